@@ -1,0 +1,56 @@
+"""Finds the command, runs it, and turns every expected error into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from rolechain.errors import RolechainError
+
+COMMANDS = {
+    "demo": "deploy and take a chain on this machine, in an organization that runs here",
+    "local": "run the local organization in the foreground",
+    "simulate": "decide each AssumeRole of a file of cases",
+}
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says a usage error in one line, as every other error here is said."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Ends the program with exit code 2."""
+        self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The command's exit code; 2 for a usage error, 130 where it was interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _Parser(prog="rolechain", description="Role chains between AWS accounts.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        # Only the command that is called pays for its imports.
+        if name in words[:1]:
+            module = importlib.import_module(f"rolechain.cli.{name}")
+            module.add_arguments(command)
+    arguments = parser.parse_args(words)
+    try:
+        return int(module.run(arguments))
+    except RolechainError as error:
+        print(f"rolechain: {error}", file=sys.stderr)
+        return USAGE_ERROR if getattr(error, "usage", False) else 1
+    except KeyboardInterrupt:
+        print("rolechain: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

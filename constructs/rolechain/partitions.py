@@ -1,0 +1,26 @@
+"""Which partition of AWS a region belongs to."""
+
+from __future__ import annotations
+
+import re
+
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
+"""The partitions that AWS has published, in botocore's ``partitions.json``."""
+
+_PREFIXES = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
+
+
+def partition_of(region: str) -> str | None:
+    """The partition that ``region`` belongs to by its prefix, or None if it is no region's name."""
+    if not _REGION.fullmatch(region):
+        return None
+    return next((partition for prefix, partition in _PREFIXES.items() if region.startswith(prefix)), "aws")

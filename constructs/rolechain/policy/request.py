@@ -1,0 +1,85 @@
+"""One AssumeRole request, with everything that its decision depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rolechain.policy.document import Policy
+
+CallerKind = Literal["role-session", "user", "root", "service"]
+ContextValue = str | Sequence[str]
+
+ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        kind: a role's session, an IAM user, an account's root user, or an AWS service.
+        arn: the session's, user's or root's ARN; for a service its principal, ``lambda.amazonaws.com``.
+        account: the caller's account id; empty for a service.
+        role_arn: for a session, the ARN of its role, path included.
+        unique_id: the AROA or AIDA id of the role or user, without a session's name.
+        in_management_account: the organization's management account is exempt from service control policies.
+    """
+
+    kind: CallerKind
+    arn: str
+    account: str = ""
+    role_arn: str | None = None
+    unique_id: str | None = None
+    in_management_account: bool = False
+
+
+@dataclass(frozen=True)
+class Callee:
+    """The role that is to be assumed.
+
+    Attributes:
+        arn: its ARN, path included.
+        trust_policy: who may assume it.
+        rcps: the resource control policies above its account, one sequence a level from the root down; None
+            where there are none.
+        in_management_account: the management account is exempt from resource control policies.
+    """
+
+    arn: str
+    trust_policy: Policy
+    rcps: Sequence[Sequence[Policy]] | None = None
+    in_management_account: bool = False
+
+    @property
+    def account(self) -> str:
+        """The id of the account that holds the role."""
+        return self.arn.split(":")[4]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One AssumeRole call.
+
+    Attributes:
+        caller: who calls.
+        callee: the role that is to be assumed.
+        context: the request's condition keys; a missing key is absent. Names are matched without case.
+        actions: every action that the call uses; each must pass on both sides.
+        identity_policies: the caller's own policies, inline and managed.
+        permissions_boundary: the caller's boundary; None where it has none.
+        session_policies: those passed when the caller's session was made, which allow together; None where
+            none were passed.
+        scps: the service control policies above the caller's account, one sequence a level from the root
+            down to the account; None where there are none.
+    """
+
+    caller: Caller
+    callee: Callee
+    context: Mapping[str, ContextValue]
+    actions: Sequence[str] = (ASSUME_ROLE,)
+    identity_policies: Sequence[Policy] = ()
+    permissions_boundary: Policy | None = None
+    session_policies: Sequence[Policy] | None = None
+    scps: Sequence[Sequence[Policy]] | None = None

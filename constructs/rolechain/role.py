@@ -1,0 +1,90 @@
+"""One role of a chain, and what it may do beyond its hops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rolechain.entrance import Entrance
+
+Trust = Literal["principal_arn", "role_arn"]
+"""How a role's trust policy names its caller.
+
+``principal_arn``: the caller's account, closed by ``ArnEquals aws:PrincipalArn`` on the caller's role. Stacks
+deploy in any order, and a caller that is deleted and made again still gets in.
+
+``role_arn``: the caller's role itself. IAM refuses the policy while that role does not exist, so its stack
+must be deployed first, and a caller that is made again is locked out until the trust policy is written again.
+"""
+
+DEFAULT_PATH = "/rolechain/"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What a role may do in its own account: one statement of a managed policy.
+
+    Attributes:
+        actions: IAM actions, such as ``ssm:GetParameter``.
+        resources: the ARNs that they apply to.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+    def __init__(self, actions: Iterable[str], resources: Iterable[str]) -> None:
+        object.__setattr__(self, "actions", tuple(actions))
+        object.__setattr__(self, "resources", tuple(resources))
+
+
+@dataclass(frozen=True)
+class ChainRole:
+    """A role that a chain declares.
+
+    It is checked as a part of its ``Chain``, which also fills in the role's name and partition where they
+    are left out.
+
+    Attributes:
+        account: the id of the account that holds it, 12 digits.
+        role: its name, 64 characters at most; default ``<chain>-source``, ``-middle`` or ``-target``.
+        path: its IAM path, beginning and ending with ``/``; together with the name 64 characters at most,
+            or the console cannot switch to it.
+        description: shown by IAM; 1,000 characters at most.
+        assumed_by: who may enter the chain here; for the source role only.
+        external_id: what the hop into this role must pass as ``sts:ExternalId``, 2 to 1,224 characters.
+        trust: how the trust policy names the caller.
+        managed_policies: names of AWS managed policies, or ARNs of any, to attach.
+        permissions: statements of a managed policy of the role's own.
+        max_session_duration: in seconds, 3,600 to 43,200. A chained session lasts an hour at most whatever
+            stands here.
+        partition: ``aws``, ``aws-cn``, …; that of the chain.
+    """
+
+    account: str
+    role: str = ""
+    path: str = DEFAULT_PATH
+    description: str | None = None
+    assumed_by: tuple[Entrance, ...] = field(default=(), kw_only=True)
+    external_id: str | None = field(default=None, kw_only=True)
+    trust: Trust = field(default="principal_arn", kw_only=True)
+    managed_policies: tuple[str, ...] = field(default=(), kw_only=True)
+    permissions: tuple[Permission, ...] = field(default=(), kw_only=True)
+    max_session_duration: int = field(default=3600, kw_only=True)
+    partition: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("assumed_by", "managed_policies", "permissions"):
+            value = getattr(self, name)
+            one = isinstance(value, (str, Entrance, Permission))
+            object.__setattr__(self, name, (value,) if one else tuple(value))
+
+    @property
+    def arn(self) -> str:
+        """The role's ARN, path included."""
+        return f"arn:{self.partition}:iam::{self.account}:role{self.path}{self.role}"
+
+    @property
+    def account_root(self) -> str:
+        """The ARN that stands for the role's whole account in a trust policy."""
+        return f"arn:{self.partition}:iam::{self.account}:root"
