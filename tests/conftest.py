@@ -7,4 +7,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 if stray := list((ROOT / "constructs").glob("*.py")):
-    pytest.exit(f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4)
+    pytest.exit(
+        f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4
+    )

@@ -140,7 +140,9 @@ class Chain:
         wanted = target.arn if isinstance(target, ChainRole) else target
         if found:
             arns = ", ".join(role.arn for role in found)
-            raise NoSuchTargetError(f"account {wanted} holds several targets of chain {self.name}: name one of {arns}")
+            raise NoSuchTargetError(
+                f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
+            )
         known = ", ".join(role.arn for role in self.targets)
         raise NoSuchTargetError(f"chain {self.name} has no target {wanted!r}: it has {known}")
 

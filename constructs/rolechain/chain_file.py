@@ -45,16 +45,21 @@ def read(path: str | PathLike[str]) -> Chain:
     try:
         chain = Chain(**fields)
     except ChainError as error:
-        # A role whose account is missing or misspelt must not be reported again for what follows from it.
+        # What follows from a mistake that was found already, in the same place or around it, is not said again.
         problems += [
-            problem
-            for problem in error.problems
-            if not any(problem.place[: length + 1] in wrong for length in range(len(problem.place)))
+            problem for problem in error.problems if not any(_nested(problem.place, at) for at in wrong)
         ]
     if problems or chain is None:
-        placed = [replace(problem, file=name, line=reader.line(problem.place)) for problem in problems]
+        placed = [
+            replace(found, file=name, line=found.line or reader.line(found.place)) for found in problems
+        ]
         raise ChainError(sorted(placed, key=lambda problem: problem.line or 0))
     return chain
+
+
+def _nested(one: Place, other: Place) -> bool:
+    """Whether one of two places lies in the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _parse(name: str) -> yaml.Node:
@@ -78,7 +83,11 @@ def _parse(name: str) -> yaml.Node:
         line = mark.line + 1 if mark else None
         lines = text.splitlines()
         indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if line else ""
-        message = "a tab indents this line: YAML takes blanks only" if "\t" in indent else f"no YAML: {error.problem}"
+        message = (
+            "a tab indents this line: YAML takes blanks only"
+            if "\t" in indent
+            else f"no YAML: {error.problem}"
+        )
         raise ChainError([Problem((), message, name, line)]) from None
     except yaml.YAMLError as error:
         raise ChainError([Problem((), f"no YAML: {str(error).splitlines()[0]}", name)]) from None
@@ -101,8 +110,8 @@ class _Reader:
                 return self.lines[place[:length]]
         return None
 
-    def refuse(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(place, message))
+    def refuse(self, place: Place, message: str, line: int | None = None) -> None:
+        self.problems.append(Problem(place, message, line=line))
 
     def chain(self, root: yaml.Node) -> dict[str, Any]:
         nodes = self.mapping(root, (), CHAIN_KEYS, required=("name", "source", "middle", "targets"))
@@ -146,9 +155,9 @@ class _Reader:
 
     def permission(self, node: yaml.Node, place: Place) -> Permission:
         nodes = self.mapping(node, place, PERMISSION_KEYS, required=PERMISSION_KEYS)
-        return Permission(**{
-            key: self.texts(nodes[key], (*place, key)) if key in nodes else () for key in PERMISSION_KEYS
-        })
+        return Permission(
+            **{key: self.texts(nodes[key], (*place, key)) if key in nodes else () for key in PERMISSION_KEYS}
+        )
 
     def mapping(
         self, node: yaml.Node, place: Place, keys: tuple[str, ...], required: tuple[str, ...] = ()
@@ -162,9 +171,10 @@ class _Reader:
         for key_node, value in node.value:
             key = str(key_node.value)
             here = (*place, key)
-            self.lines[here] = key_node.start_mark.line + 1
+            line = key_node.start_mark.line + 1
+            self.lines.setdefault(here, line)
             if key in found:
-                self.refuse(here, "the key stands here twice: leave one out")
+                self.refuse(here, "the key stands here twice: leave one out", line)
             elif key not in keys:
                 near = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
@@ -173,7 +183,9 @@ class _Reader:
                 found[key] = value
         for key in required:
             if key not in found:
-                self.refuse((*place, key), "missing: every " + ("chain" if not place else "entry here") + " has one")
+                self.refuse(
+                    (*place, key), "missing: every " + ("chain" if not place else "entry here") + " has one"
+                )
         return found
 
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:

@@ -75,7 +75,10 @@ def _places(chain: Chain) -> Iterator[tuple[Place, ChainRole]]:
 
 def _of_region(chain: Chain) -> Found:
     if chain.partition not in PARTITIONS:
-        yield ("partition",), f"{chain.partition!r} is no partition of AWS: write one of {', '.join(PARTITIONS)}"
+        yield (
+            ("partition",),
+            f"{chain.partition!r} is no partition of AWS: write one of {', '.join(PARTITIONS)}",
+        )
     found = partition_of(chain.region) if isinstance(chain.region, str) else None
     if found is None:
         yield ("region",), f"{chain.region!r} is no region: write one such as us-east-1"
@@ -94,7 +97,9 @@ def _of_role(role: ChainRole, *, is_source: bool) -> Found:
         has = f"has {digits} characters" if digits != 12 else "is not all digits"
         yield ("account",), f"{role.account!r} {has}: an account id is 12 digits"
     yield from _of_name(role)
-    if role.description is not None and not (isinstance(role.description, str) and len(role.description) <= 1000):
+    if role.description is not None and not (
+        isinstance(role.description, str) and len(role.description) <= 1000
+    ):
         yield ("description",), "longer than IAM's 1,000 characters, or no text: shorten it"
     if role.trust not in get_args(Trust):
         yield ("trust",), f"{role.trust!r} is no way to trust: write one of {', '.join(get_args(Trust))}"
@@ -105,7 +110,10 @@ def _of_role(role: ChainRole, *, is_source: bool) -> Found:
             f"{seconds!r} is outside IAM's limits: write 3600 to 43200, in seconds",
         )
     if role.external_id is not None and is_source:
-        yield ("external_id",), "no hop ends in the source role: declare it on the role that is assumed with it"
+        yield (
+            ("external_id",),
+            "no hop ends in the source role: declare it on the role that is assumed with it",
+        )
     elif role.external_id is not None and not _matches(_EXTERNAL_ID, role.external_id):
         yield (
             ("external_id",),
@@ -117,8 +125,13 @@ def _of_role(role: ChainRole, *, is_source: bool) -> Found:
         for message in _of_entrance(entrance):
             yield ("assumed_by", number), message
     for number, policy in enumerate(role.managed_policies):
-        if not isinstance(policy, str) or not re.fullmatch(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", policy, re.ASCII):
-            yield ("managed_policies", number), f"{policy!r} is neither an AWS managed policy's name nor an ARN"
+        if not isinstance(policy, str) or not re.fullmatch(
+            r"arn:\S+:policy/\S+|[\w+=,.@/-]+", policy, re.ASCII
+        ):
+            yield (
+                ("managed_policies", number),
+                f"{policy!r} is neither an AWS managed policy's name nor an ARN",
+            )
     for number, permission in enumerate(role.permissions):
         for message in _of_permission(permission):
             yield ("permissions", number), message
@@ -129,13 +142,19 @@ def _of_name(role: ChainRole) -> Found:
     if not _matches(_ROLE_NAME, role.role):
         yield ("role",), f"{role.role!r} is no role name: write letters, digits and _+=,.@-"
     elif len(role.role) > _NAME_LIMIT:
-        yield ("role",), f"{role.role!r} has {len(role.role)} characters: a role name has {_NAME_LIMIT} at most"
+        yield (
+            ("role",),
+            f"{role.role!r} has {len(role.role)} characters: a role name has {_NAME_LIMIT} at most",
+        )
     else:
         name_fits = True
     if not _matches(_PATH, role.path):
         yield ("path",), f"{role.path!r} is no IAM path: begin and end it with / and leave out blanks"
     elif set(role.path) & set("*?$"):
-        yield ("path",), f"{role.path!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
+        yield (
+            ("path",),
+            f"{role.path!r} holds *, ? or $, which policies read as wildcards and variables: leave them out",
+        )
     elif len(role.path) > _PATH_LIMIT:
         yield ("path",), f"a path of {len(role.path)} characters: {_PATH_LIMIT} at most"
     else:

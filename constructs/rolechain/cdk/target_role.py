@@ -1,0 +1,34 @@
+"""A role that a chain leads to."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from rolechain.cdk.chain_role import ChainRoleConstruct, declared_here
+from rolechain.chain import Chain
+from rolechain.role import ChainRole
+
+
+class TargetRole(ChainRoleConstruct):
+    """A target role of a chain, which only the last middle role may assume.
+
+    Args:
+        scope: the stack, or a construct in one, of the account that the chain declares for it.
+        id: the construct's id.
+        chain: the chain.
+        role: singles one out where the account holds several: its name, or the declared role.
+
+    Raises:
+        PlacementError: the chain declares no such role, or several, for the stack's account.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        role: str | ChainRole | None = None,
+    ) -> None:
+        declared = declared_here(scope, chain, "target", chain.targets, role)
+        super().__init__(scope, id, chain=chain, kind="target", declared=declared)

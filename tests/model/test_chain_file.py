@@ -1,0 +1,256 @@
+"""A chain read from YAML, every mistake with its line."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from rolechain import Chain, ChainError, ChainRole, Entrance, Permission
+from rolechain.chain_file import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "constructs/rolechain/chain.schema.json").read_text())
+
+SMALLEST = """\
+name: deploy
+source: {account: "111111111111"}
+middle: {account: "222222222222"}
+targets: {account: "333333333333"}
+"""
+
+LARGEST = """\
+name: deploy
+organization: o-exampleorg1
+region: us-gov-west-1
+partition: aws-us-gov
+source:
+  account: "111111111111"
+  role: entry
+  path: /jump/
+  description: where it begins
+  assumed_by:
+    - service: lambda.amazonaws.com
+    - oidc: arn:aws-us-gov:iam::111111111111:oidc-provider/ci.example.com
+      audience: sts
+      subject: repo:acme/app:*
+middle:
+  - {account: "222222222222", trust: role_arn}
+  - {account: "222222222222", role: second, max_session_duration: 7200}
+targets:
+  - account: "333333333333"
+    external_id: ext-1
+    managed_policies: [ReadOnlyAccess]
+    permissions:
+      actions: [ssm:GetParameter]
+      resources: "*"
+  - {account: "444444444444"}
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def _write(text: str) -> Path:
+        path = tmp_path / "chain.yaml"
+        path.write_text(text)
+        return path
+
+    return _write
+
+
+def refused(path: Path) -> list[str]:
+    with pytest.raises(ChainError) as caught:
+        Chain.load(path)
+    return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+
+
+def test_the_smallest_file(write: Write) -> None:
+    """Three accounts are enough; the file and Python declare the same chain."""
+    assert Chain.load(write(SMALLEST)) == Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=[ChainRole("222222222222")],
+        targets=[ChainRole("333333333333")],
+    )
+
+
+def test_the_largest_file(write: Write) -> None:
+    """Every key of the file arrives in the chain."""
+    assert Chain.load(write(LARGEST)) == Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        region="us-gov-west-1",
+        partition="aws-us-gov",
+        source=ChainRole(
+            "111111111111",
+            "entry",
+            "/jump/",
+            "where it begins",
+            assumed_by=(
+                Entrance.service("lambda.amazonaws.com"),
+                Entrance.oidc(
+                    "arn:aws-us-gov:iam::111111111111:oidc-provider/ci.example.com",
+                    audience="sts",
+                    subject="repo:acme/app:*",
+                ),
+            ),
+        ),
+        middle=[
+            ChainRole("222222222222", trust="role_arn"),
+            ChainRole("222222222222", "second", max_session_duration=7200),
+        ],
+        targets=[
+            ChainRole(
+                "333333333333",
+                external_id="ext-1",
+                managed_policies=("ReadOnlyAccess",),
+                permissions=(Permission(["ssm:GetParameter"], ["*"]),),
+            ),
+            ChainRole("444444444444"),
+        ],
+    )
+
+
+def test_the_repository_s_own_chain() -> None:
+    """The chain.yaml that the app deploys is read, and has three accounts."""
+    assert Chain.load(ROOT / "chain.yaml").accounts == ("111111111111", "222222222222", "333333333333")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            '"333333333333"',
+            "333333333333",
+            ["4: targets[0].account: 333333333333 is a number to YAML: put it in quotes"],
+        ),
+        (
+            '"333333333333"',
+            "011111111111",
+            ["4: targets[0].account: 011111111111 is a number to YAML: put it in quotes"],
+        ),
+        (
+            '"333333333333"',
+            '"3333333333333"',
+            ["4: targets[0].account: '3333333333333' has 13 characters: an account id is 12 digits"],
+        ),
+        ("source: {", "source: {rol: x, ", ["2: source.rol: unknown key: did you mean role?"]),
+        (
+            "name: deploy",
+            "zone: 1\nname: deploy",
+            [
+                "1: zone: unknown key: known are name, organization, region, partition, source, middle, targets"
+            ],
+        ),
+        ("name: deploy", "name: deploy\nname: again", ["2: name: the key stands here twice: leave one out"]),
+        ("name: deploy\n", "", ["1: name: missing: every chain has one"]),
+        (
+            '{account: "222222222222"}',
+            "{role: x}",
+            ["3: middle[0].account: missing: every entry here has one"],
+        ),
+        (
+            '{account: "222222222222"}',
+            "somewhere",
+            ["3: middle[0]: a mapping is needed here, with keys such as account, role, path"],
+        ),
+        ("name: deploy", "name: [deploy]", ["1: name: a text is needed here, not a list or mapping"]),
+        (
+            "name: deploy",
+            "name: deploy\norganization:",
+            ["2: organization: no value: write one, or leave the key out"],
+        ),
+        ("source: {", "source:\n\taccount: {", ["3: a tab indents this line: YAML takes blanks only"]),
+        ("name: deploy", "name: {deploy", ["2: no YAML: expected ',' or '}', but got ':'"]),
+        (
+            "source: {",
+            "source: {assumed_by: {service: lambda.amazonaws.com, account: '111111111111'}, ",
+            [
+                "2: source.assumed_by[0]: name one principal here, as one of service, account, arn, oidc, saml, permission_set"
+            ],
+        ),
+        (
+            "source: {",
+            "source: {max_session_duration: 1h, ",
+            ["2: source.max_session_duration: '1h' is no whole number: write seconds"],
+        ),
+        (
+            "source: {",
+            "source: {permissions: [{actions: 's3:*'}], ",
+            ["2: source.permissions[0].resources: missing: every entry here has one"],
+        ),
+    ],
+)
+def test_a_mistake_in_the_file(write: Write, old: str, new: str, expected: list[str]) -> None:
+    """Each mistake is one line: the file, the line, the place, what was wrong and what to do."""
+    assert old in SMALLEST
+    assert refused(write(SMALLEST.replace(old, new, 1))) == expected
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is said with its name and what to do."""
+    with pytest.raises(ChainError, match=r"nowhere\.yaml: no such file: write one .*--chain"):
+        Chain.load(tmp_path / "nowhere.yaml")
+
+
+def test_files_that_are_no_text(tmp_path: Path, write: Write) -> None:
+    """A folder, bytes that are no text, and an empty file are each said in one line."""
+    with pytest.raises(ChainError, match="cannot be read: Is a directory"):
+        Chain.load(tmp_path)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(ChainError, match="cannot be read: it is not UTF-8 text"):
+        Chain.load(tmp_path / "binary.yaml")
+    with pytest.raises(ChainError, match="the file is empty: declare name, source, middle and targets"):
+        Chain.load(write("# nothing\n"))
+
+
+def test_mistakes_stand_in_the_order_of_the_file(write: Write) -> None:
+    """All mistakes of a file are reported together, by line."""
+    text = SMALLEST.replace('"333333333333"', '"3"').replace("name: deploy", "name: 1st\nregion: mars")
+    assert [line.split(": ")[:2] for line in refused(write(text)) if ".role" not in line] == [
+        ["1", "name"],
+        ["2", "region"],
+        ["5", "targets[0].account"],
+    ]
+
+
+@pytest.mark.parametrize("text", [SMALLEST, LARGEST, (ROOT / "chain.yaml").read_text()])
+def test_the_schema_takes_what_is_read(text: str) -> None:
+    """What the reader takes is valid for the editor's JSON Schema."""
+    jsonschema.validate(yaml.safe_load(text), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"account": "1"},
+        {"account": 111111111111},
+        {"rol": "x"},
+        {"trust": "account"},
+        {"external_id": "x"},
+        {"max_session_duration": 60},
+        {"path": "x"},
+    ],
+)
+def test_the_schema_refuses_what_is_refused(change: dict[str, Any]) -> None:
+    """What the reader refuses in a role is underlined by the editor too."""
+    document = yaml.safe_load(SMALLEST)
+    document["targets"] |= change
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA)
+
+
+def test_reader_and_schema_know_the_model_s_keys() -> None:
+    """A key that is added to the model is added to the file's reader and its schema."""
+    assert set(CHAIN_KEYS) == {field.name for field in fields(Chain)} == set(SCHEMA["properties"])
+    assert {*ROLE_KEYS, "partition"} == {field.name for field in fields(ChainRole)}
+    kinds = SCHEMA["$defs"]
+    assert set(kinds["source"]["properties"]) | set(kinds["role"]["properties"]) == set(ROLE_KEYS)
+    known = {key for option in kinds["entrance"]["oneOf"] for key in option["properties"]}
+    assert known == set(ENTRANCE_KEYS)

@@ -1,0 +1,170 @@
+"""Every mistake in a declared chain is refused when the chain is made."""
+
+from typing import Any
+
+import pytest
+
+from rolechain import Chain, ChainError, ChainRole, Entrance, Permission
+
+
+def make(
+    *, source: dict[str, Any] | None = None, middle: Any = None, target: Any = None, **fields: Any
+) -> Chain:
+    return Chain(
+        **{
+            "name": "deploy",
+            "source": ChainRole(**{"account": "111111111111", **(source or {})}),
+            "middle": [ChainRole(**{"account": "222222222222", **(middle or {})})],
+            "targets": [ChainRole(**{"account": "333333333333", **(target or {})})],
+            **fields,
+        }
+    )
+
+
+def problems(**fields: Any) -> list[str]:
+    with pytest.raises(ChainError) as caught:
+        make(**fields)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"target": {"account": "3333333333333"}}, "targets[0].account: '3333333333333' has 13 characters: "),
+        ({"target": {"account": "33333333333x"}}, "targets[0].account: '33333333333x' is not all digits: "),
+        (
+            {"target": {"account": 333333333333}},
+            "targets[0].account: 333333333333 is a number: put the 12 digits",
+        ),
+        ({"target": {"account": "٣" * 12}}, "targets[0].account: '٣٣٣٣٣٣٣٣٣٣٣٣' is not all digits"),
+        ({"target": {"role": "a b"}}, "targets[0].role: 'a b' is no role name"),
+        ({"target": {"role": "é"}}, "targets[0].role: 'é' is no role name"),
+        ({"target": {"role": "a" * 65}}, "targets[0].role: '" + "a" * 65 + "' has 65 characters: "),
+        (
+            {"target": {"role": "a" * 54}},
+            "targets[0].role: /rolechain/" + "a" * 54 + " has 65 characters: the console",
+        ),
+        ({"target": {"path": "rolechain/"}}, "targets[0].path: 'rolechain/' is no IAM path"),
+        ({"target": {"path": "/" + "a/" * 256}}, "targets[0].path: a path of 513 characters: 512 at most"),
+        ({"target": {"path": "/team*/"}}, "targets[0].path: '/team*/' holds *, ? or $"),
+        (
+            {"target": {"trust": "account"}},
+            "targets[0].trust: 'account' is no way to trust: write one of principal_arn",
+        ),
+        ({"target": {"max_session_duration": 900}}, "targets[0].max_session_duration: 900 is outside"),
+        ({"target": {"max_session_duration": 43201}}, "targets[0].max_session_duration: 43201 is outside"),
+        ({"target": {"max_session_duration": True}}, "targets[0].max_session_duration: True is outside"),
+        ({"target": {"external_id": "x"}}, "targets[0].external_id: 'x' is no external id"),
+        ({"target": {"external_id": "a b"}}, "targets[0].external_id: 'a b' is no external id"),
+        ({"target": {"description": "x" * 1001}}, "targets[0].description: longer than IAM's 1,000"),
+        (
+            {"target": {"managed_policies": ["Read Only"]}},
+            "targets[0].managed_policies[0]: 'Read Only' is neither",
+        ),
+        (
+            {"target": {"partition": "aws-cn"}},
+            "targets[0].partition: 'aws-cn' is not the chain's partition 'aws'",
+        ),
+        (
+            {"target": {"assumed_by": Entrance.account("1" * 12)}},
+            "targets[0].assumed_by: a chain is entered at its",
+        ),
+        ({"source": {"external_id": "ext-1"}}, "source.external_id: no hop ends in the source role"),
+        (
+            {"target": {"permissions": Permission([], ["*"])}},
+            "targets[0].permissions[0]: a permission needs actions",
+        ),
+        (
+            {"target": {"permissions": Permission(["ssm"], ["*"])}},
+            "targets[0].permissions[0]: 'ssm' is no IAM action",
+        ),
+        (
+            {"target": {"permissions": Permission(["s3:*"], ["x"])}},
+            "targets[0].permissions[0]: 'x' is no resource",
+        ),
+        ({"name": "deploy prod"}, "name: 'deploy prod' cannot begin the names"),
+        ({"organization": "exampleorg1"}, "organization: 'exampleorg1' is no organization id"),
+        ({"region": "mars"}, "region: 'mars' is no region"),
+        ({"region": "cn-north-1"}, "region: cn-north-1 lies in partition aws-cn, the chain in aws"),
+        ({"partition": "aws-moon"}, "partition: 'aws-moon' is no partition of AWS"),
+        ({"middle": None, "targets": []}, "targets: a chain has one target at least"),
+    ],
+)
+def test_a_mistake_is_said_with_its_place(fields: dict[str, Any], expected: str) -> None:
+    """The message begins with the place, then says what was wrong and the value."""
+    assert any(line.startswith(expected) for line in problems(**fields)), problems(**fields)
+
+
+def test_a_chain_needs_a_middle_role() -> None:
+    """Without a middle role there is no chain."""
+    with pytest.raises(ChainError, match="middle: a chain has one middle role at least"):
+        Chain("x", source=ChainRole("1" * 12), middle=[], targets=[ChainRole("3" * 12)])
+
+
+@pytest.mark.parametrize(
+    ("entrance", "expected"),
+    [
+        (Entrance.service("lambda"), "'lambda' is no service principal"),
+        (Entrance.account("12"), "'12' is no account id"),
+        (
+            Entrance.arn("arn:aws:iam::111111111111:role/*"),
+            "is no role's or user's ARN: write one without wildcards",
+        ),
+        (Entrance.arn("arn:aws:sts::111111111111:assumed-role/a/b"), "is no role's or user's ARN"),
+        (Entrance.saml("okta"), "'okta' is no SAML provider's ARN"),
+        (Entrance.oidc("github", audience="a", subject="b"), "'github' is no OIDC provider's ARN"),
+        (
+            Entrance.oidc("arn:aws:iam::111111111111:oidc-provider/ci.example.com", audience="a", subject=""),
+            "need audience and subject",
+        ),
+        (Entrance.permission_set("Deploy Access"), "'Deploy Access' is no permission set's name"),
+    ],
+)
+def test_an_entrance_is_checked(entrance: Entrance, expected: str) -> None:
+    """An entrance that IAM would refuse, or that is open to everyone of a provider, is refused."""
+    (line,) = problems(source={"assumed_by": [entrance]})
+    assert line.startswith("source.assumed_by[0]: ")
+    assert expected in line
+
+
+def test_two_roles_of_one_name_in_one_account() -> None:
+    """Names are unique in an account without regard to case and path."""
+    (line,) = problems(
+        targets=[ChainRole("333333333333", "Reader"), ChainRole("333333333333", "reader", path="/other/")]
+    )
+    assert line.startswith(
+        "targets[1].role: role reader of account 333333333333 and targets[0] (/rolechain/Reader)"
+    )
+
+
+def test_a_target_declared_twice() -> None:
+    """The same role as two targets is refused."""
+    (line,) = problems(targets=[ChainRole("333333333333"), ChainRole("333333333333")])
+    assert line.startswith("targets[1].role: role deploy-target of account 333333333333 is a target already")
+
+
+def test_a_cycle() -> None:
+    """A role that stands in the chain twice makes it a cycle."""
+    (line,) = problems(targets=[ChainRole("111111111111", "deploy-source")])
+    assert line == (
+        "targets[0].role: role deploy-source of account 111111111111 stands at source already, which makes the "
+        "chain a cycle: name another role"
+    )
+
+
+def test_every_mistake_at_once() -> None:
+    """All mistakes are reported together, in the order of the declaration."""
+    lines = problems(
+        source={"account": "1"},
+        middle={"trust": "x"},
+        target={"external_id": ""},
+        organization="o-x",
+        name="",
+    )
+    assert [line.split(": ")[0] for line in lines if "role: " not in line] == [
+        "name",
+        "organization",
+        "source.account",
+        "middle[0].trust",
+        "targets[0].external_id",
+    ]
