@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from os import PathLike
+from os import PathLike, fspath
 
 from rolechain.checks import problems_of
-from rolechain.errors import ChainError, NoSuchTargetError
+from rolechain.errors import ChainError, NoSuchTargetError, RolechainError
 from rolechain.hop import Hop
 from rolechain.role import ChainRole
 
@@ -35,8 +35,8 @@ class Chain:
 
     name: str
     source: ChainRole = field(kw_only=True)
-    middle: tuple[ChainRole, ...] = field(kw_only=True)
-    targets: tuple[ChainRole, ...] = field(kw_only=True)
+    middle: Sequence[ChainRole] = field(kw_only=True)
+    targets: Sequence[ChainRole] = field(kw_only=True)
     organization: str | None = field(default=None, kw_only=True)
     region: str = field(default="us-east-1", kw_only=True)
     partition: str = field(default="aws", kw_only=True)
@@ -70,10 +70,14 @@ class Chain:
 
         Raises:
             ChainError: with every mistake, its line and its place; a file that cannot be read is one too.
-            ImportError: PyYAML is not installed.
+            RolechainError: PyYAML is not installed.
         """
-        from rolechain.chain_file import read
-
+        try:
+            from rolechain.chain_file import read
+        except ModuleNotFoundError as error:
+            raise RolechainError(
+                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[cli]'"
+            ) from error
         return read(path)
 
     @property

@@ -6,15 +6,14 @@ import difflib
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
+
+import yaml
 
 from rolechain.chain import Chain
 from rolechain.entrance import Entrance, EntranceKind
-from rolechain.errors import ChainError, Place, Problem, RolechainError
+from rolechain.errors import ChainError, Place, Problem
 from rolechain.role import ChainRole, Permission
-
-if TYPE_CHECKING:
-    import yaml
 
 CHAIN_KEYS = ("name", "organization", "region", "partition", "source", "middle", "targets")
 ROLE_KEYS = (
@@ -63,11 +62,6 @@ def _nested(one: Place, other: Place) -> bool:
 
 
 def _parse(name: str) -> yaml.Node:
-    try:
-        import yaml
-    except ImportError as error:
-        raise RolechainError(f"{name}: reading YAML needs PyYAML: pip install 'rolechain[cli]'") from error
-
     try:
         text = Path(name).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -164,7 +158,7 @@ class _Reader:
     ) -> dict[str, yaml.Node]:
         """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
         self.lines[place] = node.start_mark.line + 1
-        if node.id != "mapping":
+        if not isinstance(node, yaml.MappingNode):
             self.refuse(place, f"a mapping is needed here, with keys such as {', '.join(keys[:3])}")
             return {}
         found: dict[str, yaml.Node] = {}
@@ -190,7 +184,7 @@ class _Reader:
 
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
-        nodes = node.value if node.id == "sequence" else [node]
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         return [(item, (*place, number)) for number, item in enumerate(nodes)]
 
     def texts(self, node: yaml.Node, place: Place) -> list[str]:
@@ -198,7 +192,7 @@ class _Reader:
 
     def text(self, node: yaml.Node, place: Place) -> str:
         self.lines[place] = node.start_mark.line + 1
-        if node.id != "scalar":
+        if not isinstance(node, yaml.ScalarNode):
             self.refuse(place, "a text is needed here, not a list or mapping")
             return ""
         kind = node.tag.rsplit(":", 1)[-1]

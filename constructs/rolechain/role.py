@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,11 +65,11 @@ class ChainRole:
     role: str = ""
     path: str = DEFAULT_PATH
     description: str | None = None
-    assumed_by: tuple[Entrance, ...] = field(default=(), kw_only=True)
+    assumed_by: Sequence[Entrance] = field(default=(), kw_only=True)
     external_id: str | None = field(default=None, kw_only=True)
     trust: Trust = field(default="principal_arn", kw_only=True)
-    managed_policies: tuple[str, ...] = field(default=(), kw_only=True)
-    permissions: tuple[Permission, ...] = field(default=(), kw_only=True)
+    managed_policies: Sequence[str] = field(default=(), kw_only=True)
+    permissions: Sequence[Permission] = field(default=(), kw_only=True)
     max_session_duration: int = field(default=3600, kw_only=True)
     partition: str = field(default="", kw_only=True)
 

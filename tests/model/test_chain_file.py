@@ -172,7 +172,8 @@ def test_the_repository_s_own_chain() -> None:
             "source: {",
             "source: {assumed_by: {service: lambda.amazonaws.com, account: '111111111111'}, ",
             [
-                "2: source.assumed_by[0]: name one principal here, as one of service, account, arn, oidc, saml, permission_set"
+                "2: source.assumed_by[0]: name one principal here, as one of "
+                "service, account, arn, oidc, saml, permission_set"
             ],
         ),
         (
