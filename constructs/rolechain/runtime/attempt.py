@@ -1,0 +1,158 @@
+"""One hop, taken for real: who answers, or who refuses and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rolechain.errors import ChainError
+from rolechain.runtime.call import HopCall
+from rolechain.runtime.errors import HopError, source_error
+from rolechain.runtime.hop import HopLike, as_hop
+from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.refresh import SessionCredentials
+from rolechain.runtime.report import HopReport, Outcome
+from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
+
+
+def attempt(
+    session: boto3.Session,
+    hop: HopLike,
+    *,
+    expected: Outcome | Literal["allowed", "refused"] = Outcome.ALLOWED,
+    region_name: str | None = None,
+    index: int = 1,
+) -> HopReport:
+    """Tries one AssumeRole from a session to any role, declared or not.
+
+    Args:
+        session: who calls.
+        hop: the role to assume.
+        expected: whether it ought to be allowed.
+        region_name: the region whose STS is called; by default that of ``session``.
+        index: the hop's place in what is reported.
+
+    Returns:
+        What came of it; a refusal is no error here.
+
+    Raises:
+        ChainError: the hop is not as STS takes it, or there is no region.
+        HopError: the session has no credentials that work, so nothing could be tried.
+    """
+    wanted = as_hop(hop)
+    region = region_name or session.region_name
+    if problems := list(problems_of_chain([wanted], region)):
+        raise ChainError(problems)
+    call = HopCall(wanted, Sts(session, region))
+    signer = identified(call, call.starting_signer(session))
+    report, _ = try_call(
+        call, signer, caller=signer.arn or "", expected=Outcome(expected), index=index, until=Patience()
+    )
+    return report
+
+
+def identified(call: HopCall, signer: Signer) -> Signer:
+    """The same credentials, with the ARN that GetCallerIdentity gives for them.
+
+    Raises:
+        HopError: STS does not accept them.
+    """
+    try:
+        return signer._replace(arn=call.sts.caller_arn(signer))
+    except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
+        raise source_error(
+            error,
+            index=call.index,
+            total=call.total,
+            role_arn=call.hop.role_arn,
+            secrets=(signer.secret_key, signer.token or ""),
+        ) from error
+
+
+class Patience:
+    """How long a denial is taken for one that will pass, as IAM's changes take a while to be seen everywhere.
+
+    Args:
+        seconds: how long from now on; 0 takes the first answer.
+        clock: the time, in seconds.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._ends = clock() + seconds
+
+    def pause(self, tries: int) -> bool:
+        """Waits before the next try, longer each time, and says whether there is to be one."""
+        left = self._ends - self._clock()
+        if left <= 0:
+            return False
+        self._sleep(min(left, _LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tries - 1)))
+        return True
+
+
+def try_call(
+    call: HopCall, signer: Signer, *, caller: str, expected: Outcome, index: int, until: Patience
+) -> tuple[HopReport, SessionCredentials | None]:
+    """Makes a hop's call and asks the session that it gave who it is.
+
+    Args:
+        call: the hop's call.
+        signer: who signs it.
+        caller: how the report names the caller.
+        expected: what ought to happen; only a hop that ought to be allowed is tried again.
+        index: how the report counts the hop.
+        until: how long a denial is taken for one that will pass.
+
+    Returns:
+        The report, and the session if the declared role gave it.
+    """
+
+    def report(verdict: Outcome, detail: str, error: HopError | None = None) -> HopReport:
+        cause = error.cause if error else None
+        return HopReport(
+            index, caller, call.hop.role_arn, expected, verdict, cause, round(milliseconds, 3), detail
+        )
+
+    tries = 0
+    while True:
+        tries += 1
+        started = time.perf_counter()
+        try:
+            given = call.make(signer)
+        except HopError as error:
+            milliseconds = (time.perf_counter() - started) * 1000
+            if error.denied and expected is Outcome.ALLOWED and until.pause(tries):
+                continue
+            return report(Outcome.REFUSED if error.denied else Outcome.UNDECIDED, str(error), error), None
+        milliseconds = (time.perf_counter() - started) * 1000
+        break
+    if expected is not Outcome.ALLOWED:
+        return report(Outcome.ALLOWED, f"let in as {given.arn}"), None
+    signer = Signer(given.access_key, given.secret_key, given.token, given.arn)
+    try:
+        arn = identified(call, signer).arn or ""
+    except HopError as error:
+        return report(Outcome.UNDECIDED, str(error), error), None
+    hop = call.hop
+    if not is_session_of(arn, hop.partition, hop.account, hop.role_name):
+        return report(Outcome.UNDECIDED, f"another role answered: {arn}"), None
+    return report(Outcome.ALLOWED, f"answers as {arn}"), given
+
+
+def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
+    """Whether a caller's ARN is that of a session of a role; a session's ARN leaves the role's path out."""
+    return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_name}/")

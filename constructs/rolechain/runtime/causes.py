@@ -1,0 +1,163 @@
+"""Why a hop failed, read from what STS and botocore said, and which side to mend."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Cause(StrEnum):
+    """What stood in the way.
+
+    A policy's kind is named whenever STS names it, for an explicit deny too; ``EXPLICIT_DENY`` is left for a
+    deny whose kind is not among those here. The bare denial names no side at all: that is ``UNKNOWN``.
+    """
+
+    IDENTITY_POLICY = "identity_policy"
+    TRUST_POLICY = "trust_policy"
+    SESSION_POLICY = "session_policy"
+    PERMISSIONS_BOUNDARY = "permissions_boundary"
+    SERVICE_CONTROL_POLICY = "service_control_policy"
+    RESOURCE_CONTROL_POLICY = "resource_control_policy"
+    EXPLICIT_DENY = "explicit_deny"
+    DURATION = "duration"
+    SOURCE_CREDENTIALS = "source_credentials"
+    CLOCK = "clock"
+    THROTTLED = "throttled"
+    NETWORK = "network"
+    UNKNOWN = "unknown"
+
+
+ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+"""The codes by which a policy's refusal shows."""
+
+STALE_SESSION = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidTokenException"})
+"""The codes by which a service says that the session which signed is over."""
+
+_THROTTLING = frozenset(
+    {
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+_SOURCE_CODES = STALE_SESSION | {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+}
+_SERVER_CODES = frozenset({"InternalError", "InternalFailure", "RequestTimeout", "ServiceUnavailable"})
+_CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+
+_KINDS = {
+    "identity-based policy": Cause.IDENTITY_POLICY,
+    "role trust policy": Cause.TRUST_POLICY,
+    "resource-based policy": Cause.TRUST_POLICY,
+    "session policy": Cause.SESSION_POLICY,
+    "permissions boundary": Cause.PERMISSIONS_BOUNDARY,
+    "service control policy": Cause.SERVICE_CONTROL_POLICY,
+    "resource control policy": Cause.RESOURCE_CONTROL_POLICY,
+}
+_KIND = r"(?P<kind>[a-z][a-z -]*?(?:polic(?:y|ies)|boundary))"
+_EXPLICIT = re.compile(rf"with an explicit deny(?: in (?:an? |the )?{_KIND})?", re.IGNORECASE)
+_IMPLICIT = re.compile(rf"because no {_KIND} allows", re.IGNORECASE)
+_ROOT = re.compile(r"may not be assumed by root", re.IGNORECASE)
+_MFA = re.compile(r"MultiFactorAuthentication failed", re.IGNORECASE)
+_CLOCK_TEXT = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
+_DURATION_TEXT = re.compile(
+    r"DurationSeconds|MaxSessionDuration|session limit for roles assumed", re.IGNORECASE
+)
+
+
+class Finding(NamedTuple):
+    """What an answer means.
+
+    Attributes:
+        cause: what stood in the way.
+        recoverable: whether the same call may succeed later with nothing mended.
+    """
+
+    cause: Cause
+    recoverable: bool
+
+
+def read(code: str, text: str, status: int) -> Finding:
+    """What an error answer of STS means.
+
+    The texts are those of the IAM User Guide ("Troubleshoot access denied error messages") and of the STS API
+    reference.
+
+    Args:
+        code: the error's code, such as ``AccessDenied``.
+        text: the error's message.
+        status: the HTTP status; 0 if there was none.
+    """
+    if code in _THROTTLING or status == 429:
+        return Finding(Cause.THROTTLED, recoverable=True)
+    if code in _CLOCK_CODES or _CLOCK_TEXT.search(text):
+        return Finding(Cause.CLOCK, recoverable=False)
+    if code in _SOURCE_CODES:
+        return Finding(Cause.SOURCE_CREDENTIALS, recoverable=False)
+    if code in _SERVER_CODES or status >= 500:
+        return Finding(Cause.NETWORK, recoverable=True)
+    if code in ACCESS_DENIED:
+        return Finding(_of_denial(text), recoverable=False)
+    if code in {"MalformedPolicyDocument", "PackedPolicyTooLarge"}:
+        return Finding(Cause.SESSION_POLICY, recoverable=False)
+    if _DURATION_TEXT.search(text):
+        return Finding(Cause.DURATION, recoverable=False)
+    return Finding(Cause.UNKNOWN, recoverable=False)
+
+
+def _of_denial(text: str) -> Cause:
+    if denied := _EXPLICIT.search(text):
+        return _KINDS.get(_singular(denied["kind"] or ""), Cause.EXPLICIT_DENY)
+    if missing := _IMPLICIT.search(text):
+        return _KINDS.get(_singular(missing["kind"]), Cause.UNKNOWN)
+    if _ROOT.search(text) or _MFA.search(text):
+        return Cause.SOURCE_CREDENTIALS
+    return Cause.UNKNOWN
+
+
+def _singular(kind: str) -> str:
+    return re.sub(r"policies$", "policy", kind.lower().strip())
+
+
+MENDING = {
+    Cause.IDENTITY_POLICY: "mend the caller: an identity policy of its role must allow {action} on {role_arn}",
+    Cause.TRUST_POLICY: "mend {role_arn}: its trust policy must let this caller in for {action}, conditions included",
+    Cause.SESSION_POLICY: "mend the session policy of the hop: the policy and tags passed must be legal and small "
+    "enough, and what the caller was given must allow {action} on {role_arn}",
+    Cause.PERMISSIONS_BOUNDARY: "mend the caller: its permissions boundary must allow {action} on {role_arn}",
+    Cause.SERVICE_CONTROL_POLICY: "mend the organization: the service control policies above the caller's account "
+    "must allow {action} on {role_arn}",
+    Cause.RESOURCE_CONTROL_POLICY: "mend the organization: the resource control policies above the account of "
+    "{role_arn} must let this caller in",
+    Cause.EXPLICIT_DENY: "find the policy that denies {action} on {role_arn}, and take the deny out",
+    Cause.DURATION: "ask for less: duration_seconds is bounded by the role's MaxSessionDuration, and by 3600 where "
+    "a role session calls",
+    Cause.SOURCE_CREDENTIALS: "renew the credentials that the call was signed with",
+    Cause.CLOCK: "set this machine's clock: STS accepts a difference of a few minutes",
+    Cause.THROTTLED: "wait, and make fewer calls: the limit counts all of the caller's account in this region",
+    Cause.NETWORK: "look at the network, the endpoint and the state of STS, then try again",
+    Cause.UNKNOWN: "see what STS said",
+}
+"""What to do about each cause; for a denial that names no side see ``BARE_DENIAL``."""
+
+BARE_DENIAL = (
+    "STS names no side, so look at both: the caller's policies must allow {action} on {role_arn}, and the role's "
+    "trust policy must let this caller in, its external id and other conditions included"
+)

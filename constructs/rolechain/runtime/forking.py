@@ -1,0 +1,31 @@
+"""What must be made anew in a process that was forked: locks that were held, connections that are shared."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Resettable(Protocol):
+    """Something that can make its locks and connections anew."""
+
+    def reset_in_child(self) -> None:
+        """Called in the child, before anything else runs there."""
+
+
+_resettable: WeakSet[Resettable] = WeakSet()
+
+
+def reset_in_child(thing: Resettable) -> None:
+    """Has ``thing.reset_in_child()`` called in every process forked from now on, as long as it lives."""
+    _resettable.add(thing)
+
+
+def _reset_all() -> None:
+    for thing in list(_resettable):
+        thing.reset_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_all)

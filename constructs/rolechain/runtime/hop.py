@@ -1,0 +1,108 @@
+"""One hop of a session: the role to assume, and what its AssumeRole passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rolechain.errors import ChainError, Problem
+from rolechain.hop import Hop as DeclaredHop
+from rolechain.runtime.limits import problems_of
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One AssumeRole, with the parameters that STS takes; frozen, and checked when it is made.
+
+    Attributes:
+        role_arn: the role to assume.
+        session_name: the session's name, 2 to 64 of letters, digits and ``_+=,.@-``; by default it says who
+            is at work, and where.
+        external_id: what the trust policy asks for as ``sts:ExternalId``, 2 to 1,224 characters.
+        duration_seconds: 900 to 43,200; 3,600 at most where a role session makes the call, so for every hop
+            after the first. By default STS gives an hour.
+        policy: a session policy, as JSON or as a mapping; 2,048 characters at most.
+        policy_arns: up to 10 managed policies that limit the session likewise.
+        tags: up to 50 session tags; keys of 1 to 128 characters, unique ignoring case, values of up to 256.
+        transitive_tag_keys: which of the tags the later hops inherit.
+        source_identity: who is behind the session, 2 to 64 characters; it stays for the rest of the chain.
+        serial_number: the MFA device of the IAM user who makes the call.
+        token_code: called for the device's six digits each time the hop is taken.
+
+    Raises:
+        ChainError: with every mistake; each names the role and the field.
+    """
+
+    role_arn: str
+    session_name: str | None = field(default=None, kw_only=True)
+    external_id: str | None = field(default=None, kw_only=True)
+    duration_seconds: int | None = field(default=None, kw_only=True)
+    policy: str | Mapping[str, object] | None = field(default=None, kw_only=True, repr=False)
+    policy_arns: tuple[str, ...] = field(default=(), kw_only=True)
+    tags: Mapping[str, str] | None = field(default=None, kw_only=True, hash=False)
+    transitive_tag_keys: tuple[str, ...] = field(default=(), kw_only=True)
+    source_identity: str | None = field(default=None, kw_only=True)
+    serial_number: str | None = field(default=None, kw_only=True)
+    token_code: Callable[[], str] | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("policy_arns", "transitive_tag_keys"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        if isinstance(self.policy, Mapping):
+            object.__setattr__(self, "policy", json.dumps(self.policy, separators=(",", ":")))
+        if isinstance(self.tags, Mapping):
+            object.__setattr__(self, "tags", dict(self.tags))
+        if problems := [Problem((str(self.role_arn), name), message) for name, message in problems_of(self)]:
+            raise ChainError(problems)
+
+    @property
+    def account(self) -> str:
+        """The id of the account that holds the role."""
+        return self.role_arn.split(":")[4]
+
+    @property
+    def partition(self) -> str:
+        """The partition that the role lies in."""
+        return self.role_arn.split(":")[1]
+
+    @property
+    def role_name(self) -> str:
+        """The role's name, without its path."""
+        return self.role_arn.rsplit("/", 1)[1]
+
+    def parameters(self, default_session_name: str) -> dict[str, object]:
+        """What AssumeRole is called with, but for the MFA code, which is good for one call."""
+        given: dict[str, object] = {
+            "ExternalId": self.external_id,
+            "DurationSeconds": self.duration_seconds,
+            "Policy": self.policy,
+            "PolicyArns": [{"arn": arn} for arn in self.policy_arns],
+            "Tags": [{"Key": key, "Value": value} for key, value in (self.tags or {}).items()],
+            "TransitiveTagKeys": list(self.transitive_tag_keys),
+            "SourceIdentity": self.source_identity,
+            "SerialNumber": self.serial_number,
+        }
+        return {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.session_name or default_session_name,
+            **{name: value for name, value in given.items() if value},
+        }
+
+
+HopLike = str | Hop | DeclaredHop
+"""What stands for a hop: a role's ARN, a hop with its parameters, or one that a chain declares."""
+
+
+def as_hop(hop: HopLike) -> Hop:
+    """The hop that is meant.
+
+    Raises:
+        ChainError: it cannot be one.
+    """
+    if isinstance(hop, Hop):
+        return hop
+    if isinstance(hop, DeclaredHop):
+        return Hop(hop.role_arn, external_id=hop.external_id)
+    return Hop(hop)

@@ -1,0 +1,177 @@
+"""What a hop must satisfy so that STS accepts it, alone and in its place in a chain.
+
+The patterns and limits are those of the STS API reference for AssumeRole. botocore itself checks the minimums only.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rolechain.errors import Problem
+from rolechain.partitions import PARTITIONS, partition_of
+
+if TYPE_CHECKING:
+    from rolechain.runtime.hop import Hop
+
+CHAINED_SECONDS = 3600
+"""The longest session that STS gives to a caller that is a role session itself."""
+
+_ROLE_ARN = re.compile(
+    r"arn:(?P<partition>[a-z-]+):iam::\d{12}:role(?P<path>/(?:[!-~]+/)?)[\w+=,.@-]{1,64}", re.ASCII
+)
+_POLICY_ARN = re.compile(r"arn:[a-z-]+:iam::(?:aws|\d{12}):policy/[!-~]+", re.ASCII)
+_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_POLICY = re.compile("[\t\n\r\x20-\xff]+")
+_POLICY_LIMIT, _POLICY_ARNS_LIMIT, _TAGS_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 2048, 10, 50, 128, 256
+_DURATION = range(900, 43201)
+
+Found = Iterator[tuple[str, str]]
+"""A field's name, and what is wrong with it."""
+
+
+def problems_of(hop: Hop) -> Found:
+    """Every mistake in ``hop``, whatever stands before it."""
+    arn = _ROLE_ARN.fullmatch(hop.role_arn) if isinstance(hop.role_arn, str) else None
+    if arn is None or arn["partition"] not in PARTITIONS:
+        yield (
+            "role_arn",
+            f"{hop.role_arn!r} is no role's ARN: write one such as arn:aws:iam::222222222222:role/name",
+        )
+    name = "write 2 to 64 of letters, digits and _+=,.@-"
+    yield from _unless(_NAME, "session_name", hop.session_name, name)
+    yield from _unless(_NAME, "source_identity", hop.source_identity, name)
+    if isinstance(hop.source_identity, str) and hop.source_identity.lower().startswith("aws:"):
+        yield (
+            "source_identity",
+            f"{hop.source_identity!r} begins with aws:, which STS keeps for itself: leave it out",
+        )
+    yield from _unless(
+        _EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
+    )
+    seconds = hop.duration_seconds
+    if seconds is not None and (
+        isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in _DURATION
+    ):
+        yield "duration_seconds", f"{seconds!r} is outside the limits of STS: write 900 to 43200"
+    yield from _of_policies(hop)
+    yield from _of_tags(hop)
+    yield from _of_mfa(hop)
+
+
+def _unless(pattern: re.Pattern[str], name: str, value: object, advice: str) -> Found:
+    if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
+        yield name, f"{value!r} is not accepted by STS: {advice}"
+
+
+def _of_policies(hop: Hop) -> Found:
+    if hop.policy is not None:
+        if not isinstance(hop.policy, str) or not _POLICY.fullmatch(hop.policy):
+            yield "policy", "no JSON text of Latin-1 characters: pass a policy's JSON, or a mapping"
+        elif len(hop.policy) > _POLICY_LIMIT:
+            yield "policy", f"has {len(hop.policy)} characters: a session policy has {_POLICY_LIMIT} at most"
+    if len(hop.policy_arns) > _POLICY_ARNS_LIMIT:
+        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {_POLICY_ARNS_LIMIT} at most"
+    for policy in hop.policy_arns:
+        if not isinstance(policy, str) or not _POLICY_ARN.fullmatch(policy):
+            yield (
+                "policy_arns",
+                f"{policy!r} is no policy's ARN: write one such as arn:aws:iam::aws:policy/name",
+            )
+
+
+def _of_tags(hop: Hop) -> Found:
+    tags = {} if hop.tags is None else hop.tags
+    if not isinstance(tags, Mapping):
+        yield "tags", f"a {type(tags).__name__} is no mapping: write {{key: value}}"
+        return
+    if len(tags) > _TAGS_LIMIT:
+        yield "tags", f"has {len(tags)} tags: {_TAGS_LIMIT} at most"
+    seen: dict[str, str] = {}
+    for key, value in tags.items():
+        if not _is_tag_text(key, _KEY_LIMIT) or not key:
+            yield "tags", f"{key!r} is no tag key: write 1 to 128 of letters, digits, blanks and _.:/=+-@"
+        elif key.lower().startswith("aws:"):
+            yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
+        elif (first := seen.setdefault(key.casefold(), key)) != key:
+            yield "tags", f"{key!r} repeats {first!r}, as STS ignores case in keys: leave one out"
+        if not _is_tag_text(value, _VALUE_LIMIT):
+            yield (
+                "tags",
+                f"the value of {key!r} is not accepted: write up to 256 of letters, digits, blanks, _.:/=+-@",
+            )
+    for key in hop.transitive_tag_keys:
+        if not isinstance(key, str) or key.casefold() not in seen:
+            yield (
+                "transitive_tag_keys",
+                f"{key!r} is not among the hop's tags: add the tag, or leave the key out",
+            )
+
+
+def _is_tag_text(text: object, limit: int) -> bool:
+    return (
+        isinstance(text, str)
+        and len(text) <= limit
+        and all(char in "_.:/=+-@" or unicodedata.category(char)[0] in "LZN" for char in text)
+    )
+
+
+def _of_mfa(hop: Hop) -> Found:
+    yield from _unless(
+        _SERIAL_NUMBER, "serial_number", hop.serial_number, "write the MFA device's ARN or serial"
+    )
+    if hop.token_code is not None and not callable(hop.token_code):
+        yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
+    elif hop.token_code is not None and hop.serial_number is None:
+        yield "token_code", "needs serial_number, the MFA device that the code comes from"
+    elif hop.serial_number is not None and hop.token_code is None:
+        yield "serial_number", "needs token_code, a callable that gives the device's six digits"
+
+
+def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Problem]:
+    """Every mistake that shows only once the hops stand in their order, in a region."""
+    if not hops:
+        yield Problem(("hops",), "none given: name the roles to assume, in the order of the calls")
+    if not region:
+        yield Problem(
+            ("region_name",),
+            "no region is set: pass region_name, set AWS_DEFAULT_REGION, or give the session's profile a region",
+        )
+    transitive: dict[str, int] = {}
+    identity: tuple[int, str] | None = None
+    for index, hop in enumerate(hops, 1):
+        where = (f"hop {index} of {len(hops)}, {hop.role_arn}",)
+        if hop.partition != hops[0].partition:
+            yield Problem(
+                where,
+                f"lies in partition {hop.partition}, hop 1 in {hops[0].partition}: no hop crosses partitions",
+            )
+        elif region and (home := partition_of(region)) and hop.partition != home:
+            yield Problem(
+                where, f"lies in partition {hop.partition}, region {region} in {home}: change one of the two"
+            )
+        if index > 1 and hop.duration_seconds and hop.duration_seconds > CHAINED_SECONDS:
+            yield Problem(
+                (*where, "duration_seconds"),
+                f"{hop.duration_seconds} is over {CHAINED_SECONDS}, the most a chained session lasts: ask for less",
+            )
+        if index > 1 and hop.serial_number:
+            yield Problem(
+                (*where, "serial_number"), "a role session has no MFA device: ask for the code in hop 1"
+            )
+        for key in hop.tags or {}:
+            if first := transitive.get(key.casefold()):
+                yield Problem(
+                    (*where, "tags"), f"{key!r} is inherited from hop {first} and cannot be set again"
+                )
+        transitive |= {key.casefold(): index for key in hop.transitive_tag_keys}
+        if hop.source_identity and identity and identity[1] != hop.source_identity:
+            yield Problem(
+                (*where, "source_identity"),
+                f"{hop.source_identity!r} differs from hop {identity[0]}'s {identity[1]!r}, which stays once it is set",
+            )
+        identity = identity or ((index, hop.source_identity) if hop.source_identity else None)

@@ -1,0 +1,51 @@
+"""What came of one hop that was taken, or tried and had to be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolechain.runtime.causes import Cause
+
+
+class Outcome(StrEnum):
+    """What happened to a call.
+
+    ``UNDECIDED``: no policy decided about it (the network, expired credentials), it was not tried as a hop
+    before it failed, or another role answered than the one that was called.
+    """
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class HopReport:
+    """One line of a report on a deployed chain.
+
+    Attributes:
+        index: which hop of the chain, counted from 1; 0 for the way into the source role, and for a shortcut the
+            index of the hop that it would have ended with.
+        caller: the ARN of who called.
+        callee: the ARN of the role that was called for.
+        expected: what the chain says.
+        verdict: what happened.
+        cause: what decided where it was not allowed; None where it was.
+        milliseconds: how long STS took, for the last try; 0.0 where nothing was tried.
+        detail: one line: who answered, or what STS said, or why it was not tried.
+    """
+
+    index: int
+    caller: str
+    callee: str
+    expected: Outcome
+    verdict: Outcome
+    cause: Cause | None
+    milliseconds: float
+    detail: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether what happened is what was expected."""
+        return self.verdict is self.expected

@@ -1,0 +1,106 @@
+"""An ordinary boto3 session whose credentials come over a chain."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.credentials import CredentialProvider, CredentialResolver
+
+from rolechain.errors import ChainError, Problem
+from rolechain.runtime.causes import STALE_SESSION
+from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.hop import Hop, HopLike, as_hop
+from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.sts import Sts
+
+_SIGNED_BY = re.compile(r"Credential=(?P<access_key>[^/,\s]+)/")
+_CONTEXT = "rolechain_access_key"
+
+
+def chain_session(
+    *hops: HopLike, session: boto3.Session | None = None, region_name: str | None = None
+) -> boto3.Session:
+    """A session that acts as the last role of a chain.
+
+    No call is made here. Each hop is taken when its credentials are first needed and again before they run
+    out, and only then: a hop that is valid is never asked for again because another one is due. The session
+    and its clients may be used by any number of threads, and after a fork.
+
+    Args:
+        hops: the roles to assume, in the order of the calls: role ARNs, ``Hop`` objects with parameters, or
+            the hops of a declared chain (``chain.hops_to(target)``), in any mix.
+        session: what the first call is signed by, and whose settings the calls to STS follow; by default a
+            new ``boto3.Session()``. The new session shares its profile's settings.
+        region_name: the region of the new session and of the calls to STS; by default that of ``session``.
+
+    Returns:
+        A ``boto3.Session``. Reading its credentials, so any request of its clients, raises ``HopError`` where
+        a hop fails.
+
+    Raises:
+        ChainError: with every mistake in the hops, or there is no region; nothing was called.
+    """
+    declared: list[Hop] = []
+    problems: list[Problem] = []
+    for hop in hops:
+        try:
+            declared.append(as_hop(hop))
+        except ChainError as error:
+            problems += error.problems
+    if problems:
+        raise ChainError(problems)
+    base = session or boto3.Session()
+    region = region_name or base.region_name
+    if found := list(problems_of_chain(declared, region)):
+        raise ChainError(found)
+    return session_with(line_up(declared, sts=Sts(base, region), session=base), base, region)
+
+
+def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
+    """A session with the settings of ``base``'s profile, whose requests are signed with ``credentials``."""
+    core = botocore.session.Session()
+    # boto3 says "default" where no profile is set too, and botocore refuses one that does not exist.
+    if base.profile_name in base.available_profiles:
+        core.set_config_variable("profile", base.profile_name)
+    core.register_component("credential_provider", CredentialResolver([_Provider(credentials)]))
+    made = boto3.Session(botocore_session=core, region_name=region_name)
+    _renew_when_rejected(made, credentials)
+    return made
+
+
+class _Provider(CredentialProvider):
+    """The one place where the session looks for credentials."""
+
+    METHOD = "rolechain"
+    CANONICAL_NAME = "rolechain"
+
+    def __init__(self, credentials: HopCredentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> Any:
+        return self._credentials
+
+
+def _renew_when_rejected(session: boto3.Session, credentials: HopCredentials) -> None:
+    """Has the last hop taken again once a service has said that its session is over.
+
+    The answer may come late, so the access key that signed the request is kept with it.
+    """
+
+    def note_signer(request: Any, **_: object) -> None:
+        authorization = request.headers.get("Authorization", "")
+        text = authorization.decode() if isinstance(authorization, bytes) else str(authorization)
+        if signed := _SIGNED_BY.search(text):
+            request.context[_CONTEXT] = signed["access_key"]
+
+    def look_at(parsed: Any, context: Any, **_: object) -> None:
+        code = parsed.get("Error", {}).get("Code")
+        if code in STALE_SESSION and _CONTEXT in context:
+            credentials.invalidate(context[_CONTEXT])
+
+    session.events.register_last("request-created", note_signer)
+    session.events.register("after-call", look_at)

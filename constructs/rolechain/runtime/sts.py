@@ -1,0 +1,142 @@
+"""One STS client that signs each call with the credentials of the hop before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
+
+from rolechain.runtime.forking import reset_in_child
+
+_signer: ContextVar[Credentials] = ContextVar("rolechain_signer")
+
+
+class Signer(NamedTuple):
+    """Credentials that one call is signed with.
+
+    Attributes:
+        access_key: the access key id.
+        secret_key: the secret access key.
+        token: the session token, if it is a session.
+        arn: who that is, if known.
+    """
+
+    access_key: str
+    secret_key: str
+    token: str | None
+    arn: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Signer({self.access_key!r}, arn={self.arn!r})"
+
+
+class MalformedAnswerError(Exception):
+    """What came is no whole answer of STS."""
+
+
+class Answer(NamedTuple):
+    """What AssumeRole gave; ``arn`` is the session's own.
+
+    Attributes:
+        access_key: the access key id.
+        secret_key: the secret access key.
+        token: the session token.
+        expires_at: when the session ends, in seconds since the epoch.
+        arn: the session's own ARN.
+    """
+
+    access_key: str
+    secret_key: str
+    token: str
+    expires_at: float
+    arn: str | None
+
+    def __repr__(self) -> str:
+        return f"Answer({self.access_key!r}, arn={self.arn!r})"
+
+
+class Sts:
+    """STS in one region, over one client for every caller; the client is made with the first call.
+
+    Args:
+        session: where the endpoint, the retries and the proxies are configured.
+        region_name: the region whose endpoint is called.
+    """
+
+    def __init__(self, session: boto3.Session, region_name: str) -> None:
+        self._session = session
+        self._region_name = region_name
+        self._client: Any = None
+        self._lock = threading.Lock()
+        reset_in_child(self)
+
+    def reset_in_child(self) -> None:
+        """Leaves the connections to the parent: two processes on one of them would read each other's answers."""
+        self._client = None
+        self._lock = threading.Lock()
+
+    def assume_role(self, signer: Signer, parameters: Mapping[str, object]) -> Answer:
+        """Makes one AssumeRole.
+
+        Raises:
+            botocore.exceptions.ClientError: STS refused.
+            botocore.exceptions.BotoCoreError: there was no answer.
+            MalformedAnswerError: the answer lacks a part, or holds one that cannot be read.
+        """
+        answer = self._call("assume_role", signer, parameters)
+        given, user = answer.get("Credentials", {}), answer.get("AssumedRoleUser", {})
+        for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"):
+            if not given.get(name):
+                raise MalformedAnswerError(f"the answer of STS lacks {name}")
+        ends: datetime = given["Expiration"]
+        if ends.tzinfo is None:
+            ends = ends.replace(tzinfo=UTC)
+        return Answer(
+            given["AccessKeyId"],
+            given["SecretAccessKey"],
+            given["SessionToken"],
+            ends.timestamp(),
+            user.get("Arn"),
+        )
+
+    def caller_arn(self, signer: Signer) -> str:
+        """Asks GetCallerIdentity who ``signer`` is; raises as ``assume_role`` does."""
+        arn = self._call("get_caller_identity", signer, {}).get("Arn")
+        if not arn:
+            raise MalformedAnswerError("the answer of STS lacks Arn")
+        return str(arn)
+
+    def _call(self, operation: str, signer: Signer, parameters: Mapping[str, object]) -> dict[str, Any]:
+        method = getattr(self._connected(), operation)
+        before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token))
+        try:
+            answer: dict[str, Any] = method(**parameters)
+        except BotoCoreError:
+            raise
+        except (ResponseParserError, ValueError) as error:
+            # A body that is no answer of STS comes from what stands in between, a proxy or a captive portal;
+            # what botocore's parser of times raises has no class of its own.
+            raise MalformedAnswerError(f"the answer of STS cannot be read: {error}") from error
+        finally:
+            _signer.reset(before)
+        return answer
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                client = self._session.client("sts", region_name=self._region_name)
+                client.meta.events.register("before-sign.sts", _sign_with_signer)
+                self._client = client
+            return self._client
+
+
+def _sign_with_signer(request: Any, **_: object) -> None:
+    """Runs for each attempt, retries included."""
+    request.context.setdefault("signing", {})["request_credentials"] = _signer.get()

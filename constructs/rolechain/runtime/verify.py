@@ -1,0 +1,127 @@
+"""The live test of a deployed chain: each hop is taken, each shortcut is tried and must be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import boto3
+
+from rolechain.chain import Chain
+from rolechain.errors import ChainError, Problem
+from rolechain.role import ChainRole
+from rolechain.runtime.attempt import Patience, identified, is_session_of, try_call
+from rolechain.runtime.call import HopCall
+from rolechain.runtime.hop import Hop
+from rolechain.runtime.report import HopReport, Outcome
+from rolechain.runtime.sts import Signer, Sts
+
+
+def verify(chain: Chain, *, session: boto3.Session | None = None, wait: float = 0) -> list[HopReport]:
+    """Takes a deployed chain hop by hop, and tries what it must not allow.
+
+    A session that already is the source role goes on from there; any other assumes the source role first,
+    which is reported as index 0. A hop that fails does not end the report: what hangs on it is reported as not
+    tried, all else is tried. The sessions that come of it are dropped.
+
+    Args:
+        chain: the chain as it was deployed.
+        session: where to start; by default a new ``boto3.Session()``. Its region is used, else the chain's.
+        wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
+            minute to be seen everywhere.
+
+    Returns:
+        The way in, if it was taken; the declared hops in order; each pair of roles that skips one in between;
+        and each hop that passes an external id, without it.
+
+    Raises:
+        ChainError: ``wait`` is no number of seconds.
+        HopError: the session has no credentials that work, so nothing could be tried.
+    """
+    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
+        raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
+    return list(walk(chain, session or boto3.Session(), Patience(wait)))
+
+
+def walk(chain: Chain, session: boto3.Session, patience: Patience) -> Iterator[HopReport]:
+    """The reports of ``verify``, as they come."""
+    trial = _Trial(chain, Sts(session, session.region_name or chain.region), patience)
+    yield from trial.enter(session)
+    for hop in chain.hops():
+        yield trial.take(hop.caller, hop.callee, hop.index)
+    for caller, callee, index in _shortcuts(chain):
+        yield trial.refuse(caller, callee, index)
+    for hop in chain.hops():
+        if hop.external_id:
+            yield trial.refuse(hop.caller, hop.callee, hop.index, without_external_id=True)
+
+
+def _shortcuts(chain: Chain) -> Iterator[tuple[ChainRole, ChainRole, int]]:
+    """Each caller with each role further on than its own hop leads, and the index of the hop that ends there."""
+    line = (chain.source, *chain.middle)
+    for number, caller in enumerate(line[:-1]):
+        for index, callee in enumerate(line[number + 2 :], number + 2):
+            yield caller, callee, index
+        for target in chain.targets:
+            yield caller, target, len(line)
+
+
+class _Trial:
+    """The roles of a chain that were reached so far, and the calls made from them."""
+
+    def __init__(self, chain: Chain, sts: Sts, patience: Patience) -> None:
+        self._source = chain.source
+        self._total = len(chain.middle) + 1
+        self._sts = sts
+        self._patience = patience
+        self._reached: dict[str, Signer] = {}
+
+    def enter(self, session: boto3.Session) -> Iterator[HopReport]:
+        """Goes on from a session of the source role, or assumes it first."""
+        source = self._source
+        call = self._call(source, 0)
+        start = identified(call, call.starting_signer(session))
+        if is_session_of(start.arn or "", source.partition, source.account, source.role):
+            self._reached[source.arn] = start
+        else:
+            yield self._try(call, start, start.arn or "", Outcome.ALLOWED, source)
+
+    def take(self, caller: ChainRole, callee: ChainRole, index: int) -> HopReport:
+        """Takes a declared hop."""
+        return self._from(caller, self._call(callee, index), Outcome.ALLOWED, callee)
+
+    def refuse(
+        self, caller: ChainRole, callee: ChainRole, index: int, *, without_external_id: bool = False
+    ) -> HopReport:
+        """Tries what must be refused."""
+        report = self._from(
+            caller,
+            self._call(callee, index, without_external_id=without_external_id),
+            Outcome.REFUSED,
+            callee,
+        )
+        return (
+            replace(report, detail=f"without the external id: {report.detail}")
+            if without_external_id
+            else report
+        )
+
+    def _call(self, callee: ChainRole, index: int, *, without_external_id: bool = False) -> HopCall:
+        external_id = None if without_external_id else callee.external_id
+        return HopCall(Hop(callee.arn, external_id=external_id), self._sts, index, self._total)
+
+    def _from(self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole) -> HopReport:
+        if signer := self._reached.get(caller.arn):
+            return self._try(call, signer, caller.arn, expected, callee)
+        detail = f"not tried: {caller.arn} was not reached"
+        return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
+
+    def _try(
+        self, call: HopCall, signer: Signer, caller: str, expected: Outcome, callee: ChainRole
+    ) -> HopReport:
+        report, given = try_call(
+            call, signer, caller=caller, expected=expected, index=call.index, until=self._patience
+        )
+        if given:
+            self._reached[callee.arn] = Signer(given.access_key, given.secret_key, given.token, given.arn)
+        return report
