@@ -1,0 +1,37 @@
+"""The command ``rolechain local``: the local organization in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from rolechain.local import LocalOrganization
+
+EXAMPLE_ACCOUNT = "111111111111"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("--port", type=int, help="the port on 127.0.0.1 (default: a free one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until Ctrl-C, and prints what to export meanwhile.
+
+    Returns:
+        0 when it was stopped; a server that ends by itself is an error.
+    """
+    try:
+        with LocalOrganization(port=arguments.port) as organization:
+            print(
+                f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C"
+            )
+            print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
+            print("unset AWS_PROFILE")
+            for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
+                print(f"export {name}={shlex.quote(value)}")
+            print("# another account: export AWS_ACCESS_KEY_ID=222222222222", flush=True)
+            organization.wait()
+    except KeyboardInterrupt:
+        pass
+    return 0

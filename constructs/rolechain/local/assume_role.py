@@ -1,0 +1,191 @@
+"""AssumeRole as AWS does it: checked, decided by ``rolechain.policy``, answered with working credentials."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import time
+import zlib
+from dataclasses import dataclass
+
+from rolechain.local import denials, emulator, mfa, policies, request_context, trust_principals
+from rolechain.local.errors import ServiceError
+from rolechain.local.organizations import Organization
+from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
+from rolechain.local.principals import Principal, timestamp
+from rolechain.policy import Callee, Policy, PolicyError, Request, decide
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+
+_CHAINED_SECONDS = 3600
+_PACKED_BYTES = 2048
+_KEY_LETTERS = string.ascii_uppercase + "234567"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a session signs its calls with."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expiration: float
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key_id})"
+
+
+def assume(call: AssumeRoleCall, principal: Principal, organization: Organization) -> dict[str, object]:
+    """The result of one AssumeRole call.
+
+    Raises:
+        ServiceError: the call is not allowed, or asks for what a session cannot have.
+    """
+    _check_chain(call, principal)
+    with_mfa = mfa.authenticate(
+        principal.caller.account, principal.user_name, call.serial_number, call.token_code
+    )
+    role = emulator.role(call.account, call.role_arn.rsplit("/", 1)[-1])
+    if role is None or role["Arn"] != call.role_arn:
+        raise _denied(denials.bare(principal.caller.arn, ASSUME_ROLE, call.role_arn))
+    decision = decide(_request(call, principal, role, organization, with_mfa))
+    if not decision.allowed:
+        raise _denied(denials.denial(principal.caller.arn, call.role_arn, decision))
+    _check_role(call, role)
+    return _session(call, principal, role)
+
+
+def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
+    """What the sessions before this one forbid."""
+    if principal.chained and (call.duration or 0) > _CHAINED_SECONDS:
+        raise ServiceError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+        )
+    inherited = {key.lower() for key in principal.transitive_tags}
+    if inherited & {key.lower() for key in call.tags}:
+        raise ServiceError(
+            "InvalidParameterValue",
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
+            "from the calling session.",
+        )
+    if principal.source_identity and call.source_identity not in (None, principal.source_identity):
+        raise _denied(denials.bare(principal.caller.arn, SET_SOURCE_IDENTITY, call.role_arn))
+
+
+def _request(
+    call: AssumeRoleCall,
+    principal: Principal,
+    role: emulator.Record,
+    organization: Organization,
+    with_mfa: bool,
+) -> Request:
+    actions = [ASSUME_ROLE]
+    if call.tags or principal.transitive_tags:
+        actions.append(TAG_SESSION)
+    if call.source_identity or principal.source_identity:
+        actions.append(SET_SOURCE_IDENTITY)
+    trust = trust_principals.without_empty(role["AssumeRolePolicyDocument"])
+    return Request(
+        caller=principal.caller,
+        callee=Callee(
+            role["Arn"],
+            policies.read(trust, f"the trust policy of {role['Arn']}"),
+            rcps=organization.policies_above(call.account, "RESOURCE_CONTROL_POLICY"),
+            in_management_account=organization.is_management(call.account),
+        ),
+        context=request_context.of_assume_role(call, principal, role, organization, mfa=with_mfa),
+        actions=actions,
+        identity_policies=principal.identity_policies,
+        permissions_boundary=principal.permissions_boundary,
+        session_policies=principal.session_policies,
+        scps=organization.policies_above(principal.caller.account, "SERVICE_CONTROL_POLICY"),
+    )
+
+
+def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
+    """What the role and its account set bounds to."""
+    if (call.duration or DEFAULT_DURATION) > int(role["MaxSessionDuration"]):
+        raise ServiceError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+    if call.policy is not None:
+        try:
+            Policy.parse(call.policy)
+        except PolicyError as error:
+            raise ServiceError("MalformedPolicyDocument", str(error)) from error
+    if any(emulator.managed_policy(arn, call.account) is None for arn in call.policy_arns):
+        raise ServiceError(
+            "ValidationError",
+            "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN.",
+        )
+
+
+def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) -> dict[str, object]:
+    packed = _packed_percent(call)
+    if packed > 100:
+        raise ServiceError(
+            "PackedPolicyTooLarge",
+            f"Packed policy consumes {packed}% of allotted space, please use smaller policy.",
+        )
+    credentials = _credentials(call)
+    partition = role["Arn"].split(":")[1]
+    arn = f"arn:{partition}:sts::{call.account}:assumed-role/{role['RoleName']}/{call.session_name}"
+    user_id = f"{role['RoleId']}:{call.session_name}"
+    source_identity = principal.source_identity or call.source_identity
+    tags = {**call.tags, **principal.transitive_tags}
+    transitive = {key.lower() for key in call.transitive_tag_keys}
+    has_policies = call.policy is not None or call.policy_arns
+    emulator.register_session(
+        credentials.access_key_id,
+        {
+            "Arn": arn,
+            "UserId": user_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "SessionToken": credentials.session_token,
+            "Expiration": credentials.expiration,
+            "AccountId": call.account,
+            "PrincipalType": "AssumedRole",
+            "SourcePrincipalArn": principal.caller.arn,
+            "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "SessionPolicies": {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}
+            if has_policies
+            else None,
+            "SourceIdentity": source_identity,
+            "TransitiveTags": {key: value for key, value in call.tags.items() if key.lower() in transitive}
+            | dict(principal.transitive_tags),
+        },
+    )
+    return {
+        "AssumedRoleUser": {"Arn": arn, "AssumedRoleId": user_id},
+        "Credentials": {
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "SessionToken": credentials.session_token,
+            "Expiration": timestamp(credentials.expiration),
+        },
+        "PackedPolicySize": packed or None,
+        "SourceIdentity": source_identity,
+    }
+
+
+def _credentials(call: AssumeRoleCall) -> Credentials:
+    return Credentials(
+        access_key_id="ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
+        secret_access_key=secrets.token_urlsafe(30),
+        session_token=secrets.token_urlsafe(120),
+        expiration=float(int(time.time()) + (call.duration or DEFAULT_DURATION)),
+    )
+
+
+def _packed_percent(call: AssumeRoleCall) -> int:
+    """How full the packed policies and tags are; AWS's packing is not published, so this is an estimate."""
+    if call.policy is None and not call.policy_arns and not call.tags:
+        return 0
+    content = json.dumps([call.policy, call.policy_arns, call.tags], separators=(",", ":")).encode()
+    return -(-len(zlib.compress(content, 9)) * 100 // _PACKED_BYTES)
+
+
+def _denied(message: str) -> ServiceError:
+    return ServiceError("AccessDenied", message, 403)

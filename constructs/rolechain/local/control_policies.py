@@ -1,0 +1,53 @@
+"""Service control policies on every call, not on AssumeRole alone.
+
+Resource control policies act on AssumeRole only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rolechain.local import denials, emulator, request_context
+from rolechain.local.errors import ServiceError
+from rolechain.local.organizations import Organization
+from rolechain.local.principals import principal_of
+from rolechain.policy import Verdict
+from rolechain.policy.document import Effect
+
+
+def denial_of(
+    key_id: str, action: str, resource: str, service_context: Mapping[str, Any], organization: Organization
+) -> str | None:
+    """The text of the denial of a call by a service control policy, or None where none denies it."""
+    account = emulator.request_account()
+    organization.enroll(account)
+    levels = organization.policies_above(account, "SERVICE_CONTROL_POLICY")
+    if levels is None or organization.is_management(account):
+        return None
+    try:
+        principal = principal_of(key_id, account, in_management_account=False)
+    except ServiceError:
+        # A federated user, or a key that ministack knows and IAM does not: described by its account alone.
+        keys: request_context.Context = {
+            "aws:PrincipalAccount": account,
+            "aws:PrincipalOrgID": organization.id,
+        }
+        caller = account
+    else:
+        keys, caller = request_context.of_call(principal, organization), principal.caller.arn
+    context = keys | {key: value for key, value in service_context.items() if value is not None}
+    judged = [[policy.judge(action, resource, context) for policy in level] for level in levels]
+    verdict = _verdict(judged)
+    return (
+        None if verdict is Verdict.ALLOW else denials.control_policy_denial(caller, action, resource, verdict)
+    )
+
+
+def _verdict(judged: list[list[Effect]]) -> Verdict:
+    """Every level must allow, and none may deny."""
+    if any(Effect.DENY in level for level in judged):
+        return Verdict.EXPLICIT_DENY
+    if any(Effect.UNKNOWN in level for level in judged):
+        return Verdict.UNKNOWN
+    return Verdict.ALLOW if all(Effect.ALLOW in level for level in judged) else Verdict.IMPLICIT_DENY

@@ -1,0 +1,299 @@
+"""ministack, as far as this package reads and replaces it: the only module that imports it.
+
+ministack has no API for extensions, so its functions are replaced by name. That is why the version is pinned
+exactly, and why every name is looked for before the server starts. Its settings are read as it is imported:
+``server`` sets them first.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from typing import Any
+
+from rolechain.local.errors import LocalOrganizationError
+
+VERSION = "1.5.33"
+
+Record = dict[str, Any]
+Handler = Callable[
+    [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[tuple[int, dict[str, str], bytes]]
+]
+
+_USED = {
+    "app": ("app", "SERVICE_HANDLERS"),
+    "core.iam_evaluator": (
+        "AuthError",
+        "check_credentials",
+        "enforce",
+        "_ALWAYS_ALLOWED_ACTIONS",
+        "_principal_keys",
+        "_resolve_condition_key",
+        "_resolve_managed_policy_document",
+    ),
+    "core.responses": ("AccountScopedDict", "get_account_id", "get_region", "request_scope"),
+    "core.router": ("extract_access_key_id",),
+    "services.iam": (
+        "_IAM_HANDLERS",
+        "_access_keys",
+        "_boundary_policy_error",
+        "_group_inline_policies",
+        "_groups",
+        "_mfa_devices",
+        "_roles",
+        "_trust_policy_not_principal_error",
+        "_user_inline_policies",
+        "_users",
+    ),
+    "services.sts": ("_sessions", "register_session"),
+    "services.organizations": (
+        "_accounts",
+        "_attachments",
+        "_ensure_org",
+        "_orgs",
+        "_ous",
+        "_policies",
+        "_roots",
+        "handle_request",
+    ),
+    "services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
+}
+
+
+def _load() -> dict[str, Any]:
+    installed = version("ministack")
+    if installed != VERSION:
+        raise LocalOrganizationError(
+            f"ministack {installed} is installed, and the local organization is made for {VERSION}: "
+            f"pip install ministack=={VERSION}"
+        )
+    modules: dict[str, Any] = {name: importlib.import_module(f"ministack.{name}") for name in _USED}
+    missing = [
+        f"{name}.{part}"
+        for name, parts in _USED.items()
+        for part in parts
+        if not hasattr(modules[name], part)
+    ]
+    if missing:
+        raise LocalOrganizationError(
+            f"ministack {installed} is not as published, {', '.join(missing)} is missing: "
+            f"pip install --force-reinstall ministack=={VERSION}"
+        )
+    return modules
+
+
+_modules = _load()
+_app, _evaluator = _modules["app"], _modules["core.iam_evaluator"]
+_responses, _router = _modules["core.responses"], _modules["core.router"]
+_iam, _sts = _modules["services.iam"], _modules["services.sts"]
+_provisioners = _modules["services.cloudformation.provisioners"]
+organizations = _modules["services.organizations"]
+"""ministack's Organizations service, whose stores ``organizations`` keeps its one organization in."""
+
+application = _app.app
+"""ministack as an ASGI application."""
+
+
+def request_account() -> str:
+    """The account of the request that is being served."""
+    return str(_responses.get_account_id())
+
+
+def request_region() -> str:
+    """The region of the request that is being served."""
+    return str(_responses.get_region())
+
+
+def acting_as(account: str) -> AbstractContextManager[None]:
+    """Makes ``account`` the one whose stores are read and written, for a ``with`` block."""
+    scope: AbstractContextManager[None] = _responses.request_scope(account, request_region())
+    return scope
+
+
+def access_key_id(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
+    """The access key id that a request is signed with."""
+    return str(_router.extract_access_key_id(headers, query))
+
+
+def role(account: str, name: str) -> Record | None:
+    """The role of that name in ``account``."""
+    found: Record | None = _iam._roles.get_scoped(account, None, name)
+    return found
+
+
+def user(account: str, name: str) -> Record | None:
+    """The IAM user of that name in ``account``."""
+    found: Record | None = _iam._users.get_scoped(account, None, name)
+    return found
+
+
+def roles() -> Iterator[Record]:
+    """Every role of every account."""
+    yield from list(_iam._roles.to_dict().values())
+
+
+def users() -> Iterator[Record]:
+    """Every IAM user of every account."""
+    yield from list(_iam._users.to_dict().values())
+
+
+def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[str, str]]]:
+    """Each group that a user is in, with the group's inline policies."""
+    for (owner, name), group in list(_iam._groups.to_dict().items()):
+        if owner == account and user_name in group.get("Users", []):
+            yield group, _iam._group_inline_policies.get_scoped(account, None, name) or {}
+
+
+def user_inline_policies(account: str, user_name: str) -> Mapping[str, str]:
+    """A user's inline policies by name."""
+    found: Mapping[str, str] | None = _iam._user_inline_policies.get_scoped(account, None, user_name)
+    return found or {}
+
+
+def managed_policy(arn: str, account: str) -> str | Record | None:
+    """The default version of a managed policy as ``account`` sees it; None where there is none."""
+    document: str | Record | None = _evaluator._resolve_managed_policy_document(arn, account)
+    return document
+
+
+def access_key(account: str, key_id: str) -> Record | None:
+    """An IAM user's access key."""
+    found: Record | None = _iam._access_keys.get_scoped(account, None, key_id)
+    return found
+
+
+def mfa_seed(account: str, serial_number: str, user_name: str) -> str | None:
+    """The secret of a user's MFA device; None where the user has no such device."""
+    device = _iam._mfa_devices.get_scoped(account, None, serial_number)
+    return str(device["Base32StringSeed"]) if device and device.get("User") == user_name else None
+
+
+def session(key_id: str) -> Record | None:
+    """The session that temporary credentials belong to."""
+    found: Record | None = _sts._sessions.get(key_id)
+    return found
+
+
+def register_session(key_id: str, record: Record) -> None:
+    """Makes temporary credentials valid for every service."""
+    _sts.register_session(key_id, record)
+
+
+def end_sessions(unique_id: str) -> None:
+    """Makes the credentials of a deleted role or user invalid, as AWS does."""
+    for key_id, record in list(_sts._sessions.items()):
+        if str(record.get("UserId", "")).split(":")[0] == unique_id:
+            del _sts._sessions[key_id]
+
+
+def wrap_service(name: str, wrapper: Callable[[Handler], Handler]) -> None:
+    """Puts a handler in front of a service's own."""
+    _app.SERVICE_HANDLERS[name] = wrapper(_app.SERVICE_HANDLERS[name])
+
+
+def on_call(
+    check: Callable[[str, str, str, Mapping[str, Any]], str | None], decided_by_service: frozenset[str]
+) -> None:
+    """Asks ``check(access key id, action, resource, context)`` too before any call is served.
+
+    It returns the text of a denial, or None. An action in ``decided_by_service`` is only authenticated, and
+    left to its service's handler to decide.
+    """
+    own = _evaluator.enforce
+
+    def enforce(
+        key_id: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: Any = None,
+    ) -> Any:
+        if action in decided_by_service:
+            return _evaluator.check_credentials(key_id, service)
+        denied = own(key_id, action, service, region, resource_arn, service_context)
+        if denied is not None or not key_id or action in _evaluator._ALWAYS_ALLOWED_ACTIONS:
+            return denied
+        message = check(key_id, action, resource_arn, service_context or {})
+        # An authentication error is the one answer whose text is the caller's to choose.
+        return _evaluator.AuthError("AccessDenied", message) if message else None
+
+    _evaluator.enforce = enforce
+
+
+def on_principal_keys(keys: Callable[[str], Mapping[str, Any] | None]) -> None:
+    """Takes the condition keys that describe a caller from ``keys(access key id)``, names in lower case.
+
+    Where it returns None, ministack's own stand. They lack the organization, MFA and the source identity, and its aws:PrincipalArn is the session's.
+    """
+    own_keys, own_resolve = _evaluator._principal_keys, _evaluator._resolve_condition_key
+
+    def principal_keys(credential: Any) -> dict[str, Any]:
+        given = keys(credential.access_key_id)
+        return dict(own_keys(credential) if given is None else given)
+
+    def resolve(key: str, context: Any) -> Any:
+        given = context.principal_keys.get(key.lower())
+        return own_resolve(key, context) if given is None else given
+
+    _evaluator._principal_keys = principal_keys
+    _evaluator._resolve_condition_key = resolve
+
+
+def on_trust_policy_write(problem: Callable[[str | Record], str | None]) -> None:
+    """Asks for the problem of each trust policy that CreateRole, UpdateAssumeRolePolicy or a stack writes."""
+    own = _iam._trust_policy_not_principal_error
+    _iam._trust_policy_not_principal_error = lambda document: own(document) or problem(document)
+
+
+def on_principal_deleted(forget: Callable[[Record], None]) -> None:
+    """Calls ``forget`` with every role and user that is deleted, through the API or by a stack."""
+    scoped: Any = _responses.AccountScopedDict
+
+    class Principals(scoped):  # type: ignore[misc]
+        __slots__ = ()
+
+        def pop(self, key: str, *default: Any) -> Any:
+            record = self.get(key)
+            popped = super().pop(key, *default)
+            if record is not None:
+                forget(record)
+            return popped
+
+    # The stores are known to several modules by reference: they change their class and stay what they are.
+    _iam._roles.__class__ = Principals
+    _iam._users.__class__ = Principals
+
+
+def on_mfa_device_created(seed: Callable[[], str]) -> None:
+    """Gives each new virtual MFA device a secret of ``seed()``: ministack's is no base32, which no app can read."""
+    own = _iam._IAM_HANDLERS["CreateVirtualMFADevice"]
+
+    def create(parameters: Any) -> Any:
+        status, headers, body = own(parameters)
+        if status == 200:
+            serial = re.search(rb"<SerialNumber>(.*?)</SerialNumber>", body)
+            device = _iam._mfa_devices[serial.group(1).decode()] if serial else {}
+            device["Base32StringSeed"] = seed()
+            encoded = base64.b64encode(device["Base32StringSeed"].encode())
+            body = re.sub(rb"(<Base32StringSeed>).*?(</)", rb"\g<1>" + encoded + rb"\g<2>", body)
+        return status, headers, body
+
+    _iam._IAM_HANDLERS["CreateVirtualMFADevice"] = create
+
+
+def stack_handlers(resource_type: str) -> dict[str, Any]:
+    """What a stack calls to create, update and delete a resource of that type; entries may be replaced."""
+    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]
+    return handlers
+
+
+def boundary_problem(arn: str) -> str | None:
+    """Why ``arn`` cannot be a permissions boundary in the account that is being served."""
+    response = _iam._boundary_policy_error(arn)
+    found = re.search(rb"<Message>(.*?)</Message>", response[2]) if response else None
+    return found.group(1).decode() if found else None

@@ -1,0 +1,227 @@
+"""The local organization as its user sees it: started, pointed at, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from rolechain.local.errors import LocalOrganizationError
+
+if TYPE_CHECKING:
+    import boto3
+
+MANAGEMENT_ACCOUNT = "000000000000"
+"""The organization's management account: it alone writes to Organizations, and no control policy binds it."""
+
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+# Nothing else of the user's environment reaches the server: ministack reads dozens of variables, and takes the
+# access key it finds there for that of a root user.
+_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")
+_START_SECONDS, _STOP_SECONDS = 30.0, 5.0
+
+
+class LocalOrganization:
+    """An AWS organization that runs on this machine, as long as the ``with`` block does.
+
+    Every account id of 12 digits is a member and needs no creation. An access key id that is an account's
+    id acts as that account's **administrator**, whatever the secret. For AssumeRole, for service control
+    policies and in GetCallerIdentity the administrator is the IAM user ``administrator`` with a policy that
+    allows everything, as AWS refuses to let a root user assume roles: a trust policy that names the account
+    admits it, one that is closed by ``aws:PrincipalArn`` does not. In its own account every other call of
+    the administrator passes without a look at policies.
+
+    The server is a process of its own and binds 127.0.0.1 only. It stops at the end of the block, and also
+    when this process dies in any other way; nothing that it held is kept.
+
+    Attributes:
+        organization_id: the id that ``aws:PrincipalOrgID`` has in every account.
+
+    Raises:
+        LocalOrganizationError: the port is taken, or the server did not come up.
+    """
+
+    def __init__(self, *, port: int | None = None, organization_id: str = "o-exampleorg1") -> None:
+        if not _ORGANIZATION.fullmatch(organization_id):
+            raise LocalOrganizationError(
+                f"{organization_id!r} is no organization id: write o- and 10 to 32 lowercase letters or digits"
+            )
+        if port is not None and port not in range(1, 65536):
+            raise LocalOrganizationError(
+                f"{port} is no port: name one from 1 to 65535, or leave it out for a free one"
+            )
+        self.organization_id = organization_id
+        self._wanted_port = port
+        self._port: int | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._folder = ""
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> LocalOrganization:
+        if find_spec("ministack") is None:
+            raise LocalOrganizationError("ministack is not installed: pip install 'rolechain[local]'")
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every service of every account answers: ``http://127.0.0.1:<port>``."""
+        if self._port is None:
+            raise LocalOrganizationError("the local organization is not running: use it in a with block")
+        return f"http://127.0.0.1:{self._port}"
+
+    def environment(self, account: str, *, region: str = "us-east-1") -> dict[str, str]:
+        """The variables that make the AWS CLI, the CDK CLI and any SDK act as ``account``'s administrator.
+
+        They hide the user's own configuration and credentials; ``AWS_PROFILE`` must not be set beside them.
+        """
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": _checked(account),
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SESSION_TOKEN": "",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def session(self, account: str, *, region: str = "us-east-1") -> boto3.Session:
+        """A boto3 session of ``account``'s administrator; its clients talk to the local organization."""
+        return self.session_with(_checked(account), "local", region=region)
+
+    def session_with(
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str | None = None,
+        *,
+        region: str = "us-east-1",
+    ) -> boto3.Session:
+        """A boto3 session with the given credentials; its clients talk to the local organization."""
+        import boto3
+
+        from rolechain.local.sessions import EndpointSession
+
+        session = EndpointSession(self.endpoint_url, region)
+        session.set_credentials(access_key_id, secret_access_key, session_token)
+        return boto3.Session(botocore_session=session)
+
+    def wait(self) -> None:
+        """Returns only if the server ends by itself.
+
+        Raises:
+            LocalOrganizationError: it did, with the end of its log.
+        """
+        if self._process is None:
+            raise LocalOrganizationError("the local organization is not running: use it in a with block")
+        self._process.wait()
+        raise LocalOrganizationError(f"the local organization has ended{self._log_tail()}")
+
+    def _start(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="rolechain-local-")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
+        # The server notices by the end of this pipe that its parent is gone, however it went.
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "rolechain.local.server",
+                str(self._wanted_port or 0),
+                self.organization_id,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=self._folder,
+            env=self._server_environment(),
+            text=True,
+            # Ctrl-C reaches every process of the terminal's group; the server is to be stopped by its parent.
+            start_new_session=True,
+        )
+        answer = self._first_answer(self._process)
+        if "port" not in answer:
+            raise LocalOrganizationError(
+                answer.get("error") or f"the server ended as it started{self._log_tail()}"
+            )
+        self._port = int(answer["port"])
+
+    def _server_environment(self) -> dict[str, str]:
+        import rolechain
+
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        paths = [str(Path(rolechain.__file__).parents[1]), inherited.get("PYTHONPATH", "")]
+        return inherited | {
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "HOME": self._folder,
+            "TMPDIR": self._folder,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _first_answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+        import threading
+
+        # Reading blocks; a server that never says anything is ended, which ends the reading.
+        timer = threading.Timer(_START_SECONDS, process.kill)
+        timer.start()
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+        finally:
+            timer.cancel()
+        if not line:
+            return {}
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _log_tail(self) -> str:
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()[-15:]
+        return ": " + "\n".join(lines) if lines else ""
+
+    def _stop(self) -> None:
+        self._port = None
+        process, self._process = self._process, None
+        if process is not None:
+            if process.stdin:
+                process.stdin.close()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            finally:
+                if process.stdout:
+                    process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
+
+
+def _checked(account: str) -> str:
+    if not _ACCOUNT.fullmatch(account):
+        raise LocalOrganizationError(f"{account!r} is no account id: write 12 digits")
+    return account

@@ -1,0 +1,220 @@
+"""The one organization above all accounts: its service, and the control policies that it puts on an account.
+
+ministack makes every account the master of an organization of its own. Here every call is routed to the
+stores of the management account, under AWS's rules: members may ask which organization they are in, the
+management account does everything else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from rolechain.local import emulator, policies
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.policy import Policy, PolicyError
+
+Response = tuple[int, dict[str, str], bytes]
+
+_ROOT = "r-local"
+_SCP, _RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
+_EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+_DEFAULTS = {
+    _SCP: ("p-FullAWSAccess", "FullAWSAccess", _EVERYTHING),
+    _RCP: ("p-RCPFullAWSAccess", "RCPFullAWSAccess", {**_EVERYTHING, "Principal": "*"}),
+}
+# The parameters of the service that name an account.
+_ACCOUNT_PARAMETERS = ("TargetId", "AccountId", "ChildId", "ResourceId")
+_store = emulator.organizations
+
+
+class Organization:
+    """The organization, every account a member of it from the first time that it is named or used.
+
+    Attributes:
+        id: its id.
+    """
+
+    def __init__(self, organization_id: str) -> None:
+        self.id = organization_id
+        # ministack makes an organization at the first call and after every reset; it is to be this one.
+        _store._ensure_org = self._found
+        emulator.wrap_service("organizations", lambda _: self._handle)
+
+    def is_management(self, account: str) -> bool:
+        """Whether ``account`` is the management account, which no control policy binds."""
+        return account == MANAGEMENT_ACCOUNT
+
+    def enroll(self, account: str) -> None:
+        """Makes ``account`` a member, under the root, with the policies that AWS attaches by default."""
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            self._found()
+            if account not in _store._accounts:
+                _store._accounts[account] = self._account(account, "CREATED")
+                self._attach_defaults([account])
+
+    def path_of(self, account: str) -> str:
+        """Where an account stands, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
+        return "/".join([self.id, *self._above(account)[:-1], ""])
+
+    def policies_above(self, account: str, kind: str) -> list[list[Policy]] | None:
+        """The control policies of a kind above ``account``, a list for each level from the root down.
+
+        None where that kind is not enabled.
+        """
+        levels = self._above(account)
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            if not self._enabled(kind):
+                return None
+            return [
+                [
+                    policies.read(policy["_Content"], policy["Name"])
+                    for policy in _store._policies.values()
+                    if policy["Type"] == kind and level in (_store._attachments.get(policy["Id"]) or [])
+                ]
+                for level in levels
+            ]
+
+    async def _handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Response:
+        operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        account = emulator.request_account()
+        self.enroll(account)
+        if operation != "DescribeOrganization" and not self.is_management(account):
+            return _error("AccessDeniedException", "You don't have permissions to access this resource.")
+        if operation == "CreateOrganization":
+            return _error(
+                "AlreadyInOrganizationException", "The AWS account is already a member of an organization."
+            )
+        parameters: dict[str, Any] = json.loads(body or b"{}")
+        for name in _ACCOUNT_PARAMETERS:
+            value = str(parameters.get(name, ""))
+            if len(value) == 12 and value.isdigit():
+                self.enroll(value)
+        if refusal := self._refusal(operation, parameters):
+            return refusal
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            response: Response = await _store.handle_request(method, path, headers, body, query)
+            if response[0] == 200:
+                self._follow_up(operation, parameters, json.loads(response[2]))
+        return response
+
+    def _refusal(self, operation: str, parameters: dict[str, Any]) -> Response | None:
+        """What AWS refuses and ministack does not."""
+        if operation in ("CreatePolicy", "UpdatePolicy") and "Content" in parameters:
+            try:
+                Policy.parse(parameters["Content"])
+            except PolicyError as error:
+                return _error(
+                    "MalformedPolicyDocumentException", f"The provided policy document is no policy: {error}"
+                )
+        if operation == "DetachPolicy":
+            with emulator.acting_as(MANAGEMENT_ACCOUNT):
+                policy = _store._policies.get(parameters.get("PolicyId")) or {}
+                target = parameters.get("TargetId")
+                attached = [
+                    each
+                    for each in _store._policies.values()
+                    if each["Type"] == policy.get("Type")
+                    and target in (_store._attachments.get(each["Id"]) or [])
+                ]
+            if attached == [policy]:
+                return _error(
+                    "ConstraintViolationException",
+                    "You cannot remove the last policy of its type from a root, OU or account.",
+                    Reason="MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+                )
+        return None
+
+    def _follow_up(self, operation: str, parameters: dict[str, Any], result: dict[str, Any]) -> None:
+        """What AWS does along with a call and ministack does not."""
+        if operation == "CreateOrganizationalUnit":
+            self._attach_defaults([result["OrganizationalUnit"]["Id"]])
+        elif operation == "CreateAccount":
+            self._attach_defaults([result["CreateAccountStatus"]["AccountId"]])
+        elif operation == "EnablePolicyType" and parameters["PolicyType"] in _DEFAULTS:
+            self._make_default(parameters["PolicyType"])
+            self._attach_defaults([_ROOT, *_store._ous.keys(), *_store._accounts.keys()])
+        elif operation == "DisablePolicyType":
+            for policy in _store._policies.values():
+                if policy["Type"] == parameters["PolicyType"]:
+                    _store._attachments[policy["Id"]] = []
+
+    def _above(self, account: str) -> list[str]:
+        """The ids of the root, the organizational units and the account itself."""
+        self.enroll(account)
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            ids = [account]
+            parent = _store._accounts[account]["_ParentId"]
+            while parent != _ROOT:
+                ids.append(parent)
+                parent = _store._ous[parent]["_ParentId"]
+        return [_ROOT, *reversed(ids)]
+
+    def _enabled(self, kind: str) -> bool:
+        return any(entry["Type"] == kind for entry in _store._roots[_ROOT]["PolicyTypes"])
+
+    def _found(self) -> None:
+        """Makes the organization in ministack's stores, where it is not there yet."""
+        if "self" in _store._orgs:
+            return
+        owner = f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}"
+        enabled = [{"Type": _SCP, "Status": "ENABLED"}]
+        _store._orgs["self"] = {
+            "Id": self.id,
+            "Arn": f"{owner}:organization/{self.id}",
+            "FeatureSet": "ALL",
+            "MasterAccountArn": f"{owner}:account/{self.id}/{MANAGEMENT_ACCOUNT}",
+            "MasterAccountId": MANAGEMENT_ACCOUNT,
+            "MasterAccountEmail": f"{MANAGEMENT_ACCOUNT}@example.com",
+            "AvailablePolicyTypes": enabled,
+        }
+        _store._roots[_ROOT] = {
+            "Id": _ROOT,
+            "Arn": f"{owner}:root/{self.id}/{_ROOT}",
+            "Name": "Root",
+            "PolicyTypes": enabled,
+        }
+        self._make_default(_SCP)
+        _store._accounts[MANAGEMENT_ACCOUNT] = self._account(MANAGEMENT_ACCOUNT, "INVITED")
+        self._attach_defaults([_ROOT, MANAGEMENT_ACCOUNT])
+
+    def _account(self, account: str, joined: str) -> dict[str, Any]:
+        return {
+            "Id": account,
+            "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:account/{self.id}/{account}",
+            "Email": f"{account}@example.com",
+            "Name": "management" if self.is_management(account) else account,
+            "Status": "ACTIVE",
+            "JoinedMethod": joined,
+            "JoinedTimestamp": int(time.time()),
+            "_ParentId": _ROOT,
+        }
+
+    def _make_default(self, kind: str) -> None:
+        policy_id, name, statement = _DEFAULTS[kind]
+        if policy_id in _store._policies:
+            return
+        _store._policies[policy_id] = {
+            "Id": policy_id,
+            "Arn": f"arn:aws:organizations::aws:policy/{kind.lower()}/{policy_id}",
+            "Name": name,
+            "Description": "Allows access to every operation",
+            "Type": kind,
+            "AwsManaged": True,
+            "_Content": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        }
+
+    def _attach_defaults(self, targets: Iterable[str]) -> None:
+        for kind, (policy_id, _, _) in _DEFAULTS.items():
+            if self._enabled(kind):
+                attached = _store._attachments.get(policy_id) or []
+                _store._attachments[policy_id] = list(dict.fromkeys([*attached, *targets]))
+
+
+def _error(code: str, message: str, **more: str) -> Response:
+    body = json.dumps({"__type": code, "Message": message, **more}).encode()
+    return 400, {"Content-Type": "application/x-amz-json-1.1"}, body

@@ -1,0 +1,192 @@
+"""Who makes a call: the caller behind an access key, its policies, and what it carries along a chain."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rolechain.local import administrator, emulator, policies
+from rolechain.local.errors import ServiceError
+from rolechain.policy import Caller, Policy
+from rolechain.policy.request import ContextValue
+
+_EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller with everything that a decision about its calls depends on.
+
+    Attributes:
+        tags: its tags; a session's include its role's.
+        transitive_tags: the session tags that every later session of the chain inherits.
+        source_identity: set once in a chain, and then inherited.
+        user_name: for an IAM user and its sessions.
+        issued_at: seconds since 1970 when the session was made; None without one.
+        mfa_at: seconds since 1970 when the user showed an MFA device; None where it did not.
+        chained: a session that was itself obtained by assuming a role; one that a service obtained for its
+            workload is not.
+    """
+
+    caller: Caller
+    tags: Mapping[str, str]
+    identity_policies: tuple[Policy, ...] = ()
+    permissions_boundary: Policy | None = None
+    session_policies: tuple[Policy, ...] | None = None
+    transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    source_identity: str | None = None
+    user_name: str | None = None
+    user_id: str = ""
+    issued_at: float | None = None
+    mfa_at: float | None = None
+    chained: bool = False
+
+    def condition_keys(self, organization_id: str, organization_path: str) -> dict[str, ContextValue]:
+        """The condition keys that describe the caller, in every call that it makes."""
+        caller = self.caller
+        keys: dict[str, ContextValue] = {
+            "aws:PrincipalArn": caller.role_arn or caller.arn,
+            "aws:PrincipalAccount": caller.account,
+            "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
+            "aws:PrincipalIsAWSService": "false",
+            "aws:ViaAWSService": "false",
+            "aws:PrincipalOrgID": organization_id,
+            "aws:PrincipalOrgPaths": [organization_path],
+            "aws:userid": self.user_id,
+        }
+        keys |= {f"aws:PrincipalTag/{key}": value for key, value in self.tags.items()}
+        if self.user_name:
+            keys["aws:username"] = self.user_name
+        if self.source_identity:
+            keys["aws:SourceIdentity"] = self.source_identity
+        if self.issued_at is not None:
+            keys["aws:TokenIssueTime"] = timestamp(self.issued_at)
+            keys["aws:MultiFactorAuthPresent"] = "false" if self.mfa_at is None else "true"
+        if self.mfa_at is not None:
+            keys["aws:MultiFactorAuthAge"] = str(int(time.time() - self.mfa_at))
+        return keys
+
+
+def timestamp(moment: float) -> str:
+    """A moment, in seconds since 1970, as AWS writes it."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def principal_of(access_key_id: str, account: str, *, in_management_account: bool) -> Principal:
+    """The caller whose access key that is, in ``account``.
+
+    Raises:
+        ServiceError: the key is not known, or its session is one that may not assume roles.
+    """
+    session = emulator.session(access_key_id) or {}
+    arn = str(session.get("Arn", ""))
+    if administrator.is_administrator(access_key_id) or arn.endswith(":root"):
+        return _administrator(account, session, in_management_account)
+    if ":assumed-role/" in arn:
+        return _role_session(account, session, in_management_account)
+    if not session:
+        key = emulator.access_key(account, access_key_id)
+        if key is not None:
+            return _user(account, str(key["UserName"]), {}, in_management_account)
+    elif ":user/" in arn:
+        name = str(session.get("PrincipalName") or arn.rsplit("/", 1)[-1])
+        return _user(account, name, session, in_management_account)
+    raise ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+
+def _administrator(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
+    arn, unique_id = administrator.administrator_arn(account), administrator.administrator_id(account)
+    return Principal(
+        caller=Caller("user", arn, account, unique_id=unique_id, in_management_account=in_management_account),
+        identity_policies=(Policy.parse(_EVERYTHING),),
+        tags={},
+        user_name=administrator.NAME,
+        user_id=unique_id,
+        issued_at=session.get("IssuedAt"),
+    )
+
+
+def _user(account: str, name: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
+    record = emulator.user(account, name)
+    if record is None:
+        raise ServiceError(
+            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+        )
+    own = _policies(account, emulator.user_inline_policies(account, name), record.get("AttachedPolicies", []))
+    for group, inline in emulator.groups_of(account, name):
+        own += _policies(account, inline, group.get("AttachedPolicies", []))
+    return Principal(
+        caller=Caller(
+            "user",
+            record["Arn"],
+            account,
+            unique_id=record["UserId"],
+            in_management_account=in_management_account,
+        ),
+        identity_policies=own,
+        permissions_boundary=_boundary(account, record),
+        tags=_tags(record.get("Tags")),
+        user_name=name,
+        user_id=record["UserId"],
+        issued_at=session.get("IssuedAt"),
+        mfa_at=session.get("MfaAt"),
+    )
+
+
+def _role_session(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
+    name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
+    record = emulator.role(account, name)
+    if record is None:
+        raise ServiceError(
+            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+        )
+    passed = session.get("SessionPolicies")
+    return Principal(
+        caller=Caller(
+            "role-session",
+            session["Arn"],
+            account,
+            role_arn=record["Arn"],
+            unique_id=record["RoleId"],
+            in_management_account=in_management_account,
+        ),
+        identity_policies=_policies(
+            account, record.get("InlinePolicies") or {}, record.get("AttachedPolicies", [])
+        ),
+        permissions_boundary=_boundary(account, record),
+        session_policies=None if passed is None else _session_policies(account, passed),
+        tags=_tags(record.get("Tags")) | _tags(session.get("SessionTags")),
+        transitive_tags=session.get("TransitiveTags") or {},
+        source_identity=session.get("SourceIdentity"),
+        user_id=f"{record['RoleId']}:{session_name}",
+        issued_at=session.get("IssuedAt"),
+        # ministack gives a type to the sessions of its STS, and none to those of its Lambda functions.
+        chained="PrincipalType" in session,
+    )
+
+
+def _policies(account: str, inline: Mapping[str, Any], attached: Iterable[str]) -> tuple[Policy, ...]:
+    own = (policies.read(document, f"inline policy {name}") for name, document in inline.items())
+    return (*own, *(_managed(account, arn) for arn in attached))
+
+
+def _session_policies(account: str, passed: Mapping[str, Any]) -> tuple[Policy, ...]:
+    own = (policies.read(passed["Policy"], "the session policy"),) if passed.get("Policy") else ()
+    return (*own, *(_managed(account, arn) for arn in passed.get("PolicyArns", [])))
+
+
+def _boundary(account: str, record: Mapping[str, Any]) -> Policy | None:
+    arn = record.get("PermissionsBoundary")
+    return _managed(account, arn) if arn else None
+
+
+def _managed(account: str, arn: str) -> Policy:
+    document = emulator.managed_policy(arn, account)
+    return Policy.unknown(arn) if document is None else policies.read(document, arn)
+
+
+def _tags(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or []}

@@ -1,0 +1,69 @@
+"""The condition keys of a call: those of the caller, of the moment, and of AssumeRole's own parameters.
+
+Names and availability are those of the IAM User Guide, 'AWS global condition context keys' and 'Keys
+available for AWS STS'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rolechain.local import emulator
+from rolechain.local.organizations import Organization
+from rolechain.local.parameters import AssumeRoleCall
+from rolechain.local.principals import Principal, timestamp
+from rolechain.policy.request import ContextValue
+
+Context = dict[str, ContextValue]
+
+
+def of_call(principal: Principal, organization: Organization) -> Context:
+    """The keys that every call has: who makes it, and when and how it is made."""
+    now = time.time()
+    return principal.condition_keys(organization.id, organization.path_of(principal.caller.account)) | {
+        "aws:CurrentTime": timestamp(now),
+        "aws:EpochTime": str(int(now)),
+        "aws:SourceIp": "127.0.0.1",
+        "aws:SecureTransport": "true",
+        "aws:RequestedRegion": emulator.request_region(),
+    }
+
+
+def of_resource(account: str, tags: Mapping[str, str], organization: Organization) -> Context:
+    """The keys that describe what a call is made on."""
+    keys: Context = {
+        "aws:ResourceAccount": account,
+        "aws:ResourceOrgID": organization.id,
+        "aws:ResourceOrgPaths": [organization.path_of(account)],
+    }
+    return keys | {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
+
+
+def of_assume_role(
+    call: AssumeRoleCall,
+    principal: Principal,
+    role: emulator.Record,
+    organization: Organization,
+    *,
+    mfa: bool,
+) -> Context:
+    """The keys of one AssumeRole call."""
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags") or []}
+    # A tag that is inherited along a chain stands for the role's own of the same key.
+    seen = tags | dict(principal.transitive_tags)
+    keys = of_call(principal, organization) | of_resource(call.account, seen, organization)
+    keys |= {f"iam:ResourceTag/{key}": value for key, value in seen.items()}
+    keys["sts:RoleSessionName"] = call.session_name
+    if call.external_id is not None:
+        keys["sts:ExternalId"] = call.external_id
+    if call.source_identity is not None:
+        keys["sts:SourceIdentity"] = call.source_identity
+    if call.tags:
+        keys["aws:TagKeys"] = list(call.tags)
+        keys |= {f"aws:RequestTag/{key}": value for key, value in call.tags.items()}
+    if transitive := [*call.transitive_tag_keys, *principal.transitive_tags]:
+        keys["sts:TransitiveTagKeys"] = transitive
+    if mfa:
+        keys |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
+    return keys

@@ -1,0 +1,161 @@
+"""The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID``.
+
+It says one line of JSON on its standard output, ``{"port": …}`` or ``{"error": …}``, serves until its standard
+input ends, which it does with its parent, and removes the folder that it was started in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from rolechain.local.errors import LocalOrganizationError, ServiceError
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
+
+_BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
+
+
+def main() -> int:
+    """Runs the server; returns its exit code."""
+    port, organization_id = int(sys.argv[1]), sys.argv[2]
+    folder = Path.cwd()
+    try:
+        listener = _listen(port)
+        port = listener.getsockname()[1]
+        _configure(port, folder)
+        application = _application(organization_id)
+    except LocalOrganizationError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    # From here on connections wait in the listener's queue until the server takes them.
+    print(json.dumps({"port": port}), flush=True)
+    try:
+        asyncio.run(_serve(application, listener))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = "is in use on 127.0.0.1"
+        else:
+            reason = f"cannot be opened on 127.0.0.1 ({error.strerror})"
+        raise LocalOrganizationError(
+            f"port {port} {reason}: name another with --port, or leave it out for a free one"
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def _configure(port: int, folder: Path) -> None:
+    """Ministack's settings, which it reads as it is imported."""
+    os.environ.update(
+        {
+            "AUTH": "true",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_ACCOUNT_ID": MANAGEMENT_ACCOUNT,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "LOG_LEVEL": "ERROR",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(folder / "state"),
+            "S3_DATA_DIR": str(folder / "s3"),
+        }
+    )
+
+
+def _application(organization_id: str) -> Any:
+    """Ministack with AWS's rules of role chains added."""
+    from rolechain.local import (
+        control_policies,
+        emulator,
+        mfa,
+        organizations,
+        principals,
+        request_context,
+        stack_roles,
+        sts,
+        trust_principals,
+    )
+
+    organization = organizations.Organization(organization_id)
+
+    def caller_keys(key_id: str) -> dict[str, Any] | None:
+        account = emulator.request_account()
+        in_management = organization.is_management(account)
+        try:
+            caller = principals.principal_of(key_id, account, in_management_account=in_management)
+        except ServiceError:
+            # A federated user: none of the principals that assume roles.
+            return None
+        keys = request_context.of_call(caller, organization)
+        return {name.lower(): value for name, value in keys.items()}
+
+    emulator.wrap_service("sts", lambda own: sts.in_front(own, organization))
+    emulator.on_call(
+        lambda key_id, action, resource, context: control_policies.denial_of(
+            key_id, action, resource, context, organization
+        ),
+        decided_by_service=frozenset({"sts:AssumeRole"}),
+    )
+    emulator.on_principal_keys(caller_keys)
+    emulator.on_trust_policy_write(trust_principals.problem_of)
+    emulator.on_principal_deleted(trust_principals.forget)
+    emulator.on_mfa_device_created(mfa.new_seed)
+    stack_roles.install()
+    return _front(emulator.application)
+
+
+def _front(application: Any) -> Any:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            names = {name.lower() for name, _ in scope["headers"]}
+            if names & _BROWSER_HEADERS:
+                # A page that the user visits must not run code in the functions of this organization.
+                if scope["type"] == "http":
+                    await send({"type": "http.response.start", "status": 403, "headers": []})
+                    await send({"type": "http.response.body", "body": b"browsers are not served here\n"})
+                return
+            # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        await application(scope, receive, send)
+
+    return serve
+
+
+async def _serve(application: Any, listener: socket.socket) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "ERROR"
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    await serve(application, config, shutdown_trigger=_parent_gone)
+
+
+async def _parent_gone() -> None:
+    """Waits for the end of standard input, which the parent holds open for as long as it lives."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    await reader.read()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The principals of a trust policy: they must exist when it is written, and are orphaned when deleted.
+
+Rules of the IAM User Guide, 'AWS JSON policy elements: Principal'. IAM keeps the unique id of a role or user
+that a trust policy names, and shows its ARN as long as that role or user exists.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rolechain.local import emulator
+from rolechain.local.administrator import administrator_arn, administrator_id
+
+_ACCOUNT = re.compile(r"\d{12}|arn:aws[a-z-]*:iam::\d{12}:root", re.ASCII)
+_ENTITY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(?:[!-~]*/)?([\w+=,.@-]+)", re.ASCII)
+_SESSION = re.compile(
+    r"arn:aws[a-z-]*:sts::\d{12}:(assumed-role/[\w+=,.@-]+|federated-user)/[\w+=,.@-]+", re.ASCII
+)
+_UNIQUE_ID = re.compile(r"(AROA|AIDA)[A-Z0-9]+", re.ASCII)
+
+
+def problem_of(document: str | dict[str, Any]) -> str | None:
+    """IAM's words for the first thing in a trust policy that it would not store, or None."""
+    statements = _statements(document)
+    if statements is None:
+        return "This policy contains invalid Json"
+    for statement in statements:
+        for element in ("Resource", "NotResource"):
+            if element in statement:
+                return f"Has prohibited field {element}"
+        for principal in _aws_principals(statement):
+            # CloudFormation makes an empty string of an account that a bootstrap without --trust leaves out.
+            if principal and not _exists(principal):
+                return f'Invalid principal in policy: "AWS":"{principal}"'
+    return None
+
+
+def forget(record: emulator.Record) -> None:
+    """What the deletion of a role or user leaves behind: its id in every trust policy, and no session of it."""
+    unique_id = record.get("RoleId") or record["UserId"]
+    for role in emulator.roles():
+        document = role.get("AssumeRolePolicyDocument")
+        # Most trust policies do not name it, and need no parsing.
+        if document and record["Arn"] in document:
+            role["AssumeRolePolicyDocument"] = _renamed(document, record["Arn"], unique_id)
+    emulator.end_sessions(unique_id)
+
+
+def without_empty(document: str | dict[str, Any]) -> dict[str, Any]:
+    """A trust policy without the empty strings among its principals, which match nobody."""
+    return _with_principals(document, lambda principals: [name for name in principals if name])
+
+
+def _renamed(document: str | dict[str, Any], old: str, new: str) -> str:
+    return json.dumps(
+        _with_principals(document, lambda names: [new if name == old else name for name in names])
+    )
+
+
+def _with_principals(
+    document: str | dict[str, Any], change: Callable[[list[str]], list[str]]
+) -> dict[str, Any]:
+    policy: dict[str, Any] = json.loads(document) if isinstance(document, str) else dict(document)
+    statements = []
+    for statement in _statements(policy) or []:
+        principal = statement.get("Principal")
+        if isinstance(principal, dict) and "AWS" in principal:
+            names = change(list(_aws_principals(statement)))
+            statement = {
+                **statement,
+                "Principal": {**principal, "AWS": names[0] if len(names) == 1 else names},
+            }
+        statements.append(statement)
+    return {**policy, "Statement": statements}
+
+
+def _statements(document: str | dict[str, Any]) -> list[dict[str, Any]] | None:
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except ValueError:
+            return None
+    if not isinstance(document, dict):
+        return None
+    statements = document.get("Statement", [])
+    return [statement for statement in ([statements] if isinstance(statements, dict) else statements)]
+
+
+def _aws_principals(statement: dict[str, Any]) -> Iterator[str]:
+    principal = statement.get("Principal")
+    if isinstance(principal, dict):
+        names = principal.get("AWS", [])
+        yield from [names] if isinstance(names, str) else names
+    elif isinstance(principal, str):
+        yield principal
+
+
+def _exists(principal: str) -> bool:
+    if principal == "*" or _ACCOUNT.fullmatch(principal) or _SESSION.fullmatch(principal):
+        return True
+    if _UNIQUE_ID.fullmatch(principal):
+        ids = {role["RoleId"] for role in emulator.roles()} | {user["UserId"] for user in emulator.users()}
+        return principal in ids or principal == administrator_id(principal[-12:])
+    entity = _ENTITY.fullmatch(principal)
+    if entity is None:
+        return False
+    account, kind, name = entity.groups()
+    if principal == administrator_arn(account):
+        return True
+    record = emulator.role(account, name) if kind == "role" else emulator.user(account, name)
+    return record is not None and record["Arn"] == principal
