@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from rolechain.policy.caller import Caller, CallerKind
+from rolechain.policy.context import ContextValue
 from rolechain.policy.document import Policy
 
-CallerKind = Literal["role-session", "user", "root", "service"]
-ContextValue = str | Sequence[str]
+__all__ = [
+    "ASSUME_ROLE",
+    "SET_SOURCE_IDENTITY",
+    "TAG_SESSION",
+    "Callee",
+    "Caller",
+    "CallerKind",
+    "ContextValue",
+    "Request",
+]
 
 ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls.
-
-    Attributes:
-        kind: a role's session, an IAM user, an account's root user, or an AWS service.
-        arn: the session's, user's or root's ARN; for a service its principal, ``lambda.amazonaws.com``.
-        account: the caller's account id; empty for a service.
-        role_arn: for a session, the ARN of its role, path included.
-        unique_id: the AROA or AIDA id of the role or user, without a session's name.
-        in_management_account: the organization's management account is exempt from service control policies.
-    """
-
-    kind: CallerKind
-    arn: str
-    account: str = ""
-    role_arn: str | None = None
-    unique_id: str | None = None
-    in_management_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,11 @@ class Callee:
     def account(self) -> str:
         """The id of the account that holds the role."""
         return self.arn.split(":")[4]
+
+    @property
+    def partition(self) -> str:
+        """The partition that holds the role."""
+        return self.arn.split(":", 2)[1]
 
 
 @dataclass(frozen=True)

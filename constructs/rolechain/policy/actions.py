@@ -1,0 +1,60 @@
+"""The Action and NotAction elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rolechain.policy.elements import PolicyError, Unresolved, texts
+from rolechain.policy.logic import Ternary
+from rolechain.policy.patterns import Text, glob
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Which actions a statement is about.
+
+    Attributes:
+        written: as the document lists them.
+        exact: those without a wildcard, in lower case.
+        globs: tests of those with one.
+        unknown: whether a CloudFormation intrinsic stands among them.
+        negated: whether the statement is about all others.
+    """
+
+    written: tuple[str, ...]
+    exact: frozenset[str]
+    globs: tuple[Callable[[str], object], ...]
+    unknown: bool
+    negated: bool
+
+    def match(self, action: str) -> Ternary:
+        """Whether the statement is about ``action``, which is in lower case."""
+        if action in self.exact or any(test(action) for test in self.globs):
+            return not self.negated
+        return None if self.unknown else self.negated
+
+
+def parse(value: Any, negated: bool) -> Actions:
+    """The actions that stand in an Action element, or, if ``negated``, in a NotAction element.
+
+    Raises:
+        PolicyError: an entry is no action.
+    """
+    name = "NotAction" if negated else "Action"
+    listed = texts(value, name)
+    known = [item.lower() for item in listed if not isinstance(item, Unresolved)]
+    for item in known:
+        service, colon, action = item.partition(":")
+        if item != "*" and not (service and colon and action):
+            raise PolicyError(
+                f"{name} {item!r} is no action: write service:Name, such as sts:AssumeRole, or *"
+            )
+    return Actions(
+        written=tuple(map(str, listed)),
+        exact=frozenset(item for item in known if not set(item) & set("*?")),
+        globs=tuple(glob((Text(item),)) for item in known if set(item) & set("*?")),
+        unknown=len(known) < len(listed),
+        negated=negated,
+    )

@@ -1,0 +1,34 @@
+"""Who makes an AssumeRole call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+CallerKind = Literal["role-session", "user", "root", "service"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        kind: a role's session, an IAM user, an account's root user, or an AWS service.
+        arn: the session's, user's or root's ARN; for a service its principal, ``lambda.amazonaws.com``.
+        account: the caller's account id; empty for a service.
+        role_arn: for a session, the ARN of its role, path included.
+        unique_id: the AROA or AIDA id of the role or user, without a session's name.
+        in_management_account: the organization's management account is exempt from service control policies.
+    """
+
+    kind: CallerKind
+    arn: str
+    account: str = ""
+    role_arn: str | None = None
+    unique_id: str | None = None
+    in_management_account: bool = False
+
+    @property
+    def partition(self) -> str | None:
+        """The partition that its credentials belong to; None for a service."""
+        return None if self.kind == "service" else self.arn.split(":", 2)[1]

@@ -1,0 +1,223 @@
+"""Files of cases: AssumeRole requests written down in JSON, each with all that its decision depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from rolechain.errors import RolechainError
+from rolechain.policy.caller import Caller
+from rolechain.policy.context import ContextValue
+from rolechain.policy.decision import Decision, Side, Verdict
+from rolechain.policy.document import Policy
+from rolechain.policy.elements import PolicyError, shown, texts
+from rolechain.policy.evaluate import decide
+from rolechain.policy.request import ASSUME_ROLE, Callee, Request
+
+_KINDS = ("role-session", "user", "root", "service")
+
+
+class CaseError(RolechainError, ValueError):
+    """A file of cases cannot be read, or is not one."""
+
+    usage = True
+
+
+@dataclass(frozen=True)
+class RefusedPolicy:
+    """A policy of a case that IAM would refuse when it is written.
+
+    Attributes:
+        side: what kind of policy it is.
+        problem: what is wrong with it.
+    """
+
+    side: Side
+    problem: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a file.
+
+    Attributes:
+        id: its name.
+        request: what is to be decided.
+        refused: the first of its policies that IAM would refuse; in ``request`` it says nothing.
+    """
+
+    id: str
+    request: Request
+    refused: RefusedPolicy | None = None
+
+    def decide(self) -> Decision:
+        """Decides the case; a policy that IAM refuses never takes effect, so that the call is denied."""
+        if self.refused is None:
+            return decide(self.request)
+        kind = self.refused.side.value.replace("_", " ")
+        reason = f"IAM refuses the {kind}, which never takes effect: {self.refused.problem}"
+        return Decision(Verdict.IMPLICIT_DENY, self.refused.side, self.request.actions[0], reason)
+
+
+def read(path: str | PathLike[str]) -> list[Case]:
+    """The cases of a file, in its order.
+
+    Raises:
+        CaseError: there is no such file, or it is no file of cases.
+    """
+    name = fspath(path)
+    try:
+        document = json.loads(Path(name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CaseError(f"{name}: no such file: name a file of cases in JSON") from None
+    except OSError as error:
+        raise CaseError(f"{name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CaseError(f"{name} cannot be read: it is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise CaseError(f"{name}:{error.lineno}: no JSON: {error.msg}") from None
+    except RecursionError:
+        raise CaseError(f"{name} cannot be read: it is nested too deeply") from None
+    listed = document.get("vectors") if isinstance(document, dict) else document
+    if not isinstance(listed, list):
+        raise CaseError(f"{name} is no file of cases: it holds no list named vectors")
+    cases = []
+    for number, element in enumerate(listed):
+        label = element.get("id") if isinstance(element, dict) else None
+        try:
+            cases.append(parse(element))
+        except CaseError as error:
+            raise CaseError(f"{name}: case {label or number}: {error}") from None
+    return cases
+
+
+def parse(element: object) -> Case:
+    """One case from its JSON; elements that are not known are passed by.
+
+    Raises:
+        CaseError: it is not written as the format asks.
+    """
+    case = _object(element, "the case")
+    reader = _Reader()
+    caller = _object(case.get("caller"), "caller")
+    callee = _object(case.get("callee"), "callee")
+    asked = _object(case.get("request"), "request")
+    account = _text(callee, "callee", "arn").split(":")
+    if len(account) < 6:
+        raise CaseError(f"callee.arn is {shown(callee['arn'])}: write the ARN of a role")
+    boundary = reader.policies(case, "permissions_boundary", Side.PERMISSIONS_BOUNDARY)
+    request = Request(
+        caller=_caller(caller),
+        callee=Callee(
+            arn=callee["arn"],
+            trust_policy=reader.policy(callee.get("trust_policy"), Side.TRUST_POLICY),
+            rcps=reader.levels(callee, "rcps", Side.RESOURCE_CONTROL_POLICY),
+            in_management_account=callee.get("in_management_account") is True,
+        ),
+        context=_context(asked.get("context")),
+        actions=_texts(asked.get("actions", ASSUME_ROLE), "request.actions") or (ASSUME_ROLE,),
+        identity_policies=reader.policies(case, "caller_policies", Side.IDENTITY_POLICY) or (),
+        permissions_boundary=_only(boundary),
+        session_policies=reader.policies(case, "session_policy", Side.SESSION_POLICY),
+        scps=reader.levels(case, "caller_scps", Side.SERVICE_CONTROL_POLICY),
+    )
+    return Case(_text(case, "the case", "id"), request, reader.refused)
+
+
+class _Reader:
+    """Reads policies, and keeps the first that IAM would refuse."""
+
+    def __init__(self) -> None:
+        self.refused: RefusedPolicy | None = None
+
+    def policy(self, document: object, side: Side) -> Policy:
+        if not isinstance(document, (dict, str)):
+            raise CaseError(f"a {side.value.replace('_', ' ')} is {shown(document)}: write a policy document")
+        try:
+            return Policy.parse(document)
+        except PolicyError as error:
+            self.refused = self.refused or RefusedPolicy(side, str(error))
+            return Policy(())
+
+    def policies(self, element: Mapping[str, Any], key: str, side: Side) -> tuple[Policy, ...] | None:
+        value = element.get(key)
+        if value is None:
+            return None
+        return tuple(self.policy(item, side) for item in (value if isinstance(value, list) else [value]))
+
+    def levels(
+        self, element: Mapping[str, Any], key: str, side: Side
+    ) -> tuple[tuple[Policy, ...], ...] | None:
+        value = element.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise CaseError(f"{key} is {shown(value)}: write a list of levels, each a list of policies")
+        return tuple(self.policies({key: level}, key, side) or () for level in value)
+
+
+def _caller(element: Mapping[str, Any]) -> Caller:
+    kind = element.get("type")
+    if kind not in _KINDS:
+        raise CaseError(f"caller.type is {shown(kind)}: write one of {', '.join(_KINDS)}")
+    if kind == "service":
+        named = next((element[key] for key in ("service", "principal", "arn") if element.get(key)), None)
+        if not isinstance(named, str):
+            raise CaseError(
+                "caller.service is missing: name the service's principal, such as lambda.amazonaws.com"
+            )
+        return Caller(kind, named)
+    arn = _text(element, "caller", "arn")
+    if len(arn.split(":")) < 6:
+        raise CaseError(f"caller.arn is {shown(arn)}: write the caller's ARN")
+    if kind == "role-session":
+        _text(element, "caller", "role_arn")
+    unique_id = element.get("unique_id")
+    return Caller(
+        kind=kind,
+        arn=arn,
+        account=str(element.get("account") or arn.split(":")[4]),
+        role_arn=element.get("role_arn"),
+        unique_id=unique_id.split(":")[0] if isinstance(unique_id, str) else None,
+        in_management_account=element.get("in_management_account") is True,
+    )
+
+
+def _context(value: object) -> dict[str, ContextValue]:
+    found: dict[str, ContextValue] = {}
+    for key, item in _object(value or {}, "request.context").items():
+        values = _texts(item, f"request.context {key}")
+        found[key] = values if isinstance(item, list) else values[0]
+    return found
+
+
+def _only(policies: tuple[Policy, ...] | None) -> Policy | None:
+    if policies and len(policies) > 1:
+        raise CaseError(
+            f"permissions_boundary lists {len(policies)} policies: a role or user has one at most"
+        )
+    return policies[0] if policies else None
+
+
+def _object(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise CaseError(f"{what} is {'missing' if value is None else shown(value)}: write an object")
+    return value
+
+
+def _text(element: Mapping[str, Any], what: str, key: str) -> str:
+    value = element.get(key)
+    if not isinstance(value, str) or not value:
+        raise CaseError(f"{what}.{key} is {'missing' if value is None else shown(value)}: write a text")
+    return value
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, texts(value, what, scalars=True)))
+    except PolicyError as error:
+        raise CaseError(str(error)) from None

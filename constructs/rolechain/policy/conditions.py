@@ -1,0 +1,186 @@
+"""The Condition element: operators AND, keys of an operator AND, values of a key OR.
+
+Source: IAM User Guide, "Conditions with multiple context keys or values" and "Condition operators".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rolechain.policy.context import Context, Values
+from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
+from rolechain.policy.logic import Ternary, all_of, any_of, negation
+from rolechain.policy.operators import OPERATORS, Test
+from rolechain.policy.scalars import boolean
+
+Quantifier = Literal["ForAllValues", "ForAnyValue"]
+
+_NAME = re.compile(r"(?:(forallvalues|foranyvalue):)?(\w+?)(ifexists)?", re.ASCII)
+_QUANTIFIERS: dict[str | None, Quantifier | None] = {
+    None: None,
+    "forallvalues": "ForAllValues",
+    "foranyvalue": "ForAnyValue",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One key under one operator.
+
+    Attributes:
+        operator: the operator as the document writes it.
+        key: the condition key, likewise.
+        values: the values as the document writes them.
+        lookup: the key in lower case.
+        keys: every condition key that it depends on, in lower case.
+        tests: one for each value.
+        negated: whether it holds where no value matches.
+        if_exists: whether it holds where the key is absent.
+        quantifier: the set operator, if any.
+    """
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+    lookup: str
+    keys: frozenset[str]
+    tests: tuple[Test, ...]
+    negated: bool
+    if_exists: bool
+    quantifier: Quantifier | None
+
+    def holds(self, context: Context) -> Ternary:
+        """Whether a request with this context meets it."""
+        given = context.find(self.lookup)
+        if self.quantifier:
+            return self._holds_for_set(given, context)
+        if given is None:
+            return self.if_exists or self.negated
+        if len(given) == 1:
+            return self._compared(given[0], context)
+        # A multivalued key asks for a set operator; AWS does not say what an operator makes of it without.
+        matched = any_of(self._matches(value, context) for value in given)
+        return self.negated if matched is False else None
+
+    def _holds_for_set(self, given: Values | None, context: Context) -> Ternary:
+        if given is None and self.quantifier == "ForAnyValue" and self.if_exists:
+            return None  # the one half of its name says false, the other true
+        # AWS counts the empty text as no value here.
+        if given is None or not any(given):
+            return self.quantifier == "ForAllValues"
+        combine = all_of if self.quantifier == "ForAllValues" else any_of
+        return combine(self._compared(value, context) for value in given)
+
+    def _compared(self, value: str, context: Context) -> Ternary:
+        matched = self._matches(value, context)
+        return negation(matched) if self.negated else matched
+
+    def _matches(self, value: str, context: Context) -> Ternary:
+        if len(self.tests) == 1:
+            return self.tests[0](value, context)
+        return any_of(test(value, context) for test in self.tests)
+
+
+@dataclass(frozen=True)
+class NullCheck:
+    """The operator ``Null``: whether a key is absent, or present.
+
+    Attributes:
+        key: the condition key as the document writes it.
+        lookup: the key in lower case.
+        keys: the same, as every condition has it.
+        absent: each value that the document gives; None for one that is not known.
+        quantified: whether a set operator stands before it, which AWS does not document.
+    """
+
+    key: str
+    lookup: str
+    keys: frozenset[str]
+    absent: tuple[Ternary, ...]
+    quantified: bool
+
+    def holds(self, context: Context) -> Ternary:
+        """Whether a request with this context meets it."""
+        is_absent = context.find(self.lookup) is None
+        return None if self.quantified else any_of(None if a is None else a == is_absent for a in self.absent)
+
+
+@dataclass(frozen=True)
+class UnknownCondition:
+    """A CloudFormation intrinsic where conditions should stand.
+
+    Attributes:
+        intrinsic: which.
+        keys: none that are known.
+    """
+
+    intrinsic: Unresolved
+    keys: frozenset[str] = frozenset()
+
+    def holds(self, _: Context) -> Ternary:
+        """Whether a request meets it: not known."""
+        return None
+
+
+AnyCondition = Condition | NullCheck | UnknownCondition
+
+
+def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
+    """The conditions of a statement, all of which must hold.
+
+    Args:
+        element: what stands in its Condition element.
+        variables: whether policy variables have a meaning in the document.
+
+    Raises:
+        PolicyError: an operator that does not exist, or a value that its operator does not take.
+    """
+    conditions: list[AnyCondition] = []
+    if intrinsic := unresolved(element):
+        return (UnknownCondition(intrinsic),)
+    for operator, keys in mapping(element, "Condition").items():
+        if intrinsic := unresolved(keys):
+            conditions.append(UnknownCondition(intrinsic))
+            continue
+        for key, value in mapping(keys, f"Condition {operator}").items():
+            try:
+                conditions.append(_condition(operator, key, value, variables))
+            except PolicyError as error:
+                raise PolicyError(f"Condition {operator} {key}: {error}") from None
+    return tuple(conditions)
+
+
+def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondition:
+    match = _NAME.fullmatch(operator.lower())
+    quantifier = _QUANTIFIERS[match[1]] if match else None
+    name, if_exists = (match[2], bool(match[3])) if match else ("", False)
+    values = texts(value, "the value", scalars=True)
+    lookup = key.lower()
+    if name == "null" and not if_exists:
+        return NullCheck(key, lookup, frozenset({lookup}), tuple(map(_absence, values)), bool(quantifier))
+    kind = OPERATORS.get(name)
+    if kind is None:
+        raise PolicyError("there is no such operator: write one such as StringEquals or ArnLike")
+    comparisons = [kind.compare(item, variables) for item in values]
+    return Condition(
+        operator=operator,
+        key=key,
+        values=tuple(map(str, values)),
+        lookup=lookup,
+        keys=frozenset({lookup}).union(*(comparison.keys for comparison in comparisons)),
+        tests=tuple(comparison.test for comparison in comparisons),
+        negated=kind.negated,
+        if_exists=if_exists,
+        quantifier=quantifier,
+    )
+
+
+def _absence(value: str | Unresolved) -> Ternary:
+    if isinstance(value, Unresolved):
+        return None
+    absent = boolean(value)
+    if absent is None:
+        raise PolicyError(f"{shown(value)} is no boolean: write true where the key must be absent, or false")
+    return absent

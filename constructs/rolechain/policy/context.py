@@ -1,0 +1,48 @@
+"""The condition keys of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+ContextValue = str | Sequence[str]
+"""One value, or the values of a multivalued key."""
+
+Values = tuple[str, ...]
+
+
+class Context(Mapping[str, Values]):
+    """Condition keys and their values; names are matched without case, tag keys included.
+
+    A key without any value is absent.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, ContextValue]) -> None:
+        self._values: dict[str, Values] = {
+            key.lower(): (value,) if isinstance(value, str) else tuple(value)
+            for key, value in values.items()
+            if isinstance(value, str) or value
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, ContextValue]) -> Context:
+        """``values`` as a context; one that is made already is taken as it is."""
+        return values if isinstance(values, cls) else cls(values)
+
+    def find(self, key: str) -> Values | None:
+        """The values of ``key``, which is in lower case; None where it is absent."""
+        return self._values.get(key)
+
+    def without(self, keys: Collection[str]) -> Context:
+        """This context with ``keys``, in lower case, absent."""
+        return Context({key: value for key, value in self._values.items() if key not in keys})
+
+    def __getitem__(self, key: str) -> Values:
+        return self._values[key.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

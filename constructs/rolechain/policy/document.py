@@ -1,0 +1,119 @@
+"""A policy document, parsed once and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rolechain.policy import doubt
+from rolechain.policy.context import Context, ContextValue
+from rolechain.policy.elements import PolicyError, Unresolved, load, mapping, shown, unresolved
+from rolechain.policy.logic import any_of
+from rolechain.policy.statement import Statement
+from rolechain.policy.statement import parse as parse_statement
+from rolechain.policy.statement import unknown as unknown_statement
+
+ELEMENTS = ("Version", "Id", "Statement")
+CURRENT, FIRST = "2012-10-17", "2008-10-17"
+
+
+class Effect(StrEnum):
+    """What one document says about one action."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A policy document.
+
+    Attributes:
+        statements: its statements in order.
+        missing: the policy's name, where its document is not at hand; every question to it is unknown.
+        allows: the statements that may allow.
+        denies: the statements that may deny.
+        keys: every condition key that it depends on, in lower case.
+    """
+
+    statements: tuple[Statement, ...]
+    missing: str | None = None
+    allows: tuple[Statement, ...] = field(init=False, repr=False)
+    denies: tuple[Statement, ...] = field(init=False, repr=False)
+    keys: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        allows = tuple(statement for statement in self.statements if statement.effect != "Deny")
+        denies = tuple(statement for statement in self.statements if statement.effect != "Allow")
+        object.__setattr__(self, "allows", allows)
+        object.__setattr__(self, "denies", denies)
+        keys: frozenset[str] = frozenset().union(*(statement.keys for statement in self.statements))
+        object.__setattr__(self, "keys", keys)
+
+    @classmethod
+    def parse(cls, document: str | Mapping[str, Any]) -> Policy:
+        """Reads a document, as JSON text or as the object that it stands for.
+
+        A CloudFormation intrinsic in it makes what depends on it unknown.
+
+        Raises:
+            PolicyError: it is not written as IAM's grammar asks, in one line.
+        """
+        element = load(document) if isinstance(document, str) else document
+        if intrinsic := unresolved(element):
+            return cls.unknown(str(intrinsic))
+        element = mapping(element, "the policy", ELEMENTS)
+        version = element.get("Version", FIRST)
+        if intrinsic := unresolved(version):
+            return cls.unknown(f"a policy whose Version is {intrinsic}")
+        if version not in (CURRENT, FIRST):
+            raise PolicyError(f'Version is {shown(version)}: write "{CURRENT}"')
+        if "Statement" not in element:
+            raise PolicyError("Statement is missing: a policy holds one at least")
+        listed = element["Statement"]
+        items = listed if isinstance(listed, (list, tuple)) else [listed]
+        # Only the current version gives policy variables a meaning.
+        parsed = (parse_statement(item, index, version == CURRENT) for index, item in enumerate(items))
+        return cls(tuple(parsed))
+
+    @classmethod
+    def unknown(cls, name: str) -> Policy:
+        """A policy whose document is not at hand; every question to it is unknown.
+
+        Args:
+            name: what to call it in a reason: its ARN or name.
+        """
+        return cls((unknown_statement(0, Unresolved(name)),), missing=name)
+
+    def judge(self, action: str, resource: str, context: Mapping[str, ContextValue]) -> Effect:
+        """What this document says about one action on one resource.
+
+        For identity policies, permissions boundaries, session policies and service control policies, of any
+        AWS action; a resource control policy is judged as for a principal that it names.
+
+        Args:
+            action: ``s3:ListBucket``, in any case.
+            resource: its ARN, or ``*`` where the action has none.
+            context: the request's condition keys.
+        """
+        action = action.lower()
+        worlds = doubt.worlds(action, Context.of(context), self.keys)
+        effects = {self._judge(action, resource, world) for world in worlds}
+        return effects.pop() if len(effects) == 1 else Effect.UNKNOWN
+
+    def _judge(self, action: str, resource: str, context: Context) -> Effect:
+        denied = any_of(statement.applies(action, resource, context) for statement in self.denies)
+        if denied:
+            return Effect.DENY
+        allowed = any_of(statement.applies(action, resource, context) for statement in self.allows)
+        if denied is None or allowed is None:
+            return Effect.UNKNOWN
+        return Effect.ALLOW if allowed else Effect.SILENT
+
+    def trust_problems(self) -> list[str]:
+        """What IAM would refuse about it as a trust policy, each with its statement, counted from 0."""
+        return [problem for statement in self.statements for problem in statement.trust_problems()]

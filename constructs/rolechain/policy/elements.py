@@ -1,0 +1,109 @@
+"""The parts of a policy document, read from JSON and checked for their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rolechain.errors import RolechainError
+
+
+class PolicyError(RolechainError, ValueError):
+    """A policy document is not written as IAM's grammar asks; IAM would refuse it."""
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A CloudFormation intrinsic where a value should stand: what it will be is not known.
+
+    Attributes:
+        function: its name, ``Fn::GetAtt`` or ``Ref``.
+    """
+
+    function: str
+
+    def __str__(self) -> str:
+        return f"an unresolved {self.function}"
+
+
+def load(text: str) -> Any:
+    """The JSON of a document.
+
+    Raises:
+        PolicyError: it is no JSON, or an element holds a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
+    except RecursionError:
+        raise PolicyError("the policy is nested too deeply: IAM's grammar has five levels") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    element = dict(pairs)
+    if len(element) != len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise PolicyError(f"the key {repeated!r} stands twice in one element: leave one out")
+    return element
+
+
+def unresolved(value: object) -> Unresolved | None:
+    """The intrinsic that ``value`` is, if it is one."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        name = next(iter(value))
+        if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
+            return Unresolved(name)
+    return None
+
+
+def mapping(value: object, what: str, known: Iterable[str] | None = None) -> Mapping[str, Any]:
+    """``value`` as an object, with ``known`` keys only.
+
+    Raises:
+        PolicyError: it is another kind of value, or holds an unknown key.
+    """
+    if not isinstance(value, Mapping):
+        raise PolicyError(f"{what} is {shown(value)}: write an object")
+    known = None if known is None else tuple(known)
+    for key in value:
+        if not isinstance(key, str) or (known is not None and key not in known):
+            hint = f": known are {', '.join(known)}" if known else ""
+            raise PolicyError(f"{what} has no element {key!r}{hint}")
+    return value
+
+
+def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Unresolved, ...]:
+    """``value``, a text or a list of texts, as a tuple.
+
+    Args:
+        value: what the document holds.
+        what: its name, for the error.
+        scalars: whether numbers and booleans are taken too, as in the values of a condition.
+
+    Raises:
+        PolicyError: something else stands there.
+    """
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_text(item, what, scalars) for item in items)
+
+
+def _text(value: object, what: str, scalars: bool) -> str | Unresolved:
+    if isinstance(value, str):
+        return value
+    if scalars and isinstance(value, bool):
+        return "true" if value else "false"
+    if scalars and isinstance(value, (int, float)):
+        return str(value)
+    if intrinsic := unresolved(value):
+        return intrinsic
+    raise PolicyError(f"{what} is {shown(value)}: write a text or a list of texts")
+
+
+def shown(value: object) -> str:
+    """``value`` as an error shows it, shortened."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

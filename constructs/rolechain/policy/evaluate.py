@@ -1,0 +1,124 @@
+"""The decision of one AssumeRole call.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Cross-account policy evaluation logic"; AWS STS API
+Reference, AssumeRole; AWS Organizations User Guide on service and resource control policies.
+"""
+
+from __future__ import annotations
+
+from rolechain.policy import doubt, explain
+from rolechain.policy.context import Context
+from rolechain.policy.decision import Decision, Side, Verdict
+from rolechain.policy.logic import Ternary, all_of
+from rolechain.policy.principals import Strength
+from rolechain.policy.question import Answer, Question, granted
+from rolechain.policy.request import Request
+from rolechain.policy.sides import Sides
+
+_SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
+_LIMITS = (Side.PERMISSIONS_BOUNDARY, Side.SESSION_POLICY)
+_CALLERS = (*_LIMITS, Side.IDENTITY_POLICY)
+_SAME_ACCOUNT: dict[Strength, tuple[Side, ...]] = {
+    Strength.DIRECT: (),
+    Strength.ROLE: _LIMITS,
+    Strength.ACCOUNT: _CALLERS,
+}
+
+
+def decide(request: Request) -> Decision:
+    """Decides one AssumeRole as AWS would.
+
+    Every action of the request must be allowed on both sides; an explicit deny of any policy wins. What
+    cannot be known only makes the answer UNKNOWN where it could change it.
+
+    Raises:
+        ValueError: the request uses no action.
+    """
+    if not request.actions:
+        raise ValueError("the request uses no action: an AssumeRole call uses sts:AssumeRole at least")
+    caller, callee = request.caller, request.callee
+    if caller.kind == "root":
+        return Decision(Verdict.IMPLICIT_DENY, Side.ROOT_USER, request.actions[0], explain.ROOT_USER)
+    if caller.partition not in (None, callee.partition):
+        reason = explain.foreign_partition(caller, callee.arn)
+        return Decision(Verdict.IMPLICIT_DENY, Side.TRUST_POLICY, request.actions[0], reason)
+    context, sides = Context.of(request.context), Sides.of(request)
+    decisions = [_decide_action(request, sides, action, context) for action in request.actions]
+    return min(decisions, key=lambda decision: _SEVERITY.index(decision.verdict))
+
+
+def _decide_action(request: Request, sides: Sides, action: str, context: Context) -> Decision:
+    lowered = action.lower()
+    callee = request.callee
+
+    def ask(world: Context) -> Decision:
+        return _decide(Question(action, lowered, request.caller, callee.arn, callee.partition, world), sides)
+
+    if lowered not in doubt.DOUBTFUL:
+        return ask(context)
+    mentioned = sides.keys
+    decisions = [ask(world) for world in doubt.worlds(lowered, context, mentioned)]
+    verdicts = {decision.verdict for decision in decisions}
+    if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
+        return decisions[0]
+    refused = next(decision for decision in decisions if not decision.allowed)
+    keys = sorted(frozenset().union(*doubt.doubtful(lowered, context, mentioned)))
+    reason = explain.doubtful_keys(action, keys)
+    return Decision(
+        Verdict.UNKNOWN, refused.side, action, reason, refused.policy, refused.statement, refused.sid
+    )
+
+
+def _decide(question: Question, sides: Sides) -> Decision:
+    side, denial = sides.denial(question)
+    if denial.value:
+        return _made(Verdict.EXPLICIT_DENY, side, denial, question, explain.denied(side, denial, question))
+
+    level = sides.level(question)
+    own = {kind: granted(policies, question) for kind, policies in sides.own.items()}
+    grants = sides.trusted(question)
+
+    def needed(strength: Strength) -> tuple[Side, ...]:
+        """The sides of the caller's that must allow beside a trust policy that names it so."""
+        kinds = _SAME_ACCOUNT[strength] if sides.same_account else _CALLERS
+        return tuple(kind for kind in kinds if kind in own)
+
+    result: Ternary = False
+    for grant in grants:
+        answer = all_of((grant.value, level.value, *(own[kind].value for kind in needed(grant.strength))))
+        if answer and denial.value is False:
+            decisive = Answer(True, 0, grant.statement)
+            return _made(
+                Verdict.ALLOW, Side.TRUST_POLICY, decisive, question, explain.let_in(decisive, question)
+            )
+        if answer is not False:
+            result = None
+
+    # The caller's sides count where the trust policy names it; across accounts they count in any case.
+    kinds = needed(grants[0].strength) if grants else () if sides.same_account else needed(Strength.DIRECT)
+    trust = Answer(grants[0].value, 0, grants[0].statement) if grants else Answer(False)
+    asked = [
+        (Side.SERVICE_CONTROL_POLICY, level),
+        *((kind, own[kind]) for kind in kinds),
+        (Side.TRUST_POLICY, trust),
+    ]
+    if result is False:
+        refusing = [kind for kind, answer in asked if answer.value is False]
+        reason, decisive = explain.refused(refusing, sides, question)
+        return _made(Verdict.IMPLICIT_DENY, refusing[0], decisive, question, reason)
+    if denial.value is False:
+        side, denial = next((kind, answer) for kind, answer in asked if answer.value is None)
+    return _made(Verdict.UNKNOWN, side, denial, question, explain.unknown(side, denial, question))
+
+
+def _made(verdict: Verdict, side: Side, answer: Answer, question: Question, reason: str) -> Decision:
+    statement = answer.statement
+    return Decision(
+        verdict,
+        side,
+        question.name,
+        reason,
+        policy=answer.policy,
+        statement=statement.index if statement else None,
+        sid=statement.sid if statement else None,
+    )

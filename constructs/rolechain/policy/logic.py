@@ -1,0 +1,38 @@
+"""Three-valued logic: true, false, and None for what cannot be known.
+
+An unknown part only makes the whole unknown where it could change the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Ternary = bool | None
+"""True, False, or None for unknown."""
+
+
+def any_of(answers: Iterable[Ternary]) -> Ternary:
+    """True if any is true; otherwise unknown if any is unknown; otherwise false."""
+    result: Ternary = False
+    for answer in answers:
+        if answer:
+            return True
+        if answer is None:
+            result = None
+    return result
+
+
+def all_of(answers: Iterable[Ternary]) -> Ternary:
+    """False if any is false; otherwise unknown if any is unknown; otherwise true."""
+    result: Ternary = True
+    for answer in answers:
+        if answer is None:
+            result = None
+        elif not answer:
+            return False
+    return result
+
+
+def negation(answer: Ternary) -> Ternary:
+    """The opposite; of unknown, unknown."""
+    return None if answer is None else not answer

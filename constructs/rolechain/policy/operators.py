@@ -1,0 +1,182 @@
+"""The condition operators: how one value of a request compares with one value of a policy.
+
+Source: IAM User Guide, "IAM JSON policy elements: Condition operators". A value of the request that is no
+number, date or address where one is compared matches nothing; in a policy it is an error.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from rolechain.policy import scalars
+from rolechain.policy.context import Context
+from rolechain.policy.elements import PolicyError, Unresolved
+from rolechain.policy.logic import Ternary
+from rolechain.policy.patterns import Pattern, arn_glob, glob
+from rolechain.policy.variables import parse
+
+Test = Callable[[str, Context], Ternary]
+"""Whether a value of the request matches a value of the policy."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One value of a condition, ready to be compared.
+
+    Attributes:
+        test: whether a value of the request matches it.
+        keys: the condition keys that its variables name, in lower case.
+    """
+
+    test: Test
+    keys: frozenset[str] = frozenset()
+
+
+UNKNOWN = Comparison(lambda _given, _context: None)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A condition operator, without a set operator before it and ``IfExists`` behind it.
+
+    Attributes:
+        name: as AWS writes it.
+        read: reads one value of a policy, given whether policy variables have a meaning in the document.
+        negated: whether it holds where no value of the policy matches.
+    """
+
+    name: str
+    read: Callable[[str, bool], Comparison]
+    negated: bool = False
+
+    def compare(self, value: str | Unresolved, variables: bool) -> Comparison:
+        """One value of a policy, ready to be compared.
+
+        Raises:
+            PolicyError: it is none that the operator takes.
+        """
+        return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
+
+
+def _texts(match: Callable[[Pattern], Callable[[str], object]]) -> Callable[[str, bool], Comparison]:
+    """Values that take policy variables; ``match`` makes the test of a text without any."""
+
+    def read(value: str, variables: bool) -> Comparison:
+        template = parse(value, variables)
+        if (constant := template.constant) is not None:
+            fixed = match(constant)
+            return Comparison(lambda given, _: _ternary(fixed(given)))
+
+        def test(given: str, context: Context) -> Ternary:
+            pattern = template.resolve(context)
+            if pattern is None or pattern is False:
+                return pattern
+            return _ternary(match(pattern)(given))
+
+        return Comparison(test, template.keys)
+
+    return read
+
+
+def _ternary(answer: object) -> Ternary:
+    return None if answer is None else bool(answer)
+
+
+def _like(pattern: Pattern) -> Callable[[str], object]:
+    matches = glob(pattern)
+    return lambda given: matches(given) is not None
+
+
+def _equal(pattern: Pattern) -> Callable[[str], object]:
+    wanted = "".join(part.text for part in pattern)
+    return lambda given: given == wanted
+
+
+def _equal_ignoring_case(pattern: Pattern) -> Callable[[str], object]:
+    wanted = "".join(part.text for part in pattern).lower()
+    return lambda given: given.lower() == wanted
+
+
+def _scalars(
+    read: Callable[[str], T | None], what: str, holds: Callable[[T, T], bool]
+) -> Callable[[str, bool], Comparison]:
+    """Values that are read as a number, a date, …; policy variables have no meaning in them."""
+
+    def compare(value: str, _: bool) -> Comparison:
+        wanted = read(value)
+        if wanted is None:
+            raise PolicyError(f"{value!r} is no {what}")
+
+        def test(given: str, _: Context) -> Ternary:
+            found = read(given)
+            return found is not None and holds(found, wanted)
+
+        return Comparison(test)
+
+    return compare
+
+
+def _boolean(value: str, variables: bool) -> Comparison:
+    # AWS takes variables here and does not say what one becomes that is neither true nor false.
+    if variables and "${" in value:
+        return Comparison(UNKNOWN.test, parse(value, variables).keys)
+    return _scalars(scalars.boolean, "boolean: write true or false", operator.eq)(value, variables)
+
+
+def _address(value: str, _: bool) -> Comparison:
+    wanted = scalars.network(value)
+    if wanted is None:
+        raise PolicyError(f"{value!r} is no IP address or CIDR range")
+
+    def test(given: str, _: Context) -> Ternary:
+        found = scalars.address(given)
+        return found is not None and found in wanted
+
+    return Comparison(test)
+
+
+_COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "LessThan": operator.lt,
+    "LessThanEquals": operator.le,
+    "GreaterThan": operator.gt,
+    "GreaterThanEquals": operator.ge,
+}
+
+
+def _ordered(name: str, read: Callable[[str], Decimal | None], what: str) -> list[Operator]:
+    equal = _scalars(read, what, operator.eq)
+    return [
+        Operator(f"{name}Equals", equal),
+        Operator(f"{name}NotEquals", equal, negated=True),
+        *(Operator(f"{name}{suffix}", _scalars(read, what, holds)) for suffix, holds in _COMPARISONS.items()),
+    ]
+
+
+OPERATORS = {
+    kind.name.lower(): kind
+    for kind in (
+        Operator("StringEquals", _texts(_equal)),
+        Operator("StringNotEquals", _texts(_equal), negated=True),
+        Operator("StringEqualsIgnoreCase", _texts(_equal_ignoring_case)),
+        Operator("StringNotEqualsIgnoreCase", _texts(_equal_ignoring_case), negated=True),
+        Operator("StringLike", _texts(_like)),
+        Operator("StringNotLike", _texts(_like), negated=True),
+        *_ordered("Numeric", scalars.number, "number"),
+        *_ordered("Date", scalars.date, "date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds"),
+        Operator("Bool", _boolean),
+        Operator("BinaryEquals", _scalars(scalars.binary, "base64 text", operator.eq)),
+        Operator("IpAddress", _address),
+        Operator("NotIpAddress", _address, negated=True),
+        Operator("ArnEquals", _texts(arn_glob)),
+        Operator("ArnLike", _texts(arn_glob)),
+        Operator("ArnNotEquals", _texts(arn_glob), negated=True),
+        Operator("ArnNotLike", _texts(arn_glob), negated=True),
+    )
+}
+"""The operators by their name in lower case; ``Null`` is not among them, as it compares no value."""

@@ -1,0 +1,100 @@
+"""Wildcards: ``*`` for any characters, ``?`` for exactly one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from rolechain.policy.logic import Ternary
+
+ARN_SEGMENTS = 6
+_WILDCARD = re.compile(r"(\*+|\?)")
+
+
+class Text(NamedTuple):
+    """A part of a pattern.
+
+    Attributes:
+        text: its characters.
+        literal: whether ``*`` and ``?`` in it are data, as in what a policy variable brings in.
+    """
+
+    text: str
+    literal: bool = False
+
+
+Pattern = tuple[Text, ...]
+_Piece = str | None  # the source of a regular expression; None stands for a *
+
+
+@lru_cache(maxsize=4096)
+def glob(pattern: Pattern) -> Callable[[str], object]:
+    """A test of whether a whole text matches ``pattern``; its answer is truthy if so."""
+    return _regex(_pieces(pattern)).fullmatch
+
+
+@lru_cache(maxsize=4096)
+def arn_glob(pattern: Pattern) -> Callable[[str], Ternary]:
+    """A test of whether an ARN matches ``pattern`` segment by segment, as the Arn operators compare.
+
+    No wildcard crosses from one of the six segments into the next. A pattern that begins with ``arn:`` and
+    has fewer segments matches nothing; what AWS makes of one that does not begin so is not documented, and
+    the answer is unknown.
+    """
+    if not "".join(part.text for part in pattern).startswith("arn:"):
+        return lambda _: None
+    segments = _split(_pieces(pattern))
+    if len(segments) < ARN_SEGMENTS:
+        return lambda _: False
+    tests = [_regex(segment).fullmatch for segment in segments]
+
+    def matches(arn: str) -> Ternary:
+        parts = arn.split(":", ARN_SEGMENTS - 1)
+        return len(parts) == ARN_SEGMENTS and all(test(part) for test, part in zip(tests, parts, strict=True))
+
+    return matches
+
+
+def _pieces(pattern: Pattern) -> Iterator[_Piece]:
+    for text, literal in pattern:
+        if literal:
+            yield re.escape(text)
+            continue
+        for piece in _WILDCARD.split(text):
+            if piece == "?":
+                yield "."
+            elif piece.startswith("*"):
+                yield None
+            elif piece:
+                yield re.escape(piece)
+
+
+def _regex(pieces: Iterable[_Piece]) -> re.Pattern[str]:
+    """Atomic groups keep the search for the next fixed part from ever going back: no blow-up on many ``*``."""
+    parts = [""]
+    for piece in pieces:
+        if piece is None:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    first, *rest = parts
+    source = first
+    if rest:
+        source += "".join(f"(?>.*?{part})" for part in rest[:-1] if part) + f".*{rest[-1]}"
+    return re.compile(source, re.DOTALL)
+
+
+def _split(pieces: Iterable[_Piece]) -> Sequence[Sequence[_Piece]]:
+    """The pieces of each segment; the sixth keeps the colons that are left."""
+    segments: list[list[_Piece]] = [[]]
+    for piece in pieces:
+        if piece is None:
+            segments[-1].append(None)
+            continue
+        # re.escape leaves a colon as it is, and no wildcard's source holds one.
+        head, *rest = piece.split(":", ARN_SEGMENTS - len(segments))
+        segments[-1].append(head)
+        segments.extend([part] for part in rest)
+    return segments

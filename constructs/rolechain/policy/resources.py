@@ -1,0 +1,90 @@
+"""The Resource and NotResource elements.
+
+Source: IAM User Guide, "IAM JSON policy elements: Resource".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rolechain.policy.context import Context
+from rolechain.policy.elements import Unresolved, texts
+from rolechain.policy.logic import Ternary, any_of, negation
+from rolechain.policy.patterns import ARN_SEGMENTS, Pattern, Text, glob
+from rolechain.policy.variables import Template
+from rolechain.policy.variables import parse as parse_template
+
+Test = Callable[[str, Context], Ternary]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Which resources a statement is about.
+
+    Attributes:
+        written: as the document lists them.
+        tests: one for each.
+        keys: the condition keys that their variables name, in lower case.
+        negated: whether the statement is about all others.
+    """
+
+    written: tuple[str, ...]
+    tests: tuple[Test, ...]
+    keys: frozenset[str]
+    negated: bool
+
+    def match(self, resource: str, context: Context) -> Ternary:
+        """Whether the statement is about ``resource``."""
+        answer = any_of(test(resource, context) for test in self.tests)
+        return negation(answer) if self.negated else answer
+
+
+def parse(value: Any, variables: bool, negated: bool) -> Resources:
+    """The resources that stand in a Resource element, or, if ``negated``, in a NotResource element.
+
+    Raises:
+        PolicyError: an entry is no text, or its variables are not well written.
+    """
+    listed = texts(value, "NotResource" if negated else "Resource")
+    templates = [None if isinstance(item, Unresolved) else parse_template(item, variables) for item in listed]
+    return Resources(
+        written=tuple(map(str, listed)),
+        tests=tuple(map(_test, templates)),
+        keys=frozenset().union(*(template.keys for template in templates if template)),
+        negated=negated,
+    )
+
+
+def _test(template: Template | None) -> Test:
+    if template is None:
+        return lambda _resource, _context: None
+    if (constant := template.constant) is not None:
+        fixed = _match(constant)
+        return lambda resource, _: fixed(resource)
+
+    def test(resource: str, context: Context) -> Ternary:
+        pattern = template.resolve(context)
+        if pattern is None or pattern is False:
+            return pattern
+        return _match(pattern)(resource)
+
+    return test
+
+
+def _match(pattern: Pattern) -> Callable[[str], Ternary]:
+    text = "".join(part.text for part in pattern)
+    if pattern == (Text("*"),):
+        return lambda _: True
+    if not text.startswith("arn:"):
+        # IAM takes an ARN or a bare * here; what another pattern would match is not documented.
+        test = glob(pattern)
+        return lambda resource: None if test(resource) else False
+    # AWS completes an ARN that is cut short with wildcards.
+    missing = ARN_SEGMENTS - 1 - text.count(":")
+    complete = (*pattern, Text(":*" * missing)) if missing > 0 else pattern
+    if not any(not part.literal and set(part.text) & set("*?") for part in complete):
+        return lambda resource: resource == text
+    test = glob(complete)
+    return lambda resource: test(resource) is not None

@@ -1,0 +1,211 @@
+"""One statement of a policy, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rolechain.policy import actions, conditions, principals, resources
+from rolechain.policy.actions import Actions
+from rolechain.policy.caller import Caller
+from rolechain.policy.conditions import AnyCondition, UnknownCondition
+from rolechain.policy.context import Context
+from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, unresolved
+from rolechain.policy.logic import Ternary, all_of
+from rolechain.policy.principals import Match, Principals
+from rolechain.policy.resources import Resources
+
+ELEMENTS = (
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One statement.
+
+    Attributes:
+        index: its place in the document, counted from 0.
+        effect: ``Allow`` or ``Deny``; None where a CloudFormation intrinsic stands in its place.
+        actions: what it is about.
+        resources: on what; None where the element is missing, as in a trust policy.
+        principals: whom it names; None where the element is missing, as in an identity policy.
+        not_principal: whether it holds NotPrincipal instead.
+        conditions: all of which must hold.
+        sid: its Sid, if it has one.
+    """
+
+    index: int
+    effect: Literal["Allow", "Deny"] | None
+    actions: Actions
+    resources: Resources | None
+    principals: Principals | None
+    not_principal: bool
+    conditions: tuple[AnyCondition, ...]
+    sid: str | None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every condition key that it depends on, in lower case."""
+        of_resources = self.resources.keys if self.resources else frozenset()
+        return of_resources.union(*(condition.keys for condition in self.conditions))
+
+    def applies(self, action: str, resource: str, context: Context) -> Ternary:
+        """Whether it speaks of a request, as a statement of a policy that is not a trust policy.
+
+        A statement that IAM would refuse there, because it says no resource or names principals, lets nothing
+        in and may deny.
+
+        Args:
+            action: the action in lower case.
+            resource: the ARN that it is asked about.
+            context: the request's condition keys.
+        """
+        about = self.actions.match(action)
+        if about is False:
+            return False
+        if self.resources is None or not self.names_everyone_or_nobody:
+            return self._refused(about, context)
+        on = self.resources.match(resource, context)
+        if on is False:
+            return False
+        return self._certain(all_of((about, on, self._met(context))))
+
+    def names(self, action: str, caller: Caller, partition: str, context: Context) -> tuple[Match, ...]:
+        """How it names a caller, as a statement of a trust policy; empty where it does not speak of the request.
+
+        A statement that IAM would refuse there, because of NotPrincipal, Resource or no principal, lets
+        nobody in and may deny.
+
+        Args:
+            action: the action in lower case.
+            caller: who calls.
+            partition: that of the role which is to be assumed.
+            context: the request's condition keys.
+        """
+        about = self.actions.match(action)
+        if about is False:
+            return ()
+        if self.principals is None or self.resources is not None:
+            return principals.ANYONE if self._refused(about, context) is None else ()
+        found = self.principals.match(caller, partition)
+        if not found:
+            return ()
+        met = all_of((about, self._met(context)))
+        if met is False:
+            return ()
+        return tuple((strength, self._certain(all_of((answer, met)))) for strength, answer in found)
+
+    @property
+    def names_everyone_or_nobody(self) -> bool:
+        """Whether it stands well in a policy that is not a trust policy; a resource control policy names ``*``."""
+        return not self.not_principal and (self.principals is None or self.principals.everyone)
+
+    def _met(self, context: Context) -> Ternary:
+        if not self.conditions:
+            return True
+        return all_of(condition.holds(context) for condition in self.conditions)
+
+    def _refused(self, about: Ternary, context: Context) -> Ternary:
+        if self.effect == "Allow" or all_of((about, self._met(context))) is False:
+            return False
+        return None
+
+    def _certain(self, answer: Ternary) -> Ternary:
+        return None if self.effect is None and answer else answer
+
+    def trust_problems(self) -> list[str]:
+        """What IAM would refuse about it in a trust policy."""
+        found = []
+        if self.not_principal:
+            found.append("NotPrincipal is not allowed in a trust policy: name whom it lets in with Principal")
+        elif self.principals is None:
+            found.append("a statement of a trust policy needs a Principal: name whom it lets in")
+        else:
+            found += self.principals.problems()
+        if self.resources is not None:
+            name = "NotResource" if self.resources.negated else "Resource"
+            found.append(
+                f"{name} is not allowed in a trust policy, which is about its own role: leave it out"
+            )
+        return [f"statement {self.index}: {problem}" for problem in found]
+
+
+def parse(element: Any, index: int, variables: bool) -> Statement:
+    """One statement of a document.
+
+    Args:
+        element: its JSON.
+        index: its place in the document, counted from 0.
+        variables: whether policy variables have a meaning in the document.
+
+    Raises:
+        PolicyError: it is not written as IAM's grammar asks.
+    """
+    if intrinsic := unresolved(element):
+        return unknown(index, intrinsic)
+    try:
+        return _parse(mapping(element, "the statement", ELEMENTS), index, variables)
+    except PolicyError as error:
+        raise PolicyError(f"statement {index}: {error}") from None
+
+
+def unknown(index: int, intrinsic: Unresolved) -> Statement:
+    """A statement of which nothing is known but that it may be there."""
+    anything = Actions((), frozenset(), (), unknown=True, negated=False)
+    everywhere = resources.parse("*", variables=False, negated=False)
+    return Statement(index, None, anything, everywhere, None, False, (UnknownCondition(intrinsic),), None)
+
+
+def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement:
+    for name in ("Principal", "Action", "Resource"):
+        if name in element and f"Not{name}" in element:
+            raise PolicyError(f"{name} and Not{name} exclude each other: leave one out")
+    if "Action" not in element and "NotAction" not in element:
+        raise PolicyError("Action is missing: name what the statement is about")
+    negated = "NotAction" in element
+    about = actions.parse(element["NotAction" if negated else "Action"], negated)
+    on = None
+    if "Resource" in element or "NotResource" in element:
+        excluded = "NotResource" in element
+        on = resources.parse(element["NotResource" if excluded else "Resource"], variables, excluded)
+    if "NotPrincipal" in element:
+        principals.parse(element["NotPrincipal"])
+    return Statement(
+        index=index,
+        effect=_effect(element.get("Effect")),
+        actions=about,
+        resources=on,
+        principals=principals.parse(element["Principal"]) if "Principal" in element else None,
+        not_principal="NotPrincipal" in element,
+        conditions=conditions.parse(element["Condition"], variables) if "Condition" in element else (),
+        sid=_sid(element.get("Sid")),
+    )
+
+
+def _effect(value: object) -> Literal["Allow", "Deny"] | None:
+    if value == "Allow":
+        return "Allow"
+    if value == "Deny":
+        return "Deny"
+    if unresolved(value):
+        return None
+    found = "missing" if value is None else shown(value)
+    raise PolicyError(f"Effect is {found}: write Allow or Deny")
+
+
+def _sid(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if intrinsic := unresolved(value):
+        return str(intrinsic)
+    raise PolicyError(f"Sid is {shown(value)}: write a text")

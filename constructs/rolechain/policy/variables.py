@@ -1,0 +1,109 @@
+"""Policy variables: ``${aws:username}``, ``${aws:PrincipalTag/team, 'none'}``, and the literal ``${*}``.
+
+Source: IAM User Guide, "IAM policy elements: Variables and tags".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from rolechain.policy.context import Context
+from rolechain.policy.elements import PolicyError, shown
+from rolechain.policy.patterns import Pattern, Text
+
+_VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
+_NAMED = re.compile(r"\s*([^\s,:]+:[^,]*?)\s*(?:,\s*'([^']*)'\s*)?")
+_LITERALS = frozenset("*?$")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A reference to a condition key.
+
+    Attributes:
+        key: the condition key, in lower case.
+        default: what stands in where the key is absent, if anything.
+    """
+
+    key: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text of a policy with its variables.
+
+    Attributes:
+        parts: the text and the variables in order.
+    """
+
+    parts: tuple[Text | Variable, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The condition keys that it depends on, in lower case."""
+        return frozenset(part.key for part in self.parts if isinstance(part, Variable))
+
+    @property
+    def constant(self) -> Pattern | None:
+        """The text, where it holds no variable."""
+        texts = tuple(part for part in self.parts if isinstance(part, Text))
+        return texts if len(texts) == len(self.parts) else None
+
+    def resolve(self, context: Context) -> Pattern | Literal[False] | None:
+        """The text with each variable's value; what a variable brings in is literal.
+
+        Returns:
+            The text; False where a variable has no value, so that it equals nothing; None where a variable
+            has several values, of which AWS does not say which one counts.
+        """
+        resolved: list[Text] = []
+        for part in self.parts:
+            if isinstance(part, Text):
+                resolved.append(part)
+                continue
+            values = context.find(part.key)
+            if values is None:
+                if part.default is None:
+                    return False
+                resolved.append(Text(part.default, literal=True))
+            elif len(values) > 1:
+                return None
+            else:
+                resolved.append(Text(values[0], literal=True))
+        return tuple(resolved)
+
+
+def parse(text: str, variables: bool) -> Template:
+    """``text`` as a template; where ``variables`` is false, ``${`` has no meaning in it.
+
+    Raises:
+        PolicyError: a variable is not closed, or names no condition key.
+    """
+    if not variables or "${" not in text:
+        return Template((Text(text),))
+    parts: list[Text | Variable] = []
+    rest = 0
+    for match in _VARIABLE.finditer(text):
+        _literal(text[rest : match.start()], text, parts)
+        rest = match.end()
+        inner = match[1]
+        if inner in _LITERALS:
+            parts.append(Text(inner, literal=True))
+        elif named := _NAMED.fullmatch(inner):
+            parts.append(Variable(named[1].lower(), named[2]))
+        else:
+            raise PolicyError(
+                f"{shown(match[0])} is no policy variable: write ${{key}} or ${{key, 'default'}}"
+            )
+    _literal(text[rest:], text, parts)
+    return Template(tuple(parts))
+
+
+def _literal(part: str, text: str, parts: list[Text | Variable]) -> None:
+    if "${" in part:
+        raise PolicyError(f"{shown(text)} opens a policy variable that is not well closed: write ${{key}}")
+    if part:
+        parts.append(Text(part))
