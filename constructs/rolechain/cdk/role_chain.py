@@ -32,9 +32,10 @@ class RoleChain(Construct):
         self.stacks: dict[str, Stack] = {}
         self.roles: dict[str, ChainRoleConstruct] = {}
         for account in chain.accounts:
+            # Beside this construct rather than in it, as CDK names only direct children of an app or stage plainly.
             stack = Stack(
-                self,
-                account,
+                scope,
+                f"{id}-{account}",
                 env=Environment(account=account, region=chain.region),
                 description=f"Roles of the chain {chain.name} in account {account}",
             )

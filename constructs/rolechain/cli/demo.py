@@ -1,0 +1,143 @@
+"""The main job on one machine: an organization, its bootstrap, a deployment, every hop, every shortcut."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from rolechain.chain import Chain
+from rolechain.cli.deployment import Deployment
+from rolechain.cli.report_table import report_table
+from rolechain.cli.toolchain import find
+from rolechain.entrance import Entrance
+from rolechain.errors import RolechainError
+from rolechain.local import LocalOrganization
+from rolechain.runtime import HopReport, Outcome, attempt, chain_session, verify
+
+STRANGER = "999999999999"
+"""An account that belongs to the organization and to no chain of the demo."""
+
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+"""The parameter that every bootstrapped account holds."""
+
+
+class DemoError(RolechainError):
+    """The chain is one that the demo cannot take."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("--chain", metavar="FILE", help="the chain to deploy (default: chain.yaml, else an example)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the demo.
+
+    Returns:
+        0 if every hop was allowed and every shortcut refused, else 1.
+    """
+    # A terminated demo is left as an interrupted one: nothing stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(highlight=False)
+    with contextlib.ExitStack() as stack:
+        file = _chain_file(arguments.chain, stack)
+        chain = Chain.load(file)
+        entrance = _local_entrance(chain)
+        toolchain = find()
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolechain-demo-")))
+        with _step(console, "starting an organization on this machine") as done:
+            organization = stack.enter_context(
+                LocalOrganization(organization_id=chain.organization or "o-exampleorg1")
+            )
+            done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
+        deployment = Deployment(organization, toolchain, chain, file, scratch)
+        accounts = f"{len(chain.accounts)} accounts"
+        with _step(console, f"cdk bootstrap in {accounts}, cdk synth") as done:
+            deployment.bootstrap_and_synth()
+            done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
+        with _step(console, "cdk deploy --all") as done:
+            deployment.deploy()
+            done(f"cdk deploy --all: {len(chain.roles)} roles in {accounts}")
+        with _step(console, "taking every hop, trying every shortcut") as done:
+            workload = _workload(organization, chain, entrance)
+            reports = [*verify(chain, session=workload), *_strangers(organization, chain)]
+            done(f"{len(reports)} times sts:AssumeRole, over real HTTP")
+        for target in chain.targets:
+            with _step(console, f"reading in account {target.account}") as done:
+                session = chain_session(*chain.hops_to(target), session=workload, region_name=chain.region)
+                done(_read(session, target.account))
+    console.print()
+    console.print(report_table(reports))
+    return 0 if all(report.ok for report in reports) else 1
+
+
+@contextlib.contextmanager
+def _step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
+    """Shows what is being done while it is, then what came of it and how long it took."""
+    began = time.perf_counter()
+    results = [doing]
+    with console.status(f"{doing} …"):
+        yield results.append
+    console.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
+
+
+def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:
+    if named or Path("chain.yaml").exists():
+        return Path(named or "chain.yaml")
+    return stack.enter_context(as_file(files("rolechain.cli") / "example" / "chain.yaml"))
+
+
+def _local_entrance(chain: Chain) -> Entrance:
+    """Who enters the chain on this machine.
+
+    Raises:
+        DemoError: nobody who can be played here.
+    """
+    if STRANGER in chain.accounts:
+        raise DemoError(f"account {STRANGER} plays the stranger in the demo: name another in the chain")
+    for entrance in chain.source.assumed_by:
+        if entrance.kind in ("service", "account"):
+            return entrance
+    raise DemoError(
+        f"the demo enters a chain as a service or an account, and {chain.source.role} lets in neither: add one to "
+        "assumed_by, such as {service: lambda.amazonaws.com}"
+    )
+
+
+def _workload(organization: LocalOrganization, chain: Chain, entrance: Entrance) -> boto3.Session:
+    """A session of the source role, as its workload gets it from the service; else who may assume the role."""
+    if entrance.kind == "account":
+        return organization.session(entrance.value, region=chain.region)
+    return organization.workload(chain.source.arn, entrance.value, region=chain.region)
+
+
+def _strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:
+    """What those who are not in the chain get to hear, however much their own account allows them."""
+    source_administrator = organization.session(chain.source.account, region=chain.region)
+    for hop in chain.hops():
+        yield attempt(source_administrator, hop, expected="refused", index=hop.index)
+    stranger = organization.session(STRANGER, region=chain.region)
+    for hop in chain.hops():
+        yield attempt(stranger, hop, expected="refused", index=hop.index)
+
+
+def _read(session: boto3.Session, account: str) -> str:
+    """Reads the version of an account's bootstrap, with the session that the chain gave."""
+    try:
+        value = session.client("ssm").get_parameter(Name=BOOTSTRAP_VERSION)["Parameter"]["Value"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise DemoError(f"reading in account {account} failed: {error}") from error
+        arn = session.client("sts").get_caller_identity()["Arn"]
+        return f"account {account} answers to {arn}, which may read no parameters there"
+    return f"account {account} has version {value} of the bootstrap, read through the chain"

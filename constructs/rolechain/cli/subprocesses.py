@@ -1,0 +1,81 @@
+"""Programs that are run to their end, quietly, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rolechain.errors import RolechainError
+
+_GRACE_SECONDS = 5.0
+_TELLING_LINES = 12
+
+
+class ProgramError(RolechainError):
+    """A program that was run has failed; the message ends with what it said."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that runs.
+
+    Attributes:
+        what: what it does, for the message where it fails.
+        process: its process.
+    """
+
+    what: str
+    process: subprocess.Popen[str]
+
+    def finish(self) -> None:
+        """Waits for the program's end.
+
+        Raises:
+            ProgramError: it failed.
+        """
+        said, _ = self.process.communicate()
+        if self.process.returncode:
+            # The last lines tell why; a program that failed has seldom anything to say behind that.
+            lines = [line for line in said.splitlines() if line.strip()][-_TELLING_LINES:]
+            raise ProgramError("\n  ".join([f"{self.what} failed:", *lines]))
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], *, what: str, environment: Mapping[str, str], folder: Path
+) -> Iterator[Program]:
+    """A program that runs beside the block; it ends with all its children where the block is left early."""
+    process = subprocess.Popen(  # noqa: S603 - the command is made here, not by a user
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A group of its own, so that what it started ends with it.
+        start_new_session=True,
+    )
+    try:
+        yield Program(what, process)
+    finally:
+        if process.poll() is None:
+            _end(process)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
