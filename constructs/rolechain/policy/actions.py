@@ -31,7 +31,7 @@ class Actions:
 
     def match(self, action: str) -> Ternary:
         """Whether the statement is about ``action``, which is in lower case."""
-        if action in self.exact or any(test(action) for test in self.globs):
+        if action in self.exact or (self.globs and any(test(action) for test in self.globs)):
             return not self.negated
         return None if self.unknown else self.negated
 

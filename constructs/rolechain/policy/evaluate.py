@@ -16,13 +16,8 @@ from rolechain.policy.request import Request
 from rolechain.policy.sides import Sides
 
 _SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
-_LIMITS = (Side.PERMISSIONS_BOUNDARY, Side.SESSION_POLICY)
-_CALLERS = (*_LIMITS, Side.IDENTITY_POLICY)
-_SAME_ACCOUNT: dict[Strength, tuple[Side, ...]] = {
-    Strength.DIRECT: (),
-    Strength.ROLE: _LIMITS,
-    Strength.ACCOUNT: _CALLERS,
-}
+_OWN_SIDES = {Strength.DIRECT: 0, Strength.ROLE: 2, Strength.ACCOUNT: 3}
+"""How many of the caller's own sides must allow in the callee's account: of boundary, session, identity, the first."""
 
 
 def decide(request: Request) -> Decision:
@@ -44,20 +39,20 @@ def decide(request: Request) -> Decision:
         return Decision(Verdict.IMPLICIT_DENY, Side.TRUST_POLICY, request.actions[0], reason)
     context, sides = Context.of(request.context), Sides.of(request)
     decisions = [_decide_action(request, sides, action, context) for action in request.actions]
+    if len(decisions) == 1:
+        return decisions[0]
     return min(decisions, key=lambda decision: _SEVERITY.index(decision.verdict))
 
 
 def _decide_action(request: Request, sides: Sides, action: str, context: Context) -> Decision:
     lowered = action.lower()
     callee = request.callee
-
-    def ask(world: Context) -> Decision:
-        return _decide(Question(action, lowered, request.caller, callee.arn, callee.partition, world), sides)
-
+    question = Question(action, lowered, request.caller, callee.arn, callee.partition, context)
     if lowered not in doubt.DOUBTFUL:
-        return ask(context)
+        return _decide(question, sides)
     mentioned = sides.keys
-    decisions = [ask(world) for world in doubt.worlds(lowered, context, mentioned)]
+    worlds = doubt.worlds(lowered, context, mentioned)
+    decisions = [_decide(question._replace(context=world), sides) for world in worlds]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
@@ -75,31 +70,27 @@ def _decide(question: Question, sides: Sides) -> Decision:
         return _made(Verdict.EXPLICIT_DENY, side, denial, question, explain.denied(side, denial, question))
 
     level = sides.level(question)
-    own = {kind: granted(policies, question) for kind, policies in sides.own.items()}
+    own = [granted(policies, question) for _, policies in sides.own]
     grants = sides.trusted(question)
-
-    def needed(strength: Strength) -> tuple[Side, ...]:
-        """The sides of the caller's that must allow beside a trust policy that names it so."""
-        kinds = _SAME_ACCOUNT[strength] if sides.same_account else _CALLERS
-        return tuple(kind for kind in kinds if kind in own)
-
+    nearest = grants[0] if grants else None
     result: Ternary = False
     for grant in grants:
-        answer = all_of((grant.value, level.value, *(own[kind].value for kind in needed(grant.strength))))
+        needed = own[: _OWN_SIDES[grant.strength]] if sides.same_account else own
+        answer = all_of([grant.value, level.value, *[side_answer.value for side_answer in needed]])
         if answer and denial.value is False:
             decisive = Answer(True, 0, grant.statement)
             return _made(
                 Verdict.ALLOW, Side.TRUST_POLICY, decisive, question, explain.let_in(decisive, question)
             )
-        if answer is not False:
-            result = None
+        if answer is not False and result is False:
+            result, nearest = None, grant
 
-    # The caller's sides count where the trust policy names it; across accounts they count in any case.
-    kinds = needed(grants[0].strength) if grants else () if sides.same_account else needed(Strength.DIRECT)
-    trust = Answer(grants[0].value, 0, grants[0].statement) if grants else Answer(False)
+    # In one account the caller's own sides count where the trust policy names it; across accounts in any case.
+    count = len(own) if not sides.same_account else _OWN_SIDES[nearest.strength] if nearest else 0
+    trust = Answer(nearest.value, 0, nearest.statement) if nearest else Answer(False)
     asked = [
         (Side.SERVICE_CONTROL_POLICY, level),
-        *((kind, own[kind]) for kind in kinds),
+        *[(kind, answer) for (kind, _), answer in zip(sides.own[:count], own, strict=False)],
         (Side.TRUST_POLICY, trust),
     ]
     if result is False:

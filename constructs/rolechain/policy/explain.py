@@ -74,7 +74,7 @@ def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> tuple
         question: what they were asked.
     """
     side = refusing[0]
-    policies: Sequence[Policy] = sides.own.get(side) or ()
+    policies: Sequence[Policy] = dict(sides.own).get(side) or ()
     above = 0
     if side is Side.TRUST_POLICY:
         policies = (sides.trust,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from rolechain.policy.caller import Caller
@@ -14,8 +13,7 @@ from rolechain.policy.principals import Strength
 from rolechain.policy.statement import Statement
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """One action of a request.
 
     Attributes:
@@ -63,21 +61,24 @@ class Grant(NamedTuple):
     statement: Statement
 
 
+_NONE, _UNLIMITED = Answer(False), Answer(True)
+
+
 def granted(policies: Sequence[Policy] | None, question: Question) -> Answer:
     """Whether one of ``policies`` allows what is asked; where there is no such kind of policy, nothing limits."""
     if policies is None:
-        return Answer(True)
+        return _UNLIMITED
     return _first([policy.allows for policy in policies], question)
 
 
-def denied(policies: Sequence[Policy] | None, question: Question) -> Answer:
+def denied(policies: Sequence[Policy], question: Question) -> Answer:
     """Whether one of ``policies`` denies what is asked."""
-    return _first([policy.denies for policy in policies or ()], question)
+    return _first([policy.denies for policy in policies], question)
 
 
 def _first(statements_of: Sequence[Sequence[Statement]], question: Question) -> Answer:
     """The first statement that applies; without one, the first of which it is not known."""
-    doubtful = Answer(False)
+    doubtful = _NONE
     for number, statements in enumerate(statements_of):
         for statement in statements:
             answer = statement.applies(question.action, question.resource, question.context)

@@ -37,7 +37,7 @@ class Resources:
 
     def match(self, resource: str, context: Context) -> Ternary:
         """Whether the statement is about ``resource``."""
-        answer = any_of(test(resource, context) for test in self.tests)
+        answer = any_of([test(resource, context) for test in self.tests])
         return negation(answer) if self.negated else answer
 
 

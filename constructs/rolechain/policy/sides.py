@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from rolechain.policy.decision import Side
 from rolechain.policy.document import Policy
@@ -13,22 +13,21 @@ from rolechain.policy.question import Answer, Grant, Question, denied, granted
 from rolechain.policy.request import Request
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(NamedTuple):
     """The policies of a request.
 
     Attributes:
         levels: service control policies above the caller, from the root down; none for a caller that is exempt.
         rcps: resource control policies above the callee, of all levels; none for a callee that is exempt.
-        own: the caller's own policies by their kind; None for a kind that the caller has none of and that
-            then limits nothing. A service has none of its own.
+        own: the caller's own policies by their kind: boundary, session, identity; None for a kind that the
+            caller has none of and that then limits nothing. A service has no side of its own.
         trust: the callee's trust policy.
         same_account: whether caller and callee stand in one account.
     """
 
     levels: Sequence[Sequence[Policy]]
     rcps: Sequence[Policy]
-    own: dict[Side, Sequence[Policy] | None]
+    own: Sequence[tuple[Side, Sequence[Policy] | None]]
     trust: Policy
     same_account: bool
 
@@ -36,19 +35,18 @@ class Sides:
     def of(cls, request: Request) -> Sides:
         """The policies that apply to ``request``."""
         caller, callee = request.caller, request.callee
-        own: dict[Side, Sequence[Policy] | None] = {}
-        if caller.kind != "service":
-            boundary = request.permissions_boundary
-            own = {
-                Side.PERMISSIONS_BOUNDARY: None if boundary is None else (boundary,),
-                Side.SESSION_POLICY: request.session_policies or None,
-                Side.IDENTITY_POLICY: request.identity_policies,
-            }
-        exempt = caller.kind == "service" or caller.in_management_account
+        is_service = caller.kind == "service"
+        boundary = request.permissions_boundary
         return cls(
-            levels=() if exempt else request.scps or (),
-            rcps=() if callee.in_management_account else tuple(chain(*(callee.rcps or ()))),
-            own=own,
+            levels=() if is_service or caller.in_management_account else request.scps or (),
+            rcps=tuple(chain(*callee.rcps)) if callee.rcps and not callee.in_management_account else (),
+            own=()
+            if is_service
+            else (
+                (Side.PERMISSIONS_BOUNDARY, None if boundary is None else (boundary,)),
+                (Side.SESSION_POLICY, request.session_policies or None),
+                (Side.IDENTITY_POLICY, request.identity_policies),
+            ),
             trust=callee.trust_policy,
             same_account=caller.account == callee.account,
         )
@@ -56,18 +54,20 @@ class Sides:
     @property
     def keys(self) -> frozenset[str]:
         """Every condition key that any of the policies depends on, in lower case."""
-        own = chain(*(policies or () for policies in self.own.values()))
+        own = chain(*(policies or () for _, policies in self.own))
         return self.trust.keys.union(*(policy.keys for policy in (*chain(*self.levels), *self.rcps, *own)))
 
     def denial(self, question: Question) -> tuple[Side, Answer]:
         """The explicit deny that decides; without one, the first of which it is not known."""
         doubtful = (Side.TRUST_POLICY, Answer(False))
         for side, policies in (
-            (Side.SERVICE_CONTROL_POLICY, tuple(chain(*self.levels))),
+            (Side.SERVICE_CONTROL_POLICY, tuple(chain(*self.levels)) if self.levels else ()),
             (Side.RESOURCE_CONTROL_POLICY, self.rcps),
-            *self.own.items(),
+            *self.own,
         ):
-            answer = denied(policies, question) if policies else Answer(False)
+            if not policies:
+                continue
+            answer = denied(policies, question)
             if answer.value:
                 return side, answer
             if answer.value is None and doubtful[1].value is False:
@@ -106,7 +106,8 @@ class Sides:
                 question.action, question.caller, question.partition, question.context
             )
         ]
-        return sorted(grants, key=lambda grant: (not grant.value, -grant.strength))
+        grants.sort(key=lambda grant: (not grant.value, -grant.strength))
+        return grants
 
     def _distrusted(self, question: Question) -> Answer:
         doubtful = Answer(False)

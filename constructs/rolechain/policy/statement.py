@@ -103,6 +103,8 @@ class Statement:
         met = all_of((about, self._met(context)))
         if met is False:
             return ()
+        if met and self.effect:
+            return found
         return tuple((strength, self._certain(all_of((answer, met)))) for strength, answer in found)
 
     @property
@@ -113,7 +115,7 @@ class Statement:
     def _met(self, context: Context) -> Ternary:
         if not self.conditions:
             return True
-        return all_of(condition.holds(context) for condition in self.conditions)
+        return all_of([condition.holds(context) for condition in self.conditions])
 
     def _refused(self, about: Ternary, context: Context) -> Ternary:
         if self.effect == "Allow" or all_of((about, self._met(context))) is False:
