@@ -45,6 +45,7 @@ class FakeClock:
     now: float
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
 
@@ -88,9 +89,16 @@ class StsServer:
         """Any answer."""
         return lambda: (status, body)
 
-    def assumed(self, role: str, *, without: str = "", expiration: str | None = None) -> Script:
-        """An answer of AssumeRole that lacks a part, or has another expiration."""
-        return lambda: (200, self._assumed(f"arn:aws:iam::222222222222:role/{role}", "s", without, expiration))
+    def assumed(
+        self, role: str, *, without: str = "", expiration: str | None = None, cut: str | None = None
+    ) -> Script:
+        """An answer of AssumeRole that lacks a part, has another expiration, or breaks off at some text."""
+
+        def reply() -> tuple[int, str]:
+            body = self._assumed(f"arn:aws:iam::222222222222:role/{role}", "s", without, expiration)
+            return 200, body.partition(cut)[0] if cut else body
+
+        return reply
 
     def _assumed(self, role_arn: str, name: str, without: str = "", expiration: str | None = None) -> str:
         role = role_arn.rsplit("/", 1)[-1]
@@ -127,7 +135,9 @@ class StsServer:
                 return reply
         arn = self.arns.get(call.access_key)
         if arn is None:
-            return self.error("InvalidClientTokenId", "The security token included in the request is invalid.", 403)()
+            return self.error(
+                "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+            )()
         if call.action == "GetCallerIdentity":
             return 200, (
                 f'<GetCallerIdentityResponse xmlns="{NAMESPACE}"><GetCallerIdentityResult><Arn>{arn}</Arn>'
@@ -208,7 +218,13 @@ def sts() -> Iterator[StsServer]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No settings of the machine's own, no retries."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SESSION_TOKEN", "AWS_LAMBDA_FUNCTION_NAME", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
         monkeypatch.delenv(name, raising=False)

@@ -77,13 +77,18 @@ def test_all_hops_share_one_client(sts: Any, base: Any, monkeypatch: pytest.Monk
     """However many hops there are, one STS client is made."""
     made = []
     ordinary = base.client
-    monkeypatch.setattr(base, "client", lambda *a, **k: made.append(a) or ordinary(*a, **k))
+
+    def counted(*words: Any, **named: Any) -> Any:
+        made.append(words)
+        return ordinary(*words, **named)
+
+    monkeypatch.setattr(base, "client", counted)
     chain_session(MIDDLE, SECOND, TARGET, session=base).client("s3").list_buckets()
     assert made == [("sts",)]
 
 
 def test_a_retry_is_signed_by_the_same_caller(sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore's own retry of a hop is signed by the hop before, not by the base."""
+    """A retry by botocore is signed by the hop before, not by the base."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
     sts.script("target", sts.error("InternalFailure", status=500))
@@ -96,11 +101,13 @@ def test_hops_of_a_declared_chain_are_taken(sts: Any, base: Any) -> None:
     chain = Chain(
         "deploy",
         source=ChainRole("111111111111"),
-        middle=[ChainRole("222222222222", external_id="ticket-7")],  # type: ignore[arg-type]
-        targets=[ChainRole("333333333333")],  # type: ignore[arg-type]
+        middle=[ChainRole("222222222222", external_id="ticket-7")],
+        targets=[ChainRole("333333333333")],
     )
     first, last = chain.hops_to("333333333333")
-    end = Hop(TARGET, session_name="me", duration_seconds=900, tags={"Team": "a"}, transitive_tag_keys=("Team",))
+    end = Hop(
+        TARGET, session_name="me", duration_seconds=900, tags={"Team": "a"}, transitive_tag_keys=("Team",)
+    )
     chain_session(first, last.role_arn, end, session=base).client("s3").list_buckets()
     assert [call.role for call in sts.calls[:3]] == ["deploy-middle", "deploy-target", "target"]
     assert sts.calls[0].parameters["ExternalId"] == "ticket-7"
@@ -144,7 +151,9 @@ def test_the_region_comes_from_the_caller_then_from_the_session(sts: Any, base: 
     assert chain_session(MIDDLE, session=base, region_name="us-west-2").region_name == "us-west-2"
 
 
-def test_the_call_goes_to_the_endpoint_of_the_region(sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_call_goes_to_the_endpoint_of_the_region(
+    sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a configured endpoint the regional one is called, never the global one."""
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     hosts = []
@@ -154,7 +163,9 @@ def test_the_call_goes_to_the_endpoint_of_the_region(sts: Any, base: Any, monkey
     def spying(*words: Any, **named: Any) -> Any:
         client = ordinary(*words, **named)
         hosts.append(client.meta.endpoint_url)
-        client.meta.events.register("before-send", lambda request, **_: pytest.fail(f"{request.url} was called"))
+        client.meta.events.register(
+            "before-send", lambda request, **_: pytest.fail(f"{request.url} was called")
+        )
         return client
 
     monkeypatch.setattr(session, "client", spying)
@@ -214,7 +225,10 @@ def test_the_endpoint_of_sts_alone_can_be_set(sts: Any, monkeypatch: pytest.Monk
             [Hop(MIDDLE, source_identity="ann"), SECOND, Hop(TARGET, source_identity="bob")],
             "hop 3 of 3, .*source_identity: 'bob' differs from hop 1's 'ann'",
         ),
-        (["arn:aws:iam::1:role/x", "y"], "(?s)'arn:aws:iam::1:role/x' is no role's ARN.*'y' is no role's ARN"),
+        (
+            ["arn:aws:iam::1:role/x", "y"],
+            "(?s)'arn:aws:iam::1:role/x' is no role's ARN.*'y' is no role's ARN",
+        ),
     ],
 )
 def test_what_sts_would_refuse_is_refused_first(sts: Any, base: Any, hops: list[Any], message: str) -> None:
@@ -240,23 +254,31 @@ def test_a_refused_hop_reaches_the_user_as_its_error(sts: Any, base: Any) -> Non
     caller = sts.arns["ASIAmiddle.1"]
     assert (error.index, error.total, error.role_arn, error.caller_arn) == (2, 2, TARGET, caller)
     assert (error.code, error.cause, error.request_id) == ("AccessDenied", Cause.UNKNOWN, "req-AccessDenied")
-    assert str(error).startswith(f"hop 2 of 2 refused: {caller} may not assume {TARGET}: AccessDenied: User: ")
+    assert str(error).startswith(
+        f"hop 2 of 2 refused: {caller} may not assume {TARGET}: AccessDenied: User: "
+    )
     assert type(error.__cause__).__name__ == "ClientError"
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (str(again), again.index, again.cause, again.denied) == (str(error), 2, Cause.UNKNOWN, True)
 
 
-def test_no_credentials_at_all_is_an_error_of_the_first_hop(sts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credentials_at_all_is_an_error_of_the_first_hop(
+    sts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A base without credentials is named as such, with no call."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.url)
     session = chain_session(MIDDLE, TARGET, session=boto3.Session(region_name="eu-west-1"))
-    with pytest.raises(HopError, match=r"hop 1 of 2 failed: no working credentials .*NoCredentialsError") as caught:
+    with pytest.raises(
+        HopError, match=r"hop 1 of 2 failed: no working credentials .*NoCredentialsError"
+    ) as caught:
         session.client("s3").list_buckets()
     assert caught.value.cause is Cause.SOURCE_CREDENTIALS
     assert sts.calls == []
 
 
-def test_a_failing_provider_is_an_error_of_the_first_hop(sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_provider_is_an_error_of_the_first_hop(
+    sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the base's own provider raises comes out as the first hop's error, with its cause."""
 
     def fail() -> None:
@@ -272,13 +294,15 @@ def test_a_failing_provider_is_an_error_of_the_first_hop(sts: Any, base: Any, mo
 def test_an_unreachable_endpoint_is_the_network(sts: Any, base: Any) -> None:
     """A connection that breaks off is told as the network's fault."""
     sts.script("middle", lambda: None)
-    with pytest.raises(HopError, match="hop 1 of 1 failed: .*ConnectionClosedError") as caught:
+    with pytest.raises(HopError, match=r"hop 1 of 1 failed: .*ConnectionClosedError") as caught:
         chain_session(MIDDLE, session=base).client("s3").list_buckets()
     assert caught.value.cause is Cause.NETWORK
 
 
 @pytest.mark.parametrize("url", ["not a url", "127.0.0.1:1"])
-def test_a_wrong_endpoint_is_an_error_of_the_hop(base: Any, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_wrong_endpoint_is_an_error_of_the_hop(
+    base: Any, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     """An endpoint that is no address does not come out as a bare ValueError."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     with pytest.raises(HopError, match="hop 1 of 1 failed"):

@@ -6,6 +6,7 @@ import re
 from typing import Any, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from rolechain.errors import RolechainError
 from rolechain.runtime.causes import ACCESS_DENIED, BARE_DENIAL, MENDING, Cause, Finding, read
@@ -165,7 +166,7 @@ def _parts(error: Exception) -> tuple[str, str, int, str | None]:
 
 
 def _of_exception(error: Exception) -> Finding:
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, (HTTPClientError, BotoConnectionError)):
         return Finding(Cause.NETWORK, recoverable=True)
     if isinstance(error, BotoCoreError) and re.search(
         r"Credential|Token|Profile|SSO|Login", type(error).__name__

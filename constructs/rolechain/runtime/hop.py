@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
@@ -39,9 +39,9 @@ class Hop:
     external_id: str | None = field(default=None, kw_only=True)
     duration_seconds: int | None = field(default=None, kw_only=True)
     policy: str | Mapping[str, object] | None = field(default=None, kw_only=True, repr=False)
-    policy_arns: tuple[str, ...] = field(default=(), kw_only=True)
+    policy_arns: Sequence[str] = field(default=(), kw_only=True)
     tags: Mapping[str, str] | None = field(default=None, kw_only=True, hash=False)
-    transitive_tag_keys: tuple[str, ...] = field(default=(), kw_only=True)
+    transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
     source_identity: str | None = field(default=None, kw_only=True)
     serial_number: str | None = field(default=None, kw_only=True)
     token_code: Callable[[], str] | None = field(default=None, kw_only=True, repr=False)

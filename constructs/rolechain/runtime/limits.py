@@ -45,11 +45,6 @@ def problems_of(hop: Hop) -> Found:
     name = "write 2 to 64 of letters, digits and _+=,.@-"
     yield from _unless(_NAME, "session_name", hop.session_name, name)
     yield from _unless(_NAME, "source_identity", hop.source_identity, name)
-    if isinstance(hop.source_identity, str) and hop.source_identity.lower().startswith("aws:"):
-        yield (
-            "source_identity",
-            f"{hop.source_identity!r} begins with aws:, which STS keeps for itself: leave it out",
-        )
     yield from _unless(
         _EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
     )

@@ -15,6 +15,9 @@ from botocore.parsers import ResponseParserError
 
 from rolechain.runtime.forking import reset_in_child
 
+# A body that is no answer of STS comes from what stands in between, a proxy or a captive portal. botocore's parsers
+# have no common error for it.
+_UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
 _signer: ContextVar[Credentials] = ContextVar("rolechain_signer")
 
 
@@ -120,13 +123,14 @@ class Sts:
             answer: dict[str, Any] = method(**parameters)
         except BotoCoreError:
             raise
-        except (ResponseParserError, ValueError) as error:
-            # A body that is no answer of STS comes from what stands in between, a proxy or a captive portal;
-            # what botocore's parser of times raises has no class of its own.
-            raise MalformedAnswerError(f"the answer of STS cannot be read: {error}") from error
+        except _UNREADABLE as error:
+            unreadable = type(error).__name__
+        else:
+            return answer
         finally:
             _signer.reset(before)
-        return answer
+        # Out of the except clause: what botocore raised repeats the answer, and with it perhaps a secret.
+        raise MalformedAnswerError(f"the answer of STS cannot be read ({unreadable} in botocore's parser)")
 
     def _connected(self) -> Any:
         with self._lock:
