@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -35,10 +36,8 @@ class Accounts:
         self.organization = organization
 
     def iam(self, account: str) -> Any:
-        return self.organization.session(account).client("iam")
-
-    def sts(self, account: str) -> Any:
-        return self.organization.session(account).client("sts")
+        """An IAM client of the account's administrator."""
+        return _client(_administrator(self.organization, account), "iam")
 
     def role(
         self,
@@ -73,9 +72,10 @@ class Accounts:
         return self.organization.session_with(key["AccessKeyId"], key["SecretAccessKey"])
 
     def assume(self, role_arn: str, *, by: boto3.Session | str, **parameters: Any) -> dict[str, Any]:
-        session = self.organization.session(by) if isinstance(by, str) else by
-        call = {"RoleSessionName": "hop", **parameters}
-        answer: dict[str, Any] = session.client("sts").assume_role(RoleArn=role_arn, **call)
+        """What AssumeRole answers to a session, or to an account's administrator."""
+        session = _administrator(self.organization, by) if isinstance(by, str) else by
+        sts: Any = _client(session, "sts")
+        answer: dict[str, Any] = sts.assume_role(RoleArn=role_arn, **{"RoleSessionName": "hop", **parameters})
         return answer
 
     def into(self, role_arn: str, *, by: boto3.Session | str, **parameters: Any) -> boto3.Session:
@@ -84,6 +84,15 @@ class Accounts:
         return self.organization.session_with(
             credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
         )
+
+
+# To make a client takes longer than to use it.
+_administrator = functools.cache(LocalOrganization.session)
+
+
+@functools.cache
+def _client(session: boto3.Session, service: Any) -> Any:
+    return session.client(service)
 
 
 def policy(*statements: dict[str, Any]) -> str:

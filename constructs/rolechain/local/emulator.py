@@ -228,7 +228,8 @@ def on_call(
 def on_principal_keys(keys: Callable[[str], Mapping[str, Any] | None]) -> None:
     """Takes the condition keys that describe a caller from ``keys(access key id)``, names in lower case.
 
-    Where it returns None, ministack's own stand. They lack the organization, MFA and the source identity, and its aws:PrincipalArn is the session's.
+    Where it returns None, ministack's own stand: they lack the organization, MFA and the source identity, and
+    their aws:PrincipalArn is the session's.
     """
     own_keys, own_resolve = _evaluator._principal_keys, _evaluator._resolve_condition_key
 

@@ -48,8 +48,8 @@ def authenticate(
         )
     now = time.time()
     # A device whose clock is one step off is still in time.
-    near = (code_at(seed, now + offset) for offset in (-_STEP_SECONDS, 0, _STEP_SECONDS))
-    if not any([hmac.compare_digest(token_code, code) for code in near]):
+    near = {code_at(seed, now + offset) for offset in (-_STEP_SECONDS, 0, _STEP_SECONDS)}
+    if token_code not in near:
         raise ServiceError(
             "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ", 403
         )

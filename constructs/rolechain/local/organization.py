@@ -141,7 +141,7 @@ class LocalOrganization:
         self._folder = tempfile.mkdtemp(prefix="rolechain-local-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
             [
                 sys.executable,
                 "-m",

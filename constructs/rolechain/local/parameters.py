@@ -141,7 +141,8 @@ def _of_lists(
         ("transitiveTagKeys", transitive, 50),
     ):
         if len(values) > most:
-            yield f"Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {most}"
+            at_most = f"Member must have length less than or equal to {most}"
+            yield f"Value at '{name}' failed to satisfy constraint: {at_most}"
     for number, (key, value) in enumerate(tags, 1):
         yield from _of_length(key, f"tags.{number}.member.key", 1, 128)
         yield from _of_length(value, f"tags.{number}.member.value", 0, 256)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
+from botocore.loaders import Loader, create_loader
 from botocore.session import Session
+
+
+@functools.cache
+def _loader() -> Loader:
+    # To read the service models takes ten times as long as to make a client of them.
+    return create_loader()
 
 
 class EndpointSession(Session):
@@ -14,6 +22,7 @@ class EndpointSession(Session):
     def __init__(self, endpoint_url: str, region: str) -> None:
         super().__init__(session_vars={"profile": (None, None, None, None)})
         self._endpoint_url = endpoint_url
+        self.register_component("data_loader", _loader())
         for name, value in {
             "config_file": os.devnull,
             "credentials_file": os.devnull,

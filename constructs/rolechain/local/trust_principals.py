@@ -86,7 +86,7 @@ def _statements(document: str | dict[str, Any]) -> list[dict[str, Any]] | None:
     if not isinstance(document, dict):
         return None
     statements = document.get("Statement", [])
-    return [statement for statement in ([statements] if isinstance(statements, dict) else statements)]
+    return [statements] if isinstance(statements, dict) else list(statements)
 
 
 def _aws_principals(statement: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,91 @@
+"""Trust policies as IAM stores them: principals must exist, and a deleted one leaves its id behind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+MISSING = "arn:aws:iam::{}:role/missing"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "arn:aws:iam::{}:role/missing",
+        "arn:aws:iam::{}:user/missing",
+        "arn:aws:iam::{}:role/*",
+        "arn:aws:iam::{}:role/other/present",
+        "arn:aws:iam::{}:group/present",
+        "AROAMISSING0000000000",
+        "12345",
+    ],
+)
+def test_a_principal_that_does_not_exist(make: Any, accounts: Any, refused: Any, principal: str) -> None:
+    """CreateRole and UpdateAssumeRolePolicy refuse a principal that no account holds, wildcards included."""
+    account = accounts()
+    make.role(account, "present", account)
+    principal = principal.format(account)
+    error = ("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{principal}"')
+    assert refused(lambda: make.role(account, "new", [account, principal])) == error
+    trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    iam = make.iam(account)
+    assert refused(lambda: iam.update_assume_role_policy(RoleName="present", PolicyDocument=text)) == error
+    assert refused(lambda: iam.get_role(RoleName="new"))[0] == "NoSuchEntity"
+
+
+def test_principals_that_exist(make: Any, accounts: Any) -> None:
+    """Accounts, everyone, roles, users, their ids and sessions are accepted, and empty strings passed over."""
+    account = accounts()
+    make.user(account, "alice")
+    role = make.role(account, "present", account)
+    role_id = make.iam(account).get_role(RoleName="present")["Role"]["RoleId"]
+    session = f"arn:aws:sts::{account}:assumed-role/present/hop"
+    user = f"arn:aws:iam::{account}:user/alice"
+    make.role(
+        account, "many", [role, user, role_id, session, account, f"arn:aws:iam::{account}:root", "", "*"]
+    )
+    make.role(account, "bootstrapped", [account, ""])
+    assert make.assume(f"arn:aws:iam::{account}:role/bootstrapped", by=account)["AssumedRoleUser"]
+
+
+def test_a_resource_in_a_trust_policy(make: Any, accounts: Any, refused: Any) -> None:
+    """A trust policy with a Resource is refused in IAM's words."""
+    account = accounts()
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": account},
+        "Action": "sts:AssumeRole",
+        "Resource": "*",
+    }
+    assert refused(lambda: make.role(account, "new", (statement,))) == (
+        "MalformedPolicyDocument",
+        "Has prohibited field Resource",
+    )
+
+
+def test_a_caller_that_is_made_again_is_locked_out(make: Any, accounts: Any, refused: Any) -> None:
+    """A trust in a role's ARN shows the id of the deleted role, and a new role of that name is not it."""
+    near, far = accounts(), accounts()
+    caller = make.role(near, "caller", near, "sts:*")
+    old_id = make.iam(near).get_role(RoleName="caller")["Role"]["RoleId"]
+    callee = make.role(far, "callee", caller)
+    assert _trusted(make.iam(far)) == caller
+    make.iam(near).delete_role_policy(RoleName="caller", PolicyName="own")
+    make.iam(near).delete_role(RoleName="caller")
+    assert _trusted(make.iam(far)) == old_id
+    make.role(near, "caller", near, "sts:*")
+    session = make.into(caller, by=near)
+    _, message = refused(lambda: make.assume(callee, by=session))
+    assert message.endswith("because no role trust policy allows the sts:AssumeRole action")
+    trust = {"Effect": "Allow", "Principal": {"AWS": caller}, "Action": "sts:AssumeRole"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    make.iam(far).update_assume_role_policy(RoleName="callee", PolicyDocument=text)
+    assert make.assume(callee, by=session)["AssumedRoleUser"]
+
+
+def _trusted(iam: Any) -> Any:
+    document = iam.get_role(RoleName="callee")["Role"]["AssumeRolePolicyDocument"]
+    return document["Statement"][0]["Principal"]["AWS"]
