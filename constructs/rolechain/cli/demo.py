@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import tempfile
 import time
@@ -22,7 +23,7 @@ from rolechain.cli.toolchain import find
 from rolechain.entrance import Entrance
 from rolechain.errors import RolechainError
 from rolechain.local import LocalOrganization
-from rolechain.runtime import HopReport, Outcome, attempt, chain_session, verify
+from rolechain.runtime import HopReport, attempt, chain_session, verify
 
 STRANGER = "999999999999"
 """An account that belongs to the organization and to no chain of the demo."""
@@ -59,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
             organization = stack.enter_context(
                 LocalOrganization(organization_id=chain.organization or "o-exampleorg1")
             )
+            # Sessions that come over the chain find the endpoint here, as those of any SDK do.
+            os.environ.update(organization.environment(chain.source.account, region=chain.region))
+            os.environ.pop("AWS_PROFILE", None)
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
         accounts = f"{len(chain.accounts)} accounts"
@@ -115,9 +119,10 @@ def _local_entrance(chain: Chain) -> Entrance:
 
 
 def _workload(organization: LocalOrganization, chain: Chain, entrance: Entrance) -> boto3.Session:
-    """A session of the source role, as its workload gets it from the service; else who may assume the role."""
+    """A session of the source role: as a service gives it to its workload, or as an account's user gets it."""
     if entrance.kind == "account":
-        return organization.session(entrance.value, region=chain.region)
+        user = organization.session(entrance.value, region=chain.region)
+        return chain_session(chain.source.arn, session=user, region_name=chain.region)
     return organization.workload(chain.source.arn, entrance.value, region=chain.region)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from rich import box
 from rich.table import Table
 
-from rolechain.runtime import HopReport, Outcome
+from rolechain.runtime import HopReport
+from rolechain.runtime.report import Outcome
 
 
 def report_table(reports: Iterable[HopReport]) -> Table:

@@ -1,0 +1,62 @@
+"""Programs that are run end with what started them."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rolechain.cli.subprocesses import ProgramError, started
+
+# Starts a child of its own, writes both process ids, and waits.
+PARENT_AND_CHILD = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open(sys.argv[1] + ".part", "w").write(f"{os.getpid()} {child.pid}")
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_program_that_is_left_early_ends_with_its_children(tmp_path: Path) -> None:
+    """An interruption ends the program and what it started."""
+    pids = tmp_path / "pids"
+    command = [sys.executable, "-c", PARENT_AND_CHILD, str(pids)]
+    with pytest.raises(KeyboardInterrupt), started(command, what="waiting", environment={}, folder=tmp_path):
+        while not pids.exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    parent, child = map(int, pids.read_text().split())
+    deadline = time.monotonic() + 10
+    while (alive(parent) or alive(child)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(parent)
+    assert not alive(child)
+
+
+def test_a_program_that_fails_is_said_with_its_last_words(tmp_path: Path) -> None:
+    """The error names what failed and ends with what the program said."""
+    command = [sys.executable, "-c", "print('reading'); print(); raise SystemExit('no such bucket')"]
+    with (
+        started(command, what="cdk deploy", environment={}, folder=tmp_path) as program,
+        pytest.raises(ProgramError) as caught,
+    ):
+        program.finish()
+    assert str(caught.value) == "cdk deploy failed:\n  reading\n  no such bucket"
+
+
+def test_the_environment_is_added(tmp_path: Path) -> None:
+    """The program sees the variables that it is given besides those of this process."""
+    script = "import os; raise SystemExit(0 if os.environ['ADDED'] == 'x' and os.environ['PATH'] else 1)"
+    with started([sys.executable, "-c", script], what="x", environment={"ADDED": "x"}, folder=tmp_path) as program:
+        program.finish()
+    assert os.environ.get("ADDED") is None
