@@ -252,6 +252,18 @@ def test_a_wait_is_a_number_of_seconds(base: Any, wait: Any) -> None:
         verify(chain(), session=base, wait=wait)
 
 
+def test_a_region_of_another_partition_is_refused(sts: Any, base: Any) -> None:
+    """Nothing is called in a partition where the chain is not."""
+    with pytest.raises(ChainError, match="lies in partition aws, region cn-north-1 in aws-cn"):
+        verify(chain(), session=boto3.Session("AKIABASE", "s", region_name="cn-north-1"))
+    assert sts.calls == []
+
+
+def test_the_region_of_the_chain_serves_without_another(sts: Any, base: Any, deployed: Any) -> None:
+    """A session without a region calls STS in the chain's."""
+    assert all(report.ok for report in verify(deployed(chain()), session=boto3.Session("AKIABASE", "s")))
+
+
 def test_credentials_that_do_not_work_are_an_error(sts: Any, base: Any) -> None:
     """If nothing can be tried at all there is no report, but an error that says so."""
     session = boto3.Session("AKIAGONE", "s", region_name="us-east-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
@@ -49,9 +50,11 @@ class Hop:
     def __post_init__(self) -> None:
         for name in ("policy_arns", "transitive_tag_keys"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
         if isinstance(self.policy, Mapping):
-            object.__setattr__(self, "policy", json.dumps(self.policy, separators=(",", ":")))
+            # What JSON cannot hold is told with the other mistakes.
+            with suppress(TypeError):
+                object.__setattr__(self, "policy", json.dumps(self.policy, separators=(",", ":")))
         if isinstance(self.tags, Mapping):
             object.__setattr__(self, "tags", dict(self.tags))
         if problems := [Problem((str(self.role_arn), name), message) for name, message in problems_of(self)]:

@@ -5,6 +5,7 @@ The patterns and limits are those of the STS API reference for AssumeRole. botoc
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,8 +66,12 @@ def _unless(pattern: re.Pattern[str], name: str, value: object, advice: str) -> 
 
 def _of_policies(hop: Hop) -> Found:
     if hop.policy is not None:
-        if not isinstance(hop.policy, str) or not _POLICY.fullmatch(hop.policy):
-            yield "policy", "no JSON text of Latin-1 characters: pass a policy's JSON, or a mapping"
+        if (
+            not isinstance(hop.policy, str)
+            or not _POLICY.fullmatch(hop.policy)
+            or not _is_json_object(hop.policy)
+        ):
+            yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
         elif len(hop.policy) > _POLICY_LIMIT:
             yield "policy", f"has {len(hop.policy)} characters: a session policy has {_POLICY_LIMIT} at most"
     if len(hop.policy_arns) > _POLICY_ARNS_LIMIT:
@@ -77,6 +82,13 @@ def _of_policies(hop: Hop) -> Found:
                 "policy_arns",
                 f"{policy!r} is no policy's ARN: write one such as arn:aws:iam::aws:policy/name",
             )
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _of_tags(hop: Hop) -> Found:

@@ -13,6 +13,7 @@ from rolechain.role import ChainRole
 from rolechain.runtime.attempt import Patience, identified, is_session_of, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.hop import Hop
+from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.sts import Signer, Sts
 
@@ -35,7 +36,7 @@ def verify(chain: Chain, *, session: boto3.Session | None = None, wait: float = 
         and each hop that passes an external id, without it.
 
     Raises:
-        ChainError: ``wait`` is no number of seconds.
+        ChainError: ``wait`` is no number of seconds, or the session's region lies in another partition.
         HopError: the session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
@@ -45,7 +46,10 @@ def verify(chain: Chain, *, session: boto3.Session | None = None, wait: float = 
 
 def walk(chain: Chain, session: boto3.Session, patience: Patience) -> Iterator[HopReport]:
     """The reports of ``verify``, as they come."""
-    trial = _Trial(chain, Sts(session, session.region_name or chain.region), patience)
+    region = session.region_name or chain.region
+    if problems := list(problems_of_chain([Hop(chain.source.arn)], region)):
+        raise ChainError(problems)
+    trial = _Trial(chain, Sts(session, region), patience)
     yield from trial.enter(session)
     for hop in chain.hops():
         yield trial.take(hop.caller, hop.callee, hop.index)
