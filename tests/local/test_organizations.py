@@ -175,6 +175,24 @@ def test_an_rcp_above_the_callee(
     assert message.endswith("with an explicit deny in a resource control policy")
 
 
+def test_disabling_scps_frees_everyone(
+    make: Any, management: Any, accounts: Any, attached: Any, refused: Any
+) -> None:
+    """Without the policy type no policy binds; enabled again, every target has FullAWSAccess and nothing else."""
+    near, far = accounts(), accounts()
+    callee = make.role(far, "callee", near)
+    root = management.list_roots()["Roots"][0]["Id"]
+    policy_id = attached(near, DENY_HOPS)
+    assert refused(lambda: make.assume(callee, by=near))[0] == "AccessDenied"
+    management.disable_policy_type(RootId=root, PolicyType=SCP)
+    assert make.assume(callee, by=near)["AssumedRoleUser"]
+    management.enable_policy_type(RootId=root, PolicyType=SCP)
+    listed = management.list_policies_for_target(TargetId=near, Filter=SCP)["Policies"]
+    assert [policy["Name"] for policy in listed] == ["FullAWSAccess"]
+    assert make.assume(callee, by=near)["AssumedRoleUser"]
+    management.attach_policy(PolicyId=policy_id, TargetId=near)
+
+
 def test_policies_that_are_none(management: Any, accounts: Any, refused: Any) -> None:
     """A malformed policy cannot be made, and a target never loses its last one."""
     content = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Perhaps"}]})

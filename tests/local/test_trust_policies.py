@@ -36,7 +36,7 @@ def test_a_principal_that_does_not_exist(make: Any, accounts: Any, refused: Any,
     assert refused(lambda: iam.get_role(RoleName="new"))[0] == "NoSuchEntity"
 
 
-def test_principals_that_exist(make: Any, accounts: Any) -> None:
+def test_principals_that_exist(make: Any, accounts: Any, refused: Any) -> None:
     """Accounts, everyone, roles, users, their ids and sessions are accepted, and empty strings passed over."""
     account = accounts()
     make.user(account, "alice")
@@ -48,6 +48,10 @@ def test_principals_that_exist(make: Any, accounts: Any) -> None:
         account, "many", [role, user, role_id, session, account, f"arn:aws:iam::{account}:root", "", "*"]
     )
     make.role(account, "bootstrapped", [account, ""])
+    make.role(account, "nobody", "")
+    assert refused(lambda: make.assume(f"arn:aws:iam::{account}:role/nobody", by=account))[1].endswith(
+        "because no role trust policy allows the sts:AssumeRole action"
+    )
     assert make.assume(f"arn:aws:iam::{account}:role/bootstrapped", by=account)["AssumedRoleUser"]
 
 
@@ -64,6 +68,26 @@ def test_a_resource_in_a_trust_policy(make: Any, accounts: Any, refused: Any) ->
         "MalformedPolicyDocument",
         "Has prohibited field Resource",
     )
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "This policy contains invalid Json"),
+        ("[]", "This policy contains invalid Json"),
+        (
+            '{"Version": "2012-10-17"}',
+            "Syntax errors in policy. (Statement is missing: a policy holds one at least)",
+        ),
+    ],
+)
+def test_a_trust_policy_that_is_none(
+    make: Any, accounts: Any, refused: Any, document: str, message: str
+) -> None:
+    """A trust policy that cannot be read is refused when it is written."""
+    iam = make.iam(accounts())
+    error = refused(lambda: iam.create_role(RoleName="new", AssumeRolePolicyDocument=document))
+    assert error == ("MalformedPolicyDocument", message)
 
 
 def test_a_caller_that_is_made_again_is_locked_out(make: Any, accounts: Any, refused: Any) -> None:

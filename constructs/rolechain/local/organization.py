@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -178,8 +179,6 @@ class LocalOrganization:
         }
 
     def _first_answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
-        import threading
-
         # Reading blocks; a server that never says anything is ended, which ends the reading.
         timer = threading.Timer(_START_SECONDS, process.kill)
         timer.start()

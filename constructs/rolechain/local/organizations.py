@@ -14,9 +14,8 @@ from typing import Any
 
 from rolechain.local import emulator, policies
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.local.query_protocol import Response
 from rolechain.policy import Policy, PolicyError
-
-Response = tuple[int, dict[str, str], bytes]
 
 _ROOT = "r-local"
 _SCP, _RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"

@@ -13,6 +13,7 @@ from typing import Any
 
 from rolechain.local import emulator
 from rolechain.local.administrator import administrator_arn, administrator_id
+from rolechain.policy import Policy, PolicyError
 
 _ACCOUNT = re.compile(r"\d{12}|arn:aws[a-z-]*:iam::\d{12}:root", re.ASCII)
 _ENTITY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(?:[!-~]*/)?([\w+=,.@-]+)", re.ASCII)
@@ -35,6 +36,10 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
             # CloudFormation makes an empty string of an account that a bootstrap without --trust leaves out.
             if principal and not _exists(principal):
                 return f'Invalid principal in policy: "AWS":"{principal}"'
+    try:
+        Policy.parse(without_empty(document))
+    except PolicyError as error:
+        return f"Syntax errors in policy. ({error})"
     return None
 
 
@@ -51,7 +56,9 @@ def forget(record: emulator.Record) -> None:
 
 def without_empty(document: str | dict[str, Any]) -> dict[str, Any]:
     """A trust policy without the empty strings among its principals, which match nobody."""
-    return _with_principals(document, lambda principals: [name for name in principals if name])
+    policy = _with_principals(document, lambda names: [name for name in names if name])
+    stated = [each for each in policy.get("Statement", []) if each.get("Principal") != {"AWS": []}]
+    return {**policy, "Statement": stated} if "Statement" in policy else policy
 
 
 def _renamed(document: str | dict[str, Any], old: str, new: str) -> str:
@@ -74,7 +81,7 @@ def _with_principals(
                 "Principal": {**principal, "AWS": names[0] if len(names) == 1 else names},
             }
         statements.append(statement)
-    return {**policy, "Statement": statements}
+    return {**policy, "Statement": statements} if "Statement" in policy else policy
 
 
 def _statements(document: str | dict[str, Any]) -> list[dict[str, Any]] | None:
