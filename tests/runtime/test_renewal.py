@@ -11,6 +11,7 @@ import pytest
 from rolechain.runtime import Cause, Hop, HopError
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.refresh import SessionCredentials
 from rolechain.runtime.sts import Sts
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
@@ -216,3 +217,10 @@ def test_an_answer_that_breaks_off_gives_no_secret_away(sts: Any, clock: Any, ch
         error = error.__cause__ or error.__context__
     assert "secret-of" not in shown
     assert "token-of" not in shown
+
+
+def test_no_secret_is_shown() -> None:
+    """The repr of a session's credentials holds neither secret nor token."""
+    shown = repr(SessionCredentials("key", "hush1", "hush2", 1.0, 0.0, "arn"))
+    assert "hush" not in shown
+    assert "key" in shown
