@@ -80,6 +80,8 @@ def read(path: str | PathLike[str]) -> list[Case]:
         raise CaseError(f"{name} cannot be read: it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise CaseError(f"{name}:{error.lineno}: no JSON: {error.msg}") from None
+    except ValueError:
+        raise CaseError(f"{name}: no JSON that can be read: it holds a number that is too long") from None
     except RecursionError:
         raise CaseError(f"{name} cannot be read: it is nested too deeply") from None
     listed = document.get("vectors") if isinstance(document, dict) else document
@@ -116,7 +118,7 @@ def parse(element: object) -> Case:
             arn=callee["arn"],
             trust_policy=reader.policy(callee.get("trust_policy"), Side.TRUST_POLICY),
             rcps=reader.levels(callee, "rcps", Side.RESOURCE_CONTROL_POLICY),
-            in_management_account=callee.get("in_management_account") is True,
+            in_management_account=_in_management_account(callee),
         ),
         context=_context(asked.get("context")),
         actions=_texts(asked.get("actions", ASSUME_ROLE), "request.actions") or (ASSUME_ROLE,),
@@ -183,8 +185,12 @@ def _caller(element: Mapping[str, Any]) -> Caller:
         account=str(element.get("account") or arn.split(":")[4]),
         role_arn=element.get("role_arn"),
         unique_id=unique_id.split(":")[0] if isinstance(unique_id, str) else None,
-        in_management_account=element.get("in_management_account") is True,
+        in_management_account=_in_management_account(element),
     )
+
+
+def _in_management_account(element: Mapping[str, Any]) -> bool:
+    return any(element.get(key) is True for key in ("in_management_account", "management_account"))
 
 
 def _context(value: object) -> dict[str, ContextValue]:

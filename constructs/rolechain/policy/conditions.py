@@ -109,14 +109,14 @@ class NullCheck:
 
 @dataclass(frozen=True)
 class UnknownCondition:
-    """A CloudFormation intrinsic where conditions should stand.
+    """What is not known about when a statement applies.
 
     Attributes:
-        intrinsic: which.
+        reason: why it is not known.
         keys: none that are known.
     """
 
-    intrinsic: Unresolved
+    reason: str
     keys: frozenset[str] = frozenset()
 
     def holds(self, _: Context) -> Ternary:
@@ -139,10 +139,10 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
     """
     conditions: list[AnyCondition] = []
     if intrinsic := unresolved(element):
-        return (UnknownCondition(intrinsic),)
+        return (UnknownCondition(f"its Condition is {intrinsic}"),)
     for operator, keys in mapping(element, "Condition").items():
         if intrinsic := unresolved(keys):
-            conditions.append(UnknownCondition(intrinsic))
+            conditions.append(UnknownCondition(f"its Condition {operator} is {intrinsic}"))
             continue
         for key, value in mapping(keys, f"Condition {operator}").items():
             try:

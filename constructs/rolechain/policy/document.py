@@ -9,7 +9,7 @@ from typing import Any
 
 from rolechain.policy import doubt
 from rolechain.policy.context import Context, ContextValue
-from rolechain.policy.elements import PolicyError, Unresolved, load, mapping, shown, unresolved
+from rolechain.policy.elements import PolicyError, load, mapping, shown, unresolved
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
 from rolechain.policy.statement import parse as parse_statement
@@ -87,7 +87,8 @@ class Policy:
         Args:
             name: what to call it in a reason: its ARN or name.
         """
-        return cls((unknown_statement(0, Unresolved(name)),), missing=name)
+        statement = unknown_statement(0, f"the document of {name} is not at hand", stands_in=True)
+        return cls((statement,), missing=name)
 
     def judge(self, action: str, resource: str, context: Mapping[str, ContextValue]) -> Effect:
         """What this document says about one action on one resource.

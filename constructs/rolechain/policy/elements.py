@@ -13,6 +13,9 @@ from rolechain.errors import RolechainError
 class PolicyError(RolechainError, ValueError):
     """A policy document is not written as IAM's grammar asks; IAM would refuse it."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
 
 @dataclass(frozen=True)
 class Unresolved:
@@ -38,6 +41,10 @@ def load(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
+    except PolicyError:
+        raise
+    except ValueError:
+        raise PolicyError("the policy holds a number that is too long: IAM's grammar has none") from None
     except RecursionError:
         raise PolicyError("the policy is nested too deeply: IAM's grammar has five levels") from None
 
@@ -101,6 +108,13 @@ def _text(value: object, what: str, scalars: bool) -> str | Unresolved:
     if intrinsic := unresolved(value):
         return intrinsic
     raise PolicyError(f"{what} is {shown(value)}: write a text or a list of texts")
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, whatever a policy or request put into it: control characters as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def shown(value: object) -> str:

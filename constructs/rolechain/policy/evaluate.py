@@ -9,6 +9,7 @@ from __future__ import annotations
 from rolechain.policy import doubt, explain
 from rolechain.policy.context import Context
 from rolechain.policy.decision import Decision, Side, Verdict
+from rolechain.policy.elements import printable
 from rolechain.policy.logic import Ternary, all_of
 from rolechain.policy.principals import Strength
 from rolechain.policy.question import Answer, Question, granted
@@ -108,8 +109,8 @@ def _made(verdict: Verdict, side: Side, answer: Answer, question: Question, reas
         verdict,
         side,
         question.name,
-        reason,
+        printable(reason),
         policy=answer.policy,
-        statement=statement.index if statement else None,
+        statement=None if statement is None or statement.stands_in else statement.index,
         sid=statement.sid if statement else None,
     )

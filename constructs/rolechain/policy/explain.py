@@ -60,7 +60,7 @@ def unknown(side: Side, answer: Answer, question: Question) -> str:
         return f"it is not known what the {_noun(side)} says to {question.name}"
     of_side = misses.in_trust if side is Side.TRUST_POLICY else misses.in_policy
     open_ones = [miss.words for miss in of_side(statement, question) if miss.answer is None]
-    what = {"Allow": "allows", "Deny": "denies", None: "speaks of"}[statement.effect]
+    what = {"Allow": "allows", "Deny": "denies", None: "allows or denies"}[statement.effect]
     because = f": {listed(open_ones)}" if open_ones else ": its Effect is not known"
     return f"it is not known whether {_place(side, answer)} {what} {question.name}{because}"
 
@@ -119,4 +119,6 @@ def _place(side: Side, answer: Answer, within: bool = False) -> str:
     if within:
         return f"statement {statement.index}{sid}"
     policy = f"the {_noun(side)}" if side in _SINGLE else f"{_noun(side)} {answer.policy}"
+    if statement.stands_in:
+        return policy
     return f"statement {statement.index}{sid} of {policy}"

@@ -98,7 +98,7 @@ def _of_conditions(statement: Statement, question: Question) -> Iterator[Miss]:
 
 def _condition(condition: AnyCondition, answer: Ternary, question: Question) -> str:
     if isinstance(condition, UnknownCondition):
-        return f"its Condition holds {condition.intrinsic}"
+        return condition.reason
     found = state(condition.key, question)
     if isinstance(condition, NullCheck):
         wanted = "absent" if True in condition.absent else "present"

@@ -81,10 +81,25 @@ def _match(pattern: Pattern) -> Callable[[str], Ternary]:
         # IAM takes an ARN or a bare * here; what another pattern would match is not documented.
         test = glob(pattern)
         return lambda resource: None if test(resource) else False
-    # AWS completes an ARN that is cut short with wildcards.
     missing = ARN_SEGMENTS - 1 - text.count(":")
-    complete = (*pattern, Text(":*" * missing)) if missing > 0 else pattern
-    if not any(not part.literal and set(part.text) & set("*?") for part in complete):
+    if missing > 0:
+        return _cut_short(pattern, missing)
+    if not any(not part.literal and set(part.text) & set("*?") for part in pattern):
         return lambda resource: resource == text
-    test = glob(complete)
+    test = glob(pattern)
     return lambda resource: test(resource) is not None
+
+
+def _cut_short(pattern: Pattern, missing: int) -> Callable[[str], Ternary]:
+    """AWS completes an ARN that lacks segments with wildcards.
+
+    Whether a wildcard within it may stand for the missing segments just as well is not documented.
+    """
+    as_completed, as_written = glob((*pattern, Text(":*" * missing))), glob(pattern)
+
+    def test(resource: str) -> Ternary:
+        if as_completed(resource):
+            return True
+        return None if as_written(resource) else False
+
+    return test

@@ -11,7 +11,7 @@ from rolechain.policy.actions import Actions
 from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, unresolved
+from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
 from rolechain.policy.logic import Ternary, all_of
 from rolechain.policy.principals import Match, Principals
 from rolechain.policy.resources import Resources
@@ -42,6 +42,7 @@ class Statement:
         not_principal: whether it holds NotPrincipal instead.
         conditions: all of which must hold.
         sid: its Sid, if it has one.
+        stands_in: whether it stands in for a whole document that is not at hand.
     """
 
     index: int
@@ -52,6 +53,7 @@ class Statement:
     not_principal: bool
     conditions: tuple[AnyCondition, ...]
     sid: str | None
+    stands_in: bool = False
 
     @property
     def keys(self) -> frozenset[str]:
@@ -154,18 +156,32 @@ def parse(element: Any, index: int, variables: bool) -> Statement:
         PolicyError: it is not written as IAM's grammar asks.
     """
     if intrinsic := unresolved(element):
-        return unknown(index, intrinsic)
+        return unknown(index, f"the statement is {intrinsic}")
     try:
         return _parse(mapping(element, "the statement", ELEMENTS), index, variables)
     except PolicyError as error:
         raise PolicyError(f"statement {index}: {error}") from None
 
 
-def unknown(index: int, intrinsic: Unresolved) -> Statement:
-    """A statement of which nothing is known but that it may be there."""
-    anything = Actions((), frozenset(), (), unknown=True, negated=False)
-    everywhere = resources.parse("*", variables=False, negated=False)
-    return Statement(index, None, anything, everywhere, None, False, (UnknownCondition(intrinsic),), None)
+def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
+    """A statement that may allow or deny anything.
+
+    Args:
+        index: its place in the document, counted from 0.
+        reason: why it is not known.
+        stands_in: whether it stands in for a whole document.
+    """
+    return Statement(
+        index=index,
+        effect=None,
+        actions=actions.parse("*", negated=False),
+        resources=resources.parse("*", variables=False, negated=False),
+        principals=None,
+        not_principal=False,
+        conditions=(UnknownCondition(reason),),
+        sid=None,
+        stands_in=stands_in,
+    )
 
 
 def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement:

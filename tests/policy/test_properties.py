@@ -1,0 +1,140 @@
+"""Properties that hold for any policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rolechain.policy import Callee, Caller, Policy, Request, Verdict, decide
+from rolechain.policy.patterns import Text, glob
+
+SOURCE, MIDDLE = "arn:aws:iam::111111111111:role/source", "arn:aws:iam::222222222222:role/middle"
+CALLER = Caller(
+    "role-session", "arn:aws:sts::111111111111:assumed-role/source/s1", "111111111111", SOURCE, "AROASOURCE"
+)
+SAME = "arn:aws:iam::111111111111:role/same"
+
+values = st.sampled_from(["*", "blue", "arn:aws:iam::*:role/*", SOURCE, "${aws:username}"])
+keys = st.sampled_from(["aws:PrincipalArn", "sts:ExternalId", "aws:RequestTag/team", "aws:TagKeys"])
+operators = st.sampled_from(
+    [
+        "StringEquals",
+        "StringNotLike",
+        "ArnLike",
+        "StringEqualsIfExists",
+        "ForAnyValue:StringLikeIfExists",
+        "ForAllValues:StringEquals",
+    ]
+)
+conditions = st.dictionaries(operators, st.dictionaries(keys, values, min_size=1, max_size=1), max_size=2)
+actions = st.sampled_from(["*", "sts:*", "sts:AssumeRole", "sts:TagSession", "s3:*"])
+resources = st.sampled_from(["*", MIDDLE, "arn:aws:iam::*:role/mid*", "arn:aws:iam", "*middle"])
+principals = st.sampled_from(["*", SOURCE, "111111111111", "222222222222", CALLER.arn, {"Ref": "Role"}])
+effects = st.sampled_from(["Allow", "Allow", "Deny"])
+allowing = st.fixed_dictionaries(
+    {"Effect": effects, "Action": actions, "Resource": resources, "Condition": conditions}
+)
+trusting = st.fixed_dictionaries(
+    {
+        "Effect": effects,
+        "Action": actions,
+        "Principal": principals.map(lambda value: {"AWS": value}),
+        "Condition": conditions,
+    }
+)
+denying = allowing.map(lambda statement: {**statement, "Effect": "Deny"})
+contexts = st.dictionaries(keys, st.sampled_from(["blue", SOURCE, ["blue", "red"], [""]]), max_size=3)
+used = st.sampled_from([("sts:AssumeRole",), ("sts:AssumeRole", "sts:TagSession")])
+statements = st.lists(allowing, max_size=3)
+
+
+def decided(trust: Any, identity: Any, boundary: Any, context: Any, actions: Any, callee: str) -> Verdict:
+    def made(listed: Any) -> Policy:
+        return Policy.parse({"Version": "2012-10-17", "Statement": listed})
+
+    return decide(
+        Request(
+            CALLER,
+            Callee(callee, made(trust)),
+            context,
+            actions,
+            [made(identity)],
+            None if boundary is None else made(boundary),
+        )
+    ).verdict
+
+
+@given(
+    trust=st.lists(trusting, max_size=3),
+    identity=statements,
+    boundary=st.none() | statements,
+    deny=denying,
+    context=contexts,
+    used=used,
+    callee=st.sampled_from([MIDDLE, SAME]),
+)
+@settings(max_examples=200, deadline=None)
+def test_another_deny_opens_nothing(
+    trust: Any, identity: Any, boundary: Any, deny: Any, context: Any, used: Any, callee: str
+) -> None:
+    """A further Deny statement never turns an answer that is no allow into an allow, nor a denial into less."""
+    before = decided(trust, identity, boundary, context, used, callee)
+    after = decided(trust, [*identity, deny], boundary, context, used, callee)
+    if before is not Verdict.ALLOW:
+        assert after is not Verdict.ALLOW
+    if before in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY):
+        assert after in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
+
+
+@given(
+    trust=st.lists(trusting, max_size=3),
+    identity=statements,
+    more=allowing.map(lambda statement: {**statement, "Effect": "Allow"}),
+    context=contexts,
+    used=used,
+    callee=st.sampled_from([MIDDLE, SAME]),
+)
+@settings(max_examples=200, deadline=None)
+def test_another_allow_closes_nothing(
+    trust: Any, identity: Any, more: Any, context: Any, used: Any, callee: str
+) -> None:
+    """A further Allow statement never turns an allow into anything else."""
+    if decided(trust, identity, None, context, used, callee) is Verdict.ALLOW:
+        assert decided(trust, [*identity, more], None, context, used, callee) is Verdict.ALLOW
+
+
+@given(
+    text=st.text(alphabet="ab:*?", max_size=12),
+    places=st.lists(st.integers(0, 12), max_size=3),
+    data=st.data(),
+)
+def test_wider_glob_matches_no_less(text: str, places: list[int], data: st.DataObject) -> None:
+    """Characters of a pattern replaced by * keep every match that there was."""
+    given_text = data.draw(st.text(alphabet="ab:", max_size=12))
+    wider = "".join("*" if index in places else character for index, character in enumerate(text))
+    if glob((Text(text),))(given_text):
+        assert glob((Text(wider),))(given_text)
+
+
+@given(st.text(alphabet="ab*?.:[\\", max_size=20))
+def test_literal_text_matches_itself_alone(text: str) -> None:
+    """Literal text matches itself, whatever characters it holds; as a pattern it matches itself too."""
+    assert glob((Text(text, literal=True),))(text)
+    assert glob((Text(text),))(text)
+    assert not glob((Text(text, literal=True),))(text + "a")
+
+
+@given(pattern=st.text(alphabet="ab*?", max_size=10), text=st.text(alphabet="ab", max_size=10))
+def test_glob_agrees_with_its_definition(pattern: str, text: str) -> None:
+    """A pattern matches what the plain definition of * and ? says, character by character."""
+
+    def matches(rest: str, left: str) -> bool:
+        if not rest:
+            return not left
+        if rest[0] == "*":
+            return any(matches(rest[1:], left[taken:]) for taken in range(len(left) + 1))
+        return bool(left) and rest[0] in ("?", left[0]) and matches(rest[1:], left[1:])
+
+    assert bool(glob((Text(pattern),))(text)) is matches(pattern, text)
