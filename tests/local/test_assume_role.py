@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
 from typing import Any
 
 import pytest
@@ -203,3 +209,80 @@ def test_the_sessions_of_a_deleted_role_end(make: Any, pair: Any, refused: Any) 
     iam.delete_role(RoleName="caller")
     make.role(near, "caller", near, "*")
     assert refused(lambda: session.client("sts").get_caller_identity())[0] == "InvalidClientTokenId"
+
+
+def test_credentials_that_nobody_holds(make: Any, pair: Any, refused: Any) -> None:
+    """An unknown key and a session's key without its token are refused before any decision."""
+    near, _, caller, callee = pair
+    unknown = make.organization.session_with("AKIAUNKNOWN000000000", "secret")
+    assert refused(lambda: make.assume(callee, by=unknown))[0] == "InvalidClientTokenId"
+    credentials = make.assume(caller, by=near)["Credentials"]
+    bare = make.organization.session_with(credentials["AccessKeyId"], credentials["SecretAccessKey"])
+    assert refused(lambda: make.assume(callee, by=bare))[0] == "InvalidClientTokenId"
+
+
+def test_an_unsigned_call(make: Any, pair: Any) -> None:
+    """AssumeRole without a signature is refused."""
+    call = {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": pair[3], "RoleSessionName": "hop"}
+    body = urllib.parse.urlencode(call).encode()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(make.organization.endpoint_url, body)  # noqa: S310
+    with caught.value as error:
+        assert error.code == 403
+        assert b"<Code>MissingAuthenticationToken</Code>" in error.read()
+
+
+def test_a_session_of_the_administrator(make: Any, accounts: Any) -> None:
+    """GetSessionToken gives the administrator credentials that are still the administrator's."""
+    near, far = accounts(), accounts()
+    granted = make.organization.session(near).client("sts").get_session_token()["Credentials"]
+    session = make.organization.session_with(
+        granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"]
+    )
+    assert session.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{near}:user/administrator"
+    assert make.assume(make.role(far, "callee", near), by=session)["AssumedRoleUser"]
+
+
+def test_a_function_is_not_chained(make: Any, accounts: Any, organization: Any) -> None:
+    """A Lambda function acts as its role, and its first hop may last longer than an hour."""
+    near, far = accounts(), accounts()
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    source = make.role(near, "source", (service,), "sts:*")
+    callee = make.role(far, "callee", source, MaxSessionDuration=7200)
+    answer = _invoke(organization.session(near).client("lambda"), source, callee)
+    assert answer == [
+        f"arn:aws:sts::{near}:assumed-role/source/hopper",
+        f"arn:aws:sts::{far}:assumed-role/callee/fn",
+    ]
+
+
+FUNCTION = """
+import boto3
+def handler(event, context):
+    sts = boto3.client("sts")
+    answer = sts.assume_role(RoleArn=event, RoleSessionName="fn", DurationSeconds=7200)
+    return [sts.get_caller_identity()["Arn"], answer["AssumedRoleUser"]["Arn"]]
+"""
+
+
+def _invoke(client: Any, role_arn: str, event: str) -> Any:
+    """What a new function answers that runs FUNCTION as the role."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("index.py", FUNCTION)
+    client.create_function(
+        FunctionName="hopper",
+        Runtime="python3.11",
+        Role=role_arn,
+        Handler="index.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=60,
+    )
+    client.get_waiter("function_active_v2").wait(
+        FunctionName="hopper", WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
+    )
+    return json.loads(client.invoke(FunctionName="hopper", Payload=json.dumps(event))["Payload"].read())

@@ -46,6 +46,32 @@ def test_transitive_tags_go_all_the_way(make: Any, accounts: Any, refused: Any) 
     )
 
 
+def test_a_session_tag_stands_for_the_roles_own(make: Any, accounts: Any, refused: Any) -> None:
+    """A role's tag is its sessions' principal tag, until a session tag of the same key is passed."""
+    near, far = accounts(), accounts()
+    red = [{"Key": "team", "Value": "red"}]
+    caller = make.role(near, "caller", near, ALL, trust_actions=ALL, Tags=red)
+    condition = {"StringEquals": {"aws:PrincipalTag/team": "red"}}
+    callee = make.role(far, "callee", near, condition=condition)
+    assert make.assume(callee, by=make.into(caller, by=near))["AssumedRoleUser"]
+    blue = make.into(caller, by=near, Tags=BLUE)
+    assert refused(lambda: make.assume(callee, by=blue))[0] == "AccessDenied"
+
+
+def test_tags_of_the_callee(make: Any, accounts: Any, allowing: Any, refused: Any) -> None:
+    """A permission on the callee's tags sees its own, and an inherited transitive tag in their place."""
+    near, far = accounts(), accounts()
+    same = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    caller = make.role(near, "caller", near, (allowing(ALL, Condition=same),), trust_actions=ALL)
+    blue = make.role(far, "blue", near, trust_actions=ALL, Tags=BLUE)
+    red = make.role(far, "red", near, trust_actions=ALL, Tags=[{"Key": "team", "Value": "red"}])
+    session = make.into(caller, by=near)
+    assert make.assume(blue, by=session)["AssumedRoleUser"]
+    assert refused(lambda: make.assume(red, by=session))[0] == "AccessDenied"
+    inheriting = make.into(caller, by=near, Tags=BLUE, TransitiveTagKeys=["team"])
+    assert make.assume(red, by=inheriting)["AssumedRoleUser"]
+
+
 def test_an_inherited_tag_needs_tag_session(make: Any, accounts: Any, refused: Any) -> None:
     """A session with a transitive tag cannot enter a role that does not allow sts:TagSession."""
     near, far = accounts(), accounts()

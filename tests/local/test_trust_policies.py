@@ -75,6 +75,7 @@ def test_a_resource_in_a_trust_policy(make: Any, accounts: Any, refused: Any) ->
     [
         ("{", "This policy contains invalid Json"),
         ("[]", "This policy contains invalid Json"),
+        ('{"Statement": ["Allow"]}', "This policy contains invalid Json"),
         (
             '{"Version": "2012-10-17"}',
             "Syntax errors in policy. (Statement is missing: a policy holds one at least)",

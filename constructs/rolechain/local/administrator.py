@@ -9,7 +9,7 @@ NAME = "administrator"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
-def is_administrator(access_key_id: str) -> bool:
+def is_account(access_key_id: str) -> bool:
     """Whether an access key id is an account's id."""
     return bool(_ACCOUNT.fullmatch(access_key_id))
 

@@ -88,7 +88,10 @@ class Organization:
             return _error(
                 "AlreadyInOrganizationException", "The AWS account is already a member of an organization."
             )
-        parameters: dict[str, Any] = json.loads(body or b"{}")
+        try:
+            parameters: dict[str, Any] = dict(json.loads(body or b"{}"))
+        except (TypeError, ValueError):
+            return _error("SerializationException", "the request's body is no JSON object")
         for name in _ACCOUNT_PARAMETERS:
             value = str(parameters.get(name, ""))
             if len(value) == 12 and value.isdigit():

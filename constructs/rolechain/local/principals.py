@@ -75,6 +75,12 @@ def timestamp(moment: float) -> str:
     return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def is_administrator(access_key_id: str) -> bool:
+    """Whether an access key is an account's administrator's: its id, or of a session that GetSessionToken made."""
+    session = emulator.session(access_key_id) or {}
+    return administrator.is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
+
+
 def principal_of(access_key_id: str, account: str, *, in_management_account: bool) -> Principal:
     """The caller whose access key that is, in ``account``.
 
@@ -83,7 +89,7 @@ def principal_of(access_key_id: str, account: str, *, in_management_account: boo
     """
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
-    if administrator.is_administrator(access_key_id) or arn.endswith(":root"):
+    if is_administrator(access_key_id):
         return _administrator(account, session, in_management_account)
     if ":assumed-role/" in arn:
         return _role_session(account, session, in_management_account)

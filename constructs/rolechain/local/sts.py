@@ -8,7 +8,7 @@ import time
 from rolechain.local import administrator, assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
-from rolechain.local.principals import Principal, principal_of
+from rolechain.local.principals import Principal, is_administrator, principal_of
 from rolechain.local.query_protocol import Response
 
 
@@ -22,11 +22,15 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
             given = query_protocol.parameters(headers, body, query)
             action, key_id = given.get("Action"), emulator.access_key_id(headers, query)
             account = emulator.request_account()
+            if action == "AssumeRole" and not key_id:
+                raise ServiceError(
+                    "MissingAuthenticationToken", "Request is missing Authentication Token", 403
+                )
             if action == "AssumeRole":
                 caller = _caller(key_id, organization)
                 result = assume_role.assume(parameters.read(given), caller, organization)
                 return query_protocol.answer("AssumeRole", result)
-            if action == "GetCallerIdentity" and administrator.is_administrator(key_id):
+            if action == "GetCallerIdentity" and is_administrator(key_id):
                 return query_protocol.answer("GetCallerIdentity", _identity(account))
             if action != "GetSessionToken":
                 return await own(method, path, headers, body, query)

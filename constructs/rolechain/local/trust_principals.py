@@ -93,14 +93,16 @@ def _statements(document: str | dict[str, Any]) -> list[dict[str, Any]] | None:
     if not isinstance(document, dict):
         return None
     statements = document.get("Statement", [])
-    return [statements] if isinstance(statements, dict) else list(statements)
+    listed = statements if isinstance(statements, list) else [statements]
+    return listed if all(isinstance(each, dict) for each in listed) else None
 
 
 def _aws_principals(statement: dict[str, Any]) -> Iterator[str]:
     principal = statement.get("Principal")
     if isinstance(principal, dict):
         names = principal.get("AWS", [])
-        yield from [names] if isinstance(names, str) else names
+        # An account id that stands in JSON as a number is that account's all the same.
+        yield from map(str, names if isinstance(names, list) else [names])
     elif isinstance(principal, str):
         yield principal
 
