@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolechain.policy import Callee, Caller, Policy, Request, Verdict, decide
+from rolechain.policy import Callee, Caller, Effect, Policy, PolicyError, Request, Verdict, decide
 from rolechain.policy.patterns import Text, glob
 
 SOURCE, MIDDLE = "arn:aws:iam::111111111111:role/source", "arn:aws:iam::222222222222:role/middle"
@@ -48,6 +48,56 @@ denying = allowing.map(lambda statement: {**statement, "Effect": "Deny"})
 contexts = st.dictionaries(keys, st.sampled_from(["blue", SOURCE, ["blue", "red"], [""]]), max_size=3)
 used = st.sampled_from([("sts:AssumeRole",), ("sts:AssumeRole", "sts:TagSession")])
 statements = st.lists(allowing, max_size=3)
+
+
+scraps = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["Allow", "*", "sts:AssumeRole", "${", "${a:b}", "1e9", "2026-11-22", "::/0", "\n"])
+    | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["AWS", "StringEquals", "NumericLessThan", "DateEquals", "IpAddress", "Null", "Ref", "aws:A"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+elements = st.fixed_dictionaries(
+    {"Effect": st.just("Allow") | scraps, "Action": st.just("*") | scraps},
+    optional={
+        "Resource": scraps,
+        "Principal": scraps,
+        "Condition": scraps,
+        "Sid": scraps,
+        "NotPrincipal": scraps,
+    },
+)
+EVERYTHING = Policy.parse({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+
+
+@given(element=elements, value=st.text(max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_any_json_is_read_or_refused(element: Any, value: str) -> None:
+    """Whatever stands in a document, reading it gives a policy that can be asked, or a PolicyError."""
+    try:
+        made = Policy.parse({"Version": "2012-10-17", "Statement": element})
+    except PolicyError as error:
+        made, refusal = EVERYTHING, str(error)
+    else:
+        refusal = ""
+    assert refusal.isprintable()
+    context = {"aws:A": value}
+    assert made.judge("sts:AssumeRole", MIDDLE, context) in Effect
+    decision = decide(Request(CALLER, Callee(MIDDLE, made), context, identity_policies=[EVERYTHING]))
+    assert decision.verdict in Verdict
+    assert decision.reason.isprintable()
 
 
 def decided(trust: Any, identity: Any, boundary: Any, context: Any, actions: Any, callee: str) -> Verdict:

@@ -68,7 +68,7 @@ def test_deny_that_hangs_on_such_a_key_is_unknown(assume: Assume) -> None:
     decision = assume(trust, context=context, actions=TAGGED)
     assert (decision.verdict, decision.action) == (Verdict.UNKNOWN, "sts:TagSession")
     assert decision.reason == (
-        "AWS does not document whether sts:TagSession carries sts:externalid, and the answer depends on it: "
+        "AWS does not document whether sts:TagSession carries sts:ExternalId, and the answer depends on it: "
         "grant sts:TagSession in a statement of its own, without that condition"
     )
 

@@ -35,9 +35,10 @@ class Decision:
         verdict: the answer.
         side: the kind of policy that was decisive; for an allowed request, the trust policy.
         action: the action that the decisive side was asked about.
-        policy: which of that side's policies, counted from 0; None where none of them holds a statement
-            that applies.
-        statement: the decisive statement of that policy, counted from 0; None likewise.
+        policy: which of that side's policies, counted from 0 and, for control policies, over all levels; None
+            where none is decisive. Where nothing allows, it is the one that comes nearest.
+        statement: the decisive statement of that policy, counted from 0; None likewise, and where the policy's
+            document is not at hand.
         sid: that statement's Sid, if it has one.
         reason: one line in words, fit to be shown.
     """

@@ -102,7 +102,10 @@ class Policy:
             context: the request's condition keys.
         """
         action = action.lower()
-        worlds = doubt.worlds(action, Context.of(context), self.keys)
+        given = Context.of(context)
+        if action not in doubt.DOUBTFUL:
+            return self._judge(action, resource, given)
+        worlds = doubt.worlds(given, doubt.doubts(action, given, self.keys))
         effects = {self._judge(action, resource, world) for world in worlds}
         return effects.pop() if len(effects) == 1 else Effect.UNKNOWN
 

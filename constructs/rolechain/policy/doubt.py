@@ -7,40 +7,52 @@ The Service Authorization Reference lists none but tag keys for ``sts:TagSession
 from __future__ import annotations
 
 from itertools import combinations
+from typing import NamedTuple
 
 from rolechain.policy.context import Context
 
 DOUBTFUL = {
-    "sts:tagsession": ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity"),
-    "sts:setsourceidentity": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
+    "sts:tagsession": ("sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity"),
+    "sts:setsourceidentity": ("aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"),
 }
-"""By action, the keys in lower case; one that ends with ``/`` begins the keys of its group."""
+"""By action, in lower case, the keys; one that ends with ``/`` begins the keys of its group."""
 
 
-def doubtful(action: str, context: Context, mentioned: frozenset[str]) -> list[frozenset[str]]:
-    """The keys, in groups, that a request holds, that policies ask for, and that may be absent for ``action``.
+class Doubt(NamedTuple):
+    """A key, or a group of keys, that a request holds and that an action may not carry.
+
+    Attributes:
+        name: the key as AWS writes it, or what the keys of its group begin with.
+        keys: those that policies ask for, in lower case.
+    """
+
+    name: str
+    keys: frozenset[str]
+
+
+def doubts(action: str, context: Context, mentioned: frozenset[str]) -> list[Doubt]:
+    """What a request holds, policies ask for, and ``action`` may not carry.
 
     Args:
         action: the action in lower case.
         context: the request's condition keys.
         mentioned: the keys that the policies depend on, in lower case.
     """
-    groups = (
-        frozenset(key for key in mentioned if _begins(key, begin) and context.find(key) is not None)
-        for begin in DOUBTFUL.get(action, ())
+    found = (
+        Doubt(name, frozenset(key for key in mentioned if _is_one(key, name.lower()) and context.find(key)))
+        for name in DOUBTFUL.get(action, ())
     )
-    return [group for group in groups if group]
+    return [doubt for doubt in found if doubt.keys]
 
 
-def worlds(action: str, context: Context, mentioned: frozenset[str]) -> list[Context]:
-    """The contexts that ``action`` may be decided in: first that of the call, then those with doubtful keys absent."""
-    groups = doubtful(action, context, mentioned)
+def worlds(context: Context, open_doubts: list[Doubt]) -> list[Context]:
+    """The contexts that an action may be decided in: that of the call first, then those with doubtful keys absent."""
     return [context] + [
-        context.without(frozenset().union(*absent))
-        for number in range(1, len(groups) + 1)
-        for absent in combinations(groups, number)
+        context.without(frozenset().union(*(doubt.keys for doubt in absent)))
+        for number in range(1, len(open_doubts) + 1)
+        for absent in combinations(open_doubts, number)
     ]
 
 
-def _begins(key: str, begin: str) -> bool:
-    return key.startswith(begin) if begin.endswith("/") else key == begin
+def _is_one(key: str, name: str) -> bool:
+    return key.startswith(name) if name.endswith("/") else key == name

@@ -51,15 +51,13 @@ def _decide_action(request: Request, sides: Sides, action: str, context: Context
     question = Question(action, lowered, request.caller, callee.arn, callee.partition, context)
     if lowered not in doubt.DOUBTFUL:
         return _decide(question, sides)
-    mentioned = sides.keys
-    worlds = doubt.worlds(lowered, context, mentioned)
-    decisions = [_decide(question._replace(context=world), sides) for world in worlds]
+    doubts = doubt.doubts(lowered, context, sides.keys)
+    decisions = [_decide(question._replace(context=world), sides) for world in doubt.worlds(context, doubts)]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
     refused = next(decision for decision in decisions if not decision.allowed)
-    keys = sorted(frozenset().union(*doubt.doubtful(lowered, context, mentioned)))
-    reason = explain.doubtful_keys(action, keys)
+    reason = explain.doubtful_keys(action, [each.name for each in doubts])
     return Decision(
         Verdict.UNKNOWN, refused.side, action, reason, refused.policy, refused.statement, refused.sid
     )
