@@ -13,9 +13,9 @@ if stray := list((ROOT / "constructs").glob("*.py")):
 
 # CDK starts the first Node on PATH, which may be one that it no longer supports.
 if "JSII_NODE" not in os.environ and importlib.util.find_spec("aws_cdk"):
-    from rolechain.cli.toolchain import find
+    from rolechain.cli.toolchain import find_node
 
-    os.environ["JSII_NODE"] = str(find(ROOT).node)
+    os.environ["JSII_NODE"] = str(find_node())
 
 # Nothing here may reach AWS, or read the credentials of whoever runs the tests.
 for name in [name for name in os.environ if name.startswith("AWS_")]:

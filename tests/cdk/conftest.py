@@ -37,7 +37,7 @@ def make_stack(app: cdk.App) -> MakeStack:
 @pytest.fixture
 def template_of() -> Callable[[cdk.Stack], Json]:
     """The template of a stack."""
-    return lambda stack: Template.from_stack(stack).to_json()
+    return lambda stack: dict(Template.from_stack(stack).to_json())
 
 
 @pytest.fixture

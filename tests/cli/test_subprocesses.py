@@ -31,10 +31,15 @@ def test_a_program_that_is_left_early_ends_with_its_children(tmp_path: Path) -> 
     """An interruption ends the program and what it started."""
     pids = tmp_path / "pids"
     command = [sys.executable, "-c", PARENT_AND_CHILD, str(pids)]
-    with pytest.raises(KeyboardInterrupt), started(command, what="waiting", environment={}, folder=tmp_path):
-        while not pids.exists():
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with started(command, what="waiting", environment={}, folder=tmp_path):
+            while not pids.exists():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     parent, child = map(int, pids.read_text().split())
     deadline = time.monotonic() + 10
     while (alive(parent) or alive(child)) and time.monotonic() < deadline:

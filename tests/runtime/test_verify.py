@@ -79,7 +79,7 @@ def test_a_deployed_chain_is_taken_from_the_way_in_to_the_target(sts: Any, base:
     ]
     assert all(report.ok for report in reports)
     assert [report.cause for report in reports] == [None] * 4 + [Cause.UNKNOWN] * 3
-    assert reports[-1].detail.startswith("without the external id: hop 1 of 2 refused: ")
+    assert [report.without_external_id for report in reports] == [False] * 6 + [True]
     assert sts.calls[-1].parameters.get("ExternalId") is None
     assert all(report.milliseconds > 0 for report in reports)
     assert sts.seen == [

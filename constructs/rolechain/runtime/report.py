@@ -34,6 +34,7 @@ class HopReport:
         cause: what decided where it was not allowed; None where it was.
         milliseconds: how long STS took, for the last try; 0.0 where nothing was tried.
         detail: one line: who answered, or what STS said, or why it was not tried.
+        without_external_id: whether the external id that the hop asks for was left out on purpose.
     """
 
     index: int
@@ -44,6 +45,7 @@ class HopReport:
     cause: Cause | None
     milliseconds: float
     detail: str
+    without_external_id: bool = False
 
     @property
     def ok(self) -> bool:

@@ -104,11 +104,7 @@ class _Trial:
             Outcome.REFUSED,
             callee,
         )
-        return (
-            replace(report, detail=f"without the external id: {report.detail}")
-            if without_external_id
-            else report
-        )
+        return replace(report, without_external_id=without_external_id)
 
     def _call(self, callee: ChainRole, index: int, *, without_external_id: bool = False) -> HopCall:
         external_id = None if without_external_id else callee.external_id
