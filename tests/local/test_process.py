@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -24,17 +25,17 @@ HOLDER = """
 import sys, time
 from rolechain.local import LocalOrganization
 with LocalOrganization() as organization:
-    print(organization.endpoint_url, organization._folder, flush=True)
+    print(organization.endpoint_url, flush=True)
     {ending}
 """
 
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Any:
-    """Starts a process that holds a local organization, and gives it with the port and folder of its server."""
+    """Starts a process that holds a local organization, and gives it with the port of its server."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(ending: str) -> tuple[subprocess.Popen[str], int, Path]:
+    def start(ending: str) -> tuple[subprocess.Popen[str], int]:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER.format(ending=ending)],
             stdout=subprocess.PIPE,
@@ -44,8 +45,7 @@ def holder(tmp_path: Path) -> Any:
         )
         started.append(process)
         assert process.stdout
-        url, folder = process.stdout.readline().split()
-        return process, int(url.rsplit(":", 1)[1]), Path(folder)
+        return process, int(process.stdout.readline().rsplit(":", 1)[1])
 
     yield start
     for process in started:
@@ -53,11 +53,11 @@ def holder(tmp_path: Path) -> Any:
         process.communicate()
 
 
-def _gone(port: int, folder: Path) -> bool:
-    """Waits for a server to end; False only if it never does."""
+def _gone(port: int, temporary: Path) -> bool:
+    """Waits for a server to end and to leave nothing behind; False only if it never does."""
     for _ in range(1000):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) and not folder.exists():
+            if probe.connect_ex(("127.0.0.1", port)) and not list(temporary.iterdir()):
                 return True
         time.sleep(0.02)
     return False
@@ -66,9 +66,8 @@ def _gone(port: int, folder: Path) -> bool:
 @pytest.mark.parametrize("ending", ["pass", "sys.exit(3)", "raise ValueError"])
 def test_the_server_ends_with_the_block(holder: Any, tmp_path: Path, ending: str) -> None:
     """Whether the block ends well or by an exception, server and folder are gone when it has."""
-    process, port, folder = holder(ending)
+    process, port = holder(ending)
     process.wait()
-    assert not folder.exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port))
     assert list(tmp_path.iterdir()) == []
@@ -77,12 +76,11 @@ def test_the_server_ends_with_the_block(holder: Any, tmp_path: Path, ending: str
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_server_ends_with_its_parent(holder: Any, tmp_path: Path, number: signal.Signals) -> None:
     """A parent that is interrupted or killed takes the server along, and no folder is left."""
-    process, port, folder = holder("time.sleep(60)")
-    assert folder.parent == tmp_path
+    process, port = holder("time.sleep(60)")
+    assert len(list(tmp_path.iterdir())) == 1
     process.send_signal(number)
     process.wait()
-    assert _gone(port, folder)
-    assert list(tmp_path.iterdir()) == []
+    assert _gone(port, tmp_path)
 
 
 def test_a_port_in_use(organization: LocalOrganization) -> None:
@@ -199,3 +197,27 @@ def test_the_command_says_that_a_port_is_taken(organization: LocalOrganization) 
     assert done.stderr == (
         f"rolechain: port {port} is in use on 127.0.0.1: name another with --port, or leave it out for a free one\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "import importlib.metadata; importlib.metadata.version = lambda name: '9.9.9'",
+            "ministack 9.9.9 is installed, and the local organization is made for 1.5.33: "
+            "pip install ministack==1.5.33",
+        ),
+        (
+            "import ministack.services.iam; del ministack.services.iam._trust_policy_not_principal_error",
+            "ministack 1.5.33 is not as published, services.iam._trust_policy_not_principal_error is missing: "
+            "pip install --force-reinstall ministack==1.5.33",
+        ),
+    ],
+)
+def test_another_ministack(change: str, message: str) -> None:
+    """A ministack that is not the pinned one is refused in one line before anything is served."""
+    program = f"{change}\nimport sys; sys.argv = ['', '0', 'o-exampleorg1']\n" + (
+        "from rolechain.local import server; sys.exit(server.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"error": message})

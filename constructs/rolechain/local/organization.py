@@ -27,7 +27,7 @@ _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 # Nothing else of the user's environment reaches the server: ministack reads dozens of variables, and takes the
 # access key it finds there for that of a root user.
-_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")
+_INHERITED = ("PATH", "PYTHONPATH", "TMPDIR", "LANG", "LC_ALL", "SYSTEMROOT")
 _START_SECONDS, _STOP_SECONDS = 30.0, 5.0
 
 
@@ -139,12 +139,13 @@ class LocalOrganization:
         raise LocalOrganizationError(f"the local organization has ended{self._log_tail()}")
 
     def _start(self) -> None:
-        self._folder = tempfile.mkdtemp(prefix="rolechain-local-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.
         self._process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
             [
                 sys.executable,
+                # Nothing in the folder that the user works in may pass for a module.
+                "-P",
                 "-m",
                 "rolechain.local.server",
                 str(self._wanted_port or 0),
@@ -153,7 +154,6 @@ class LocalOrganization:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            cwd=self._folder,
             env=self._server_environment(),
             text=True,
             # Ctrl-C reaches every process of the terminal's group; the server is to be stopped by its parent.
@@ -164,7 +164,7 @@ class LocalOrganization:
             raise LocalOrganizationError(
                 answer.get("error") or f"the server ended as it started{self._log_tail()}"
             )
-        self._port = int(answer["port"])
+        self._port, self._folder = int(answer["port"]), answer["folder"]
 
     def _server_environment(self) -> dict[str, str]:
         import rolechain
@@ -173,8 +173,6 @@ class LocalOrganization:
         paths = [str(Path(rolechain.__file__).parents[1]), inherited.get("PYTHONPATH", "")]
         return inherited | {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "HOME": self._folder,
-            "TMPDIR": self._folder,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -209,15 +207,14 @@ class LocalOrganization:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                # The server removes its folder itself, where it comes to that.
+                shutil.rmtree(self._folder, ignore_errors=True)
             finally:
                 if process.stdout:
                     process.stdout.close()
         if self._log is not None:
             self._log.close()
             self._log = None
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
 
 
 def _checked(account: str) -> str:

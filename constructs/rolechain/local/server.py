@@ -1,7 +1,7 @@
 """The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID``.
 
-It says one line of JSON on its standard output, ``{"port": …}`` or ``{"error": …}``, serves until its standard
-input ends, which it does with its parent, and removes the folder that it was started in.
+It says one line of JSON on its standard output, ``{"port": …, "folder": …}`` or ``{"error": …}``, and serves until
+its standard input ends, which it does with its parent. It writes to that folder only, which it makes and removes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import asyncio
 import errno
 import json
 import os
-import shutil
 import socket
 import sys
-from pathlib import Path
+import tempfile
 from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
@@ -25,21 +24,19 @@ _BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
 def main() -> int:
     """Runs the server; returns its exit code."""
     port, organization_id = int(sys.argv[1]), sys.argv[2]
-    folder = Path.cwd()
-    try:
-        listener = _listen(port)
-        port = listener.getsockname()[1]
-        _configure(port, folder)
-        application = _application(organization_id)
-    except LocalOrganizationError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
-        return 1
-    # From here on connections wait in the listener's queue until the server takes them.
-    print(json.dumps({"port": port}), flush=True)
-    try:
+    with tempfile.TemporaryDirectory(prefix="rolechain-local-", ignore_cleanup_errors=True) as folder:
+        try:
+            listener = _listen(port)
+            port = listener.getsockname()[1]
+            _configure(port, folder)
+            application = _application(organization_id)
+        except LocalOrganizationError as error:
+            print(json.dumps({"error": str(error)}), flush=True)
+            return 1
+        # From here on connections wait in the listener's queue until the server takes them.
+        print(json.dumps({"port": port, "folder": folder}), flush=True)
         asyncio.run(_serve(application, listener))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.chdir(os.sep)
     return 0
 
 
@@ -60,8 +57,10 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _configure(port: int, folder: Path) -> None:
-    """Ministack's settings, which it reads as it is imported."""
+def _configure(port: int, folder: str) -> None:
+    """Sets what ministack reads as it is imported; all that it writes goes to ``folder``."""
+    os.chdir(folder)
+    tempfile.tempdir = folder
     os.environ.update(
         {
             "AUTH": "true",
@@ -71,14 +70,16 @@ def _configure(port: int, folder: Path) -> None:
             "LOG_LEVEL": "ERROR",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            "STATE_DIR": str(folder / "state"),
-            "S3_DATA_DIR": str(folder / "s3"),
+            "HOME": folder,
+            "TMPDIR": folder,
+            "STATE_DIR": os.path.join(folder, "state"),
+            "S3_DATA_DIR": os.path.join(folder, "s3"),
         }
     )
 
 
 def _application(organization_id: str) -> Any:
-    """Ministack with AWS's rules of role chains added."""
+    """The emulator with the rules of role chains added."""
     from rolechain.local import (
         control_policies,
         emulator,
