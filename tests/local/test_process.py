@@ -116,6 +116,18 @@ def test_outside_of_the_block() -> None:
         print(LocalOrganization().endpoint_url)
 
 
+def test_a_server_that_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever waits for the server is told that it has ended, and its folder is removed all the same."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with LocalOrganization() as organization:
+        process = organization._process
+        assert process
+        process.kill()
+        with pytest.raises(LocalOrganizationError, match="^the local organization has ended"):
+            organization.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_organization_id() -> None:
     """The id that is asked for is the organization's."""
     with LocalOrganization(organization_id="o-0123456789") as organization:

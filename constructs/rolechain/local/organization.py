@@ -207,11 +207,13 @@ class LocalOrganization:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                # The server removes its folder itself, where it comes to that.
-                shutil.rmtree(self._folder, ignore_errors=True)
             finally:
                 if process.stdout:
                     process.stdout.close()
+        if self._folder:
+            # The server removes its folder itself, unless it was killed.
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
         if self._log is not None:
             self._log.close()
             self._log = None
