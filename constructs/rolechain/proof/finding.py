@@ -1,0 +1,34 @@
+"""What the proof, the audit or a rule has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolechain.proof.place import Place
+
+
+class Level(StrEnum):
+    """How bad a finding is: an error fails a synth, a warning is shown."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or that cannot be known.
+
+    Attributes:
+        rule: the rule's id, ``RC01`` to ``RC37``; ``RC00`` for what cannot be resolved or decided.
+        level: how bad it is.
+        place: where it stands; None where it is nowhere in the templates, such as a role that is missing.
+        message: what is wrong, with the values.
+        cure: what to write instead.
+    """
+
+    rule: str
+    level: Level
+    place: Place | None
+    message: str
+    cure: str

@@ -1,0 +1,30 @@
+"""CloudFormation templates as the proof is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Template:
+    """One stack's template, and where it is deployed.
+
+    Attributes:
+        name: the stack's name, or the file's.
+        body: the template as parsed JSON.
+        account: the id of the account that it is deployed to; None if that is not known.
+        region: the region; None if that is not known.
+        dependencies: the names of the templates that are deployed before it.
+        file: the file that it was read from, for the report.
+    """
+
+    name: str
+    body: Mapping[str, Json]
+    account: str | None = None
+    region: str | None = None
+    dependencies: tuple[str, ...] = field(default=())
+    file: str | None = None

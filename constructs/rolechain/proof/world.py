@@ -1,0 +1,82 @@
+"""Every role of the templates, resolved: what the proof and the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rolechain.policy import Policy
+from rolechain.proof.finding import Finding
+from rolechain.proof.place import Place
+from rolechain.proof.template import Template
+
+
+@dataclass(frozen=True)
+class PolicyRecord:
+    """A policy of a role.
+
+    Attributes:
+        place: where the document stands.
+        name: the policy's name or ARN.
+        document: the document as resolved JSON; None if it is not at hand. What could not be resolved in it is
+            an ``Unresolved`` of ``rolechain.proof.resolve``.
+        policy: the same, compiled; ``Policy.unknown`` where that is not possible.
+        inline: whether it stands in the role itself.
+    """
+
+    place: Place
+    name: str
+    document: Mapping[str, Any] | None
+    policy: Policy
+    inline: bool = False
+
+
+@dataclass(frozen=True)
+class RoleRecord:
+    """A role that the templates create.
+
+    Attributes:
+        arn: its ARN, path included; where a part is not known, it stands as ``<logical id>``.
+        account: the id of its account; empty if that is not known.
+        name: its name; empty if CloudFormation makes one up.
+        path: its path.
+        place: its resource.
+        trust: its trust policy.
+        policies: what it may do: inline and managed.
+        boundary: its permissions boundary.
+        max_session_duration: in seconds.
+        tags: its tags.
+        depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
+        imported: whether the templates refer to it and do not create it.
+    """
+
+    arn: str
+    account: str
+    name: str
+    path: str
+    place: Place
+    trust: PolicyRecord
+    policies: tuple[PolicyRecord, ...] = ()
+    boundary: PolicyRecord | None = None
+    max_session_duration: int = 3600
+    tags: Mapping[str, str] = field(default_factory=dict)
+    depends_on: frozenset[str] = frozenset()
+    imported: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """All roles of all templates.
+
+    Attributes:
+        templates: the templates by name.
+        roles: the roles, in the order of the templates.
+        unknown: what could not be resolved where it matters, as findings of RC00.
+        assumptions: what was assumed, in words: a parameter's default.
+    """
+
+    templates: Mapping[str, Template]
+    roles: tuple[RoleRecord, ...]
+    unknown: tuple[Finding, ...] = ()
+    assumptions: tuple[str, ...] = ()
