@@ -1,9 +1,12 @@
 """Programs that are run end with what started them."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +68,26 @@ def test_the_environment_is_added(tmp_path: Path) -> None:
     with started([sys.executable, "-c", script], what="x", environment={"ADDED": "x"}, folder=tmp_path) as program:
         program.finish()
     assert os.environ.get("ADDED") is None
+
+
+def test_an_interruption_as_a_program_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that comes while the program is being started does not lose it."""
+    begun: list[subprocess.Popen[str]] = []
+    popen = subprocess.Popen
+
+    def interrupted_popen(*words: Any, **settings: Any) -> subprocess.Popen[str]:
+        begun.append(popen(*words, **settings))
+        signal.raise_signal(signal.SIGINT)
+        return begun[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted_popen)
+
+    def start() -> None:
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        with started(command, what="x", environment={}, folder=tmp_path):
+            pytest.fail("the block is not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert begun[0].poll() is not None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

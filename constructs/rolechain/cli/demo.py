@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
                 done(_read(session, target.account))
     console.print()
     console.print(report_table(reports))
+    console.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
     return 0 if all(report.ok for report in reports) else 1
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,24 +51,47 @@ def started(
     command: Sequence[str], *, what: str, environment: Mapping[str, str], folder: Path
 ) -> Iterator[Program]:
     """A program that runs beside the block; it ends with all its children where the block is left early."""
-    process = subprocess.Popen(  # noqa: S603 - the command is made here, not by a user
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A group of its own, so that what it started ends with it.
-        start_new_session=True,
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with _uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 - the command is made here, not by a user
+                command,
+                cwd=folder,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                # A group of its own, so that what it started ends with it.
+                start_new_session=True,
+            )
         yield Program(what, process)
     finally:
-        if process.poll() is None:
-            _end(process)
-        if process.stdout:
-            process.stdout.close()
+        if process is not None:
+            if process.poll() is None:
+                _end(process)
+            if process.stdout:
+                process.stdout.close()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keeps an interruption back until the end of the block: a program that starts just then would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: kept.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if kept:
+            signal.raise_signal(signal.Signals(kept[0]))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

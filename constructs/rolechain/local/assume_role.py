@@ -85,6 +85,7 @@ def _request(
         actions.append(TAG_SESSION)
     if call.source_identity or principal.source_identity:
         actions.append(SET_SOURCE_IDENTITY)
+    of_service = principal.caller.kind == "service"
     trust = trust_principals.without_empty(role["AssumeRolePolicyDocument"])
     return Request(
         caller=principal.caller,
@@ -99,7 +100,9 @@ def _request(
         identity_policies=principal.identity_policies,
         permissions_boundary=principal.permissions_boundary,
         session_policies=principal.session_policies,
-        scps=organization.policies_above(principal.caller.account, "SERVICE_CONTROL_POLICY"),
+        scps=None
+        if of_service
+        else organization.policies_above(principal.caller.account, "SERVICE_CONTROL_POLICY"),
     )
 
 
@@ -146,7 +149,8 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             "SessionToken": credentials.session_token,
             "Expiration": credentials.expiration,
             "AccountId": call.account,
-            "PrincipalType": "AssumedRole",
+            # A session without a type is a workload's own, whose next hop is not chained.
+            **({} if principal.caller.kind == "service" else {"PrincipalType": "AssumedRole"}),
             "SourcePrincipalArn": principal.caller.arn,
             "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
             "SessionPolicies": {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}

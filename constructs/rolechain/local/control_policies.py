@@ -12,8 +12,7 @@ from rolechain.local import denials, emulator, request_context
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.principals import principal_of
-from rolechain.policy import Verdict
-from rolechain.policy.document import Effect
+from rolechain.policy import Effect, Verdict
 
 
 def denial_of(

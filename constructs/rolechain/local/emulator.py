@@ -93,9 +93,7 @@ _iam, _sts = _modules["services.iam"], _modules["services.sts"]
 _provisioners = _modules["services.cloudformation.provisioners"]
 organizations = _modules["services.organizations"]
 """ministack's Organizations service, whose stores ``organizations`` keeps its one organization in."""
-
 application = _app.app
-"""ministack as an ASGI application."""
 
 
 def request_account() -> str:
@@ -184,7 +182,7 @@ def register_session(key_id: str, record: Record) -> None:
 
 
 def end_sessions(unique_id: str) -> None:
-    """Makes the credentials of a deleted role or user invalid, as AWS does."""
+    """Ends the sessions of a deleted role or user."""
     for key_id, record in list(_sts._sessions.items()):
         if str(record.get("UserId", "")).split(":")[0] == unique_id:
             del _sts._sessions[key_id]
@@ -196,12 +194,14 @@ def wrap_service(name: str, wrapper: Callable[[Handler], Handler]) -> None:
 
 
 def on_call(
-    check: Callable[[str, str, str, Mapping[str, Any]], str | None], decided_by_service: frozenset[str]
+    check: Callable[[str, str, str, Mapping[str, Any]], str | None],
+    decided_by_service: frozenset[str],
+    of_service: Callable[[str], bool],
 ) -> None:
     """Asks ``check(access key id, action, resource, context)`` too before any call is served.
 
-    It returns the text of a denial, or None. An action in ``decided_by_service`` is only authenticated, and
-    left to its service's handler to decide.
+    It returns the text of a denial, or None. An action in ``decided_by_service`` is left to its service's
+    handler; it is authenticated first, unless an AWS service signs it (``of_service``).
     """
     own = _evaluator.enforce
 
@@ -214,7 +214,7 @@ def on_call(
         service_context: Any = None,
     ) -> Any:
         if action in decided_by_service:
-            return _evaluator.check_credentials(key_id, service)
+            return None if of_service(key_id) else _evaluator.check_credentials(key_id, service)
         denied = own(key_id, action, service, region, resource_arn, service_context)
         if denied is not None or not key_id or action in _evaluator._ALWAYS_ALLOWED_ACTIONS:
             return denied

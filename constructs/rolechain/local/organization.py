@@ -127,6 +127,25 @@ class LocalOrganization:
         session.set_credentials(access_key_id, secret_access_key, session_token)
         return boto3.Session(botocore_session=session)
 
+    def workload(self, role_arn: str, service: str, *, region: str = "us-east-1") -> boto3.Session:
+        """The session that an AWS service gives to the workload that it runs in a role.
+
+        The role's trust policy decides, as for any caller; the workload's first hop is not chained.
+
+        Args:
+            role_arn: the role.
+            service: the service principal, such as ``lambda.amazonaws.com``.
+            region: the session's region.
+
+        Raises:
+            botocore.exceptions.ClientError: the role does not trust the service, or does not exist.
+        """
+        sts = self.session_with(service, "local", region=region).client("sts")
+        given = sts.assume_role(RoleArn=role_arn, RoleSessionName="workload")["Credentials"]
+        return self.session_with(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region=region
+        )
+
     def wait(self) -> None:
         """Returns only if the server ends by itself.
 

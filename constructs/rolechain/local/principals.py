@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolechain.local import administrator, emulator, policies
+from rolechain.local import administrator, emulator, policies, services
 from rolechain.local.errors import ServiceError
 from rolechain.policy import Caller, Policy
 from rolechain.policy.request import ContextValue
@@ -47,6 +47,8 @@ class Principal:
     def condition_keys(self, organization_id: str, organization_path: str) -> dict[str, ContextValue]:
         """The condition keys that describe the caller, in every call that it makes."""
         caller = self.caller
+        if caller.kind == "service":
+            return services.condition_keys(caller.arn)
         keys: dict[str, ContextValue] = {
             "aws:PrincipalArn": caller.role_arn or caller.arn,
             "aws:PrincipalAccount": caller.account,
@@ -87,6 +89,8 @@ def principal_of(access_key_id: str, account: str, *, in_management_account: boo
     Raises:
         ServiceError: the key is not known, or its session is one that may not assume roles.
     """
+    if services.is_service(access_key_id):
+        return Principal(caller=Caller("service", access_key_id), tags={})
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
     if is_administrator(access_key_id):

@@ -21,7 +21,8 @@ Context = dict[str, ContextValue]
 def of_call(principal: Principal, organization: Organization) -> Context:
     """The keys that every call has: who makes it, and when and how it is made."""
     now = time.time()
-    return principal.condition_keys(organization.id, organization.path_of(principal.caller.account)) | {
+    path = organization.path_of(principal.caller.account) if principal.caller.account else ""
+    return principal.condition_keys(organization.id, path) | {
         "aws:CurrentTime": timestamp(now),
         "aws:EpochTime": str(int(now)),
         "aws:SourceIp": "127.0.0.1",

@@ -87,6 +87,7 @@ def _application(organization_id: str) -> Any:
         organizations,
         principals,
         request_context,
+        services,
         stack_roles,
         sts,
         trust_principals,
@@ -111,6 +112,7 @@ def _application(organization_id: str) -> Any:
             key_id, action, resource, context, organization
         ),
         decided_by_service=frozenset({"sts:AssumeRole"}),
+        of_service=services.is_service,
     )
     emulator.on_principal_keys(caller_keys)
     emulator.on_trust_policy_write(trust_principals.problem_of)

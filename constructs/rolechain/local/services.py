@@ -1,0 +1,28 @@
+"""AWS services as callers: an access key id that is a service principal calls AssumeRole as that service.
+
+A service obtains the first role of the workload that it runs. Here whoever plays the workload does it, see
+``LocalOrganization.workload``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rolechain.policy.request import ContextValue
+
+_PRINCIPAL = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
+
+
+def is_service(access_key_id: str) -> bool:
+    """Whether an access key id is a service principal, such as ``lambda.amazonaws.com``."""
+    return bool(_PRINCIPAL.fullmatch(access_key_id))
+
+
+def condition_keys(principal: str) -> dict[str, ContextValue]:
+    """The condition keys that describe a service: it belongs to no account and no organization."""
+    return {
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": principal,
+        "aws:PrincipalServiceNamesList": [principal],
+        "aws:PrincipalType": "Service",
+    }

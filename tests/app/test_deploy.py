@@ -1,0 +1,137 @@
+"""The repository's app, deployed by hand with the real CDK CLI: first, again, changed, destroyed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rolechain import Chain
+from rolechain.cli.toolchain import find
+from rolechain.local import LocalOrganization
+
+ROOT = Path(__file__).parents[2]
+# One user of the CDK CLI at a time: each starts several processes of Node.
+pytestmark = pytest.mark.xdist_group("cdk")
+
+Cdk = Callable[..., str]
+DEPLOYER = "222222222222"
+
+
+@pytest.fixture(scope="module")
+def organization() -> Iterator[LocalOrganization]:
+    with LocalOrganization() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cdk(organization: LocalOrganization, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    """Runs the CDK CLI in the repository's root as an account's administrator, and gives what it said."""
+    toolchain = find(ROOT)
+    output = tmp_path_factory.mktemp("cdk.out")
+
+    def run(*words: str, account: str = DEPLOYER, succeeds: bool = True) -> str:
+        environment = {**os.environ, **organization.environment(account), **toolchain.environment()}
+        run = subprocess.run(
+            [str(toolchain.cdk), *words, "--no-notices", "--output", str(output)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (run.returncode == 0) is succeeds, run.stdout
+        return run.stdout
+
+    return run
+
+
+def deploy(cdk: Cdk, chain: Path, *, succeeds: bool = True) -> str:
+    return cdk(
+        "deploy", "--all", "--require-approval", "never", "--context", f"chain={chain}", succeeds=succeeds
+    )
+
+
+def roles(organization: LocalOrganization, account: str) -> list[str]:
+    """The roles of chains in an account."""
+    found = organization.session(account).client("iam").list_roles(PathPrefix="/rolechain/")
+    return [role["RoleName"] for role in found["Roles"]]
+
+
+def can_walk(organization: LocalOrganization, chain: Chain) -> bool:
+    """Whether the chain's hops can be taken, from the workload of its source role."""
+    session = organization.workload(chain.source.arn, "lambda.amazonaws.com")
+    try:
+        for hop in chain.hops():
+            external_id = {"ExternalId": hop.external_id} if hop.external_id else {}
+            given = session.client("sts").assume_role(
+                RoleArn=hop.role_arn, RoleSessionName="test", **external_id
+            )["Credentials"]
+            session = organization.session_with(
+                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+            )
+    except ClientError:
+        return False
+    return True
+
+
+def test_deploy_again_changed_destroy(organization: LocalOrganization, cdk: Cdk, tmp_path: Path) -> None:
+    """A chain deploys, a second deploy changes nothing, a role can be renamed, and all of it goes again."""
+    file = tmp_path / "chain.yaml"
+    file.write_text((ROOT / "chain.yaml").read_text())
+    chain = Chain.load(file)
+    for account in chain.accounts:
+        cdk("bootstrap", f"aws://{account}/us-east-1", "--trust", DEPLOYER, account=account)
+
+    deploy(cdk, file)
+    assert can_walk(organization, chain)
+
+    assert deploy(cdk, file).count("(no changes)") == 3
+
+    file.write_text(file.read_text().replace("role: deploy-middle", "role: jump-box"))
+    renamed = Chain.load(file)
+    deploy(cdk, file)
+    assert can_walk(organization, renamed)
+    assert roles(organization, "222222222222") == ["jump-box"]
+
+    cdk("destroy", "--all", "--force", "--context", f"chain={file}")
+    assert [roles(organization, account) for account in chain.accounts] == [[], [], []]
+
+
+def test_without_trust_at_bootstrap(cdk: Cdk, tmp_path: Path) -> None:
+    """An account that was bootstrapped without --trust is not deployed to from another, which the CLI says."""
+    file = tmp_path / "chain.yaml"
+    file.write_text((ROOT / "chain.yaml").read_text().replace("333333333333", "666666666666"))
+    cdk("bootstrap", "aws://666666666666/us-east-1", account="666666666666")
+    said = deploy(cdk, file, succeeds=False)
+    assert "Could not assume role in target account using current credentials" in said
+
+
+def test_a_role_that_does_not_exist_fails_the_deploy(
+    organization: LocalOrganization, cdk: Cdk, tmp_path: Path
+) -> None:
+    """A trust policy that names a missing role fails as in AWS, and the stack is rolled back."""
+    app = tmp_path / "app.py"
+    app.write_text(
+        "import aws_cdk as cdk\n"
+        "from aws_cdk import aws_iam as iam\n"
+        "app = cdk.App(builtin_cloud_formation_validation=False)\n"
+        "stack = cdk.Stack(app, 'Lonely', env=cdk.Environment(account='222222222222', region='us-east-1'))\n"
+        "missing = iam.ArnPrincipal('arn:aws:iam::111111111111:role/rolechain/missing')\n"
+        "first = iam.Role(stack, 'First', role_name='first', path='/lonely/', "
+        "assumed_by=iam.AccountPrincipal('111111111111'))\n"
+        "second = iam.Role(stack, 'Second', role_name='second', path='/lonely/', assumed_by=missing)\n"
+        "second.node.add_dependency(first)\n"
+        "app.synth()\n"
+    )
+    cdk("bootstrap", "aws://222222222222/us-east-1", "--trust", DEPLOYER)
+    said = cdk("deploy", "--app", f"python {app}", "--require-approval", "never", succeeds=False)
+    assert 'Invalid principal in policy: "AWS":"arn:aws:iam::111111111111:role/rolechain/missing"' in said
+    left = organization.session("222222222222").client("iam").list_roles(PathPrefix="/lonely/")
+    assert left["Roles"] == []

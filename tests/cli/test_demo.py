@@ -1,0 +1,138 @@
+"""The main job, end to end, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# One demo at a time: each starts several processes of Node.
+pytestmark = pytest.mark.xdist_group("cdk")
+
+
+def demo(folder: Path, scratch: Path, *words: str) -> subprocess.Popen[str]:
+    """``rolechain demo``, run in ``folder``, its temporary files in ``scratch``."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "rolechain.cli", "demo", *words],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(scratch), "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def running_with(text: str) -> list[str]:
+    """The command lines of the processes that have a text in their environment."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and text in (process / "environ").read_text(errors="replace"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def test_every_hop_is_taken_and_every_shortcut_refused(tmp_path: Path) -> None:
+    """The repository's own app is deployed by the real CDK CLI, and its chain is taken and tried."""
+    said, error = demo(ROOT, tmp_path).communicate()
+    rows = re.findall(r"^ *(\d?)  +(\S.*?) +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said, re.MULTILINE)
+    assert error == ""
+    assert rows == [
+        ("1", "deploy-source → deploy-middle", "✓ allowed", "both halves"),
+        ("2", "deploy-middle → deploy-target", "✓ allowed", "both halves"),
+        ("", "deploy-source → deploy-target", "✓ refused", "identity policy"),
+        ("", "deploy-middle → deploy-target, without external id", "✓ refused", "identity policy"),
+        ("", "administrator of 111111111111 → deploy-middle", "✓ refused", "trust policy"),
+        ("", "administrator of 111111111111 → deploy-target", "✓ refused", "trust policy"),
+        ("", "administrator of 999999999999 → deploy-middle", "✓ refused", "trust policy"),
+        ("", "administrator of 999999999999 → deploy-target", "✓ refused", "trust policy"),
+    ]
+    assert re.search(r"account 333333333333 has version \d+ of the bootstrap, read through the chain", said)
+    assert running_with(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_an_app(tmp_path: Path) -> None:
+    """Where there is no app, the chain alone is deployed, from a file that is named."""
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    chain = tmp_path / "two.yaml"
+    chain.write_text(
+        "name: two\n"
+        'source: {account: "111111111111", assumed_by: {account: "444444444444"}}\n'
+        'middle: [{account: "222222222222"}, {account: "222222222222", trust: role_arn}]\n'
+        'targets: [{account: "333333333333", trust: role_arn}, {account: "111111111111"}]\n'
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    said, error = demo(tmp_path, scratch, "--chain", str(chain)).communicate()
+    assert error == ""
+    assert said.count("✓ allowed") == 4
+    assert "✗" not in said
+    assert "which may read no parameters there" in said
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C in the middle of the bootstrap ends every process and removes every temporary folder."""
+    process = demo(ROOT, tmp_path)
+    deadline = time.monotonic() + 60
+    while not any("bootstrap" in line for line in running_with(str(tmp_path))):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert error == "rolechain: interrupted\n"
+    assert process.returncode == 130
+    assert running_with(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "rolechain: {file}: no such file: write one (README.md shows the smallest), or name yours with --chain"),
+        ("name: x\n\tsource: y\n", "rolechain: {file}:2: a tab indents this line: YAML takes blanks only"),
+        (
+            'name: x\nsource: {account: "111111111111", assumed_by: {permission_set: Deploy}}\n'
+            'middle: {account: "222222222222"}\ntargets: {account: "333333333333"}\n',
+            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
+            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+        ),
+    ],
+)
+def test_a_chain_that_does_not_do(tmp_path: Path, text: str | None, expected: str) -> None:
+    """A chain that cannot be read or taken is one line and an exit code; nothing is started."""
+    file = tmp_path / "chain.yaml"
+    if text is not None:
+        file.write_text(text)
+    said, error = (process := demo(tmp_path, tmp_path, "--chain", str(file))).communicate()
+    assert (said, error) == ("", expected.format(file=file) + "\n")
+    assert process.returncode == 1
+
+
+def test_a_deployment_that_fails(tmp_path: Path) -> None:
+    """A deployment that fails is said with what the CDK CLI said, and leaves nothing behind."""
+    (tmp_path / "cdk.json").write_text('{"app": "echo the app is broken; exit 3"}')
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = demo(tmp_path, scratch, "--chain", str(ROOT / "chain.yaml"))
+    _, error = process.communicate()
+    assert process.returncode == 1
+    assert error.startswith("rolechain: cdk synth as account 222222222222 failed:\n")
+    assert "the app is broken" in error
+    assert "Traceback" not in error
+    assert running_with(str(scratch)) == []
+    assert list(scratch.iterdir()) == []
