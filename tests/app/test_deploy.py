@@ -29,15 +29,14 @@ def organization() -> Iterator[LocalOrganization]:
 
 
 @pytest.fixture(scope="module")
-def cdk(organization: LocalOrganization, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+def cdk(organization: LocalOrganization) -> Cdk:
     """Runs the CDK CLI in the repository's root as an account's administrator, and gives what it said."""
     toolchain = find(ROOT)
-    output = tmp_path_factory.mktemp("cdk.out")
 
     def run(*words: str, account: str = DEPLOYER, succeeds: bool = True) -> str:
         environment = {**os.environ, **organization.environment(account), **toolchain.environment()}
         run = subprocess.run(
-            [str(toolchain.cdk), *words, "--no-notices", "--output", str(output)],
+            [str(toolchain.cdk), *words, "--no-notices"],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -52,10 +51,18 @@ def cdk(organization: LocalOrganization, tmp_path_factory: pytest.TempPathFactor
     return run
 
 
-def deploy(cdk: Cdk, chain: Path, *, succeeds: bool = True) -> str:
-    return cdk(
-        "deploy", "--all", "--require-approval", "never", "--context", f"chain={chain}", succeeds=succeeds
-    )
+def deploy(cdk: Cdk, chain: Path, *, again: bool = False, succeeds: bool = True) -> str:
+    """Deploys the app with a chain; ``again`` deploys what was synthesized for it before."""
+    assembly = str(chain.parent / "cdk.out")
+    app = ["--app", assembly] if again else ["--output", assembly, "--context", f"chain={chain}"]
+    return cdk("deploy", "--all", "--require-approval", "never", *app, succeeds=succeeds)
+
+
+def bootstrap(cdk: Cdk, account: str) -> None:
+    """Bootstraps an account to be deployed to from the deploying one."""
+    policy = "arn:aws:iam::aws:policy/AdministratorAccess"
+    trust = ["--trust", DEPLOYER, "--cloudformation-execution-policies", policy]
+    cdk("bootstrap", f"aws://{account}/us-east-1", *trust, account=account)
 
 
 def roles(organization: LocalOrganization, account: str) -> list[str]:
@@ -87,12 +94,12 @@ def test_deploy_again_changed_destroy(organization: LocalOrganization, cdk: Cdk,
     file.write_text((ROOT / "chain.yaml").read_text())
     chain = Chain.load(file)
     for account in chain.accounts:
-        cdk("bootstrap", f"aws://{account}/us-east-1", "--trust", DEPLOYER, account=account)
+        bootstrap(cdk, account)
 
     deploy(cdk, file)
     assert can_walk(organization, chain)
 
-    assert deploy(cdk, file).count("(no changes)") == 3
+    assert deploy(cdk, file, again=True).count("(no changes)") == 3
 
     file.write_text(file.read_text().replace("role: deploy-middle", "role: jump-box"))
     renamed = Chain.load(file)
@@ -100,7 +107,7 @@ def test_deploy_again_changed_destroy(organization: LocalOrganization, cdk: Cdk,
     assert can_walk(organization, renamed)
     assert roles(organization, "222222222222") == ["jump-box"]
 
-    cdk("destroy", "--all", "--force", "--context", f"chain={file}")
+    cdk("destroy", "--all", "--force", "--app", str(tmp_path / "cdk.out"))
     assert [roles(organization, account) for account in chain.accounts] == [[], [], []]
 
 
@@ -130,8 +137,9 @@ def test_a_role_that_does_not_exist_fails_the_deploy(
         "second.node.add_dependency(first)\n"
         "app.synth()\n"
     )
-    cdk("bootstrap", "aws://222222222222/us-east-1", "--trust", DEPLOYER)
-    said = cdk("deploy", "--app", f"python {app}", "--require-approval", "never", succeeds=False)
+    bootstrap(cdk, DEPLOYER)
+    words = ["--app", f"python {app}", "--output", str(tmp_path / "cdk.out"), "--require-approval", "never"]
+    said = cdk("deploy", *words, succeeds=False)
     assert 'Invalid principal in policy: "AWS":"arn:aws:iam::111111111111:role/rolechain/missing"' in said
     left = organization.session("222222222222").client("iam").list_roles(PathPrefix="/lonely/")
     assert left["Roles"] == []
