@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -77,9 +78,10 @@ def can_walk(organization: LocalOrganization, chain: Chain) -> bool:
     try:
         for hop in chain.hops():
             external_id = {"ExternalId": hop.external_id} if hop.external_id else {}
-            given = session.client("sts").assume_role(
-                RoleArn=hop.role_arn, RoleSessionName="test", **external_id
-            )["Credentials"]
+            sts: Any = session.client("sts")
+            given = sts.assume_role(RoleArn=hop.role_arn, RoleSessionName="test", **external_id)[
+                "Credentials"
+            ]
             session = organization.session_with(
                 given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
             )
