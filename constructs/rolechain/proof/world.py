@@ -12,7 +12,7 @@ from rolechain.proof.place import Place
 from rolechain.proof.template import Template
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolicyRecord:
     """A policy of a role.
 
@@ -32,7 +32,7 @@ class PolicyRecord:
     inline: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoleRecord:
     """A role that the templates create.
 
@@ -65,7 +65,7 @@ class RoleRecord:
     imported: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
     """All roles of all templates.
 
