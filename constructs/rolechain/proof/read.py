@@ -1,0 +1,229 @@
+"""CloudFormation templates read as the roles that they create."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rolechain.chain import Chain
+from rolechain.policy import Policy
+from rolechain.policy.logic import Ternary
+from rolechain.proof import aws_managed, texts
+from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
+from rolechain.proof.finding import Finding, Level
+from rolechain.proof.place import Place
+from rolechain.proof.resolve import Unresolved
+from rolechain.proof.resources import INLINE_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, identity_of
+from rolechain.proof.stacks import Stack, Stacks
+from rolechain.proof.template import Json, Template
+from rolechain.proof.world import PolicyRecord, RoleRecord, World
+
+UNKNOWN_RULE = "RC00"
+
+
+def world_of(templates: Iterable[Template], chain: Chain | None = None) -> World:
+    """Every role of ``templates``, with what it trusts and may do.
+
+    What cannot be resolved stays in the documents as ``Unresolved``; where it could change who gets in, the
+    world names it as a finding of RC00. No template raises.
+
+    Args:
+        templates: the templates of all stacks.
+        chain: tells the account of a template that is given without one, if the chain declares a role of it.
+    """
+    return _Reader(Stacks(templates, chain)).world()
+
+
+class _Reader:
+    def __init__(self, stacks: Stacks) -> None:
+        self._stacks = stacks
+        self._documents = Documents()
+        self._unknown: dict[Finding, None] = {}
+        self._managed: dict[str, PolicyRecord] = {}
+        self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
+
+    def world(self) -> World:
+        stacks = self._stacks
+        for stack in stacks.all:
+            self._read_policies(stack)
+        roles = tuple(role for stack in stacks.all for role in self._roles(stack))
+        for place, reason in stacks.unread:
+            self._report(
+                place, f"{place.logical_id} is a stack set whose roles are not known: {reason}", Level.WARNING
+            )
+        return World(
+            templates={stack.template.name: stack.template for stack in stacks.all},
+            roles=roles,
+            unknown=tuple(self._unknown),
+            assumptions=tuple(stacks.assumptions),
+        )
+
+    def _read_policies(self, stack: Stack) -> None:
+        account = stack.resolver.around.account
+        for logical_id, properties, made in stack.resources(MANAGED_POLICY, INLINE_POLICY, ROLE_POLICY):
+            place = Place(stack.template.name, logical_id, part="PolicyDocument")
+            identity = identity_of(stack.resolver, logical_id, place)
+            name = identity.arn if identity else texts.scalar(properties.get("PolicyName")) or logical_id
+            resolved = stack.resolver.resolve(properties.get("PolicyDocument"), place)
+            record = self._policy(resolved, place, name, made, inline=identity is None)
+            if identity:
+                self._managed[identity.arn] = record
+            listed = [properties.get("RoleName")] if "RoleName" in properties else properties.get("Roles", [])
+            roles = stack.resolver.resolve(listed, Place(stack.template.name, logical_id, part="Roles"))
+            for role in roles if isinstance(roles, list) else [roles]:
+                if isinstance(role, str):
+                    self._attached.setdefault((account, role), []).append(record)
+                elif isinstance(role, Unresolved) and _speaks_of_roles(record.policy):
+                    self._report(place, f"{logical_id} is attached to a role that is not known: {role}")
+
+    def _roles(self, stack: Stack) -> Iterator[RoleRecord]:
+        resolver = stack.resolver
+        for logical_id, properties, made in stack.resources(ROLE):
+            place = Place(stack.template.name, logical_id)
+            identity = identity_of(resolver, logical_id, place)
+            if identity is None:
+                continue
+            for key in ("RoleName", "Path"):
+                if isinstance(found := resolver.resolve(properties.get(key), place), Unresolved):
+                    self._report(
+                        Place(place.template, logical_id, part=key), f"{key} of {logical_id} is {found}"
+                    )
+            if made is None:
+                self._report(
+                    place, f"whether {logical_id} is made is not known: its Condition cannot be resolved"
+                )
+            part = Place(place.template, logical_id, part="AssumeRolePolicyDocument")
+            document = resolver.resolve(properties.get("AssumeRolePolicyDocument"), part)
+            tags = resolver.resolve(properties.get("Tags"), place)
+            seconds = texts.scalar(resolver.resolve(properties.get("MaxSessionDuration"), place))
+            whole = seconds is not None and seconds.isdecimal() and len(seconds) < 10
+            resource = resolver.section("Resources")[logical_id]
+            yield RoleRecord(
+                arn=identity.arn,
+                account=stack.account,
+                name=identity.name if identity.named else "",
+                path=identity.path,
+                place=place,
+                trust=self._policy(document, part, identity.arn, True, inline=True, trust=True),
+                policies=(*self._own_policies(stack, logical_id, properties, identity.name),),
+                boundary=self._boundary(stack, logical_id, properties),
+                max_session_duration=int(seconds) if whole and seconds else 3600,
+                tags=_tags(tags),
+                depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
+            )
+
+    def _own_policies(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], name: str
+    ) -> Iterator[PolicyRecord]:
+        resolver, template = stack.resolver, stack.template.name
+        place = Place(template, logical_id, part="Policies")
+        inline = resolver.resolve(properties.get("Policies"), place)
+        for number, policy in enumerate(inline if isinstance(inline, list) else [inline] if inline else []):
+            here = Place(template, logical_id, part=f"Policies[{number}]")
+            document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
+            title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
+            yield self._policy(
+                document, here, title if isinstance(title, str) else "inline", True, inline=True
+            )
+        place = Place(template, logical_id, part="ManagedPolicyArns")
+        arns = resolver.resolve(properties.get("ManagedPolicyArns"), place)
+        seen: set[str] = set()
+        for arn in arns if isinstance(arns, list) else [arns] if arns else []:
+            record = self._by_arn(arn, place)
+            seen.add(record.name)
+            yield record
+        for record in self._attached.get((resolver.around.account, name), ()):
+            if record.inline or record.name not in seen:
+                yield record
+
+    def _boundary(self, stack: Stack, logical_id: str, properties: Mapping[str, Json]) -> PolicyRecord | None:
+        place = Place(stack.template.name, logical_id, part="PermissionsBoundary")
+        arn = stack.resolver.resolve(properties.get("PermissionsBoundary"), place)
+        return None if arn is None else self._by_arn(arn, place)
+
+    def _by_arn(self, arn: Json, place: Place) -> PolicyRecord:
+        """A managed policy that a role names."""
+        if isinstance(arn, str):
+            if found := self._managed.get(arn):
+                return found
+            document = aws_managed.document_of(arn)
+            if document is not None:
+                return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
+        name = arn if isinstance(arn, str) else str(arn)
+        level = Level.WARNING if isinstance(arn, str) else Level.ERROR
+        self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand", level)
+        return PolicyRecord(place, name, None, Policy.unknown(name))
+
+    def _policy(
+        self, document: Any, place: Place, name: str, made: Ternary, *, inline: bool, trust: bool = False
+    ) -> PolicyRecord:
+        compiled = self._documents.compile(document, name)
+        self._report_unknown(compiled, place, trust=trust)
+        policy = compiled.policy
+        if made is None and _speaks_of_roles(policy):
+            self._report(
+                place, f"whether {place.logical_id} is made is not known: its Condition cannot be resolved"
+            )
+            policy = Policy.unknown(name)
+        return PolicyRecord(place, name, parsed(document), policy, inline)
+
+    def _report_unknown(self, compiled: Compiled, place: Place, *, trust: bool) -> None:
+        what = f"{place.part} of {place.logical_id}"
+        if compiled.problem:
+            self._report(place, f"{what} cannot be read: {compiled.problem}")
+        elif None in compiled.unresolved:
+            self._report(place, f"{what} is not known: {compiled.unresolved[None]}")
+        for index, unresolved in compiled.unresolved.items():
+            if compiled.problem or index is None:
+                continue
+            statement = compiled.policy.statements[index] if not compiled.policy.missing else None
+            if trust or statement is None or _speaks(statement.actions.match):
+                here = Place(place.template, place.logical_id, index, place.part)
+                self._report(here, f"statement {index} of {what} holds {unresolved}")
+
+    def _report(self, place: Place, message: str, level: Level = Level.ERROR) -> None:
+        cure = "write a value that is known before deployment, or give the proof what it refers to"
+        self._unknown[Finding(UNKNOWN_RULE, level, place, message, cure)] = None
+
+
+def _speaks_of_roles(policy: Policy) -> bool:
+    return any(_speaks(statement.actions.match) for statement in policy.statements)
+
+
+def _speaks(match: Any) -> bool:
+    return any(match(action) is not False for action in STS_ACTIONS)
+
+
+def _tags(listed: Json) -> dict[str, str]:
+    return {
+        item["Key"]: item["Value"]
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, Mapping)
+        and isinstance(item.get("Key"), str)
+        and isinstance(item.get("Value"), str)
+    }
+
+
+def _listed(value: Json) -> list[str]:
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    return [item for item in listed if isinstance(item, str)]
+
+
+def _references(value: Json, depth: int = 0) -> Iterator[str]:
+    """The names that Ref, Fn::GetAtt and Fn::Sub mention anywhere in ``value``."""
+    if depth > 60:
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "Ref" and isinstance(item, str):
+                yield item
+            elif key == "Fn::GetAtt":
+                yield from (first.split(".", 1)[0] for first in _listed(item)[:1])
+            elif key == "Fn::Sub":
+                template = _listed(item)[:1]
+                found = (name for text in template for _, name in texts.substitutions(text))
+                yield from (name.split(".", 1)[0] for name in found if name)
+            yield from _references(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _references(item, depth + 1)

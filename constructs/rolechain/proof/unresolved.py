@@ -1,0 +1,25 @@
+"""A value that is not known before deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolechain.proof.place import Place
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A value of a template that cannot be known before it is deployed.
+
+    Attributes:
+        function: the intrinsic function, such as ``Fn::GetAtt``.
+        reason: why it is not known.
+        place: where it stands.
+    """
+
+    function: str
+    reason: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        return f"an unresolved {self.function} ({self.reason})"
