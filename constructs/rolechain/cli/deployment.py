@@ -56,7 +56,8 @@ class Deployment:
             accounts = self.chain.accounts
             for first in range(0, len(accounts), _AT_ONCE):
                 batch = [
-                    running.enter_context(self._bootstrap(account)) for account in accounts[first : first + _AT_ONCE]
+                    running.enter_context(self._bootstrap(account))
+                    for account in accounts[first : first + _AT_ONCE]
                 ]
                 for bootstrap in batch:
                     bootstrap.finish()
@@ -83,7 +84,9 @@ class Deployment:
         return words
 
     def _bootstrap(self, account: str) -> contextlib.AbstractContextManager[Program]:
-        policies = ",".join(f"arn:{self.chain.partition}:iam::aws:policy/{name}" for name in EXECUTION_POLICIES)
+        policies = ",".join(
+            f"arn:{self.chain.partition}:iam::aws:policy/{name}" for name in EXECUTION_POLICIES
+        )
         environment = f"aws://{account}/{self.chain.region}"
         words = [environment, "--trust", self.deployer, "--cloudformation-execution-policies", policies]
         # Outside the app's folder, as bootstrapping needs no app and would synthesize one that it finds.

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from rolechain.errors import RolechainError
 
@@ -14,6 +15,7 @@ COMMANDS = {
     "local": "run the local organization in the foreground",
     "simulate": "decide each AssumeRole of a file of cases",
 }
+EXTRAS = "cdk,cli,local"
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -21,8 +23,8 @@ INTERRUPTED = 130
 class _Parser(argparse.ArgumentParser):
     """Says a usage error in one line, as every other error here is said."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """Ends the program with exit code 2."""
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2 and one line."""
         self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -39,7 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary)
         # Only the command that is called pays for its imports.
         if name in words[:1]:
-            module = importlib.import_module(f"rolechain.cli.{name}")
+            try:
+                module = importlib.import_module(f"rolechain.cli.{name}")
+            except ModuleNotFoundError as error:
+                parser.error(
+                    f"{name} needs {error.name}, which is not installed: pip install 'rolechain[{EXTRAS}]'"
+                )
             module.add_arguments(command)
     arguments = parser.parse_args(words)
     try:

@@ -54,7 +54,7 @@ def started(
     process: subprocess.Popen[str] | None = None
     try:
         with _uninterrupted():
-            process = subprocess.Popen(  # noqa: S603 - the command is made here, not by a user
+            process = subprocess.Popen(
                 command,
                 cwd=folder,
                 env={**os.environ, **environment},

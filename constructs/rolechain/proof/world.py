@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rolechain.policy import Policy
@@ -80,3 +81,11 @@ class World:
     roles: tuple[RoleRecord, ...]
     unknown: tuple[Finding, ...] = ()
     assumptions: tuple[str, ...] = ()
+
+    @cached_property
+    def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:
+        """The roles by their ARN; more than one where several templates create the same."""
+        found: dict[str, list[RoleRecord]] = {}
+        for role in self.roles:
+            found.setdefault(role.arn, []).append(role)
+        return {arn: tuple(roles) for arn, roles in found.items()}

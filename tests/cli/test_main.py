@@ -1,0 +1,78 @@
+"""What the command says of itself, and of calls that it cannot make sense of."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolechain.cli import main
+from rolechain.cli.main import COMMANDS
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "the following arguments are required: COMMAND; see rolechain --help"),
+        (["fly"], "argument COMMAND: invalid choice: 'fly'"),
+        (["simulate"], "simulate: the following arguments are required: CASES.json"),
+        (["demo", "--fast"], "unrecognized arguments: --fast"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exit_code_2(words: list[str], expected: str, capsys: Capture) -> None:
+    """A call that cannot be made sense of says what to do, in one line."""
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    said = capsys.readouterr()
+    assert caught.value.code == 2
+    assert said.out == ""
+    assert expected in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_describes_itself(name: str, capsys: Capture) -> None:
+    """Each command that is listed exists and says what it does."""
+    with pytest.raises(SystemExit) as caught:
+        main([name, "--help"])
+    assert caught.value.code == 0
+    assert COMMANDS[name] in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_an_extra_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """A command whose library is missing says what to install."""
+    import_module = importlib.import_module
+
+    def missing(name: str, *words: Any) -> Any:
+        if name == "rolechain.cli.demo":
+            raise ModuleNotFoundError("No module named 'rich'", name="rich")
+        return import_module(name, *words)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(SystemExit) as caught:
+        main(["demo"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "rolechain: demo needs rich, which is not installed: pip install 'rolechain[cdk,cli,local]'; "
+        "see rolechain --help\n"
+    )
+
+
+def test_no_import_that_only_another_command_needs(tmp_path: Path) -> None:
+    """To decide cases, neither boto3 nor CDK nor the local organization is imported."""
+    import subprocess
+    import sys
+
+    script = (
+        "import sys; from rolechain.cli import main; main(['simulate', sys.argv[1]]); "
+        "print(sorted({'boto3', 'botocore', 'aws_cdk', 'rich', 'yaml', 'ministack'} & set(sys.modules)))"
+    )
+    cases = tmp_path / "cases.json"
+    cases.write_text('{"format": "iam-assume-role-vectors/1", "vectors": []}')
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(cases)], capture_output=True, text=True, check=True
+    ).stdout
+    assert said == "[]\n"
