@@ -1,0 +1,91 @@
+"""The calls between roles as requests: who calls, and what is known of caller and callee."""
+
+from __future__ import annotations
+
+from rolechain.hop import Hop
+from rolechain.policy import Callee, Caller, ContextValue, Request
+from rolechain.proof.world import RoleRecord, World
+
+SESSION_NAME = "rolechain"
+"""Stands for the session name, which only the call itself settles."""
+
+_STS_ALWAYS: dict[str, ContextValue] = {
+    "aws:SecureTransport": "true",
+    "aws:PrincipalIsAWSService": "false",
+    "aws:ViaAWSService": "false",
+}
+
+
+def account_of(arn: str) -> str:
+    """The account of an ARN; empty where it has none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+def session_of(role_arn: str, session_name: str = SESSION_NAME) -> Caller:
+    """A session of a role as caller."""
+    _, partition, _, _, account, resource = role_arn.split(":", 5)
+    name = resource.rsplit("/", 1)[-1]
+    arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"
+    return Caller("role-session", arn, account, role_arn)
+
+
+def request_between(caller: RoleRecord, callee: RoleRecord, organization: str | None) -> Request:
+    """The call of one role of the templates to another, with what caller and callee are and nothing that is chosen.
+
+    Args:
+        caller: the role whose session calls.
+        callee: the role that is assumed.
+        organization: the organization that both accounts belong to; None if that is not known.
+    """
+    context = _STS_ALWAYS | {
+        "aws:PrincipalArn": caller.arn,
+        "aws:PrincipalAccount": account_of(caller.arn),
+        "aws:PrincipalType": "AssumedRole",
+        "aws:ResourceAccount": account_of(callee.arn),
+    }
+    if organization:
+        context |= {"aws:PrincipalOrgID": organization, "aws:ResourceOrgID": organization}
+    for key, value in caller.tags.items():
+        context[f"aws:PrincipalTag/{key}"] = value
+    for key, value in callee.tags.items():
+        context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
+    return Request(
+        caller=session_of(caller.arn),
+        callee=Callee(callee.arn, callee.trust.policy),
+        context=context,
+        identity_policies=tuple(record.policy for record in caller.policies),
+        permissions_boundary=caller.boundary.policy if caller.boundary else None,
+    )
+
+
+def request_of(
+    hop: Hop, world: World, organization: str | None = None, region: str | None = None
+) -> Request | None:
+    """The call that the runtime sends for a declared hop.
+
+    Args:
+        hop: the hop.
+        world: the roles.
+        organization: the id of the chain's organization.
+        region: the chain's region.
+
+    Returns:
+        The request; None where caller or callee is not in the templates.
+    """
+    callers, callees = world.by_arn.get(hop.caller.arn), world.by_arn.get(hop.callee.arn)
+    if not callers or not callees:
+        return None
+    request = request_between(callers[0], callees[0], organization)
+    sent: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
+    if region:
+        sent["aws:RequestedRegion"] = region
+    if hop.external_id:
+        sent["sts:ExternalId"] = hop.external_id
+    return Request(
+        caller=request.caller,
+        callee=request.callee,
+        context={**request.context, **sent},
+        identity_policies=request.identity_policies,
+        permissions_boundary=request.permissions_boundary,
+    )

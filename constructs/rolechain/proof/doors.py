@@ -1,0 +1,228 @@
+"""Who is let in by a role's trust policy, whether the templates hold it or not.
+
+The roles of the templates are not all the principals there are. Each statement is tried with callers that stand
+for those outside: anybody of an account, anybody at all, each ARN that a condition speaks of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from rolechain.policy import Callee, Caller, ContextValue, Decision, Policy, Request, Side, Verdict
+from rolechain.policy.request import ASSUME_ROLE
+from rolechain.policy.statement import Statement
+from rolechain.proof.calls import SESSION_NAME, account_of, session_of
+from rolechain.proof.candidates import values_of
+from rolechain.proof.federated import FEDERATED_ACTIONS, federated_doors
+from rolechain.proof.generous import NEVER_ROLES, most_generous
+from rolechain.proof.index import ASSUME, PRINCIPAL_ARN, account_named, exact_callers
+from rolechain.proof.place import Place
+from rolechain.proof.witness import FRESH, witness
+from rolechain.proof.world import RoleRecord
+
+STRANGER = "000000000000"
+"""Stands for an account that nobody has spoken of."""
+
+_EVERYTHING = Policy.parse(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
+_SESSION = re.compile(r"arn:([^:]+):sts::([^:]+):assumed-role/([^/]+)/(.+)")
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Somebody whom a trust policy lets in.
+
+    Attributes:
+        role: the role.
+        kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``service``, ``federated`` or ``unknown``.
+        who: the account id, pattern, ARN, service or provider.
+        words: the same, as a person says it.
+        place: the statement.
+        certain: whether it is known that it is let in.
+        keys: for ``federated``, the keys of a token that is let in.
+    """
+
+    role: RoleRecord
+    kind: str
+    who: str
+    words: str
+    place: Place
+    certain: bool = True
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+class _Found(NamedTuple):
+    kind: str
+    who: str
+    words: str
+    decision: Decision
+
+
+def doors(role: RoleRecord) -> Iterator[Door]:
+    """Whom each statement of a role's trust policy lets in; every door once for each statement."""
+    for statement in role.trust.policy.allows:
+        place = replace(role.trust.place, statement=None if statement.stands_in else statement.index)
+        if statement.effect is None or statement.principals is None or statement.resources is not None:
+            if statement.effect is None:
+                yield Door(role, "unknown", "", "somebody who is not known", place, certain=False)
+            continue
+        if statement.actions.match(ASSUME) is not False:
+            for found in dict.fromkeys(_of_statement(role, statement)):
+                yield Door(role, found.kind, found.who, found.words, place, found.decision.allowed)
+        if any(statement.actions.match(action) is not False for action in FEDERATED_ACTIONS):
+            for provider, words, keys, certain in federated_doors(role, statement):
+                yield Door(role, "federated", provider, words, place, certain, keys)
+
+
+def _of_statement(role: RoleRecord, statement: Statement) -> Iterator[_Found]:
+    principals = statement.principals
+    if principals is None:
+        return
+    # Only this statement is asked, and every Deny.
+    policy = Policy((statement, *role.trust.policy.denies))
+    if principals.unknown:
+        unknown = Decision(Verdict.UNKNOWN, Side.TRUST_POLICY, ASSUME_ROLE, "")
+        yield _Found("unknown", "", "a principal that cannot be resolved", unknown)
+    for service in sorted(principals.services):
+        caller = Caller("service", service)
+        decision = _tried(role, policy, caller, {"aws:PrincipalIsAWSService": "true"})
+        yield from _let_in(decision, "service", service, f"the service {service}")
+    if principals.everyone:
+        yield from _everyone(role, policy, statement)
+        return
+    for principal in sorted(principals.aws):
+        if account := account_named(principal):
+            yield from _of_account(role, policy, statement, account, f"every principal of account {account}")
+        else:
+            yield from _of_principal(role, policy, principal)
+
+
+def _everyone(role: RoleRecord, policy: Policy, statement: Statement) -> Iterator[_Found]:
+    exact = exact_callers(statement)
+    if exact is None:
+        found = list(_of_account(role, policy, statement, STRANGER, "everyone"))
+        if any(each.kind == "account" for each in found):
+            yield from (each._replace(kind="everyone", who="*") for each in found if each.kind == "account")
+            return
+    named = [*values_of([policy], PRINCIPAL_ARN, {}), *values_of([policy], "aws:principalaccount", {})]
+    accounts = {account_of(value) or value for value in named}
+    accounts |= {account_of(role.arn)}
+    for account in sorted(filter(_ACCOUNT.fullmatch, accounts)):
+        yield from _of_account(role, policy, statement, account, f"every principal of account {account}")
+    if exact is None:
+        yield from (each for each in found if each.kind == "pattern")
+
+
+def _of_account(
+    role: RoleRecord, policy: Policy, statement: Statement, account: str, whole: str
+) -> Iterator[_Found]:
+    """Those of an account whom the policy lets in: all of them, those like a pattern, or single ones."""
+    partition = role.arn.split(":", 2)[1]
+    begins = f"arn:{partition}:iam::{account}"
+    exact = exact_callers(statement)
+    if exact is not None:
+        for arn in sorted(exact):
+            if account_of(arn) == account and (caller := _caller(arn)):
+                yield from _let_in(_of_arn(role, policy, caller, arn), "arn", arn, f"the principal {arn}")
+        return
+    best: Decision | None = None
+    for arn in (f"{begins}:role/{FRESH}", f"{begins}:user/{FRESH}"):
+        decision = _of_arn(role, policy, _caller(arn), arn)
+        if decision.allowed or (decision.verdict is Verdict.UNKNOWN and best is None):
+            best = decision
+    if best and best.allowed:
+        yield _Found("account", account, f"{whole}{_within(policy)} that its own account allows", best)
+        return
+    if best:
+        yield _Found("unknown", account, f"{whole}, it may be", best)
+    patterns = values_of([policy], PRINCIPAL_ARN, {"aws:principalaccount": account})
+    for pattern in patterns:
+        for kind in ("role", "user"):
+            arn = witness([pattern, f"{begins}:{kind}/?*"]) or ""
+            # A longer name than the shortest that fits: no other pattern is likely to speak of it.
+            longer = pattern.replace("*", FRESH).replace("?", FRESH[0])
+            for tried in dict.fromkeys((longer, arn)):
+                if not tried.startswith(f"{begins}:{kind}/"):
+                    continue
+                is_pattern = bool(set(pattern) & set("*?"))
+                words = f"every principal of account {account} whose ARN is like {pattern}"
+                decision = _of_arn(role, policy, _caller(tried), tried)
+                yield from _let_in(
+                    decision,
+                    "pattern" if is_pattern else "arn",
+                    pattern if is_pattern else tried,
+                    words if is_pattern else f"the principal {tried}",
+                )
+
+
+def _of_principal(role: RoleRecord, policy: Policy, principal: str) -> Iterator[_Found]:
+    """One role, user or session that a statement names itself."""
+    if set(principal) & set("*?"):
+        return  # IAM refuses a wildcard within a principal, and it matches nothing
+    caller = _caller(principal)
+    if caller is None:
+        words = f"the principal {principal}, whoever that is"
+        decision = Decision(Verdict.ALLOW, Side.TRUST_POLICY, ASSUME_ROLE, words)
+        yield _Found("arn", principal, words, decision)
+        return
+    arn = caller.role_arn or caller.arn
+    yield from _let_in(_of_arn(role, policy, caller, arn), "arn", arn, f"the principal {principal}")
+
+
+def _caller(arn: str) -> Caller | None:
+    """The caller that an ARN names; None if it names no role, user or session."""
+    if session := _SESSION.fullmatch(arn):
+        return session_of(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}", session[4])
+    parts = arn.split(":", 5)
+    if len(parts) == 6 and parts[5].startswith("role/"):
+        return session_of(arn, SESSION_NAME)
+    if len(parts) == 6 and parts[5].startswith("user/"):
+        return Caller("user", arn, parts[4])
+    return None
+
+
+def _of_arn(role: RoleRecord, policy: Policy, caller: Caller | None, arn: str) -> Decision:
+    if caller is None:
+        raise ValueError(f"{arn} names no role, user or session")
+    context = {"aws:PrincipalArn": arn, "aws:PrincipalAccount": caller.account}
+    is_user = caller.kind == "user"
+    context["aws:PrincipalType"] = "User" if is_user else "AssumedRole"
+    return _tried(role, policy, caller, context, frozenset() if is_user else NEVER_ROLES)
+
+
+def _tried(
+    role: RoleRecord,
+    policy: Policy,
+    caller: Caller,
+    context: dict[str, str],
+    never: frozenset[str] = frozenset(),
+) -> Decision:
+    always: dict[str, ContextValue] = {
+        "aws:SecureTransport": "true",
+        "aws:ResourceAccount": account_of(role.arn),
+    }
+    request = Request(
+        caller=caller,
+        callee=Callee(role.arn, policy),
+        context=always | context,
+        identity_policies=(_EVERYTHING,),
+    )
+    return most_generous(request, never).decision
+
+
+def _let_in(decision: Decision, kind: str, who: str, words: str) -> Iterator[_Found]:
+    if decision.allowed:
+        yield _Found(kind, who, words, decision)
+    elif decision.verdict is Verdict.UNKNOWN:
+        yield _Found("unknown", who, f"{words}, it may be", decision)
+
+
+def _within(policy: Policy) -> str:
+    """The organizations that conditions speak of, in words."""
+    ids = values_of([policy], "aws:principalorgid", {})
+    return f" in organization {' or '.join(ids)}" if ids else ""
