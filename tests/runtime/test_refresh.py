@@ -12,7 +12,8 @@ import pytest
 
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.errors import HopError
-from rolechain.runtime.refresh import Refresh, SessionCredentials
+from rolechain.runtime.refresh import Refresh
+from rolechain.runtime.session_credentials import SessionCredentials
 
 T0 = 1_800_000_000.0
 MINUTE = 60.0

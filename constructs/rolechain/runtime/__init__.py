@@ -1,14 +1,59 @@
 """Sessions over a chain that renew themselves, and the live test of a deployed chain.
 
-Needs boto3 alone.
+Needs boto3 alone, and imports it with the first name that needs it: a session that is kept in a cache is read
+without (``rolechain.runtime.warm``).
 """
 
-from rolechain.runtime.attempt import attempt
-from rolechain.runtime.causes import Cause
-from rolechain.runtime.errors import HopError
-from rolechain.runtime.hop import Hop
-from rolechain.runtime.report import HopReport
-from rolechain.runtime.session import chain_session
-from rolechain.runtime.verify import verify
+from __future__ import annotations
 
-__all__ = ["Cause", "Hop", "HopError", "HopReport", "attempt", "chain_session", "verify"]
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rolechain.runtime.attempt import attempt
+    from rolechain.runtime.causes import Cause
+    from rolechain.runtime.errors import HopError
+    from rolechain.runtime.fan_out import fan_out
+    from rolechain.runtime.file_cache import FileCache, default_cache_folder
+    from rolechain.runtime.hop import Hop
+    from rolechain.runtime.report import HopReport
+    from rolechain.runtime.session import chain_session
+    from rolechain.runtime.session_name import legal_session_name
+    from rolechain.runtime.verify import verify
+
+__all__ = [
+    "Cause",
+    "FileCache",
+    "Hop",
+    "HopError",
+    "HopReport",
+    "attempt",
+    "chain_session",
+    "default_cache_folder",
+    "fan_out",
+    "legal_session_name",
+    "verify",
+]
+
+_HOMES = {
+    "Cause": "causes",
+    "FileCache": "file_cache",
+    "Hop": "hop",
+    "HopError": "errors",
+    "HopReport": "report",
+    "chain_session": "session",
+    "default_cache_folder": "file_cache",
+    "legal_session_name": "session_name",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, name)}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,8 +14,8 @@ from rolechain.runtime.call import HopCall
 from rolechain.runtime.errors import HopError, source_error
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.refresh import SessionCredentials
 from rolechain.runtime.report import HopReport, Outcome
+from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0

@@ -11,11 +11,16 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rolechain.runtime.causes import Cause
+from rolechain.runtime.drift import NOTICED, Clock, drift_in_words
 from rolechain.runtime.errors import HopError, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.refresh import Clock, SessionCredentials
+from rolechain.runtime.limits import CHAINED_SECONDS
+from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+
+_ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
+"""How botocore calls the ways by which credentials are a role session's."""
 
 _TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
 
@@ -58,12 +63,14 @@ class HopCall:
                 role_arn=self.hop.role_arn,
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token or "", code),
+                drift=self.sts.drift,
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
         now = self.clock()
         if answer.expires_at <= now:
-            message = "STS gave a session that is over already: set this machine's clock"
+            known = f": {drift_in_words(self.sts.drift)}" if abs(self.sts.drift) > NOTICED else ""
+            message = f"STS gave a session that is over already{known}: set this machine's clock"
             raise self._failed(message, Cause.CLOCK, signer, recoverable=True)
         return SessionCredentials(
             answer.access_key, answer.secret_key, answer.token, answer.expires_at, now, answer.arn
@@ -80,6 +87,7 @@ class HopCall:
             found = session.get_credentials()
             if found is None:
                 raise NoCredentialsError
+            self._check_start(str(getattr(found, "method", "")))
             frozen = found.get_frozen_credentials()
         except HopError:
             raise
@@ -88,6 +96,30 @@ class HopCall:
                 error, index=self.index, total=self.total, role_arn=self.hop.role_arn
             ) from error
         return Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
+
+    def _check_start(self, method: str) -> None:
+        """Refuses what STS does not give to a role session, where the start is known to be one.
+
+        The role that a service gives to its workload (EC2, ECS, Lambda) is none in this sense.
+        """
+        if method not in _ROLE_SESSIONS:
+            return
+        seconds = self.hop.duration_seconds or 0
+        start = f"the session that the chain starts from is a role's (by {method})"
+        if seconds > CHAINED_SECONDS:
+            message = f"duration_seconds: {seconds} is over {CHAINED_SECONDS}, and {start}: ask for less"
+            raise self._failed(message, Cause.DURATION, None)
+        if self.hop.serial_number:
+            message = f"serial_number: {start}, which has no MFA device: start from the user"
+            raise self._failed(message, Cause.SOURCE_CREDENTIALS, None)
+
+    def needs_code(self) -> HopError:
+        """The error of a session that only a new MFA code could renew."""
+        message = (
+            "the session is over, and the MFA code was good for one call: make a new session over the chain, or ask "
+            "for a longer one with duration_seconds"
+        )
+        return self._failed(message, Cause.SOURCE_CREDENTIALS, None)
 
     def _token_code(self, ask: Callable[[], str]) -> str:
         try:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import boto3
 from botocore.credentials import ReadOnlyCredentials
 
+from rolechain.runtime.cache_entry import cache_key
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import STALE_SESSION
+from rolechain.runtime.drift import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.refresh import Clock, Refresh, SessionCredentials, Uniform, system_uniform
+from rolechain.runtime.refresh import Refresh, Uniform, system_uniform
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.slot import Cache, Slot
 from rolechain.runtime.sts import Signer, Sts
+
+# A role that was deleted and made again shows in its old sessions so, and an endpoint that knows them no longer.
+_UNKNOWN_SESSION = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
+
+REJECTED_SESSION = STALE_SESSION | _UNKNOWN_SESSION
+"""The codes by which a service says that the session which signed is of no use any more."""
 
 
 class HopCredentials:
@@ -22,17 +33,33 @@ class HopCredentials:
     Args:
         call: the hop's AssumeRole.
         caller: the session that the chain starts from, or the hop before.
+        cache: where the session is kept for others; by default nowhere.
         uniform: the source of jitter.
     """
 
     method = "rolechain"
 
     def __init__(
-        self, call: HopCall, caller: boto3.Session | HopCredentials, *, uniform: Uniform = system_uniform
+        self,
+        call: HopCall,
+        caller: boto3.Session | HopCredentials,
+        *,
+        cache: Cache | None = None,
+        uniform: Uniform = system_uniform,
     ) -> None:
         self._call = call
         self._caller = caller
-        self._refresh = Refresh(self._take, index=call.index, clock=call.clock, uniform=uniform)
+        self._refused: str | None = None
+        self._coded = False
+        self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
+        self._refresh = Refresh(
+            self._take,
+            index=call.index,
+            slot=None if cache is None else partial(self._slot, cache),
+            once=call.hop.token_code is not None,
+            clock=call.clock,
+            uniform=uniform,
+        )
 
     def __repr__(self) -> str:
         return f"<credentials of hop {self._call.index} of {self._call.total}, {self._call.hop.role_arn}>"
@@ -43,8 +70,11 @@ class HopCredentials:
         Raises:
             HopError: a hop failed.
         """
-        given = self._refresh.get()
-        return ReadOnlyCredentials(given.access_key, given.secret_key, given.token, self.account_id)
+        given, frozen = self._refresh.get(), self._frozen
+        if frozen is None or frozen[0] is not given:
+            made = ReadOnlyCredentials(given.access_key, given.secret_key, given.token, self.account_id)
+            self._frozen = frozen = (given, made)
+        return frozen[1]
 
     @property
     def access_key(self) -> str:
@@ -74,24 +104,55 @@ class HopCredentials:
         """Has the hop taken again if ``rejected`` is still the access key id at hand."""
         self._refresh.invalidate(rejected)
 
+    @property
+    def due(self) -> bool:
+        """Whether the next reading makes a call, or looks into the cache."""
+        return self._refresh.due
+
     def _take(self) -> SessionCredentials:
-        """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
         if not isinstance(self._caller, HopCredentials):
-            return self._call.make(self._call.starting_signer(self._caller))
-        caller = self._caller._refresh
-        before = caller.held
+            return self._take_from_start(self._caller)
+        return self._take_from(self._caller._refresh)
+
+    def _take_from_start(self, session: boto3.Session) -> SessionCredentials:
+        if self._coded:
+            raise self._call.needs_code()
+        given = self._call.make(self._call.starting_signer(session))
+        self._coded = self._call.hop.token_code is not None
+        return given
+
+    def _take_from(self, caller: Refresh) -> SessionCredentials:
+        """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
+        before, started = caller.held, self._call.clock()
         given = caller.get()
+        old = given is before or given.obtained_at < started
         try:
-            return self._call.make(_signer(given))
+            return self._made(given, fresh=not old)
         except HopError as error:
-            # A revoked session shows as a plain denial; one that was obtained just now is not revoked.
-            if not (error.denied or error.code in STALE_SESSION) or given is not before:
+            # A revoked session shows as a plain denial; one that was obtained just now is not revoked, nor is one
+            # that was refused as soon as it was obtained.
+            suspect = error.denied and given.access_key != self._refused
+            if not old or not (suspect or error.code in REJECTED_SESSION):
                 raise
-        return self._call.make(_signer(caller.renew(given.access_key)))
+        return self._made(caller.renew(given.access_key), fresh=True)
 
+    def _made(self, given: SessionCredentials, *, fresh: bool) -> SessionCredentials:
+        try:
+            made = self._call.make(Signer(given.access_key, given.secret_key, given.token, given.arn))
+        except HopError as error:
+            if fresh and error.denied:
+                self._refused = given.access_key
+            raise
+        self._refused = None
+        return made
 
-def _signer(given: SessionCredentials) -> Signer:
-    return Signer(given.access_key, given.secret_key, given.token, given.arn)
+    def _slot(self, cache: Cache) -> Slot:
+        hops, first = [self._call.hop], self
+        while isinstance(first._caller, HopCredentials):
+            first = first._caller
+            hops.insert(0, first._call.hop)
+        source = first._call.starting_signer(first._caller)
+        return Slot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
 
 
 def line_up(
@@ -99,6 +160,8 @@ def line_up(
     *,
     sts: Sts,
     session: boto3.Session,
+    total: int | None = None,
+    cache: Cache | None = None,
     clock: Clock = time.time,
     uniform: Uniform = system_uniform,
 ) -> HopCredentials:
@@ -108,11 +171,13 @@ def line_up(
         hops: one at least, in the order of the calls.
         sts: where the calls go.
         session: what the first call is signed by.
+        total: how many hops there are, should more be to come; by default as many as these.
+        cache: where the sessions are kept for others.
         clock: the time.
         uniform: the source of jitter.
     """
-    first, *others = [HopCall(hop, sts, index, len(hops), clock) for index, hop in enumerate(hops, 1)]
-    last = HopCredentials(first, session, uniform=uniform)
-    for call in others:
-        last = HopCredentials(call, last, uniform=uniform)
+    calls = [HopCall(hop, sts, index, total or len(hops), clock) for index, hop in enumerate(hops, 1)]
+    last = HopCredentials(calls[0], session, cache=cache, uniform=uniform)
+    for call in calls[1:]:
+        last = HopCredentials(call, last, cache=cache, uniform=uniform)
     return last

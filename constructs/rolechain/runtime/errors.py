@@ -10,6 +10,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from rolechain.errors import RolechainError
 from rolechain.runtime.causes import ACCESS_DENIED, BARE_DENIAL, MENDING, Cause, Finding, read
+from rolechain.runtime.drift import NOTICED, drift_in_words
 
 _BRIEF = 300
 _USER = re.compile(r"User: (arn:\S+) is not authorized")
@@ -87,6 +88,7 @@ def hop_error(
     role_arn: str,
     caller_arn: str | None,
     secrets: tuple[str, ...] = (),
+    drift: float = 0.0,
 ) -> HopError:
     """The error that says in a hop's words what botocore raised.
 
@@ -97,6 +99,7 @@ def hop_error(
         role_arn: the role that was to be assumed.
         caller_arn: who called, if known.
         secrets: what must not stand in the message, should STS have repeated it.
+        drift: by how many seconds STS is ahead of this machine.
     """
     code, said, status, request_id = _parts(error)
     finding = read(code, said, status) if isinstance(error, ClientError) else _of_exception(error)
@@ -105,6 +108,8 @@ def hop_error(
     denied = code in ACCESS_DENIED
     bare = denied and finding.cause is Cause.UNKNOWN and "because no" not in said
     advice = BARE_DENIAL if bare else MENDING[finding.cause]
+    if finding.cause is Cause.CLOCK and abs(drift) > NOTICED:
+        advice = f"{drift_in_words(drift)}: set it"
     action = named_action[1] if (named_action := _ACTION.search(said)) else "sts:AssumeRole"
     caller = caller_arn or "the session that the chain starts from"
     what = (

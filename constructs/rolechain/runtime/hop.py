@@ -29,7 +29,8 @@ class Hop:
         transitive_tag_keys: which of the tags the later hops inherit.
         source_identity: who is behind the session, 2 to 64 characters; it stays for the rest of the chain.
         serial_number: the MFA device of the IAM user who makes the call.
-        token_code: called for the device's six digits each time the hop is taken.
+        token_code: called for the device's six digits, once: when the hop is first taken. Its session then serves to
+            its end and cannot be renewed.
 
     Raises:
         ChainError: with every mistake; each names the role and the field.

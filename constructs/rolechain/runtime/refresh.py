@@ -10,63 +10,24 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from rolechain.runtime.drift import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.forking import reset_in_child
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.slot import Slot
 
 _log = logging.getLogger(__name__)
-
-Clock = Callable[[], float]
-"""Gives the seconds since the epoch."""
 
 Uniform = Callable[[float, float], float]
 """Gives a random number between two bounds."""
 
-MINUTE = 60.0
-MANDATORY_WINDOW = 1 * MINUTE
 BACK_OFF = (300.0, 600.0)
 MEMORY = (1.0, 5.0)
 
 # The system's source, so that processes that were forked from one do not come back in step.
 system_uniform: Uniform = random.SystemRandom().uniform
-
-
-@dataclass(frozen=True)
-class SessionCredentials:
-    """What one AssumeRole gave, whole.
-
-    Attributes:
-        access_key: the access key id; not secret.
-        secret_key: the secret access key.
-        token: the session token.
-        expires_at: when the session ends, in seconds since the epoch.
-        obtained_at: when it was given, likewise.
-        arn: the session's own ARN, as STS gave it.
-    """
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
-    expires_at: float
-    obtained_at: float
-    arn: str | None = None
-
-    @property
-    def advisory_at(self) -> float:
-        """From when on the session is renewed by whoever comes first, the others not waiting."""
-        lifetime = self.expires_at - self.obtained_at
-        if lifetime <= 20 * MINUTE:
-            # A session of less than ten minutes would else be due on arrival.
-            window = min(5 * MINUTE, lifetime / 2)
-        else:
-            window = (15 if lifetime < 90 * MINUTE else 60) * MINUTE
-        return self.expires_at - window
-
-    @property
-    def mandatory_at(self) -> float:
-        """From when on everybody waits for the renewal."""
-        return max(self.expires_at - MANDATORY_WINDOW, self.advisory_at)
 
 
 @dataclass(frozen=True)
@@ -95,6 +56,8 @@ class Refresh:
     Args:
         fetch: makes the hop's call and gives what came of it; raises HopError.
         index: which hop it is; only an error of this hop is remembered, as each hop remembers its own.
+        slot: gives the place in a cache where the session is kept; raises as ``fetch`` does.
+        once: whether the call can be made a single time only, so that the session serves until it is over.
         clock: the time.
         uniform: the source of jitter.
     """
@@ -104,15 +67,20 @@ class Refresh:
         fetch: Callable[[], SessionCredentials],
         *,
         index: int = 1,
+        slot: Callable[[], Slot] | None = None,
+        once: bool = False,
         clock: Clock = time.time,
         uniform: Uniform = system_uniform,
     ) -> None:
         self._fetch = fetch
         self._index = index
+        self._slot = slot
+        self._once = once
         self._clock = clock
         self._uniform = uniform
         self._held: _Held | None = None
         self._failure: _Failure | None = None
+        self._rejected: str | None = None
         self._flights = 0
         self._lock = threading.Lock()
         reset_in_child(self)
@@ -126,6 +94,12 @@ class Refresh:
         """The credentials at hand, due or not; never a call."""
         held = self._held
         return held.credentials if held else None
+
+    @property
+    def due(self) -> bool:
+        """Whether ``get`` has more to do than to give what is at hand."""
+        held = self._held
+        return held is None or self._clock() >= held.advisory_at
 
     def get(self) -> SessionCredentials:
         """Credentials to sign with, renewed if they are due.
@@ -155,7 +129,7 @@ class Refresh:
         held, now, failure = self._held, self._clock(), self._failure
         if held and held is not before and now < held.mandatory_at:
             return held.credentials
-        valid = held if held and now < held.credentials.expires_at else None
+        valid = self._valid()
         if failure and failure.holds(now):
             if not failure.error.recoverable:
                 raise failure.error.copy()
@@ -164,13 +138,14 @@ class Refresh:
         elif failure and flights != self._flights and not valid:
             # The call that this caller waited for has failed: it is told so, and does not make its own.
             raise failure.error.copy()
-        return self._renew(valid)
+        return self._renew()
 
-    def _renew(self, valid: _Held | None) -> SessionCredentials:
+    def _renew(self, *, forced: bool = False) -> SessionCredentials:
         try:
-            fetched = self._fetch()
+            obtained = self._obtain(self._slot()) if self._slot else self._fetch()
         except HopError as error:
             self._flights += 1
+            valid = None if forced else self._valid()
             self._failure = self._failed(error, valid)
             if valid and error.recoverable:
                 _log.warning("%s; the session at hand serves on", error)
@@ -178,8 +153,41 @@ class Refresh:
             raise
         self._flights += 1
         self._failure = None
-        self._held = _Held(fetched, fetched.advisory_at, fetched.mandatory_at)
-        return fetched
+        self._held = self._hold(obtained)
+        return obtained
+
+    def _obtain(self, slot: Slot) -> SessionCredentials:
+        """Takes the hop, unless another process has."""
+        if kept := self._kept(slot):
+            return kept
+        with slot.lock():
+            if kept := self._kept(slot):
+                return kept
+            fetched = self._fetch()
+            slot.save(fetched)
+            return fetched
+
+    def _kept(self, slot: Slot) -> SessionCredentials | None:
+        """What the cache holds, if it need not be renewed; else it serves if the renewal fails."""
+        kept, now = slot.load(), self._clock()
+        if kept is None or kept.access_key == self._rejected or now >= kept.expires_at:
+            return None
+        held = self._hold(kept)
+        if now < held.advisory_at:
+            return kept
+        at_hand = self._valid()
+        if at_hand is None or at_hand.credentials.expires_at < kept.expires_at:
+            self._held = held
+        return None
+
+    def _hold(self, credentials: SessionCredentials) -> _Held:
+        if self._once:
+            return _Held(credentials, credentials.expires_at, credentials.expires_at)
+        return _Held(credentials, credentials.advisory_at, credentials.mandatory_at)
+
+    def _valid(self) -> _Held | None:
+        held = self._held
+        return held if held and self._clock() < held.credentials.expires_at else None
 
     def _failed(self, error: HopError, valid: _Held | None) -> _Failure:
         now = self._clock()
@@ -209,7 +217,8 @@ class Refresh:
             failure = self._failure
             if failure and not failure.error.recoverable and failure.holds(self._clock()):
                 raise failure.error.copy()
-            return self._renew(None)
+            self._rejected = rejected
+            return self._renew(forced=True)
 
     def invalidate(self, rejected: str) -> None:
         """Drops the credentials at hand if they are those that a service rejected as expired.
@@ -220,3 +229,4 @@ class Refresh:
         with self._lock:
             if self._held and self._held.credentials.access_key == rejected:
                 self._held = None
+                self._rejected = rejected

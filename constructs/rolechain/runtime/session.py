@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
@@ -10,10 +11,10 @@ import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.causes import STALE_SESSION
-from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.hop import Hop, HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.slot import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
 _SIGNED_BY = re.compile(r"Credential=(?P<access_key>[^/,\s]+)/")
@@ -21,7 +22,10 @@ _CONTEXT = "rolechain_access_key"
 
 
 def chain_session(
-    *hops: HopLike, session: boto3.Session | None = None, region_name: str | None = None
+    *hops: HopLike,
+    session: boto3.Session | None = None,
+    region_name: str | None = None,
+    cache: CacheLike | None = None,
 ) -> boto3.Session:
     """A session that acts as the last role of a chain.
 
@@ -35,6 +39,9 @@ def chain_session(
         session: what the first call is signed by, and whose settings the calls to STS follow; by default a
             new ``boto3.Session()``. The new session shares its profile's settings.
         region_name: the region of the new session and of the calls to STS; by default that of ``session``.
+        cache: where the sessions of the hops are kept for other sessions and processes: any mutable mapping, one of
+            botocore's caches, or the path of a folder for files that only their owner can read. By default each
+            session keeps its own, in memory.
 
     Returns:
         A ``boto3.Session``. Reading its credentials, so any request of its clients, raises ``HopError`` where
@@ -42,6 +49,32 @@ def chain_session(
 
     Raises:
         ChainError: with every mistake in the hops, or there is no region; nothing was called.
+    """
+    credentials, base, region = chain_credentials(hops, session, region_name, cache)
+    return session_with(credentials, base, region)
+
+
+def chain_credentials(
+    hops: Iterable[HopLike],
+    session: boto3.Session | None,
+    region_name: str | None,
+    cache: CacheLike | None,
+) -> tuple[HopCredentials, boto3.Session, str]:
+    """What a session over a chain is made of: credentials, base and region; arguments as ``chain_session``'s."""
+    kept_in = as_cache(cache)
+    declared = declared_hops(hops)
+    base = session or boto3.Session()
+    region = region_name or base.region_name
+    if found := list(problems_of_chain(declared, region)):
+        raise ChainError(found)
+    return line_up(declared, sts=Sts(base, region), session=base, cache=kept_in), base, region
+
+
+def declared_hops(hops: Iterable[HopLike]) -> list[Hop]:
+    """The hops that are meant.
+
+    Raises:
+        ChainError: with the mistakes of all that cannot be one.
     """
     declared: list[Hop] = []
     problems: list[Problem] = []
@@ -52,11 +85,7 @@ def chain_session(
             problems += error.problems
     if problems:
         raise ChainError(problems)
-    base = session or boto3.Session()
-    region = region_name or base.region_name
-    if found := list(problems_of_chain(declared, region)):
-        raise ChainError(found)
-    return session_with(line_up(declared, sts=Sts(base, region), session=base), base, region)
+    return declared
 
 
 def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
@@ -99,7 +128,7 @@ def _renew_when_rejected(session: boto3.Session, credentials: HopCredentials) ->
 
     def look_at(parsed: Any, context: Any, **_: object) -> None:
         code = parsed.get("Error", {}).get("Code")
-        if code in STALE_SESSION and _CONTEXT in context:
+        if code in REJECTED_SESSION and _CONTEXT in context:
             credentials.invalidate(context[_CONTEXT])
 
     session.events.register_last("request-created", note_signer)

@@ -1,4 +1,4 @@
-"""The session name that says who is at work, and where; CloudTrail shows it with every call."""
+"""The session name that says who is at work, and where; CloudTrail shows it with every call. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ _LIMIT = 64
 def default_session_name() -> str:
     """``rolechain-<user>@<host>``, or ``rolechain-<function>`` in a Lambda function; what STS refuses is replaced."""
     if function := os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
-        return _legal(f"rolechain-{function}")
-    return _legal(f"rolechain-{_user()}@{socket.gethostname().partition('.')[0]}")
+        return legal_session_name(f"rolechain-{function}")
+    return legal_session_name(f"rolechain-{_user()}@{socket.gethostname().partition('.')[0]}")
+
+
+def legal_session_name(text: str) -> str:
+    """A name that STS accepts, as near to ``text`` as can be: 2 to 64 of letters, digits and ``_+=,.@-``.
+
+    For names that come from people or other systems; ``Hop`` itself refuses a name that is not legal.
+    """
+    return re.sub(r"[^\w+=,.@-]", "-", text, flags=re.ASCII)[:_LIMIT].ljust(2, "-")
 
 
 def _user() -> str:
@@ -23,7 +31,3 @@ def _user() -> str:
     except (KeyError, OSError):
         # A container's user id need not have a name.
         return f"uid{os.getuid()}"
-
-
-def _legal(name: str) -> str:
-    return re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:_LIMIT]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import boto3
+from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from rolechain.runtime.drift import NOTICED, Clock, drift, drift_in_words
 from rolechain.runtime.forking import reset_in_child
+
+_log = logging.getLogger(__name__)
 
 # A body that is no answer of STS comes from what stands in between, a proxy or a captive portal. botocore's parsers
 # have no common error for it.
@@ -71,11 +77,23 @@ class Sts:
     Args:
         session: where the endpoint, the retries and the proxies are configured.
         region_name: the region whose endpoint is called.
+        connections: how many calls are made at the same time.
+        clock: this machine's time, which is compared with that of STS.
+
+    Attributes:
+        region_name: the region whose endpoint is called.
+        drift: by how many seconds STS is ahead of this machine, as its last answer shows; below 0 if it is behind.
     """
 
-    def __init__(self, session: boto3.Session, region_name: str) -> None:
+    def __init__(
+        self, session: boto3.Session, region_name: str, *, connections: int = 10, clock: Clock = time.time
+    ) -> None:
+        self.region_name = region_name
+        self.drift = 0.0
         self._session = session
-        self._region_name = region_name
+        self._connections = connections
+        self._clock = clock
+        self._warned = False
         self._client: Any = None
         self._lock = threading.Lock()
         reset_in_child(self)
@@ -119,23 +137,38 @@ class Sts:
     def _call(self, operation: str, signer: Signer, parameters: Mapping[str, object]) -> dict[str, Any]:
         method = getattr(self._connected(), operation)
         before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token))
+        sent_at = self._clock()
         try:
             answer: dict[str, Any] = method(**parameters)
+        except ClientError as error:
+            self._compare_clocks(error.response, sent_at)
+            raise
         except BotoCoreError:
             raise
         except _UNREADABLE as error:
             unreadable = type(error).__name__
         else:
+            self._compare_clocks(answer, sent_at)
             return answer
         finally:
             _signer.reset(before)
         # Out of the except clause: what botocore raised repeats the answer, and with it perhaps a secret.
         raise MalformedAnswerError(f"the answer of STS cannot be read ({unreadable} in botocore's parser)")
 
+    def _compare_clocks(self, answer: Any, sent_at: float) -> None:
+        self.drift = drift(answer, sent_at, self._clock())
+        if abs(self.drift) > NOTICED and not self._warned:
+            self._warned = True
+            _log.warning("%s: calls are refused from five minutes on", drift_in_words(self.drift))
+
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
-                client = self._session.client("sts", region_name=self._region_name)
+                client = self._session.client(
+                    "sts",
+                    region_name=self.region_name,
+                    config=Config(max_pool_connections=self._connections),
+                )
                 client.meta.events.register("before-sign.sts", _sign_with_signer)
                 self._client = client
             return self._client

@@ -1,0 +1,114 @@
+"""Sessions of many roles behind one chain, which they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+import boto3
+
+from rolechain.errors import ChainError, Problem
+from rolechain.runtime.call import HopCall
+from rolechain.runtime.causes import Cause
+from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.errors import HopError
+from rolechain.runtime.hop import HopLike
+from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.pace import Pace
+from rolechain.runtime.session import declared_hops, session_with
+from rolechain.runtime.slot import CacheLike, as_cache
+from rolechain.runtime.sts import Sts
+
+Target = TypeVar("Target", bound=HopLike)
+
+
+def fan_out(
+    hops: Iterable[HopLike],
+    targets: Iterable[Target],
+    *,
+    session: boto3.Session | None = None,
+    max_workers: int = 32,
+    region_name: str | None = None,
+    cache: CacheLike | None = None,
+) -> Iterator[tuple[Target, boto3.Session | HopError]]:
+    """Takes each of many roles from the end of one chain.
+
+    The hops before the last are taken once and shared; then the targets are taken side by side. What STS throttles
+    is tried again, more slowly, within the 600 calls a second that an account has. A session that is given renews
+    itself as any session over a chain. Nothing is called before the first result is asked for, and closing the
+    iterator (or leaving its loop and dropping it) ends it: no further target is begun.
+
+    Args:
+        hops: the hops that all targets share, in order; may be empty.
+        targets: the roles to take from there, as ``chain_session`` takes hops.
+        session: as ``chain_session``'s.
+        max_workers: how many targets are taken at a time.
+        region_name: as ``chain_session``'s.
+        cache: likewise.
+
+    Returns:
+        Each target, in the order in which they are done, with its session, or with the error of the hop that
+        failed; one that fails does not stop the others.
+
+    Raises:
+        ChainError: with every mistake in the hops and targets; nothing was called.
+    """
+    if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
+        raise ChainError(
+            [Problem(("max_workers",), f"{max_workers!r} is no number of workers: write 1 or more")]
+        )
+    kept_in = as_cache(cache)
+    wanted = list(targets)
+    shared, ends = declared_hops(hops), declared_hops(wanted)
+    base = session or boto3.Session()
+    region = region_name or base.region_name
+    found = [problem for end in ends for problem in problems_of_chain([*shared, end], region)]
+    if found:
+        raise ChainError(dict.fromkeys(found))
+    sts = Sts(base, region, connections=max_workers)
+    total = len(shared) + 1
+    trunk = line_up(shared, sts=sts, session=base, total=total, cache=kept_in) if shared else None
+    branches = [HopCredentials(HopCall(end, sts, total, total), trunk or base, cache=kept_in) for end in ends]
+    return _taken(wanted, trunk, branches, lambda branch: session_with(branch, base, region), max_workers)
+
+
+def _taken(
+    targets: Sequence[Target],
+    trunk: HopCredentials | None,
+    branches: Sequence[HopCredentials],
+    finish: Callable[[HopCredentials], boto3.Session],
+    max_workers: int,
+) -> Iterator[tuple[Target, boto3.Session | HopError]]:
+    pace = Pace()
+    # A target that is kept in the cache needs no hop before it.
+    if trunk and any(branch.due for branch in branches) and (error := _take(trunk, pace)):
+        yield from ((target, error.copy()) for target in targets)
+        return
+    pool = ThreadPoolExecutor(max_workers, thread_name_prefix="rolechain")
+    try:
+        flights: dict[Future[HopError | None], int] = {
+            pool.submit(_take, branch, pace): number for number, branch in enumerate(branches)
+        }
+        for flight in as_completed(flights):
+            number = flights[flight]
+            yield targets[number], flight.result() or finish(branches[number])
+    finally:
+        # Without waiting: a call that hangs must not keep who has had enough.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _take(credentials: HopCredentials, pace: Pace) -> HopError | None:
+    """Has credentials obtained, and gives the error if they cannot be."""
+    tries = 0
+    while True:
+        tries += 1
+        pace.wait()
+        try:
+            credentials.get_frozen_credentials()
+        except HopError as error:
+            if error.cause is Cause.THROTTLED and pace.throttled(tries):
+                continue
+            return error
+        pace.answered()
+        return None

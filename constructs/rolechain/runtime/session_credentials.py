@@ -1,0 +1,47 @@
+"""The credentials that one AssumeRole gave, and until when they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MINUTE = 60.0
+MANDATORY_WINDOW = 1 * MINUTE
+
+
+@dataclass(frozen=True)
+class SessionCredentials:
+    """What one AssumeRole gave, whole.
+
+    The windows are those that AWS has settled on for all of its SDKs.
+
+    Attributes:
+        access_key: the access key id; not secret.
+        secret_key: the secret access key.
+        token: the session token.
+        expires_at: when the session ends, in seconds since the epoch.
+        obtained_at: when it was given, likewise.
+        arn: the session's own ARN, as STS gave it.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    expires_at: float
+    obtained_at: float
+    arn: str | None = None
+
+    @property
+    def advisory_at(self) -> float:
+        """From when on the session is renewed by whoever comes first, the others not waiting."""
+        lifetime = self.expires_at - self.obtained_at
+        if lifetime <= 20 * MINUTE:
+            # A session of less than ten minutes would else be due on arrival.
+            window = min(5 * MINUTE, lifetime / 2)
+        else:
+            window = (15 if lifetime < 90 * MINUTE else 60) * MINUTE
+        return self.expires_at - window
+
+    @property
+    def mandatory_at(self) -> float:
+        """From when on everybody waits for the renewal."""
+        return max(self.expires_at - MANDATORY_WINDOW, self.advisory_at)
