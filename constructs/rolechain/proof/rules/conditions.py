@@ -1,0 +1,109 @@
+"""Conditions that look as if they close a statement, and do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rolechain.policy.conditions import Condition
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import PATHS, needs
+from rolechain.proof.rules.survey import Survey
+
+ORGANIZATION_KEYS = frozenset(
+    f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
+)
+_MULTIVALUED = re.compile(
+    r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
+    r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
+    re.ASCII,
+)
+"""Keys that may hold several values, which a set operator is meant for."""
+
+_ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+_STEPS = re.compile(r"(/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII)
+
+
+def _guarding(survey: Survey) -> Iterator[tuple[Ruling, Condition]]:
+    """Every condition under which somebody may assume a role, or a role may assume others."""
+    for ruling in (*survey.entries, *survey.permissions):
+        for condition in ruling.statement.conditions:
+            if isinstance(condition, Condition):
+                yield ruling, condition
+
+
+@rule(
+    "RC24",
+    "aws:PrincipalOrgPaths stands under ForAnyValue:StringLike, with the organization's id in it",
+    prevents="a wrong organizational unit, or one of somebody else's organization, gets in",
+    source="IAM User Guide, AWS global condition context keys: aws:PrincipalOrgPaths",
+)
+def organization_path(survey: Survey) -> Faults:
+    """A path of organizational units that is not compared as one, or does not begin with the organization."""
+    organization = survey.chain.organization if survey.chain else None
+    for ruling, condition in _guarding(survey):
+        if condition.lookup != PATHS:
+            continue
+        cure = (
+            f'write {{"ForAnyValue:StringLike": {{"aws:PrincipalOrgPaths": "{organization or "o-<id>"}/r-<root>/'
+            'ou-<unit>/*"}}'
+        )
+        operator = condition.operator.lower()
+        exact = operator == "foranyvalue:stringequals" and not any("*" in value for value in condition.values)
+        if operator != "foranyvalue:stringlike" and not exact:
+            yield Fault(
+                ruling.place,
+                f"aws:PrincipalOrgPaths stands under {condition.operator}, which does not compare it path by path",
+                cure,
+            )
+        for value in condition.values:
+            head = re.split(r"[/*?]", value, maxsplit=1)[0]
+            if organization and _ORGANIZATION_ID.fullmatch(head) and head != organization:
+                message = f"the path {value} lies in organization {head}, and the chain's is {organization}"
+            elif not _ORGANIZATION_ID.fullmatch(head) or value[len(head) : len(head) + 1] not in ("/", ""):
+                message = f"the path {value} does not begin with the id of one organization"
+            elif not _STEPS.fullmatch(value[len(head) :]):
+                message = f"the path {value} does not lead over whole ids to an organizational unit"
+            else:
+                continue
+            yield Fault(ruling.place, message, cure)
+
+
+@rule(
+    "RC25",
+    "no key of the organization stands under an operator with IfExists where access is allowed",
+    prevents="principals of accounts that belong to no organization get in, as they do not bring the key",
+    source="IAM User Guide, Condition operators: …IfExists",
+)
+def open_without_organization(survey: Survey) -> Faults:
+    """An organization's key that may be absent."""
+    for ruling, condition in _guarding(survey):
+        key = condition.lookup
+        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(ruling.statement.conditions, key):
+            yield Fault(
+                ruling.place,
+                f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
+                f"write {re.sub('(?i)ifexists$', '', condition.operator)}",
+            )
+
+
+@rule(
+    "RC26",
+    "no key of one value stands under ForAllValues where access is allowed",
+    prevents="a request that does not bring the key gets in",
+    source="IAM User Guide, Multivalued context keys",
+)
+def open_without_key(survey: Survey) -> Faults:
+    """A set operator that is met by nothing, on a key that is no set."""
+    for ruling, condition in _guarding(survey):
+        key = condition.lookup
+        if condition.quantifier != "ForAllValues" or _MULTIVALUED.fullmatch(key):
+            continue
+        if not needs(ruling.statement.conditions, key):
+            operator = condition.operator.split(":", 1)[-1]
+            yield Fault(
+                ruling.place,
+                f"{condition.operator} {condition.key} is met by a request that does not bring the key",
+                f"write {operator}: {condition.key} has one value",
+            )

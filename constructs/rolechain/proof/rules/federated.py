@@ -1,0 +1,132 @@
+"""Identity providers: whose tokens and assertions get in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rolechain.proof.finding import Level
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import closes
+from rolechain.proof.rules.survey import Survey
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """How the subjects of a kind of provider are written.
+
+    Attributes:
+        begins: what they begin with.
+        one: the part that has to be fixed for one repository or group.
+        owner: the part that has to be fixed for one owner.
+    """
+
+    begins: str
+    one: re.Pattern[str]
+    owner: re.Pattern[str]
+
+
+def _subjects(begins: str, one: str, owner: str) -> Subjects:
+    return Subjects(begins, re.compile(begins + one), re.compile(begins + owner))
+
+
+_KNOWN = (
+    _subjects("repo:", r"[^/:]+/[^/:]+:", r"[^/:]+/"),
+    _subjects("project_path:", r"[^/:]+/", r"[^/:]+/"),
+    _subjects("organization:", r"[^:]+:project:[^:]+:", r"[^:]+:"),
+    _subjects("system:serviceaccount:", r"[^:]+:", r"[^:]+:"),
+    _subjects("", r"[^:/]+[:/][^:/]+[:/]", r"[^:/]+[:/]"),
+)
+"""GitHub, GitLab, HCP Terraform and Kubernetes; of any other provider, the first two steps of the subject."""
+
+_APPLICATIONS = ("www.amazon.com", "graph.facebook.com")
+"""Providers whose audience is the application's id."""
+
+
+@rule(
+    "RC37",
+    "a federated principal pins its audience and its subject; a wildcard in the subject spans one repository or "
+    "group at most",
+    prevents="any workflow or user of the provider gets in",
+    source="IAM User Guide, Create a role for OpenID Connect federation; Available keys for SAML-based federation",
+    levels="error warning",
+)
+def federated(survey: Survey) -> Faults:
+    """An audience or a subject that no condition pins (error), or a subject that spans an owner (warning)."""
+    for entry in survey.entries:
+        for provider in entry.federated:
+            if ":saml-provider/" in provider:
+                yield from _saml(entry, provider)
+            elif entry.statement.actions.match("sts:assumerolewithwebidentity"):
+                yield from _oidc(entry, provider)
+
+
+def _saml(entry: Ruling, provider: str) -> Faults:
+    if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
+        yield Fault(
+            entry.place,
+            f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
+            'add {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}',
+        )
+
+
+def _oidc(entry: Ruling, provider: str) -> Faults:
+    host = provider.split(":oidc-provider/", 1)[-1]
+    audience = f"{host}:app_id" if host in _APPLICATIONS else f"{host}:aud"
+    if not _pins(entry, audience):
+        value = "<the application's id>" if host in _APPLICATIONS else "sts.amazonaws.com"
+        yield Fault(
+            entry.place,
+            f"{entry.role.arn} lets in tokens of {host} for any audience",
+            f'add {{"StringEquals": {{"{audience}": "{value}"}}}}',
+        )
+    if host in _APPLICATIONS:
+        return
+    key = f"{host}:sub"
+    # An identity pool gives each of its users a subject of their own, and tells them apart by amr.
+    of_pool = host == "cognito-identity.amazonaws.com"
+    if of_pool and (_pins(entry, f"{host}:amr") or _pins(entry, audience)):
+        return
+    if not _pins(entry, key):
+        example = (
+            "repo:<owner>/<repository>:ref:refs/heads/<branch>" if "github" in host else "<the workload's>"
+        )
+        yield Fault(
+            entry.place,
+            f"{entry.role.arn} lets in tokens of {host} with any subject",
+            f'add {{"StringEquals": {{"{key}": "{example}"}}}}',
+        )
+        return
+    for value in principals.pinned(entry, key.lower()):
+        yield from _wildcard(entry, key, value)
+
+
+def _pins(entry: Ruling, key: str) -> bool:
+    """Whether no token without the key, or with a value that nobody wrote, gets in."""
+    return closes(entry.statement, entry.denies, key.lower(), ("stranger", "https://stranger.example/", None))
+
+
+def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
+    if not set(subject) & set("*?") or not _matches_many(entry, key.lower(), subject):
+        return
+    fixed = re.split(r"[*?]", subject, maxsplit=1)[0]
+    kind = next(kind for kind in _KNOWN if subject.startswith(kind.begins))
+    if kind.one.match(fixed):
+        return
+    in_owner = bool(kind.owner.match(fixed))
+    example = f": {kind.begins}<owner>/<repository>:*" if kind.begins == "repo:" else ""
+    yield Fault(
+        entry.place,
+        f"{entry.role.arn} lets in every token whose subject is {subject}, "
+        + ("across repositories or groups of one owner" if in_owner else "of whatever owner"),
+        f"write {key} out up to one repository or group{example}",
+        Level.WARNING if in_owner else None,
+    )
+
+
+def _matches_many(entry: Ruling, key: str, subject: str) -> bool:
+    """Whether a value's wildcards are wildcards under the operator that it stands under."""
+    instance = subject.replace("*", "x-stranger").replace("?", "x")
+    return not closes(entry.statement, entry.denies, key, (instance,))

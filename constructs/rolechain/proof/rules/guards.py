@@ -1,0 +1,147 @@
+"""What the chain declares, and what its trust policies ask for and grant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling, rulings
+from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes
+from rolechain.proof.rules.survey import Survey
+from rolechain.role import ChainRole
+
+_SESSION_ACTIONS = {
+    "sts:tagsession": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
+    "sts:setsourceidentity": ("sts:sourceidentity", "aws:sourceidentity"),
+}
+"""The actions that a hop uses besides AssumeRole where a condition asks for one of these keys."""
+
+
+@rule(
+    "RC35",
+    "the organization and the external id that the chain declares stand as conditions in the trust policies",
+    prevents="a declared guard that nothing enforces",
+    source="IAM User Guide, How to use an external ID; AWS guardrail IAM-STS-3",
+)
+def enforced(survey: Survey) -> Faults:
+    """A statement that lets callers in without what the chain declares of the hop."""
+    chain = survey.chain
+    for entry in survey.entries if chain else ():
+        callee = survey.hop_roles.get(entry.role.arn)
+        if callee is None or chain is None:
+            continue
+        if chain.organization and not _of_organization(entry, chain.organization):
+            condition = {"StringEquals": {"aws:PrincipalOrgID": chain.organization}}
+            yield Fault(
+                entry.place,
+                f"{callee.arn} lets callers in that belong to no organization or to another than {chain.organization}",
+                f"add {json.dumps(condition)}",
+            )
+        if callee.external_id and not _with_external_id(entry, callee.external_id):
+            condition = {"StringEquals": {"sts:ExternalId": callee.external_id}}
+            yield Fault(
+                entry.place,
+                f"{callee.arn} lets callers in without the external id {callee.external_id}",
+                f"add {json.dumps(condition)}",
+            )
+
+
+def _of_organization(entry: Ruling, organization: str) -> bool:
+    strangers = [value for value in ANYONE[ORGANIZATION] if value != organization]
+    if closes(entry.statement, entry.denies, ORGANIZATION, strangers):
+        written = list(principals.pinned(entry, ORGANIZATION))
+        return all(value == organization or "${" in value for value in written)
+    paths = list(principals.pinned(entry, PATHS))
+    return closes(entry.statement, entry.denies, PATHS, ANYONE[PATHS]) and all(
+        path.split("/")[0] == organization for path in paths
+    )
+
+
+def _with_external_id(entry: Ruling, external_id: str) -> bool:
+    if not closes(entry.statement, entry.denies, EXTERNAL_ID, ("stranger-id", None)):
+        return False
+    others = [
+        value.replace("*", "x").replace("?", "x")
+        for value in principals.pinned(entry, EXTERNAL_ID)
+        if value != external_id
+    ]
+    return closes(entry.statement, entry.denies, EXTERNAL_ID, others)
+
+
+@rule(
+    "RC36",
+    "a trust policy grants the actions that its hop uses and no others",
+    prevents="more than was asked for: tags, or an identity, that nobody meant to take from the caller",
+    source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
+    levels="warning",
+)
+def actions_granted(survey: Survey) -> Faults:
+    """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
+    for ruling in survey.trust:
+        if ruling.statement.effect != "Allow":
+            continue
+        actions = ruling.statement.actions
+        uses = " and ".join(_entry_actions(ruling))
+        if actions.negated:
+            surplus = [f"all but {', '.join(actions.written)}"]
+        else:
+            surplus = [name for name in actions.written if set(name) & set("*?")]
+            callee = survey.hop_roles.get(ruling.role.arn)
+            if callee is not None:
+                surplus += [
+                    name
+                    for name in actions.written
+                    if not set(name) & set("*?") and _unused(survey, ruling, name)
+                ]
+        if surplus:
+            yield Fault(
+                ruling.place,
+                f"the trust policy of {ruling.role.arn} grants {', '.join(surplus)}",
+                f"write {uses}",
+            )
+
+
+def _entry_actions(ruling: Ruling) -> list[str]:
+    found = []
+    if any(":saml-provider/" in provider for provider in ruling.federated):
+        found.append("sts:AssumeRoleWithSAML")
+    if any(":saml-provider/" not in provider for provider in ruling.federated):
+        found.append("sts:AssumeRoleWithWebIdentity")
+    return found or ["sts:AssumeRole"]
+
+
+def _unused(survey: Survey, ruling: Ruling, name: str) -> bool:
+    """Whether an action of a chain's trust policy is none that the hop into it uses."""
+    action = name.lower()
+    if action == "sts:assumerole" or name.startswith("an unresolved "):
+        return False
+    if action not in _SESSION_ACTIONS:
+        return True
+    keys = {
+        key
+        for entry in rulings(ruling.role, ruling.role.trust)
+        for c in entry.statement.conditions
+        for key in c.keys
+    }
+    asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
+    return not asked and not any(
+        _grants_by_name(survey, caller, action) for caller in _callers(survey, ruling)
+    )
+
+
+def _callers(survey: Survey, ruling: Ruling) -> Iterator[ChainRole]:
+    callee = survey.hop_roles.get(ruling.role.arn)
+    for hop in survey.chain.calls_into(callee) if survey.chain and callee else ():
+        yield hop.caller
+
+
+def _grants_by_name(survey: Survey, caller: ChainRole, action: str) -> bool:
+    role = survey.roles.get(caller.arn)
+    return role is not None and any(
+        action in ruling.statement.actions.exact
+        for record in role.policies
+        for ruling in rulings(role, record)
+        if ruling.statement.effect == "Allow"
+    )

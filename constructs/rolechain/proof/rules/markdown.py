@@ -1,0 +1,30 @@
+"""The rules as a page of the documentation."""
+
+from __future__ import annotations
+
+from rolechain.proof.rules.table import RULES
+
+_HEAD = """\
+# The rules
+
+What can be wrong with a role chain, and is found in its templates before anything is deployed. An error fails the
+proof; a warning is shown. Without a declared chain (`rolechain audit`) the rules that need one stay silent. A finding
+says where it stands, what is wrong with the values, and what to write instead. What cannot be resolved or decided is
+reported as RC00, an error.
+
+| rule | what is asked for | prevents | level | source |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    rows = (
+        f"| {' | '.join(map(_cell, (rule.id, rule.title, rule.prevents, ', '.join(rule.levels), rule.source)))} |\n"
+        for rule in RULES
+    )
+    return _HEAD + "".join(rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")

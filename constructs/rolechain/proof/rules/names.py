@@ -1,0 +1,121 @@
+"""Names of roles, where they must be unique, and the partition in what is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.resources import Resource, stack_set_resources
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.world import RoleRecord
+
+NAME_LIMIT, PATH_LIMIT, CONSOLE_LIMIT = 64, 512, 64
+
+
+@rule(
+    "RC17",
+    "a role's name has 64 characters at most, its path 512, both 64 for the console; no two roles of an account "
+    "share a name, whatever its case",
+    prevents="the role cannot be created, or the console cannot switch to it",
+    source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
+)
+def role_name(survey: Survey) -> Faults:
+    """A name or path that is too long, or taken."""
+    switched = {entry.role.arn for entry in survey.entries if principals.delegated(entry)}
+    for role in survey.world.roles:
+        size = len(role.path) + len(role.name)
+        if len(role.name) > NAME_LIMIT:
+            yield Fault(
+                role.place,
+                f"the role name {role.name} has {len(role.name)} characters",
+                f"shorten it to {NAME_LIMIT}",
+            )
+        elif len(role.path) > PATH_LIMIT:
+            yield Fault(
+                role.place,
+                f"the path of {role.name or role.place.logical_id} has {len(role.path)} characters",
+                f"shorten it to {PATH_LIMIT}",
+            )
+        elif size > CONSOLE_LIMIT and role.name and role.arn in (survey.declared or switched):
+            yield Fault(
+                role.place,
+                f"{role.path}{role.name} has {size} characters, and the console switches to no role with more than "
+                f"{CONSOLE_LIMIT}",
+                f"shorten path or name by {size - CONSOLE_LIMIT}",
+            )
+    for first, second in _clashes(survey):
+        if not _in_other_region(survey, first, second):
+            yield Fault(
+                second.place,
+                f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
+                "rename one: IAM compares names without case and path",
+            )
+
+
+@rule(
+    "RC33",
+    "a role with a name is created in one region's stack per account",
+    prevents="the second region's stack fails, as IAM is global and the name is taken",
+    source="AWS CloudFormation, AWS::IAM::Role: RoleName",
+)
+def one_region(survey: Survey) -> Faults:
+    """A named role that is created in one account from several regions."""
+    for first, second in _clashes(survey):
+        if _in_other_region(survey, first, second):
+            one, other = (survey.world.templates[role.place.template].region for role in (first, second))
+            yield Fault(
+                second.place,
+                f"{second.name} is created in {_account(second)} from {one} and from {other}",
+                f"leave it to {first.place.template}, or leave RoleName out",
+            )
+    for resource in survey.resources:
+        if resource.type != "AWS::CloudFormation::StackSet":
+            continue
+        regions = _regions(resource)
+        names = (
+            [name for name in map(_named, stack_set_resources(resource)) if name] if len(regions) > 1 else []
+        )
+        for name in names:
+            yield Fault(
+                resource.place(),
+                f"the stack set creates the role {name} in each of {', '.join(regions)}, and the name is taken "
+                "after the first",
+                f"write one region: Regions: [{regions[0]}]",
+            )
+
+
+def _named(resource: Resource) -> str | None:
+    name = resource.properties.get("RoleName")
+    return name if resource.type == "AWS::IAM::Role" and isinstance(name, str) else None
+
+
+def _regions(resource: Resource) -> list[str]:
+    groups = resource.properties.get("StackInstancesGroup")
+    found: dict[str, None] = {}
+    for group in groups if isinstance(groups, list) else ():
+        listed = group.get("Regions") if isinstance(group, Mapping) else None
+        for region in listed if isinstance(listed, list) else ():
+            if isinstance(region, str):
+                found[region] = None
+    return list(found)
+
+
+def _account(role: RoleRecord) -> str:
+    return f"account {role.account}" if role.account else f"template {role.place.template}"
+
+
+def _clashes(survey: Survey) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+    """Each role whose name is taken, after the role that has it."""
+    seen: dict[tuple[str, str], RoleRecord] = {}
+    for role in survey.world.roles:
+        if role.name and not role.imported:
+            first = seen.setdefault((role.account or role.place.template, role.name.lower()), role)
+            if first is not role and first.place != role.place:
+                yield first, role
+
+
+def _in_other_region(survey: Survey, first: RoleRecord, second: RoleRecord) -> bool:
+    templates = [survey.world.templates.get(role.place.template) for role in (first, second)]
+    regions = [template.region if template else None for template in templates]
+    return None not in regions and regions[0] != regions[1]

@@ -1,0 +1,85 @@
+"""In which order roles that name each other can be deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.template import Json
+from rolechain.proof.world import RoleRecord
+
+
+@rule(
+    "RC20",
+    "a role that a trust policy names directly is deployed before it, by a stack dependency or DependsOn; one "
+    "outside the templates is declared as existing",
+    prevents="Invalid principal in policy, when the stack is deployed",
+    source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
+)
+def deploy_order(survey: Survey) -> Faults:
+    """A role's ARN as principal, of which it is not proven that the role exists by then."""
+    for entry in survey.entries:
+        for arn in principals.role_arns(entry):
+            named = survey.roles.get(arn)
+            if named is None or named.imported:
+                if survey.chain is None or ("arn", arn) in survey.entrances:
+                    continue
+                root = ":".join([*arn.split(":")[:5], "root"])
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts {arn} itself, which no template creates",
+                    f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}, or '
+                    "declare it under assumed_by where it exists already",
+                )
+            elif named is not entry.role and not _comes_first(survey, named, entry.role):
+                here = named.place.template == entry.role.place.template
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts {arn} itself, and nothing makes {named.place} come first",
+                    f"add DependsOn: {named.place.logical_id}"
+                    if here
+                    else f"make the stack {entry.role.place.template} depend on {named.place.template}",
+                )
+
+
+def _comes_first(survey: Survey, named: RoleRecord, role: RoleRecord) -> bool:
+    if named.place.template == role.place.template:
+        return named.place.logical_id in _waits_for(survey, role)
+    return named.place.template in _before(survey, role.place.template)
+
+
+def _before(survey: Survey, name: str) -> set[str]:
+    """The templates that are deployed before one."""
+    found: set[str] = set()
+    waiting = [name]
+    for current in waiting:
+        template = survey.world.templates.get(current)
+        for earlier in template.dependencies if template else ():
+            if earlier not in found:
+                found.add(earlier)
+                waiting.append(earlier)
+    return found
+
+
+def _waits_for(survey: Survey, role: RoleRecord) -> set[str]:
+    """The resources of its template that a role waits for, directly or by way of others."""
+    template = survey.world.templates.get(role.place.template)
+    listed = template.body.get("Resources") if template else None
+    resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
+    found = set(role.depends_on)
+    waiting = list(found)
+    for current in waiting:
+        for earlier in _depends_on(resources.get(current)):
+            if earlier not in found:
+                found.add(earlier)
+                waiting.append(earlier)
+    return found
+
+
+def _depends_on(resource: Json) -> Iterator[str]:
+    written = resource.get("DependsOn") if isinstance(resource, Mapping) else None
+    for name in written if isinstance(written, list) else [written]:
+        if isinstance(name, str):
+            yield name

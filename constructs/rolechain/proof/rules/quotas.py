@@ -1,0 +1,83 @@
+"""How long policies may be, and how many a role takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from rolechain.proof.place import Place
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.world import PolicyRecord
+
+TRUST_SIZE, MANAGED_SIZE, INLINE_SIZE, MANAGED_COUNT = 2048, 6144, 10240, 10
+
+
+@rule(
+    "RC18",
+    "a trust policy has 2,048 characters at most",
+    prevents="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
+    source="IAM User Guide, IAM and STS quotas: role trust policy length",
+)
+def trust_size(survey: Survey) -> Faults:
+    """A trust policy beyond the quota that an account has by default."""
+    for role in survey.world.roles:
+        if (size := _size(role.trust)) > TRUST_SIZE:
+            yield Fault(
+                role.trust.place,
+                f"the trust policy of {role.arn} has {size:,} characters, {size - TRUST_SIZE:,} too many",
+                "let statements with equal conditions share one, with their principals in a list, or ask AWS for a "
+                "higher quota (8,192 at most)",
+            )
+
+
+@rule(
+    "RC19",
+    "a managed policy has 6,144 characters at most, a role 10 of them, and 10,240 characters of inline policies",
+    prevents="LimitExceeded: Cannot exceed quota for PolicySize",
+    source="IAM User Guide, IAM and STS quotas: managed and inline policy length, policies attached to a role",
+)
+def policy_size(survey: Survey) -> Faults:
+    """Policies beyond the quotas that an account has by default."""
+    reported: set[Place] = set()
+    for role in survey.world.roles:
+        for record in _managed(role.policies):
+            size = _size(record)
+            if size > MANAGED_SIZE and record.place not in reported:
+                reported.add(record.place)
+                yield Fault(
+                    record.place,
+                    f"the managed policy {record.name} has {size:,} characters, {size - MANAGED_SIZE:,} too many",
+                    f"spread its statements over {-(-size // MANAGED_SIZE)} policies",
+                )
+        attached = sum(not record.inline for record in role.policies)
+        if attached > MANAGED_COUNT:
+            yield Fault(
+                role.place,
+                f"{role.arn} has {attached} managed policies",
+                f"attach {MANAGED_COUNT} at most, or ask AWS for a higher quota (25 at most)",
+            )
+        inline = sum(_size(record) for record in role.policies if record.inline)
+        if inline > INLINE_SIZE:
+            yield Fault(
+                role.place,
+                f"the inline policies of {role.arn} have {inline:,} characters together, "
+                f"{inline - INLINE_SIZE:,} too many",
+                "move statements into managed policies",
+            )
+
+
+def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
+    for record in policies:
+        if not record.inline and ":iam::aws:policy/" not in record.name:
+            yield record
+
+
+def _size(record: PolicyRecord) -> int:
+    """Its characters as IAM counts them, without blanks; what is not resolved counts for nothing."""
+    if record.document is None:
+        return 0
+    text = json.dumps(
+        record.document, separators=(",", ":"), ensure_ascii=False, default=lambda _: 0, skipkeys=True
+    )
+    return len(text)

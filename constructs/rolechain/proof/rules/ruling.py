@@ -1,0 +1,57 @@
+"""A statement of a role's policy, with whose it is and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rolechain.policy.statement import Statement
+from rolechain.proof.place import Place
+from rolechain.proof.world import PolicyRecord, RoleRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Ruling:
+    """A statement of a role's policy.
+
+    Attributes:
+        role: the role.
+        record: the policy.
+        statement: the statement, compiled.
+        element: the same as resolved JSON.
+    """
+
+    role: RoleRecord
+    record: PolicyRecord
+    statement: Statement
+    element: Mapping[str, Any]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return replace(self.record.place, statement=self.statement.index)
+
+    @property
+    def denies(self) -> tuple[Statement, ...]:
+        """The statements of the same policy that deny, or may deny."""
+        return self.record.policy.denies
+
+    @property
+    def federated(self) -> tuple[str, ...]:
+        """The identity providers that it names."""
+        principal = self.element.get("Principal")
+        value = principal.get("Federated", ()) if isinstance(principal, Mapping) else ()
+        listed = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(item for item in listed if isinstance(item, str))
+
+
+def rulings(role: RoleRecord, record: PolicyRecord) -> Iterator[Ruling]:
+    """The statements of a policy that is at hand."""
+    if record.policy.missing is not None:
+        return
+    listed = record.document.get("Statement") if isinstance(record.document, Mapping) else None
+    elements = listed if isinstance(listed, (list, tuple)) else [listed]
+    for statement in record.policy.statements:
+        element = elements[statement.index] if statement.index < len(elements) else None
+        yield Ruling(role, record, statement, element if isinstance(element, Mapping) else {})

@@ -1,0 +1,147 @@
+"""How long a session lasts, and what a chained session cannot bring."""
+
+from __future__ import annotations
+
+from rolechain.policy.conditions import AnyCondition
+from rolechain.policy.context import Context, ContextValue
+from rolechain.proof.finding import Level
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import ARN
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.world import RoleRecord
+
+CHAINED_SECONDS = 3600
+SESSION_SECONDS = range(3600, 43201)
+_MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
+_DURATION = "sts:durationseconds"
+
+
+@rule(
+    "RC14",
+    "no condition on MFA stands between two roles",
+    prevents="a hop that can never be taken: a role's session carries no MFA",
+    source="IAM User Guide, Secure API access with MFA; STS API Reference, AssumeRole",
+)
+def mfa_between_roles(survey: Survey) -> Faults:
+    """A condition on MFA where the caller is a role; users may be asked for it where they enter the source role."""
+    cure = (
+        "leave the condition on {} out, and ask for MFA where users enter the source role, or at their identity "
+        "provider"
+    )
+    for ruling in survey.trust:
+        if key := _asked_of_a_role(survey, ruling):
+            yield Fault(
+                ruling.place,
+                f"{ruling.role.arn} asks its caller for MFA, and the caller is a role",
+                cure.format(key),
+            )
+    for permission in survey.permissions:
+        if key := _mfa(permission):
+            yield Fault(
+                permission.place,
+                f"{permission.role.arn} may assume roles with MFA only, which its sessions never carry",
+                cure.format(key),
+            )
+
+
+def _asked_of_a_role(survey: Survey, ruling: Ruling) -> str | None:
+    if ruling.statement.effect is None or ruling.role.arn not in survey.hop_roles:
+        asked = ruling.statement.effect == "Allow" and _only_roles(ruling)
+    else:
+        asked = any(ruling.statement.actions.match(action) for action in ("sts:assumerole",))
+    return _mfa(ruling) if asked else None
+
+
+def _mfa(ruling: Ruling) -> str | None:
+    """The MFA key that decides against every session of a role, if one does."""
+    of_mfa = [condition for condition in ruling.statement.conditions if condition.keys & _MFA]
+    if not of_mfa:
+        return None
+    without: tuple[dict[str, ContextValue], ...] = ({}, {"aws:MultiFactorAuthPresent": "false"})
+    met = [all(condition.holds(Context(given)) for condition in of_mfa) for given in without]
+    if ruling.statement.effect == "Allow":
+        decides = not any(_may_hold(of_mfa, given) for given in without)
+    else:
+        decides = len(of_mfa) == len(ruling.statement.conditions) and all(met)
+    return next(iter(sorted(of_mfa[0].keys & _MFA))) if decides else None
+
+
+def _may_hold(conditions: list[AnyCondition], given: dict[str, ContextValue]) -> bool:
+    return all(condition.holds(Context(given)) is not False for condition in conditions)
+
+
+def _only_roles(entry: Ruling) -> bool:
+    """Whether a statement lets in sessions of roles and nobody else."""
+    if entry.federated or principals.services(entry):
+        return False
+    named = principals.aws(entry)
+    if named and all(principals.is_role(arn) for arn in named):
+        return True
+    pins = list(principals.pinned(entry, ARN))
+    return bool(pins) and all(":role/" in pin and "AWSReservedSSO" not in pin for pin in pins)
+
+
+@rule(
+    "RC15",
+    "nothing counts on a chained session of more than 3,600 seconds",
+    prevents="ValidationError on the hop, or a limit that looks longer than it is",
+    source="STS API Reference, AssumeRole: DurationSeconds; IAM User Guide, Role chaining",
+    levels="error warning",
+)
+def chained_duration(survey: Survey) -> Faults:
+    """A condition that asks for more (error), or a role that seems to allow more (warning)."""
+    for entry in survey.entries:
+        if _only_roles(entry) and _asks_for_hours(entry):
+            yield Fault(
+                entry.place,
+                f"{entry.role.arn} asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
+                "refuses that to a role's session",
+                f"leave the condition on sts:DurationSeconds out, or allow {CHAINED_SECONDS}",
+            )
+    chained = set(survey.hop_roles) if survey.chain else _assumed_by_roles_only(survey)
+    for role in survey.world.roles:
+        if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
+            yield Fault(
+                role.place,
+                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
+                f"{CHAINED_SECONDS} seconds at most",
+                f"write MaxSessionDuration: {CHAINED_SECONDS}",
+                Level.WARNING,
+            )
+
+
+def _asks_for_hours(entry: Ruling) -> bool:
+    asked = [condition for condition in entry.statement.conditions if condition.keys == {_DURATION}]
+    return bool(asked) and not any(
+        _may_hold(asked, {_DURATION: str(seconds)}) for seconds in (900, 901, 1800, CHAINED_SECONDS)
+    )
+
+
+def _assumed_by_roles_only(survey: Survey) -> set[str]:
+    by_role: dict[str, bool] = {}
+    for entry in survey.entries:
+        by_role[entry.role.arn] = by_role.get(entry.role.arn, True) and _only_roles(entry)
+    return {arn for arn, only in by_role.items() if only}
+
+
+@rule(
+    "RC16",
+    "MaxSessionDuration lies between 3,600 and 43,200 seconds",
+    prevents="the role cannot be created",
+    source="IAM API Reference, CreateRole: MaxSessionDuration",
+)
+def session_duration(survey: Survey) -> Faults:
+    """A limit of sessions that IAM refuses."""
+    for role in survey.world.roles:
+        if not _legal(role):
+            yield Fault(
+                role.place,
+                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
+                f"write {SESSION_SECONDS[0]} to {SESSION_SECONDS[-1]}, in seconds",
+            )
+
+
+def _legal(role: RoleRecord) -> bool:
+    return role.max_session_duration in SESSION_SECONDS

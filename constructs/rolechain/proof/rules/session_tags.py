@@ -1,0 +1,231 @@
+"""What a session carries on: tags and the source identity.
+
+The declared chain passes neither. Whether a hop does is read from the templates: from a trust policy that asks for
+it, and from a policy that grants its action by name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from rolechain.proof.place import Place
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling, rulings
+from rolechain.proof.rules.strangers import caller, lets_in, requires
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.walks import Walk, covers
+
+TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
+TAG_LIMIT, KEY_LIMIT, VALUE_LIMIT = 50, 128, 256
+_REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
+_SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
+_SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+
+
+@rule(
+    "RC09",
+    "sts:TagSession is allowed on both sides of every hop that passes or inherits session tags",
+    prevents="AccessDenied",
+    source="IAM User Guide, Pass session tags in AWS STS",
+)
+def tag_session(survey: Survey) -> Faults:
+    """A side of a hop with tags that does not allow them to be passed."""
+    tagged = [
+        walk for walk in survey.walks.all if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)
+    ]
+    heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
+    for walk in dict.fromkeys([*tagged, *heirs]):
+        yield from _missing(walk, TAG_SESSION, "session tags")
+
+
+@rule(
+    "RC10",
+    "sts:SetSourceIdentity is allowed on both sides of every hop from the one where the source identity is set",
+    prevents="AccessDenied",
+    source="IAM User Guide, Monitor and control actions taken with assumed roles",
+)
+def set_source_identity(survey: Survey) -> Faults:
+    """A side of a hop with a source identity that does not allow it to be set."""
+    first = [
+        walk
+        for walk in survey.walks.all
+        if requires(walk.entry, _SET_IDENTITY)
+        or requires(walk.entry, _IDENTITY)
+        or _by_name(survey, walk, SET_SOURCE_IDENTITY)
+    ]
+    for walk in dict.fromkeys([*first, *_after(survey, first)]):
+        yield from _missing(walk, SET_SOURCE_IDENTITY, "a source identity")
+
+
+@rule(
+    "RC11",
+    "no trust policy asks for a source identity where people switch roles in the console",
+    prevents="the console's switch role fails, as it sets no source identity",
+    source="IAM User Guide, Monitor and control actions taken with assumed roles",
+    levels="warning",
+)
+def console_sets_no_identity(survey: Survey) -> Faults:
+    """A trust policy that is refused to whoever sets no source identity."""
+    for entry in survey.entries:
+        named = principals.everyone(entry) or principals.aws(entry)
+        if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
+            yield Fault(
+                entry.place,
+                f"{entry.role.arn} asks for sts:SourceIdentity, which the console does not set",
+                "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
+            )
+
+
+@rule(
+    "RC12",
+    "no hop passes a tag key that it inherits as transitive",
+    prevents="AssumeRole fails",
+    source="IAM User Guide, Pass session tags in AWS STS: role chaining",
+)
+def inherited_tag(survey: Survey) -> Faults:
+    """A trust policy that asks for a tag anew which an earlier hop made transitive."""
+    for first in survey.walks.all:
+        inherited = {key.lower(): key for key in _transitive(first.entry)}
+        for walk in _after(survey, [first]) if inherited else ():
+            for key in _tags_of(walk.entry) & inherited.keys():
+                yield Fault(
+                    walk.entry.place,
+                    f"{walk.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
+                    f"inherits it as transitive from the hop into {first.callee.arn}",
+                    f"ask for aws:PrincipalTag/{inherited[key]} instead of aws:RequestTag/{inherited[key]}",
+                )
+
+
+@rule(
+    "RC13",
+    "a session has 50 tags at most, with keys of 128 and values of 256 characters; a source identity has 2 to 64 "
+    "characters and does not begin with aws:",
+    prevents="the call is rejected, or the role cannot be created",
+    source="STS API Reference, AssumeRole: Tags, SourceIdentity; IAM User Guide, Tags for IAM resources",
+)
+def tag_limits(survey: Survey) -> Faults:
+    """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
+    for entry in survey.entries:
+        tags: dict[str, list[str]] = {}
+        for condition in entry.statement.conditions:
+            for key in condition.keys:
+                if key.startswith(_REQUEST_TAG):
+                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(principals.pinned(entry, key))
+        for value in principals.pinned(entry, _TAG_KEYS):
+            tags.setdefault(value.lower(), [])
+        required = [key for key in tags if requires(entry, _REQUEST_TAG + key)]
+        pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
+        yield from _tag_faults(entry.place, entry.role.arn, pairs, len(required))
+        for value in principals.pinned(entry, _SET_IDENTITY):
+            legal = _SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
+            if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
+                    "write 2 to 64 of letters, digits and _+=,.@-",
+                )
+    for role in survey.world.roles:
+        tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
+        yield from _tag_faults(role.place, role.arn, tagged, len(role.tags))
+
+
+def _tag_faults(place: Place, arn: str, tags: Iterable[tuple[str, str]], count: int) -> Faults:
+    if count > TAG_LIMIT:
+        yield Fault(place, f"{arn} has or asks for {count} tags", f"keep to {TAG_LIMIT}")
+    for key, value in tags:
+        if not 1 <= len(key) <= KEY_LIMIT:
+            yield Fault(place, f"{arn} has a tag key of {len(key)} characters", f"keep to {KEY_LIMIT}")
+        if len(value) > VALUE_LIMIT:
+            yield Fault(
+                place, f"{arn} has a value of {len(value)} characters for tag {key}", f"keep to {VALUE_LIMIT}"
+            )
+
+
+def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
+    """Every walk that a session may make after one of ``first``, nearest first."""
+    found: dict[Walk, None] = {}
+    waiting = [walk.callee.arn for walk in first]
+    for arn in waiting:
+        for walk in survey.walks.by_caller.get(arn, ()):
+            if walk not in found:
+                found[walk] = None
+                waiting.append(walk.callee.arn)
+    return list(found)
+
+
+def _tags_of(entry: Ruling) -> set[str]:
+    """The keys of the tags that a call must pass, in lower case."""
+    keys = {key for condition in entry.statement.conditions for key in condition.keys}
+    asked = {
+        key[len(_REQUEST_TAG) :] for key in keys if key.startswith(_REQUEST_TAG) and requires(entry, key)
+    }
+    for key in keys & {_TAG_KEYS, _TRANSITIVE}:
+        if requires(entry, key):
+            asked |= {value.lower() for value in principals.pinned(entry, key)}
+    return asked
+
+
+def _transitive(entry: Ruling) -> list[str]:
+    """The tag keys that a call must make transitive."""
+    return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
+
+
+def _by_name(survey: Survey, walk: Walk, action: str) -> bool:
+    """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
+    prefix = action.lower()[: len("sts:tag")]
+    sides = _permitting(walk, action)
+    if survey.chain and walk.callee.arn in survey.hop_roles and walk.caller.arn in survey.declared:
+        sides += _trusting(walk, action)
+    return any(name.lower().startswith(prefix) for side in sides for name in side.statement.actions.written)
+
+
+def _permitting(walk: Walk, action: str) -> list[Ruling]:
+    return [
+        ruling
+        for record in walk.caller.policies
+        for ruling in rulings(walk.caller, record)
+        if ruling.statement.effect == "Allow"
+        and ruling.statement.actions.match(action.lower())
+        and covers(ruling, walk.callee.arn)
+    ]
+
+
+def _trusting(walk: Walk, action: str) -> list[Ruling]:
+    arn = walk.caller.arn
+    return [
+        ruling
+        for ruling in rulings(walk.callee, walk.callee.trust)
+        if ruling.statement.effect == "Allow"
+        and ruling.statement.actions.match(action.lower())
+        and principals.names(ruling, arn)
+        and lets_in(ruling.statement, ruling.denies, caller(arn), action=action.lower())
+    ]
+
+
+def _missing(walk: Walk, action: str, what: str) -> Faults:
+    caller_arn, callee_arn = walk.caller.arn, walk.callee.arn
+    missing = any(record.policy.missing is not None for record in walk.caller.policies)
+    hop = f"the hop from {caller_arn} to {callee_arn} carries {what}"
+    if not missing and not _permitting(walk, action):
+        statement = {"Effect": "Allow", "Action": action, "Resource": callee_arn}
+        yield Fault(
+            walk.permission.place if walk.permission else walk.caller.place,
+            f"{hop}, and no policy of the caller allows {action}",
+            f"add to the caller: {json.dumps(statement)}",
+        )
+    if walk.callee.trust.policy.missing is None and not _trusting(walk, action):
+        root = ":".join([*caller_arn.split(":")[:5], "root"])
+        added = {
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": action,
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": caller_arn}},
+        }
+        yield Fault(
+            walk.callee.trust.place,
+            f"{hop}, and the trust policy of the callee does not allow {action}",
+            f"add to the trust policy: {json.dumps(added)}",
+        )

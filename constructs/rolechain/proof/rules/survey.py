@@ -1,0 +1,127 @@
+"""What the rules look at: a world's roles and statements, and what the chain declares of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from rolechain.chain import Chain
+from rolechain.proof.rules.resources import Resource, resources_of
+from rolechain.proof.rules.ruling import Ruling, rulings
+from rolechain.proof.rules.walks import Walks
+from rolechain.proof.world import RoleRecord, World
+from rolechain.role import ChainRole
+
+ASSUME = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
+BOOTSTRAP_ROLES = frozenset(
+    {
+        "FilePublishingRole",
+        "ImagePublishingRole",
+        "LookupRole",
+        "DeploymentActionRole",
+        "CloudFormationExecutionRole",
+    }
+)
+"""The logical ids of the roles of CDK's bootstrap template, whose trust is what ``cdk bootstrap --trust`` was told."""
+
+
+class Survey:
+    """What the rules are asked about.
+
+    Attributes:
+        world: every role of the templates.
+        chain: what is declared; None in an audit, where rules that need a declaration stay silent.
+    """
+
+    def __init__(self, world: World, chain: Chain | None) -> None:
+        self.world = world
+        self.chain = chain
+
+    @cached_property
+    def trust(self) -> tuple[Ruling, ...]:
+        """The statements of every trust policy."""
+        return tuple(ruling for role in self.world.roles for ruling in rulings(role, role.trust))
+
+    @cached_property
+    def entries(self) -> tuple[Ruling, ...]:
+        """The statements of trust policies that let somebody assume the role."""
+        return tuple(
+            ruling for ruling in self.trust if ruling.statement.effect == "Allow" and _assumes(ruling)
+        )
+
+    @cached_property
+    def permissions(self) -> tuple[Ruling, ...]:
+        """The statements that let a role assume others."""
+        return tuple(
+            ruling
+            for role in self.world.roles
+            for record in role.policies
+            for ruling in rulings(role, record)
+            if ruling.statement.effect == "Allow" and ruling.statement.actions.match(ASSUME[0])
+        )
+
+    @cached_property
+    def walks(self) -> Walks:
+        """Which role may assume which."""
+        return Walks(self.entries, self.permissions, self.roles)
+
+    @cached_property
+    def roles(self) -> Mapping[str, RoleRecord]:
+        """The roles by ARN; the first where several have one."""
+        found: dict[str, RoleRecord] = {}
+        for role in self.world.roles:
+            found.setdefault(role.arn, role)
+        return found
+
+    @cached_property
+    def declared(self) -> Mapping[str, ChainRole]:
+        """The roles of the chain by ARN."""
+        return {role.arn: role for role in self.chain.roles} if self.chain else {}
+
+    @cached_property
+    def hop_roles(self) -> Mapping[str, ChainRole]:
+        """The roles of the chain that a hop ends in, by ARN."""
+        return {arn: role for arn, role in self.declared.items() if self.chain and role != self.chain.source}
+
+    @cached_property
+    def accounts(self) -> frozenset[str]:
+        """The accounts that are the user's own: those of the chain, and those that templates are deployed to."""
+        placed = {template.account for template in self.world.templates.values() if template.account}
+        roles = {role.account for role in self.world.roles if role.account}
+        return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
+
+    @cached_property
+    def entrances(self) -> frozenset[tuple[str, str]]:
+        """Kind and value of each entrance that the chain declares for its source role."""
+        source = self.chain.source if self.chain else None
+        return frozenset(
+            (entrance.kind, entrance.value) for entrance in (source.assumed_by if source else ())
+        )
+
+    def is_source(self, role: RoleRecord) -> bool:
+        """Whether a role is the chain's source role."""
+        return self.chain is not None and role.arn == self.chain.source.arn
+
+    def is_bootstrap(self, role: RoleRecord) -> bool:
+        """Whether CDK's bootstrap template creates a role."""
+        return (
+            role.place.logical_id in BOOTSTRAP_ROLES
+            and (role.place.template, "CdkBootstrapVersion") in self._resource_ids
+        )
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources of every template."""
+        return tuple(
+            resource
+            for name, template in self.world.templates.items()
+            for resource in resources_of(name, template.body)
+        )
+
+    @cached_property
+    def _resource_ids(self) -> frozenset[tuple[str, str]]:
+        return frozenset((resource.template, resource.logical_id) for resource in self.resources)
+
+
+def _assumes(ruling: Ruling) -> bool:
+    return any(ruling.statement.actions.match(action) for action in ASSUME)

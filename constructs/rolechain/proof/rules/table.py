@@ -1,0 +1,61 @@
+"""All rules, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rolechain.chain import Chain
+from rolechain.proof.finding import Finding
+from rolechain.proof.rules import (
+    conditions,
+    cycles,
+    federated,
+    guards,
+    names,
+    order,
+    partition,
+    permissions,
+    quotas,
+    session_limits,
+    session_tags,
+    stacks,
+    third_parties,
+    trust,
+)
+from rolechain.proof.rules.rule import Rule, rules_of
+from rolechain.proof.rules.survey import Survey
+from rolechain.proof.world import World
+
+_MODULES = (
+    conditions,
+    cycles,
+    federated,
+    guards,
+    names,
+    order,
+    partition,
+    permissions,
+    quotas,
+    session_limits,
+    session_tags,
+    stacks,
+    third_parties,
+    trust,
+)
+
+RULES: tuple[Rule, ...] = tuple(
+    sorted((rule for module in _MODULES for rule in rules_of(vars(module))), key=lambda rule: rule.id)
+)
+"""RC01 to RC37."""
+
+
+def check(world: World, chain: Chain | None) -> Iterator[Finding]:
+    """Every rule that the templates break, in the order of the rules.
+
+    Args:
+        world: every role of the templates.
+        chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
+    """
+    survey = Survey(world, chain)
+    for rule in RULES:
+        yield from rule.findings(survey)

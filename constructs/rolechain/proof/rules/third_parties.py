@@ -1,0 +1,122 @@
+"""Callers of other organizations: external ids, and the exception that they need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from rolechain.policy import Policy, PolicyError
+from rolechain.policy.context import Context, ContextValue
+from rolechain.policy.statement import Statement
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import EXTERNAL_ID
+from rolechain.proof.rules.survey import Survey
+
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
+
+@rule(
+    "RC04",
+    "a third party's account must pass an sts:ExternalId of 2 to 1,224 legal characters",
+    prevents="the confused deputy: a vendor that is talked into using its access to you for somebody else",
+    source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem",
+)
+def confused_deputy(survey: Survey) -> Faults:
+    """A third party that needs no external id, or an external id that STS refuses.
+
+    Who is a third party is known in an audit only: an account that no template is placed in.
+    """
+    for entry in survey.entries:
+        for value in dict.fromkeys(principals.pinned(entry, EXTERNAL_ID)):
+            if not _EXTERNAL_ID.fullmatch(value) and not value.startswith("an unresolved "):
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
+                    "write 2 to 1,224 of letters, digits and _+=,.@:/- under StringEquals",
+                )
+        if survey.chain is not None or survey.is_bootstrap(entry.role):
+            continue
+        if principals.asks_for_external_id(entry) or principals.within_organization(entry):
+            continue
+        for account, _ in principals.of_accounts(entry):
+            if account not in survey.accounts:
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts account {account}, which is none of yours, without an external id",
+                    'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
+                    f"if {account} is yours, place its template with --account",
+                )
+
+
+@rule(
+    "RC31",
+    "a resource control policy on the organization's identities excepts the callers from outside that roles trust",
+    prevents="AccessDenied for a third party or an identity provider that the trust policy lets in",
+    source="AWS Organizations User Guide, Resource control policies: examples",
+    levels="warning",
+)
+def denied_by_control_policy(survey: Survey) -> Faults:
+    """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
+    policies = [(name, policy) for name, policy in _control_policies(survey) if policy.denies]
+    for entry in survey.entries if policies else ():
+        for who, action, given in _outsiders(survey, entry):
+            context = Context(given)
+            for name, policy in policies:
+                if any(_denies(deny, action, entry.role.arn, context) for deny in policy.denies):
+                    yield Fault(
+                        entry.place,
+                        f"{entry.role.arn} lets in {who}, which the resource control policy {name} denies "
+                        f"{action} where it is attached above the role",
+                        _exception(who, given),
+                    )
+
+
+def _control_policies(survey: Survey) -> Iterator[tuple[str, Policy]]:
+    for resource in survey.resources:
+        properties = resource.properties
+        if (
+            resource.type == "AWS::Organizations::Policy"
+            and properties.get("Type") == "RESOURCE_CONTROL_POLICY"
+        ):
+            content: Any = properties.get("Content")
+            try:
+                policy = Policy.parse(content)
+            except PolicyError:
+                continue  # AWS refuses it, so that it denies nothing
+            name = properties.get("Name")
+            yield name if isinstance(name, str) else resource.logical_id, policy
+
+
+def _outsiders(survey: Survey, entry: Ruling) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
+    """Who is let in and is no principal of the organization, what it calls, and what its call carries."""
+    actions = entry.statement.actions
+    for provider in entry.federated:
+        for action in ("sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"):
+            if actions.match(action.lower()) and (":saml-provider/" in provider) == ("SAML" in action):
+                yield f"tokens of {provider}", action, {}
+    if not principals.within_organization(entry):
+        for account, partition in principals.of_accounts(entry):
+            if account not in survey.accounts:
+                caller = f"arn:{partition}:iam::{account}:role/outsider"
+                given: dict[str, ContextValue] = {
+                    "aws:PrincipalAccount": account,
+                    "aws:PrincipalArn": caller,
+                    "aws:PrincipalOrgID": "o-outsider00",
+                    "aws:PrincipalIsAWSService": "false",
+                }
+                yield f"account {account}", "sts:AssumeRole", given
+
+
+def _denies(deny: Statement, action: str, role_arn: str, context: Context) -> bool:
+    return deny.applies(action.lower(), role_arn, context) is True
+
+
+def _exception(who: str, given: dict[str, ContextValue]) -> str:
+    if account := given.get("aws:PrincipalAccount"):
+        return (
+            f'add {{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}} to the statement that denies'
+        )
+    return f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume"

@@ -1,0 +1,216 @@
+"""Who may stand in a trust policy, and how."""
+
+from __future__ import annotations
+
+from rolechain.policy.principals import is_unique_id
+from rolechain.proof.finding import Level
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults, rule
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import ANYONE, ARN, STRANGER_ACCOUNT, lets_in, somebody_in, user_in
+from rolechain.proof.rules.survey import Survey
+
+
+@rule(
+    "RC01",
+    "a `*` principal stands with a condition on the organization or on aws:PrincipalArn",
+    prevents="a role that every AWS account of the world may assume",
+    source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
+)
+def open_to_everyone(survey: Survey) -> Faults:
+    """A ``*`` that no condition closes, whatever its operator is called."""
+    organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
+    for entry in survey.entries:
+        if principals.everyone(entry) and lets_in(entry.statement, entry.denies, ANYONE):
+            yield Fault(
+                entry.place,
+                f"{entry.role.arn} trusts *, and no condition keeps a stranger's account out",
+                f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
+                f'{{"StringEquals": {{"aws:PrincipalOrgID": "{organization}"}}}}',
+            )
+
+
+@rule(
+    "RC02",
+    "no Principal holds a wildcard within an ARN or a name",
+    prevents="MalformedPolicyDocument when the stack is deployed",
+    source="IAM User Guide, JSON policy elements: Principal",
+)
+def wildcard_principal(survey: Survey) -> Faults:
+    """A wildcard in a principal that is more than a ``*`` by itself."""
+    for ruling in survey.trust:
+        for value in [*principals.aws(ruling), *principals.services(ruling), *ruling.federated]:
+            if set(value) & set("*?") and (value != "*" or value in ruling.federated):
+                account = value.split(":")[4] if value.count(":") >= 5 else ""
+                name = f"arn:aws:iam::{account}:root" if account.isdigit() else "the account's root"
+                yield Fault(
+                    ruling.place,
+                    f"Principal {value} holds a wildcard, which IAM refuses",
+                    f"name one principal; for several, {name} with ArnLike aws:PrincipalArn {value}",
+                )
+
+
+@rule(
+    "RC03",
+    "a trust policy says whom it lets in by Principal, and names no Resource",
+    prevents="MalformedPolicyDocument when the stack is deployed",
+    source="IAM User Guide, JSON policy elements: NotPrincipal; AWS guardrails for IAM trust policies",
+)
+def refused_element(survey: Survey) -> Faults:
+    """NotPrincipal, Resource or NotResource in a trust policy, or no Principal."""
+    for ruling in survey.trust:
+        statement = ruling.statement
+        if statement.effect is None and not ruling.element:
+            continue
+        if statement.not_principal:
+            yield Fault(
+                ruling.place,
+                f"the trust policy of {ruling.role.arn} holds NotPrincipal, which IAM refuses there",
+                "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
+            )
+        elif statement.principals is None:
+            yield Fault(
+                ruling.place,
+                f"a statement of the trust policy of {ruling.role.arn} names no Principal, which IAM refuses",
+                "name whom it lets in with Principal",
+            )
+        if statement.resources is not None:
+            name = "NotResource" if statement.resources.negated else "Resource"
+            yield Fault(
+                ruling.place,
+                f"the trust policy of {ruling.role.arn} holds {name}, which IAM refuses there",
+                f"leave {name} out: a trust policy is about its own role",
+            )
+
+
+@rule(
+    "RC05",
+    "principals come from the declared chain or the organization only",
+    prevents="access of a principal that nobody declared",
+    source="AWS guardrail IAM-STS-3",
+)
+def undeclared_principal(_: Survey) -> Faults:
+    """Nothing here: the proof itself finds who is let in and not declared, as it tries every edge."""
+    yield from ()
+
+
+@rule(
+    "RC06",
+    "an account's root as principal stands with a condition on aws:PrincipalArn; for a third party an "
+    "sts:ExternalId stands in its place",
+    prevents="every identity of that account to which sts:AssumeRole is delegated gets in",
+    source="IAM User Guide, JSON policy elements: AWS account principals",
+    levels="error warning",
+)
+def whole_account(survey: Survey) -> Faults:
+    """An account as a whole, which no condition narrows down; a declared entrance of the account is meant."""
+    for entry in survey.entries:
+        for account, partition in principals.delegated(entry):
+            if survey.is_source(entry.role) and ("account", account) in survey.entrances:
+                continue
+            if not lets_in(entry.statement, entry.denies, somebody_in(account, partition)):
+                continue
+            third_party = survey.chain is None and account not in survey.accounts
+            if survey.is_bootstrap(entry.role) or (third_party and principals.asks_for_external_id(entry)):
+                continue
+            yield Fault(
+                entry.place,
+                f"{entry.role.arn} trusts account {account} as a whole: every role and user that may call "
+                "sts:AssumeRole there gets in",
+                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(survey, entry, account, partition)}"}}}}'
+                + (", or an sts:ExternalId" if third_party else ""),
+                Level.WARNING if third_party else None,
+            )
+
+
+def _caller(survey: Survey, entry: Ruling, account: str, partition: str) -> str:
+    """The role of an account that is meant to call, or where its name has to be written."""
+    declared = survey.hop_roles.get(entry.role.arn)
+    hops = survey.chain.calls_into(declared) if survey.chain and declared else ()
+    callers = [hop.caller.arn for hop in hops if hop.caller.account == account]
+    return callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
+
+
+@rule(
+    "RC21",
+    "a trust policy names its caller so that the caller may be made again",
+    prevents="a role's ARN turns into the id of a role that is gone, and the hop breaks",
+    source="IAM User Guide, JSON policy elements: IAM role principals",
+    levels="warning",
+)
+def orphaned_when_recreated(survey: Survey) -> Faults:
+    """A role that is named directly, or what is left of one."""
+    for entry in survey.entries:
+        for value in principals.aws(entry):
+            if principals.is_role(value):
+                root = ":".join([*value.split(":")[:5], "root"])
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts {value} itself: deleted and made again, that role is locked out",
+                    f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}',
+                )
+            elif is_unique_id(value):
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts {value}, the id that IAM shows where a principal was deleted",
+                    "name the principal's ARN as aws:PrincipalArn, with its account's root as Principal",
+                )
+
+
+@rule(
+    "RC27",
+    "no trust policy names one session of a role",
+    prevents="a hop that breaks when the session gets another name",
+    source="IAM User Guide, JSON policy elements: Role session principals",
+    levels="warning",
+)
+def pinned_to_session(survey: Survey) -> Faults:
+    """The ARN of an assumed role as principal."""
+    for entry in survey.entries:
+        for value in principals.aws(entry):
+            parts = value.split(":", 5)
+            if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
+                name = parts[5].split("/")[1]
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts {value}: a session of that role by another name is refused",
+                    f'write "Principal": {{"AWS": "arn:{parts[1]}:iam::{parts[4]}:root"}} with {{"ArnEquals": '
+                    f'{{"aws:PrincipalArn": "arn:{parts[1]}:iam::{parts[4]}:role/{name}"}}}}, path included',
+                )
+
+
+@rule(
+    "RC28",
+    "IAM users are kept out of the chain, except one that is declared to enter it",
+    prevents="long-term access keys inside the chain",
+    source="IAM User Guide, Security best practices: require temporary credentials",
+    levels="warning",
+)
+def users_let_in(survey: Survey) -> Faults:
+    """A chain's role that lets IAM users in, by name or along with others."""
+    for entry in survey.entries:
+        if entry.role.arn not in survey.declared:
+            continue
+        entrances = survey.entrances if survey.is_source(entry.role) else frozenset()
+        named = [value for value in principals.aws(entry) if ":user/" in value or value.startswith("AIDA")]
+        named += [value for value in principals.pinned(entry, ARN) if ":user/" in value]
+        for value in dict.fromkeys(named):
+            if ("arn", value) not in entrances:
+                yield _user(entry, f"the IAM user {value}")
+        accounts = principals.delegated(entry)
+        if principals.everyone(entry) and not accounts:
+            accounts = [(STRANGER_ACCOUNT, "aws")]
+        for account, partition in accounts:
+            if ("account", account) not in entrances and lets_in(
+                entry.statement, entry.denies, user_in(account, partition)
+            ):
+                whose = "any account that gets in" if account == STRANGER_ACCOUNT else f"account {account}"
+                yield _user(entry, f"IAM users of {whose}")
+
+
+def _user(entry: Ruling, who: str) -> Fault:
+    return Fault(
+        entry.place,
+        f"{entry.role.arn} lets in {who}, whose access keys last until they are deleted",
+        'let roles in only: {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::<account>:role/<path and name>"}}',
+    )
