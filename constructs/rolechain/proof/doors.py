@@ -39,7 +39,8 @@ class Door:
 
     Attributes:
         role: the role.
-        kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``service``, ``federated`` or ``unknown``.
+        kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``session``,
+            ``service``, ``federated`` or ``unknown``.
         who: the account id, pattern, ARN, service or provider.
         words: the same, as a person says it.
         place: the statement.
@@ -72,8 +73,10 @@ def doors(role: RoleRecord) -> Iterator[Door]:
                 yield Door(role, "unknown", "", "somebody who is not known", place, certain=False)
             continue
         if statement.actions.match(ASSUME) is not False:
-            for found in dict.fromkeys(_of_statement(role, statement)):
-                yield Door(role, found.kind, found.who, found.words, place, found.decision.allowed)
+            yield from dict.fromkeys(
+                Door(role, found.kind, found.who, found.words, place, found.decision.allowed)
+                for found in _of_statement(role, statement)
+            )
         if any(statement.actions.match(action) is not False for action in FEDERATED_ACTIONS):
             for provider, words, keys, certain in federated_doors(role, statement):
                 yield Door(role, "federated", provider, words, place, certain, keys)
@@ -90,8 +93,7 @@ def _of_statement(role: RoleRecord, statement: Statement) -> Iterator[_Found]:
         yield _Found("unknown", "", "a principal that cannot be resolved", unknown)
     for service in sorted(principals.services):
         caller = Caller("service", service)
-        decision = _tried(role, policy, caller, {"aws:PrincipalIsAWSService": "true"})
-        yield from _let_in(decision, "service", service, f"the service {service}")
+        yield from _let_in(admitted(role, policy, caller), "service", service, f"the service {service}")
     if principals.everyone:
         yield from _everyone(role, policy, statement)
         return
@@ -127,12 +129,12 @@ def _of_account(
     exact = exact_callers(statement)
     if exact is not None:
         for arn in sorted(exact):
-            if account_of(arn) == account and (caller := _caller(arn)):
-                yield from _let_in(_of_arn(role, policy, caller, arn), "arn", arn, f"the principal {arn}")
+            if account_of(arn) == account and (caller := caller_of(arn)):
+                yield from _let_in(admitted(role, policy, caller, arn), "arn", arn, f"the principal {arn}")
         return
     best: Decision | None = None
     for arn in (f"{begins}:role/{FRESH}", f"{begins}:user/{FRESH}"):
-        decision = _of_arn(role, policy, _caller(arn), arn)
+        decision = admitted(role, policy, caller_of(arn), arn)
         if decision.allowed or (decision.verdict is Verdict.UNKNOWN and best is None):
             best = decision
     if best and best.allowed:
@@ -151,7 +153,7 @@ def _of_account(
                     continue
                 is_pattern = bool(set(pattern) & set("*?"))
                 words = f"every principal of account {account} whose ARN is like {pattern}"
-                decision = _of_arn(role, policy, _caller(tried), tried)
+                decision = admitted(role, policy, caller_of(tried), tried)
                 yield from _let_in(
                     decision,
                     "pattern" if is_pattern else "arn",
@@ -164,17 +166,18 @@ def _of_principal(role: RoleRecord, policy: Policy, principal: str) -> Iterator[
     """One role, user or session that a statement names itself."""
     if set(principal) & set("*?"):
         return  # IAM refuses a wildcard within a principal, and it matches nothing
-    caller = _caller(principal)
+    caller = caller_of(principal)
     if caller is None:
         words = f"the principal {principal}, whoever that is"
         decision = Decision(Verdict.ALLOW, Side.TRUST_POLICY, ASSUME_ROLE, words)
         yield _Found("arn", principal, words, decision)
         return
     arn = caller.role_arn or caller.arn
-    yield from _let_in(_of_arn(role, policy, caller, arn), "arn", arn, f"the principal {principal}")
+    kind = "session" if _SESSION.fullmatch(principal) else "arn"
+    yield from _let_in(admitted(role, policy, caller, arn), kind, arn, f"the principal {principal}")
 
 
-def _caller(arn: str) -> Caller | None:
+def caller_of(arn: str) -> Caller | None:
     """The caller that an ARN names; None if it names no role, user or session."""
     if session := _SESSION.fullmatch(arn):
         return session_of(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}", session[4])
@@ -186,33 +189,33 @@ def _caller(arn: str) -> Caller | None:
     return None
 
 
-def _of_arn(role: RoleRecord, policy: Policy, caller: Caller | None, arn: str) -> Decision:
+def admitted(role: RoleRecord, policy: Policy, caller: Caller | None, arn: str = "") -> Decision:
+    """Whether a trust policy lets a caller in that its own account allows everything.
+
+    Args:
+        role: the role that is assumed.
+        policy: its trust policy, or a part of it.
+        caller: who calls.
+        arn: its ``aws:PrincipalArn``; a service has none.
+    """
     if caller is None:
         raise ValueError(f"{arn} names no role, user or session")
-    context = {"aws:PrincipalArn": arn, "aws:PrincipalAccount": caller.account}
-    is_user = caller.kind == "user"
-    context["aws:PrincipalType"] = "User" if is_user else "AssumedRole"
-    return _tried(role, policy, caller, context, frozenset() if is_user else NEVER_ROLES)
-
-
-def _tried(
-    role: RoleRecord,
-    policy: Policy,
-    caller: Caller,
-    context: dict[str, str],
-    never: frozenset[str] = frozenset(),
-) -> Decision:
-    always: dict[str, ContextValue] = {
+    context: dict[str, ContextValue] = {
         "aws:SecureTransport": "true",
         "aws:ResourceAccount": account_of(role.arn),
+        "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
     }
+    if arn:
+        kind = "User" if caller.kind == "user" else "AssumedRole"
+        context |= {
+            "aws:PrincipalArn": arn,
+            "aws:PrincipalAccount": caller.account,
+            "aws:PrincipalType": kind,
+        }
     request = Request(
-        caller=caller,
-        callee=Callee(role.arn, policy),
-        context=always | context,
-        identity_policies=(_EVERYTHING,),
+        caller=caller, callee=Callee(role.arn, policy), context=context, identity_policies=(_EVERYTHING,)
     )
-    return most_generous(request, never).decision
+    return most_generous(request, NEVER_ROLES if caller.kind == "role-session" else frozenset()).decision
 
 
 def _let_in(decision: Decision, kind: str, who: str, words: str) -> Iterator[_Found]:

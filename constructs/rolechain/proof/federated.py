@@ -5,12 +5,12 @@ Source: IAM User Guide, "Available keys for AWS web identity federation" and "fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
 from rolechain.policy import ContextValue, Policy
 from rolechain.policy.context import Context
-from rolechain.policy.logic import Ternary, all_of
+from rolechain.policy.logic import Ternary, all_of, any_of
 from rolechain.policy.statement import Statement
 from rolechain.proof.candidates import candidates
 from rolechain.proof.documents import statements_in
@@ -35,7 +35,7 @@ def federated_doors(role: RoleRecord, statement: Statement) -> Iterator[tuple[st
         if provider is None:
             yield "", "tokens of a provider that cannot be resolved", (), False
             continue
-        for token, met in _tokens(role.trust.policy, statement):
+        for token, met in _tokens(role.trust.policy, statement, {}):
             pinned = [f"{key} {value}" for key, value in token]
             words = (
                 f"tokens of {provider} with {' and '.join(pinned)}"
@@ -43,6 +43,19 @@ def federated_doors(role: RoleRecord, statement: Statement) -> Iterator[tuple[st
                 else f"every token of {provider}"
             )
             yield provider, words, token, met is True
+
+
+def token_admitted(role: RoleRecord, provider: str, token: Mapping[str, str]) -> Ternary:
+    """Whether a trust policy lets in a token of a provider that has these keys, in lower case, and whatever others."""
+    action = SAML if ":saml-provider/" in provider else WEB_IDENTITY
+    return any_of(
+        met
+        for statement in role.trust.policy.allows
+        if statement.resources is None
+        and statement.actions.match(action)
+        and provider in _providers(role, statement)
+        for _, met in _tokens(role.trust.policy, statement, token)
+    )
 
 
 def subject_key(provider: str) -> str:
@@ -71,15 +84,14 @@ def _providers(role: RoleRecord, statement: Statement) -> Iterator[str | None]:
             yield None
 
 
-def _tokens(trust: Policy, statement: Statement) -> Iterator[tuple[Token, Ternary]]:
+def _tokens(trust: Policy, statement: Statement, fixed: Mapping[str, str]) -> Iterator[tuple[Token, Ternary]]:
     """The tokens that a statement lets in and no Deny keeps out, as far as they differ for it."""
     policy = Policy((statement, *trust.denies))
-    keys = sorted(policy.keys)
+    keys = sorted(policy.keys - set(fixed))
     choices = [candidates([policy], key, {}) for key in keys]
     for chosen in islice(product(*choices), TRIES):
-        given: dict[str, ContextValue] = {
-            key: value for key, value in zip(keys, chosen, strict=True) if value is not None
-        }
+        given: dict[str, ContextValue] = dict(fixed)
+        given.update((key, value) for key, value in zip(keys, chosen, strict=True) if value is not None)
         context = Context.of(given)
         met = all_of(condition.holds(context) for condition in statement.conditions)
         denied = any(

@@ -91,6 +91,7 @@ class Stacks:
                     stack.template,
                     name=f"{template.name}/{logical_id}",
                     body=template.nested[logical_id],
+                    dependencies=(*template.dependencies, template.name),
                     nested={},
                     stack_name=None,
                 )

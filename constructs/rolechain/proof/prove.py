@@ -1,0 +1,131 @@
+"""The proof of a chain, and the audit of any templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+from rolechain.chain import Chain
+from rolechain.policy import Verdict
+from rolechain.proof.assembly import templates_in
+from rolechain.proof.closure import EntranceRecord, open_doors, undeclared
+from rolechain.proof.doors import Door, doors
+from rolechain.proof.edges import edges
+from rolechain.proof.finding import Finding, Level
+from rolechain.proof.hops import HopProof, missing_entrances, missing_roles, proven_hops
+from rolechain.proof.index import ASSUME
+from rolechain.proof.place import Place
+from rolechain.proof.read import world_of
+from rolechain.proof.report import Proof, sorted_findings
+from rolechain.proof.rules import check
+from rolechain.proof.template import Template
+from rolechain.proof.world import World
+
+Templates = Iterable[Template] | Mapping[str, Mapping[str, Any]] | str | PathLike[str]
+"""Templates, template bodies by name (a name of 12 digits is the account), or the folder that cdk synth wrote."""
+
+
+def prove(chain: Chain, templates: Templates) -> Proof:
+    """Proves that a chain is closed, or says exactly where it is not.
+
+    Every declared hop and entrance works, nothing else leads into the chain, no door of it stands open, and every
+    rule holds.
+
+    Raises:
+        AssemblyError: a folder is given that is no cloud assembly.
+    """
+    return prove_world(chain, world_of(_listed(templates), chain))
+
+
+def prove_world(chain: Chain, world: World) -> Proof:
+    """``prove``, of templates that were read already."""
+    hops = list(proven_hops(chain, world))
+    found = list(open_doors(chain, world))
+    findings = [
+        *_unknown(chain, world),
+        *missing_roles(chain, world),
+        *(finding for _, of_hop in hops for finding in of_hop),
+        *missing_entrances(chain, world),
+        *undeclared(chain, world, found),
+        *check(world, chain),
+    ]
+    return Proof(
+        hops=tuple(hop for hop, _ in hops),
+        entrances=tuple(_entrance(door, declared=declared) for door, declared in found),
+        findings=sorted_findings(findings),
+        assumptions=world.assumptions,
+    )
+
+
+def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Proof:
+    """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
+
+    Args:
+        templates: the templates.
+        accounts: the account of each template that is not given with one, by the template's name.
+
+    Raises:
+        AssemblyError: a folder is given that is no cloud assembly.
+    """
+    placed = [
+        replace(template, account=(accounts or {}).get(template.name, template.account))
+        for template in _listed(templates)
+    ]
+    world = world_of(placed)
+    inner = [
+        HopProof(edge.caller.arn, edge.callee.arn, edge.decision.verdict, edge.decision.reason)
+        for edge in edges(world)
+    ]
+    return Proof(
+        hops=(*inner, *_outward(world)),
+        entrances=tuple(_entrance(door, declared=False) for role in world.roles for door in doors(role)),
+        findings=sorted_findings([*world.unknown, *check(world, None)]),
+        assumptions=world.assumptions,
+    )
+
+
+def _listed(templates: Templates) -> list[Template]:
+    if isinstance(templates, (str, PathLike)):
+        return list(templates_in(templates))
+    if isinstance(templates, Mapping):
+        return [
+            Template(name, body, account=name if len(name) == 12 and name.isdecimal() else None)
+            for name, body in templates.items()
+        ]
+    return list(templates)
+
+
+def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
+    """What could not be resolved; where no role of the chain depends on it, it is a warning."""
+    places: set[tuple[str, str]] = set()
+    for role in chain.roles:
+        for record in world.by_arn.get(role.arn, ()):
+            policies = (record.trust, *record.policies, *([record.boundary] if record.boundary else []))
+            places |= {_resource(record.place), *(_resource(policy.place) for policy in policies)}
+    for finding in world.unknown:
+        of_chain = finding.place is None or _resource(finding.place) in places
+        yield finding if of_chain else replace(finding, level=Level.WARNING)
+
+
+def _resource(place: Place) -> tuple[str, str]:
+    return place.template, place.logical_id
+
+
+def _entrance(door: Door, *, declared: bool) -> EntranceRecord:
+    return EntranceRecord(door.role.arn, door.who, door.words, declared, door.place)
+
+
+def _outward(world: World) -> Iterator[HopProof]:
+    """What the roles of the templates may assume outside of them, as far as their own side says."""
+    for role in world.roles:
+        for record in role.policies:
+            for statement in record.policy.allows:
+                if statement.actions.match(ASSUME) is False or statement.resources is None:
+                    continue
+                for resource in statement.resources.written:
+                    if resource not in world.by_arn:
+                        outside = f"all but {resource}" if statement.resources.negated else resource
+                        reason = f"{record.name} allows it, and the trust policy is not in the templates"
+                        yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)

@@ -1,0 +1,85 @@
+"""What a proof or an audit says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rolechain.proof.closure import EntranceRecord
+from rolechain.proof.finding import Finding, Level
+from rolechain.proof.hops import HopProof
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proven of a chain, or found without one.
+
+    Attributes:
+        hops: each declared hop; in an audit, every AssumeRole that the policies allow or may allow.
+        entrances: who is let in besides, in words.
+        findings: what is wrong or cannot be known, in the order of the places.
+        assumptions: what was taken for granted, in words.
+    """
+
+    hops: tuple[HopProof, ...]
+    entrances: tuple[EntranceRecord, ...]
+    findings: tuple[Finding, ...]
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing is wrong and nothing that matters is unknown; warnings do not count."""
+        return not any(finding.level is Level.ERROR for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as one document for a machine."""
+        return {
+            "proven": self.proven,
+            "hops": [
+                {
+                    "caller": hop.caller,
+                    "callee": hop.callee,
+                    "verdict": hop.verdict.value,
+                    "reason": hop.reason,
+                }
+                for hop in self.hops
+            ],
+            "entrances": [
+                {
+                    "role": entrance.role,
+                    "who": entrance.who,
+                    "words": entrance.words,
+                    "declared": entrance.declared,
+                    "template": entrance.place.template,
+                    "logical_id": entrance.place.logical_id,
+                    "statement": entrance.place.statement,
+                }
+                for entrance in self.entrances
+            ],
+            "findings": [
+                {
+                    "rule": finding.rule,
+                    "level": finding.level.value,
+                    "template": finding.place.template if finding.place else None,
+                    "logical_id": finding.place.logical_id if finding.place else None,
+                    "statement": finding.place.statement if finding.place else None,
+                    "message": finding.message,
+                    "cure": finding.cure,
+                }
+                for finding in self.findings
+            ],
+            "assumptions": list(self.assumptions),
+        }
+
+
+def sorted_findings(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, in the order of the places; what stands nowhere comes first."""
+    return tuple(sorted(dict.fromkeys(findings), key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, str, str, int, str, str]:
+    place = finding.place
+    if place is None:
+        return ("", "", "", -1, finding.rule, finding.message)
+    statement = -1 if place.statement is None else place.statement
+    return (place.template, place.logical_id, place.part, statement, finding.rule, finding.message)
