@@ -72,9 +72,16 @@ class HopCredentials:
         """
         given, frozen = self._refresh.get(), self._frozen
         if frozen is None or frozen[0] is not given:
-            made = ReadOnlyCredentials(given.access_key, given.secret_key, given.token, self.account_id)
-            self._frozen = frozen = (given, made)
+            self._frozen = frozen = (given, self._freeze(given))
         return frozen[1]
+
+    def at_hand(self) -> ReadOnlyCredentials | None:
+        """What serves while another caller renews it; None where everybody has to wait for that. Never a call."""
+        given = self._refresh.serving
+        return self._freeze(given) if given else None
+
+    def _freeze(self, given: SessionCredentials) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials(given.access_key, given.secret_key, given.token, self.account_id)
 
     @property
     def access_key(self) -> str:

@@ -101,6 +101,12 @@ class Refresh:
         held = self._held
         return held is None or self._clock() >= held.advisory_at
 
+    @property
+    def serving(self) -> SessionCredentials | None:
+        """The credentials at hand, as long as nobody has to wait for others; never a call."""
+        held = self._held
+        return held.credentials if held and self._clock() < held.mandatory_at else None
+
     def get(self) -> SessionCredentials:
         """Credentials to sign with, renewed if they are due.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver
+from botocore.hooks import HierarchicalEmitter
 
 from rolechain.errors import ChainError, Problem
 from rolechain.runtime.credentials import REJECTED_SESSION, HopCredentials, line_up
@@ -90,14 +93,27 @@ def declared_hops(hops: Iterable[HopLike]) -> list[Hop]:
 
 def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
     """A session with the settings of ``base``'s profile, whose requests are signed with ``credentials``."""
-    core = botocore.session.Session()
+    core = botocore.session.Session(event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
+    share_profile(base, core)
+    core.register_component("credential_provider", CredentialResolver([_Provider(credentials)]))
+    made = boto3.Session(botocore_session=core, region_name=region_name)
+    renew_when_rejected(made.events, credentials)
+    return made
+
+
+def share_profile(base: boto3.Session, core: botocore.session.Session) -> None:
+    """Has the settings of ``base``'s profile hold for another session."""
     # boto3 says "default" where no profile is set too, and botocore refuses one that does not exist.
     if base.profile_name in base.available_profiles:
         core.set_config_variable("profile", base.profile_name)
-    core.register_component("credential_provider", CredentialResolver([_Provider(credentials)]))
-    made = boto3.Session(botocore_session=core, region_name=region_name)
-    _renew_when_rejected(made, credentials)
-    return made
+
+
+@lru_cache
+def _handlers() -> HierarchicalEmitter:
+    """Botocore's own handlers; to register them takes ten times as long as to copy them."""
+    emitter = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=emitter)
+    return emitter
 
 
 class _Provider(CredentialProvider):
@@ -114,7 +130,7 @@ class _Provider(CredentialProvider):
         return self._credentials
 
 
-def _renew_when_rejected(session: boto3.Session, credentials: HopCredentials) -> None:
+def renew_when_rejected(events: Any, credentials: HopCredentials) -> None:
     """Has the last hop taken again once a service has said that its session is over.
 
     The answer may come late, so the access key that signed the request is kept with it.
@@ -131,5 +147,5 @@ def _renew_when_rejected(session: boto3.Session, credentials: HopCredentials) ->
         if code in REJECTED_SESSION and _CONTEXT in context:
             credentials.invalidate(context[_CONTEXT])
 
-    session.events.register_last("request-created", note_signer)
-    session.events.register("after-call", look_at)
+    events.register_last("request-created", note_signer)
+    events.register("after-call", look_at)
