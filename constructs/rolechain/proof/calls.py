@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rolechain.hop import Hop
 from rolechain.policy import Callee, Caller, ContextValue, Request
+from rolechain.proof.narrow import narrowed
 from rolechain.proof.world import RoleRecord, World
 
 SESSION_NAME = "rolechain"
@@ -30,22 +33,25 @@ def session_of(role_arn: str, session_name: str = SESSION_NAME) -> Caller:
     return Caller("role-session", arn, account, role_arn)
 
 
-def request_between(caller: RoleRecord, callee: RoleRecord, organization: str | None) -> Request:
+def request_between(caller: RoleRecord, callee: RoleRecord, world: World) -> Request:
     """The call of one role of the templates to another, with what caller and callee are and nothing that is chosen.
 
     Args:
         caller: the role whose session calls.
         callee: the role that is assumed.
-        organization: the organization that both accounts belong to; None if that is not known.
+        world: tells which accounts are known to belong to one organization.
     """
+    caller_account, callee_account = account_of(caller.arn), account_of(callee.arn)
     context = _STS_ALWAYS | {
         "aws:PrincipalArn": caller.arn,
-        "aws:PrincipalAccount": account_of(caller.arn),
+        "aws:PrincipalAccount": caller_account,
         "aws:PrincipalType": "AssumedRole",
-        "aws:ResourceAccount": account_of(callee.arn),
+        "aws:ResourceAccount": callee_account,
     }
-    if organization:
-        context |= {"aws:PrincipalOrgID": organization, "aws:ResourceOrgID": organization}
+    if world.organization and caller_account in world.home:
+        context["aws:PrincipalOrgID"] = world.organization
+    if world.organization and callee_account in world.home:
+        context["aws:ResourceOrgID"] = world.organization
     for key, value in caller.tags.items():
         context[f"aws:PrincipalTag/{key}"] = value
     for key, value in callee.tags.items():
@@ -54,20 +60,17 @@ def request_between(caller: RoleRecord, callee: RoleRecord, organization: str | 
         caller=session_of(caller.arn),
         callee=Callee(callee.arn, callee.trust.policy),
         context=context,
-        identity_policies=tuple(record.policy for record in caller.policies),
-        permissions_boundary=caller.boundary.policy if caller.boundary else None,
+        identity_policies=tuple(narrowed(record.policy, callee.arn) for record in caller.policies),
+        permissions_boundary=narrowed(caller.boundary.policy, callee.arn) if caller.boundary else None,
     )
 
 
-def request_of(
-    hop: Hop, world: World, organization: str | None = None, region: str | None = None
-) -> Request | None:
+def request_of(hop: Hop, world: World, region: str | None = None) -> Request | None:
     """The call that the runtime sends for a declared hop.
 
     Args:
         hop: the hop.
         world: the roles.
-        organization: the id of the chain's organization.
         region: the chain's region.
 
     Returns:
@@ -76,16 +79,10 @@ def request_of(
     callers, callees = world.by_arn.get(hop.caller.arn), world.by_arn.get(hop.callee.arn)
     if not callers or not callees:
         return None
-    request = request_between(callers[0], callees[0], organization)
+    request = request_between(callers[0], callees[0], world)
     sent: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
     if region:
         sent["aws:RequestedRegion"] = region
     if hop.external_id:
         sent["sts:ExternalId"] = hop.external_id
-    return Request(
-        caller=request.caller,
-        callee=request.callee,
-        context={**request.context, **sent},
-        identity_policies=request.identity_policies,
-        permissions_boundary=request.permissions_boundary,
-    )
+    return replace(request, context={**request.context, **sent})

@@ -66,10 +66,9 @@ def undeclared(chain: Chain, world: World, found: list[tuple[Door, bool]]) -> It
         found: what ``open_doors`` found.
     """
     declared = Declared(chain)
-    accounts = frozenset(chain.accounts) if chain.organization else frozenset()
     inner = [
         edge
-        for edge in edges(world, chain.organization, accounts)
+        for edge in edges(world)
         if edge.callee.arn in declared.roles
         and (edge.caller.arn, edge.callee.arn) not in declared.hops
         and not _enters(edge, chain, declared)

@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 
 from rolechain.policy import Decision, Verdict
 from rolechain.policy.context import Context
-from rolechain.proof.calls import account_of, request_between, session_of
+from rolechain.proof.calls import request_between, session_of
 from rolechain.proof.generous import Attempt, most_generous
 from rolechain.proof.index import ASSUME, Index
+from rolechain.proof.narrow import narrowed
 from rolechain.proof.place import Place
 from rolechain.proof.world import PolicyRecord, RoleRecord, World
 
@@ -36,44 +37,28 @@ class Edge:
     permission: Place | None
 
 
-_known: WeakKeyDictionary[World, dict[tuple[str | None, frozenset[str]], list[Edge]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[World, list[Edge]] = WeakKeyDictionary()
 
 
-def edges(
-    world: World, organization: str | None = None, accounts: frozenset[str] = frozenset()
-) -> list[Edge]:
+def edges(world: World) -> list[Edge]:
     """Every edge among the roles of a world, in the order of the callees.
 
     An edge is tried with the most generous request that its caller can make: a condition on what the caller is
     keeps it out, one on what it chooses does not.
-
-    Args:
-        world: the roles.
-        organization: an organization of which it is known that ``accounts`` belong to it.
-        accounts: the ids of its accounts.
     """
-    known = _known.setdefault(world, {})
-    key = (organization, accounts)
-    if key not in known:
+    if world not in _known:
         index = Index(world)
-        known[key] = [
+        _known[world] = [
             edge
             for callee in world.roles
             for caller, session_name in index.callers(callee)
-            if (edge := _edge(caller, callee, session_name, organization, accounts))
+            if (edge := _edge(caller, callee, session_name, world))
         ]
-    return known[key]
+    return _known[world]
 
 
-def _edge(
-    caller: RoleRecord,
-    callee: RoleRecord,
-    session_name: str,
-    organization: str | None,
-    accounts: frozenset[str],
-) -> Edge | None:
-    home = organization if {account_of(caller.arn), account_of(callee.arn)} <= accounts else None
-    request = request_between(caller, callee, home)
+def _edge(caller: RoleRecord, callee: RoleRecord, session_name: str, world: World) -> Edge | None:
+    request = request_between(caller, callee, world)
     if _may_be_tagged(caller):
         context = {key: value for key, value in request.context.items() if not _is_principal_tag(key)}
         request = replace(request, context=context)
@@ -116,7 +101,7 @@ def _granting(
     caller: RoleRecord, callee: RoleRecord, context: Context
 ) -> Iterator[tuple[Place, bool | None]]:
     for record in caller.policies:
-        for statement in record.policy.allows:
+        for statement in narrowed(record.policy, callee.arn).allows:
             if record.policy.missing:
                 yield record.place, None
             else:

@@ -47,12 +47,17 @@ class HopProof:
 def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Finding]]]:
     """Each declared hop, decided as the call that the runtime will make, and what keeps it from working."""
     for hop in chain.hops():
-        request = request_of(hop, world, chain.organization, chain.region)
+        request = request_of(hop, world, chain.region)
         if request is None:
             reason = "a role of the hop is not in the templates"
             yield HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), []
             continue
         decision = decide(request)
+        if not decision.allowed:
+            # Asked of the whole policies, the reason names what comes nearest.
+            policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
+            request = replace(request, identity_policies=policies)
+            decision = decide(request)
         findings = [] if decision.allowed else list(_of_hop(hop, request, decision, chain, world))
         yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
 

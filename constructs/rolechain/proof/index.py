@@ -9,6 +9,7 @@ from rolechain.policy import Policy
 from rolechain.policy.conditions import Condition
 from rolechain.policy.statement import Statement
 from rolechain.proof.calls import SESSION_NAME, account_of
+from rolechain.proof.narrow import is_exact
 from rolechain.proof.world import RoleRecord, World
 
 ASSUME = "sts:assumerole"
@@ -121,8 +122,8 @@ def _permitted(policy: Policy) -> tuple[frozenset[str], bool]:
             wide = True
             continue
         for written in statement.resources.written:
-            if set(written) & set("*?$") or not written.startswith("arn:") or written.count(":") < 5:
-                wide = True
-            else:
+            if is_exact(written):
                 exact.add(written)
+            else:
+                wide = True
     return frozenset(exact), wide

@@ -31,7 +31,7 @@ def world_of(templates: Iterable[Template], chain: Chain | None = None) -> World
         templates: the templates of all stacks.
         chain: tells the account of a template that is given without one, if the chain declares a role of it.
     """
-    return _Reader(Stacks(templates, chain)).world()
+    return _Reader(Stacks(templates, chain)).world(chain)
 
 
 class _Reader:
@@ -42,7 +42,7 @@ class _Reader:
         self._managed: dict[str, PolicyRecord] = {}
         self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
 
-    def world(self) -> World:
+    def world(self, chain: Chain | None) -> World:
         stacks = self._stacks
         for stack in stacks.all:
             self._read_policies(stack)
@@ -56,6 +56,8 @@ class _Reader:
             roles=roles,
             unknown=tuple(self._unknown),
             assumptions=tuple(stacks.assumptions),
+            organization=chain.organization if chain else None,
+            home=frozenset(chain.accounts) if chain and chain.organization else frozenset(),
         )
 
     def _read_policies(self, stack: Stack) -> None:

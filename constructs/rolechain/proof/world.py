@@ -75,12 +75,16 @@ class World:
         roles: the roles, in the order of the templates.
         unknown: what could not be resolved where it matters, as findings of RC00.
         assumptions: what was assumed, in words: a parameter's default.
+        organization: the id of the organization that ``home`` belongs to, as a chain declares it.
+        home: the ids of accounts that are known to belong to it.
     """
 
     templates: Mapping[str, Template]
     roles: tuple[RoleRecord, ...]
     unknown: tuple[Finding, ...] = ()
     assumptions: tuple[str, ...] = ()
+    organization: str | None = None
+    home: frozenset[str] = frozenset()
 
     @cached_property
     def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:
