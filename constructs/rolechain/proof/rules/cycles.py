@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from rolechain.proof.edges import edges
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Fault, Faults, rule
@@ -22,16 +23,18 @@ Graph = dict[str, list[str]]
 )
 def circle(survey: Survey) -> Faults:
     """Two roles or more, each of which leads to all the others."""
-    graph: Graph = {}
-    for walk in survey.walks.all:
-        graph.setdefault(walk.caller.arn, []).append(walk.callee.arn)
-    entries = {(walk.caller.arn, walk.callee.arn): walk.entry for walk in survey.walks.all}
-    for roles in _circles(graph):
+    may_be = _graph((walk.caller.arn, walk.callee.arn) for walk in survey.walks.all)
+    if next(_circles(may_be), None) is None:
+        return
+    certain = [edge for edge in edges(survey.world) if edge.decision.allowed]
+    graph = _graph((edge.caller.arn, edge.callee.arn) for edge in certain)
+    places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
+    for roles in map(sorted, _circles(graph)):
         inside = set(roles)
         back = next((one, other) for one in roles for other in graph[one] if other in inside - {one})
         yield Fault(
-            entries[back].place,
-            f"these roles assume each other in a circle: {', '.join(sorted(roles))}",
+            places[back],
+            f"these roles assume each other in a circle: {', '.join(roles)}",
             f"take {back[0]} out of the trust policy of {back[1]}, or the other way round",
         )
 
@@ -80,6 +83,13 @@ def itself(survey: Survey) -> Faults:
                     else f', or trust it: {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}'
                 ),
             )
+
+
+def _graph(pairs: Iterable[tuple[str, str]]) -> Graph:
+    graph: Graph = {}
+    for one, other in pairs:
+        graph.setdefault(one, []).append(other)
+    return graph
 
 
 def _lets_itself_in(arn: str, entry: Ruling) -> bool:

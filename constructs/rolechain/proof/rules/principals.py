@@ -9,9 +9,10 @@ from rolechain.policy.conditions import Condition
 from rolechain.proof.rules import strangers
 from rolechain.proof.rules.ruling import Ruling
 
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-_ROOT = re.compile(r"arn:([^:*?]+):iam::(\d{12}):root", re.ASCII)
-_OF_ACCOUNT = re.compile(r"arn:([^:*?]+):(?:iam|sts)::(\d{12}):.+", re.ASCII)
+# The account of a template that is not placed stands as <template>.
+_ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
+_ROOT = re.compile(rf"arn:([^:*?]+):iam::({_ACCOUNT.pattern}):root", re.ASCII)
+_OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({_ACCOUNT.pattern}):.+", re.ASCII)
 
 Account = tuple[str, str]
 """An account's id, and its partition."""
@@ -67,6 +68,12 @@ def pinned(ruling: Ruling, key: str) -> Iterator[str]:
             yield from condition.values
 
 
+def account_of(arn: str) -> str:
+    """The account in an ARN; empty where it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
 def role_arns(ruling: Ruling) -> list[str]:
     """The roles that a statement names directly."""
     return [value for value in aws(ruling) if is_role(value)]
@@ -97,6 +104,5 @@ def names(ruling: Ruling, role_arn: str) -> bool:
     named = ruling.statement.principals
     if named is None:
         return False
-    account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
     root = ":".join([*role_arn.split(":")[:5], "root"])
-    return named.everyone or bool({role_arn, root, account} & named.aws)
+    return named.everyone or bool({role_arn, root, account_of(role_arn)} & named.aws)

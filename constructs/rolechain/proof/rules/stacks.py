@@ -21,14 +21,15 @@ _ATTACHING = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePoli
 )
 def imported_role(survey: Survey) -> Faults:
     """A policy that is attached to a role by name which no template of its account creates."""
-    created = {(role.account, role.name) for role in survey.world.roles if not role.imported}
+    own = [role for role in survey.world.roles if not role.imported]
+    created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
     reported: set[Place] = set()
     for resource in survey.resources:
         if resource.type not in _ATTACHING:
             continue
         template = survey.world.templates[resource.template]
         for name in _attached_to(resource):
-            if (template.account or "", name) not in created:
+            if created.isdisjoint({(resource.template, name), (template.account or "", name)}):
                 reported.add(resource.place())
                 yield _attached(resource.place(), resource.logical_id, name)
     for role in survey.world.roles:
@@ -145,7 +146,8 @@ def _meant_for(survey: Survey, resource: Resource, management: str) -> Iterator[
         for inner in stack_set_resources(resource)
         if inner.type == "AWS::IAM::Role" and isinstance(inner.properties.get("RoleName"), str)
     }
-    own = {role.arn for role in survey.world.roles if role.place.logical_id != resource.logical_id}
+    instances = f"{resource.template}/{resource.logical_id}"
+    own = {role.arn for role in survey.world.roles if not role.place.template.startswith(instances)}
     for arn, role in survey.declared.items():
         if role.account == management and role.role in names and arn not in own:
             yield arn

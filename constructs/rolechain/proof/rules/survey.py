@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from rolechain.chain import Chain
+from rolechain.proof.rules.principals import account_of
 from rolechain.proof.rules.resources import Resource, resources_of
 from rolechain.proof.rules.ruling import Ruling, rulings
 from rolechain.proof.rules.walks import Walks
@@ -87,7 +88,7 @@ class Survey:
     def accounts(self) -> frozenset[str]:
         """The accounts that are the user's own: those of the chain, and those that templates are deployed to."""
         placed = {template.account for template in self.world.templates.values() if template.account}
-        roles = {role.account for role in self.world.roles if role.account}
+        roles = {account_of(role.arn) for role in self.world.roles}
         return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
 
     @cached_property

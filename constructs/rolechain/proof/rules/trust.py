@@ -144,10 +144,14 @@ def orphaned_when_recreated(survey: Survey) -> Faults:
         for value in principals.aws(entry):
             if principals.is_role(value):
                 root = ":".join([*value.split(":")[:5], "root"])
+                statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
+                declared = survey.hop_roles.get(entry.role.arn)
+                by_declaration = declared is not None and declared.trust == "role_arn"
                 yield Fault(
                     entry.place,
                     f"{entry.role.arn} trusts {value} itself: deleted and made again, that role is locked out",
-                    f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}',
+                    ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
+                    + statement,
                 )
             elif is_unique_id(value):
                 yield Fault(

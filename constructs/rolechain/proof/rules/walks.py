@@ -91,8 +91,9 @@ class Walks:
                     found.add(callee.arn)
                     yield Walk(role, callee, entry, permission)
         for entry in self._by_arn.get(role.arn, ()):
-            named = role.arn in principals.role_arns(entry) and entry.role.account == role.account
-            if named and entry.role.arn not in found and _admits(entry, role):
+            named = role.arn in principals.role_arns(entry)
+            here = principals.account_of(entry.role.arn) == principals.account_of(role.arn)
+            if named and here and entry.role.arn not in found and _admits(entry, role):
                 found.add(entry.role.arn)
                 yield Walk(role, entry.role, entry, None)
 
@@ -104,7 +105,7 @@ class Walks:
                 yield from self._into.get(arn, ())
         else:
             yield from self._by_arn.get(role.arn, ())
-            yield from self._by_account.get(role.account, ())
+            yield from self._by_account.get(principals.account_of(role.arn), ())
             yield from self._of_anyone
 
 

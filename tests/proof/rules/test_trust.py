@@ -1,0 +1,312 @@
+"""RC01, RC02, RC03, RC06, RC21, RC27 and RC28: who may stand in a trust policy, and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain import Chain
+from rolechain.proof import Finding, Level, Place
+
+Kit = Any
+TRUST = "AssumeRolePolicyDocument"
+ROOT = "arn:aws:iam::444444444444:root"
+CALLER = "arn:aws:iam::444444444444:role/ci/runner"
+APP = "arn:aws:iam::111111111111:role/app"
+IN_ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}
+
+
+def test_rc01_fires_with_place_and_cure(kit: Kit) -> None:
+    """A trust in everyone is an error that says where it stands and what to write."""
+    role = kit.role([kit.trust({"Service": "ec2.amazonaws.com"}), kit.trust("*")])
+    assert kit.ask("RC01", role) == [
+        Finding(
+            "RC01",
+            Level.ERROR,
+            Place("t", "Role", 1, TRUST),
+            f"{APP} trusts *, and no condition keeps a stranger's account out",
+            "name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
+            '{"StringEquals": {"aws:PrincipalOrgID": "<the organization\'s id>"}}',
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringLike": {"aws:PrincipalOrgID": "*"}},
+        {"StringLike": {"aws:PrincipalOrgID": "o-*"}},
+        {"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}},
+        {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}},
+        {"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}},
+        {"Null": {"aws:PrincipalOrgID": "false"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalOrgID}"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalTag/org}"}},
+        {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "*/r-ab12/ou-ab12-11111111/*"}},
+        {"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/*"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/rolechain/deploy-source"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws-cn:iam::*:role/rolechain/deploy-source"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:*:iam::1111*:role/rolechain/deploy-source"}},
+        {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/x"}},
+        {"StringLike": {"aws:PrincipalArn": "*"}},
+        {"StringLike": {"aws:userid": "*:deploy"}},
+        {"StringEquals": {"sts:ExternalId": "secret"}},
+        {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        {"StringEquals": {"aws:PrincipalOrgID": {"Ref": "Organization"}}},
+        {"Fn::If": ["A", IN_ORGANIZATION, {}]},
+    ],
+)
+def test_rc01_fires_where_a_condition_does_not_close(kit: Kit, condition: dict[str, Any]) -> None:
+    """A condition that a stranger meets, or that is not known, closes nothing."""
+    assert [found.rule for found in kit.ask("RC01", kit.role(kit.trust("*", condition)))] == ["RC01"]
+    assert len(kit.ask("RC01", kit.role(kit.trust({"AWS": ["*", ROOT]}, condition)))) == 1
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        IN_ORGANIZATION,
+        {"StringLike": {"aws:PrincipalOrgID": "o-exampleorg1"}},
+        {"stringequals": {"AWS:principalorgid": ["o-exampleorg1", "o-exampleorg2"]}},
+        {"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "*"}},
+        {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}, "Null": {"aws:PrincipalOrgID": "false"}},
+        {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/r-ab12/*"}},
+        {"ArnEquals": {"aws:PrincipalArn": CALLER}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/ci/*"}},
+        {"StringEquals": {"aws:PrincipalAccount": "444444444444"}},
+        {"StringLike": {"aws:userid": "AROAEXAMPLEEXAMPLE012:*"}},
+    ],
+)
+def test_rc01_silent_where_a_condition_closes(kit: Kit, condition: dict[str, Any]) -> None:
+    """A condition on what the caller is, which no stranger meets, closes a trust in everyone."""
+    assert kit.ask("RC01", kit.role(kit.trust("*", condition))) == []
+
+
+def test_rc01_silent_where_a_statement_denies_strangers(kit: Kit) -> None:
+    """A statement that denies everyone outside of the organization closes it as well; one that is met by choice not."""
+    keeps_out = kit.trust("*", {"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}, Effect="Deny")
+    assert kit.ask("RC01", kit.role([kit.trust("*"), keeps_out])) == []
+    chosen = kit.trust("*", {"StringNotEquals": {"sts:ExternalId": "x"}}, Effect="Deny")
+    assert len(kit.ask("RC01", kit.role([kit.trust("*"), chosen]))) == 1
+
+
+def test_rc01_silent_on_ordinary_roles(kit: Kit) -> None:
+    """A service's role, a denial and a permission to pass tags open nothing."""
+    statements = [
+        kit.trust({"Service": "lambda.amazonaws.com"}),
+        kit.trust("*", Effect="Deny"),
+        kit.trust("*", action="sts:TagSession"),
+    ]
+    assert kit.ask("RC01", kit.role(statements)) == []
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": "arn:aws:iam::444444444444:role/*"},
+        {"AWS": [ROOT, "arn:aws:iam::4444*:root"]},
+        {"Service": "*.amazonaws.com"},
+        {"Federated": "arn:aws:iam::444444444444:saml-provider/*"},
+    ],
+)
+def test_rc02_fires_on_a_wildcard_within_a_principal(kit: Kit, principal: dict[str, Any]) -> None:
+    """IAM refuses a wildcard that is not the whole principal."""
+    (found,) = kit.ask("RC02", kit.role(kit.trust(principal)))
+    assert (found.level, found.place) == (Level.ERROR, Place("t", "Role", 0, TRUST))
+    assert found.message.endswith("holds a wildcard, which IAM refuses")
+
+
+def test_rc02_fires_with_cure(kit: Kit) -> None:
+    """The cure names the account's root and the condition that keeps the wildcard."""
+    (found,) = kit.ask("RC02", kit.role(kit.trust("arn:aws:iam::444444444444:role/ci-*")))
+    assert found.cure == (
+        "name one principal; for several, arn:aws:iam::444444444444:root with ArnLike aws:PrincipalArn "
+        "arn:aws:iam::444444444444:role/ci-*"
+    )
+
+
+def test_rc02_silent_on_whole_principals(kit: Kit) -> None:
+    """A ``*`` by itself and full names are no wildcards within a principal."""
+    assert kit.ask("RC02", kit.role([kit.trust("*"), kit.trust(CALLER), kit.trust({"AWS": [ROOT, "4" * 12]})])) == []
+
+
+def test_rc03_fires_on_refused_elements(kit: Kit) -> None:
+    """NotPrincipal, Resource, NotResource and a missing Principal are refused in a trust policy."""
+    nobody = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    statements = [
+        {**nobody, "NotPrincipal": {"AWS": CALLER}},
+        kit.trust(CALLER, Resource="*"),
+        kit.trust(CALLER, NotResource=APP),
+        nobody,
+    ]
+    found = kit.ask("RC03", kit.role(statements))
+    assert [finding.place.statement for finding in found] == [0, 1, 2, 3]
+    assert [finding.level for finding in found] == [Level.ERROR] * 4
+    assert found[0].message == f"the trust policy of {APP} holds NotPrincipal, which IAM refuses there"
+    assert found[2].cure == "leave NotResource out: a trust policy is about its own role"
+
+
+def test_rc03_silent_on_well_formed_trust(kit: Kit) -> None:
+    """A statement with Principal, Action and Condition is as IAM wants it."""
+    assert kit.ask("RC03", kit.role([kit.trust(CALLER), kit.trust("*", IN_ORGANIZATION, Effect="Deny")])) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        IN_ORGANIZATION,
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/*"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:*"}},
+        {"StringLike": {"aws:PrincipalArn": "*"}},
+        {"ArnNotEquals": {"aws:PrincipalArn": CALLER}},
+        {"StringEquals": {"sts:ExternalId": "x1"}},
+    ],
+)
+def test_rc06_fires_on_a_whole_account(kit: Kit, condition: dict[str, Any] | None) -> None:
+    """An account's root without a condition on one of its principals lets the whole account in."""
+    caller = kit.role(name="other", account="444444444444", template="u")
+    for principal in (ROOT, "444444444444"):
+        (found,) = kit.ask("RC06", kit.role(kit.trust(principal, condition)), caller)
+        assert found == Finding(
+            "RC06",
+            Level.ERROR,
+            Place("t", "Role", 0, TRUST),
+            f"{APP} trusts account 444444444444 as a whole: every role and user that may call sts:AssumeRole there "
+            "gets in",
+            'add {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/<path and name>"}}',
+        )
+
+
+def test_rc06_fires_on_everyone_of_an_account(kit: Kit) -> None:
+    """A ``*`` that a condition narrows to an account is that account as a whole."""
+    condition = {"StringEquals": {"aws:PrincipalAccount": "111111111111"}}
+    (found,) = kit.ask("RC06", kit.role(kit.trust("*", condition)))
+    assert "trusts account 111111111111 as a whole" in found.message
+
+
+def test_rc06_fires_as_warning_for_a_third_party(kit: Kit) -> None:
+    """In an audit an account that no template is placed in is a third party, which may pass an external id instead."""
+    (found,) = kit.ask("RC06", kit.role(kit.trust(ROOT)))
+    assert (found.level, found.cure) == (
+        Level.WARNING,
+        'add {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/<path and name>"}}, or an '
+        "sts:ExternalId",
+    )
+    assert kit.ask("RC06", kit.role(kit.trust(ROOT, {"StringEquals": {"sts:ExternalId": "acme-1"}}))) == []
+    assert len(kit.ask("RC06", kit.role(kit.trust(ROOT, {"StringLike": {"sts:ExternalId": "*"}})))) == 1
+
+
+def test_rc06_fires_in_a_chain_with_the_caller_as_cure(kit: Kit, chain: Chain) -> None:
+    """In a chain the cure names the role that calls; an external id does not stand in for it."""
+    condition = {"StringEquals": {"sts:ExternalId": "jump-1", "aws:PrincipalOrgID": "o-exampleorg1"}}
+    roles = kit.of_chain(chain, deploy_middle={"trust": kit.trust(chain.source.account_root, condition)})
+    (found,) = kit.ask("RC06", *roles, chain=chain)
+    assert found.level is Level.ERROR
+    assert found.cure == f'add {{"ArnEquals": {{"aws:PrincipalArn": "{chain.source.arn}"}}}}'
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"ArnEquals": {"aws:PrincipalArn": CALLER}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/ci/*"}},
+        {"StringEquals": {"aws:PrincipalArn": [CALLER]}},
+        {"StringLike": {"aws:userid": "AROAEXAMPLEEXAMPLE012:*"}},
+    ],
+)
+def test_rc06_silent_where_the_principal_is_pinned(kit: Kit, condition: dict[str, Any]) -> None:
+    """A condition that only some of the account's principals meet is enough."""
+    other = kit.role(name="other", account="444444444444", template="u")
+    assert kit.ask("RC06", kit.role(kit.trust(ROOT, condition)), other) == []
+
+
+def test_rc06_silent_on_bootstrap_roles(kit: Kit) -> None:
+    """The roles of CDK's bootstrap stack trust the accounts that it was told; elsewhere such a name excuses nothing."""
+    root = {"AWS": ["111111111111", "222222222222"]}
+    trust = {"Version": "2012-10-17", "Statement": [kit.trust(root), kit.trust(root, action="sts:TagSession")]}
+    role = ("AWS::IAM::Role", {"RoleName": "cdk-hnb659fds-deploy-role", "AssumeRolePolicyDocument": trust})
+    version = ("AWS::SSM::Parameter", {"Type": "String", "Value": "33"})
+    stack = kit.template({"DeploymentActionRole": role, "CdkBootstrapVersion": version}, "CDKToolkit")
+    assert kit.read(None, stack) == []
+    assert len(kit.read("RC06", kit.template({"DeploymentActionRole": role}))) == 2
+
+
+def test_rc21_fires_on_a_role_named_directly(kit: Kit) -> None:
+    """A role's own ARN as principal breaks when that role is made again, and an id is what is left of one."""
+    found = kit.ask("RC21", kit.role([kit.trust(CALLER), kit.trust("AROAEXAMPLEEXAMPLE012")]))
+    assert found[0] == Finding(
+        "RC21",
+        Level.WARNING,
+        Place("t", "Role", 0, TRUST),
+        f"{APP} trusts {CALLER} itself: deleted and made again, that role is locked out",
+        f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{CALLER}"}}}}',
+    )
+    assert (found[1].level, found[1].place.statement) == (Level.WARNING, 1)
+    assert len(found) == 2
+
+
+def test_rc21_silent_on_a_root_with_condition(kit: Kit) -> None:
+    """An account's root with a condition on the caller outlives the caller."""
+    assert kit.ask("RC21", kit.role(kit.trust(ROOT, {"ArnEquals": {"aws:PrincipalArn": CALLER}}))) == []
+
+
+def test_rc27_fires_on_one_session(kit: Kit) -> None:
+    """A session's ARN as principal is a warning, and the cure names its role."""
+    session = "arn:aws:sts::444444444444:assumed-role/runner/build"
+    (found,) = kit.ask("RC27", kit.role(kit.trust(session)))
+    assert found == Finding(
+        "RC27",
+        Level.WARNING,
+        Place("t", "Role", 0, TRUST),
+        f"{APP} trusts {session}: a session of that role by another name is refused",
+        f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": '
+        '"arn:aws:iam::444444444444:role/runner"}}, path included',
+    )
+
+
+def test_rc27_silent_on_a_role(kit: Kit) -> None:
+    """A role's ARN names all of its sessions."""
+    assert kit.ask("RC27", kit.role(kit.trust(CALLER))) == []
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "who"),
+    [
+        ("arn:aws:iam::444444444444:user/alice", None, "the IAM user arn:aws:iam::444444444444:user/alice"),
+        (
+            ROOT,
+            {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:user/bob"}},
+            "the IAM user arn:aws:iam::444444444444:user/bob",
+        ),
+        (ROOT, None, "IAM users of account 444444444444"),
+        (ROOT, {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:user/*"}}, None),
+        ("*", IN_ORGANIZATION, "IAM users of any account that gets in"),
+    ],
+)
+def test_rc28_fires_on_users_in_the_chain(
+    kit: Kit, chain: Chain, principal: str, condition: dict[str, Any] | None, who: str | None
+) -> None:
+    """A chain's role that lets IAM users in is a warning."""
+    roles = kit.of_chain(chain, deploy_middle={"trust": kit.trust(principal, condition)})
+    found = kit.ask("RC28", *roles, chain=chain)
+    assert {finding.level for finding in found} == {Level.WARNING}
+    assert {finding.place for finding in found} == {Place("stack-222222222222", "deploy-middle", 0, TRUST)}
+    if who:
+        assert [finding.message for finding in found] == [
+            f"{chain.middle[0].arn} lets in {who}, whose access keys last until they are deleted"
+        ]
+
+
+def test_rc28_silent_on_roles_and_in_an_audit(kit: Kit, chain: Chain) -> None:
+    """A chain as it is derived lets no users in, nor is a role outside of a chain spoken of."""
+    assert kit.ask("RC28", *kit.of_chain(chain), chain=chain) == []
+    assert kit.ask("RC28", kit.role(kit.trust("arn:aws:iam::444444444444:user/alice"))) == []
+    denied = [
+        kit.trust("*", IN_ORGANIZATION),
+        kit.trust("*", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}}, Effect="Deny"),
+    ]
+    assert kit.ask("RC28", *kit.of_chain(chain, deploy_middle={"trust": denied}), chain=chain) == []
