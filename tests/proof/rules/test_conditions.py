@@ -60,7 +60,10 @@ def test_rc24_fires_on_another_organization(kit: Kit, chain: Chain) -> None:
     """A path of another organization than the chain's lets foreign accounts in."""
     statement = kit.trust("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-foreignorg1/*"}})
     (found,) = kit.ask("RC24", kit.role(statement), chain=chain)
-    assert found.message == "the path o-foreignorg1/* lies in organization o-foreignorg1, and the chain's is o-exampleorg1"
+    assert (
+        found.message
+        == "the path o-foreignorg1/* lies in organization o-foreignorg1, and the chain's is o-exampleorg1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,9 @@ def test_rc25_silent_where_the_key_must_be_there(kit: Kit) -> None:
     assert kit.ask("RC25", kit.role(statements)) == []
 
 
-@pytest.mark.parametrize("key", ["aws:PrincipalOrgID", "aws:PrincipalArn", "sts:ExternalId", "aws:RequestTag/team"])
+@pytest.mark.parametrize(
+    "key", ["aws:PrincipalOrgID", "aws:PrincipalArn", "sts:ExternalId", "aws:RequestTag/team"]
+)
 def test_rc26_fires_on_a_single_valued_key(kit: Kit, key: str) -> None:
     """ForAllValues is met by a request that does not bring the key."""
     (found,) = kit.ask("RC26", kit.role(kit.trust("*", {"ForAllValues:StringEquals": {key: "x1"}})))
@@ -123,10 +128,16 @@ def test_rc26_fires_on_a_single_valued_key(kit: Kit, key: str) -> None:
 def test_rc26_silent_on_sets(kit: Kit) -> None:
     """Keys of several values, denials, and a key that must be there are what the operator is for."""
     statements = [
-        kit.trust("*", {"ForAllValues:StringEquals": {"aws:TagKeys": "team", "sts:TransitiveTagKeys": "team"}}),
+        kit.trust(
+            "*", {"ForAllValues:StringEquals": {"aws:TagKeys": "team", "sts:TransitiveTagKeys": "team"}}
+        ),
         kit.trust("*", {"ForAllValues:StringNotLike": {"aws:PrincipalOrgID": "o-x"}}, Effect="Deny"),
         kit.trust(
-            "*", {"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-x"}, "Null": {"aws:PrincipalOrgID": "false"}}
+            "*",
+            {
+                "ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-x"},
+                "Null": {"aws:PrincipalOrgID": "false"},
+            },
         ),
     ]
     assert kit.ask("RC26", kit.role(statements)) == []

@@ -72,7 +72,10 @@ def test_rc01_fires_where_a_condition_does_not_close(kit: Kit, condition: dict[s
         {"stringequals": {"AWS:principalorgid": ["o-exampleorg1", "o-exampleorg2"]}},
         {"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}},
         {"StringEquals": {"aws:PrincipalOrgID": "*"}},
-        {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}, "Null": {"aws:PrincipalOrgID": "false"}},
+        {
+            "StringEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"},
+            "Null": {"aws:PrincipalOrgID": "false"},
+        },
         {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/r-ab12/*"}},
         {"ArnEquals": {"aws:PrincipalArn": CALLER}},
         {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/ci/*"}},
@@ -130,7 +133,10 @@ def test_rc02_fires_with_cure(kit: Kit) -> None:
 
 def test_rc02_silent_on_whole_principals(kit: Kit) -> None:
     """A ``*`` by itself and full names are no wildcards within a principal."""
-    assert kit.ask("RC02", kit.role([kit.trust("*"), kit.trust(CALLER), kit.trust({"AWS": [ROOT, "4" * 12]})])) == []
+    assert (
+        kit.ask("RC02", kit.role([kit.trust("*"), kit.trust(CALLER), kit.trust({"AWS": [ROOT, "4" * 12]})]))
+        == []
+    )
 
 
 def test_rc03_fires_on_refused_elements(kit: Kit) -> None:
@@ -151,7 +157,9 @@ def test_rc03_fires_on_refused_elements(kit: Kit) -> None:
 
 def test_rc03_silent_on_well_formed_trust(kit: Kit) -> None:
     """A statement with Principal, Action and Condition is as IAM wants it."""
-    assert kit.ask("RC03", kit.role([kit.trust(CALLER), kit.trust("*", IN_ORGANIZATION, Effect="Deny")])) == []
+    assert (
+        kit.ask("RC03", kit.role([kit.trust(CALLER), kit.trust("*", IN_ORGANIZATION, Effect="Deny")])) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,7 +235,10 @@ def test_rc06_silent_where_the_principal_is_pinned(kit: Kit, condition: dict[str
 def test_rc06_silent_on_bootstrap_roles(kit: Kit) -> None:
     """The roles of CDK's bootstrap stack trust the accounts that it was told; elsewhere such a name excuses nothing."""
     root = {"AWS": ["111111111111", "222222222222"]}
-    trust = {"Version": "2012-10-17", "Statement": [kit.trust(root), kit.trust(root, action="sts:TagSession")]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [kit.trust(root), kit.trust(root, action="sts:TagSession")],
+    }
     role = ("AWS::IAM::Role", {"RoleName": "cdk-hnb659fds-deploy-role", "AssumeRolePolicyDocument": trust})
     version = ("AWS::SSM::Parameter", {"Type": "String", "Value": "33"})
     stack = kit.template({"DeploymentActionRole": role, "CdkBootstrapVersion": version}, "CDKToolkit")
