@@ -54,7 +54,8 @@ class StsServer:
     """What the endpoint answers, and what it was asked.
 
     ``scripts`` holds, by role name, what comes before the ordinary answers; a script that gives None answers
-    ordinarily. ``allows`` decides the ordinary calls.
+    ordinarily. ``allows`` decides the ordinary calls, ``others`` answers actions that are not of STS, and ``date``
+    is what the answers are dated.
     """
 
     url: str = ""
@@ -64,6 +65,8 @@ class StsServer:
     allows: Callable[[str, Call], bool] = lambda _caller, _call: True
     lifetimes: dict[str, int] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    date: Callable[[], float] = time.time
+    others: dict[str, Callable[[Call], Reply]] = field(default_factory=dict)
     latency: float = 0
     rejected_by_s3: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -138,6 +141,8 @@ class StsServer:
             return self.error(
                 "InvalidClientTokenId", "The security token included in the request is invalid.", 403
             )()
+        if call.action in self.others:
+            return self.others[call.action](call)
         if call.action == "GetCallerIdentity":
             return 200, (
                 f'<GetCallerIdentityResponse xmlns="{NAMESPACE}"><GetCallerIdentityResult><Arn>{arn}</Arn>'
@@ -155,6 +160,9 @@ def _handler(server: StsServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(server.date() if timestamp is None else timestamp)
 
         def do_GET(self) -> None:
             if self._key() in server.rejected_by_s3:

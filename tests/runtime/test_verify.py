@@ -9,8 +9,8 @@ import pytest
 
 from rolechain import Chain, ChainError, ChainRole
 from rolechain.runtime import Cause, HopError, attempt, verify
-from rolechain.runtime.attempt import Patience
-from rolechain.runtime.verify import walk
+from rolechain.runtime.attempts import Patience
+from rolechain.runtime.verification import walk
 
 SOURCE, MIDDLE, TARGET = (
     f"arn:aws:iam::{digit * 12}:role/rolechain/deploy-{name}"

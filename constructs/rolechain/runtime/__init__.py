@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rolechain.runtime.attempt import attempt
+    from rolechain.runtime.attempts import attempt
     from rolechain.runtime.causes import Cause
     from rolechain.runtime.errors import HopError
-    from rolechain.runtime.fan_out import fan_out
+    from rolechain.runtime.fanout import fan_out
     from rolechain.runtime.file_cache import FileCache, default_cache_folder
     from rolechain.runtime.hop import Hop
     from rolechain.runtime.report import HopReport
     from rolechain.runtime.session import chain_session
     from rolechain.runtime.session_name import legal_session_name
-    from rolechain.runtime.verify import verify
+    from rolechain.runtime.verification import verify
 
 __all__ = [
     "Cause",
@@ -35,22 +35,26 @@ __all__ = [
     "verify",
 ]
 
+# No module here is called as what it holds: once it is imported it would stand in the name's place.
 _HOMES = {
     "Cause": "causes",
     "FileCache": "file_cache",
     "Hop": "hop",
     "HopError": "errors",
     "HopReport": "report",
+    "attempt": "attempts",
     "chain_session": "session",
     "default_cache_folder": "file_cache",
+    "fan_out": "fanout",
     "legal_session_name": "session_name",
+    "verify": "verification",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, name)}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -27,6 +27,11 @@ REJECTED_SESSION = STALE_SESSION | _UNKNOWN_SESSION
 """The codes by which a service says that the session which signed is of no use any more."""
 
 
+_SUSPECT_AFTER = 60.0
+"""From which age on a session that is denied is taken anew, lest it be a revoked one; a chain whose target is plainly
+refused, or many of whose targets are, pays one call a minute for that."""
+
+
 class HopCredentials:
     """Credentials as botocore takes them, of the role that a hop leads to; nothing is called before they are read.
 
@@ -49,7 +54,6 @@ class HopCredentials:
     ) -> None:
         self._call = call
         self._caller = caller
-        self._refused: str | None = None
         self._coded = False
         self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
         self._refresh = Refresh(
@@ -132,26 +136,15 @@ class HopCredentials:
         """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
         before, started = caller.held, self._call.clock()
         given = caller.get()
-        old = given is before or given.obtained_at < started
         try:
-            return self._made(given, fresh=not old)
+            return self._call.make(_signer(given))
         except HopError as error:
-            # A revoked session shows as a plain denial; one that was obtained just now is not revoked, nor is one
-            # that was refused as soon as it was obtained.
-            suspect = error.denied and given.access_key != self._refused
-            if not old or not (suspect or error.code in REJECTED_SESSION):
+            # A revoked session shows as a plain denial; one that was obtained just now is not revoked.
+            revoked = error.denied and started - given.obtained_at >= _SUSPECT_AFTER
+            over = error.code in REJECTED_SESSION and (given is before or given.obtained_at < started)
+            if not revoked and not over:
                 raise
-        return self._made(caller.renew(given.access_key), fresh=True)
-
-    def _made(self, given: SessionCredentials, *, fresh: bool) -> SessionCredentials:
-        try:
-            made = self._call.make(Signer(given.access_key, given.secret_key, given.token, given.arn))
-        except HopError as error:
-            if fresh and error.denied:
-                self._refused = given.access_key
-            raise
-        self._refused = None
-        return made
+        return self._call.make(_signer(caller.renew(given.access_key)))
 
     def _slot(self, cache: Cache) -> Slot:
         hops, first = [self._call.hop], self
@@ -160,6 +153,10 @@ class HopCredentials:
             hops.insert(0, first._call.hop)
         source = first._call.starting_signer(first._caller)
         return Slot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
+
+
+def _signer(given: SessionCredentials) -> Signer:
+    return Signer(given.access_key, given.secret_key, given.token, given.arn)
 
 
 def line_up(

@@ -10,7 +10,7 @@ import boto3
 from rolechain.chain import Chain
 from rolechain.errors import ChainError, Problem
 from rolechain.role import ChainRole
-from rolechain.runtime.attempt import Patience, identified, is_session_of, try_call
+from rolechain.runtime.attempts import Patience, identified, is_session_of, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.limits import problems_of_chain

@@ -1,0 +1,144 @@
+"""The cache that is kept in files: who can read it, and what damage to it does."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from rolechain.runtime import FileCache, default_cache_folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> FileCache:
+    """A cache whose folder is not there yet."""
+    return FileCache(tmp_path / "a" / "cache")
+
+
+def test_only_the_owner_can_read_it(cache: FileCache) -> None:
+    """Folder, entry and lock are closed to all others whatever the umask is."""
+    before = os.umask(0)
+    try:
+        cache["key"] = {"Credentials": {}}
+        with cache.lock("key"):
+            pass
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in cache.folder.iterdir()}
+    assert modes == {"key.json": 0o600, "key.lock": 0o600}
+    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+
+
+def test_it_is_a_mapping(cache: FileCache) -> None:
+    """What is written is read, listed and removed as in any mapping."""
+    assert list(cache) == []
+    cache["a"] = {"n": 1}
+    cache["a"] = {"n": 2}
+    cache["b"] = {"n": 3}
+    assert dict(cache) == {"a": {"n": 2}, "b": {"n": 3}}
+    assert len(cache) == 2
+    del cache["a"]
+    assert "a" not in cache
+    with pytest.raises(KeyError):
+        del cache["a"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"n": 1', "[]", "null", "\x00", "\ufffd"])
+def test_a_damaged_entry_is_missing(cache: FileCache, damage: str) -> None:
+    """What cannot be read as an entry is as good as not there, and is replaced."""
+    cache["a"] = {"n": 1}
+    (cache.folder / "a.json").write_text(damage)
+    assert "a" not in cache
+    cache["a"] = {"n": 2}
+    assert cache["a"] == {"n": 2}
+
+
+def test_an_entry_that_others_may_touch_is_missing(cache: FileCache) -> None:
+    """What somebody else could have read or planted is not used, a link included."""
+    cache["a"] = {"n": 1}
+    (cache.folder / "b.json").symlink_to(cache.folder / "a.json")
+    assert "b" not in cache
+    (cache.folder / "a.json").chmod(0o644)
+    assert "a" not in cache
+
+
+def test_a_failed_write_leaves_the_entry_and_nothing_else(cache: FileCache) -> None:
+    """An entry that cannot be written leaves the old one whole and no file behind."""
+    cache["a"] = {"n": 1}
+    with pytest.raises(TypeError):
+        cache["a"] = {"n": object()}
+    (cache.folder / "b.json").mkdir()
+    with pytest.raises(OSError, match="irectory"):
+        cache["b"] = {"n": 1}
+    assert cache["a"] == {"n": 1}
+    assert sorted(path.name for path in cache.folder.iterdir()) == ["a.json", "b.json"]
+
+
+@pytest.mark.parametrize("key", ["../a", "a/b", "", "a" * 129, "a.b", "ä"])
+def test_a_key_cannot_leave_the_folder(cache: FileCache, key: str) -> None:
+    """A key that is no plain name is refused."""
+    with pytest.raises(ValueError, match="is no key of a file cache"):
+        cache[key] = {}
+
+
+def test_what_is_over_is_removed(cache: FileCache) -> None:
+    """Files older than any session lasts go with the next write, those of others stay."""
+    cache["old"] = {"n": 1}
+    with cache.lock("old"):
+        pass
+    (cache.folder / "notes.txt").write_text("mine")
+    for path in cache.folder.iterdir():
+        os.utime(path, (0, 0))
+    cache["new"] = {"n": 2}
+    assert sorted(path.name for path in cache.folder.iterdir()) == ["new.json", "notes.txt"]
+
+
+def test_a_lock_keeps_others_waiting(cache: FileCache) -> None:
+    """Whoever asks for the same key waits, whoever asks for another does not."""
+    order: list[str] = []
+
+    def wait() -> None:
+        with cache.lock("a"):
+            order.append("second")
+
+    thread = threading.Thread(target=wait)
+    with cache.lock("a"):
+        thread.start()
+        with cache.lock("b"):
+            order.append("other")
+        thread.join(0.05)
+        order.append("first")
+    thread.join()
+    assert order == ["other", "first", "second"]
+
+
+def test_a_folder_that_cannot_be_made_costs_the_lock_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where nothing can be written the lock says so and lets through."""
+    (tmp_path / "file").write_text("")
+    entered = []
+    with FileCache(tmp_path / "file" / "cache").lock("a"):
+        entered.append(1)
+    assert entered == [1]
+    assert "cannot be locked" in caplog.text
+
+
+def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Linux XDG_CACHE_HOME is honoured."""
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert default_cache_folder() == Path("/somewhere/rolechain")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert default_cache_folder() == Path("/home/ann/.cache/rolechain")
+
+
+def test_an_entry_is_plain_json(cache: FileCache) -> None:
+    """Other tools can read the file."""
+    cache["a"] = {"n": 1}
+    assert json.loads((cache.folder / "a.json").read_text()) == {"n": 1}
