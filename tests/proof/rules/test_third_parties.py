@@ -1,0 +1,134 @@
+"""RC04 and RC31: callers from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain import Chain
+from rolechain.proof import Finding, Level, Place
+
+Kit = Any
+APP = "arn:aws:iam::111111111111:role/app"
+VENDOR = "arn:aws:iam::999999999999:root"
+PLACE = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+OIDC = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        {"StringLike": {"sts:ExternalId": "*"}},
+        {"StringEqualsIfExists": {"sts:ExternalId": "acme-1"}},
+        {"StringNotEquals": {"sts:ExternalId": "acme-1"}},
+        {"Null": {"sts:ExternalId": "false"}},
+        {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::999999999999:role/vendor"}},
+    ],
+)
+def test_rc04_fires_without_external_id(kit: Kit, condition: dict[str, Any] | None) -> None:
+    """In an audit an account that no template is placed in must pass an external id of its own."""
+    for principal in (VENDOR, "arn:aws:iam::999999999999:role/vendor"):
+        found = kit.ask("RC04", kit.role(kit.trust(principal, condition)))
+        assert found[-1] == Finding(
+            "RC04",
+            Level.ERROR,
+            PLACE,
+            f"{APP} trusts account 999999999999, which is none of yours, without an external id",
+            'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; if '
+            "999999999999 is yours, place its template with --account",
+        )
+
+
+@pytest.mark.parametrize("value", ["x", "a b", "x" * 1225, "*", "ä1"])
+def test_rc04_fires_on_an_illegal_external_id(kit: Kit, chain: Chain, value: str) -> None:
+    """An external id that STS refuses is an error, in a chain as well."""
+    role = kit.role(kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": value}}))
+    for declared in (None, chain):
+        (found,) = kit.ask("RC04", role, chain=declared)
+        assert found.message == f"{APP} asks for the external id {value!r}, which no call can pass"
+        assert found.cure == "write 2 to 1,224 of letters, digits and _+=,.@:/- under StringEquals"
+
+
+def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
+    """An external id, one's own accounts, one's own organization and services need no more."""
+    other = kit.role(name="b", account="222222222222", template="u")
+    statements = [
+        kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": "acme-1"}}),
+        kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": ["x" * 1224, "a_+=,.@:/-1"]}}),
+        kit.trust(VENDOR, {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}),
+        kit.trust("arn:aws:iam::222222222222:root"),
+        kit.trust("arn:aws:iam::111111111111:root"),
+        kit.trust({"Service": "ec2.amazonaws.com"}),
+        kit.trust(VENDOR, action="sts:TagSession"),
+    ]
+    assert kit.ask("RC04", kit.role(statements), other) == []
+    assert kit.ask("RC04", *kit.of_chain(chain), chain=chain) == []
+
+
+def _control_policy(kit: Kit, statement: dict[str, Any]) -> Any:
+    content = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Deny", "Principal": "*", "Resource": "*", **statement},
+    }
+    properties = {"Type": "RESOURCE_CONTROL_POLICY", "Name": "perimeter", "Content": content}
+    return kit.template({"Perimeter": ("AWS::Organizations::Policy", properties)}, name="org")
+
+
+def test_rc31_fires_on_denied_outsiders(kit: Kit) -> None:
+    """A vendor's account that a control policy on the organization denies is a warning, with the exception to write."""
+    policy = _control_policy(
+        kit,
+        {
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"},
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+            },
+        },
+    )
+    role = kit.role(kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": "acme-1"}}))
+    assert kit.ask("RC31", role, templates=[policy]) == [
+        Finding(
+            "RC31",
+            Level.WARNING,
+            PLACE,
+            f"{APP} lets in account 999999999999, which the resource control policy perimeter denies sts:AssumeRole "
+            "where it is attached above the role",
+            'add {"StringNotEquals": {"aws:PrincipalAccount": "999999999999"}} to the statement that denies',
+        )
+    ]
+
+
+def test_rc31_fires_on_denied_tokens(kit: Kit) -> None:
+    """An identity provider's tokens bring no organization: a denial without it stops them."""
+    policy = _control_policy(
+        kit,
+        {
+            "Action": "sts:*",
+            "Condition": {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}},
+        },
+    )
+    role = kit.role(kit.trust({"Federated": OIDC}, action="sts:AssumeRoleWithWebIdentity"))
+    (found,) = kit.ask("RC31", role, templates=[policy])
+    assert found.message.startswith(
+        f"{APP} lets in tokens of {OIDC}, which the resource control policy perimeter"
+    )
+
+
+def test_rc31_silent_with_its_exception(kit: Kit) -> None:
+    """An exception for the account, one's own accounts, and templates without control policies are right."""
+    condition = {
+        "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"},
+        "StringNotEquals": {"aws:PrincipalAccount": "999999999999"},
+    }
+    policy = _control_policy(kit, {"Action": "sts:AssumeRole", "Condition": condition})
+    outside, inside = kit.role(kit.trust(VENDOR)), kit.role(kit.trust("111111111111"))
+    tokens = kit.role(kit.trust({"Federated": OIDC}, action="sts:AssumeRoleWithWebIdentity"), name="b")
+    assert kit.ask("RC31", outside, tokens, templates=[policy]) == []
+    strict = _control_policy(
+        kit, {"Action": "sts:AssumeRole", "Condition": dict([next(iter(condition.items()))])}
+    )
+    assert kit.ask("RC31", inside, templates=[strict]) == []
+    assert kit.ask("RC31", outside) == []
