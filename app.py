@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks
 
 from rolechain import Chain, RolechainError
-from rolechain.cdk import declare_order
+from rolechain.cdk import ChainProof, declare_order
 from stacks import AccountStack
 
 
@@ -21,7 +21,7 @@ def compose(app: cdk.App, chain: Chain) -> None:
     }
     declare_order(chain, stacks)
     packs = (AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks)
-    cdk.Validations.of(app).add_plugins(*(pack(app) for pack in packs))
+    cdk.Validations.of(app).add_plugins(ChainProof(chain), *(pack(app) for pack in packs))
 
 
 def main() -> int:

@@ -1,17 +1,21 @@
 """Constructs that make the roles of a chain; the only importer of CDK."""
 
 from rolechain.cdk.account_roles import add_roles
+from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import PlacementError
 from rolechain.cdk.middle_role import MiddleRole
 from rolechain.cdk.role_chain import RoleChain
+from rolechain.cdk.role_chain_checks import RoleChainChecks
 from rolechain.cdk.source_role import SourceRole
 from rolechain.cdk.stack_order import declare_order
 from rolechain.cdk.target_role import TargetRole
 
 __all__ = [
+    "ChainProof",
     "MiddleRole",
     "PlacementError",
     "RoleChain",
+    "RoleChainChecks",
     "SourceRole",
     "TargetRole",
     "add_roles",
