@@ -86,10 +86,10 @@ class _Reader:
             if identity is None:
                 continue
             for key in ("RoleName", "Path"):
-                if isinstance(found := resolver.resolve(properties.get(key), place), Unresolved):
-                    self._report(
-                        Place(place.template, logical_id, part=key), f"{key} of {logical_id} is {found}"
-                    )
+                found = resolver.resolve(properties.get(key), place)
+                if isinstance(found, Unresolved) or (found is not None and "<" in str(found)):
+                    words = found if isinstance(found, Unresolved) else f"made of {found}, known on deployment only"
+                    self._report(Place(place.template, logical_id, part=key), f"{key} of {logical_id} is {words}")
             if made is None:
                 self._report(
                     place, f"whether {logical_id} is made is not known: its Condition cannot be resolved"

@@ -77,7 +77,8 @@ def identity_of(resolver: Resolver, logical_id: str, place: Place) -> Identity |
         path = separator = path if isinstance(path, str) else f"/{resolver.placeholder(logical_id)}/"
     else:
         return None
-    known = bool(name)
+    # A name that holds another's placeholder is made up as well.
+    known = bool(name) and "<" not in str(name)
     name = name or resolver.placeholder(logical_id)
     around = resolver.around
     return Identity(
