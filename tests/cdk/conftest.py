@@ -68,7 +68,9 @@ def maximal() -> Chain:
                 Entrance.service("lambda.amazonaws.com"),
                 Entrance.account("777777777777"),
                 Entrance.arn("arn:aws:iam::888888888888:role/ci/runner"),
-                Entrance.oidc(oidc, audience="sts.amazonaws.com", subject="repo:acme/app:ref:refs/heads/main"),
+                Entrance.oidc(
+                    oidc, audience="sts.amazonaws.com", subject="repo:acme/app:ref:refs/heads/main"
+                ),
                 Entrance.saml("arn:aws:iam::111111111111:saml-provider/okta"),
                 Entrance.permission_set("DeployAccess"),
             ],

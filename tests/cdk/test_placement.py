@@ -24,7 +24,9 @@ def test_a_stack_of_another_account(minimal: Chain, make_stack: MakeStack) -> No
 
 def test_a_stack_without_an_account(minimal: Chain, app: cdk.App) -> None:
     """A stack that is deployed to whatever account cannot hold a role that is declared for one."""
-    with pytest.raises(PlacementError, match=r"stack Anywhere has no account: give it env=Environment\(account=…\)"):
+    with pytest.raises(
+        PlacementError, match=r"stack Anywhere has no account: give it env=Environment\(account=…\)"
+    ):
         MiddleRole(cdk.Stack(app, "Anywhere"), "Middle", chain=minimal)
 
 
@@ -46,7 +48,9 @@ def test_a_role_of_another_name(minimal: Chain, make_stack: MakeStack) -> None:
 def test_nobody_may_enter(minimal: Chain, make_stack: MakeStack) -> None:
     """A source role that nobody could assume is refused."""
     chain = replace(minimal, source=ChainRole("111111111111"))
-    with pytest.raises(PlacementError, match="nobody may enter chain deploy: name who assumes its source role"):
+    with pytest.raises(
+        PlacementError, match="nobody may enter chain deploy: name who assumes its source role"
+    ):
         SourceRole(make_stack("111111111111"), "Source", chain=chain)
 
 
@@ -101,7 +105,9 @@ def test_an_order_that_goes_round_in_a_circle(app: cdk.App) -> None:
         middle=[ChainRole("2" * 12, trust="role_arn")],
         targets=[ChainRole("1" * 12, trust="role_arn")],
     )
-    with pytest.raises(PlacementError, match="accounts 111111111111 and 222222222222 would wait for each other"):
+    with pytest.raises(
+        PlacementError, match="accounts 111111111111 and 222222222222 would wait for each other"
+    ):
         RoleChain(app, "x", chain=chain)
 
 

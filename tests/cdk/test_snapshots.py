@@ -27,21 +27,27 @@ def chain(request: pytest.FixtureRequest) -> Chain:
     return found
 
 
-def test_source_role(chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion) -> None:
+def test_source_role(
+    chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion
+) -> None:
     """The template of a source role."""
     stack = make_stack(chain.source.account)
     SourceRole(stack, "Source", chain=chain)
     assert template_of(stack) == snapshot
 
 
-def test_middle_role(chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion) -> None:
+def test_middle_role(
+    chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion
+) -> None:
     """The template of the last middle role."""
     stack = make_stack(chain.middle[-1].account)
     MiddleRole(stack, "Middle", chain=chain)
     assert template_of(stack) == snapshot
 
 
-def test_target_role(chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion) -> None:
+def test_target_role(
+    chain: Chain, make_stack: MakeStack, template_of: TemplateOf, snapshot: SnapshotAssertion
+) -> None:
     """The template of the first target role."""
     stack = make_stack(chain.targets[0].account)
     TargetRole(stack, "Target", chain=chain, role=chain.targets[0])

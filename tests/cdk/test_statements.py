@@ -93,7 +93,11 @@ def test_the_maximal_entrances(maximal: Chain, make_stack: MakeStack, template_o
     host = "token.actions.githubusercontent.com"
     assert trust(template_of(stack)) == [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::777777777777:root"}, "Action": "sts:AssumeRole"},
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::777777777777:root"},
+            "Action": "sts:AssumeRole",
+        },
         {
             "Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::888888888888:root"},
@@ -215,7 +219,9 @@ def test_a_target_s_own_permissions(maximal: Chain, make_stack: MakeStack, templ
     ]
 
 
-def test_an_aws_managed_policy_by_name(minimal: Chain, make_stack: MakeStack, template_of: TemplateOf) -> None:
+def test_an_aws_managed_policy_by_name(
+    minimal: Chain, make_stack: MakeStack, template_of: TemplateOf
+) -> None:
     """The name of an AWS managed policy becomes its ARN in the chain's partition."""
     from dataclasses import replace
 

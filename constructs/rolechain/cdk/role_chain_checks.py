@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jsii
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource, Stack, Token
 from aws_cdk import aws_iam as iam
 from cdk_nag import IApplyRule, NagMessageLevel, NagPack, NagRuleCompliance
 from constructs import IConstruct
@@ -34,7 +34,7 @@ class RoleChainChecks(NagPack):
     def __init__(self, scope: IConstruct | None = None) -> None:
         super().__init__(scope)
         self._pack_name = self.name
-        self._found: dict[str, dict[str, list[Finding]]] = {}
+        self._found: dict[tuple[str, str], list[Finding]] | None = None
 
     @property
     def name(self) -> str:
@@ -42,27 +42,34 @@ class RoleChainChecks(NagPack):
         return "RoleChain"
 
     def _check_resource(self, node: CfnResource) -> None:
-        if not isinstance(node, iam.CfnRole):
+        if _properties_of(node) is None:
             return
+        if self._found is None:
+            self._found = _findings(node.node.root)
         stack = Stack.of(node)
-        findings = self._findings(stack).get(stack.get_logical_id(node), [])
+        found = self._found.get((stack.artifact_id, stack.get_logical_id(node)), [])
         for rule in RULES:
             if rule.id in ALONE:
-                self._apply_rule(_Applied(node, rule, [found for found in findings if found.rule == rule.id]))
+                broken = [finding for finding in found if finding.rule == rule.id]
+                self._apply_rule(cast(IApplyRule, _Applied(node, rule, broken)))
 
-    def _findings(self, stack: Stack) -> dict[str, list[Finding]]:
-        """What the rules say of a stack's roles, by logical id; asked once for each stack."""
-        path = stack.node.path
-        if path not in self._found:
-            found: dict[str, list[Finding]] = {}
-            world = world_of(
-                [Template(stack.stack_name, {"Resources": _iam_resources(stack)}, stack.account)]
-            )
-            for finding in check(world, None):
-                if finding.place:
-                    found.setdefault(finding.place.logical_id, []).append(finding)
-            self._found[path] = found
-        return self._found[path]
+
+def _findings(root: IConstruct) -> dict[tuple[str, str], list[Finding]]:
+    """What the rules say of an app's roles and policies, by stack and logical id."""
+    stacks = [node for node in root.node.find_all() if isinstance(node, Stack)]
+    world = world_of(
+        Template(stack.artifact_id, {"Resources": _iam_resources(stack)}, _account_of(stack))
+        for stack in stacks
+    )
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in check(world, None):
+        if finding.place:
+            found.setdefault((finding.place.template, finding.place.logical_id), []).append(finding)
+    return found
+
+
+def _account_of(stack: Stack) -> str | None:
+    return None if Token.is_unresolved(stack.account) else stack.account
 
 
 def _iam_resources(stack: Stack) -> dict[str, Any]:
@@ -129,5 +136,5 @@ class _Applied:
     def node(self) -> CfnResource:
         return self._node
 
-    def rule(self, node: CfnResource) -> NagRuleCompliance:
+    def rule(self, _node: CfnResource) -> NagRuleCompliance:
         return NagRuleCompliance.NON_COMPLIANT if self._findings else NagRuleCompliance.COMPLIANT

@@ -23,6 +23,7 @@ from rolechain.cli.toolchain import find
 from rolechain.entrance import Entrance
 from rolechain.errors import RolechainError
 from rolechain.local import LocalOrganization
+from rolechain.proof import Level, Proof, prove
 from rolechain.runtime import HopReport, attempt, chain_session, verify
 
 STRANGER = "999999999999"
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         with _step(console, f"cdk bootstrap in {accounts}, cdk synth") as done:
             deployment.bootstrap_and_synth()
             done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
+        with _step(console, "proving the chain from the templates") as done:
+            done(_proven(prove(chain, deployment.assembly)))
         with _step(console, "cdk deploy --all") as done:
             deployment.deploy()
             done(f"cdk deploy --all: {len(chain.roles)} roles in {accounts}")
@@ -119,6 +122,19 @@ def _local_entrance(chain: Chain) -> Entrance:
         f"the demo enters a chain as a service or an account, and {chain.source.role} lets in neither: add one to "
         "assumed_by, such as {service: lambda.amazonaws.com}"
     )
+
+
+def _proven(proof: Proof) -> str:
+    """What was proven.
+
+    Raises:
+        DemoError: it was not; with what is wrong.
+    """
+    if not proof.proven:
+        errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
+        found = "\n  ".join(f"{finding.rule} {finding.place or ''}: {finding.message}" for finding in errors)
+        raise DemoError(f"the chain is not proven, so it is not deployed:\n  {found}")
+    return f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in"
 
 
 def _workload(organization: LocalOrganization, chain: Chain, entrance: Entrance) -> boto3.Session:

@@ -69,16 +69,17 @@ class Deployment:
         Raises:
             ProgramError: it failed.
         """
-        words = ["--all", "--app", str(self._assembly), "--require-approval", "never", "--concurrency", "4"]
+        words = ["--all", "--app", str(self.assembly), "--require-approval", "never", "--concurrency", "4"]
         with self._cdk(self.deployer, "deploy", *words) as program:
             program.finish()
 
     @property
-    def _assembly(self) -> Path:
+    def assembly(self) -> Path:
+        """The folder of the synthesized templates."""
         return self.scratch / "cdk.out"
 
     def _app(self) -> list[str]:
-        words = ["--context", f"chain={self.file.resolve()}", "--output", str(self._assembly)]
+        words = ["--context", f"chain={self.file.resolve()}", "--output", str(self.assembly)]
         if not Path("cdk.json").exists():
             words += ["--app", f"{shlex.quote(sys.executable)} -m rolechain.cdk"]
         return words
