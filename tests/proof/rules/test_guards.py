@@ -128,7 +128,7 @@ def test_rc36_fires_on_wildcards_anywhere(kit: Kit) -> None:
 
 
 def test_rc36_silent_on_what_is_used(kit: Kit, chain: Chain) -> None:
-    """A hop's own action, tags that a condition asks for or the caller passes by name, and other roles' tags are used."""
+    """A hop's own action, tags that are asked for or passed by name, and tags of other roles are used."""
     assert kit.ask("RC36", *kit.of_chain(chain), chain=chain) == []
     tags = kit.trust(
         chain.source.arn, {"StringEquals": {"aws:RequestTag/team": "red"}}, action=["sts:AssumeRole"]

@@ -123,8 +123,8 @@ def test_rc20_fires_on_a_role_that_nothing_creates(kit: Kit, chain: Chain) -> No
     (found,) = kit.ask("RC20", kit.role(kit.trust(OTHER)), chain=chain)
     assert found.message == f"{APP} trusts {OTHER} itself, which no template creates"
     assert found.cure == (
-        f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{OTHER}"}}}}, or declare it '
-        "under assumed_by where it exists already"
+        f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{OTHER}"}}}}, or '
+        "declare it under assumed_by where it exists already"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rolechain.policy.conditions import Condition
 from rolechain.proof.rules import strangers
-from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.ruling import Ruling, account_of
 
 # The account of a template that is not placed stands as <template>.
 _ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
@@ -66,12 +66,6 @@ def pinned(ruling: Ruling, key: str) -> Iterator[str]:
     for condition in ruling.statement.conditions:
         if isinstance(condition, Condition) and condition.lookup == key and not condition.negated:
             yield from condition.values
-
-
-def account_of(arn: str) -> str:
-    """The account in an ARN; empty where it is none."""
-    parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""
 
 
 def role_arns(ruling: Ruling) -> list[str]:

@@ -55,3 +55,9 @@ def rulings(role: RoleRecord, record: PolicyRecord) -> Iterator[Ruling]:
     for statement in record.policy.statements:
         element = elements[statement.index] if statement.index < len(elements) else None
         yield Ruling(role, record, statement, element if isinstance(element, Mapping) else {})
+
+
+def account_of(arn: str) -> str:
+    """The account in an ARN; empty where it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""

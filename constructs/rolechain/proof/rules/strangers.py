@@ -12,7 +12,7 @@ from itertools import product
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.context import Context
 from rolechain.policy.statement import Statement
-from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.ruling import Ruling, account_of
 
 ARN, ACCOUNT, USER_ID = "aws:principalarn", "aws:principalaccount", "aws:userid"
 ORGANIZATION, PATHS = "aws:principalorgid", "aws:principalorgpaths"
@@ -59,7 +59,7 @@ def user_in(account: str, partition: str) -> Stranger:
 
 def caller(role_arn: str) -> Stranger:
     """A session of a role."""
-    return {ARN: (role_arn,), ACCOUNT: (role_arn.split(":")[4],)}
+    return {ARN: (role_arn,), ACCOUNT: (account_of(role_arn),)}
 
 
 def lets_in(
@@ -145,7 +145,7 @@ def _names(principals: Collection[str], arn: str | None) -> bool:
     if arn is None:
         return False
     root = ":".join([*arn.split(":")[:5], "root"])
-    return arn in principals or root in principals or arn.split(":")[4] in principals
+    return arn in principals or root in principals or account_of(arn) in principals
 
 
 def _alike(key: str, conditions: Iterable[Condition | NullCheck]) -> Iterator[str]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from rolechain.chain import Chain
-from rolechain.proof.rules.principals import account_of
 from rolechain.proof.rules.resources import Resource, resources_of
-from rolechain.proof.rules.ruling import Ruling, rulings
+from rolechain.proof.rules.ruling import Ruling, account_of, rulings
 from rolechain.proof.rules.walks import Walks
 from rolechain.proof.world import RoleRecord, World
 from rolechain.role import ChainRole

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.ruling import Ruling, account_of
 from rolechain.proof.rules.strangers import ARN, caller, lets_in
 from rolechain.proof.world import RoleRecord
 
@@ -87,12 +88,12 @@ class Walks:
         for permission in permissions:
             for entry in self._candidates(role, permission):
                 callee = entry.role
-                if callee.arn not in found and covers(permission, callee.arn) and _admits(entry, role):
+                if callee.arn not in found and _admits(entry, role):
                     found.add(callee.arn)
                     yield Walk(role, callee, entry, permission)
         for entry in self._by_arn.get(role.arn, ()):
             named = role.arn in principals.role_arns(entry)
-            here = principals.account_of(entry.role.arn) == principals.account_of(role.arn)
+            here = account_of(entry.role.arn) == account_of(role.arn)
             if named and here and entry.role.arn not in found and _admits(entry, role):
                 found.add(entry.role.arn)
                 yield Walk(role, entry.role, entry, None)
@@ -100,13 +101,19 @@ class Walks:
     def _candidates(self, role: RoleRecord, permission: Ruling) -> Iterator[Ruling]:
         resources = permission.statement.resources
         written = resources.written if resources and not resources.negated else ("*",)
+        # A statement may name thousands of roles: they are looked up, and not tried one by one.
         if all(principals.is_role(arn) for arn in written):
             for arn in written:
                 yield from self._into.get(arn, ())
         else:
-            yield from self._by_arn.get(role.arn, ())
-            yield from self._by_account.get(principals.account_of(role.arn), ())
-            yield from self._of_anyone
+            near = (
+                self._by_arn.get(role.arn, ()),
+                self._by_account.get(account_of(role.arn), ()),
+                self._of_anyone,
+            )
+            for entry in chain(*near):
+                if covers(permission, entry.role.arn):
+                    yield entry
 
 
 def covers(permission: Ruling, arn: str) -> bool:
