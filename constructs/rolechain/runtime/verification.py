@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import boto3
 
 from rolechain.chain import Chain
 from rolechain.errors import ChainError, Problem
+from rolechain.policy import Caller
+from rolechain.policy.caller import CallerKind
 from rolechain.role import ChainRole
 from rolechain.runtime.attempts import Patience, identified, is_session_of, try_call
 from rolechain.runtime.call import HopCall
+from rolechain.runtime.causes import Cause
+from rolechain.runtime.diagnosis import Diagnostician
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.sts import Signer, Sts
 
 
-def verify(chain: Chain, *, session: boto3.Session | None = None, wait: float = 0) -> list[HopReport]:
+def verify(
+    chain: Chain,
+    *,
+    session: boto3.Session | None = None,
+    wait: float = 0,
+    readers: Iterable[boto3.Session] = (),
+) -> list[HopReport]:
     """Takes a deployed chain hop by hop, and tries what it must not allow.
 
     A session that already is the source role goes on from there; any other assumes the source role first,
     which is reported as index 0. A hop that fails does not end the report: what hangs on it is reported as not
     tried, all else is tried. The sessions that come of it are dropped.
 
+    What is not as expected is looked into: where the sessions that were come by, or ``readers``, may read the
+    two roles (``iam:GetRole``, the reading of their policies), the detail says which side decided and by which
+    statement.
+
     Args:
         chain: the chain as it was deployed.
         session: where to start; by default a new ``boto3.Session()``. Its region is used, else the chain's.
         wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
             minute to be seen everywhere.
+        readers: further sessions, each of which may read the roles of its account.
 
     Returns:
         The way in, if it was taken; the declared hops in order; each pair of roles that skips one in between;
@@ -41,15 +56,18 @@ def verify(chain: Chain, *, session: boto3.Session | None = None, wait: float = 
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
         raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
-    return list(walk(chain, session or boto3.Session(), Patience(wait)))
+    return list(walk(chain, session or boto3.Session(), Patience(wait), tuple(readers)))
 
 
-def walk(chain: Chain, session: boto3.Session, patience: Patience) -> Iterator[HopReport]:
+def walk(
+    chain: Chain, session: boto3.Session, patience: Patience, readers: Sequence[boto3.Session] = ()
+) -> Iterator[HopReport]:
     """The reports of ``verify``, as they come."""
     region = session.region_name or chain.region
     if problems := list(problems_of_chain([Hop(chain.source.arn)], region)):
         raise ChainError(problems)
-    trial = _Trial(chain, Sts(session, region), patience)
+    sts = Sts(session, region)
+    trial = _Trial(chain, sts, patience, Diagnostician(session, sts, readers, chain.organization))
     yield from trial.enter(session)
     for hop in chain.hops():
         yield trial.take(hop.caller, hop.callee, hop.index)
@@ -70,14 +88,19 @@ def _shortcuts(chain: Chain) -> Iterator[tuple[ChainRole, ChainRole, int]]:
             yield caller, target, len(line)
 
 
+_NOT_OF_THE_ROLES = {Cause.SERVICE_CONTROL_POLICY, Cause.RESOURCE_CONTROL_POLICY, Cause.SOURCE_CREDENTIALS}
+"""Causes that the policies of the two roles say nothing about."""
+
+
 class _Trial:
     """The roles of a chain that were reached so far, and the calls made from them."""
 
-    def __init__(self, chain: Chain, sts: Sts, patience: Patience) -> None:
+    def __init__(self, chain: Chain, sts: Sts, patience: Patience, diagnostician: Diagnostician) -> None:
         self._source = chain.source
         self._total = len(chain.middle) + 1
         self._sts = sts
         self._patience = patience
+        self._diagnostician = diagnostician
         self._reached: dict[str, Signer] = {}
 
     def enter(self, session: boto3.Session) -> Iterator[HopReport]:
@@ -85,10 +108,11 @@ class _Trial:
         source = self._source
         call = self._call(source, 0)
         start = identified(call, call.starting_signer(session))
+        self._diagnostician.meet(start)
         if is_session_of(start.arn or "", source.partition, source.account, source.role):
             self._reached[source.arn] = start
         else:
-            yield self._try(call, start, start.arn or "", Outcome.ALLOWED, source)
+            yield self._try(call, start, _stranger(start.arn or ""), Outcome.ALLOWED, source)
 
     def take(self, caller: ChainRole, callee: ChainRole, index: int) -> HopReport:
         """Takes a declared hop."""
@@ -112,16 +136,40 @@ class _Trial:
 
     def _from(self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole) -> HopReport:
         if signer := self._reached.get(caller.arn):
-            return self._try(call, signer, caller.arn, expected, callee)
+            return self._try(call, signer, _session_of(caller, signer), expected, callee)
         detail = f"not tried: {caller.arn} was not reached"
         return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
 
     def _try(
-        self, call: HopCall, signer: Signer, caller: str, expected: Outcome, callee: ChainRole
+        self, call: HopCall, signer: Signer, caller: Caller, expected: Outcome, callee: ChainRole
     ) -> HopReport:
         report, given = try_call(
-            call, signer, caller=caller, expected=expected, index=call.index, until=self._patience
+            call,
+            signer,
+            caller=caller.role_arn or caller.arn,
+            expected=expected,
+            index=call.index,
+            until=self._patience,
         )
         if given:
-            self._reached[callee.arn] = Signer(given.access_key, given.secret_key, given.token, given.arn)
-        return report
+            reached = Signer(given.access_key, given.secret_key, given.token, given.arn)
+            self._reached[callee.arn] = reached
+            self._diagnostician.meet(reached)
+        if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
+            return report
+        found = self._diagnostician.explain(call, caller, refused=report.verdict is Outcome.REFUSED)
+        if found is None:
+            return report
+        cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause
+        return replace(report, cause=cause, detail=f"{report.detail}; {found.words}")
+
+
+def _session_of(role: ChainRole, signer: Signer) -> Caller:
+    return Caller("role-session", signer.arn or "", role.account, role.arn)
+
+
+def _stranger(arn: str) -> Caller:
+    """Whoever the session is that the test starts from; of a role session the role's path is not known."""
+    account, resource = arn.split(":", 5)[4:]
+    kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
+    return Caller(kinds.get(resource.partition("/")[0], "role-session"), arn, account)

@@ -1,0 +1,206 @@
+"""Why a deployed hop was decided as it was: its two policies, read from IAM and decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rolechain.policy import Callee, Caller, Policy, Request, Side, Verdict, decide
+from rolechain.runtime.call import HopCall
+from rolechain.runtime.causes import Cause
+from rolechain.runtime.errors import HopError
+from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
+from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+
+_ABSENT = frozenset(
+    {
+        "aws:multifactorauthage",
+        "aws:multifactorauthpresent",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
+        "aws:tagkeys",
+        "sts:externalid",
+        "sts:sourceidentity",
+        "sts:transitivetagkeys",
+    }
+)
+"""Condition keys that the calls made here are known not to carry, unless they are said to."""
+
+
+class Diagnosis(NamedTuple):
+    """What was found out.
+
+    Attributes:
+        words: one line.
+        cause: the side that decided; None where that is not certain.
+    """
+
+    words: str
+    cause: Cause | None
+
+
+class Diagnostician:
+    """Reads roles with whatever sessions are at hand in their accounts.
+
+    Args:
+        session: where the endpoints are configured.
+        sts: tells whose the sessions are.
+        readers: further sessions that may read IAM.
+        organization: the id of the organization that the chain's accounts belong to, if it is declared.
+    """
+
+    def __init__(
+        self, session: boto3.Session, sts: Sts, readers: Sequence[boto3.Session], organization: str | None
+    ) -> None:
+        self._session = session
+        self._sts = sts
+        self._readers = readers
+        self._organization = organization
+        self._signers: list[Signer] = []
+
+    def meet(self, signer: Signer) -> None:
+        """Makes known a session that may be able to read its own account's roles."""
+        self._signers.append(signer)
+
+    def explain(self, call: HopCall, caller: Caller, *, refused: bool) -> Diagnosis | None:
+        """Why STS decides about a call as it does, as far as the policies can be read.
+
+        Args:
+            call: the call that was made.
+            caller: who made it.
+            refused: whether it was refused, as against let in.
+
+        Returns:
+            None where neither side could be read, or it is not known which role the caller is.
+        """
+        hop = call.hop
+        try:
+            callee = self._read(hop.account, hop.role_name, trust_only=True)
+        except NoSuchRoleError:
+            return Diagnosis(f"account {hop.account} has no role {hop.role_name}: deploy its stack", None)
+        if callee and callee.arn != hop.role_arn:
+            return Diagnosis(f"the role is {callee.arn}: name it so, path included", None)
+        own = self._own(caller)
+        if (callee is None and own is None) or (caller.kind == "role-session" and not caller.role_arn):
+            return None
+        unread = [
+            what
+            for what, found in ((f"{hop.role_arn}'s trust policy", callee), ("the caller's policies", own))
+            if not found
+        ]
+        return self._decided(call, caller, callee, own, unread, refused)
+
+    def _own(self, caller: Caller) -> RolePolicies | None:
+        if not caller.role_arn:
+            return None
+        try:
+            return self._read(caller.account, caller.role_arn.rsplit("/", 1)[1])
+        except NoSuchRoleError:
+            return None
+
+    def _decided(
+        self,
+        call: HopCall,
+        caller: Caller,
+        callee: RolePolicies | None,
+        own: RolePolicies | None,
+        unread: list[str],
+        refused: bool,
+    ) -> Diagnosis:
+        hop = call.hop
+        trust = callee.trust if callee else Policy.unknown(f"{hop.role_arn}'s trust policy")
+        identity = own.identity if own else (Policy.unknown("the caller's policies"),)
+        boundary = own.boundary if own else None
+        context = self._context(call, caller)
+        decision = decide(
+            Request(
+                caller,
+                Callee(hop.role_arn, trust),
+                context,
+                identity_policies=identity,
+                permissions_boundary=boundary,
+            )
+        )
+        asked = {
+            key for policy in (trust, *identity, *([boundary] if boundary else [])) for key in policy.keys
+        }
+        open_keys = sorted(asked - {key.lower() for key in context} - _ABSENT)
+        words = f"as IAM has it, {decision.reason}"
+        if refused and decision.verdict is Verdict.ALLOW:
+            words += (
+                "; so look at the organization's control policies, or wait until AWS has seen the last change"
+            )
+        if refused and decision.verdict is Verdict.UNKNOWN and unread:
+            words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
+        if open_keys:
+            words += f" (not known here: {', '.join(open_keys)})"
+        denied = decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
+        return Diagnosis(words, _cause(decision.side) if denied and not open_keys else None)
+
+    def _context(self, call: HopCall, caller: Caller) -> dict[str, str]:
+        hop = call.hop
+        keys = {
+            "aws:PrincipalArn": caller.role_arn or caller.arn,
+            "aws:PrincipalAccount": caller.account,
+            "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
+            "aws:PrincipalIsAWSService": "false",
+            "aws:ResourceAccount": hop.account,
+            "aws:RequestedRegion": self._sts.region_name,
+            "aws:SecureTransport": "true",
+            "sts:RoleSessionName": hop.session_name or default_session_name(),
+        }
+        if self._organization:
+            keys |= {"aws:PrincipalOrgID": self._organization, "aws:ResourceOrgID": self._organization}
+        if hop.external_id:
+            keys["sts:ExternalId"] = hop.external_id
+        return keys
+
+    def _read(self, account: str, name: str, *, trust_only: bool = False) -> RolePolicies | None:
+        for client in self._clients(account):
+            try:
+                return read_role(client, name, trust_only=trust_only)
+            except UnreadableError:
+                continue
+        return None
+
+    def _clients(self, account: str) -> Iterator[Any]:
+        region = self._sts.region_name
+        for session, home in self._homes:
+            if home == account:
+                yield session.client("iam", region_name=region)
+        # The last one met is the newest.
+        for signer in reversed(self._signers):
+            if signer.arn and signer.arn.split(":")[4] == account:
+                yield self._session.client(
+                    "iam",
+                    region_name=region,
+                    aws_access_key_id=signer.access_key,
+                    aws_secret_access_key=signer.secret_key,
+                    aws_session_token=signer.token,
+                )
+
+    @cached_property
+    def _homes(self) -> list[tuple[boto3.Session, str]]:
+        return [(session, self._home(session)) for session in self._readers]
+
+    def _home(self, session: boto3.Session) -> str:
+        """The account that a session belongs to; empty if its credentials do not work."""
+        credentials = session.get_credentials()
+        if credentials is None:
+            return ""
+        try:
+            frozen = credentials.get_frozen_credentials()
+            signer = Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
+            return self._sts.caller_arn(signer).split(":")[4]
+        except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
+            return ""
+
+
+def _cause(side: Side) -> Cause:
+    return Cause.SOURCE_CREDENTIALS if side is Side.ROOT_USER else Cause(side.value)
