@@ -174,4 +174,4 @@ def test_references_that_go_round_in_a_circle_are_not_followed() -> None:
     other = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": {"Ref": "A"}}}
     world = world_of([Template("app", {"Resources": {"A": role, "B": other}}, account=ACCOUNT)])
     assert [role.name for role in world.roles] == ["", ""]
-    assert world.unknown[0].message == "RoleName of A is made of <app.B>, known on deployment only"
+    assert world.unknown[0].message == "RoleName of A is made of <app.A>, known on deployment only"

@@ -41,7 +41,8 @@ def candidates(
         ) or "arn" in condition.operator.lower():
             wildcards.update(dict.fromkeys(values))
     if any("*" in pattern or "?" in pattern for pattern in wildcards) and len(wildcards) <= 16:
-        found.update(dict.fromkeys(filter(None, map(witness, combinations(wildcards, 2)))))
+        for size in (2, 3) if len(wildcards) <= 8 else (2,):
+            found.update(dict.fromkeys(filter(None, map(witness, combinations(wildcards, size)))))
     found[FRESH] = None
     found[None] = None
     return list(found)

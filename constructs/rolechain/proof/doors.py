@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import NamedTuple
 
 from rolechain.policy import Callee, Caller, ContextValue, Decision, Policy, Request, Side, Verdict
@@ -20,7 +21,7 @@ from rolechain.proof.federated import FEDERATED_ACTIONS, federated_doors
 from rolechain.proof.generous import NEVER_ROLES, most_generous
 from rolechain.proof.index import ASSUME, PRINCIPAL_ARN, account_named, exact_callers
 from rolechain.proof.place import Place
-from rolechain.proof.witness import FRESH, witness
+from rolechain.proof.witness import FRESH, instance, witness
 from rolechain.proof.world import RoleRecord
 
 STRANGER = "000000000000"
@@ -29,6 +30,7 @@ STRANGER = "000000000000"
 _EVERYTHING = Policy.parse(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
+_AT_ONCE = 3
 _SESSION = re.compile(r"arn:([^:]+):sts::([^:]+):assumed-role/([^/]+)/(.+)")
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -142,24 +144,36 @@ def _of_account(
         return
     if best:
         yield _Found("unknown", account, f"{whole}, it may be", best)
+    yield from _of_patterns(role, policy, account, begins)
+
+
+def _of_patterns(role: RoleRecord, policy: Policy, account: str, begins: str) -> Iterator[_Found]:
+    """Those of an account whose ARNs are like what conditions speak of, alone or several at once."""
     patterns = values_of([policy], PRINCIPAL_ARN, {"aws:principalaccount": account})
-    for pattern in patterns:
-        for kind in ("role", "user"):
-            arn = witness([pattern, f"{begins}:{kind}/?*"]) or ""
-            # A longer name than the shortest that fits: no other pattern is likely to speak of it.
-            longer = pattern.replace("*", FRESH).replace("?", FRESH[0])
-            for tried in dict.fromkeys((longer, arn)):
-                if not tried.startswith(f"{begins}:{kind}/"):
-                    continue
-                is_pattern = bool(set(pattern) & set("*?"))
-                words = f"every principal of account {account} whose ARN is like {pattern}"
-                decision = admitted(role, policy, caller_of(tried), tried)
-                yield from _let_in(
-                    decision,
-                    "pattern" if is_pattern else "arn",
-                    pattern if is_pattern else tried,
-                    words if is_pattern else f"the principal {tried}",
-                )
+    let_in: list[set[str]] = []
+    for size in range(1, min(len(patterns), _AT_ONCE) + 1):
+        for chosen in combinations(patterns, size):
+            if any(known <= set(chosen) for known in let_in):
+                continue
+            like = " and ".join(chosen)
+            for arn in _arns_like(chosen, begins):
+                is_pattern = any(set(pattern) & set("*?") for pattern in chosen)
+                kind, who = ("pattern", like) if is_pattern else ("arn", arn)
+                every = f"every principal of account {account} whose ARN is like {like}"
+                words = every if is_pattern else f"the principal {arn}"
+                for found in _let_in(admitted(role, policy, caller_of(arn), arn), kind, who, words):
+                    let_in.append(set(chosen))
+                    yield found
+
+
+def _arns_like(patterns: tuple[str, ...], begins: str) -> Iterator[str]:
+    """ARNs of roles and users of an account that match every pattern."""
+    for kind in ("role", "user"):
+        # A longer name than the shortest that fits: no other pattern is likely to speak of it.
+        longer = instance(patterns[0]) if len(patterns) == 1 else ""
+        for arn in dict.fromkeys((longer, witness([*patterns, f"{begins}:{kind}/?*"]) or "")):
+            if arn.startswith(f"{begins}:{kind}/"):
+                yield arn
 
 
 def _of_principal(role: RoleRecord, policy: Policy, principal: str) -> Iterator[_Found]:

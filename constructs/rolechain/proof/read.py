@@ -88,8 +88,14 @@ class _Reader:
             for key in ("RoleName", "Path"):
                 found = resolver.resolve(properties.get(key), place)
                 if isinstance(found, Unresolved) or (found is not None and "<" in str(found)):
-                    words = found if isinstance(found, Unresolved) else f"made of {found}, known on deployment only"
-                    self._report(Place(place.template, logical_id, part=key), f"{key} of {logical_id} is {words}")
+                    words = (
+                        found
+                        if isinstance(found, Unresolved)
+                        else f"made of {found}, known on deployment only"
+                    )
+                    self._report(
+                        Place(place.template, logical_id, part=key), f"{key} of {logical_id} is {words}"
+                    )
             if made is None:
                 self._report(
                     place, f"whether {logical_id} is made is not known: its Condition cannot be resolved"

@@ -1,0 +1,178 @@
+"""Whom a trust policy lets in, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain.proof import RoleRecord, Template, audit, world_of
+from rolechain.proof.doors import doors
+
+Json = dict[str, Any]
+ROOT = {"AWS": "arn:aws:iam::444444444444:root"}
+HOST = "token.actions.githubusercontent.com"
+PROVIDER = f"arn:aws:iam::111111111111:oidc-provider/{HOST}"
+
+
+def _role(*statements: Json) -> RoleRecord:
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"RoleName": "role", "AssumeRolePolicyDocument": document},
+    }
+    (record,) = world_of([Template("app", {"Resources": {"Role": role}}, account="111111111111")]).roles
+    return record
+
+
+def _allow(
+    principal: Any, condition: Json | None = None, action: str = "sts:AssumeRole", effect: str = "Allow"
+) -> Json:
+    statement = {"Effect": effect, "Action": action, "Principal": principal}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def _words(*statements: Json) -> list[str]:
+    return [door.words for door in doors(_role(*statements))]
+
+
+EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account allows"
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "words"),
+    [
+        (ROOT, None, [EVERYBODY_OF_4]),
+        ({"AWS": "444444444444"}, None, [EVERYBODY_OF_4]),
+        ("*", None, ["everyone that its own account allows"]),
+        (
+            {"AWS": "*"},
+            {"StringEquals": {"aws:PrincipalOrgID": "o-example"}},
+            ["everyone in organization o-example that its own account allows"],
+        ),
+        (
+            "*",
+            {"StringEquals": {"aws:PrincipalAccount": "444444444444"}},
+            [EVERYBODY_OF_4],
+        ),
+        (
+            ROOT,
+            {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}},
+            ["the principal arn:aws:iam::444444444444:role/x"],
+        ),
+        (ROOT, {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::555555555555:role/x"}}, []),
+        (
+            ROOT,
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x*"}},
+            ["every principal of account 444444444444 whose ARN is like arn:aws:iam::*:role/x*"],
+        ),
+        (ROOT, {"ArnEqualsIfExists": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}},
+         ["the principal arn:aws:iam::444444444444:role/x"]),
+        (ROOT, {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"StringEquals": {"sts:ExternalId": "x"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"StringLike": {"sts:RoleSessionName": "?x*", "aws:RequestTag/team": "a*"}}, []),
+        (ROOT, {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"NumericLessThan": {"sts:DurationSeconds": "900"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-a/*", "o-b/*"]}}, [EVERYBODY_OF_4]),
+        (ROOT, {"Bool": {"aws:PrincipalIsAWSService": "true"}}, []),
+        (ROOT, {"Null": {"aws:PrincipalArn": "true"}}, []),
+        ({"Service": "lambda.amazonaws.com"}, None, ["the service lambda.amazonaws.com"]),
+        (
+            {"Service": "sns.amazonaws.com"},
+            {"StringEquals": {"aws:SourceAccount": "111111111111"}},
+            ["the service sns.amazonaws.com"],
+        ),
+        ({"AWS": "arn:aws:iam::444444444444:user/bob"}, None, ["the principal arn:aws:iam::444444444444:user/bob"]),
+        (
+            {"AWS": "arn:aws:sts::444444444444:assumed-role/x/session"},
+            None,
+            ["the principal arn:aws:sts::444444444444:assumed-role/x/session"],
+        ),
+        ({"AWS": "AROAEXAMPLEEXAMPLE123"}, None, ["the principal AROAEXAMPLEEXAMPLE123, whoever that is"]),
+        ({"AWS": "arn:aws:iam::444444444444:role/x*"}, None, []),
+        ({"Federated": PROVIDER}, None, []),
+    ],
+)  # fmt: skip
+def test_who_is_let_in(principal: Any, condition: Json | None, words: list[str]) -> None:
+    """A door is named by whom it lets in; conditions on what a caller is close it, others do not."""
+    assert _words(_allow(principal, condition)) == words
+
+
+def test_tags_need_their_action() -> None:
+    """A door that needs a session tag opens only where sts:TagSession is allowed as well."""
+    condition = {"StringLike": {"aws:RequestTag/team": "a*"}}
+    assert _words(_allow(ROOT, condition)) == []
+    assert _words(_allow(ROOT, condition, "sts:*")) == [EVERYBODY_OF_4]
+
+
+def test_a_deny_closes() -> None:
+    """A Deny for everybody but one role leaves that role, and a Deny on a chosen key leaves everybody."""
+    other = {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}}
+    assert _words(_allow(ROOT), _allow("*", other, effect="Deny")) == [
+        "the principal arn:aws:iam::444444444444:role/x"
+    ]
+    assert _words(_allow(ROOT), _allow("*", {"StringEquals": {"sts:ExternalId": "x"}}, effect="Deny")) == [
+        EVERYBODY_OF_4
+    ]
+
+
+def test_two_patterns_that_must_both_match_are_met_together() -> None:
+    """Two wildcards that only some ARNs meet at once are still a door."""
+    condition = {
+        "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a*"},
+        "StringLike": {"aws:PrincipalArn": "*z"},
+    }
+    assert _words(_allow(ROOT, condition)) != []
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (None, f"every token of {PROVIDER}"),
+        (
+            {
+                "StringEquals": {f"{HOST}:aud": "sts.amazonaws.com"},
+                "StringLike": {f"{HOST}:sub": "repo:a/b:*"},
+            },
+            f"tokens of {PROVIDER} with {HOST}:aud sts.amazonaws.com and {HOST}:sub repo:a/b:q7zk",
+        ),
+    ],
+)
+def test_tokens_are_named_by_what_they_must_carry(condition: Json | None, words: str) -> None:
+    """Tokens of an identity provider are let in by their audience and subject, or all of them."""
+    assert _words(_allow({"Federated": PROVIDER}, condition, "sts:AssumeRoleWithWebIdentity")) == [words]
+
+
+def test_an_unresolved_principal_may_be_anybody() -> None:
+    """A principal that is not known is a door of which it is not known whom it lets in."""
+    (door,) = doors(_role(_allow({"AWS": {"Ref": "Nobody"}})))
+    assert (door.kind, door.certain, door.words) == ("unknown", False, "a principal that cannot be resolved")
+
+
+def test_an_audit_names_every_door_and_every_edge() -> None:
+    """Without a chain, every AssumeRole is listed: within the templates, out of them by permission, in by trust."""
+    permission = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    resources = ["arn:aws:iam::111111111111:role/b", "arn:aws:iam::999999999999:role/out"]
+    document = {"Version": "2012-10-17", "Statement": [permission | {"Resource": resources}]}
+    trust = {"Version": "2012-10-17", "Statement": [_allow({"AWS": "arn:aws:iam::111111111111:root"})]}
+    body: Json = {
+        "Resources": {
+            name: {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"RoleName": name, "AssumeRolePolicyDocument": trust},
+            }
+            for name in ("a", "b")
+        }
+    }
+    body["Resources"]["a"]["Properties"]["Policies"] = [{"PolicyName": "p", "PolicyDocument": document}]
+    proof = audit([Template("app", body)], {"app": "111111111111"})
+    a, b = "arn:aws:iam::111111111111:role/a", "arn:aws:iam::111111111111:role/b"
+    assert [(hop.caller, hop.callee, hop.verdict) for hop in proof.hops] == [
+        (a, b, "allow"),
+        (a, "arn:aws:iam::999999999999:role/out", "unknown"),
+    ]
+    assert [(entrance.role, entrance.who, entrance.declared) for entrance in proof.entrances] == [
+        (a, "111111111111", False),
+        (b, "111111111111", False),
+    ]
