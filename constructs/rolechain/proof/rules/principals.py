@@ -7,12 +7,9 @@ from collections.abc import Iterator
 
 from rolechain.policy.conditions import Condition
 from rolechain.proof.rules import strangers
-from rolechain.proof.rules.ruling import Ruling, account_of
+from rolechain.proof.rules.ruling import ACCOUNT, Ruling, account_of
 
-# The account of a template that is not placed stands as <template>.
-_ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
-_ROOT = re.compile(rf"arn:([^:*?]+):iam::({_ACCOUNT.pattern}):root", re.ASCII)
-_OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({_ACCOUNT.pattern}):.+", re.ASCII)
+_OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({ACCOUNT.pattern}):.+", re.ASCII)
 
 Account = tuple[str, str]
 """An account's id, and its partition."""
@@ -35,20 +32,16 @@ def services(ruling: Ruling) -> list[str]:
 
 def delegated(ruling: Ruling) -> list[Account]:
     """The accounts that a statement names as a whole: by root, by id, or as the only ones that ``*`` leaves."""
-    partition = ruling.role.arn.split(":")[1] if ":" in ruling.role.arn else "aws"
-    found: dict[Account, None] = {}
-    for value in aws(ruling):
-        if match := _ROOT.fullmatch(value):
-            found[match[2], match[1]] = None
-        elif _ACCOUNT.fullmatch(value):
+    if not everyone(ruling):
+        return list(ruling.whole_accounts)
+    partition = ruling.role.arn.split(":", 2)[1] if ":" in ruling.role.arn else "aws"
+    found = dict.fromkeys(ruling.whole_accounts)
+    for value in pinned(ruling, strangers.ACCOUNT):
+        if ACCOUNT.fullmatch(value):
             found[value, partition] = None
-    if everyone(ruling):
-        for value in pinned(ruling, strangers.ACCOUNT):
-            if _ACCOUNT.fullmatch(value):
-                found[value, partition] = None
-        for value in pinned(ruling, strangers.ARN):
-            if match := _OF_ACCOUNT.fullmatch(value):
-                found[match[2], match[1]] = None
+    for value in pinned(ruling, strangers.ARN):
+        if match := _OF_ACCOUNT.fullmatch(value):
+            found[match[2], match[1]] = None
     return list(found)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from rolechain.policy.statement import Statement
 from rolechain.proof.place import Place
 from rolechain.proof.world import PolicyRecord, RoleRecord
+
+ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
+"""An account's id; that of a template which is not placed stands as ``<template>``."""
+
+_ROOT = re.compile(rf"arn:([^:*?]+):iam::({ACCOUNT.pattern}):root", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +38,19 @@ class Ruling:
     def place(self) -> Place:
         """Where it stands."""
         return replace(self.record.place, statement=self.statement.index)
+
+    @cached_property
+    def whole_accounts(self) -> tuple[tuple[str, str], ...]:
+        """Id and partition of each account that it names as a whole, whatever its conditions ask for."""
+        named = self.statement.principals
+        own = self.role.arn.split(":", 2)[1] if ":" in self.role.arn else "aws"
+        found: dict[tuple[str, str], None] = {}
+        for value in sorted(named.aws) if named else ():
+            if match := _ROOT.fullmatch(value):
+                found[match[2], match[1]] = None
+            elif ACCOUNT.fullmatch(value):
+                found[value, own] = None
+        return tuple(found)
 
     @property
     def denies(self) -> tuple[Statement, ...]:

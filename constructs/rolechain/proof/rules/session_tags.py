@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from rolechain.policy.statement import Statement
 from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
@@ -175,11 +176,23 @@ def _transitive(entry: Ruling) -> list[str]:
 
 def _by_name(survey: Survey, walk: Walk, action: str) -> bool:
     """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
-    prefix = action.lower()[: len("sts:tag")]
-    sides = _permitting(walk, action)
-    if survey.chain and walk.callee.arn in survey.hop_roles and walk.caller.arn in survey.declared:
-        sides += _trusting(walk, action)
-    return any(name.lower().startswith(prefix) for side in sides for name in side.statement.actions.written)
+    name = action.lower()
+    allows = [statement for record in walk.caller.policies for statement in record.policy.allows]
+    if _names(allows, name) and _names([side.statement for side in _permitting(walk, action)], name):
+        return True
+    if not (survey.chain and walk.callee.arn in survey.hop_roles and walk.caller.arn in survey.declared):
+        return False
+    return _names(walk.callee.trust.policy.allows, name) and _names(
+        [side.statement for side in _trusting(walk, action)], name
+    )
+
+
+def _names(statements: Iterable[Statement], action: str) -> bool:
+    """Whether statements name an action, at most with a wildcard at its end."""
+    prefix = action[: len("sts:tag")]
+    return any(
+        name.lower().startswith(prefix) for statement in statements for name in statement.actions.written
+    )
 
 
 def _permitting(walk: Walk, action: str) -> list[Ruling]:

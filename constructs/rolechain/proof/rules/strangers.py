@@ -73,21 +73,32 @@ def lets_in(
         stranger: who asks.
         action: what is asked, in lower case.
     """
-    groups = _by_key(allow.conditions)
-    options: dict[str, list[str | None]] = {}
-    for key, values in stranger.items():
-        conditions = groups.get(key, [])
-        # A stranger of one account cannot bring another's ARN.
-        fixed = key in (ARN, ACCOUNT) and stranger is not ANYONE
-        candidates = values if fixed else (*values, *_alike(key, conditions))
-        options[key] = [value for value in candidates if _met(key, value, conditions)]
-        if not options[key]:
+    groups = _by_key(allow.conditions) if allow.conditions else {}
+    for key in stranger.keys() & groups.keys():
+        if not any(_met(key, value, groups[key]) for value in _candidates(stranger, key, groups[key])):
             return False
     keeping = [deny for deny in denies if deny.effect == "Deny" and deny.actions.match(action)]
     if not keeping:
         return True
-    combinations = (dict(zip(options, values, strict=True)) for values in product(*options.values()))
+    options = [
+        [
+            value
+            for value in _candidates(stranger, key, groups.get(key, ()))
+            if _met(key, value, groups.get(key, ()))
+        ]
+        for key in stranger
+    ]
+    combinations = (dict(zip(stranger, values, strict=True)) for values in product(*options))
     return any(not any(_keeps_out(deny, stranger, given) for deny in keeping) for given in combinations)
+
+
+def _candidates(
+    stranger: Stranger, key: str, conditions: Iterable[Condition | NullCheck]
+) -> Iterator[str | None]:
+    yield from stranger[key]
+    # A stranger of one account cannot bring another's ARN.
+    if stranger is ANYONE or key not in (ARN, ACCOUNT):
+        yield from _alike(key, conditions)
 
 
 def closes(allow: Statement, denies: Iterable[Statement], key: str, others: Collection[str | None]) -> bool:
@@ -102,7 +113,7 @@ def requires(ruling: Ruling, key: str) -> bool:
 
 def needs(conditions: Iterable[AnyCondition], key: str) -> bool:
     """Whether conditions are never met where ``key``, in lower case, is absent."""
-    return not _met(key, None, _by_key(conditions).get(key, []))
+    return not _met(key, None, _by_key(conditions).get(key, ()))
 
 
 def _by_key(conditions: Iterable[AnyCondition]) -> dict[str, list[Condition | NullCheck]]:
@@ -115,12 +126,14 @@ def _by_key(conditions: Iterable[AnyCondition]) -> dict[str, list[Condition | Nu
 
 def _met(key: str, value: str | None, conditions: Iterable[Condition | NullCheck]) -> bool:
     """Whether all conditions on one key may be met by a value of it."""
+    context = Context({} if value is None else {key: value})
     for condition in conditions:
-        given = {} if value is None else {key: value}
+        given = context
         if value is not None and len(condition.keys) > 1:
             # A variable that names what the caller brings is worth nothing: the caller brings what fits.
-            given |= {name: value for name in condition.keys if _is_of_resource(name) == _is_of_resource(key)}
-        if condition.holds(Context(given)) is False:
+            names = (name for name in condition.keys if _is_of_resource(name) == _is_of_resource(key))
+            given = Context(dict.fromkeys(names, value))
+        if condition.holds(given) is False:
             return False
     return True
 
