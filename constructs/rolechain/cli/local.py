@@ -31,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
             for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
                 print(f"export {name}={shlex.quote(value)}")
             print("# another account: export AWS_ACCESS_KEY_ID=222222222222")
-            print("# an AWS service, for AssumeRole: export AWS_ACCESS_KEY_ID=lambda.amazonaws.com", flush=True)
+            print(
+                "# an AWS service, for AssumeRole: export AWS_ACCESS_KEY_ID=lambda.amazonaws.com", flush=True
+            )
             organization.wait()
     except KeyboardInterrupt:
         pass

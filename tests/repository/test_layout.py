@@ -1,0 +1,61 @@
+"""What the layout of the repository must hold to."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = sorted((ROOT / "constructs").rglob("*.py"))
+
+
+def test_the_source_root_holds_no_python_of_its_own() -> None:
+    """A .py file in constructs/ would shadow the PyPI package that CDK needs."""
+    assert list((ROOT / "constructs").glob("*.py")) == []
+
+
+def test_cdk_finds_its_package_from_the_root() -> None:
+    """From the repository's root, ``constructs`` is the package that CDK needs."""
+    script = "import constructs, sys; print(constructs.Construct.__module__)"
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "constructs\n"
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_short(path: Path) -> None:
+    """A file that outgrows 300 lines holds more than one concept."""
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_no_registry_and_no_machine_is_named() -> None:
+    """Lock files and scripts hold no address of a registry and no path of the machine that they were made on."""
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    host = re.compile(r"https?://[^ ]*(pypi|npmjs|debian)\.[a-z]+")
+    named = [
+        name
+        for name in files.splitlines()
+        if not name.endswith(".md") and host.search((ROOT / name).read_text(errors="replace"))
+    ]
+    assert named == []
+
+
+def test_the_pins_agree() -> None:
+    """What requirements.txt pins satisfies what the distribution asks for, and is pinned exactly."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith(("#", "-e"))]
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", pin) for pin in pins), pins
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "ministack==1.5.33" in project["project"]["optional-dependencies"]["local"]
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    cli = lock["packages"]["node_modules/aws-cdk"]
+    assert cli["version"] == json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    assert cli["integrity"].startswith("sha512-")
+    assert "resolved" not in cli
