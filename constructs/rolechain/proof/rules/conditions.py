@@ -80,7 +80,7 @@ def open_without_organization(survey: Survey) -> Faults:
     """An organization's key that may be absent."""
     for ruling, condition in _guarding(survey):
         key = condition.lookup
-        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(ruling.statement.conditions, key):
+        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(ruling, key):
             yield Fault(
                 ruling.place,
                 f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
@@ -100,7 +100,7 @@ def open_without_key(survey: Survey) -> Faults:
         key = condition.lookup
         if condition.quantifier != "ForAllValues" or _MULTIVALUED.fullmatch(key):
             continue
-        if not needs(ruling.statement.conditions, key):
+        if not needs(ruling, key):
             operator = condition.operator.split(":", 1)[-1]
             yield Fault(
                 ruling.place,

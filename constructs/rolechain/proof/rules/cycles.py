@@ -93,7 +93,7 @@ def _graph(pairs: Iterable[tuple[str, str]]) -> Graph:
 
 
 def _lets_itself_in(arn: str, entry: Ruling) -> bool:
-    return principals.names(entry, arn) and lets_in(entry.statement, entry.denies, caller(arn))
+    return principals.names(entry, arn) and lets_in(entry, caller(arn))
 
 
 def _circles(graph: Graph) -> Iterator[list[str]]:

@@ -105,7 +105,7 @@ def _oidc(entry: Ruling, provider: str) -> Faults:
 
 def _pins(entry: Ruling, key: str) -> bool:
     """Whether no token without the key, or with a value that nobody wrote, gets in."""
-    return closes(entry.statement, entry.denies, key.lower(), ("stranger", "https://stranger.example/", None))
+    return closes(entry, key.lower(), ("stranger", "https://stranger.example/", None))
 
 
 def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
@@ -129,4 +129,4 @@ def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
 def _matches_many(entry: Ruling, key: str, subject: str) -> bool:
     """Whether a value's wildcards are wildcards under the operator that it stands under."""
     instance = subject.replace("*", "x-stranger").replace("?", "x")
-    return not closes(entry.statement, entry.denies, key, (instance,))
+    return not closes(entry, key, (instance,))

@@ -50,24 +50,22 @@ def enforced(survey: Survey) -> Faults:
 
 def _of_organization(entry: Ruling, organization: str) -> bool:
     strangers = [value for value in ANYONE[ORGANIZATION] if value != organization]
-    if closes(entry.statement, entry.denies, ORGANIZATION, strangers):
+    if closes(entry, ORGANIZATION, strangers):
         written = list(principals.pinned(entry, ORGANIZATION))
         return all(value == organization or "${" in value for value in written)
     paths = list(principals.pinned(entry, PATHS))
-    return closes(entry.statement, entry.denies, PATHS, ANYONE[PATHS]) and all(
-        path.split("/")[0] == organization for path in paths
-    )
+    return closes(entry, PATHS, ANYONE[PATHS]) and all(path.split("/")[0] == organization for path in paths)
 
 
 def _with_external_id(entry: Ruling, external_id: str) -> bool:
-    if not closes(entry.statement, entry.denies, EXTERNAL_ID, ("stranger-id", None)):
+    if not closes(entry, EXTERNAL_ID, ("stranger-id", None)):
         return False
     others = [
         value.replace("*", "x").replace("?", "x")
         for value in principals.pinned(entry, EXTERNAL_ID)
         if value != external_id
     ]
-    return closes(entry.statement, entry.denies, EXTERNAL_ID, others)
+    return closes(entry, EXTERNAL_ID, others)
 
 
 @rule(

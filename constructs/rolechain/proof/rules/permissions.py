@@ -192,14 +192,14 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
 
 def _within_organization(permission: Ruling) -> bool:
     others = ("o-stranger00", None)
-    return strangers.closes(permission.statement, (), strangers.RESOURCE_ORGANIZATION, others)
+    return strangers.closes(permission, strangers.RESOURCE_ORGANIZATION, others)
 
 
 def _narrowed(permission: Ruling) -> bool:
     """Whether a condition on whose the role is, or on its tags, keeps a permission away from other roles."""
     keys = {key for condition in permission.statement.conditions for key in condition.keys}
     asked = [key for key in keys if key in _NARROWING or key.startswith(_TAGS)]
-    return any(strangers.closes(permission.statement, (), key, ("o-stranger00", None)) for key in asked)
+    return any(strangers.closes(permission, key, ("o-stranger00", None)) for key in asked)
 
 
 def _one_of(resource: str) -> str:

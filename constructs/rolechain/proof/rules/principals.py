@@ -20,11 +20,6 @@ def everyone(ruling: Ruling) -> bool:
     return ruling.statement.principals is not None and ruling.statement.principals.everyone
 
 
-def aws(ruling: Ruling) -> list[str]:
-    """The ARNs, account ids and unique ids that a statement names, in order."""
-    return sorted(ruling.statement.principals.aws) if ruling.statement.principals else []
-
-
 def services(ruling: Ruling) -> list[str]:
     """The service principals that a statement names, in order."""
     return sorted(ruling.statement.principals.services) if ruling.statement.principals else []
@@ -48,7 +43,7 @@ def delegated(ruling: Ruling) -> list[Account]:
 def of_accounts(ruling: Ruling) -> list[Account]:
     """The accounts that a statement names, as a whole or by one of their principals."""
     found = dict.fromkeys(delegated(ruling))
-    for value in aws(ruling):
+    for value in ruling.aws:
         if match := _OF_ACCOUNT.fullmatch(value):
             found[match[2], match[1]] = None
     return list(found)
@@ -56,14 +51,14 @@ def of_accounts(ruling: Ruling) -> list[Account]:
 
 def pinned(ruling: Ruling, key: str) -> Iterator[str]:
     """The values that a statement's conditions give for a key, in lower case."""
-    for condition in ruling.statement.conditions:
-        if isinstance(condition, Condition) and condition.lookup == key and not condition.negated:
+    for condition in ruling.by_key.get(key, ()):
+        if isinstance(condition, Condition) and not condition.negated:
             yield from condition.values
 
 
 def role_arns(ruling: Ruling) -> list[str]:
     """The roles that a statement names directly."""
-    return [value for value in aws(ruling) if is_role(value)]
+    return [value for value in ruling.aws if is_role(value)]
 
 
 def is_role(value: str) -> bool:
@@ -77,13 +72,13 @@ def is_role(value: str) -> bool:
 def within_organization(ruling: Ruling) -> bool:
     """Whether a statement lets in principals of one organization only."""
     stranger = {key: strangers.ANYONE[key] for key in (strangers.ORGANIZATION, strangers.PATHS)}
-    return not strangers.lets_in(ruling.statement, ruling.denies, stranger)
+    return not strangers.lets_in(ruling, stranger)
 
 
 def asks_for_external_id(ruling: Ruling) -> bool:
     """Whether a statement refuses calls without an external id, and those with any other than its own."""
     others = ("stranger-id", None)
-    return strangers.closes(ruling.statement, ruling.denies, strangers.EXTERNAL_ID, others)
+    return strangers.closes(ruling, strangers.EXTERNAL_ID, others)
 
 
 def names(ruling: Ruling, role_arn: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
 from rolechain.proof.place import Place
 from rolechain.proof.world import PolicyRecord, RoleRecord
@@ -40,12 +41,25 @@ class Ruling:
         return replace(self.record.place, statement=self.statement.index)
 
     @cached_property
+    def by_key(self) -> Mapping[str, Sequence[Condition | NullCheck]]:
+        """Its conditions by the key that they are on, in lower case."""
+        groups: dict[str, list[Condition | NullCheck]] = {}
+        for condition in self.statement.conditions:
+            if isinstance(condition, (Condition, NullCheck)):
+                groups.setdefault(condition.lookup, []).append(condition)
+        return groups
+
+    @cached_property
+    def aws(self) -> tuple[str, ...]:
+        """The ARNs, account ids and unique ids that it names, in order."""
+        return tuple(sorted(self.statement.principals.aws)) if self.statement.principals else ()
+
+    @cached_property
     def whole_accounts(self) -> tuple[tuple[str, str], ...]:
         """Id and partition of each account that it names as a whole, whatever its conditions ask for."""
-        named = self.statement.principals
         own = self.role.arn.split(":", 2)[1] if ":" in self.role.arn else "aws"
         found: dict[tuple[str, str], None] = {}
-        for value in sorted(named.aws) if named else ():
+        for value in self.aws:
             if match := _ROOT.fullmatch(value):
                 found[match[2], match[1]] = None
             elif ACCOUNT.fullmatch(value):
@@ -57,7 +71,7 @@ class Ruling:
         """The statements of the same policy that deny, or may deny."""
         return self.record.policy.denies
 
-    @property
+    @cached_property
     def federated(self) -> tuple[str, ...]:
         """The identity providers that it names."""
         principal = self.element.get("Principal")

@@ -76,7 +76,7 @@ def _only_roles(entry: Ruling) -> bool:
     """Whether a statement lets in sessions of roles and nobody else."""
     if entry.federated or principals.services(entry):
         return False
-    named = principals.aws(entry)
+    named = entry.aws
     if named and all(principals.is_role(arn) for arn in named):
         return True
     pins = list(principals.pinned(entry, ARN))

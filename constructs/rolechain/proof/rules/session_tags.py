@@ -71,7 +71,7 @@ def set_source_identity(survey: Survey) -> Faults:
 def console_sets_no_identity(survey: Survey) -> Faults:
     """A trust policy that is refused to whoever sets no source identity."""
     for entry in survey.entries:
-        named = principals.everyone(entry) or principals.aws(entry)
+        named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
             yield Fault(
                 entry.place,
@@ -214,7 +214,7 @@ def _trusting(walk: Walk, action: str) -> list[Ruling]:
         if ruling.statement.effect == "Allow"
         and ruling.statement.actions.match(action.lower())
         and principals.names(ruling, arn)
-        and lets_in(ruling.statement, ruling.denies, caller(arn), action=action.lower())
+        and lets_in(ruling, caller(arn), action=action.lower())
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
-from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
+from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.context import Context
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules.ruling import Ruling, account_of
@@ -62,22 +62,19 @@ def caller(role_arn: str) -> Stranger:
     return {ARN: (role_arn,), ACCOUNT: (account_of(role_arn),)}
 
 
-def lets_in(
-    allow: Statement, denies: Iterable[Statement], stranger: Stranger, *, action: str = "sts:assumerole"
-) -> bool:
-    """Whether a statement may let a stranger in, so far as the statements that deny do not keep it out.
+def lets_in(ruling: Ruling, stranger: Stranger, *, action: str = "sts:assumerole") -> bool:
+    """Whether a statement may let a stranger in, so far as its policy's denials do not keep it out.
 
     Args:
-        allow: the statement that allows.
-        denies: the statements of the same policy that deny.
+        ruling: the statement, which allows.
         stranger: who asks.
         action: what is asked, in lower case.
     """
-    groups = _by_key(allow.conditions) if allow.conditions else {}
+    groups = ruling.by_key
     for key in stranger.keys() & groups.keys():
         if not any(_met(key, value, groups[key]) for value in _candidates(stranger, key, groups[key])):
             return False
-    keeping = [deny for deny in denies if deny.effect == "Deny" and deny.actions.match(action)]
+    keeping = [deny for deny in ruling.denies if deny.effect == "Deny" and deny.actions.match(action)]
     if not keeping:
         return True
     options = [
@@ -101,27 +98,19 @@ def _candidates(
         yield from _alike(key, conditions)
 
 
-def closes(allow: Statement, denies: Iterable[Statement], key: str, others: Collection[str | None]) -> bool:
+def closes(ruling: Ruling, key: str, others: Collection[str | None]) -> bool:
     """Whether a statement is refused to whoever brings one of ``others`` as ``key``; None is its absence."""
-    return not lets_in(allow, denies, {key: tuple(others)})
+    return not lets_in(ruling, {key: tuple(others)})
 
 
 def requires(ruling: Ruling, key: str) -> bool:
     """Whether a statement is refused to a call that leaves ``key``, in lower case, out."""
-    return closes(ruling.statement, ruling.denies, key, (None,))
+    return closes(ruling, key, (None,))
 
 
-def needs(conditions: Iterable[AnyCondition], key: str) -> bool:
-    """Whether conditions are never met where ``key``, in lower case, is absent."""
-    return not _met(key, None, _by_key(conditions).get(key, ()))
-
-
-def _by_key(conditions: Iterable[AnyCondition]) -> dict[str, list[Condition | NullCheck]]:
-    groups: dict[str, list[Condition | NullCheck]] = {}
-    for condition in conditions:
-        if isinstance(condition, (Condition, NullCheck)):
-            groups.setdefault(condition.lookup, []).append(condition)
-    return groups
+def needs(ruling: Ruling, key: str) -> bool:
+    """Whether a statement's own conditions are never met where ``key``, in lower case, is absent."""
+    return not _met(key, None, ruling.by_key.get(key, ()))
 
 
 def _met(key: str, value: str | None, conditions: Iterable[Condition | NullCheck]) -> bool:

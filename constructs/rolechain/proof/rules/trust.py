@@ -21,7 +21,7 @@ def open_to_everyone(survey: Survey) -> Faults:
     """A ``*`` that no condition closes, whatever its operator is called."""
     organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
     for entry in survey.entries:
-        if principals.everyone(entry) and lets_in(entry.statement, entry.denies, ANYONE):
+        if principals.everyone(entry) and lets_in(entry, ANYONE):
             yield Fault(
                 entry.place,
                 f"{entry.role.arn} trusts *, and no condition keeps a stranger's account out",
@@ -39,7 +39,7 @@ def open_to_everyone(survey: Survey) -> Faults:
 def wildcard_principal(survey: Survey) -> Faults:
     """A wildcard in a principal that is more than a ``*`` by itself."""
     for ruling in survey.trust:
-        for value in [*principals.aws(ruling), *principals.services(ruling), *ruling.federated]:
+        for value in [*ruling.aws, *principals.services(ruling), *ruling.federated]:
             if set(value) & set("*?") and (value != "*" or value in ruling.federated):
                 account = value.split(":")[4] if value.count(":") >= 5 else ""
                 name = f"arn:aws:iam::{account}:root" if account.isdigit() else "the account's root"
@@ -108,7 +108,7 @@ def whole_account(survey: Survey) -> Faults:
         for account, partition in principals.delegated(entry):
             if survey.is_source(entry.role) and ("account", account) in survey.entrances:
                 continue
-            if not lets_in(entry.statement, entry.denies, somebody_in(account, partition)):
+            if not lets_in(entry, somebody_in(account, partition)):
                 continue
             third_party = survey.chain is None and account not in survey.accounts
             if survey.is_bootstrap(entry.role) or (third_party and principals.asks_for_external_id(entry)):
@@ -141,7 +141,7 @@ def _caller(survey: Survey, entry: Ruling, account: str, partition: str) -> str:
 def orphaned_when_recreated(survey: Survey) -> Faults:
     """A role that is named directly, or what is left of one."""
     for entry in survey.entries:
-        for value in principals.aws(entry):
+        for value in entry.aws:
             if principals.is_role(value):
                 root = ":".join([*value.split(":")[:5], "root"])
                 statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
@@ -171,7 +171,7 @@ def orphaned_when_recreated(survey: Survey) -> Faults:
 def pinned_to_session(survey: Survey) -> Faults:
     """The ARN of an assumed role as principal."""
     for entry in survey.entries:
-        for value in principals.aws(entry):
+        for value in entry.aws:
             parts = value.split(":", 5)
             if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
                 name = parts[5].split("/")[1]
@@ -196,7 +196,7 @@ def users_let_in(survey: Survey) -> Faults:
         if entry.role.arn not in survey.declared:
             continue
         entrances = survey.entrances if survey.is_source(entry.role) else frozenset()
-        named = [value for value in principals.aws(entry) if ":user/" in value or value.startswith("AIDA")]
+        named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
         named += [value for value in principals.pinned(entry, ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
             if ("arn", value) not in entrances:
@@ -205,9 +205,7 @@ def users_let_in(survey: Survey) -> Faults:
         if principals.everyone(entry) and not accounts:
             accounts = [(STRANGER_ACCOUNT, "aws")]
         for account, partition in accounts:
-            if ("account", account) not in entrances and lets_in(
-                entry.statement, entry.denies, user_in(account, partition)
-            ):
+            if ("account", account) not in entrances and lets_in(entry, user_in(account, partition)):
                 whose = "any account that gets in" if account == STRANGER_ACCOUNT else f"account {account}"
                 yield _user(entry, f"IAM users of {whose}")
 

@@ -123,4 +123,4 @@ def covers(permission: Ruling, arn: str) -> bool:
 
 
 def _admits(entry: Ruling, role: RoleRecord) -> bool:
-    return principals.names(entry, role.arn) and lets_in(entry.statement, entry.denies, caller(role.arn))
+    return principals.names(entry, role.arn) and lets_in(entry, caller(role.arn))
