@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rolechain.policy.statements import SAML_AUDIENCES
 from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
@@ -65,10 +66,11 @@ def federated(survey: Survey) -> Faults:
 
 def _saml(entry: Ruling, provider: str) -> Faults:
     if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
+        audience = SAML_AUDIENCES.get(provider.split(":")[1], "https://signin.aws.amazon.com/saml")
         yield Fault(
             entry.place,
             f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
-            'add {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}',
+            f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
         )
 
 

@@ -42,7 +42,11 @@ def wildcard_principal(survey: Survey) -> Faults:
         for value in [*ruling.aws, *principals.services(ruling), *ruling.federated]:
             if set(value) & set("*?") and (value != "*" or value in ruling.federated):
                 account = value.split(":")[4] if value.count(":") >= 5 else ""
-                name = f"arn:aws:iam::{account}:root" if account.isdigit() else "the account's root"
+                name = (
+                    f"arn:{value.split(':')[1]}:iam::{account}:root"
+                    if account.isdigit()
+                    else "the account's root"
+                )
                 yield Fault(
                     ruling.place,
                     f"Principal {value} holds a wildcard, which IAM refuses",
@@ -211,8 +215,10 @@ def users_let_in(survey: Survey) -> Faults:
 
 
 def _user(entry: Ruling, who: str) -> Fault:
+    partition = entry.role.arn.split(":", 2)[1] if ":" in entry.role.arn else "aws"
     return Fault(
         entry.place,
         f"{entry.role.arn} lets in {who}, whose access keys last until they are deleted",
-        'let roles in only: {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::<account>:role/<path and name>"}}',
+        f'let roles in only: {{"ArnLike": {{"aws:PrincipalArn": "arn:{partition}:iam::<account>:role/<path and '
+        'name>"}}',
     )
