@@ -21,6 +21,13 @@ def _template(principal: Any, name: str = "app", **sections: Any) -> Template:
     other = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "other", "Path": "/x/"}}
     resources = {
         "Other": other,
+        "Policy": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {"ManagedPolicyName": "p", "Path": "/x/"},
+        },
+        "User": {"Type": "AWS::IAM::User", "Properties": {"UserName": "bob"}},
+        "GitHub": {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": "https://token.example/id"}},
+        "Okta": {"Type": "AWS::IAM::SAMLProvider", "Properties": {"Name": "okta"}},
         "Nameless": {"Type": "AWS::IAM::Role", "Properties": {}},
         "Role": {
             "Type": "AWS::IAM::Role",
@@ -69,6 +76,11 @@ SECTIONS: Json = {
         ({"Fn::GetAtt": ["Other", "Arn"]}, "arn:aws-cn:iam::111111111111:role/x/other"),
         ({"Fn::GetAtt": "Other.Arn"}, "arn:aws-cn:iam::111111111111:role/x/other"),
         ({"Fn::GetAtt": ["Nameless", "Arn"]}, "arn:aws-cn:iam::111111111111:role/<app.Nameless>"),
+        ({"Ref": "Policy"}, "arn:aws-cn:iam::111111111111:policy/x/p"),
+        ({"Fn::GetAtt": ["Policy", "PolicyArn"]}, "arn:aws-cn:iam::111111111111:policy/x/p"),
+        ({"Fn::GetAtt": ["User", "Arn"]}, "arn:aws-cn:iam::111111111111:user/bob"),
+        ({"Ref": "GitHub"}, "arn:aws-cn:iam::111111111111:oidc-provider/token.example/id"),
+        ({"Fn::GetAtt": ["Okta", "Arn"]}, "arn:aws-cn:iam::111111111111:saml-provider/okta"),
         ({"Fn::Sub": "${Other.Arn}-${!x}"}, "arn:aws-cn:iam::111111111111:role/x/other-${x}"),
         ({"Fn::Sub": ["${A}:${Account}", {"A": {"Ref": "AWS::Partition"}}]}, "aws-cn:222222222222"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Account"}, 3, True]]}, "a-222222222222-3-true"),

@@ -180,6 +180,15 @@ def test_a_stack_set_by_organizational_unit_reaches_the_declared_accounts(
     )
 
 
+def test_resources_that_are_made_in_a_loop_are_said() -> None:
+    """Resources of an Fn::ForEach are not read, and the world says so."""
+    loop = ["Name", ["a", "b"], {"Role${Name}": _role()}]
+    world = world_of([Template("app", {"Resources": {"Fn::ForEach::Roles": loop}}, account="111111111111")])
+    assert [(finding.level, finding.message) for finding in world.unknown] == [
+        ("warning", "the resources that Fn::ForEach::Roles makes are not known")
+    ]
+
+
 def test_a_malformed_policy_is_said() -> None:
     """A trust policy that IAM would refuse is unknown, with the reason, and lets nobody in unnoticed."""
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Maybe", "Action": "sts:AssumeRole"}]}

@@ -43,9 +43,8 @@ class EntranceRecord:
     place: Place
 
 
-def open_doors(chain: Chain, world: World) -> Iterator[tuple[Door, bool]]:
-    """Whom the chain's roles let in besides the declared callers, each with whether it is a declared entrance."""
-    declared = Declared(chain)
+def open_doors(declared: Declared, world: World) -> Iterator[tuple[Door, bool]]:
+    """Whom a chain's roles let in besides the declared callers, each with whether it is a declared entrance."""
     for role in world.roles:
         if role.arn not in declared.roles:
             continue
@@ -57,15 +56,17 @@ def open_doors(chain: Chain, world: World) -> Iterator[tuple[Door, bool]]:
                 yield door, is_declared
 
 
-def undeclared(chain: Chain, world: World, found: list[tuple[Door, bool]]) -> Iterator[Finding]:
+def undeclared(
+    chain: Chain, declared: Declared, world: World, found: list[tuple[Door, bool]]
+) -> Iterator[Finding]:
     """A finding for each trust statement that lets in somebody who is not declared.
 
     Args:
         chain: the chain.
+        declared: whom it lets in where.
         world: the roles.
         found: what ``open_doors`` found.
     """
-    declared = Declared(chain)
     inner = [
         edge
         for edge in edges(world)

@@ -11,6 +11,7 @@ from rolechain.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof.assembly import templates_in
 from rolechain.proof.closure import EntranceRecord, open_doors, undeclared
+from rolechain.proof.declared import Declared
 from rolechain.proof.doors import Door, doors
 from rolechain.proof.edges import edges
 from rolechain.proof.finding import Finding, Level
@@ -42,18 +43,19 @@ def prove(chain: Chain, templates: Templates) -> Proof:
 def prove_world(chain: Chain, world: World) -> Proof:
     """``prove``, of templates that were read already."""
     hops = list(proven_hops(chain, world))
-    found = list(open_doors(chain, world))
+    declared = Declared(chain)
+    found = list(open_doors(declared, world))
     findings = [
         *_unknown(chain, world),
         *missing_roles(chain, world),
         *(finding for _, of_hop in hops for finding in of_hop),
         *missing_entrances(chain, world),
-        *undeclared(chain, world, found),
+        *undeclared(chain, declared, world, found),
         *check(world, chain),
     ]
     return Proof(
         hops=tuple(hop for hop, _ in hops),
-        entrances=tuple(_entrance(door, declared=declared) for door, declared in found),
+        entrances=tuple(_entrance(door, declared=is_declared) for door, is_declared in found),
         findings=sorted_findings(findings),
         assumptions=world.assumptions,
     )

@@ -47,6 +47,11 @@ class _Reader:
         for stack in stacks.all:
             self._read_policies(stack)
         roles = tuple(role for stack in stacks.all for role in self._roles(stack))
+        for stack in stacks.all:
+            for key in stack.resolver.section("Resources"):
+                if isinstance(key, str) and key.startswith("Fn::"):
+                    message = f"the resources that {key} makes are not known"
+                    self._report(Place(stack.template.name, key), message, Level.WARNING)
         for place, reason in stacks.unread:
             self._report(
                 place, f"{place.logical_id} is a stack set whose roles are not known: {reason}", Level.WARNING
