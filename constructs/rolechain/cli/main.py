@@ -13,6 +13,8 @@ from rolechain.errors import RolechainError
 COMMANDS = {
     "demo": "deploy and take a chain on this machine, in an organization that runs here",
     "local": "run the local organization in the foreground",
+    "prove": "prove the chain from the templates that cdk synth wrote",
+    "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
     "simulate": "decide each AssumeRole of a file of cases",
 }
 EXTRAS = "cdk,cli,local"

@@ -1,0 +1,101 @@
+"""``rolechain audit``: every AssumeRole that templates allow and every rule that they break; no chain is declared."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from rolechain.cli import sarif
+from rolechain.cli.proof_text import ProofText, counted, tally
+from rolechain.cli.template_files import TemplateFile, TemplateFileError, holding, placed, read
+from rolechain.proof import AssemblyError, Place, Proof, audit
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument(
+        "templates",
+        metavar="TEMPLATE",
+        nargs="+",
+        help="a CloudFormation template in JSON or YAML, a folder of them, or a cdk.out",
+    )
+    parser.add_argument(
+        "--account",
+        metavar="FILE=ID",
+        action="append",
+        default=[],
+        type=_account,
+        help="the account that a template is deployed to; may be given again",
+    )
+    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+    )
+    parser.add_argument("--strict", action="store_true", help="let warnings count as findings too")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints who may assume what, whom the roles let in, and what is wrong with it.
+
+    Returns:
+        0 if there is no error; 1 if there is, or if there is a warning and ``--strict`` is given.
+
+    Raises:
+        TemplateFileError: a file is no template, or cannot be read.
+    """
+    try:
+        files = placed(read(arguments.templates), dict(arguments.account))
+    except AssemblyError as error:
+        raise TemplateFileError(str(error)) from error
+    report = audit([file.template for file in files])
+    passes = report.proven and not (arguments.strict and report.findings)
+    if arguments.format == "sarif":
+        print(json.dumps(sarif.log(report.findings, files), ensure_ascii=False, indent=2))
+    elif arguments.format == "json":
+        print(json.dumps(_located(report, files), ensure_ascii=False, indent=2))
+    else:
+        _show(report, files, passes=passes)
+    return 0 if passes else 1
+
+
+def _account(text: str) -> tuple[str, str]:
+    file, _, account = text.rpartition("=")
+    if not file or not _ACCOUNT.fullmatch(account):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
+        )
+    return file, account
+
+
+def _show(report: Proof, files: Sequence[TemplateFile], *, passes: bool) -> None:
+    text = ProofText(Console(highlight=False), lambda place: _where(place, files))
+    text.hops("who may assume what", report.hops)
+    text.entrances("who is let in", report.entrances, judged=False)
+    text.assumptions(report.assumptions)
+    text.findings(report.findings)
+    text.verdict(f"{counted(len(files), 'template')}: {tally(report.findings)}", good=passes)
+
+
+def _where(place: Place, files: Sequence[TemplateFile]) -> str:
+    """``FILE:LINE logical id, part, statement``."""
+    file = holding(files, place)
+    if file is None:
+        return str(place)
+    words = str(place).removeprefix(place.template).strip()
+    return f"{file.path.as_posix()}:{file.line(place)} {words}".strip()
+
+
+def _located(report: Proof, files: Sequence[TemplateFile]) -> dict[str, object]:
+    """The report's document, each finding with its file and line as well."""
+    document = report.to_json()
+    for element, finding in zip(document["findings"], report.findings, strict=True):
+        file = holding(files, finding.place) if finding.place else None
+        element["file"] = file.path.as_posix() if file else None
+        element["line"] = file.line(finding.place) if file and finding.place else None
+    return document

@@ -1,0 +1,120 @@
+"""Findings as SARIF, which code scanning shows at their lines.
+
+Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"; GitHub Docs, "SARIF support for
+code scanning".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rolechain.cli.template_files import TemplateFile, holding
+from rolechain.proof import Finding, Level, Place
+from rolechain.proof.rules import RULES
+
+Json = dict[str, Any]
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# What code scanning sorts by: high from 7.0, medium from 4.0.
+_SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
+
+
+def log(findings: Iterable[Finding], files: Sequence[TemplateFile]) -> Json:
+    """A SARIF log of one run.
+
+    Args:
+        findings: what was found.
+        files: the templates that were looked at.
+    """
+    rules = _rules()
+    index = {each["id"]: number for number, each in enumerate(rules)}
+    driver = {
+        "name": "rolechain",
+        "semanticVersion": version("rolechain"),
+        "rules": rules,
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, files) | {"ruleIndex": index[finding.rule]} for finding in findings],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rules() -> list[Json]:
+    unknown = _rule(
+        "RC00",
+        "unknown",
+        "what the templates say of roles is known before they are deployed",
+        "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
+        "",
+        Level.ERROR,
+    )
+    return [
+        unknown,
+        *(
+            _rule(each.id, each.check.__name__, each.title, each.prevents, each.source, each.levels[0])
+            for each in RULES
+        ),
+    ]
+
+
+def _rule(rule: str, name: str, title: str, prevents: str, source: str, level: Level) -> Json:
+    help_text = f"Asked for: {title}.\nPrevents: {prevents}." + (f"\nSource: {source}." if source else "")
+    return {
+        "id": rule,
+        "name": "".join(word.capitalize() for word in name.split("_")),
+        "shortDescription": {"text": title[0].upper() + title[1:]},
+        "fullDescription": {"text": f"Prevents: {prevents}."},
+        "help": {"text": help_text},
+        "defaultConfiguration": {"level": level.value},
+        "properties": {"tags": ["security", "iam"], "security-severity": _SEVERITY[level]},
+    }
+
+
+def _result(finding: Finding, files: Sequence[TemplateFile]) -> Json:
+    # What stands nowhere concerns all files: code scanning needs one to show it in.
+    place = finding.place or Place(files[0].template.name)
+    file = holding(files, place) or files[0]
+    where: Json = {
+        "physicalLocation": {
+            "artifactLocation": _artifact(file.path),
+            "region": {"startLine": file.line(place)},
+        }
+    }
+    if place.logical_id:
+        where["logicalLocations"] = [
+            {"name": place.logical_id, "fullyQualifiedName": _qualified(place), "kind": "resource"}
+        ]
+    identity = "\n".join([finding.rule, place.template, place.logical_id, place.part, finding.message])
+    return {
+        "ruleId": finding.rule,
+        "level": finding.level.value,
+        "message": {"text": f"{finding.message}\nCure: {finding.cure}"},
+        "locations": [where],
+        # Lines move and statements are reordered: a finding stays the same as long as it says the same.
+        "partialFingerprints": {"rolechain/v1": hashlib.sha256(identity.encode()).hexdigest()},
+    }
+
+
+def _artifact(path: Path) -> Json:
+    """Where a file is: below the working folder, which code scanning takes for the repository, or anywhere."""
+    try:
+        relative = path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return {"uri": path.resolve().as_uri()}
+    return {"uri": _encoded(relative), "uriBaseId": "%SRCROOT%"}
+
+
+def _encoded(relative: Path) -> str:
+    root = Path("/")
+    return (root / relative).as_uri().removeprefix(root.as_uri())
+
+
+def _qualified(place: Place) -> str:
+    steps = [place.logical_id, place.part, "" if place.statement is None else f"Statement[{place.statement}]"]
+    return ".".join(filter(None, steps))

@@ -1,0 +1,146 @@
+"""CloudFormation's YAML, with its short tags, as the JSON that it stands for; and the line of each part.
+
+Source: CloudFormation User Guide, "CloudFormation template formats" and "Intrinsic function reference".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
+_DEPTH_LIMIT = 100
+_SIZE_LIMIT = 1_000_000
+"""How many values an expanded file may hold; CloudFormation's own limit is 1 MB of text."""
+
+
+class NodeError(ValueError):
+    """A text is no YAML, or YAML that CloudFormation does not take.
+
+    Attributes:
+        line: where, counted from 1; None if that is not known.
+    """
+
+    def __init__(self, message: str, line: int | None) -> None:
+        self.line = line
+        super().__init__(message)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of a YAML or JSON text; None where it is empty.
+
+    Raises:
+        NodeError: it is no YAML.
+    """
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise NodeError(str(error.problem), mark.line + 1 if mark else None) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise NodeError(str(error).splitlines()[0], None) from None
+    return node
+
+
+def value_of(node: yaml.Node) -> Any:
+    """The JSON that a node stands for, each short tag as the function that it abbreviates.
+
+    Raises:
+        NodeError: a key stands twice, or something stands there that CloudFormation does not read.
+    """
+    return _Converter().value(node, 0)
+
+
+def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
+    """The line of the value at ``path``, counted from 1; of the nearest thing around it that is there.
+
+    A statement is counted as the resolved policy counts it: behind an ``Fn::If``, which may leave one out, that is
+    not the count of the file, and the list itself is given.
+    """
+    line = int(node.start_mark.line) + 1
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
+            if found is None:
+                # A statement that is alone needs no list.
+                if step == 0:
+                    continue
+                break
+            line, node = int(found[0].start_mark.line) + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            if any(map(_is_conditional, node.value[: step + 1])) and step != len(node.value) - 1:
+                break
+            node = node.value[step]
+            line = int(node.start_mark.line) + 1
+        else:
+            break
+    return line
+
+
+def _is_conditional(node: yaml.Node) -> bool:
+    if node.tag == "!If":
+        return True
+    return isinstance(node, yaml.MappingNode) and any(key.value == "Fn::If" for key, _ in node.value)
+
+
+class _Converter:
+    def __init__(self) -> None:
+        self._size = 0
+
+    def value(self, node: yaml.Node, depth: int) -> Any:
+        self._size += 1
+        if depth > _DEPTH_LIMIT or self._size > _SIZE_LIMIT:
+            raise NodeError("it is nested too deeply, or expands to too much", node.start_mark.line + 1)
+        if node.tag.startswith("!") and len(node.tag) > 1:
+            return _function(node.tag[1:], self._plain(node, depth))
+        return _scalar(node) if isinstance(node, yaml.ScalarNode) else self._plain(node, depth)
+
+    def _plain(self, node: yaml.Node, depth: int) -> Any:
+        """The value without its tag; a tagged scalar is a text."""
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, depth + 1) for item in node.value]
+        if not isinstance(node, yaml.MappingNode):
+            return node.value
+        found: dict[str, Any] = {}
+        for key, item in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+                raise NodeError("CloudFormation reads no such key: write a plain text", line)
+            if key.value in found:
+                raise NodeError(f"the key {key.value} stands here twice: leave one out", line)
+            found[key.value] = self.value(item, depth + 1)
+        return found
+
+
+def _function(tag: str, argument: Any) -> dict[str, Any]:
+    if tag in ("Ref", "Condition"):
+        return {tag: argument}
+    if tag == "GetAtt" and isinstance(argument, str):
+        return {"Fn::GetAtt": argument.split(".", 1)}
+    return {f"Fn::{tag}": argument}
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text = str(node.value)
+    match node.tag.rsplit(":", 1)[-1]:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() in ("true", "yes", "on")
+        case "int" if _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+        case "float":
+            return _number(text)
+    # A date, as in Version: 2012-10-17, and an account id with a leading zero are meant as they are written.
+    return text
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
