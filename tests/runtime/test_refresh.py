@@ -15,8 +15,7 @@ from rolechain.runtime.errors import HopError
 from rolechain.runtime.refresh import Refresh
 from rolechain.runtime.session_credentials import SessionCredentials
 
-T0 = 1_800_000_000.0
-MINUTE = 60.0
+T0, MINUTE = 1_800_000_000.0, 60.0
 
 
 class Source:
