@@ -234,7 +234,13 @@ def test_actions_on_both_sides(assume: Assume, element: str, value: Any, allowed
         ("Resource", "arn:aws:iam::*:role/middle", Verdict.ALLOW),
         ("Resource", "arn:*:*:*:*:role/middle", Verdict.ALLOW),
         ("Resource", "arn:*", Verdict.ALLOW),
-        ("Resource", "arn:*:role/middle", Verdict.UNKNOWN),
+        ("Resource", "arn:*:role/middle", Verdict.ALLOW),
+        ("Resource", "arn:aws:iam:*:role/mid*", Verdict.ALLOW),
+        ("Resource", "arn:aws:iam:*:role/m*e", Verdict.UNKNOWN),
+        ("Resource", "arn:aws:iam:*:role/middl?", Verdict.UNKNOWN),
+        ("Resource", "arn:aws:iam:*2:role/middle", Verdict.UNKNOWN),
+        ("Resource", "arn:aws:*middle", Verdict.UNKNOWN),
+        ("Resource", "arn:aws:iam:*:role/other", Verdict.IMPLICIT_DENY),
         ("Resource", "arn:aws:iam", Verdict.ALLOW),
         ("Resource", "arn:aws:s3", Verdict.IMPLICIT_DENY),
         ("Resource", "arn:aws:iam::333333333333", Verdict.IMPLICIT_DENY),
@@ -251,7 +257,10 @@ def test_actions_on_both_sides(assume: Assume, element: str, value: Any, allowed
     ],
 )
 def test_resources_of_an_identity_policy(assume: Assume, element: str, value: Any, expected: Verdict) -> None:
-    """Resource patterns run over the whole ARN; one cut short is completed; NotResource is the complement."""
+    """Resource patterns run over the whole ARN; NotResource is the complement.
+
+    A pattern cut short is completed, and a * that ends a segment reaches over colons.
+    """
     assert assume(identity={"Effect": "Allow", "Action": "*", element: value}).verdict is expected
 
 

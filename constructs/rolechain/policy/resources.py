@@ -5,6 +5,7 @@ Source: IAM User Guide, "IAM JSON policy elements: Resource".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from rolechain.policy.variables import Template
 from rolechain.policy.variables import parse as parse_template
 
 Test = Callable[[str, Context], Ternary]
+
+_WITHIN_SEGMENT = re.compile(r"\?|\*[^:]")
+"""A wildcard that is not the last character of its segment."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,17 @@ def _match(pattern: Pattern) -> Callable[[str], Ternary]:
 
 
 def _cut_short(pattern: Pattern, missing: int) -> Callable[[str], Ternary]:
-    """AWS completes an ARN that lacks segments with wildcards.
+    """AWS completes an ARN that lacks segments with wildcards, and lets a * that ends a segment reach over colons.
 
-    Whether a wildcard within it may stand for the missing segments just as well is not documented.
+    Whether another wildcard may stand for the missing segments just as well is not documented.
     """
     as_completed, as_written = glob((*pattern, Text(":*" * missing))), glob(pattern)
+    wildcards = "".join(re.sub(r"[*?]", "-", text) if literal else text for text, literal in pattern)
+    reaching = None if _WITHIN_SEGMENT.search(wildcards) else True
 
     def test(resource: str) -> Ternary:
         if as_completed(resource):
             return True
-        return None if as_written(resource) else False
+        return reaching if as_written(resource) else False
 
     return test
