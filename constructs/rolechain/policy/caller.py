@@ -8,6 +8,14 @@ from typing import Literal
 CallerKind = Literal["role-session", "user", "root", "service"]
 
 
+def is_service_linked(role_arn: str) -> bool:
+    """Whether a role belongs to an AWS service, and so to no control policy of the organization.
+
+    Source: AWS Organizations User Guide on service and resource control policies.
+    """
+    return role_arn.split(":", 5)[-1].startswith("role/aws-service-role/")
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who calls.

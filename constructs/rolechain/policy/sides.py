@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from rolechain.policy.caller import is_service_linked
 from rolechain.policy.decision import Side
 from rolechain.policy.document import Policy
 from rolechain.policy.logic import any_of
@@ -36,10 +37,13 @@ class Sides(NamedTuple):
         """The policies that apply to ``request``."""
         caller, callee = request.caller, request.callee
         is_service = caller.kind == "service"
+        is_linked = caller.role_arn is not None and is_service_linked(caller.role_arn)
         boundary = request.permissions_boundary
+        without_scps = is_service or is_linked or caller.in_management_account
+        without_rcps = is_linked or callee.in_management_account or is_service_linked(callee.arn)
         return cls(
-            levels=() if is_service or caller.in_management_account else request.scps or (),
-            rcps=tuple(chain(*callee.rcps)) if callee.rcps and not callee.in_management_account else (),
+            levels=() if without_scps else request.scps or (),
+            rcps=() if without_rcps else tuple(chain(*(callee.rcps or ()))),
             own=()
             if is_service
             else (
