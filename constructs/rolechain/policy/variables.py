@@ -14,7 +14,8 @@ from rolechain.policy.elements import PolicyError, shown
 from rolechain.policy.patterns import Pattern, Text
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
-_NAMED = re.compile(r"\s*([^\s,:]+:[^,]*?)\s*(?:,\s*'([^']*)'\s*)?")
+# Possessive, so that a long run of blanks is looked at once: a tag's key may hold some, but ends with none.
+_NAMED = re.compile(r"\s*+([^\s,:]++:(?:[^\s,]|\s++(?=[^\s,]))*+)\s*+(?:,\s*+'([^']*+)'\s*+)?")
 _LITERALS = frozenset("*?$")
 
 
