@@ -49,6 +49,15 @@ def test_malformed_policy_does_not_stop_the_rest(tmp_path: Path, capsys: pytest.
     assert second["decision"] == "allow"
 
 
+def test_any_text_can_be_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Half of a surrogate pair, which no encoding writes, comes out as JSON escapes it."""
+    case = json.loads(SAMPLE.read_text(encoding="utf-8"))["vectors"][0]
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps([{**case, "id": "\ud800"}]), encoding="utf-8")
+    assert main(["simulate", str(file)]) == 0
+    assert json.loads(capfd.readouterr().out)["id"] == "\ud800"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -60,9 +60,41 @@ def test_refused_policy_denies_its_case(case: Callable[..., dict[str, Any]]) -> 
     )
 
 
-@pytest.mark.parametrize("key", ["service", "principal", "arn"])
-def test_service_may_be_named_by_any_of_three_keys(case: Callable[..., dict[str, Any]], key: str) -> None:
-    """A service caller is named by service, principal or arn, and gets in by the trust policy alone."""
+def test_explicit_deny_wins_over_a_refused_policy(case: Callable[..., dict[str, Any]]) -> None:
+    """Where another policy of the case denies explicitly, the decision is that denial."""
+    deny = {"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
+    decision = parse(case(caller_policies=[{"Statement": {"Effect": "allow"}}, deny])).decide()
+    assert (decision.verdict, decision.side) == (Verdict.EXPLICIT_DENY, Side.IDENTITY_POLICY)
+
+
+@pytest.mark.parametrize("kind", ["federated-user", "robot", None])
+def test_caller_of_another_type_is_unknown(case: Callable[..., dict[str, Any]], kind: str | None) -> None:
+    """A type of caller that the format does not know leaves its own case open, and the reason says so."""
+    decision = parse(case(caller__type=kind)).decide()
+    assert decision.verdict is Verdict.UNKNOWN
+    assert decision.reason == (
+        f"caller.type is {kind!r}, which is not decided here: write one of role-session, user, root, service"
+    )
+
+
+def test_null_is_a_missing_key(case: Callable[..., dict[str, Any]]) -> None:
+    """A condition key or an element that is null is absent."""
+    trust = {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "sts:AssumeRole",
+            "Condition": {"Null": {"sts:ExternalId": "true"}},
+        }
+    }
+    context = {"sts:ExternalId": None}
+    made = case(callee__trust_policy=trust, request__context=context, request__actions=None)
+    assert parse(made).decide().verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize("key", ["service", "service_principal", "principal", "name", "arn"])
+def test_service_may_be_named_by_any_of_its_keys(case: Callable[..., dict[str, Any]], key: str) -> None:
+    """A service caller is named by service, principal, name or arn, and gets in by the trust policy alone."""
     trust = {
         "Statement": {
             "Effect": "Allow",
@@ -105,7 +137,6 @@ def test_management_account_is_exempt_from_control_policies(case: Callable[..., 
     [
         ({"id": ...}, "the case.id is missing: write a text"),
         ({"caller": "me"}, "caller is 'me': write an object"),
-        ({"caller__type": "robot"}, "caller.type is 'robot': write one of role-session, user, root, service"),
         ({"caller__role_arn": ...}, "caller.role_arn is missing: write a text"),
         ({"caller__arn": "alice"}, "caller.arn is 'alice': write the caller's ARN"),
         ({"callee__arn": "middle"}, "callee.arn is 'middle': write the ARN of a role"),
@@ -143,6 +174,13 @@ def test_file_that_holds_no_cases_is_refused(tmp_path: Path, text: str, message:
     with pytest.raises(CaseError) as caught:
         read(file)
     assert str(caught.value) == f"{file}{message}"
+
+
+def test_byte_order_mark_is_passed_by(tmp_path: Path) -> None:
+    """A file that an editor began with a byte order mark is read as any other."""
+    file = tmp_path / "cases.json"
+    file.write_text(FILE.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert [case.id for case in read(file)] == [vector["id"] for vector in VECTORS]
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:

@@ -28,5 +28,5 @@ def run(arguments: argparse.Namespace) -> int:
     for case in cases.read(arguments.cases):
         decision = case.decide()
         answer = {"id": case.id, "decision": decision.verdict, "reason": decision.reason}
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -14,11 +14,12 @@ from rolechain.policy.caller import Caller
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
 from rolechain.policy.document import Policy
-from rolechain.policy.elements import PolicyError, shown, texts
+from rolechain.policy.elements import PolicyError, printable, shown, texts
 from rolechain.policy.evaluate import decide
 from rolechain.policy.request import ASSUME_ROLE, Callee, Request
 
 _KINDS = ("role-session", "user", "root", "service")
+_SERVICE_KEYS = ("service", "service_principal", "principal", "name", "arn")
 
 
 class CaseError(RolechainError, ValueError):
@@ -56,14 +57,36 @@ class Case:
 
     def decide(self) -> Decision:
         """Decides the case; a policy that IAM refuses never takes effect, so that the call is denied."""
-        if self.refused is None:
-            return decide(self.request)
+        decision = decide(self.request)
+        if self.refused is None or decision.verdict is Verdict.EXPLICIT_DENY:
+            return decision
         kind = self.refused.side.value.replace("_", " ")
         reason = f"IAM refuses the {kind}, which never takes effect: {self.refused.problem}"
         return Decision(Verdict.IMPLICIT_DENY, self.refused.side, self.request.actions[0], reason)
 
 
-def read(path: str | PathLike[str]) -> list[Case]:
+@dataclass(frozen=True)
+class OpenCase:
+    """One case of a file whose caller is of a type that is not decided here.
+
+    Attributes:
+        id: its name.
+        caller_type: what stands there.
+    """
+
+    id: str
+    caller_type: object
+
+    def decide(self) -> Decision:
+        """Unknown, whatever the policies say: how they match such a caller is not known."""
+        reason = (
+            f"caller.type is {shown(self.caller_type)}, which is not decided here: "
+            f"write one of {', '.join(_KINDS)}"
+        )
+        return Decision(Verdict.UNKNOWN, Side.TRUST_POLICY, ASSUME_ROLE, printable(reason))
+
+
+def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
     """The cases of a file, in its order.
 
     Raises:
@@ -71,7 +94,7 @@ def read(path: str | PathLike[str]) -> list[Case]:
     """
     name = fspath(path)
     try:
-        document = json.loads(Path(name).read_text(encoding="utf-8"))
+        document = json.loads(Path(name).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CaseError(f"{name}: no such file: name a file of cases in JSON") from None
     except OSError as error:
@@ -87,7 +110,7 @@ def read(path: str | PathLike[str]) -> list[Case]:
     listed = document.get("vectors") if isinstance(document, dict) else document
     if not isinstance(listed, list):
         raise CaseError(f"{name} is no file of cases: it holds no list named vectors")
-    cases = []
+    cases: list[Case | OpenCase] = []
     for number, element in enumerate(listed):
         label = element.get("id") if isinstance(element, dict) else None
         try:
@@ -97,15 +120,18 @@ def read(path: str | PathLike[str]) -> list[Case]:
     return cases
 
 
-def parse(element: object) -> Case:
-    """One case from its JSON; elements that are not known are passed by.
+def parse(element: object) -> Case | OpenCase:
+    """One case from its JSON; elements that are not known are passed by, and null is a missing element.
 
     Raises:
         CaseError: it is not written as the format asks.
     """
     case = _object(element, "the case")
     reader = _Reader()
+    name = _text(case, "the case", "id")
     caller = _object(case.get("caller"), "caller")
+    if caller.get("type") not in _KINDS:
+        return OpenCase(name, caller.get("type"))
     callee = _object(case.get("callee"), "callee")
     asked = _object(case.get("request"), "request")
     account = _text(callee, "callee", "arn").split(":")
@@ -121,13 +147,13 @@ def parse(element: object) -> Case:
             in_management_account=_in_management_account(callee),
         ),
         context=_context(asked.get("context")),
-        actions=_texts(asked.get("actions", ASSUME_ROLE), "request.actions") or (ASSUME_ROLE,),
+        actions=_texts(asked.get("actions") or ASSUME_ROLE, "request.actions"),
         identity_policies=reader.policies(case, "caller_policies", Side.IDENTITY_POLICY) or (),
         permissions_boundary=_only(boundary),
         session_policies=reader.policies(case, "session_policy", Side.SESSION_POLICY),
         scps=reader.levels(case, "caller_scps", Side.SERVICE_CONTROL_POLICY),
     )
-    return Case(_text(case, "the case", "id"), request, reader.refused)
+    return Case(name, request, reader.refused)
 
 
 class _Reader:
@@ -163,11 +189,9 @@ class _Reader:
 
 
 def _caller(element: Mapping[str, Any]) -> Caller:
-    kind = element.get("type")
-    if kind not in _KINDS:
-        raise CaseError(f"caller.type is {shown(kind)}: write one of {', '.join(_KINDS)}")
+    kind = element["type"]
     if kind == "service":
-        named = next((element[key] for key in ("service", "principal", "arn") if element.get(key)), None)
+        named = next((element[key] for key in _SERVICE_KEYS if element.get(key)), None)
         if not isinstance(named, str):
             raise CaseError(
                 "caller.service is missing: name the service's principal, such as lambda.amazonaws.com"
@@ -196,6 +220,8 @@ def _in_management_account(element: Mapping[str, Any]) -> bool:
 def _context(value: object) -> dict[str, ContextValue]:
     found: dict[str, ContextValue] = {}
     for key, item in _object(value or {}, "request.context").items():
+        if item is None:
+            continue
         values = _texts(item, f"request.context {key}")
         found[key] = values if isinstance(item, list) else values[0]
     return found
