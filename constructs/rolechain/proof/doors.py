@@ -24,8 +24,10 @@ from rolechain.proof.place import Place
 from rolechain.proof.witness import FRESH, instance, witness
 from rolechain.proof.world import RoleRecord
 
-STRANGER = "000000000000"
-"""Stands for an account that nobody has spoken of."""
+STRANGERS = ("000000000000", "987654321098")
+"""Stand for accounts that nobody has spoken of."""
+
+_WHOLE = {"account": "everyone"}
 
 _EVERYTHING = Policy.parse(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -107,19 +109,27 @@ def _of_statement(role: RoleRecord, statement: Statement) -> Iterator[_Found]:
 
 
 def _everyone(role: RoleRecord, policy: Policy, statement: Statement) -> Iterator[_Found]:
-    exact = exact_callers(statement)
-    if exact is None:
-        found = list(_of_account(role, policy, statement, STRANGER, "everyone"))
-        if any(each.kind == "account" for each in found):
-            yield from (each._replace(kind="everyone", who="*") for each in found if each.kind == "account")
-            return
-    named = [*values_of([policy], PRINCIPAL_ARN, {}), *values_of([policy], "aws:principalaccount", {})]
-    accounts = {account_of(value) or value for value in named}
-    accounts |= {account_of(role.arn)}
-    for account in sorted(filter(_ACCOUNT.fullmatch, accounts)):
+    if exact_callers(statement) is None:
+        for stranger in STRANGERS:
+            found = list(_of_account(role, policy, statement, stranger, "everyone"))
+            if whole := [each for each in found if each.kind in ("account", "unknown")]:
+                yield from (each._replace(who="*", kind=_WHOLE.get(each.kind, each.kind)) for each in whole)
+                return
+    for account in _accounts(role, policy):
         yield from _of_account(role, policy, statement, account, f"every principal of account {account}")
-    if exact is None:
-        yield from (each for each in found if each.kind == "pattern")
+
+
+def _accounts(role: RoleRecord, policy: Policy) -> list[str]:
+    """The accounts that conditions speak of, one standing for those that are like a pattern, and the role's own."""
+    arns = values_of([policy], PRINCIPAL_ARN, {})
+    patterns = dict.fromkeys([*map(account_of, arns), *values_of([policy], "aws:principalaccount", {}), "*"])
+    found = {account_of(role.arn), *STRANGERS}
+    for size in range(1, min(len(patterns), 2) + 1):
+        for chosen in combinations(patterns, size):
+            account = witness([*chosen, "?" * 12]) or ""
+            # What no pattern asks for is any digit.
+            found.add(account.replace(FRESH[0], "0"))
+    return sorted(filter(_ACCOUNT.fullmatch, found))
 
 
 def _of_account(
