@@ -22,7 +22,15 @@ def demo(folder: Path, scratch: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "rolechain.cli", "demo", *words],
         cwd=folder,
-        env={**os.environ, "TMPDIR": str(scratch), "COLUMNS": "120"},
+        env={
+            **os.environ,
+            "TMPDIR": str(scratch),
+            "COLUMNS": "120",
+            # What a user may have set, and what must not lead anywhere here.
+            "AWS_PROFILE": "nobody",
+            "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
                 LocalOrganization(organization_id=chain.organization or "o-exampleorg1")
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do.
+            _forget_aws_settings()
             os.environ.update(organization.environment(chain.source.account, region=chain.region))
-            os.environ.pop("AWS_PROFILE", None)
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
         accounts = f"{len(chain.accounts)} accounts"
@@ -99,6 +99,12 @@ def _step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
     with console.status(f"{doing} …"):
         yield results.append
     console.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
+
+
+def _forget_aws_settings() -> None:
+    """Drops what the user has set for AWS, such as a profile or an endpoint of one service."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
 
 
 def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:

@@ -94,7 +94,11 @@ class LocalOrganization:
 
         They hide the user's own configuration and credentials; ``AWS_PROFILE`` must not be set beside them.
         """
+        # A proxy that the user goes through to AWS would be asked for 127.0.0.1 too.
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         return {
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": _checked(account),
             "AWS_SECRET_ACCESS_KEY": "local",
