@@ -135,7 +135,7 @@ def test_two_patterns_that_must_both_match_are_met_together() -> None:
                 "StringEquals": {f"{HOST}:aud": "sts.amazonaws.com"},
                 "StringLike": {f"{HOST}:sub": "repo:a/b:*"},
             },
-            f"tokens of {PROVIDER} with {HOST}:aud sts.amazonaws.com and {HOST}:sub repo:a/b:q7zk",
+            f"tokens of {PROVIDER} with {HOST}:aud sts.amazonaws.com and {HOST}:sub repo:a/b:*",
         ),
     ],
 )

@@ -13,6 +13,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from rolechain.policy import Callee, Caller, ContextValue, Decision, Policy, Request, Side, Verdict
+from rolechain.policy.conditions import Condition
+from rolechain.policy.context import Context
 from rolechain.policy.request import ASSUME_ROLE
 from rolechain.policy.statement import Statement
 from rolechain.proof.calls import SESSION_NAME, account_of, session_of
@@ -33,6 +35,7 @@ _EVERYTHING = Policy.parse(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
 _AT_ONCE = 3
+_ORGANIZATION = "aws:principalorgid"
 _SESSION = re.compile(r"arn:([^:]+):sts::([^:]+):assumed-role/([^/]+)/(.+)")
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -102,7 +105,7 @@ def _of_statement(role: RoleRecord, statement: Statement) -> Iterator[_Found]:
         yield from _everyone(role, policy, statement)
         return
     for principal in sorted(principals.aws):
-        if account := account_named(principal):
+        if account := account_named(principal, account_of(role.arn)):
             yield from _of_account(role, policy, statement, account, f"every principal of account {account}")
         else:
             yield from _of_principal(role, policy, principal)
@@ -116,7 +119,10 @@ def _everyone(role: RoleRecord, policy: Policy, statement: Statement) -> Iterato
                 yield from (each._replace(who="*", kind=_WHOLE.get(each.kind, each.kind)) for each in whole)
                 return
     for account in _accounts(role, policy):
-        yield from _of_account(role, policy, statement, account, f"every principal of account {account}")
+        for each in _of_account(role, policy, statement, account, f"every principal of account {account}"):
+            # Who stands for an account that nobody has spoken of stands for any.
+            whose = "any account" if account in STRANGERS else f"account {account}"
+            yield each._replace(words=each.words.replace(f"account {account}", whose))
 
 
 def _accounts(role: RoleRecord, policy: Policy) -> list[str]:
@@ -250,6 +256,16 @@ def _let_in(decision: Decision, kind: str, who: str, words: str) -> Iterator[_Fo
 
 
 def _within(policy: Policy) -> str:
-    """The organizations that conditions speak of, in words."""
-    ids = values_of([policy], "aws:principalorgid", {})
+    """The organizations that conditions keep to, in words."""
+    ids = values_of([policy], _ORGANIZATION, {})
+    if not policy.denies and any(map(_lets_out, policy.allows)):
+        return ""
     return f" in organization {' or '.join(ids)}" if ids else ""
+
+
+def _lets_out(statement: Statement) -> bool:
+    """Whether a statement lets in those of no organization, whatever id it speaks of, as IfExists does."""
+    asked = (
+        each for each in statement.conditions if isinstance(each, Condition) and each.lookup == _ORGANIZATION
+    )
+    return all(condition.holds(Context({})) for condition in asked)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
 from rolechain.policy import ContextValue, Policy
+from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.policy.logic import Ternary, all_of, any_of
 from rolechain.policy.statement import Statement
@@ -16,6 +17,7 @@ from rolechain.proof.candidates import candidates
 from rolechain.proof.documents import statements_in
 from rolechain.proof.generous import TRIES
 from rolechain.proof.unresolved import Unresolved
+from rolechain.proof.witness import instance
 from rolechain.proof.world import RoleRecord
 
 WEB_IDENTITY, SAML = "sts:assumerolewithwebidentity", "sts:assumerolewithsaml"
@@ -36,13 +38,23 @@ def federated_doors(role: RoleRecord, statement: Statement) -> Iterator[tuple[st
             yield "", "tokens of a provider that cannot be resolved", (), False
             continue
         for token, met in _tokens(role.trust.policy, statement, {}):
-            pinned = [f"{key} {value}" for key, value in token]
+            pinned = [f"{key} {_as_written(statement, key, value)}" for key, value in token]
             words = (
                 f"tokens of {provider} with {' and '.join(pinned)}"
                 if pinned
                 else f"every token of {provider}"
             )
             yield provider, words, token, met is True
+
+
+def _as_written(statement: Statement, key: str, value: str) -> str:
+    """The pattern that a value was made up for; else the value."""
+    for condition in statement.conditions:
+        if isinstance(condition, Condition) and condition.lookup == key and not condition.negated:
+            for pattern in condition.values:
+                if pattern != value and instance(pattern) == value and condition.holds(Context({key: value})):
+                    return pattern
+    return value
 
 
 def token_admitted(role: RoleRecord, provider: str, token: Mapping[str, str]) -> Ternary:

@@ -34,8 +34,15 @@ def exact_callers(statement: Statement) -> frozenset[str] | None:
     return found
 
 
-def account_named(principal: str) -> str | None:
-    """The account that a principal stands for as a whole, whether by its root's ARN or by its id."""
+def account_named(principal: str, own: str = "") -> str | None:
+    """The account that a principal stands for as a whole, whether by its root's ARN or by its id.
+
+    Args:
+        principal: an ARN or id.
+        own: the role's own account, whose id may be a placeholder.
+    """
+    if principal == own:
+        return own or None
     if principal.startswith("arn:") and not principal.endswith(":root"):
         return None
     match = _ACCOUNT.fullmatch(principal)
@@ -101,7 +108,7 @@ class Index:
         else:
             for principal in sorted(principals.aws):
                 yield from ((role, SESSION_NAME) for role in by_arn.get(principal, ()))
-                if account := account_named(principal):
+                if account := account_named(principal, account_of(callee.arn)):
                     permitted = self._by_resource.get(callee.arn, ())
                     yield from ((role, SESSION_NAME) for role in permitted if account_of(role.arn) == account)
                     yield from ((role, SESSION_NAME) for role in self._wide.get(account, ()))

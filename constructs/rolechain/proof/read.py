@@ -92,6 +92,8 @@ class _Reader:
                 continue
             for key in ("RoleName", "Path"):
                 found = resolver.resolve(properties.get(key), place)
+                if _only_of_place(found, resolver.around.account):
+                    continue
                 if isinstance(found, Unresolved) or (found is not None and "<" in str(found)):
                     words = (
                         found
@@ -197,6 +199,13 @@ class _Reader:
     def _report(self, place: Place, message: str, level: Level = Level.ERROR) -> None:
         cure = "write a value that is known before deployment, or give the proof what it refers to"
         self._unknown[Finding(UNKNOWN_RULE, level, place, message, cure)] = None
+
+
+def _only_of_place(name: Json, account: str) -> bool:
+    """Whether nothing of a name is unknown but the account and region that it is deployed to."""
+    if isinstance(name, Unresolved):
+        return name.function == "Ref AWS::Region"
+    return name is not None and "<" not in str(name).replace(account, "")
 
 
 def _speaks_of_roles(policy: Policy) -> bool:

@@ -232,8 +232,8 @@ def test_rc06_silent_where_the_principal_is_pinned(kit: Kit, condition: dict[str
     assert kit.ask("RC06", kit.role(kit.trust(ROOT, condition)), other) == []
 
 
-def test_rc06_silent_on_bootstrap_roles(kit: Kit) -> None:
-    """The roles of CDK's bootstrap stack trust the accounts that it was told; elsewhere such a name excuses nothing."""
+def test_rc06_on_bootstrap_roles(kit: Kit) -> None:
+    """CDK's bootstrap stack may trust its own account, and warns of others; elsewhere such a name excuses nothing."""
     root = {"AWS": ["111111111111", "222222222222"]}
     trust = {
         "Version": "2012-10-17",
@@ -242,5 +242,7 @@ def test_rc06_silent_on_bootstrap_roles(kit: Kit) -> None:
     role = ("AWS::IAM::Role", {"RoleName": "cdk-hnb659fds-deploy-role", "AssumeRolePolicyDocument": trust})
     version = ("AWS::SSM::Parameter", {"Type": "String", "Value": "33"})
     stack = kit.template({"DeploymentActionRole": role, "CdkBootstrapVersion": version}, "CDKToolkit")
-    assert kit.read(None, stack) == []
+    (finding,) = kit.read(None, stack)
+    assert (finding.rule, finding.level) == ("RC06", Level.WARNING)
+    assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust was told" in finding.message
     assert len(kit.read("RC06", kit.template({"DeploymentActionRole": role}))) == 2

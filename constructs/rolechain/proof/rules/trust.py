@@ -107,7 +107,10 @@ def undeclared_principal(_: Survey) -> Faults:
     levels="error warning",
 )
 def whole_account(survey: Survey) -> Faults:
-    """An account as a whole, which no condition narrows down; a declared entrance of the account is meant."""
+    """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
+
+    The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
+    """
     for entry in survey.entries:
         for account, partition in principals.delegated(entry):
             if survey.is_source(entry.role) and ("account", account) in survey.entrances:
@@ -115,7 +118,18 @@ def whole_account(survey: Survey) -> Faults:
             if not lets_in(entry, somebody_in(account, partition)):
                 continue
             third_party = survey.chain is None and account not in survey.accounts
-            if survey.is_bootstrap(entry.role) or (third_party and principals.asks_for_external_id(entry)):
+            bootstrap = survey.is_bootstrap(entry.role)
+            if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
+                continue
+            if bootstrap:
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
+                    "may call sts:AssumeRole there works here through CDK's roles",
+                    f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
+                    "--cloudformation-execution-policies",
+                    Level.WARNING,
+                )
                 continue
             yield Fault(
                 entry.place,
