@@ -16,6 +16,14 @@ COMMANDS = {
     "prove": "prove the chain from the templates that cdk synth wrote",
     "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
     "simulate": "decide each AssumeRole of a file of cases",
+    "verify": "take the deployed chain hop by hop, and try every shortcut",
+    "whoami": "say who the chain's session is, and each hop on the way",
+    "exec": "run a program with the chain's session in its environment",
+    "env": "print the chain's session as lines for a shell",
+    "credential-process": "give the chain's session to any SDK, in AWS's format",
+    "profiles": "write the chain as profiles into an AWS config file",
+    "console": "print a URL that signs in to the AWS console",
+    "revoke": "end every session of every hop",
 }
 EXTRAS = "cdk,cli,local"
 USAGE_ERROR = 2
@@ -44,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Only the command that is called pays for its imports.
         if name in words[:1]:
             try:
-                module = importlib.import_module(f"rolechain.cli.{name}")
+                module = importlib.import_module(f"rolechain.cli.{name.replace('-', '_')}")
             except ModuleNotFoundError as error:
                 parser.error(
                     f"{name} needs {error.name}, which is not installed: pip install 'rolechain[{EXTRAS}]'"

@@ -1,0 +1,71 @@
+"""``rolechain credential-process``: gives the chain's session to any SDK, as AWS's config files call for it.
+
+The format is that of the AWS SDKs and Tools Reference Guide, "Process credential provider".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options
+from rolechain.cli.session_environment import timestamp
+from rolechain.cli.walk import walk_to_target
+
+WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
+"""Holds the calls that this one is made within: a profile may start from one that another chain provides."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    add_chain_options(parser)
+    add_cache_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the session as JSON; it is secret.
+
+    ``AWS_PROFILE`` is not looked at: it names the profile that the SDK reads, whose process this one is.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: the profile to start from is the one that calls.
+        RolechainError: there is no session.
+    """
+    with _apart_from_the_caller(arguments):
+        session = walk_to_target(arguments).session
+    answer = {
+        "Version": 1,
+        "AccessKeyId": session.access_key,
+        "SecretAccessKey": session.secret_key,
+        "SessionToken": session.token,
+        "Expiration": timestamp(session.expires_at),
+    }
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+@contextmanager
+def _apart_from_the_caller(arguments: argparse.Namespace) -> Iterator[None]:
+    """Hides the caller's choice of a profile, and lets no profile start from itself, which would never end."""
+    call = json.dumps([str(Path(arguments.chain).resolve()), arguments.target, arguments.profile])
+    within = os.environ.get(WITHIN, "").splitlines()
+    if call in within:
+        raise UsageError(
+            f"credential-process starts from a profile that it provides itself ({arguments.profile or 'default'}): "
+            "name another with --profile"
+        )
+    before = {name: os.environ.pop(name, None) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", WITHIN)}
+    os.environ[WITHIN] = "\n".join([*within, call])
+    try:
+        yield
+    finally:
+        del os.environ[WITHIN]
+        os.environ.update({name: value for name, value in before.items() if value is not None})

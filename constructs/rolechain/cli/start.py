@@ -1,0 +1,98 @@
+"""Where a walk starts: the user's session, and whether it is the source role already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+from botocore.exceptions import BotoCoreError
+
+from rolechain.chain import Chain
+from rolechain.cli.known_source import region_in_environment
+from rolechain.errors import RolechainError
+from rolechain.role import ChainRole
+from rolechain.runtime.attempts import identified, is_session_of
+from rolechain.runtime.call import HopCall
+from rolechain.runtime.hop import Hop, HopLike
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.sts import Signer, Sts
+
+
+class StartError(RolechainError):
+    """There is no session to start from."""
+
+
+def open_session(profile: str | None, region: str | None, default_region: str) -> boto3.Session:
+    """The user's session, in a region.
+
+    Args:
+        profile: its profile, if one was asked for.
+        region: its region, if one was asked for.
+        default_region: the region where neither the environment nor the profile has one.
+
+    Raises:
+        StartError: there is no such profile, or the config file cannot be read.
+    """
+    wanted = region or region_in_environment()
+    try:
+        session = boto3.Session(profile_name=profile, region_name=wanted)
+        if session.region_name:
+            return session
+        return boto3.Session(profile_name=profile, region_name=default_region)
+    except BotoCoreError as error:
+        raise StartError(f"no session to start from: {error}") from error
+
+
+@dataclass(frozen=True)
+class Start:
+    """The session that a walk over a chain starts from.
+
+    Attributes:
+        chain: the chain.
+        session: the session.
+        signer: its credentials, without the ARN.
+    """
+
+    chain: Chain
+    session: boto3.Session
+    signer: Signer
+
+    @classmethod
+    def open(cls, chain: Chain, profile: str | None, region: str | None) -> Start:
+        """The start with a session's credentials; no call is made to STS.
+
+        Raises:
+            StartError: there is no such session.
+            HopError: it has no credentials.
+        """
+        session = open_session(profile, region, chain.region)
+        return cls(chain, session, _call(chain, session).starting_signer(session))
+
+    @property
+    def region(self) -> str:
+        """The region whose STS is called."""
+        return self.session.region_name
+
+    def arn(self) -> str:
+        """Asks STS who the session is.
+
+        Raises:
+            HopError: STS does not accept its credentials.
+        """
+        return identified(_call(self.chain, self.session), self.signer).arn or ""
+
+    def hops_to(self, role: ChainRole, arn: str) -> tuple[HopLike, ...]:
+        """The hops to a role of the chain, from a session with this ARN: the way in first, unless it is inside."""
+        source = self.chain.source
+        hops = self.chain.hops_to(role)
+        inside = is_session_of(arn, source.partition, source.account, source.role)
+        return hops if inside else (Hop(source.arn), *hops)
+
+    def answer_to(self, given: SessionCredentials) -> str:
+        """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
+        signer = Signer(given.access_key, given.secret_key, given.token)
+        return identified(_call(self.chain, self.session), signer).arn or ""
+
+
+def _call(chain: Chain, session: boto3.Session) -> HopCall:
+    return HopCall(Hop(chain.source.arn), Sts(session, session.region_name), 0, len(chain.middle) + 1)

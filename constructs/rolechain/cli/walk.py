@@ -1,0 +1,123 @@
+"""The way over a chain from the shell: to a session that the cache keeps, or hop by hop."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rolechain.chain import Chain
+from rolechain.cli.chain_options import wanted_role
+from rolechain.cli.known_source import known_source
+from rolechain.role import ChainRole
+from rolechain.runtime.cache_entry import read_entry
+from rolechain.runtime.file_cache import FileCache, default_cache_folder
+from rolechain.runtime.hop import Hop, HopLike
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.warm import warm_session
+
+if TYPE_CHECKING:
+    from rolechain.cli.start import Start
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A session at the end of a walk.
+
+    Attributes:
+        session: its credentials.
+        role: the role that it is of.
+        region: the region that it was asked for in.
+    """
+
+    session: SessionCredentials
+    role: ChainRole
+    region: str
+
+
+def walk_to_target(arguments: argparse.Namespace) -> Walked:
+    """A session of the role that the options mean; a kept one costs no call, and no import of botocore.
+
+    Args:
+        arguments: those of ``add_chain_options`` and ``add_cache_option``.
+
+    Raises:
+        ChainError: the chain cannot be read.
+        UsageError: it has no such target.
+        StartError: there is no such profile.
+        HopError: a hop failed.
+    """
+    chain = Chain.load(arguments.chain)
+    role = wanted_role(chain, arguments.target)
+    cache = cache_of(arguments)
+    if not arguments.no_cache and (known := known_source(arguments.profile, arguments.region)):
+        region = known.region or chain.region
+        if kept := _kept(chain, role, known.access_key, region, cache):
+            return Walked(kept, role, region)
+    # Only a walk that has to be made pays for botocore.
+    from rolechain.cli.start import Start
+
+    start = Start.open(chain, arguments.profile, arguments.region)
+    kept = _kept(chain, role, start.signer.access_key, start.region, cache)
+    return Walked(kept or take(start, start.hops_to(role, start.arn()), cache), role, start.region)
+
+
+def _kept(
+    chain: Chain, role: ChainRole, access_key: str, region: str, cache: MutableMapping[str, Entry]
+) -> SessionCredentials | None:
+    """The session that is kept, whether its walk began outside the source role or inside."""
+    hops = chain.hops_to(role)
+    ways: tuple[Sequence[HopLike], ...] = ((Hop(chain.source.arn), *hops), hops)
+    found = (warm_session(way, access_key=access_key, region_name=region, cache=cache) for way in ways)
+    return next((session for session in found if session), None)
+
+
+def cache_of(arguments: argparse.Namespace) -> MutableMapping[str, Entry]:
+    """Where the hops of one call of the command are kept: in the user's cache folder, or nowhere beyond it."""
+    return {} if arguments.no_cache else _NotingCache(default_cache_folder())
+
+
+def take(start: Start, hops: Sequence[HopLike], cache: MutableMapping[str, Entry]) -> SessionCredentials:
+    """Takes some hops, those that ``cache`` keeps excepted.
+
+    Raises:
+        HopError: one of them failed.
+    """
+    from rolechain.runtime import chain_session
+
+    session = chain_session(*hops, session=start.session, region_name=start.region, cache=cache)
+    credentials: Any = session.get_credentials()
+    signs_with = credentials.get_frozen_credentials().access_key
+    passed = cache.noted if isinstance(cache, _NotingCache) else cache.values()
+    return _entry_with(signs_with, passed)
+
+
+def _entry_with(access_key: str, entries: Iterable[Entry]) -> SessionCredentials:
+    return next(
+        session
+        for session in map(read_entry, entries)
+        if session is not None and session.access_key == access_key
+    )
+
+
+class _NotingCache(FileCache):
+    """A file cache that notes what passes through it, even where the folder cannot be written.
+
+    botocore's credentials do not say when they end, and an entry does.
+    """
+
+    def __init__(self, folder: Any) -> None:
+        super().__init__(folder)
+        self.noted: list[Entry] = []
+
+    def __getitem__(self, key: str) -> Entry:
+        entry = super().__getitem__(key)
+        self.noted.append(entry)
+        return entry
+
+    def __setitem__(self, key: str, entry: Entry) -> None:
+        self.noted.append(entry)
+        super().__setitem__(key, entry)

@@ -1,0 +1,122 @@
+"""The deployed chain, taken from the shell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+MIDDLE, TARGET = (
+    "arn:aws:iam::222222222222:role/rolechain/deploy-middle",
+    "arn:aws:iam::333333333333:role/rolechain/deploy-target",
+)
+
+
+def test_a_chain_as_declared(shell: Any) -> None:
+    """Every hop is allowed and every shortcut refused, a row for each; the exit code is 0."""
+    said = shell("verify")
+    rows = re.findall(r"^ *(\d?)  +(\S.*?) +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said.out, re.MULTILINE)
+    assert said.code == 0
+    assert rows == [
+        ("0", "administrator of 111111111111 → deploy-source", "✓ allowed", "both halves"),
+        ("1", "deploy-source → deploy-middle", "✓ allowed", "both halves"),
+        ("2", "deploy-middle → deploy-target", "✓ allowed", "both halves"),
+        ("", "deploy-source → deploy-target", "✓ refused", "identity policy"),
+        ("", "deploy-middle → deploy-target, without external id", "✓ refused", "identity policy"),
+    ]
+
+
+def test_for_machines(shell: Any) -> None:
+    """The same as a JSON list, with each report's verdict and cause."""
+    said = shell("verify", "--json")
+    reports = json.loads(said.out)
+    assert said.code == 0
+    assert [(each["index"], each["verdict"], each["cause"], each["ok"]) for each in reports] == [
+        (0, "allowed", None, True),
+        (1, "allowed", None, True),
+        (2, "allowed", None, True),
+        (2, "refused", "identity_policy", True),
+        (2, "refused", "identity_policy", True),
+    ]
+
+
+@pytest.fixture
+def broken(deploy: Callable[[Any], Any]) -> Any:
+    """A chain one of whose two targets does not trust the middle role any more."""
+    deployed = deploy(
+        {
+            "name": "torn",
+            "source": {"account": "610000000001", "assumed_by": {"account": "610000000001"}},
+            "middle": {"account": "610000000002"},
+            "targets": [{"account": "610000000003"}, {"account": "610000000004"}],
+        }
+    )
+    iam = deployed.iam("610000000003")
+    trust = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": "arn:aws:iam::610000000003:root"},
+            },
+        }
+    )
+    iam.update_assume_role_policy(RoleName="torn-target", PolicyDocument=trust)
+    yield deployed
+    for role in deployed.chain.roles:
+        iam = deployed.iam(role.account)
+        for name in iam.list_role_policies(RoleName=role.role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role.role, PolicyName=name)
+        iam.delete_role(RoleName=role.role)
+
+
+def test_a_chain_that_is_not_as_declared(shell_of: Callable[[Any], Any], broken: Any) -> None:
+    """The hop that fails says so with the side that refused; the exit code is 1. What --target leaves out is not tried."""
+    shell = shell_of(broken)
+    said = shell("verify", "--json")
+    failed = [each for each in json.loads(said.out) if not each["ok"]]
+    assert said.code == 1
+    assert [(each["callee"].split(":")[4], each["verdict"], each["cause"]) for each in failed] == [
+        ("610000000003", "refused", "trust_policy")
+    ]
+    assert shell("verify", "--target", "610000000003").code == 1
+    assert shell("verify", "--target", "610000000004").code == 0
+
+
+def test_a_profile_reads_what_the_chain_may_not(shell_of: Callable[[Any], Any], broken: Any) -> None:
+    """With a profile of the target's account, the detail says what its trust policy lacks."""
+    shell = shell_of(broken)
+    config = shell.folder / "config"
+    config.write_text("[profile admin3]\naws_access_key_id = 610000000003\naws_secret_access_key = local\n")
+    shell.environment.setenv("AWS_CONFIG_FILE", str(config))
+    words = ("verify", "--json", "--target", "610000000003")
+    (blind,) = [each for each in json.loads(shell(*words).out) if not each["ok"]]
+    said = shell(*words, "--account-profile", "610000000003=admin3")
+    (seen,) = [each for each in json.loads(said.out) if not each["ok"]]
+    assert len(seen["detail"]) > len(blind["detail"])
+    assert "trust policy" in seen["detail"].removeprefix(blind["detail"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--wait", "soon"], "argument --wait: 'soon' is no number of seconds: write 0 or more"),
+        (["--wait", "-1"], "argument --wait: "),
+        (
+            ["--account-profile", "12=x"],
+            "argument --account-profile: '12=x' is not as 222222222222=name-of-a-profile",
+        ),
+        (["--target", MIDDLE], f"{MIDDLE} is no target of chain deploy: name one with --target"),
+        (["--target", "9"], f"chain deploy has no target '9': it has {TARGET}"),
+    ],
+)
+def test_a_usage_error(shell: Any, words: list[str], expected: str) -> None:
+    """One line and exit code 2."""
+    said = shell("verify", *words)
+    assert (said.code, said.out) == (2, "")
+    assert expected in said.err
+    assert said.err.count("\n") == 1
