@@ -12,7 +12,7 @@ from rich.console import Console
 from rolechain.cli import sarif
 from rolechain.cli.proof_text import ProofText, counted, tally
 from rolechain.cli.template_files import TemplateFile, TemplateFileError, holding, placed, read
-from rolechain.proof import AssemblyError, Place, Proof, audit
+from rolechain.proof import AssemblyError, Place, Proof, Template, audit
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
@@ -27,11 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--account",
-        metavar="FILE=ID",
+        metavar="[FILE=]ID",
         action="append",
         default=[],
         type=_account,
-        help="the account that a template is deployed to; may be given again",
+        help="the account that a template is deployed to, or just one that is yours; may be given again",
     )
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
     parser.add_argument(
@@ -50,10 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
         TemplateFileError: a file is no template, or cannot be read.
     """
     try:
-        files = placed(read(arguments.templates), dict(arguments.account))
+        files = placed(
+            read(arguments.templates), {file: account for file, account in arguments.account if file}
+        )
     except AssemblyError as error:
         raise TemplateFileError(str(error)) from error
-    report = audit([file.template for file in files])
+    # An account of the user's that nothing is deployed to is an empty stack there.
+    own = [
+        Template(f"account {account}", {}, account=account) for file, account in arguments.account if not file
+    ]
+    report = audit([*(file.template for file in files), *own])
     passes = report.proven and not (arguments.strict and report.findings)
     if arguments.format == "sarif":
         print(json.dumps(sarif.log(report.findings, files), ensure_ascii=False, indent=2))
@@ -66,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _account(text: str) -> tuple[str, str]:
     file, _, account = text.rpartition("=")
-    if not file or not _ACCOUNT.fullmatch(account):
+    if text.startswith("=") or not _ACCOUNT.fullmatch(account):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
         )

@@ -104,7 +104,7 @@ def _file(path: Path) -> TemplateFile:
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
         raise TemplateFileError(f"{path} is no CloudFormation template: it has no Resources")
     name = path.as_posix()
-    template = Template(name, _with_parsed_bodies(body), file=name, stack_name=path.name.split(".")[0])
+    template = Template(name, _with_json_bodies(body), file=name, stack_name=path.name.split(".")[0])
     return TemplateFile(template, path)
 
 
@@ -134,13 +134,13 @@ def _read(path: Path) -> str:
         raise TemplateFileError(f"{path} is no template: it is not UTF-8 text") from None
 
 
-def _with_parsed_bodies(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with those of its stack sets as objects, where they stand as YAML text."""
-    resources = {logical_id: _with_parsed_body(element) for logical_id, element in body["Resources"].items()}
+def _with_json_bodies(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The template with those of its stack sets as JSON text, where they stand as YAML text."""
+    resources = {logical_id: _with_json_body(element) for logical_id, element in body["Resources"].items()}
     return {**body, "Resources": resources}
 
 
-def _with_parsed_body(element: Any) -> Any:
+def _with_json_body(element: Any) -> Any:
     properties = element.get("Properties") if isinstance(element, dict) else None
     if not isinstance(properties, dict) or element.get("Type") != "AWS::CloudFormation::StackSet":
         return element
@@ -149,10 +149,10 @@ def _with_parsed_body(element: Any) -> Any:
         return element
     try:
         node = compose(text)
-        parsed = value_of(node) if node else None
+        as_json = json.dumps(value_of(node)) if node else text
     except NodeError:  # the proof says that it cannot be read, and where
         return element
-    return {**element, "Properties": {**properties, "TemplateBody": parsed}}
+    return {**element, "Properties": {**properties, "TemplateBody": as_json}}
 
 
 def _path(place: Place, template: str) -> Iterator[str | int]:

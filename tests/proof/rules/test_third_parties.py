@@ -37,7 +37,7 @@ def test_rc04_fires_without_external_id(kit: Kit, condition: dict[str, Any] | No
             PLACE,
             f"{APP} trusts account 999999999999, which is none of yours, without an external id",
             'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; if '
-            "999999999999 is yours, place its template with --account",
+            "999999999999 is yours, say so with --account",
         )
 
 

@@ -47,7 +47,7 @@ def confused_deputy(survey: Survey) -> Faults:
                     entry.place,
                     f"{entry.role.arn} trusts account {account}, which is none of yours, without an external id",
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
-                    f"if {account} is yours, place its template with --account",
+                    f"if {account} is yours, say so with --account",
                 )
 
 
