@@ -176,4 +176,4 @@ class RefreshMachine(RuleBasedStateMachine):
 
 
 TestRefreshMachine = RefreshMachine.TestCase
-TestRefreshMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestRefreshMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -32,14 +32,16 @@ def test_a_profile_that_assumes_a_role_counts_as_a_hop(
     )
     work = boto3.Session(profile_name="work")
     with pytest.raises(HopError) as caught:
-        chain_session(Hop(TARGET, duration_seconds=7200), session=work).client("s3").list_buckets()
+        chain_session(
+            Hop(TARGET, duration_seconds=7200), session=work
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     assert str(caught.value) == (
         f"hop 1 of 1 failed: {TARGET}: duration_seconds: 7200 is over 3600, and the session that the chain starts "
         "from is a role's (by assume-role): ask for less"
     )
     assert caught.value.cause is Cause.DURATION
     assert sts.calls == []
-    chain_session(Hop(TARGET, duration_seconds=3600), session=work).client("s3").list_buckets()
+    chain_session(Hop(TARGET, duration_seconds=3600), session=work).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     assert sts.seen == [("AKIABASE", "middle"), ("ASIAmiddle.1", "target")]
 
 
@@ -47,7 +49,9 @@ def test_a_session_over_a_chain_counts_as_a_hop(sts: Any, base: Any) -> None:
     """The hour binds the first hop of a chain that starts from another chain's session."""
     first = chain_session(MIDDLE, session=base)
     with pytest.raises(HopError, match="7200 is over 3600"):
-        chain_session(Hop(TARGET, duration_seconds=7200), session=first).client("s3").list_buckets()
+        chain_session(
+            Hop(TARGET, duration_seconds=7200), session=first
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     assert sts.calls == []
 
 
@@ -59,7 +63,7 @@ def test_a_role_session_has_no_device(
     monkeypatch.setattr(base, "get_credentials", lambda: Credentials("AKIABASE", "s", "t", method=method))
     hop = Hop(MIDDLE, serial_number=DEVICE, token_code=lambda: pytest.fail("asked"))
     with pytest.raises(HopError, match=r"serial_number: .* which has no MFA device") as caught:
-        chain_session(hop, session=base).client("s3").list_buckets()
+        chain_session(hop, session=base).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     assert caught.value.cause is Cause.SOURCE_CREDENTIALS
     assert sts.calls == []
 
@@ -72,7 +76,9 @@ def test_the_first_role_of_a_workload_is_no_hop(
 ) -> None:
     """EC2, ECS and Lambda give their role as a workload's own: its first hop may last longer than an hour."""
     monkeypatch.setattr(base, "get_credentials", lambda: Credentials("AKIABASE", "s", "t", method=method))
-    chain_session(Hop(MIDDLE, duration_seconds=43200), session=base).client("s3").list_buckets()
+    chain_session(
+        Hop(MIDDLE, duration_seconds=43200), session=base
+    ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     assert sts.calls[0].parameters["DurationSeconds"] == "43200"
 
 
