@@ -76,16 +76,16 @@ def test_control_tower_execution(review: Review) -> None:
 
 
 def test_control_tower_execution_of_ones_own(review: Review) -> None:
-    """With the management account known as one's own there is no confused deputy, but every role and user of it that may assume roles is administrator here.
+    """The management account is one's own, but everybody in it who may assume roles is administrator here.
 
-    Control Tower's own role is to be named.
+    There is no confused deputy then; Control Tower's own role is to be named.
     """
     _, findings, _ = review("control-tower-execution.yaml", "--account", "111111111111")
     assert findings == [("RC06", "error", "ExecutionRole")]
 
 
 def test_org_wide_auditor(review: Review) -> None:
-    """One named auditor within the organization, whose permission keeps to the organization and to one role's name in each account.
+    """One named auditor, whose permission keeps to the organization and to one role's name in each account.
 
     Both sides are closed, and nothing is to be said.
     """
