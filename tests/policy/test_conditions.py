@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 Holds = Callable[..., bool | None]
-KEY = "aws:TagKeys"
+KEY, SINGLE = "aws:TagKeys", "aws:A"
 
 POSITIVE = {
     "StringEquals": "a",
@@ -54,9 +54,9 @@ def test_absent_key(holds: Holds, operator: str, value: str) -> None:
 
 def test_if_exists_compares_a_key_that_is_there(holds: Holds) -> None:
     """IfExists changes nothing where the key is in the request."""
-    assert holds({"StringEqualsIfExists": {KEY: "a"}}, {KEY: "a"}) is True
-    assert holds({"StringEqualsIfExists": {KEY: "a"}}, {KEY: "b"}) is False
-    assert holds({"StringNotEqualsIfExists": {KEY: "a"}}, {KEY: "a"}) is False
+    assert holds({"StringEqualsIfExists": {SINGLE: "a"}}, {SINGLE: "a"}) is True
+    assert holds({"StringEqualsIfExists": {SINGLE: "a"}}, {SINGLE: "b"}) is False
+    assert holds({"StringNotEqualsIfExists": {SINGLE: "a"}}, {SINGLE: "a"}) is False
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,18 @@ def test_operators_and_keys_are_and(holds: Holds) -> None:
 
 def test_values_of_a_key_are_or(holds: Holds) -> None:
     """One matching value of a key suffices."""
-    assert holds({"StringEquals": {KEY: ["a", "b"]}}, {KEY: "b"}) is True
-    assert holds({"StringEquals": {KEY: ["a", "b"]}}, {KEY: "c"}) is False
+    assert holds({"StringEquals": {SINGLE: ["a", "b"]}}, {SINGLE: "b"}) is True
+    assert holds({"StringEquals": {SINGLE: ["a", "b"]}}, {SINGLE: "c"}) is False
 
 
 def test_values_of_a_negated_operator_are_nor(holds: Holds) -> None:
     """A negated operator holds only where none of its values matches."""
-    assert holds({"StringNotEquals": {KEY: ["a", "b"]}}, {KEY: "b"}) is False
-    assert holds({"StringNotEquals": {KEY: ["a", "b"]}}, {KEY: "c"}) is True
-    assert holds({"ArnNotLike": {KEY: ["arn:*:*:*:*:a", "arn:*:*:*:*:b"]}}, {KEY: "arn:aws:x:::b"}) is False
+    assert holds({"StringNotEquals": {SINGLE: ["a", "b"]}}, {SINGLE: "b"}) is False
+    assert holds({"StringNotEquals": {SINGLE: ["a", "b"]}}, {SINGLE: "c"}) is True
+    assert (
+        holds({"ArnNotLike": {SINGLE: ["arn:*:*:*:*:a", "arn:*:*:*:*:b"]}}, {SINGLE: "arn:aws:x:::b"})
+        is False
+    )
 
 
 def test_key_names_are_matched_without_case(holds: Holds) -> None:
@@ -141,15 +144,28 @@ def test_set_operators(holds: Holds, operator: str, wanted: list[str], given: ob
         ("StringEquals", ["b", "c"], False),
         ("StringEquals", ["a", "b"], None),
         ("StringEquals", ["a", "a"], None),
-        ("StringNotEquals", ["b", "c"], True),
+        ("StringNotEquals", ["b", "c"], None),
         ("StringNotEquals", ["a", "b"], None),
     ],
 )
 def test_several_values_without_a_set_operator(
     holds: Holds, operator: str, given: list[str], expected: bool | None
 ) -> None:
-    """AWS does not say which of several values counts without a set operator: unknown, unless none matches."""
-    assert holds({operator: {KEY: "a"}}, {KEY: given}) is expected
+    """AWS does not say which of several values counts without a set operator: unknown, unless none is asked for."""
+    assert holds({operator: {SINGLE: "a"}}, {SINGLE: given}) is expected
+
+
+@pytest.mark.parametrize(
+    "key", ["aws:TagKeys", "AWS:PrincipalOrgPaths", "sts:TransitiveTagKeys", "aws:CalledVia"]
+)
+def test_one_value_of_a_multivalued_key_without_a_set_operator(holds: Holds, key: str) -> None:
+    """A key that may hold several values asks for a set operator even where it holds one: unknown without it."""
+    assert holds({"StringEquals": {key: "a"}}, {key: ["a"]}) is None
+    assert holds({"StringLike": {key: "a*"}}, {key: "a"}) is None
+    assert holds({"StringNotEquals": {key: "b"}}, {key: ["a"]}) is None
+    assert holds({"StringEquals": {key: "b"}}, {key: ["a"]}) is False
+    assert holds({"StringNotEquals": {key: "b"}}, {}) is True
+    assert holds({"ForAnyValue:StringEquals": {key: "a"}}, {key: ["a"]}) is True
 
 
 def test_unknown_part_only_counts_where_it_could_change_the_answer(holds: Holds) -> None:

@@ -17,6 +17,13 @@ from rolechain.policy.scalars import boolean
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 
+MULTIVALUED = re.compile(
+    r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
+    r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
+    re.ASCII,
+)
+"""Keys, in lower case, that may hold several values, which a set operator is meant for."""
+
 _NAME = re.compile(r"(?:(forallvalues|foranyvalue):)?(\w+?)(ifexists)?", re.ASCII)
 _QUANTIFIERS: dict[str | None, Quantifier | None] = {
     None: None,
@@ -58,11 +65,12 @@ class Condition:
             return self._holds_for_set(given, context)
         if given is None:
             return self.if_exists or self.negated
-        if len(given) == 1:
+        if len(given) == 1 and not MULTIVALUED.fullmatch(self.lookup):
             return self._compared(given[0], context)
-        # A multivalued key asks for a set operator; AWS does not say what an operator makes of it without.
+        # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
+        # operator makes of it. That none of its values is the one asked for is the same in every reading.
         matched = any_of(self._matches(value, context) for value in given)
-        return self.negated if matched is False else None
+        return False if matched is False and not self.negated else None
 
     def _holds_for_set(self, given: Values | None, context: Context) -> Ternary:
         if given is None and self.quantifier == "ForAnyValue" and self.if_exists:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rolechain.policy.conditions import Condition
+from rolechain.policy.conditions import MULTIVALUED, Condition
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.strangers import PATHS, needs
@@ -14,13 +14,6 @@ from rolechain.proof.rules.survey import Survey
 ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
 )
-_MULTIVALUED = re.compile(
-    r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
-    r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
-    re.ASCII,
-)
-"""Keys that may hold several values, which a set operator is meant for."""
-
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 _STEPS = re.compile(r"(/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII)
 
@@ -98,7 +91,7 @@ def open_without_key(survey: Survey) -> Faults:
     """A set operator that is met by nothing, on a key that is no set."""
     for ruling, condition in _guarding(survey):
         key = condition.lookup
-        if condition.quantifier != "ForAllValues" or _MULTIVALUED.fullmatch(key):
+        if condition.quantifier != "ForAllValues" or MULTIVALUED.fullmatch(key):
             continue
         if not needs(ruling, key):
             operator = condition.operator.split(":", 1)[-1]
