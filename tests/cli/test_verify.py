@@ -75,7 +75,7 @@ def broken(deploy: Callable[[Any], Any]) -> Any:
 
 
 def test_a_chain_that_is_not_as_declared(shell_of: Callable[[Any], Any], broken: Any) -> None:
-    """The hop that fails says so with the side that refused; the exit code is 1. What --target leaves out is not tried."""
+    """The hop that fails says which side refused, and the exit code is 1; what --target leaves out is not tried."""
     shell = shell_of(broken)
     said = shell("verify", "--json")
     failed = [each for each in json.loads(said.out) if not each["ok"]]

@@ -6,6 +6,7 @@ import argparse
 import sys
 import webbrowser
 
+from rolechain.chain import Chain
 from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options
 from rolechain.cli.federation import endpoint_of, sign_in_url
 from rolechain.cli.walk import walk_to_target
@@ -36,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.destination and not arguments.destination.startswith("https://"):
         raise UsageError(f"{arguments.destination!r} is no page of the console: write an https:// URL")
+    chain = Chain.load(arguments.chain)
+    endpoint = endpoint_of(chain.partition, arguments.endpoint_url)
     walked = walk_to_target(arguments)
-    endpoint = endpoint_of(walked.role.partition, arguments.endpoint_url)
-    destination = arguments.destination or endpoint.home(walked.region)
-    url = sign_in_url(endpoint, walked.session, destination)
+    url = sign_in_url(endpoint, walked.session, arguments.destination or endpoint.home(walked.region))
     if not arguments.open:
         sys.stdout.write(url + "\n")
     elif not webbrowser.open(url):

@@ -32,14 +32,20 @@ class Endpoint:
 
     Attributes:
         url: the federation endpoint.
-        console: the console, without a path.
+        console: the console, without a path; None where it is not known.
     """
 
     url: str
-    console: str
+    console: str | None
 
     def home(self, region: str) -> str:
-        """The console's first page in a region."""
+        """The console's first page in a region.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self.console is None:
+            raise UsageError("no console is known for this partition: name a page with --destination")
         return f"{self.console}/console/home?{urllib.parse.urlencode({'region': region})}"
 
 
@@ -60,14 +66,16 @@ def endpoint_of(partition: str, url: str | None = None) -> Endpoint:
         UsageError: none is known for the partition, or ``url`` would send the session in the clear.
     """
     known = ENDPOINTS.get(partition)
-    if known is None:
-        raise UsageError(f"no sign-in endpoint is known for partition {partition}: no URL can be made for it")
     if url is None:
+        if known is None:
+            raise UsageError(
+                f"no sign-in endpoint is known for partition {partition}: name it with --endpoint-url"
+            )
         return known
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError(f"{url!r} would take the session in the clear: name an https:// URL")
-    return Endpoint(url, known.console)
+    return Endpoint(url, known.console if known else None)
 
 
 def sign_in_url(endpoint: Endpoint, session: SessionCredentials, destination: str) -> str:
