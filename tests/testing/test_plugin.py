@@ -1,0 +1,191 @@
+"""The plugin in a user's own repository, which has the installed package and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+CHAIN = """
+from rolechain import Chain, ChainRole, Entrance
+
+CHAIN = Chain(
+    "deploy",
+    source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+    middle=[ChainRole("222222222222")],
+    targets=[ChainRole("333333333333")],
+)
+"""
+
+
+def test_an_app_is_proven_and_synthesized(pytester: pytest.Pytester) -> None:
+    """A user's tests prove an app, an open one fails with the place and the cure, and templates come by stack name."""
+    pytester.makepyfile(
+        chain=CHAIN,
+        test_app="""
+import aws_cdk as cdk
+import pytest
+from chain import CHAIN
+from rolechain import Chain, ChainRole
+from rolechain.cdk import ChainProof, RoleChain
+from rolechain.testing import assert_proven
+
+BARE = dict(analytics_reporting=False, builtin_cloud_formation_validation=False)
+
+
+@pytest.fixture
+def app(tmp_path):
+    return cdk.App(**BARE, outdir=str(tmp_path))
+
+
+def opened(scope):
+    made = RoleChain(scope, "deploy", chain=CHAIN)
+    role = made.roles[CHAIN.middle[0].arn].role.node.default_child
+    role.add_property_override("AssumeRolePolicyDocument.Statement.0.Condition", None)
+
+
+def test_proven(app):
+    RoleChain(app, "deploy", chain=CHAIN)
+    assert_proven(app, CHAIN)
+    assert_proven(app.outdir, CHAIN)
+
+
+def test_stage(app):
+    stage = cdk.Stage(app, "Prod")
+    RoleChain(stage, "deploy", chain=CHAIN)
+    assert_proven(stage, CHAIN)
+
+
+def test_what_changed_since_the_last_synth_counts(app):
+    app.synth()
+    with pytest.raises(AssertionError, match="no template creates it"):
+        assert_proven(app, CHAIN)
+    RoleChain(app, "deploy", chain=CHAIN)
+    assert_proven(app, CHAIN)
+
+
+def test_open(app):
+    opened(app)
+    with pytest.raises(AssertionError, match="error RC05 deploy-222222222222 .* statement 0"):
+        assert_proven(app, CHAIN)
+
+
+def test_open_with_its_own_plugin(app):
+    opened(app)
+    cdk.Validations.of(app).add_plugins(ChainProof(CHAIN))
+    with pytest.raises(AssertionError, match="chain deploy is not proven:"):
+        assert_proven(app, CHAIN)
+
+
+def test_another_plugin_is_not_passed_over(app):
+    RoleChain(app, "deploy", chain=CHAIN)
+    other = Chain("deploy", source=CHAIN.source, middle=CHAIN.middle, targets=[ChainRole("444444444444")])
+    cdk.Validations.of(app).add_plugins(ChainProof(other))
+    with pytest.raises(RuntimeError, match="444444444444"):
+        assert_proven(app, CHAIN)
+
+
+def test_templates(app, synth):
+    RoleChain(app, "deploy", chain=CHAIN)
+    found = synth(app)
+    assert sorted(found) == ["deploy-111111111111", "deploy-222222222222", "deploy-333333333333"]
+    assert found == synth(lambda new: RoleChain(new, "deploy", chain=CHAIN))
+    for template in found.values():
+        assert {"Metadata", "Parameters", "Rules"}.isdisjoint(template)
+        assert all("Metadata" not in resource for resource in template["Resources"].values())
+""",
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=7)
+
+
+def test_a_failure_is_readable(pytester: pytest.Pytester) -> None:
+    """A failed assertion shows the findings, and nothing of the package's own code."""
+    pytester.makepyfile(
+        chain=CHAIN,
+        test_empty="""
+from chain import CHAIN
+from rolechain.testing import assert_proven
+
+
+def test_empty():
+    assert_proven({}, CHAIN)
+""",
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *chain deploy is not proven:",
+            "E *error RC08",
+            "E *no template creates it",
+            "E *cure: add the role *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*assertions.py*")
+
+
+@pytest.mark.xdist_group("local organization")
+def test_the_local_organization(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture leads every SDK of the process to the organization, with the project's own id, and then back."""
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+    pytester.makeconftest(
+        """
+import os
+import pytest
+
+
+@pytest.fixture(scope="session")
+def local_organization_id():
+    return "o-acme123456"
+
+
+@pytest.fixture(scope="session")
+def local_account():
+    return "444455556666"
+
+
+def pytest_sessionfinish():
+    found = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    print("LEFT", found.get("AWS_PROFILE"), found.get("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL" in found)
+"""
+    )
+    pytester.makepyfile(
+        """
+import boto3
+
+
+def test_who(local_organization):
+    assert boto3.client("sts").get_caller_identity()["Account"] == "444455556666"
+    assert local_organization.organization_id == "o-acme123456"
+
+
+def test_same(local_organization):
+    assert boto3.client("sts").meta.endpoint_url == local_organization.endpoint_url
+"""
+    )
+    result = pytester.runpytest_subprocess("-q", "-s")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*LEFT mine http://127.0.0.1:1 False"])
+
+
+def test_nothing_is_imported_until_a_fixture_is_used(pytester: pytest.Pytester) -> None:
+    """In a project that merely has the package, pytest starts without CDK, boto3, the proof or the organization."""
+    pytester.makepyfile(
+        """
+import sys
+
+
+def test_modules(pytestconfig):
+    assert pytestconfig.pluginmanager.has_plugin("rolechain")
+    heavy = {"aws_cdk", "jsii", "boto3", "botocore", "ministack", "rich", "yaml"}
+    heavy |= {"rolechain.proof", "rolechain.local", "rolechain.cdk", "rolechain.runtime"}
+    assert not heavy & set(sys.modules)
+"""
+    )
+    # Other plugins of this environment import what they like.
+    result = pytester.runpytest_subprocess(
+        "-q", "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:syrupy"
+    )
+    result.assert_outcomes(passed=1)
