@@ -35,6 +35,8 @@ CLOSED = OPEN.split(
     '          - Effect: Allow\n            Action: sts:AssumeRole\n            Principal: "*"'
 )[0]
 
+STATEMENT = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -178,6 +180,24 @@ def test_templates_of_a_folder_belong_together(capsys: Capture) -> None:
     _, document = audited(capsys, "app", *accounts)
     assert [(hop["caller"], hop["callee"], hop["verdict"]) for hop in document["hops"]] == [
         ("arn:aws:iam::222222222222:role/caller", "arn:aws:iam::111111111111:role/open", "allow")
+    ]
+
+
+def test_templates_of_one_name_are_all_read(capsys: Capture) -> None:
+    """Files of one name in several folders, and stacks of one name in several cdk.out, go by their paths."""
+    for folder in ("a", "b"):
+        (Path(folder) / "cdk.out").mkdir(parents=True)
+        Path(folder, "open.yaml").write_text(OPEN)
+        artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "app.json"}}
+        Path(folder, "cdk.out", "manifest.json").write_text(json.dumps({"artifacts": {"app": artifact}}))
+        role = {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": {"Statement": STATEMENT}},
+        }
+        Path(folder, "cdk.out", "app.json").write_text(json.dumps({"Resources": {"Role": role}}))
+    _, document = audited(capsys, "a/open.yaml", "b/open.yaml", "a/cdk.out", "b/cdk.out")
+    assert [(finding["rule"], finding["template"]) for finding in document["findings"]] == [
+        ("RC01", name) for name in ("a/cdk.out/app.json", "a/open.yaml", "b/cdk.out/app.json", "b/open.yaml")
     ]
 
 
