@@ -33,7 +33,7 @@ def read_bytes(path: Path) -> bytes:
 def replace_bytes(path: Path, before: bytes, after: bytes) -> None:
     """Puts ``after`` in the place of ``before``; whoever reads meanwhile, or after a power cut, finds one of the two.
 
-    The file keeps its owner and its mode, and a link stays one. A file that is new is for its owner only, as is its folder.
+    The file keeps its owner and its mode, and a link stays one. A new file is for its owner only, as is its folder.
 
     Args:
         path: the file.
