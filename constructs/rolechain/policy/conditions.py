@@ -46,6 +46,7 @@ class Condition:
         negated: whether it holds where no value matches.
         if_exists: whether it holds where the key is absent.
         quantifier: the set operator, if any.
+        multivalued: whether the key may hold several values.
     """
 
     operator: str
@@ -57,6 +58,7 @@ class Condition:
     negated: bool
     if_exists: bool
     quantifier: Quantifier | None
+    multivalued: bool
 
     def holds(self, context: Context) -> Ternary:
         """Whether a request with this context meets it."""
@@ -65,7 +67,7 @@ class Condition:
             return self._holds_for_set(given, context)
         if given is None:
             return self.if_exists or self.negated
-        if len(given) == 1 and not MULTIVALUED.fullmatch(self.lookup):
+        if len(given) == 1 and not self.multivalued:
             return self._compared(given[0], context)
         # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
         # operator makes of it. That none of its values is the one asked for is the same in every reading.
@@ -182,6 +184,7 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
         negated=kind.negated,
         if_exists=if_exists,
         quantifier=quantifier,
+        multivalued=bool(MULTIVALUED.fullmatch(lookup)),
     )
 
 
