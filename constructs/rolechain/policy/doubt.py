@@ -1,8 +1,7 @@
 """Condition keys of which it is not documented whether a permission-only action of AssumeRole carries them.
 
-Of the request's own keys the Service Authorization Reference lists none but tag keys for ``sts:TagSession``, and
-``sts:SourceIdentity`` alone for ``sts:SetSourceIdentity``; field reports agree, and no document says so. What
-depends on it is unknown.
+The Service Authorization Reference lists none but tag keys for ``sts:TagSession``, and no tag keys for
+``sts:SetSourceIdentity``; field reports agree, and no document says so. What depends on it is unknown.
 """
 
 from __future__ import annotations
@@ -14,13 +13,7 @@ from rolechain.policy.context import Context
 
 DOUBTFUL = {
     "sts:tagsession": ("sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity"),
-    "sts:setsourceidentity": (
-        "sts:ExternalId",
-        "sts:RoleSessionName",
-        "aws:RequestTag/",
-        "aws:TagKeys",
-        "sts:TransitiveTagKeys",
-    ),
+    "sts:setsourceidentity": ("aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"),
 }
 """By action, in lower case, the keys; one that ends with ``/`` begins the keys of its group."""
 
