@@ -49,7 +49,7 @@ def _chain(count: int, names: list[str]) -> Chain:
     return Chain(
         "deploy",
         organization="o-exampleorg1",
-        source=ChainRole(accounts[0], assumed_by=Entrance.service("lambda.amazonaws.com")),
+        source=ChainRole(accounts[0], assumed_by=[Entrance.service("lambda.amazonaws.com")]),
         middle=[ChainRole(accounts[1])],
         targets=[ChainRole(account, name) for account in accounts for name in names],
     )
