@@ -28,9 +28,11 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 # Another engine decides random cases too. It is under the AGPL: it is installed for this comparison alone.
+# Where it is, make bench measures it too.
+oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/oracle
 oracle: setup .venv/test
-	$(BIN)/npm install --silent --no-save --prefix .venv/oracle @cloud-copilot/iam-simulate@0.1.173
-	ROLECHAIN_ORACLE=$(CURDIR)/.venv/oracle $(BIN)/python -m pytest tests/oracle
+	$(BIN)/npm install --silent --no-save --prefix $(ROLECHAIN_ORACLE) @cloud-copilot/iam-simulate@0.1.173
+	$(BIN)/python -m pytest tests/oracle
 
 setup: .venv/python node_modules/.package-lock.json
 
