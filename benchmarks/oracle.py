@@ -82,7 +82,7 @@ def missing() -> str | None:
     """Why the other engine cannot be asked; None where it can."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
-        return f"{FOLDER_VARIABLE} names no folder with {PACKAGE}: make oracle installs it and sets it"
+        return f"{FOLDER_VARIABLE} names no folder with {PACKAGE}: make oracle installs it and runs with it"
     if not (Path(folder) / "node_modules" / PACKAGE / "package.json").is_file():
         return f"{FOLDER_VARIABLE}={folder} holds no node_modules/{PACKAGE}: make oracle installs it"
     return None

@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 if stray := list((ROOT / "constructs").glob("*.py")):
-    pytest.exit(f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4)
+    pytest.exit(
+        f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4
+    )
 
 # CDK starts the first Node on PATH, which may be one that it no longer supports.
 if "JSII_NODE" not in os.environ and importlib.util.find_spec("aws_cdk"):

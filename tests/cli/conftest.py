@@ -130,6 +130,7 @@ def shell_of(
             monkeypatch.setenv(name, value)
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setenv("COLUMNS", "140")
         (tmp_path / "chain.yaml").write_bytes(deployed.file.read_bytes())

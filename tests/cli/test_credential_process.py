@@ -118,7 +118,7 @@ def test_errors_stay_off_stdout(shell: Any) -> None:
     """A refused hop is one line on stderr; an SDK shows it to its user."""
     file = shell.folder / "chain.yaml"
     file.write_text(file.read_text().replace("ticket-7", "ticket-8"))
-    said = shell.process("credential-process")
+    said = shell("credential-process")
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("rolechain: hop 3 of 3 refused: ")
     assert said.err.count("\n") == 1
@@ -153,3 +153,32 @@ def test_a_profile_that_starts_from_itself_is_told_so(shell: Any) -> None:
     assert (said.code, said.out) == (1, "")
     assert said.err.count("\n") == 1
     assert "credential-process starts from a profile that it provides itself (chained)" in said.err
+
+
+def test_a_profile_that_assumes_a_role_is_not_asked_again(shell: Any, deployed: Any) -> None:
+    """What the profile itself assumes is kept as the AWS CLI keeps it, so the chain's session is found again."""
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+    }
+    allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": deployed.chain.source.arn}
+    iam = deployed.iam("111111111111")
+    iam.create_role(RoleName="entry", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
+    iam.put_role_policy(RoleName="entry", PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
+    (shell.folder / "config").write_text(
+        "[profile base]\naws_access_key_id = 111111111111\naws_secret_access_key = local\n"
+        "[profile entry]\nrole_arn = arn:aws:iam::111111111111:role/entry\nsource_profile = base\n"
+    )
+    shell.environment.setenv("AWS_CONFIG_FILE", str(shell.folder / "config"))
+    answers = [shell("credential-process", "--profile", "entry").out for _ in range(2)]
+    assert json.loads(answers[0])["Version"] == 1
+    assert answers[1] == answers[0]
+    (kept,) = (shell.folder / ".aws" / "cli" / "cache").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    third = shell("credential-process", "--profile", "entry", "--no-cache").out
+    assert json.loads(third)["AccessKeyId"] != json.loads(answers[0])["AccessKeyId"]
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("in the way")
+    assert shell("credential-process", "--profile", "entry").code == 0

@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,6 @@ def test_an_extra_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_no_import_that_only_another_command_needs(tmp_path: Path) -> None:
     """To decide cases, neither boto3 nor CDK nor the local organization is imported."""
-    import subprocess
-    import sys
-
     script = (
         "import sys; from rolechain.cli import main; main(['simulate', sys.argv[1]]); "
         "print(sorted({'boto3', 'botocore', 'aws_cdk', 'rich', 'yaml', 'ministack'} & set(sys.modules)))"
@@ -76,3 +75,20 @@ def test_no_import_that_only_another_command_needs(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(cases)], capture_output=True, text=True, check=True
     ).stdout
     assert said == "[]\n"
+
+
+def test_a_reader_that_has_had_enough() -> None:
+    """Where the output is cut off, the command ends without a word."""
+    cases = Path(__file__).parents[1] / "policy" / "assume_role_cases.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rolechain.cli", "simulate", str(cases)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 1
+    process.stderr.close()

@@ -33,7 +33,10 @@ DATES = ["2026-11-22T00:00:00Z", "2026-11-21T00:00:00Z", "2027-01-01T00:00:00Z"]
 ADDRESSES = ["203.0.113.42", "203.0.113.0/24", "198.51.100.0/24", "0.0.0.0/0", "2001:db8::/32"]
 KINDS: dict[str, tuple[list[str], list[str]]] = {
     "text": (STRING, TEXTS + VARIABLES),
-    "number": ([f"Numeric{order}" for order in ["Equals", "NotEquals", *ORDER, "GreaterThanEquals"]], NUMBERS),
+    "number": (
+        [f"Numeric{order}" for order in ["Equals", "NotEquals", *ORDER, "GreaterThanEquals"]],
+        NUMBERS,
+    ),
     "date": ([f"Date{order}" for order in ["Equals", "NotEquals", *ORDER, "GreaterThanEquals"]], DATES),
     "boolean": (["Bool"], ["true", "false", "True"]),
     "address": (["IpAddress", "NotIpAddress"], ADDRESSES),
@@ -70,7 +73,7 @@ ACTIONS: list[Any] = [
     ["sts:SetSourceIdentity", "s3:*"],
     "s3:GetObject",
 ]
-ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": ["*"]}
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +96,7 @@ def made(draw: st.DrawFn) -> Json:
     caller = draw(callers())
     account = draw(st.sampled_from([OWN, OTHER, OTHER, OTHER]))
     name = draw(st.sampled_from(["middle", "team/middle", "blue"]))
-    partition = draw(st.sampled_from([caller.get("partition", "aws")] * 12 + ["aws-cn"]))
-    callee = f"arn:{partition}:iam::{account}:role/{name}"
+    callee = f"arn:{caller.get('partition', 'aws')}:iam::{account}:role/{name}"
     context = draw(contexts(caller))
     actions = ["sts:AssumeRole"]
     actions += ["sts:TagSession"] if "aws:TagKeys" in context else []
@@ -103,7 +105,7 @@ def made(draw: st.DrawFn) -> Json:
     own = documents(allowing(callee, caller))
     levels = st.none() | st.lists(st.lists(mostly_open(own), min_size=1, max_size=2), min_size=1, max_size=3)
     limit = st.none() | mostly_open(own)
-    denial = documents(denying(callee, caller))
+    denial = st.lists(denying(callee, caller), min_size=1, max_size=2).map(_current)
     rcps = st.none() | st.none() | st.lists(st.lists(denial, min_size=1, max_size=2), min_size=1, max_size=2)
     service = caller["type"] == "service"
     return {
@@ -117,7 +119,7 @@ def made(draw: st.DrawFn) -> Json:
             "arn": callee,
             "trust_policy": draw(documents(trusting(caller), least=1)),
             "rcps": draw(rcps),
-            "in_management_account": draw(st.sampled_from([False] * 9 + [True])),
+            "in_management_account": draw(st.sampled_from([False] * 14 + [True])),
         },
         "request": {"actions": actions, "context": context},
     }
@@ -126,20 +128,18 @@ def made(draw: st.DrawFn) -> Json:
 @st.composite
 def callers(draw: st.DrawFn) -> Json:
     partition = draw(st.sampled_from(PARTITIONS))
-    kind = draw(st.sampled_from(["role-session"] * 12 + ["user"] * 4 + ["service"] * 2 + ["root"]))
+    kind = draw(st.sampled_from(["role-session"] * 12 + ["user"] * 4 + ["service"] * 2))
     name = draw(st.sampled_from(["source", "team/source", "Source"]))
     made: Json = {"type": kind, "account": OWN, "partition": partition}
     if kind == "service":
         return {"type": kind, "service": draw(st.sampled_from(["lambda.amazonaws.com", "ec2.amazonaws.com"]))}
-    if kind == "root":
-        made |= {"arn": f"arn:{partition}:iam::{OWN}:root"}
-    elif kind == "user":
+    if kind == "user":
         made |= {"arn": f"arn:{partition}:iam::{OWN}:user/{name}", "unique_id": "AIDASOURCE00000000000"}
     else:
         session = f"arn:{partition}:sts::{OWN}:assumed-role/{name.rsplit('/', 1)[-1]}/s1"
         role = f"arn:{partition}:iam::{OWN}:role/{name}"
         made |= {"arn": session, "role_arn": role, "unique_id": "AROASOURCE00000000000"}
-    return made | {"in_management_account": draw(st.sampled_from([False] * 9 + [True]))}
+    return made | {"in_management_account": draw(st.sampled_from([False] * 14 + [True]))}
 
 
 @st.composite
@@ -172,9 +172,13 @@ def documents(statement: st.SearchStrategy[Json], least: int = 0) -> st.SearchSt
     return st.builds(lambda version, several: {**version, "Statement": several}, versions, listed)
 
 
+def _current(statements: list[Json]) -> Json:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
 def mostly_open(document: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     """A document that limits nothing, or any."""
-    return st.just({"Version": "2012-10-17", "Statement": [ANYTHING]}) | document
+    return st.just(_current([ANYTHING])) | document
 
 
 @st.composite
@@ -187,21 +191,31 @@ def trusting(draw: st.DrawFn, caller: Json) -> Json:
 def allowing(draw: st.DrawFn, callee: str, caller: Json) -> Json:
     """A statement of an identity policy, of a limit or of a service control policy."""
     listed = draw(st.lists(st.sampled_from(_resources(callee)), min_size=1, max_size=2))
-    element = draw(st.sampled_from(["Resource"] * 7 + ["NotResource"]))
+    element = draw(st.sampled_from(["Resource"] * 11 + ["NotResource"]))
     return _statement(draw, caller) | {element: listed}
 
 
 @st.composite
 def denying(draw: st.DrawFn, callee: str, caller: Json) -> Json:
     """A statement of a resource control policy."""
-    on = draw(st.sampled_from(_resources(callee)))
-    return _statement(draw, caller) | {"Effect": "Deny", "Principal": "*", "Resource": on}
+    about = draw(st.sampled_from(["sts:AssumeRole", "sts:*", "sts:TagSession", "sts:GetCallerIdentity"]))
+    made: Json = {"Effect": "Deny", "Principal": "*", "Action": about}
+    if draw(st.integers(0, 4)):
+        made["Condition"] = draw(conditions(caller))
+    return made | {"Resource": [draw(st.sampled_from(_resources(callee)))]}
 
 
 def _resources(callee: str) -> list[str]:
     partition, account = callee.split(":")[1], callee.split(":")[4]
     prefix = f"arn:{partition}:iam::{account}:role/"
-    patterns = [f"{prefix}*", "arn:*:iam::*:role/*m?ddle", f"{prefix}none", f"{prefix}M*", "arn:aws:iam::*"]
+    patterns = [
+        f"{prefix}*",
+        "arn:*:iam::*:role/*m?ddle",
+        f"{prefix}none",
+        f"{prefix}M*",
+        "arn:aws:iam::*",
+        "arn:aws:iam*:role/*",
+    ]
     variables = ["${aws:PrincipalTag/team}", "${aws:PrincipalTag/none}", "${aws:PrincipalTag/none, 'middle'}"]
     return [*[callee, "*"] * 4, *patterns, *(prefix + variable for variable in variables)]
 
@@ -210,10 +224,10 @@ def _resources(callee: str) -> list[str]:
 def principals(draw: st.DrawFn, caller: Json) -> Any:
     """Whom a statement names."""
     if caller["type"] == "service":
-        return draw(st.sampled_from([{"Service": "lambda.amazonaws.com"}, {"AWS": OWN}, "*"]))
+        return draw(st.sampled_from([{"Service": "lambda.amazonaws.com"}, {"AWS": [OWN]}, "*"]))
     partition = caller["partition"]
     root = f"arn:{partition}:iam::{OWN}:root"
-    role = caller.get("role_arn", caller["arn"])
+    role = str(caller.get("role_arn", caller["arn"]))
     good = [root, OWN, role, role, caller["arn"], caller.get("unique_id", OWN)]
     elsewhere = [f"arn:{name}:iam::{OWN}:root" for name in ("aws", "aws-cn")]
     alike = [role.replace("/team/", "/"), role.replace("ource", "OURCE"), f"{role}r", "AROAGONE0000000000000"]
@@ -223,9 +237,9 @@ def principals(draw: st.DrawFn, caller: Json) -> Any:
 
 
 def _statement(draw: st.DrawFn, caller: Json) -> Json:
-    element = draw(st.sampled_from(["Action"] * 9 + ["NotAction"]))
-    effect = draw(st.sampled_from(["Allow"] * 6 + ["Deny"]))
-    made = {"Effect": effect, element: draw(st.sampled_from(ACTIONS))}
+    element = draw(st.sampled_from(["Action"] * 14 + ["NotAction"]))
+    effect = draw(st.sampled_from(["Allow"] * 12 + ["Deny"]))
+    made: Json = {"Effect": effect, element: draw(st.sampled_from(ACTIONS))}
     if draw(st.integers(0, 2)) == 0:
         made["Condition"] = draw(conditions(caller))
     return made
@@ -238,7 +252,7 @@ def conditions(draw: st.DrawFn, caller: Json) -> Json:
     for key in draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=2, unique=True)):
         kind = KEYS[key]
         if kind == "arn":
-            arn = caller.get("role_arn", caller.get("arn", "arn:aws:iam::1:role/x"))
+            arn = str(caller.get("role_arn", caller.get("arn", "arn:aws:iam::1:role/x")))
             operators, values = ARN, [arn, arn, arn.replace("source", "*"), "arn:*:iam::*:role/*", f"{arn}?"]
         elif kind == "account":
             operators, values = STRING, [OWN, OTHER, "1*"]

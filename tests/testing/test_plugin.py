@@ -125,6 +125,17 @@ def test_empty():
     result.stdout.no_fnmatch_line("*assertions.py*")
 
 
+def test_cdk_that_is_not_installed(pytester: pytest.Pytester) -> None:
+    """Without CDK, the fixture that needs it says in one line what to install."""
+    pytester.makeconftest("import sys; sys.modules['aws_cdk'] = None")
+    pytester.makepyfile("def test_synth(synth): synth(lambda app: None)")
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["synth needs aws_cdk, which is not installed: pip install 'rolechain[[]cdk[]]'"]
+    )
+
+
 @pytest.mark.xdist_group("local organization")
 def test_the_local_organization(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixture leads every SDK of the process to the organization, with the project's own id, and then back."""

@@ -33,7 +33,7 @@ def read_bytes(path: Path) -> bytes:
 def replace_bytes(path: Path, before: bytes, after: bytes) -> None:
     """Puts ``after`` in the place of ``before``; whoever reads meanwhile, or after a power cut, finds one of the two.
 
-    The file keeps its mode, and a link stays one. A file that is new is for its owner only, as is its folder.
+    The file keeps its owner and its mode, and a link stays one. A new file is for its owner only, as is its folder.
 
     Args:
         path: the file.
@@ -46,11 +46,13 @@ def replace_bytes(path: Path, before: bytes, after: bytes) -> None:
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+        status = target.stat() if target.exists() else None
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
         try:
             with open(handle, "wb") as file:
-                os.chmod(name, mode)
+                if status and hasattr(os, "chown"):
+                    os.chown(name, status.st_uid, status.st_gid)
+                os.chmod(name, stat.S_IMODE(status.st_mode) if status else 0o600)
                 file.write(after)
                 file.flush()
                 os.fsync(file.fileno())

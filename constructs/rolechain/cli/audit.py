@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Sequence
 
 from rich.console import Console
 
 from rolechain.cli import sarif
 from rolechain.cli.proof_text import ProofText, counted, tally
-from rolechain.cli.template_files import TemplateFile, TemplateFileError, holding, placed, read
+from rolechain.cli.template_files import FilesByName, TemplateFileError, by_name, holding, placed, read
 from rolechain.proof import AssemblyError, Place, Proof, Template, audit
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -49,17 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         TemplateFileError: a file is no template, or cannot be read.
     """
+    accounts = {file: account for file, account in arguments.account if file}
     try:
-        files = placed(
-            read(arguments.templates), {file: account for file, account in arguments.account if file}
-        )
+        files = by_name(placed(read(arguments.templates), accounts))
     except AssemblyError as error:
         raise TemplateFileError(str(error)) from error
     # An account of the user's that nothing is deployed to is an empty stack there.
     own = [
         Template(f"account {account}", {}, account=account) for file, account in arguments.account if not file
     ]
-    report = audit([*(file.template for file in files), *own])
+    report = audit([*(file.template for file in files.values()), *own])
     passes = report.proven and not (arguments.strict and report.findings)
     if arguments.format == "sarif":
         print(json.dumps(sarif.log(report.findings, files), ensure_ascii=False, indent=2))
@@ -79,7 +77,7 @@ def _account(text: str) -> tuple[str, str]:
     return file, account
 
 
-def _show(report: Proof, files: Sequence[TemplateFile], *, passes: bool) -> None:
+def _show(report: Proof, files: FilesByName, *, passes: bool) -> None:
     text = ProofText(Console(highlight=False), lambda place: _where(place, files))
     text.hops("who may assume what", report.hops)
     text.entrances("who is let in", report.entrances, judged=False)
@@ -88,7 +86,7 @@ def _show(report: Proof, files: Sequence[TemplateFile], *, passes: bool) -> None
     text.verdict(f"{counted(len(files), 'template')}: {tally(report.findings)}", good=passes)
 
 
-def _where(place: Place, files: Sequence[TemplateFile]) -> str:
+def _where(place: Place, files: FilesByName) -> str:
     """``FILE:LINE logical id, part, statement``."""
     file = holding(files, place)
     if file is None:
@@ -97,7 +95,7 @@ def _where(place: Place, files: Sequence[TemplateFile]) -> str:
     return f"{file.path.as_posix()}:{file.line(place)} {words}".strip()
 
 
-def _located(report: Proof, files: Sequence[TemplateFile]) -> dict[str, object]:
+def _located(report: Proof, files: FilesByName) -> dict[str, object]:
     """The report's document, each finding with its file and line as well."""
     document = report.to_json()
     for element, finding in zip(document["findings"], report.findings, strict=True):

@@ -19,10 +19,11 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
+    parser.usage = "%(prog)s [options] -- CMD ..."
     add_chain_options(parser)
     add_cache_option(parser)
     parser.add_argument(
-        "words", nargs=argparse.REMAINDER, metavar="-- CMD", help="the program and its arguments"
+        "words", nargs=argparse.REMAINDER, metavar="CMD", help="the program and its arguments"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -60,10 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.add_arguments(command)
     arguments = parser.parse_args(words)
     try:
-        return int(module.run(arguments))
+        code = int(module.run(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has had enough; nothing is to be said at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except RolechainError as error:
         print(f"rolechain: {error}", file=sys.stderr)
         return USAGE_ERROR if getattr(error, "usage", False) else 1
     except KeyboardInterrupt:
         print("rolechain: interrupted", file=sys.stderr)
         return INTERRUPTED
+    return code

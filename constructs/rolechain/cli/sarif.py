@@ -7,12 +7,12 @@ code scanning".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rolechain.cli.template_files import TemplateFile, holding
+from rolechain.cli.template_files import FilesByName, holding
 from rolechain.proof import Finding, Level, Place
 from rolechain.proof.rules import RULES
 
@@ -23,7 +23,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 _SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
 
 
-def log(findings: Iterable[Finding], files: Sequence[TemplateFile]) -> Json:
+def log(findings: Iterable[Finding], files: FilesByName) -> Json:
     """A SARIF log of one run.
 
     Args:
@@ -76,10 +76,11 @@ def _rule(rule: str, name: str, title: str, prevents: str, source: str, level: L
     }
 
 
-def _result(finding: Finding, files: Sequence[TemplateFile]) -> Json:
+def _result(finding: Finding, files: FilesByName) -> Json:
     # What stands nowhere concerns all files: code scanning needs one to show it in.
-    place = finding.place or Place(files[0].template.name)
-    file = holding(files, place) or files[0]
+    anywhere = next(iter(files.values()))
+    place = finding.place or Place(anywhere.template.name)
+    file = holding(files, place) or anywhere
     where: Json = {
         "physicalLocation": {
             "artifactLocation": _artifact(file.path),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from rolechain.chain import Chain
+from rolechain.cli.cli_cache import share_cache
 from rolechain.cli.known_source import region_in_environment
 from rolechain.errors import RolechainError
 from rolechain.role import ChainRole
@@ -22,23 +24,29 @@ class StartError(RolechainError):
     """There is no session to start from."""
 
 
-def open_session(profile: str | None, region: str | None, default_region: str) -> boto3.Session:
+def open_session(
+    profile: str | None, region: str | None, default_region: str, *, keep: bool = True
+) -> boto3.Session:
     """The user's session, in a region.
 
     Args:
         profile: its profile, if one was asked for.
         region: its region, if one was asked for.
         default_region: the region where neither the environment nor the profile has one.
+        keep: whether a session that the profile itself assumes or signs in to is kept, and found, where the AWS
+            CLI keeps it: an MFA code is then asked for once, not with each command.
 
     Raises:
         StartError: there is no such profile, or the config file cannot be read.
     """
-    wanted = region or region_in_environment()
     try:
-        session = boto3.Session(profile_name=profile, region_name=wanted)
-        if session.region_name:
-            return session
-        return boto3.Session(profile_name=profile, region_name=default_region)
+        core = botocore.session.Session(profile=profile)
+        core.set_config_variable("region", region or region_in_environment())
+        if keep:
+            share_cache(core)
+        if not core.get_config_variable("region"):
+            core.set_config_variable("region", default_region)
+        return boto3.Session(botocore_session=core)
     except BotoCoreError as error:
         raise StartError(f"no session to start from: {error}") from error
 
@@ -58,14 +66,14 @@ class Start:
     signer: Signer
 
     @classmethod
-    def open(cls, chain: Chain, profile: str | None, region: str | None) -> Start:
-        """The start with a session's credentials; no call is made to STS.
+    def open(cls, chain: Chain, profile: str | None, region: str | None, *, keep: bool = True) -> Start:
+        """The start with a session's credentials, as ``open_session`` opens it.
 
         Raises:
             StartError: there is no such session.
             HopError: it has no credentials.
         """
-        session = open_session(profile, region, chain.region)
+        session = open_session(profile, region, chain.region, keep=keep)
         return cls(chain, session, _call(chain, session).starting_signer(session))
 
     @property

@@ -49,6 +49,9 @@ class TemplateFile:
         return line_of(self._root, _path(place, self.template.name)) if self._root else 1
 
 
+FilesByName = Mapping[str, TemplateFile]
+
+
 def read(names: Iterable[str]) -> list[TemplateFile]:
     """The templates of files, of folders of files, and of the folders that ``cdk synth`` writes.
 
@@ -63,15 +66,20 @@ def read(names: Iterable[str]) -> list[TemplateFile]:
     for name in names:
         for file in _of(Path(name)):
             found.setdefault(file.path.resolve(), file)
-    shared = Counter(file.path.name for file in found.values())
-    return [file if shared[file.path.name] > 1 else _named(file) for file in found.values()]
+    shared = Counter(map(_short, found.values()))
+    return [_named(file, shared[_short(file)] == 1) for file in found.values()]
 
 
-def _named(file: TemplateFile) -> TemplateFile:
-    """The same, named as people call it, where no other file has that name."""
-    if file.template.name != file.path.as_posix():
-        return file
-    return replace(file, template=replace(file.template, name=file.path.name))
+def _short(file: TemplateFile) -> str:
+    """What people call a template: by its file, or by its stack."""
+    name = file.template.name
+    return file.path.name if name == file.path.as_posix() else name
+
+
+def _named(file: TemplateFile, alone: bool) -> TemplateFile:
+    """The same under its short name, or under its path where another has that name as well."""
+    name = _short(file) if alone else file.path.as_posix()
+    return replace(file, template=replace(file.template, name=name))
 
 
 def _of(path: Path) -> Iterator[TemplateFile]:
@@ -175,13 +183,17 @@ def _path(place: Place, template: str) -> Iterator[str | int]:
         yield from ("Statement", place.statement)
 
 
-def holding(files: Iterable[TemplateFile], place: Place) -> TemplateFile | None:
+def by_name(files: Iterable[TemplateFile]) -> FilesByName:
+    """The files by the names of their templates."""
+    return {file.template.name: file for file in files}
+
+
+def holding(files: FilesByName, place: Place) -> TemplateFile | None:
     """The file that holds a place: its own template, or the one that a nested stack or stack set stands in."""
-    by_name = {file.template.name: file for file in files}
     name = place.template
-    while name and name not in by_name:
+    while name and name not in files:
         name = name.rpartition("/")[0]
-    return by_name.get(name)
+    return files.get(name)
 
 
 def placed(files: Iterable[TemplateFile], accounts: Mapping[str, str]) -> list[TemplateFile]:

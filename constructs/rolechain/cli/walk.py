@@ -60,7 +60,7 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
     # Only a walk that has to be made pays for botocore.
     from rolechain.cli.start import Start
 
-    start = Start.open(chain, arguments.profile, arguments.region)
+    start = Start.open(chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     kept = _kept(chain, role, start.signer.access_key, start.region, cache)
     return Walked(kept or take(start, start.hops_to(role, start.arn()), cache), role, start.region)
 

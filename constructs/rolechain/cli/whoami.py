@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     chain = Chain.load(arguments.chain)
     role = wanted_role(chain, arguments.target)
-    start = Start.open(chain, arguments.profile, arguments.region)
+    start = Start.open(chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     arn = start.arn()
     hops = start.hops_to(role, arn)
     cache = cache_of(arguments)

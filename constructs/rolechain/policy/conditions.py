@@ -42,10 +42,11 @@ class Condition:
         values: the values as the document writes them.
         lookup: the key in lower case.
         keys: every condition key that it depends on, in lower case.
-        tests: one for each value.
+        test: whether a value of the request matches any of the values.
         negated: whether it holds where no value matches.
         if_exists: whether it holds where the key is absent.
         quantifier: the set operator, if any.
+        multivalued: whether the key may hold several values.
     """
 
     operator: str
@@ -53,10 +54,11 @@ class Condition:
     values: tuple[str, ...]
     lookup: str
     keys: frozenset[str]
-    tests: tuple[Test, ...]
+    test: Test
     negated: bool
     if_exists: bool
     quantifier: Quantifier | None
+    multivalued: bool
 
     def holds(self, context: Context) -> Ternary:
         """Whether a request with this context meets it."""
@@ -65,11 +67,11 @@ class Condition:
             return self._holds_for_set(given, context)
         if given is None:
             return self.if_exists or self.negated
-        if len(given) == 1 and not MULTIVALUED.fullmatch(self.lookup):
+        if len(given) == 1 and not self.multivalued:
             return self._compared(given[0], context)
         # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
         # operator makes of it. That none of its values is the one asked for is the same in every reading.
-        matched = any_of(self._matches(value, context) for value in given)
+        matched = any_of(self.test(value, context) for value in given)
         return False if matched is False and not self.negated else None
 
     def _holds_for_set(self, given: Values | None, context: Context) -> Ternary:
@@ -82,13 +84,8 @@ class Condition:
         return combine(self._compared(value, context) for value in given)
 
     def _compared(self, value: str, context: Context) -> Ternary:
-        matched = self._matches(value, context)
+        matched = self.test(value, context)
         return negation(matched) if self.negated else matched
-
-    def _matches(self, value: str, context: Context) -> Ternary:
-        if len(self.tests) == 1:
-            return self.tests[0](value, context)
-        return any_of(test(value, context) for test in self.tests)
 
 
 @dataclass(frozen=True)
@@ -178,11 +175,18 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
         values=tuple(map(str, values)),
         lookup=lookup,
         keys=frozenset({lookup}).union(*(comparison.keys for comparison in comparisons)),
-        tests=tuple(comparison.test for comparison in comparisons),
+        test=_any([comparison.test for comparison in comparisons]),
         negated=kind.negated,
         if_exists=if_exists,
         quantifier=quantifier,
+        multivalued=bool(MULTIVALUED.fullmatch(lookup)),
     )
+
+
+def _any(tests: list[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    return lambda given, context: any_of(test(given, context) for test in tests)
 
 
 def _absence(value: str | Unresolved) -> Ternary:

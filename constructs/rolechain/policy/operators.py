@@ -64,41 +64,37 @@ class Operator:
         return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
 
 
-def _texts(match: Callable[[Pattern], Callable[[str], object]]) -> Callable[[str, bool], Comparison]:
+def _texts(match: Callable[[Pattern], Callable[[str], Ternary]]) -> Callable[[str, bool], Comparison]:
     """Values that take policy variables; ``match`` makes the test of a text without any."""
 
     def read(value: str, variables: bool) -> Comparison:
         template = parse(value, variables)
         if (constant := template.constant) is not None:
             fixed = match(constant)
-            return Comparison(lambda given, _: _ternary(fixed(given)))
+            return Comparison(lambda given, _: fixed(given))
 
         def test(given: str, context: Context) -> Ternary:
             pattern = template.resolve(context)
             if pattern is None or pattern is False:
                 return pattern
-            return _ternary(match(pattern)(given))
+            return match(pattern)(given)
 
         return Comparison(test, template.keys)
 
     return read
 
 
-def _ternary(answer: object) -> Ternary:
-    return None if answer is None else bool(answer)
-
-
-def _like(pattern: Pattern) -> Callable[[str], object]:
+def _like(pattern: Pattern) -> Callable[[str], bool]:
     matches = glob(pattern)
     return lambda given: matches(given) is not None
 
 
-def _equal(pattern: Pattern) -> Callable[[str], object]:
+def _equal(pattern: Pattern) -> Callable[[str], bool]:
     wanted = "".join(part.text for part in pattern)
     return lambda given: given == wanted
 
 
-def _equal_ignoring_case(pattern: Pattern) -> Callable[[str], object]:
+def _equal_ignoring_case(pattern: Pattern) -> Callable[[str], bool]:
     wanted = "".join(part.text for part in pattern).lower()
     return lambda given: given.lower() == wanted
 

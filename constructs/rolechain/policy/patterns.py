@@ -43,8 +43,12 @@ def arn_glob(pattern: Pattern) -> Callable[[str], Ternary]:
     has fewer segments matches nothing; what AWS makes of one that does not begin so is not documented, and
     the answer is unknown.
     """
-    if not "".join(part.text for part in pattern).startswith("arn:"):
+    whole = "".join(part.text for part in pattern)
+    if not whole.startswith("arn:"):
         return lambda _: None
+    if not any(_WILDCARD.search(text) for text, literal in pattern if not literal):
+        is_arn = whole.count(":") >= ARN_SEGMENTS - 1
+        return lambda arn: is_arn and arn == whole
     segments = _split(_pieces(pattern))
     if len(segments) < ARN_SEGMENTS:
         return lambda _: False

@@ -14,8 +14,7 @@ from rolechain.policy.elements import PolicyError, shown
 from rolechain.policy.patterns import Pattern, Text
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
-# Possessive, so that a long run of blanks is looked at once: a tag's key may hold some, but ends with none.
-_NAMED = re.compile(r"\s*+([^\s,:]++:(?:[^\s,]|\s++(?=[^\s,]))*+)\s*+(?:,\s*+'([^']*+)'\s*+)?")
+_KEY = re.compile(r"[^\s,:]+:[^,]*")
 _LITERALS = frozenset("*?$")
 
 
@@ -93,14 +92,27 @@ def parse(text: str, variables: bool) -> Template:
         inner = match[1]
         if inner in _LITERALS:
             parts.append(Text(inner, literal=True))
-        elif named := _NAMED.fullmatch(inner):
-            parts.append(Variable(named[1].lower(), named[2]))
+        elif variable := _named(inner):
+            parts.append(variable)
         else:
             raise PolicyError(
                 f"{shown(match[0])} is no policy variable: write ${{key}} or ${{key, 'default'}}"
             )
     _literal(text[rest:], text, parts)
     return Template(tuple(parts))
+
+
+def _named(inner: str) -> Variable | None:
+    """What stands between the braces as a key with or without its default; None if it is neither."""
+    # Blanks are stripped rather than matched: a tag's key may hold some, and patterns look at a long run again and again.
+    key, comma, default = inner.partition(",")
+    key, default = key.strip(), default.strip()
+    if not _KEY.fullmatch(key):
+        return None
+    if not comma:
+        return Variable(key.lower())
+    quoted = len(default) >= 2 and default[0] == default[-1] == "'" and "'" not in default[1:-1]
+    return Variable(key.lower(), default[1:-1]) if quoted else None
 
 
 def _literal(part: str, text: str, parts: list[Text | Variable]) -> None:

@@ -30,7 +30,11 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
         from rolechain.testing.synthesis import is_synthesizable, synthesized
 
         if not is_synthesizable(app):
-            from rolechain.cdk.quick_app import quick_app
+            try:
+                from rolechain.cdk.quick_app import quick_app
+            except ModuleNotFoundError as error:
+                missing = f"synth needs {error.name}, which is not installed: pip install 'rolechain[cdk]'"
+                pytest.fail(missing, pytrace=False)
 
             made = quick_app(tmp_path_factory.mktemp("cdk.out"))
             app(made)  # type: ignore[operator] # what is no app is a function

@@ -1,0 +1,220 @@
+"""``rolechain audit``: the templates that it reads, and their lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolechain.cli import main
+
+Json = dict[str, Any]
+Capture = pytest.CaptureFixture[str]
+
+OPEN = """\
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: open
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement:
+          - Effect: Allow
+            Action: sts:AssumeRole
+            Principal: {Service: ec2.amazonaws.com}
+          - Effect: Allow
+            Action: sts:AssumeRole
+            Principal: "*"
+"""
+CLOSED = OPEN.split(
+    '          - Effect: Allow\n            Action: sts:AssumeRole\n            Principal: "*"'
+)[0]
+
+STATEMENT = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def audited(capsys: Capture, *words: str) -> tuple[int, Json]:
+    """The exit code and the document of an audit."""
+    code = main(["audit", *words, "--json"])
+    document: Json = json.loads(capsys.readouterr().out)
+    return code, document
+
+
+def test_every_short_tag_reads_as_its_long_form(capsys: Capture) -> None:
+    """A template with short tags says the same as one that writes each function out."""
+    short = """\
+Parameters: {Account: {Type: String, Default: "444455556666"}, Last: {Type: CommaDelimitedList, Default: "x,runner"}}
+Mappings: {Ids: {o: {id: o-exampleorg1}}}
+Conditions:
+  Always: !Equals [a, a]
+  Never: !Not [!Condition Always]
+  Both: !And [!Condition Always, !Or [!Condition Never, !Condition Always]]
+Resources:
+  Caller: {Type: AWS::IAM::Role, Properties: {RoleName: caller, AssumeRolePolicyDocument: {Statement: []}}}
+  Role:
+    Type: AWS::IAM::Role
+    Condition: Both
+    Properties:
+      RoleName: !Join ["-", [a, !Select [1, !Ref Last]]]
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement:
+          - Effect: Allow
+            Action: sts:AssumeRole
+            Principal: {AWS: !If [Never, "*", !Sub "arn:${AWS::Partition}:iam::${Account}:root"]}
+            Condition:
+              StringEquals: {aws:PrincipalOrgID: !FindInMap [Ids, o, id]}
+          - {Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !GetAtt Caller.Arn}}
+          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: !ImportValue not-here}}
+          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: !Select [0, !Split [",", "a.amazonaws.com,"]]}}
+"""
+    Path("short.yaml").write_text(short)
+    code, document = audited(capsys, "short.yaml", "--account", "short.yaml=111122223333")
+    assert code == 1
+    assert [entrance["words"] for entrance in document["entrances"]] == [
+        "every principal of account 444455556666 in organization o-exampleorg1 that its own account allows",
+        "the principal arn:aws:iam::111122223333:role/caller",
+        "a principal that cannot be resolved",
+        "the service a.amazonaws.com",
+    ]
+    assert {entrance["role"] for entrance in document["entrances"]} == {
+        "arn:aws:iam::111122223333:role/a-runner"
+    }
+    (unknown,) = [finding for finding in document["findings"] if finding["rule"] == "RC00"]
+    assert unknown["statement"] == 2
+    assert "an unresolved Fn::ImportValue" in unknown["message"]
+
+
+def test_lines_of_json(capsys: Capture) -> None:
+    """A template in JSON, laid out with tabs, has its lines as well; a statement that is alone needs no list."""
+    statement = '{\n\t\t"Effect": "Allow",\n\t\t"Action": "sts:AssumeRole",\n\t\t"Principal": "*"\n\t}'
+    Path("open.json").write_text(
+        '{"Resources": {"Role": {\n\t"Type": "AWS::IAM::Role", "Properties": {\n'
+        f'\t"AssumeRolePolicyDocument": {{\n\t"Statement": {statement}}}}}}}}}}}'
+    )
+    _, document = audited(capsys, "open.json")
+    assert [(finding["rule"], finding["line"]) for finding in document["findings"]] == [("RC01", 4)]
+
+
+def test_a_statement_behind_a_conditional_one_is_shown_by_its_list(capsys: Capture) -> None:
+    """Where Fn::If may leave a statement out, counting says nothing of lines: the list itself is named."""
+    conditional = OPEN.replace(
+        "        Statement:\n", "        Statement:\n          - !If [Never, {}, !Ref AWS::NoValue]\n"
+    )
+    more = "          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: ec2.amazonaws.com}}\n"
+    Path("open.yaml").write_text("Conditions: {Never: !Equals [a, b]}\n" + conditional + more)
+    _, document = audited(capsys, "open.yaml")
+    assert [(finding["rule"], finding["statement"], finding["line"]) for finding in document["findings"]] == [
+        ("RC01", 1, 9)
+    ]
+
+
+def test_templates_of_a_folder_belong_together(capsys: Capture) -> None:
+    """Every template below a folder is read, and what is none is passed over; hops are found across them."""
+    Path("app/deep").mkdir(parents=True)
+    Path("app/README.md").write_text("Resources")
+    Path("app/settings.json").write_text("{}")
+    trust = CLOSED.replace("Service: ec2.amazonaws.com", "AWS: arn:aws:iam::222222222222:role/caller")
+    Path("app/callee.yaml").write_text(trust)
+    policy = (
+        "      Policies: [{PolicyName: p, PolicyDocument: {Version: 2012-10-17, Statement: {Effect: Allow,"
+        " Action: sts:AssumeRole, Resource: 'arn:aws:iam::111111111111:role/open'}}}]\n"
+    )
+    Path("app/deep/caller.yml").write_text(CLOSED.replace("RoleName: open", "RoleName: caller") + policy)
+    accounts = ["--account", "app/callee.yaml=111111111111", "--account", "app/deep/caller.yml=222222222222"]
+    _, document = audited(capsys, "app", *accounts)
+    assert [(hop["caller"], hop["callee"], hop["verdict"]) for hop in document["hops"]] == [
+        ("arn:aws:iam::222222222222:role/caller", "arn:aws:iam::111111111111:role/open", "allow")
+    ]
+
+
+def test_templates_of_one_name_are_all_read(capsys: Capture) -> None:
+    """Files of one name in several folders, and stacks of one name in several cdk.out, go by their paths."""
+    for folder in ("a", "b"):
+        (Path(folder) / "cdk.out").mkdir(parents=True)
+        Path(folder, "open.yaml").write_text(OPEN)
+        artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "app.json"}}
+        Path(folder, "cdk.out", "manifest.json").write_text(json.dumps({"artifacts": {"app": artifact}}))
+        role = {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": {"Statement": STATEMENT}},
+        }
+        Path(folder, "cdk.out", "app.json").write_text(json.dumps({"Resources": {"Role": role}}))
+    _, document = audited(capsys, "a/open.yaml", "b/open.yaml", "a/cdk.out", "b/cdk.out")
+    assert [(finding["rule"], finding["template"]) for finding in document["findings"]] == [
+        ("RC01", name) for name in ("a/cdk.out/app.json", "a/open.yaml", "b/cdk.out/app.json", "b/open.yaml")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.yaml", "a: b: c", "a.yaml:1 is neither JSON nor YAML of a template"),
+        ("a.yaml", "just a text", "a.yaml is no CloudFormation template: it has no Resources"),
+        ("a.json", "{", "a.json is no JSON: Expecting property name"),
+        ("a.json", '{"Parameters": {}}', "a.json is no CloudFormation template: it has no Resources"),
+        ("a.json", '{"Resources": []}', "a.json is no CloudFormation template: it has no Resources"),
+        ("a.yaml", "", "a.yaml is no CloudFormation template: it has no Resources"),
+        (
+            "a.yaml",
+            "Resources:\n  A: {}\n  A: {}\n",
+            "a.yaml:3 is neither JSON nor YAML of a template: the key A",
+        ),
+        (
+            "a.yaml",
+            "Resources: &r\n  A: *r\n",
+            "a.yaml:1 is neither JSON nor YAML of a template: it is nested too",
+        ),
+        (
+            "a.yaml",
+            "Resources:\n  <<: {}\n",
+            "a.yaml:2 is neither JSON nor YAML of a template: CloudFormation",
+        ),
+        ("a.json", "[" * 100_000, "a.json is nested too deeply to be a template"),
+    ],
+)
+def test_a_file_that_is_no_template(name: str, text: str, message: str, capsys: Capture) -> None:
+    """What is no template is a usage error of one line."""
+    Path(name).write_text(text)
+    assert main(["audit", name]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"rolechain: {message}")
+    assert said.err.count("\n") == 1
+
+
+def test_files_that_cannot_be_read(capsys: Capture) -> None:
+    """A file that is missing or no text, and a folder without templates, are said in one line each."""
+    Path("bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    Path("empty").mkdir()
+    for name, message in {
+        "none.yaml": "none.yaml cannot be read: No such file or directory: name a template",
+        "bytes.yaml": "bytes.yaml is no template: it is not UTF-8 text",
+        "empty": "empty holds no template: name a folder of CloudFormation templates",
+    }.items():
+        assert main(["audit", name]) == 2
+        assert capsys.readouterr().err == f"rolechain: {message}\n"
+
+
+def test_a_stack_set_whose_body_is_yaml(capsys: Capture) -> None:
+    """The template in a stack set is read as YAML too; what is found there is shown at the stack set."""
+    body = "".join(f"        {line}\n" for line in OPEN.splitlines())
+    Path("set.yaml").write_text(
+        "Resources:\n  Members:\n    Type: AWS::CloudFormation::StackSet\n    Properties:\n"
+        f"      StackSetName: members\n      PermissionModel: SELF_MANAGED\n      TemplateBody: |\n{body}"
+    )
+    _, document = audited(capsys, "set.yaml")
+    opened = [finding for finding in document["findings"] if finding["rule"] == "RC01"]
+    assert [(each["template"], each["logical_id"], each["file"], each["line"]) for each in opened] == [
+        ("set.yaml/Members", "Role", "set.yaml", 2)
+    ]
