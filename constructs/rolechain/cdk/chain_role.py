@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aws_cdk import CfnOutput, Duration, Stack, Tags, Token
+from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from rolechain.cdk.principals import trusted
 from rolechain.chain import Chain
 from rolechain.errors import RolechainError
-from rolechain.policy.statements import Statement, own_statements, permission_statements, trust_statements
+from rolechain.policy.layout import LaidOut, lay_out
+from rolechain.policy.statements import trust_statements
 from rolechain.role import ChainRole
 
 
@@ -38,6 +39,7 @@ class ChainRoleConstruct(Construct):
         assumed_by: Iterable[iam.IPrincipal] = (),
     ) -> None:
         super().__init__(scope, id)
+        layout = lay_out(chain, declared)
         self.declared = declared
         self.role = iam.Role(
             self,
@@ -53,8 +55,12 @@ class ChainRoleConstruct(Construct):
                 for number, arn in enumerate(map(self._policy_arn, declared.managed_policies), 1)
             ],
         )
-        self._add_policy("Hops", f"the hops of {declared.role}", permission_statements(chain, declared))
-        self._add_policy("Permissions", f"what {declared.role} may do", own_statements(declared))
+        for policy in layout.hops:
+            self._add_policy(policy, f"the hops of {declared.role}")
+        for policy in layout.own:
+            self._add_policy(policy, f"what {declared.role} may do")
+        if layout.note:
+            Annotations.of(self).add_info_v2("rolechain:layout", layout.note)
         CfnOutput(
             self, "RoleArn", value=self.role.role_arn, description=f"{kind} role of the chain {chain.name}"
         )
@@ -75,19 +81,18 @@ class ChainRoleConstruct(Construct):
             policy if policy.startswith("arn:") else f"arn:{self.declared.partition}:iam::aws:policy/{policy}"
         )
 
-    def _add_policy(self, id: str, description: str, statements: Sequence[Statement]) -> None:  # noqa: A002
+    def _add_policy(self, policy: LaidOut, description: str) -> None:
         # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-        if statements:
-            iam.ManagedPolicy(
-                self,
-                id,
-                path=self.declared.path,
-                description=description,
-                document=iam.PolicyDocument.from_json(
-                    {"Version": "2012-10-17", "Statement": list(statements)}
-                ),
-                roles=[self.role],
-            )
+        iam.ManagedPolicy(
+            self,
+            policy.id,
+            path=self.declared.path,
+            description=description,
+            document=iam.PolicyDocument.from_json(
+                {"Version": "2012-10-17", "Statement": list(policy.statements)}
+            ),
+            roles=[self.role],
+        )
 
 
 def declared_here(

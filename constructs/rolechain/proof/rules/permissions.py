@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rolechain.policy.context import Context
 from rolechain.policy.patterns import Text, glob
@@ -61,6 +61,8 @@ def _beyond(permission: Ruling, declared: ChainRole, callees: Sequence[ChainRole
         if resource in arns or (names_one(resource) and resource in own):
             continue
         if _in_chain_path(resource, callees) and _within_organization(permission):
+            continue
+        if _within_accounts(permission, resource, arns):
             continue
         if _denied(permission.role, resource):
             continue
@@ -193,6 +195,16 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
 def _within_organization(permission: Ruling) -> bool:
     others = ("o-stranger00", None)
     return strangers.closes(permission, strangers.RESOURCE_ORGANIZATION, others)
+
+
+def _within_accounts(permission: Ruling, resource: str, arns: Collection[str]) -> bool:
+    """Whether a resource whose account is open is closed by a list of accounts to roles that are meant."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or parts[4] != "*" or set(parts[5]) & set("*?$"):
+        return False
+    accounts = set(principals.pinned(permission, strangers.RESOURCE_ACCOUNT))
+    closed = strangers.closes(permission, strangers.RESOURCE_ACCOUNT, (strangers.STRANGER_ACCOUNT, None))
+    return closed and all(":".join([*parts[:4], account, parts[5]]) in arns for account in accounts)
 
 
 def _narrowed(permission: Ruling) -> bool:

@@ -18,6 +18,7 @@ ARN, ACCOUNT, USER_ID = "aws:principalarn", "aws:principalaccount", "aws:userid"
 ORGANIZATION, PATHS = "aws:principalorgid", "aws:principalorgpaths"
 EXTERNAL_ID = "sts:externalid"
 RESOURCE_ORGANIZATION = "aws:resourceorgid"
+RESOURCE_ACCOUNT = "aws:resourceaccount"
 
 STRANGER_ACCOUNT = "000000000000"
 STRANGER_ID = "AROASTRANGERSTRANGER0:stranger"
