@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
+from aws_cdk import Annotations
 from constructs import Construct
 
 from rolechain.cdk.chain_role import ChainRoleConstruct
@@ -11,6 +14,7 @@ from rolechain.cdk.middle_role import MiddleRole
 from rolechain.cdk.source_role import SourceRole
 from rolechain.cdk.target_role import TargetRole
 from rolechain.chain import Chain
+from rolechain.policy.statements import statements_for
 from rolechain.role import ChainRole
 
 Make = Callable[..., ChainRoleConstruct]
@@ -40,4 +44,23 @@ def add_roles(scope: Construct, *, chain: Chain, account: str) -> dict[str, Chai
         if hop.callee.trust == "role_arn" and in_one and caller and callee:
             # IAM refuses a trust policy that names a role which does not exist yet.
             callee.role.node.add_dependency(caller.role)
+    for role in filter(attrgetter("existing"), chain.roles):
+        if (neighbour := _neighbour(chain, role)) and neighbour.account == account:
+            Annotations.of(made[neighbour.role]).add_info_v2(
+                f"rolechain:existing:{role.arn}", _for_owner(chain, role)
+            )
     return made
+
+
+def _neighbour(chain: Chain, existing: ChainRole) -> ChainRole | None:
+    """The first role next to an existing one that is created here."""
+    ends = [hop.caller for hop in chain.calls_into(existing)] + [
+        hop.callee for hop in chain.calls_of(existing)
+    ]
+    return next((role for role in ends if not role.existing), None)
+
+
+def _for_owner(chain: Chain, existing: ChainRole) -> str:
+    """What the owner of an existing role is to be told."""
+    asked = {where: statements for where, statements in statements_for(chain, existing).items() if statements}
+    return f"{existing.arn} exists already and is not changed; its owner has to add: {json.dumps(asked)}"

@@ -1,0 +1,175 @@
+"""Every feature of a chain in the templates that the constructs make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Annotations, Match
+from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NagPack, NIST80053R5Checks, PCIDSS321Checks
+
+from rolechain import Chain, ChainRole, Entrance, Permission, SessionTag
+from rolechain.cdk import PlacementError, RoleChain, TargetRole
+from rolechain.policy.statements import trust_statements
+from rolechain.proof import prove
+
+Json = dict[str, Any]
+MINIMIZING = {"@aws-cdk/aws-iam:minimizePolicies": True}
+PACKS = [AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks]
+
+
+def app_of(folder: Path) -> cdk.App:
+    """An app as users have it, which merges the statements that can be merged."""
+    return cdk.App(
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
+        context=MINIMIZING,
+        outdir=str(folder),
+    )
+
+
+def every_feature() -> Chain:
+    """Two sources, three middle roles and twenty targets, with every feature that can stand together."""
+    unit = "r-ab12/ou-ab12-11111111"
+    lambda_ = Entrance.service("lambda.amazonaws.com")
+    user = Entrance.arn("arn:aws:iam::777777777777:user/ann", mfa=True, mfa_max_age=3600)
+    vendor = Entrance.account("999999999999", external_id="vendor-7", third_party=True, iam_users=False)
+    return Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        source=[
+            ChainRole("111111111111", assumed_by=[lambda_, user], max_session_duration=7200),
+            ChainRole("666666666666", "ci", assumed_by=[vendor, Entrance.permission_set("DeployAccess")]),
+        ],
+        middle=[
+            ChainRole(
+                "222222222222",
+                external_id="jump-1",
+                session_tags=[
+                    SessionTag("Project", ["apollo"]),
+                    SessionTag("Stage", ["dev", "test-*"]),
+                    SessionTag("Ticket", ["INC-*"], required=False),
+                ],
+                transitive_tag_keys=["Project"],
+                organizational_units=[unit],
+                permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess",
+            ),
+            ChainRole("444444444444", external_id="jump-2", source_identity="deploy-bot", trust="account"),
+            ChainRole("555555555555", duration_seconds=900),
+        ],
+        targets=[
+            ChainRole(
+                f"{300000000000 + number}",
+                external_id="end-1" if number % 2 else None,
+                permissions=[
+                    Permission(["ssm:GetParameter"], ["arn:aws:ssm:us-east-1:300000000000:parameter/app"])
+                ],
+            )
+            for number in range(20)
+        ],
+    )
+
+
+def resources(app: cdk.App, kind: str) -> list[tuple[str, Json]]:
+    """The resources of a type in every template of an app, with their stack's name."""
+    return [
+        (stack.stack_name, resource["Properties"])
+        for stack in app.synth().stacks
+        for resource in stack.template["Resources"].values()
+        if resource["Type"] == kind
+    ]
+
+
+def test_the_templates_hold_the_statements_as_they_are_derived(tmp_path: Path) -> None:
+    """Trust policies keep each action in a statement of its own, though CDK merges statements that are alike."""
+    chain, app = every_feature(), app_of(tmp_path)
+    RoleChain(app, "deploy", chain=chain)
+    made = {(stack[-12:], role["RoleName"]): role for stack, role in resources(app, "AWS::IAM::Role")}
+    for role in (*chain.middle, *chain.targets):
+        found = made[role.account, role.role]["AssumeRolePolicyDocument"]["Statement"]
+        for wanted, statement in zip(trust_statements(chain, role), found, strict=True):
+            assert statement["Action"] == wanted["Action"]
+            assert statement["Principal"] == wanted["Principal"]
+            assert statement["Condition"] == wanted["Condition"]
+    assert made["222222222222", "deploy-middle-1"]["PermissionsBoundary"] == (
+        "arn:aws:iam::aws:policy/PowerUserAccess"
+    )
+
+
+def test_every_feature_is_proven(tmp_path: Path) -> None:
+    """Nothing at all is found in what is synthesized of the largest chain."""
+    chain, app = every_feature(), app_of(tmp_path)
+    RoleChain(app, "deploy", chain=chain)
+    app.synth()
+    findings = prove(chain, tmp_path).findings
+    assert [(finding.rule, finding.message) for finding in findings] == []
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.__name__)
+def test_cdk_nag_finds_nothing(pack: type[NagPack], tmp_path: Path) -> None:
+    """Nothing of the largest chain is reported, and nothing is acknowledged."""
+    app = app_of(tmp_path)
+    RoleChain(app, "deploy", chain=every_feature())
+    assert [violation.rule_name for violation in pack(app).validate_scope(app).violations] == []
+
+
+def existing() -> Chain:
+    return Chain(
+        "deploy",
+        source=ChainRole("111111111111", "old-source", path="/", existing=True),
+        middle=[ChainRole("222222222222", trust="role_arn")],
+        targets=[ChainRole("333333333333"), ChainRole("444444444444", "old-target", path="/", existing=True)],
+    )
+
+
+def test_existing_roles_are_left_alone(app: cdk.App) -> None:
+    """No stack touches a role that exists already; what its owner has to add is said at synth."""
+    made = RoleChain(app, "deploy", chain=existing())
+    assert list(made.stacks) == ["222222222222", "333333333333"]
+    notes = Annotations.from_stack(made.stacks["222222222222"]).find_info(
+        "*",
+        Match.string_like_regexp(
+            "old-(source|target) exists already and is not changed; its owner has to add: "
+        ),
+    )
+    assert len(notes) == 2
+    (source,) = [str(note.entry.data) for note in notes if "old-source" in str(note.entry.data)]
+    assert '{"permissions": [{"Sid": "AssumeCallees"' in source
+    assert "role/rolechain/deploy-middle" in source
+
+
+def test_an_existing_role_has_no_construct(make_stack: Callable[[str], cdk.Stack]) -> None:
+    """A construct for a role that exists already is refused."""
+    with pytest.raises(
+        PlacementError, match="old-target exists already, so chain deploy leaves it to its owner"
+    ):
+        TargetRole(make_stack("444444444444"), "Target", chain=existing())
+
+
+def test_a_thousand_targets_fit(make_stack: Callable[[str], cdk.Stack], tmp_path: Path) -> None:
+    """The policies of a caller of a thousand roles fit in the template, and what was chosen is said."""
+    from rolechain.cdk import MiddleRole
+    from rolechain.policy.layout import length_of
+
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=[ChainRole("222222222222")],
+        targets=[ChainRole(f"{300000000000 + number}") for number in range(1000)],
+    )
+    app = app_of(tmp_path)
+    stack = cdk.Stack(app, "Middle", env=cdk.Environment(account="222222222222", region="us-east-1"))
+    MiddleRole(stack, "Middle", chain=chain)
+    lengths = [
+        length_of(policy["PolicyDocument"]["Statement"])
+        for _, policy in resources(app, "AWS::IAM::ManagedPolicy")
+    ]
+    assert 1 < len(lengths) <= 10
+    assert max(lengths) <= 6144
+    said = Annotations.from_stack(stack).find_info(
+        "*", Match.string_like_regexp("the 1000 callees of deploy-middle")
+    )
+    assert len(said) == 1
