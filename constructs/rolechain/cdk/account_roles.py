@@ -38,12 +38,11 @@ def add_roles(scope: Construct, *, chain: Chain, account: str) -> dict[str, Chai
         for role in roles:
             if role.account == account and not role.existing:
                 made[role.role] = make(scope, role.role, chain=chain, role=role)
-    for hop in chain.hops():
-        caller, callee = (made.get(role.role) for role in (hop.caller, hop.callee))
-        in_one = {hop.caller.account, hop.callee.account} == {account}
-        if hop.callee.trust == "role_arn" and in_one and caller and callee:
+    for hop in (hop for callee in made.values() for hop in chain.calls_into(callee.declared)):
+        caller = made.get(hop.caller.role) if hop.caller.account == account else None
+        if hop.callee.trust == "role_arn" and caller:
             # IAM refuses a trust policy that names a role which does not exist yet.
-            callee.role.node.add_dependency(caller.role)
+            made[hop.callee.role].role.node.add_dependency(caller.role)
     for role in filter(attrgetter("existing"), chain.roles):
         if (neighbour := _neighbour(chain, role)) and neighbour.account == account:
             Annotations.of(made[neighbour.role]).add_info_v2(

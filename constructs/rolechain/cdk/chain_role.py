@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags, Token
+from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -64,8 +64,9 @@ class ChainRoleConstruct(Construct):
         CfnOutput(
             self, "RoleArn", value=self.role.role_arn, description=f"{kind} role of the chain {chain.name}"
         )
-        Tags.of(self).add("rolechain:chain", chain.name)
-        Tags.of(self).add("rolechain:role", kind)
+        tags = Tags.of(self)
+        tags.add("rolechain:chain", chain.name)
+        tags.add("rolechain:role", kind)
 
     @property
     def role_arn(self) -> str:
@@ -111,13 +112,15 @@ def declared_here(
         PlacementError: there is none, or more than one.
     """
     stack = Stack.of(scope)
-    if Token.is_unresolved(stack.account):
+    # Each look at it is a call to another process.
+    account = stack.account
+    if not account.isdecimal():
         raise PlacementError(
             f"stack {stack.node.path} has no account: give it env=Environment(account=…), so that the {kind} role "
             f"of chain {chain.name} is made where the chain declares it"
         )
     name = wanted.role if isinstance(wanted, ChainRole) else wanted
-    here = [role for role in roles if role.account == stack.account and name in (None, role.role)]
+    here = [role for role in roles if role.account == account and name in (None, role.role)]
     if len(here) == 1 and here[0].existing:
         raise PlacementError(
             f"{here[0].arn} exists already, so chain {chain.name} leaves it to its owner: what has to be added there "
@@ -128,11 +131,11 @@ def declared_here(
     named = f" named {name}" if name else ""
     if here:
         raise PlacementError(
-            f"account {stack.account} holds several {kind} roles of chain {chain.name}: single one out with "
+            f"account {account} holds several {kind} roles of chain {chain.name}: single one out with "
             f"role={' or '.join(repr(role.role) for role in here)}"
         )
     declared = ", ".join(f"{role.role} in {role.account}" for role in roles)
     raise PlacementError(
-        f"chain {chain.name} declares no {kind} role{named} in account {stack.account} of stack {stack.node.path}: "
+        f"chain {chain.name} declares no {kind} role{named} in account {account} of stack {stack.node.path}: "
         f"it has {declared}"
     )
