@@ -143,6 +143,8 @@ class _Reader(Nodes):
 
     def allowed(self, node: yaml.Node, place: Place) -> tuple[list[str], bool]:
         """Allowed values, and whether one of them is required: a value, a list, or a mapping of both."""
+        if isinstance(node, yaml.ScalarNode):
+            return [self.text(node, place)], True
         if not isinstance(node, yaml.MappingNode):
             return self.texts(node, place), True
         nodes = self.mapping(node, place, ALLOWED_KEYS)

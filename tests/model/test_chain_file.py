@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, Quotas
+from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
 from rolechain.chain_file import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,33 @@ targets:
       actions: [ssm:GetParameter]
       resources: "*"
   - {account: "444444444444"}
+"""
+
+FEATURES = """\
+name: deploy
+organization: o-exampleorg1
+quotas: {role_trust_policy_length: 4096}
+source:
+  - account: "111111111111"
+    assumed_by:
+      - {arn: "arn:aws:iam::777777777777:user/ann", mfa: true, mfa_max_age: 900}
+      - {account: "777777777777", iam_users: false}
+  - {account: "888888888888", role: vendor, existing: true, third_party: true}
+middle:
+  account: "222222222222"
+  external_id: jump-1
+  session_tags:
+    Project: apollo
+    Stage: [dev, test-*]
+    Ticket: {values: INC-*, required: false}
+    Team: {}
+  transitive_tag_keys: Project
+  permissions_boundary: fence
+targets:
+  account: "333333333333"
+  source_identity: {values: [ann, b*], required: false}
+  duration_seconds: 900
+  organizational_units: r-ab12/ou-ab12-11111111
 """
 
 Write = Callable[[str], Path]
@@ -116,6 +143,96 @@ def test_the_largest_file(write: Write) -> None:
             ChainRole("444444444444"),
         ],
     )
+
+
+def test_every_feature(write: Write) -> None:
+    """Tags, the source identity and flags arrive in the chain in each of the ways that they can be written."""
+    chain = Chain.load(write(FEATURES))
+    assert chain == Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        quotas=Quotas(role_trust_policy_length=4096),
+        source=[
+            ChainRole(
+                "111111111111",
+                assumed_by=[
+                    Entrance.arn("arn:aws:iam::777777777777:user/ann", mfa=True, mfa_max_age=900),
+                    Entrance.account("777777777777", iam_users=False),
+                ],
+            ),
+            ChainRole("888888888888", "vendor", existing=True, third_party=True),
+        ],
+        middle=ChainRole(
+            "222222222222",
+            external_id="jump-1",
+            session_tags=[
+                SessionTag("Project", ["apollo"]),
+                SessionTag("Stage", ["dev", "test-*"]),
+                SessionTag("Ticket", ["INC-*"], required=False),
+                SessionTag("Team"),
+            ],
+            transitive_tag_keys=["Project"],
+            permissions_boundary="fence",
+        ),
+        targets=ChainRole(
+            "333333333333",
+            source_identity=SourceIdentity(["ann", "b*"], required=False),
+            duration_seconds=900,
+            organizational_units=["r-ab12/ou-ab12-11111111"],
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "Project: apollo",
+            "Project: 7",
+            "14: middle[0].session_tags.Project: 7 is a number to YAML: put it in quotes",
+        ),
+        (
+            "Stage: [dev, test-*]",
+            "Project: x",
+            "15: middle[0].session_tags.Project: the key stands here twice: leave one out",
+        ),
+        (
+            "mfa: true",
+            "mfa: maybe",
+            "7: source[0].assumed_by[0].mfa: 'maybe' is neither true nor false: write one of them",
+        ),
+        (
+            "required: false}\n    Team",
+            "needed: false}\n    Team",
+            "16: middle[0].session_tags.Ticket.needed: unknown key: known are values, required",
+        ),
+        (
+            "{role_trust_policy_length: 4096}",
+            "{trust_policy: 4096}",
+            "3: quotas.trust_policy: unknown key: did you mean role_trust_policy_length?",
+        ),
+        (
+            "{role_trust_policy_length: 4096}",
+            "{role_trust_policy_length: many}",
+            "3: quotas.role_trust_policy_length: 'many' is no whole number: write a number",
+        ),
+        (
+            "role: vendor,",
+            "role: vendor, external_id: x1,",
+            "9: source[1].external_id: no hop ends in the source role: declare it on the role that is assumed with it",
+        ),
+        (
+            "duration_seconds: 900",
+            "duration_seconds: 7200",
+            "23: targets[0].duration_seconds: 7200 seconds: STS gives a chained session 3600 at most; write that or "
+            "less, and let the runtime renew the hop for longer work",
+        ),
+    ],
+)
+def test_a_mistake_in_a_feature(write: Write, old: str, new: str, expected: str) -> None:
+    """A mistake in a feature has its line and its cure too."""
+    assert old in FEATURES
+    assert refused(write(FEATURES.replace(old, new, 1))) == [expected]
 
 
 def test_the_repository_s_own_chain() -> None:
@@ -222,7 +339,7 @@ def test_mistakes_stand_in_the_order_of_the_file(write: Write) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", [SMALLEST, LARGEST, (ROOT / "chain.yaml").read_text()])
+@pytest.mark.parametrize("text", [SMALLEST, LARGEST, FEATURES, (ROOT / "chain.yaml").read_text()])
 def test_the_schema_takes_what_is_read(text: str) -> None:
     """What the reader takes is valid for the editor's JSON Schema."""
     jsonschema.validate(yaml.safe_load(text), SCHEMA)
