@@ -17,7 +17,7 @@ def compose(app: cdk.App, chain: Chain) -> None:
     """Adds the chain's stacks to the app, and the checks that run at synth."""
     stacks = {
         account: AccountStack(app, f"{chain.name}-{account}", chain=chain, account=account)
-        for account in chain.accounts
+        for account in chain.deployed_accounts
     }
     declare_order(chain, stacks)
     packs = (AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks)

@@ -9,7 +9,10 @@ from rolechain.chain import Chain
 from rolechain.entrance import Entrance
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
 from rolechain.hop import Hop
+from rolechain.quotas import Quotas
 from rolechain.role import ChainRole, Permission
+from rolechain.session_tag import SessionTag
+from rolechain.source_identity import SourceIdentity
 
 __all__ = [
     "Chain",
@@ -20,5 +23,8 @@ __all__ = [
     "NoSuchTargetError",
     "Permission",
     "Problem",
+    "Quotas",
     "RolechainError",
+    "SessionTag",
+    "SourceIdentity",
 ]

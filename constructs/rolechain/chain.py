@@ -1,17 +1,20 @@
-"""The declared chain: one source role, the middle roles in order, and the targets."""
+"""The declared chain: the source roles, the middle roles in order, and the targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from os import PathLike, fspath
 
 from rolechain.checks import problems_of
+from rolechain.choices import choose
 from rolechain.errors import ChainError, NoSuchTargetError, RolechainError
 from rolechain.hop import Hop
+from rolechain.quotas import Quotas
 from rolechain.role import ChainRole
+from rolechain.session_tag import SessionTag
+from rolechain.source_identity import SourceIdentity
 
 
 @dataclass(frozen=True)
@@ -20,31 +23,53 @@ class Chain:
 
     It is frozen, and checked when it is made.
 
+    Args:
+        source: the role where the chain is entered, or several, each of which may assume the first middle role.
+
     Attributes:
         name: begins the names of roles and stacks that are not named otherwise.
-        source: the role where the chain is entered.
+        sources: the roles where the chain is entered; one at least.
         middle: the roles in between, in the order of the hops; one at least.
         targets: the roles at the end, each reached from the last middle role; one at least.
         organization: the id of the AWS Organization that every caller must belong to.
         region: where the stacks are deployed; IAM itself is global.
         partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
+        quotas: the quotas of IAM in the chain's accounts, where AWS has raised them.
 
     Raises:
         ChainError: with every mistake and its place.
     """
 
     name: str
-    source: ChainRole = field(kw_only=True)
+    sources: Sequence[ChainRole] = field(kw_only=True)
     middle: Sequence[ChainRole] = field(kw_only=True)
     targets: Sequence[ChainRole] = field(kw_only=True)
     organization: str | None = field(default=None, kw_only=True)
     region: str = field(default="us-east-1", kw_only=True)
     partition: str = field(default="aws", kw_only=True)
+    quotas: Quotas = field(default=Quotas(), kw_only=True)
 
-    def __post_init__(self) -> None:
-        self._set("source", self._filled([self.source], "source")[0])
-        self._set("middle", self._filled(self.middle, "middle"))
-        self._set("targets", self._filled(self.targets, "target"))
+    def __init__(
+        self,
+        name: str,
+        *,
+        source: ChainRole | Sequence[ChainRole] | None = None,
+        sources: Sequence[ChainRole] = (),
+        middle: ChainRole | Sequence[ChainRole],
+        targets: ChainRole | Sequence[ChainRole],
+        organization: str | None = None,
+        region: str = "us-east-1",
+        partition: str = "aws",
+        quotas: Quotas | None = None,
+    ) -> None:
+        self._set("name", name)
+        self._set("organization", organization)
+        self._set("region", region)
+        self._set("partition", partition)
+        self._set("quotas", quotas or Quotas())
+        self._set("sources", self._filled(sources if source is None else source, "source"))
+        self._set("middle", self._filled(middle, "middle"))
+        self._set("targets", self._filled(targets, "target"))
         if problems := problems_of(self):
             raise ChainError(problems)
 
@@ -54,7 +79,7 @@ class Chain:
     def _filled(self, roles: Sequence[ChainRole] | ChainRole, kind: str) -> tuple[ChainRole, ...]:
         """The roles with their default names and the chain's partition."""
         roles = (roles,) if isinstance(roles, ChainRole) else tuple(roles)
-        several = kind == "middle" and len(roles) > 1
+        several = kind != "target" and len(roles) > 1
         return tuple(
             replace(
                 role,
@@ -81,24 +106,43 @@ class Chain:
         return read(path)
 
     @property
+    def source(self) -> ChainRole:
+        """The first of the source roles, where whoever is none of them enters."""
+        return self.sources[0]
+
+    @property
     def roles(self) -> tuple[ChainRole, ...]:
         """Every role, in the order of the declaration."""
-        return (self.source, *self.middle, *self.targets)
+        return (*self.sources, *self.middle, *self.targets)
 
     @property
     def accounts(self) -> tuple[str, ...]:
         """The ids of the accounts that hold a role, each once, in the order of the declaration."""
         return tuple(dict.fromkeys(role.account for role in self.roles))
 
+    @property
+    def deployed_accounts(self) -> tuple[str, ...]:
+        """The ids of the accounts in which a role is created, likewise."""
+        return tuple(dict.fromkeys(role.account for role in self.roles if not role.existing))
+
     def hops(self) -> Iterator[Hop]:
-        """Each hop once: along the middle roles, then from the last of them to each target."""
+        """Each hop once: from the source roles, along the middle roles, then from the last of them to each target."""
         yield from self._hops
 
     @cached_property
     def _hops(self) -> tuple[Hop, ...]:
-        line = (self.source, *self.middle)
-        along = [Hop(caller, callee, index) for index, (caller, callee) in enumerate(pairwise(line), 1)]
-        return (*along, *(Hop(line[-1], target, len(line)) for target in self.targets))
+        hops: list[Hop] = []
+        callers = tuple(self.sources)
+        tags: tuple[SessionTag, ...] = ()
+        identity: SourceIdentity | None = None
+        for index, callee in enumerate(self.middle, 1):
+            hops += [Hop(caller, callee, index, tags, identity) for caller in callers]
+            # A session hands on what it inherited, and what was passed when it was made.
+            callers = (callee,)
+            tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
+            identity = identity or callee.identity
+        last = len(self.middle) + 1
+        return (*hops, *(Hop(callers[0], target, last, tags, identity) for target in self.targets))
 
     @cached_property
     def _calls(self) -> tuple[dict[str, list[Hop]], dict[str, list[Hop]]]:
@@ -111,23 +155,38 @@ class Chain:
         return by_caller, by_callee
 
     def paths(self) -> Iterator[tuple[Hop, ...]]:
-        """Each way from the source role to a target, as its hops in order."""
-        for target in self.targets:
-            yield self.hops_to(target)
+        """Each way from a source role to a target, as its hops in order."""
+        for source in self.sources:
+            for target in self.targets:
+                yield self._way(source, target)
 
-    def hops_to(self, target: str | ChainRole) -> tuple[Hop, ...]:
-        """The hops that lead from the source role to a role further on.
+    def hops_to(
+        self,
+        target: str | ChainRole,
+        *,
+        session_tags: Mapping[str, str] | None = None,
+        source_identity: str | None = None,
+    ) -> tuple[Hop, ...]:
+        """The hops that lead from the source role to a role further on; of several sources, from the first.
 
         Args:
             target: an account id, if the chain ends in one role of that account; else a role's ARN, or the
                 declared role.
+            session_tags: the values of the session tags that the chain leaves open, by key.
+            source_identity: who is behind the session, where the chain leaves it open.
 
         Raises:
             NoSuchTargetError: no role of the chain is meant, or more than one.
+            ChainError: no hop on the way takes a value that was chosen.
         """
-        callee = self.target(target)
-        (last,) = self.calls_into(callee)
-        return (*self._hops[: last.index - 1], last)
+        return choose(self._way(self.source, self.target(target)), session_tags, source_identity)
+
+    def _way(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
+        """The hops from a source role to a role further on."""
+        last = self.calls_into(callee)[-1]
+        along = [self.calls_into(middle) for middle in self.middle[: last.index]]
+        first = next(hop for hop in along[0] if hop.caller == source)
+        return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
 
     def target(self, target: str | ChainRole) -> ChainRole:
         """The role that is meant by an account id, an ARN or a role, as ``hops_to`` reads them."""
@@ -155,5 +214,5 @@ class Chain:
         return tuple(self._calls[0].get(caller.arn, ()))
 
     def calls_into(self, callee: ChainRole) -> tuple[Hop, ...]:
-        """The hops that end in ``callee``; none for the source role."""
+        """The hops that end in ``callee``; none for a source role."""
         return tuple(self._calls[1].get(callee.arn, ()))

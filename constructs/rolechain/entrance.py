@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
@@ -20,12 +20,24 @@ class Entrance:
             the name of an IAM Identity Center permission set.
         audience: for ``oidc`` and ``saml``, the audience that the token must carry.
         subject: for ``oidc``, the subject that the token must carry; ``*`` and ``?`` are wildcards.
+        external_id: for ``account`` and ``arn``, what the call must pass as ``sts:ExternalId``.
+        third_party: for ``account`` and ``arn``, whether it belongs to somebody else, so that it needs an
+            external id.
+        iam_users: for ``account``, whether its IAM users may enter besides its roles.
+        mfa: for ``account`` and an IAM user's ``arn``, whether the user must have signed in with MFA. No role's
+            session carries MFA, so that of an account only users enter then.
+        mfa_max_age: how many seconds ago that may have been at most.
     """
 
     kind: EntranceKind
     value: str
     audience: str | None = None
     subject: str | None = None
+    external_id: str | None = field(default=None, kw_only=True)
+    third_party: bool = field(default=False, kw_only=True)
+    iam_users: bool = field(default=True, kw_only=True)
+    mfa: bool = field(default=False, kw_only=True)
+    mfa_max_age: int | None = field(default=None, kw_only=True)
 
     @classmethod
     def service(cls, principal: str) -> Entrance:
@@ -33,14 +45,46 @@ class Entrance:
         return cls("service", principal)
 
     @classmethod
-    def account(cls, account: str) -> Entrance:
+    def account(
+        cls,
+        account: str,
+        *,
+        external_id: str | None = None,
+        third_party: bool = False,
+        iam_users: bool = True,
+        mfa: bool = False,
+        mfa_max_age: int | None = None,
+    ) -> Entrance:
         """Every principal of an account that the account's own policies allow to."""
-        return cls("account", account)
+        return cls(
+            "account",
+            account,
+            external_id=external_id,
+            third_party=third_party,
+            iam_users=iam_users,
+            mfa=mfa,
+            mfa_max_age=mfa_max_age,
+        )
 
     @classmethod
-    def arn(cls, arn: str) -> Entrance:
+    def arn(
+        cls,
+        arn: str,
+        *,
+        external_id: str | None = None,
+        third_party: bool = False,
+        mfa: bool = False,
+        mfa_max_age: int | None = None,
+    ) -> Entrance:
         """One role or user, by its ARN."""
-        return cls("arn", arn)
+        return cls(
+            "arn",
+            arn,
+            external_id=external_id,
+            third_party=third_party,
+            mfa=mfa,
+            mfa_max_age=mfa_max_age,
+        )
 
     @classmethod
     def oidc(cls, provider_arn: str, *, audience: str, subject: str) -> Entrance:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rolechain.entrance import Entrance
+from rolechain.session_tag import SessionTag, SessionTags, session_tags
+from rolechain.source_identity import SourceIdentity
 
-Trust = Literal["principal_arn", "role_arn"]
+Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.
 
 ``principal_arn``: the caller's account, closed by ``ArnEquals aws:PrincipalArn`` on the caller's role. Stacks
@@ -16,6 +18,10 @@ deploy in any order, and a caller that is deleted and made again still gets in.
 
 ``role_arn``: the caller's role itself. IAM refuses the policy while that role does not exist, so its stack
 must be deployed first, and a caller that is made again is locked out until the trust policy is written again.
+
+``account``: every role of the caller's account that its own policies allow to. IAM users are kept out.
+
+``organization``: every role of the chain's organization likewise.
 """
 
 DEFAULT_PATH = "/rolechain/"
@@ -51,9 +57,21 @@ class ChainRole:
         path: its IAM path, beginning and ending with ``/``; together with the name 64 characters at most,
             or the console cannot switch to it.
         description: shown by IAM; 1,000 characters at most.
-        assumed_by: who may enter the chain here; for the source role only.
+        assumed_by: who may enter the chain here; for a source role only.
+        existing: whether the role is there already: it is not created and never changed.
+        third_party: whether its account belongs to somebody else, so that the hop out of it needs an external id and
+            no condition on the organization.
         external_id: what the hop into this role must pass as ``sts:ExternalId``, 2 to 1,224 characters.
+        session_tags: what the hop into this role passes as session tags: allowed values by key, or ``SessionTag``.
+        transitive_tag_keys: which of them the later hops inherit.
+        source_identity: what the hop into this role sets as source identity, which stays for every later hop.
+        duration_seconds: how long the session of the hop into this role lasts, 900 to 3,600 seconds; an hour if it
+            is left out. STS gives no chained session more.
         trust: how the trust policy names the caller.
+        organizational_units: paths of organizational units (``r-ab12/ou-ab12-11111111``), in one of which the
+            caller's account must lie.
+        permissions_boundary: the ARN of a managed policy, or the name of one in the role's account, that limits
+            whatever the role is granted.
         managed_policies: names of AWS managed policies, or ARNs of any, to attach.
         permissions: statements of a managed policy of the role's own.
         max_session_duration: in seconds, 3,600 to 43,200. A chained session lasts an hour at most whatever
@@ -66,18 +84,36 @@ class ChainRole:
     path: str = DEFAULT_PATH
     description: str | None = None
     assumed_by: Sequence[Entrance] = field(default=(), kw_only=True)
+    existing: bool = field(default=False, kw_only=True)
+    third_party: bool = field(default=False, kw_only=True)
     external_id: str | None = field(default=None, kw_only=True)
+    session_tags: SessionTags = field(default=(), kw_only=True)
+    transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
+    source_identity: SourceIdentity | str | None = field(default=None, kw_only=True)
+    duration_seconds: int | None = field(default=None, kw_only=True)
     trust: Trust = field(default="principal_arn", kw_only=True)
+    organizational_units: Sequence[str] = field(default=(), kw_only=True)
+    permissions_boundary: str | None = field(default=None, kw_only=True)
     managed_policies: Sequence[str] = field(default=(), kw_only=True)
     permissions: Sequence[Permission] = field(default=(), kw_only=True)
     max_session_duration: int = field(default=3600, kw_only=True)
     partition: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("assumed_by", "managed_policies", "permissions"):
+        several = (
+            "assumed_by",
+            "managed_policies",
+            "permissions",
+            "transitive_tag_keys",
+            "organizational_units",
+        )
+        for name in several:
             value = getattr(self, name)
             one = isinstance(value, (str, Entrance, Permission))
             object.__setattr__(self, name, (value,) if one else tuple(value))
+        object.__setattr__(self, "session_tags", session_tags(self.session_tags))
+        if isinstance(self.source_identity, str):
+            object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
 
     @property
     def arn(self) -> str:
@@ -88,3 +124,20 @@ class ChainRole:
     def account_root(self) -> str:
         """The ARN that stands for the role's whole account in a trust policy."""
         return f"arn:{self.partition}:iam::{self.account}:root"
+
+    @property
+    def tags(self) -> tuple[SessionTag, ...]:
+        """The session tags that the hop into this role passes."""
+        return self.session_tags  # type: ignore[return-value]  # made so by __post_init__
+
+    @property
+    def identity(self) -> SourceIdentity | None:
+        """The source identity that the hop into this role sets."""
+        return self.source_identity  # type: ignore[return-value]  # made so by __post_init__
+
+    @property
+    def boundary_arn(self) -> str | None:
+        """The ARN of the permissions boundary; None where the role has none."""
+        if self.permissions_boundary is None or self.permissions_boundary.startswith("arn:"):
+            return self.permissions_boundary
+        return f"arn:{self.partition}:iam::{self.account}:policy/{self.permissions_boundary}"

@@ -47,7 +47,7 @@ def test_a_role_of_another_name(minimal: Chain, make_stack: MakeStack) -> None:
 
 def test_nobody_may_enter(minimal: Chain, make_stack: MakeStack) -> None:
     """A source role that nobody could assume is refused."""
-    chain = replace(minimal, source=ChainRole("111111111111"))
+    chain = replace(minimal, sources=[ChainRole("111111111111")])
     with pytest.raises(
         PlacementError, match="nobody may enter chain deploy: name who assumes its source role"
     ):

@@ -284,7 +284,7 @@ def test_another_partition(make_stack: MakeStack, template_of: TemplateOf, minim
     roles = [replace(role, partition="") for role in minimal.roles]
     chain = replace(
         minimal,
-        source=roles[0],
+        sources=[roles[0]],
         middle=[roles[1]],
         targets=[replace(roles[2], managed_policies=["ReadOnlyAccess"])],
         partition="aws-cn",

@@ -30,7 +30,7 @@ def test_default_names(chain: Chain) -> None:
 
 def test_one_middle_role_has_no_number() -> None:
     """A middle role that is the only one is named without a number."""
-    chain = Chain("x", source=ChainRole("1" * 12), middle=ChainRole("2" * 12), targets=ChainRole("3" * 12))  # type: ignore[arg-type]
+    chain = Chain("x", source=ChainRole("1" * 12), middle=ChainRole("2" * 12), targets=ChainRole("3" * 12))
     assert chain.middle[0].role == "x-middle"
 
 

@@ -48,8 +48,8 @@ def problems(**fields: Any) -> list[str]:
         ({"target": {"path": "/" + "a/" * 256}}, "targets[0].path: a path of 513 characters: 512 at most"),
         ({"target": {"path": "/team*/"}}, "targets[0].path: '/team*/' holds *, ? or $"),
         (
-            {"target": {"trust": "account"}},
-            "targets[0].trust: 'account' is no way to trust: write one of principal_arn",
+            {"target": {"trust": "anyone"}},
+            "targets[0].trust: 'anyone' is no way to trust: write one of principal_arn",
         ),
         ({"target": {"max_session_duration": 900}}, "targets[0].max_session_duration: 900 is outside"),
         ({"target": {"max_session_duration": 43201}}, "targets[0].max_session_duration: 43201 is outside"),

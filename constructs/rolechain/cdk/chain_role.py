@@ -46,6 +46,7 @@ class ChainRoleConstruct(Construct):
             path=declared.path,
             description=declared.description or f"{kind} role of the chain {chain.name}",
             assumed_by=trusted(trust_statements(chain, declared), assumed_by),
+            permissions_boundary=self._boundary(),
             max_session_duration=Duration.seconds(declared.max_session_duration),
             managed_policies=[
                 iam.ManagedPolicy.from_managed_policy_arn(self, f"Managed{number}", arn)
@@ -64,6 +65,10 @@ class ChainRoleConstruct(Construct):
     def role_arn(self) -> str:
         """The role's ARN."""
         return self.role.role_arn
+
+    def _boundary(self) -> iam.IManagedPolicy | None:
+        arn = self.declared.boundary_arn
+        return iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", arn) if arn else None
 
     def _policy_arn(self, policy: str) -> str:
         return (
@@ -108,6 +113,11 @@ def declared_here(
         )
     name = wanted.role if isinstance(wanted, ChainRole) else wanted
     here = [role for role in roles if role.account == stack.account and name in (None, role.role)]
+    if len(here) == 1 and here[0].existing:
+        raise PlacementError(
+            f"{here[0].arn} exists already, so chain {chain.name} leaves it to its owner: what has to be added there "
+            "is told by rolechain.policy.statements.statements_for(chain, role)"
+        )
     if len(here) == 1:
         return here[0]
     named = f" named {name}" if name else ""

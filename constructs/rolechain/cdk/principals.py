@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import jsii
 from aws_cdk import aws_iam as iam
 
+from rolechain.policy.request import ASSUME_ROLE
 from rolechain.policy.statements import Statement
 
 
@@ -16,9 +18,43 @@ def trusted(statements: Iterable[Statement], more: Iterable[iam.IPrincipal] = ()
 
 
 def _principal(statement: Statement) -> iam.IPrincipal:
-    ((kind, name),) = statement["Principal"].items()
+    principal = statement["Principal"]
+    name = next(iter(principal.values())) if isinstance(principal, dict) else None
     condition = statement.get("Condition", {})
-    if kind == "Federated":
+    if isinstance(name, str) and "Federated" in principal:
         return iam.FederatedPrincipal(name, condition, statement["Action"])
-    principal: iam.PrincipalBase = iam.ServicePrincipal(name) if kind == "Service" else iam.ArnPrincipal(name)
-    return principal.with_conditions(condition) if condition else principal
+    if not isinstance(name, str) or statement["Action"] != ASSUME_ROLE:
+        return _AsWritten(statement)
+    made: iam.PrincipalBase = iam.ServicePrincipal(name) if "Service" in principal else iam.ArnPrincipal(name)
+    return made.with_conditions(condition) if condition else made
+
+
+class _AsWritten(iam.PrincipalBase):
+    """Puts one statement into a trust policy as it is.
+
+    CDK's own principals grant every action in one statement, and a statement without a Sid may be merged with
+    another: tags and the source identity have to stand apart.
+    """
+
+    def __init__(self, statement: Statement) -> None:
+        super().__init__()
+        self._statement = statement
+
+    @property
+    @jsii.member(jsii_name="policyFragment")
+    def policy_fragment(self) -> iam.PrincipalPolicyFragment:
+        """Whom the statement names."""
+        principal = self._statement["Principal"]
+        named = principal if isinstance(principal, dict) else {"AWS": principal}
+        listed = {kind: [names] if isinstance(names, str) else names for kind, names in named.items()}
+        return iam.PrincipalPolicyFragment(listed, self._statement.get("Condition", {}))
+
+    @jsii.member(jsii_name="addToAssumeRolePolicy")
+    def add_to_assume_role_policy(self, document: iam.PolicyDocument) -> None:
+        """Adds the statement."""
+        document.add_statements(iam.PolicyStatement.from_json(self._statement))
+
+    @jsii.member(jsii_name="dedupeString")
+    def dedupe_string(self) -> str | None:
+        """None: no two of them are the same."""
+        return None

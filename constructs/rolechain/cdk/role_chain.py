@@ -12,7 +12,7 @@ from rolechain.chain import Chain
 
 
 class RoleChain(Construct):
-    """A chain's roles, in one stack for each account that holds any.
+    """A chain's roles, in one stack for each account in which any is created.
 
     Args:
         scope: the app or stage.
@@ -31,7 +31,7 @@ class RoleChain(Construct):
         super().__init__(scope, id)
         self.stacks: dict[str, Stack] = {}
         self.roles: dict[str, ChainRoleConstruct] = {}
-        for account in chain.accounts:
+        for account in chain.deployed_accounts:
             # Beside this construct rather than in it, as CDK names only direct children of an app or stage plainly.
             stack = Stack(
                 scope,

@@ -9,19 +9,21 @@ from constructs import Construct
 
 from rolechain.cdk.chain_role import ChainRoleConstruct, PlacementError, declared_here
 from rolechain.chain import Chain
+from rolechain.role import ChainRole
 
 
 class SourceRole(ChainRoleConstruct):
-    """The source role of a chain, which may assume the first middle role.
+    """A source role of a chain, which may assume the first middle role.
 
     Args:
         scope: the stack, or a construct in one, of the account that the chain declares for it.
         id: the construct's id.
         chain: the chain.
+        role: singles one out where the account holds several: its name, or the declared role.
         assumed_by: who may enter here, besides those that the chain declares: any principals of CDK.
 
     Raises:
-        PlacementError: the stack is of another account, or nobody may enter.
+        PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.
     """
 
     def __init__(
@@ -30,9 +32,10 @@ class SourceRole(ChainRoleConstruct):
         id: str,  # noqa: A002 - CDK's own name for it
         *,
         chain: Chain,
+        role: str | ChainRole | None = None,
         assumed_by: iam.IPrincipal | Sequence[iam.IPrincipal] = (),
     ) -> None:
-        declared = declared_here(scope, chain, "source", [chain.source], None)
+        declared = declared_here(scope, chain, "source", chain.sources, role)
         principals = list(assumed_by) if isinstance(assumed_by, Sequence) else [assumed_by]
         if not principals and not declared.assumed_by:
             raise PlacementError(

@@ -25,7 +25,8 @@ def declare_order(chain: Chain, stacks: Mapping[str, Stack]) -> None:
     """
     needs: dict[str, set[str]] = {}
     for hop in chain.hops():
-        if hop.callee.trust == "role_arn" and hop.caller.account != hop.callee.account:
+        created = not (hop.caller.existing or hop.callee.existing)
+        if created and hop.callee.trust == "role_arn" and hop.caller.account != hop.callee.account:
             needs.setdefault(hop.callee.account, set()).add(hop.caller.account)
     for account, callers in needs.items():
         for caller in sorted(callers):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rolechain.hop import Hop
 from rolechain.policy import Callee, Caller, ContextValue, Request
 from rolechain.proof.narrow import narrowed
+from rolechain.proof.witness import FRESH, instance
 from rolechain.proof.world import RoleRecord, World
 
 SESSION_NAME = "rolechain"
@@ -85,4 +87,34 @@ def request_of(hop: Hop, world: World, region: str | None = None) -> Request | N
         sent["aws:RequestedRegion"] = region
     if hop.external_id:
         sent["sts:ExternalId"] = hop.external_id
-    return replace(request, context={**request.context, **sent})
+    if hop.callee.organizational_units and "aws:PrincipalOrgID" in request.context:
+        # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
+        unit = hop.callee.organizational_units[0].rstrip("/")
+        sent["aws:PrincipalOrgPaths"] = [f"{world.organization}/{unit}/"]
+    carried = (("sts:TagSession", hop.carries_tags), ("sts:SetSourceIdentity", hop.carries_source_identity))
+    return replace(
+        request,
+        context={**request.context, **sent, **_of_session(hop)},
+        actions=(*request.actions, *(action for action, carries in carried if carries)),
+    )
+
+
+def _of_session(hop: Hop) -> dict[str, ContextValue]:
+    """The tags and the source identity that a hop passes and inherits; what is left open has a value that fits."""
+    passed = {tag.key: hop.tags.get(tag.key, _one_of(tag.values)) for tag in hop.callee.tags}
+    context: dict[str, ContextValue] = {f"aws:RequestTag/{key}": value for key, value in passed.items()}
+    context |= {f"aws:PrincipalTag/{tag.key}": _one_of(tag.values) for tag in hop.inherited_tags}
+    if passed:
+        context["aws:TagKeys"] = list(passed)
+    if transitive := [*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys]:
+        context["sts:TransitiveTagKeys"] = transitive
+    if hop.callee.identity:
+        context["sts:SourceIdentity"] = hop.source_identity or _one_of(hop.callee.identity.values)
+    if hop.inherited_source_identity:
+        context["aws:SourceIdentity"] = _one_of(hop.inherited_source_identity.values)
+    return context
+
+
+def _one_of(values: Sequence[str]) -> str:
+    """A value that is allowed."""
+    return instance(values[0]) if values else FRESH

@@ -72,7 +72,7 @@ def undeclared(
         for edge in edges(world)
         if edge.callee.arn in declared.roles
         and (edge.caller.arn, edge.callee.arn) not in declared.hops
-        and not _enters(edge, chain, declared)
+        and not _enters(edge, declared)
     ]
     by_place: dict[tuple[Place, bool], list[Door]] = {}
     for door, is_declared in found:
@@ -87,12 +87,10 @@ def undeclared(
             yield _of_edge(edge)
 
 
-def _enters(edge: Edge, chain: Chain, declared: Declared) -> bool:
-    """Whether an edge is a stranger's who comes in by a declared entrance."""
-    return (
-        edge.callee.arn == chain.source.arn
-        and edge.caller.arn not in declared.roles
-        and declared.enters(edge.caller.arn)
+def _enters(edge: Edge, declared: Declared) -> bool:
+    """Whether an edge is a stranger's who comes in by a declared entrance, or where a whole account is let in."""
+    return declared.opens(edge.callee.arn, edge.caller.arn) or (
+        edge.caller.arn not in declared.roles and declared.enters(edge.callee.arn, edge.caller.arn)
     )
 
 
@@ -109,7 +107,7 @@ def _of_doors(chain: Chain, place: Place, at: list[Door], names: list[str], *, c
 
 def _cure(chain: Chain, role: RoleRecord) -> str:
     declared = next(each for each in chain.roles if each.arn == role.arn)
-    if declared == chain.source:
+    if declared in chain.sources:
         return "declare it in the chain (assumed_by), or take it out of the trust policy"
     statements = json.dumps(trust_statements(chain, declared), ensure_ascii=False)
     return f"let the trust policy hold these statements and no others: {statements}"

@@ -1,4 +1,4 @@
-"""The declared hops and entrances: whether each works, and what is missing where it does not."""
+"""The declared hops: whether each works, and what is missing where it does not."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.chain import Chain
-from rolechain.entrance import Entrance
 from rolechain.hop import Hop
-from rolechain.policy import Caller, Decision, Policy, Request, Side, Verdict, decide
-from rolechain.policy.logic import Ternary
-from rolechain.policy.statements import entrance_statement, permission_statements, trust_statements
+from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
+from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof.calls import request_of
-from rolechain.proof.doors import admitted, caller_of
-from rolechain.proof.federated import token_admitted
 from rolechain.proof.finding import Finding, Level
-from rolechain.proof.place import Place
-from rolechain.proof.witness import FRESH, instance
 from rolechain.proof.world import RoleRecord, World
 
 MISSING, UNKNOWN = "RC08", "RC00"
@@ -80,8 +74,7 @@ def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world:
     caller, callee = world.by_arn[hop.caller.arn][0], world.by_arn[hop.callee.arn][0]
     trusting = decide(replace(request, identity_policies=(_EVERYTHING,), permissions_boundary=None))
     if not trusting.allowed:
-        (statement,) = trust_statements(chain, hop.callee)
-        yield _finding(hop, trusting, callee, "trust policy", statement)
+        yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain))
     welcome = replace(request.callee, trust_policy=_trusting(hop))
     permitted = decide(replace(request, callee=welcome))
     if permitted.allowed and not trusting.allowed:
@@ -90,11 +83,22 @@ def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world:
         own = next(
             statement
             for statement in permission_statements(chain, hop.caller)
-            if hop.callee.arn == statement["Resource"] or hop.callee.arn in statement["Resource"]
+            if statement["Action"] == permitted.action
+            and (hop.callee.arn == statement["Resource"] or hop.callee.arn in statement["Resource"])
         )
         yield _finding(hop, permitted, caller, "permission", own | {"Resource": hop.callee.arn})
     elif trusting.allowed:
-        yield _finding(hop, decision, callee, "policies together", trust_statements(chain, hop.callee)[0])
+        yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain))
+
+
+def _of_trust(hop: Hop, decision: Decision, chain: Chain) -> dict[str, Any]:
+    """The statement of the callee's trust policy that would let the hop's caller do what was refused."""
+    statements = trust_statements(chain, hop.callee)
+    of_action = [
+        statement for statement in statements if statement["Action"] == decision.action
+    ] or statements
+    of_caller = [statement for statement in of_action if hop.caller.account in _shown(statement)]
+    return (of_caller or of_action)[0]
 
 
 def _trusting(hop: Hop) -> Policy:
@@ -122,49 +126,6 @@ def _finding(hop: Hop, decision: Decision, role: RoleRecord, half: str, statemen
         cure = f"let the boundary allow {decision.action} on {hop.callee.arn}"
     message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {decision.reason}"
     return Finding(rule, Level.ERROR, place, message, cure)
-
-
-def missing_entrances(chain: Chain, world: World) -> Iterator[Finding]:
-    """The declared entrances that the source role's trust policy does not let in."""
-    for role in world.by_arn.get(chain.source.arn, ()):
-        for entrance in chain.source.assumed_by:
-            works = _works(entrance, chain, role)
-            if works is True:
-                continue
-            place = Place(role.place.template, role.place.logical_id, part=role.trust.place.part)
-            words = f"the entrance {entrance.kind} {entrance.value} of {chain.source.arn}"
-            if works is None:
-                message = f"whether {words} works cannot be decided"
-                cure = "write what cannot be known as a plain value"
-                yield Finding(UNKNOWN, Level.ERROR, place, message, cure)
-            else:
-                message = f"{words} is declared, and its trust policy does not let it in"
-                statement = _shown(entrance_statement(entrance, chain.source))
-                yield Finding(
-                    MISSING, Level.ERROR, place, message, f"write into its trust policy: {statement}"
-                )
-
-
-def _works(entrance: Entrance, chain: Chain, role: RoleRecord) -> Ternary:
-    source, trust = chain.source, role.trust.policy
-    if entrance.kind in ("oidc", "saml"):
-        operators = entrance_statement(entrance, source)["Condition"].values()
-        token = {key.lower(): instance(value) for keys in operators for key, value in keys.items()}
-        return token_admitted(role, entrance.value, token)
-    if entrance.kind == "service":
-        return _ternary(admitted(role, trust, Caller("service", entrance.value)))
-    arns = [entrance.value]
-    if entrance.kind == "account":
-        arns = [f"arn:{source.partition}:iam::{entrance.value}:role/{FRESH}"]
-    elif entrance.kind == "permission_set":
-        pattern = entrance_statement(entrance, source)["Condition"]["ArnLike"]["aws:PrincipalArn"]
-        arns = [pattern.replace("*", region).replace("?", "0") for region in ("", "eu-west-1/")]
-    answers = [_ternary(admitted(role, trust, caller_of(arn), arn)) for arn in arns]
-    return False if False in answers else None if None in answers else True
-
-
-def _ternary(decision: Decision) -> Ternary:
-    return None if decision.verdict is Verdict.UNKNOWN else decision.allowed
 
 
 def _shown(statement: dict[str, Any]) -> str:

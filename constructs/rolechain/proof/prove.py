@@ -14,8 +14,9 @@ from rolechain.proof.closure import EntranceRecord, open_doors, undeclared
 from rolechain.proof.declared import Declared
 from rolechain.proof.doors import Door, doors
 from rolechain.proof.edges import edges
+from rolechain.proof.entrances import missing_entrances
 from rolechain.proof.finding import Finding, Level
-from rolechain.proof.hops import HopProof, missing_entrances, missing_roles, proven_hops
+from rolechain.proof.hops import HopProof, missing_roles, proven_hops
 from rolechain.proof.index import ASSUME
 from rolechain.proof.place import Place
 from rolechain.proof.read import world_of

@@ -10,6 +10,7 @@ from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 from rolechain.proof import aws_managed, texts
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
+from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import Unresolved
@@ -46,7 +47,9 @@ class _Reader:
         stacks = self._stacks
         for stack in stacks.all:
             self._read_policies(stack)
-        roles = tuple(role for stack in stacks.all for role in self._roles(stack))
+        created = [role for stack in stacks.all for role in self._roles(stack)]
+        existing = list(existing_roles(chain, {role.arn for role in created})) if chain else []
+        roles = (*created, *existing)
         for stack in stacks.all:
             for key in stack.resolver.section("Resources"):
                 if isinstance(key, str) and key.startswith("Fn::"):
@@ -60,9 +63,9 @@ class _Reader:
             templates={stack.template.name: stack.template for stack in stacks.all},
             roles=roles,
             unknown=tuple(self._unknown),
-            assumptions=tuple(stacks.assumptions),
+            assumptions=(*stacks.assumptions, *(assumptions_of(chain, existing) if chain else ())),
             organization=chain.organization if chain else None,
-            home=frozenset(chain.accounts) if chain and chain.organization else frozenset(),
+            home=home_of(chain) if chain else frozenset(),
         )
 
     def _read_policies(self, stack: Stack) -> None:

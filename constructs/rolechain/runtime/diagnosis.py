@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rolechain.policy import Callee, Caller, Policy, Request, Side, Verdict, decide
+from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.errors import HopError
+from rolechain.runtime.hop import Hop
 from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
 from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
@@ -123,6 +125,7 @@ class Diagnostician:
                 caller,
                 Callee(hop.role_arn, trust),
                 context,
+                actions=_actions(hop),
                 identity_policies=identity,
                 permissions_boundary=boundary,
             )
@@ -143,9 +146,9 @@ class Diagnostician:
         denied = decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
         return Diagnosis(words, _cause(decision.side) if denied and not open_keys else None)
 
-    def _context(self, call: HopCall, caller: Caller) -> dict[str, str]:
+    def _context(self, call: HopCall, caller: Caller) -> dict[str, ContextValue]:
         hop = call.hop
-        keys = {
+        keys: dict[str, ContextValue] = {
             "aws:PrincipalArn": caller.role_arn or caller.arn,
             "aws:PrincipalAccount": caller.account,
             "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
@@ -159,6 +162,13 @@ class Diagnostician:
             keys |= {"aws:PrincipalOrgID": self._organization, "aws:ResourceOrgID": self._organization}
         if hop.external_id:
             keys["sts:ExternalId"] = hop.external_id
+        if hop.source_identity:
+            keys["sts:SourceIdentity"] = hop.source_identity
+        if hop.tags:
+            keys["aws:TagKeys"] = list(hop.tags)
+            keys |= {f"aws:RequestTag/{key}": value for key, value in hop.tags.items()}
+        if hop.transitive_tag_keys:
+            keys["sts:TransitiveTagKeys"] = list(hop.transitive_tag_keys)
         return keys
 
     def _read(self, account: str, name: str, *, trust_only: bool = False) -> RolePolicies | None:
@@ -200,6 +210,12 @@ class Diagnostician:
             return self._sts.caller_arn(signer).split(":")[4]
         except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
             return ""
+
+
+def _actions(hop: Hop) -> tuple[str, ...]:
+    """What a call needs both sides to allow; what its caller's session hands on is not known here."""
+    used = ((TAG_SESSION, hop.tags), (SET_SOURCE_IDENTITY, hop.source_identity))
+    return (ASSUME_ROLE, *(action for action, passed in used if passed))
 
 
 def _cause(side: Side) -> Cause:

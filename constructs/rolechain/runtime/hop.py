@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -107,6 +107,35 @@ def as_hop(hop: HopLike) -> Hop:
     """
     if isinstance(hop, Hop):
         return hop
-    if isinstance(hop, DeclaredHop):
-        return Hop(hop.role_arn, external_id=hop.external_id)
-    return Hop(hop)
+    return _of_declared(hop) if isinstance(hop, DeclaredHop) else Hop(hop)
+
+
+def _of_declared(hop: DeclaredHop) -> Hop:
+    if problems := list(_not_chosen(hop)):
+        raise ChainError(problems)
+    return Hop(
+        hop.role_arn,
+        external_id=hop.external_id,
+        duration_seconds=hop.duration_seconds,
+        tags=hop.tags or None,
+        transitive_tag_keys=hop.transitive_tag_keys,
+        source_identity=hop.source_identity,
+    )
+
+
+def _not_chosen(hop: DeclaredHop) -> Iterator[Problem]:
+    """What the callee asks for and the chain leaves to whoever walks it."""
+    for tag in hop.open_tags:
+        values = f" ({', '.join(tag.values)})" if tag.values else ""
+        yield Problem(
+            (hop.role_arn, "tags"),
+            f"the role asks for the session tag {tag.key}{values}: choose one with "
+            f"chain.hops_to(target, session_tags={{{tag.key!r}: …}})",
+        )
+    if hop.lacks_source_identity:
+        values = ", ".join(hop.callee.identity.values) if hop.callee.identity else ""
+        yield Problem(
+            (hop.role_arn, "source_identity"),
+            f"the role asks for a source identity{f' ({values})' if values else ''}: choose one with "
+            "chain.hops_to(target, source_identity=…)",
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import boto3
 
 from rolechain.chain import Chain
+from rolechain.choices import choose
 from rolechain.errors import ChainError, Problem
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind
@@ -16,7 +17,7 @@ from rolechain.runtime.attempts import Patience, identified, is_session_of, try_
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
-from rolechain.runtime.hop import Hop
+from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.sts import Signer, Sts
@@ -28,12 +29,15 @@ def verify(
     session: boto3.Session | None = None,
     wait: float = 0,
     readers: Iterable[boto3.Session] = (),
+    session_tags: Mapping[str, str] | None = None,
+    source_identity: str | None = None,
 ) -> list[HopReport]:
     """Takes a deployed chain hop by hop, and tries what it must not allow.
 
-    A session that already is the source role goes on from there; any other assumes the source role first,
-    which is reported as index 0. A hop that fails does not end the report: what hangs on it is reported as not
-    tried, all else is tried. The sessions that come of it are dropped.
+    A session that already is a source role goes on from there; any other assumes the first source role first,
+    which is reported as index 0. The hops of other source roles cannot be tried from there and are left out. A hop
+    that fails does not end the report: what hangs on it is reported as not tried, all else is tried. The sessions
+    that come of it are dropped.
 
     What is not as expected is looked into: where the sessions that were come by, or ``readers``, may read the
     two roles (``iam:GetRole``, the reading of their policies), the detail says which side decided and by which
@@ -45,42 +49,54 @@ def verify(
         wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
             minute to be seen everywhere.
         readers: further sessions, each of which may read the roles of its account.
+        session_tags: the values of the session tags that the chain leaves open, by key.
+        source_identity: who is behind the sessions, where the chain leaves it open.
 
     Returns:
         The way in, if it was taken; the declared hops in order; each pair of roles that skips one in between;
         and each hop that passes an external id, without it.
 
     Raises:
-        ChainError: ``wait`` is no number of seconds, or the session's region lies in another partition.
+        ChainError: ``wait`` is no number of seconds, the session's region lies in another partition, or a value
+            that the chain leaves open is missing or not allowed.
         HopError: the session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
         raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
-    return list(walk(chain, session or boto3.Session(), Patience(wait), tuple(readers)))
+    start = session or boto3.Session()
+    return list(walk(chain, start, Patience(wait), tuple(readers), session_tags, source_identity))
 
 
 def walk(
-    chain: Chain, session: boto3.Session, patience: Patience, readers: Sequence[boto3.Session] = ()
+    chain: Chain,
+    session: boto3.Session,
+    patience: Patience,
+    readers: Sequence[boto3.Session] = (),
+    session_tags: Mapping[str, str] | None = None,
+    source_identity: str | None = None,
 ) -> Iterator[HopReport]:
     """The reports of ``verify``, as they come."""
+    hops = choose(chain.hops(), session_tags, source_identity)
+    calls = {hop.callee.arn: as_hop(hop) for hop in hops}
     region = session.region_name or chain.region
     if problems := list(problems_of_chain([Hop(chain.source.arn)], region)):
         raise ChainError(problems)
     sts = Sts(session, region)
-    trial = _Trial(chain, sts, patience, Diagnostician(session, sts, readers, chain.organization))
+    trial = _Trial(chain, calls, sts, patience, Diagnostician(session, sts, readers, chain.organization))
     yield from trial.enter(session)
-    for hop in chain.hops():
+    taken = [hop for hop in hops if hop.index > 1 or hop.caller == trial.source]
+    for hop in taken:
         yield trial.take(hop.caller, hop.callee, hop.index)
-    for caller, callee, index in _shortcuts(chain):
+    for caller, callee, index in _shortcuts(chain, trial.source):
         yield trial.refuse(caller, callee, index)
-    for hop in chain.hops():
+    for hop in taken:
         if hop.external_id:
             yield trial.refuse(hop.caller, hop.callee, hop.index, without_external_id=True)
 
 
-def _shortcuts(chain: Chain) -> Iterator[tuple[ChainRole, ChainRole, int]]:
+def _shortcuts(chain: Chain, source: ChainRole) -> Iterator[tuple[ChainRole, ChainRole, int]]:
     """Each caller with each role further on than its own hop leads, and the index of the hop that ends there."""
-    line = (chain.source, *chain.middle)
+    line = (source, *chain.middle)
     for number, caller in enumerate(line[:-1]):
         for index, callee in enumerate(line[number + 2 :], number + 2):
             yield caller, callee, index
@@ -93,10 +109,23 @@ _NOT_OF_THE_ROLES = {Cause.SERVICE_CONTROL_POLICY, Cause.RESOURCE_CONTROL_POLICY
 
 
 class _Trial:
-    """The roles of a chain that were reached so far, and the calls made from them."""
+    """The roles of a chain that were reached so far, and the calls made from them.
 
-    def __init__(self, chain: Chain, sts: Sts, patience: Patience, diagnostician: Diagnostician) -> None:
-        self._source = chain.source
+    Attributes:
+        source: the source role that the walk starts from.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        calls: Mapping[str, Hop],
+        sts: Sts,
+        patience: Patience,
+        diagnostician: Diagnostician,
+    ) -> None:
+        self.source = chain.source
+        self._sources = chain.sources
+        self._calls = calls
         self._total = len(chain.middle) + 1
         self._sts = sts
         self._patience = patience
@@ -104,15 +133,16 @@ class _Trial:
         self._reached: dict[str, Signer] = {}
 
     def enter(self, session: boto3.Session) -> Iterator[HopReport]:
-        """Goes on from a session of the source role, or assumes it first."""
-        source = self._source
-        call = self._call(source, 0)
+        """Goes on from a session of a source role, or assumes the first of them."""
+        call = self._call(self.source, 0)
         start = identified(call, call.starting_signer(session))
         self._diagnostician.meet(start)
-        if is_session_of(start.arn or "", source.partition, source.account, source.role):
-            self._reached[source.arn] = start
-        else:
-            yield self._try(call, start, _stranger(start.arn or ""), Outcome.ALLOWED, source)
+        for source in self._sources:
+            if is_session_of(start.arn or "", source.partition, source.account, source.role):
+                self.source = source
+                self._reached[source.arn] = start
+                return
+        yield self._try(call, start, _stranger(start.arn or ""), Outcome.ALLOWED, self.source)
 
     def take(self, caller: ChainRole, callee: ChainRole, index: int) -> HopReport:
         """Takes a declared hop."""
@@ -131,8 +161,9 @@ class _Trial:
         return replace(report, without_external_id=without_external_id)
 
     def _call(self, callee: ChainRole, index: int, *, without_external_id: bool = False) -> HopCall:
-        external_id = None if without_external_id else callee.external_id
-        return HopCall(Hop(callee.arn, external_id=external_id), self._sts, index, self._total)
+        hop = self._calls.get(callee.arn) or Hop(callee.arn)
+        hop = replace(hop, external_id=None) if without_external_id else hop
+        return HopCall(hop, self._sts, index, self._total)
 
     def _from(self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole) -> HopReport:
         if signer := self._reached.get(caller.arn):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rolechain.policy.statements import SAML_AUDIENCES
+from rolechain.policy.entrance_statements import SAML_AUDIENCES
 from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule

@@ -1,54 +1,91 @@
-"""What the chain declares, and what its trust policies ask for and grant."""
+"""What the chain declares of its callers, and what its trust policies ask for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from rolechain.chain import Chain
+from rolechain.entrance import Entrance
+from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY
+from rolechain.policy.writing import Conditions, asked
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling, rulings
-from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes
+from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes, lets_in, user_in
 from rolechain.proof.rules.survey import Survey
 from rolechain.role import ChainRole
 
-_SESSION_ACTIONS = {
-    "sts:tagsession": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
-    "sts:setsourceidentity": ("sts:sourceidentity", "aws:sourceidentity"),
-}
-"""The actions that a hop uses besides AssumeRole where a condition asks for one of these keys."""
+_ASSUME = "sts:assumerole"
+_MFA, _MFA_AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
+_SOMETHING = "q7zk"
 
 
 @rule(
     "RC35",
-    "the organization and the external id that the chain declares stand as conditions in the trust policies",
+    "what the chain declares of its callers (organization and unit, external id, required tags, source identity, MFA) "
+    "stands as conditions in the trust policies",
     prevents="a declared guard that nothing enforces",
-    source="IAM User Guide, How to use an external ID; AWS guardrail IAM-STS-3",
+    source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
 def enforced(survey: Survey) -> Faults:
-    """A statement that lets callers in without what the chain declares of the hop."""
+    """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     chain = survey.chain
     for entry in survey.entries if chain else ():
-        callee = survey.hop_roles.get(entry.role.arn)
-        if callee is None or chain is None:
+        if chain is None or entry.statement.actions.match(_ASSUME) is False:
             continue
-        if chain.organization and not _of_organization(entry, chain.organization):
-            condition = {"StringEquals": {"aws:PrincipalOrgID": chain.organization}}
+        declared = survey.hop_roles.get(entry.role.arn)
+        found = _of_hop(entry, declared, chain) if declared else _of_entrances(entry, survey)
+        for what, condition in found:
             yield Fault(
-                entry.place,
-                f"{callee.arn} lets callers in that belong to no organization or to another than {chain.organization}",
-                f"add {json.dumps(condition)}",
-            )
-        if callee.external_id and not _with_external_id(entry, callee.external_id):
-            condition = {"StringEquals": {"sts:ExternalId": callee.external_id}}
-            yield Fault(
-                entry.place,
-                f"{callee.arn} lets callers in without the external id {callee.external_id}",
-                f"add {json.dumps(condition)}",
+                entry.place, f"{entry.role.arn} lets callers in {what}", f"add {json.dumps(condition)}"
             )
 
 
-def _of_organization(entry: Ruling, organization: str) -> bool:
+def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[str, Conditions]]:
+    if chain.organization and not _of_third_parties(entry, chain):
+        yield from _of_organization(entry, callee, chain.organization)
+    if callee.external_id and not _with_external_id(entry, callee.external_id):
+        yield (
+            f"without the external id {callee.external_id}",
+            {"StringEquals": {"sts:ExternalId": callee.external_id}},
+        )
+    for tag in callee.tags:
+        if tag.required and not _with_one_of(entry, REQUEST_TAG + tag.key, tag.values):
+            yield f"without the session tag {tag.key} as declared", _asking(REQUEST_TAG + tag.key, tag.values)
+    inherited = chain.calls_into(callee)[0].inherited_source_identity
+    for key, identity in ((SET_IDENTITY, callee.identity), (IDENTITY, inherited)):
+        if identity and identity.required and not _with_one_of(entry, key, identity.values):
+            yield "without the source identity as declared", _asking(key, identity.values)
+
+
+def _of_third_parties(entry: Ruling, chain: Chain) -> bool:
+    """Whether a statement is for callers of accounts that are somebody else's."""
+    strangers = {role.account for role in chain.sources if role.third_party}
+    accounts = {account for account, _ in principals.of_accounts(entry)}
+    return bool(accounts) and accounts <= strangers
+
+
+def _of_organization(entry: Ruling, callee: ChainRole, organization: str) -> Iterator[tuple[str, Conditions]]:
+    if not _within(entry, organization):
+        yield (
+            f"that belong to no organization or to another than {organization}",
+            {"StringEquals": {"aws:PrincipalOrgID": organization}},
+        )
+    units = [f"{organization}/{unit.rstrip('/')}/*" for unit in callee.organizational_units]
+    if not units:
+        return
+    elsewhere: list[str | None] = [f"{organization}/r-{_SOMETHING}/ou-{_SOMETHING}-{_SOMETHING * 2}/", None]
+    pinned = set(principals.pinned(entry, PATHS))
+    if not closes(entry, PATHS, elsewhere) or not pinned <= set(units):
+        paths: list[str] | str = units if len(units) > 1 else units[0]
+        yield (
+            f"of other organizational units than {', '.join(callee.organizational_units)}",
+            {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}},
+        )
+
+
+def _within(entry: Ruling, organization: str) -> bool:
     strangers = [value for value in ANYONE[ORGANIZATION] if value != organization]
     if closes(entry, ORGANIZATION, strangers):
         written = list(principals.pinned(entry, ORGANIZATION))
@@ -68,78 +105,63 @@ def _with_external_id(entry: Ruling, external_id: str) -> bool:
     return closes(entry, EXTERNAL_ID, others)
 
 
-@rule(
-    "RC36",
-    "a trust policy grants the actions that its hop uses and no others",
-    prevents="more than was asked for: tags, or an identity, that nobody meant to take from the caller",
-    source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
-    levels="warning",
-)
-def actions_granted(survey: Survey) -> Faults:
-    """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
-    for ruling in survey.trust:
-        if ruling.statement.effect != "Allow":
-            continue
-        actions = ruling.statement.actions
-        uses = " and ".join(_entry_actions(ruling))
-        if actions.negated:
-            surplus = [f"all but {', '.join(actions.written)}"]
-        else:
-            surplus = [name for name in actions.written if set(name) & set("*?")]
-            callee = survey.hop_roles.get(ruling.role.arn)
-            if callee is not None:
-                surplus += [
-                    name
-                    for name in actions.written
-                    if not set(name) & set("*?") and _unused(survey, ruling, name)
-                ]
-        if surplus:
-            yield Fault(
-                ruling.place,
-                f"the trust policy of {ruling.role.arn} grants {', '.join(surplus)}",
-                f"write {uses}",
-            )
-
-
-def _entry_actions(ruling: Ruling) -> list[str]:
-    found = []
-    if any(":saml-provider/" in provider for provider in ruling.federated):
-        found.append("sts:AssumeRoleWithSAML")
-    if any(":saml-provider/" not in provider for provider in ruling.federated):
-        found.append("sts:AssumeRoleWithWebIdentity")
-    return found or ["sts:AssumeRole"]
-
-
-def _unused(survey: Survey, ruling: Ruling, name: str) -> bool:
-    """Whether an action of a chain's trust policy is none that the hop into it uses."""
-    action = name.lower()
-    if action == "sts:assumerole" or name.startswith("an unresolved "):
+def _with_one_of(entry: Ruling, key: str, values: Sequence[str]) -> bool:
+    """Whether a statement is refused without a key, and with any other than the values that are declared."""
+    lookup = key.lower()
+    if not closes(entry, lookup, (None,)):
         return False
-    if action not in _SESSION_ACTIONS:
-        return True
-    keys = {
-        key
-        for entry in rulings(ruling.role, ruling.role.trust)
-        for c in entry.statement.conditions
-        for key in c.keys
+    return not values or (
+        closes(entry, lookup, (_SOMETHING,)) and set(principals.pinned(entry, lookup)) <= set(values)
+    )
+
+
+def _asking(key: str, values: Iterable[str]) -> Conditions:
+    conditions: Conditions = {}
+    asked(key, values, conditions)
+    return conditions
+
+
+def _of_entrances(entry: Ruling, survey: Survey) -> Iterator[tuple[str, Conditions]]:
+    """What the declared entrances that a statement stands for ask of who enters."""
+    named = {account for account, _ in principals.of_accounts(entry)}
+    for entrance in survey.entrances(entry.role).values():
+        if entrance.kind == "arn":
+            account = entrance.value.split(":")[4]
+            pins = list(principals.pinned(entry, "aws:principalarn"))
+            meant = account in named and (not pins or entrance.value in pins)
+        else:
+            account = entrance.value
+            meant = entrance.kind == "account" and account in named and not _of_others(entry, survey, account)
+        if meant:
+            yield from _of_entrance(entry, entrance, account)
+
+
+def _of_others(entry: Ruling, survey: Survey, account: str) -> bool:
+    """Whether a statement is pinned to principals of the account that are entrances of their own."""
+    pins = list(principals.pinned(entry, "aws:principalarn"))
+    own = {
+        value for kind, value in survey.entrances(entry.role) if kind == "arn" and f"::{account}:" in value
     }
-    asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
-    return not asked and not any(
-        _grants_by_name(survey, caller, action) for caller in _callers(survey, ruling)
-    )
+    return bool(pins) and set(pins) <= own
 
 
-def _callers(survey: Survey, ruling: Ruling) -> Iterator[ChainRole]:
-    callee = survey.hop_roles.get(ruling.role.arn)
-    for hop in survey.chain.calls_into(callee) if survey.chain and callee else ():
-        yield hop.caller
-
-
-def _grants_by_name(survey: Survey, caller: ChainRole, action: str) -> bool:
-    role = survey.roles.get(caller.arn)
-    return role is not None and any(
-        action in ruling.statement.actions.exact
-        for record in role.policies
-        for ruling in rulings(role, record)
-        if ruling.statement.effect == "Allow"
-    )
+def _of_entrance(entry: Ruling, entrance: Entrance, account: str) -> Iterator[tuple[str, Conditions]]:
+    if entrance.external_id and not _with_external_id(entry, entrance.external_id):
+        yield (
+            f"without the external id {entrance.external_id}",
+            {"StringEquals": {"sts:ExternalId": entrance.external_id}},
+        )
+    if entrance.mfa and not closes(entry, _MFA, ("false", None)):
+        yield "without MFA", {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    age = entrance.mfa_max_age
+    if age is not None and not closes(entry, _MFA_AGE, (str(age + 1), None)):
+        yield (
+            f"whose MFA is older than {age} seconds",
+            {"NumericLessThanEquals": {"aws:MultiFactorAuthAge": str(age)}},
+        )
+    partition = entry.role.arn.split(":", 2)[1]
+    if not entrance.iam_users and lets_in(entry, user_in(account, partition)):
+        yield (
+            "that are IAM users",
+            {"ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::{account}:role/*"}},
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rolechain.chain import Chain
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.survey import Survey
@@ -24,7 +25,7 @@ def deploy_order(survey: Survey) -> Faults:
         for arn in principals.role_arns(entry):
             named = survey.roles.get(arn)
             if named is None or named.imported:
-                if survey.chain is None or ("arn", arn) in survey.entrances:
+                if survey.chain is None or _exists(survey.chain, arn):
                     continue
                 root = ":".join([*arn.split(":")[:5], "root"])
                 yield Fault(
@@ -42,6 +43,14 @@ def deploy_order(survey: Survey) -> Faults:
                     if here
                     else f"make the stack {entry.role.place.template} depend on {named.place.template}",
                 )
+
+
+def _exists(chain: Chain, arn: str) -> bool:
+    """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
+    entrances = (entrance for source in chain.sources for entrance in source.assumed_by)
+    return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
+        role.existing and role.arn == arn for role in chain.roles
+    )
 
 
 def _comes_first(survey: Survey, named: RoleRecord, role: RoleRecord) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from rolechain.proof.place import Place
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.survey import Survey
-from rolechain.proof.world import PolicyRecord
+from rolechain.proof.world import PolicyRecord, RoleRecord
+from rolechain.quotas import MANAGED_POLICY_LENGTH
 
-TRUST_SIZE, MANAGED_SIZE, INLINE_SIZE, MANAGED_COUNT = 2048, 6144, 10240, 10
+INLINE_SIZE = 10240
 
 
 @rule(
@@ -21,11 +22,12 @@ TRUST_SIZE, MANAGED_SIZE, INLINE_SIZE, MANAGED_COUNT = 2048, 6144, 10240, 10
 )
 def trust_size(survey: Survey) -> Faults:
     """A trust policy beyond the quota that an account has by default."""
-    for role in survey.world.roles:
-        if (size := _size(role.trust)) > TRUST_SIZE:
+    most = survey.quotas.role_trust_policy_length
+    for role in _created(survey):
+        if (size := _size(role.trust)) > most:
             yield Fault(
                 role.trust.place,
-                f"the trust policy of {role.arn} has {size:,} characters, {size - TRUST_SIZE:,} too many",
+                f"the trust policy of {role.arn} has {size:,} characters, {size - most:,} too many",
                 "let statements with equal conditions share one, with their principals in a list, or ask AWS for a "
                 "higher quota (8,192 at most)",
             )
@@ -40,22 +42,24 @@ def trust_size(survey: Survey) -> Faults:
 def policy_size(survey: Survey) -> Faults:
     """Policies beyond the quotas that an account has by default."""
     reported: set[Place] = set()
-    for role in survey.world.roles:
+    most = survey.quotas.managed_policies_per_role
+    for role in _created(survey):
         for record in _managed(role.policies):
             size = _size(record)
-            if size > MANAGED_SIZE and record.place not in reported:
+            if size > MANAGED_POLICY_LENGTH and record.place not in reported:
                 reported.add(record.place)
                 yield Fault(
                     record.place,
-                    f"the managed policy {record.name} has {size:,} characters, {size - MANAGED_SIZE:,} too many",
-                    f"spread its statements over {-(-size // MANAGED_SIZE)} policies",
+                    f"the managed policy {record.name} has {size:,} characters, "
+                    f"{size - MANAGED_POLICY_LENGTH:,} too many",
+                    f"spread its statements over {-(-size // MANAGED_POLICY_LENGTH)} policies",
                 )
         attached = sum(not record.inline for record in role.policies)
-        if attached > MANAGED_COUNT:
+        if attached > most:
             yield Fault(
                 role.place,
                 f"{role.arn} has {attached} managed policies",
-                f"attach {MANAGED_COUNT} at most, or ask AWS for a higher quota (25 at most)",
+                f"attach {most} at most, or ask AWS for a higher quota (25 at most)",
             )
         inline = sum(_size(record) for record in role.policies if record.inline)
         if inline > INLINE_SIZE:
@@ -65,6 +69,11 @@ def policy_size(survey: Survey) -> Faults:
                 f"{inline - INLINE_SIZE:,} too many",
                 "move statements into managed policies",
             )
+
+
+def _created(survey: Survey) -> Iterator[RoleRecord]:
+    """The roles whose policies are written here."""
+    return (role for role in survey.world.roles if not role.imported)
 
 
 def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:

@@ -1,15 +1,16 @@
 """What a session carries on: tags and the source identity.
 
-The declared chain passes neither. Whether a hop does is read from the templates: from a trust policy that asks for
-it, and from a policy that grants its action by name.
+Whether a hop passes them the chain declares. Of other roles it is read from the templates: from a trust policy that
+asks for it, and from a policy that grants its action by name.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from rolechain.hop import Hop
 from rolechain.policy.statement import Statement
 from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
@@ -38,7 +39,8 @@ def tag_session(survey: Survey) -> Faults:
         walk for walk in survey.walks.all if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)
     ]
     heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
-    for walk in dict.fromkeys([*tagged, *heirs]):
+    declared = _declared(survey, lambda hop: hop.carries_tags)
+    for walk in dict.fromkeys([*declared, *tagged, *heirs]):
         yield from _missing(walk, TAG_SESSION, "session tags")
 
 
@@ -57,7 +59,8 @@ def set_source_identity(survey: Survey) -> Faults:
         or requires(walk.entry, _IDENTITY)
         or _by_name(survey, walk, SET_SOURCE_IDENTITY)
     ]
-    for walk in dict.fromkeys([*first, *_after(survey, first)]):
+    declared = _declared(survey, lambda hop: hop.carries_source_identity)
+    for walk in dict.fromkeys([*declared, *first, *_after(survey, first)]):
         yield from _missing(walk, SET_SOURCE_IDENTITY, "a source identity")
 
 
@@ -71,6 +74,9 @@ def set_source_identity(survey: Survey) -> Faults:
 def console_sets_no_identity(survey: Survey) -> Faults:
     """A trust policy that is refused to whoever sets no source identity."""
     for entry in survey.entries:
+        declared = survey.hop_roles.get(entry.role.arn)
+        if declared and declared.identity:
+            continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
             yield Fault(
@@ -143,6 +149,16 @@ def _tag_faults(place: Place, arn: str, tags: Iterable[tuple[str, str]], count: 
             yield Fault(
                 place, f"{arn} has a value of {len(value)} characters for tag {key}", f"keep to {VALUE_LIMIT}"
             )
+
+
+def _declared(survey: Survey, carries: Callable[[Hop], bool]) -> list[Walk]:
+    """The walks that are hops of the chain which carry something on."""
+    hops = {
+        (hop.caller.arn, hop.callee.arn)
+        for hop in (survey.chain.hops() if survey.chain else ())
+        if carries(hop)
+    }
+    return [walk for walk in survey.walks.all if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
 
 
 def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:

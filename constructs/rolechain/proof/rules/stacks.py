@@ -33,7 +33,7 @@ def imported_role(survey: Survey) -> Faults:
                 reported.add(resource.place())
                 yield _attached(resource.place(), resource.logical_id, name)
     for role in survey.world.roles:
-        for record in role.policies if role.imported else ():
+        for record in role.policies if role.imported and role.place.template else ():
             place = Place(record.place.template, record.place.logical_id)
             if place not in reported:
                 reported.add(place)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from rolechain.chain import Chain
+from rolechain.entrance import Entrance
 from rolechain.proof.rules.resources import Resource, resources_of
 from rolechain.proof.rules.ruling import Ruling, account_of, rulings
 from rolechain.proof.rules.walks import Walks
 from rolechain.proof.world import RoleRecord, World
+from rolechain.quotas import Quotas
 from rolechain.role import ChainRole
 
 ASSUME = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
@@ -36,6 +38,11 @@ class Survey:
     def __init__(self, world: World, chain: Chain | None) -> None:
         self.world = world
         self.chain = chain
+
+    @property
+    def quotas(self) -> Quotas:
+        """The quotas of IAM, as the chain declares them or as they are by default."""
+        return self.chain.quotas if self.chain else Quotas()
 
     @cached_property
     def trust(self) -> tuple[Ruling, ...]:
@@ -81,7 +88,9 @@ class Survey:
     @cached_property
     def hop_roles(self) -> Mapping[str, ChainRole]:
         """The roles of the chain that a hop ends in, by ARN."""
-        return {arn: role for arn, role in self.declared.items() if self.chain and role != self.chain.source}
+        return {
+            arn: role for arn, role in self.declared.items() if self.chain and self.chain.calls_into(role)
+        }
 
     @cached_property
     def accounts(self) -> frozenset[str]:
@@ -90,17 +99,10 @@ class Survey:
         roles = {account_of(role.arn) for role in self.world.roles}
         return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
 
-    @cached_property
-    def entrances(self) -> frozenset[tuple[str, str]]:
-        """Kind and value of each entrance that the chain declares for its source role."""
-        source = self.chain.source if self.chain else None
-        return frozenset(
-            (entrance.kind, entrance.value) for entrance in (source.assumed_by if source else ())
-        )
-
-    def is_source(self, role: RoleRecord) -> bool:
-        """Whether a role is the chain's source role."""
-        return self.chain is not None and role.arn == self.chain.source.arn
+    def entrances(self, role: RoleRecord) -> Mapping[tuple[str, str], Entrance]:
+        """The entrances that the chain declares for a source role, by kind and value; none for another role."""
+        declared = self.declared.get(role.arn)
+        return {(each.kind, each.value): each for each in declared.assumed_by} if declared else {}
 
     def is_bootstrap(self, role: RoleRecord) -> bool:
         """Whether CDK's bootstrap template creates a role."""

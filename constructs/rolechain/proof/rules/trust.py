@@ -113,7 +113,7 @@ def whole_account(survey: Survey) -> Faults:
     """
     for entry in survey.entries:
         for account, partition in principals.delegated(entry):
-            if survey.is_source(entry.role) and ("account", account) in survey.entrances:
+            if ("account", account) in survey.entrances(entry.role) or _opens(survey, entry, account):
                 continue
             if not lets_in(entry, somebody_in(account, partition)):
                 continue
@@ -139,6 +139,14 @@ def whole_account(survey: Survey) -> Faults:
                 + (", or an sts:ExternalId" if third_party else ""),
                 Level.WARNING if third_party else None,
             )
+
+
+def _opens(survey: Survey, entry: Ruling, account: str) -> bool:
+    """Whether the chain declares that a role trusts its caller's account as a whole."""
+    declared = survey.hop_roles.get(entry.role.arn)
+    if declared is None or declared.trust != "account" or survey.chain is None:
+        return False
+    return any(hop.caller.account == account for hop in survey.chain.calls_into(declared))
 
 
 def _caller(survey: Survey, entry: Ruling, account: str, partition: str) -> str:
@@ -213,7 +221,7 @@ def users_let_in(survey: Survey) -> Faults:
     for entry in survey.entries:
         if entry.role.arn not in survey.declared:
             continue
-        entrances = survey.entrances if survey.is_source(entry.role) else frozenset()
+        entrances = survey.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
         named += [value for value in principals.pinned(entry, ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
@@ -223,7 +231,9 @@ def users_let_in(survey: Survey) -> Faults:
         if principals.everyone(entry) and not accounts:
             accounts = [(STRANGER_ACCOUNT, "aws")]
         for account, partition in accounts:
-            if ("account", account) not in entrances and lets_in(entry, user_in(account, partition)):
+            entrance = entrances.get(("account", account))
+            welcome = entrance is not None and entrance.iam_users
+            if not welcome and lets_in(entry, user_in(account, partition)):
                 whose = "any account that gets in" if account == STRANGER_ACCOUNT else f"account {account}"
                 yield _user(entry, f"IAM users of {whose}")
 

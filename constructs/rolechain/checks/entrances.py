@@ -1,0 +1,70 @@
+"""What the entrances of a chain must satisfy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rolechain.checks.patterns import ACCOUNT, EXTERNAL_ID, PERMISSION_SET, SERVICE, is_arn, matches
+from rolechain.entrance import Entrance
+
+_MFA_SECONDS = range(1, 129_601)
+
+
+def problems_of_entrance(entrance: Entrance) -> Iterator[str]:
+    """What is wrong with one entrance."""
+    yield from _of_value(entrance)
+    yield from _of_third_party(entrance)
+    yield from _of_users(entrance)
+
+
+def _of_value(entrance: Entrance) -> Iterator[str]:
+    value = entrance.value
+    if entrance.kind == "service" and not matches(SERVICE, value):
+        yield f"{value!r} is no service principal: write one such as lambda.amazonaws.com"
+    elif entrance.kind == "account" and not isinstance(value, str):
+        yield f"{value!r} is a number: put the 12 digits in quotes"
+    elif entrance.kind == "account" and not ACCOUNT.fullmatch(value):
+        yield f"{value!r} is no account id: write its 12 digits"
+    elif entrance.kind == "permission_set" and not matches(PERMISSION_SET, value):
+        yield f"{value!r} is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
+    elif entrance.kind == "arn" and not is_arn(value, ("role/", "user/")):
+        yield f"{value!r} is no role's or user's ARN: write one without wildcards"
+    elif entrance.kind == "saml" and not is_arn(value, ("saml-provider/",)):
+        yield f"{value!r} is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>"
+    elif entrance.kind == "oidc" and not is_arn(value, ("oidc-provider/",)):
+        yield f"{value!r} is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"
+    elif entrance.kind == "oidc" and not (entrance.audience and entrance.subject):
+        yield f"tokens of {value} need audience and subject: any workflow of the provider gets in without"
+
+
+def _of_third_party(entrance: Entrance) -> Iterator[str]:
+    named = entrance.kind in ("account", "arn")
+    if not named and (entrance.external_id is not None or entrance.third_party):
+        key = "third_party" if entrance.third_party else "external_id"
+        yield f"{key} is for account and arn: a {entrance.kind} passes no external id; leave it out"
+    elif entrance.external_id is not None and not matches(EXTERNAL_ID, entrance.external_id):
+        yield f"{entrance.external_id!r} is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+    elif entrance.third_party and entrance.external_id is None:
+        yield (
+            f"the third party {entrance.value} needs an external_id, or another of its customers can have it act on "
+            "you: agree on one that it uses for you alone"
+        )
+
+
+def _of_users(entrance: Entrance) -> Iterator[str]:
+    user = entrance.kind == "arn" and ":user/" in str(entrance.value)
+    asks = entrance.mfa or entrance.mfa_max_age is not None
+    if asks and not (user or entrance.kind == "account"):
+        yield (
+            f"mfa is for IAM users, and {entrance.kind} {entrance.value} is none: its sessions carry no MFA, so that "
+            "nobody would get in; ask for MFA where its users sign in"
+        )
+    elif asks and entrance.kind == "account" and not entrance.iam_users:
+        yield "mfa lets in IAM users only, and iam_users: false keeps them out: leave one of the two out"
+    age = entrance.mfa_max_age
+    if age is not None and not entrance.mfa:
+        yield "mfa_max_age without mfa: write mfa: true too"
+    if age is not None and (isinstance(age, bool) or not isinstance(age, int) or age not in _MFA_SECONDS):
+        yield f"mfa_max_age: {age!r} is outside of what a session lasts: write 1 to 129600, in seconds"
+    if not entrance.iam_users and entrance.kind != "account":
+        yield f"iam_users is for account: {entrance.kind} names who enters; leave it out"

@@ -1,0 +1,52 @@
+"""How AWS writes the names, ids and values that a chain holds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from rolechain.errors import Place
+from rolechain.partitions import PARTITIONS
+
+Found = Iterator[tuple[Place, str]]
+"""Mistakes: where in the thing that is checked, and what is wrong there."""
+
+ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+PATH = re.compile(r"/|/[!-~]+/", re.ASCII)
+EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
+SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
+PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
+ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
+POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
+
+
+def matches(pattern: re.Pattern[str], value: object) -> bool:
+    """Whether a value is a text that the whole of ``pattern`` describes."""
+    return isinstance(value, str) and bool(pattern.fullmatch(value))
+
+
+def is_arn(value: object, kinds: tuple[str, ...]) -> bool:
+    """Whether a value is the ARN of one resource of IAM, of one of the kinds (``role/``)."""
+    if not isinstance(value, str) or set(value) & set("*? "):
+        return False
+    parts = value.split(":", 5)
+    return (
+        len(parts) == 6
+        and (parts[0], parts[2], parts[3]) == ("arn", "iam", "")
+        and parts[1] in PARTITIONS
+        and bool(ACCOUNT.fullmatch(parts[4]))
+        and any(parts[5].startswith(kind) and len(parts[5]) > len(kind) for kind in kinds)
+    )
+
+
+def is_tag_text(value: object) -> bool:
+    """Whether a value holds what session tags may: letters, digits and blanks of any language, and ``_.:/=+-@``."""
+    return isinstance(value, str) and all(
+        character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN" for character in value
+    )

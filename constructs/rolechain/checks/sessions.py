@@ -1,0 +1,147 @@
+"""What the sessions of a chain must satisfy: tags, source identity and length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rolechain.checks.patterns import SOURCE_IDENTITY, Found, is_tag_text, matches
+from rolechain.errors import Place
+from rolechain.role import ChainRole
+from rolechain.session_tag import SessionTag
+from rolechain.source_identity import SourceIdentity
+
+if TYPE_CHECKING:
+    from rolechain.chain import Chain
+
+TAG_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 50, 128, 256
+_SECONDS, _CHAINED_SECONDS = range(900, 43201), 3600
+
+
+def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
+    """What is wrong with what a hop into one role passes."""
+    if is_source:
+        for name in (
+            "external_id",
+            "session_tags",
+            "transitive_tag_keys",
+            "source_identity",
+            "duration_seconds",
+        ):
+            if getattr(role, name):
+                yield (
+                    (name,),
+                    "no hop ends in the source role: declare it on the role that is assumed with it",
+                )
+        return
+    yield from _of_tags(role.tags)
+    declared = {tag.key for tag in role.tags if isinstance(tag, SessionTag)}
+    for number, key in enumerate(role.transitive_tag_keys):
+        if key not in declared:
+            yield (
+                ("transitive_tag_keys", number),
+                f"{key!r} is none of the session tags of this hop: declare it under session_tags too",
+            )
+    if role.identity is not None:
+        yield from _of_identity(role.identity)
+    seconds = role.duration_seconds
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in _SECONDS:
+        yield ("duration_seconds",), f"{seconds!r} is outside STS's limits: write 900 to 3600, in seconds"
+    elif seconds > _CHAINED_SECONDS:
+        yield (
+            ("duration_seconds",),
+            f"{seconds} seconds: STS gives a chained session {_CHAINED_SECONDS} at most; write that or less, and let "
+            "the runtime renew the hop for longer work",
+        )
+
+
+def _of_tags(tags: Iterable[SessionTag]) -> Found:
+    seen: dict[str, str] = {}
+    tags = list(tags)
+    if len(tags) > TAG_LIMIT:
+        yield (
+            ("session_tags",),
+            f"{len(tags)} tags: a session has {TAG_LIMIT} at most; leave {len(tags) - TAG_LIMIT} out",
+        )
+    for tag in tags:
+        if not isinstance(tag, SessionTag):
+            yield ("session_tags",), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
+            continue
+        place = ("session_tags", str(tag.key))
+        if not is_tag_text(tag.key) or not 1 <= len(tag.key) <= _KEY_LIMIT:
+            yield (
+                place,
+                f"{tag.key!r} is no tag key: write 1 to {_KEY_LIMIT} letters, digits, blanks and _.:/=+-@",
+            )
+            continue
+        if tag.key.lower().startswith("aws:"):
+            yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
+        if (first := seen.setdefault(tag.key.lower(), tag.key)) != tag.key:
+            yield place, f"{tag.key!r} and {first!r} are one key to STS, which ignores case: leave one out"
+        for value in tag.values:
+            if not is_tag_text(_without_wildcards(value)) or len(value) > _VALUE_LIMIT:
+                yield (
+                    place,
+                    f"{value!r} is no tag value: write {_VALUE_LIMIT} letters, digits, blanks and _.:/=+-@ at most",
+                )
+
+
+def _of_identity(identity: SourceIdentity) -> Found:
+    for value in identity.values:
+        legal = isinstance(value, str) and matches(
+            SOURCE_IDENTITY, value.replace("*", "xx").replace("?", "x")
+        )
+        if not legal or value.lower().startswith("aws:"):
+            yield (
+                ("source_identity",),
+                f"{value!r} is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+            )
+
+
+def _without_wildcards(value: object) -> object:
+    return value.replace("*", "").replace("?", "") if isinstance(value, str) else value
+
+
+def problems_along(chain: Chain) -> Found:
+    """What is wrong with what the sessions of a chain hand on from one hop to the next."""
+    inherited: dict[str, tuple[str, Place]] = {}
+    set_at: Place | None = None
+    line = [(("middle", number), role) for number, role in enumerate(chain.middle)]
+    for place, role in line:
+        yield from _of_one(place, role, inherited, set_at)
+        inherited |= {key.lower(): (key, place) for key in role.transitive_tag_keys if isinstance(key, str)}
+        set_at = set_at or (place if role.identity else None)
+    for number, role in enumerate(chain.targets):
+        yield from _of_one(("targets", number), role, inherited, set_at)
+
+
+def _of_one(
+    place: Place, role: ChainRole, inherited: dict[str, tuple[str, Place]], set_at: Place | None
+) -> Found:
+    for tag in role.tags:
+        known = inherited.get(str(tag.key).lower()) if isinstance(tag, SessionTag) else None
+        if known:
+            key, first = known
+            yield (
+                (*place, "session_tags", str(tag.key)),
+                f"the session inherits {key} as transitive from {_shown(first)}, and STS refuses to have it passed "
+                "again: leave it out here, or out of transitive_tag_keys there",
+            )
+    whole = len(inherited) + len(role.tags)
+    if inherited and len(role.tags) <= TAG_LIMIT < whole:
+        yield (
+            (*place, "session_tags"),
+            f"{len(role.tags)} tags and {len(inherited)} inherited ones: a session has {TAG_LIMIT} at most; leave "
+            f"{whole - TAG_LIMIT} out",
+        )
+    if role.identity and set_at:
+        yield (
+            (*place, "source_identity"),
+            f"{_shown(set_at)} sets the source identity already, and it cannot change: leave it out here",
+        )
+
+
+def _shown(place: Place) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else str(step) for step in place)

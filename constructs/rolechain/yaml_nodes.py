@@ -1,0 +1,123 @@
+"""The nodes of a YAML file, read one by one with their lines."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+import yaml
+
+from rolechain.errors import Place, Problem
+
+
+@dataclass
+class Nodes:
+    """Reads YAML nodes, and keeps the problems and lines that it meets.
+
+    Attributes:
+        problems: what was wrong.
+        lines: the line of each place.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def line(self, place: Place) -> int | None:
+        """The line of a place, or of the nearest thing around it that stands in the file."""
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.lines:
+                return self.lines[place[:length]]
+        return None
+
+    def refuse(self, place: Place, message: str, line: int | None = None) -> None:
+        """Keeps a problem."""
+        self.problems.append(Problem(place, message, line=line))
+
+    def mapping(
+        self, node: yaml.Node, place: Place, keys: tuple[str, ...], required: tuple[str, ...] = ()
+    ) -> dict[str, yaml.Node]:
+        """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            self.refuse(place, f"a mapping is needed here, with keys such as {', '.join(keys[:3])}")
+            return {}
+        found: dict[str, yaml.Node] = {}
+        for key_node, value in node.value:
+            key = str(key_node.value)
+            here = (*place, key)
+            line = key_node.start_mark.line + 1
+            self.lines.setdefault(here, line)
+            if key in found:
+                self.refuse(here, "the key stands here twice: leave one out", line)
+            elif key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
+                self.refuse(here, f"unknown key: {hint}")
+            else:
+                found[key] = value
+        for key in required:
+            if key not in found:
+                self.refuse(
+                    (*place, key), "missing: every " + ("chain" if not place else "entry here") + " has one"
+                )
+        return found
+
+    def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
+        """The items of a list; one that stands alone is a list of one."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        return [(item, (*place, number)) for number, item in enumerate(nodes)]
+
+    def texts(self, node: yaml.Node, place: Place) -> list[str]:
+        """One text or several."""
+        return [self.text(item, at) for item, at in self.items(node, place)]
+
+    def text(self, node: yaml.Node, place: Place) -> str:
+        """One text; what YAML takes for something else has to stand in quotes."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.ScalarNode):
+            self.refuse(place, "a text is needed here, not a list or mapping")
+            return ""
+        kind = node.tag.rsplit(":", 1)[-1]
+        if kind == "null":
+            self.refuse(place, "no value: write one, or leave the key out")
+        elif kind != "str":
+            what = "a number" if kind in ("int", "float") else f"a {kind}"
+            self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
+        return str(node.value)
+
+    def number(self, node: yaml.Node, place: Place, unit: str = "seconds") -> int:
+        """One whole number."""
+        self.lines[place] = node.start_mark.line + 1
+        try:
+            return int(node.value)
+        except (TypeError, ValueError):
+            self.refuse(place, f"{node.value!r} is no whole number: write {unit}")
+            return 0
+
+    def flag(self, node: yaml.Node, place: Place) -> bool:
+        """A yes or no."""
+        self.lines[place] = node.start_mark.line + 1
+        if node.tag.endswith(":bool"):
+            return str(node.value).lower() in ("true", "yes", "on")
+        self.refuse(place, f"{_shown(node)} is neither true nor false: write one of them")
+        return False
+
+    def pairs(self, node: yaml.Node, place: Place) -> list[tuple[str, yaml.Node, Place]]:
+        """The keys and values of a mapping whose keys are the user's own."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            self.refuse(place, "a mapping is needed here, with a value for each key")
+            return []
+        found: dict[str, tuple[yaml.Node, Place]] = {}
+        for key_node, value in node.value:
+            key = self.text(key_node, (*place, str(key_node.value)))
+            here = (*place, key)
+            if key in found:
+                self.refuse(here, "the key stands here twice: leave one out", key_node.start_mark.line + 1)
+            else:
+                found[key] = (value, here)
+        return [(key, value, here) for key, (value, here) in found.items()]
+
+
+def _shown(node: yaml.Node) -> str:
+    return repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
