@@ -47,4 +47,5 @@ def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
     """The tags that are meant, in order."""
     if isinstance(written, Mapping):
         return tuple(SessionTag(key, values) for key, values in written.items())
-    return (written,) if isinstance(written, SessionTag) else tuple(written)
+    # A text is no session tag either, and told as one mistake.
+    return (written,) if isinstance(written, (SessionTag, str)) else tuple(written)

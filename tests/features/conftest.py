@@ -92,11 +92,11 @@ Deploy = Callable[[Chain], Deployed]
 
 @pytest.fixture
 def deploy(organization: LocalOrganization) -> Iterator[Deploy]:
-    """Makes the roles of a chain, and takes them away after the test."""
+    """Makes the roles of a chain that do not exist yet, and takes them away after the test."""
     made: list[tuple[Any, str]] = []
 
     def make(chain: Chain) -> Deployed:
-        for role in chain.roles:
+        for role in (role for role in chain.roles if not role.existing):
             iam = _iam(organization, role.account)
             _make_role(iam, chain, role)
             made.append((iam, role.role))
@@ -135,3 +135,63 @@ def sending() -> Callable[..., list[Hop | Call]]:
         return [*hops[:-1], Call(last.role_arn, **{name: value for name, value in kept.items() if value})]
 
     return change
+
+
+_EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+@pytest.fixture
+def user(organization: LocalOrganization) -> Iterator[Callable[[str, str], boto3.Session]]:
+    """Makes an IAM user of an account that may do everything there, and gives its session."""
+    made: list[tuple[Any, str, str]] = []
+
+    def make(account: str, name: str) -> boto3.Session:
+        iam = _iam(organization, account)
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=_document([_EVERYTHING]))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        made.append((iam, name, key["AccessKeyId"]))
+        return organization.session_with(key["AccessKeyId"], key["SecretAccessKey"])
+
+    yield make
+    for iam, name, key in made:
+        iam.delete_access_key(UserName=name, AccessKeyId=key)
+        iam.delete_user_policy(UserName=name, PolicyName="own")
+        iam.delete_user(UserName=name)
+
+
+@pytest.fixture
+def function(organization: LocalOrganization) -> Iterator[Callable[[str, str], boto3.Session]]:
+    """Makes a role of an account that may do everything there, and gives the session of its Lambda function."""
+    made: list[tuple[Any, str]] = []
+    lets_lambda_in = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+
+    def make(account: str, name: str) -> boto3.Session:
+        iam = _iam(organization, account)
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document([lets_lambda_in]))["Role"]
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_document([_EVERYTHING]))
+        made.append((iam, name))
+        return organization.workload(role["Arn"], "lambda.amazonaws.com")
+
+    yield make
+    for iam, name in made:
+        iam.delete_role_policy(RoleName=name, PolicyName="own")
+        iam.delete_role(RoleName=name)
+
+
+@pytest.fixture
+def assume() -> Callable[..., str]:
+    """What a session becomes by a bare AssumeRole, or the code of the error that it is answered with."""
+
+    def call(session: boto3.Session, role_arn: str, **parameters: Any) -> str:
+        try:
+            answer = session.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="bare", **parameters)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return str(answer["AssumedRoleUser"]["Arn"])
+
+    return call

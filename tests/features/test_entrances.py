@@ -1,0 +1,78 @@
+"""Who may enter at the source role: users with MFA, an account's roles alone, a third party with its external id."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+
+from rolechain import Chain, ChainRole, Entrance
+from rolechain.local import LocalOrganization
+from rolechain.local.mfa import code_at
+
+Make = Callable[[str, str], boto3.Session]
+
+
+def declared(*entrances: Entrance) -> Chain:
+    return Chain(
+        "door",
+        source=ChainRole("111111111111", assumed_by=entrances),
+        middle=[ChainRole("222222222222")],
+        targets=[ChainRole("333333333333")],
+    )
+
+
+def device_of(organization: LocalOrganization, account: str, name: str) -> tuple[str, Callable[[], str]]:
+    """The MFA device of a user, and what gives its codes."""
+    iam = organization.session(account).client("iam")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+    serial, seed = device["SerialNumber"], device["Base32StringSeed"].decode()
+    now = time.time()
+    codes = {"AuthenticationCode1": code_at(seed, now - 30), "AuthenticationCode2": code_at(seed, now)}
+    iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
+    return serial, lambda: code_at(seed, time.time())
+
+
+def test_a_user_enters_with_mfa(
+    deploy: Any, user: Make, assume: Any, organization: LocalOrganization
+) -> None:
+    """The user that is declared gets in with the code of its device, and is refused without."""
+    arn = "arn:aws:iam::777777777777:user/ann"
+    chain = declared(Entrance.arn(arn, mfa=True, mfa_max_age=900))
+    deploy(chain)
+    ann = user("777777777777", "ann")
+    serial, code = device_of(organization, "777777777777", "ann")
+    inside = assume(ann, chain.source.arn, SerialNumber=serial, TokenCode=code())
+    assert inside == "arn:aws:sts::111111111111:assumed-role/door-source/bare"
+    assert assume(ann, chain.source.arn) == "AccessDenied"
+    organization.session("777777777777").client("iam").deactivate_mfa_device(
+        UserName="ann", SerialNumber=serial
+    )
+
+
+def test_only_users_of_an_account_that_asks_for_mfa(deploy: Any, function: Make, assume: Any) -> None:
+    """No role's session carries MFA: of an account that asks for it no role enters."""
+    chain = declared(Entrance.account("777777777777", mfa=True))
+    deploy(chain)
+    assert assume(function("777777777777", "ci"), chain.source.arn) == "AccessDenied"
+
+
+def test_iam_users_are_kept_out(deploy: Any, user: Make, function: Make, assume: Any) -> None:
+    """Of an account the roles enter, and the users only unless they are kept out."""
+    chain = declared(Entrance.account("777777777777", iam_users=False), Entrance.account("888888888888"))
+    deploy(chain)
+    assert ":assumed-role/door-source/" in assume(function("777777777777", "ci"), chain.source.arn)
+    assert assume(user("777777777777", "bob"), chain.source.arn) == "AccessDenied"
+    assert ":assumed-role/door-source/" in assume(user("888888888888", "eve"), chain.source.arn)
+
+
+def test_a_third_party_enters_with_its_external_id(deploy: Any, function: Make, assume: Any) -> None:
+    """A vendor's account passes the external id that was agreed on, and nothing else."""
+    chain = declared(Entrance.account("999999999999", external_id="vendor-7", third_party=True))
+    deploy(chain)
+    vendor = function("999999999999", "vendor")
+    assert ":assumed-role/door-source/" in assume(vendor, chain.source.arn, ExternalId="vendor-7")
+    for sent in ({}, {"ExternalId": "vendor-8"}):
+        assert assume(vendor, chain.source.arn, **sent) == "AccessDenied"

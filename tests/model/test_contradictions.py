@@ -1,0 +1,220 @@
+"""What a chain declares and can never work, or never hold, is refused when it is made, with its cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain import Chain, ChainError, ChainRole, Entrance, Quotas, SessionTag, SourceIdentity
+
+ROLE = "arn:aws:iam::777777777777:role/ci"
+VENDOR = ChainRole("888888888888", "vendor", existing=True, third_party=True)
+
+
+def problems(
+    *, source: Any = None, middle: Any = None, target: Any = None, entrance: Any = None, **fields: Any
+) -> list[str]:
+    """What is said of a chain whose parts are as given."""
+    entered = {"assumed_by": entrance} if entrance else {}
+    with pytest.raises(ChainError) as caught:
+        Chain(
+            "deploy",
+            source=source if source is not None else ChainRole("111111111111", **entered),
+            middle=[ChainRole("222222222222", **(middle or {}))],
+            targets=[ChainRole("333333333333", **(target or {}))],
+            **fields,
+        )
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"entrance": Entrance.arn(ROLE, mfa=True)},
+            f"source.assumed_by[0]: mfa is for IAM users, and arn {ROLE} is none: its sessions carry no MFA, so that "
+            "nobody would get in; ask for MFA where its users sign in",
+        ),
+        (
+            {"entrance": Entrance("service", "lambda.amazonaws.com", mfa=True)},
+            "source.assumed_by[0]: mfa is for IAM users, and service lambda.amazonaws.com is none: its sessions carry "
+            "no MFA, so that nobody would get in; ask for MFA where its users sign in",
+        ),
+        (
+            {"entrance": Entrance.account("777777777777", mfa=True, iam_users=False)},
+            "source.assumed_by[0]: mfa lets in IAM users only, and iam_users: false keeps them out: leave one of the "
+            "two out",
+        ),
+        (
+            {"entrance": Entrance.account("777777777777", mfa_max_age=60)},
+            "source.assumed_by[0]: mfa_max_age without mfa: write mfa: true too",
+        ),
+        (
+            {"entrance": Entrance.account("777777777777", mfa=True, mfa_max_age=0)},
+            "source.assumed_by[0]: mfa_max_age: 0 is outside of what a session lasts: write 1 to 129600, in seconds",
+        ),
+        (
+            {"target": {"duration_seconds": 7200}},
+            "targets[0].duration_seconds: 7200 seconds: STS gives a chained session 3600 at most; write that or less, "
+            "and let the runtime renew the hop for longer work",
+        ),
+        (
+            {"target": {"duration_seconds": 899}},
+            "targets[0].duration_seconds: 899 is outside STS's limits: write 900 to 3600, in seconds",
+        ),
+        (
+            {
+                "middle": {"session_tags": {"Project": "a"}, "transitive_tag_keys": ["Project"]},
+                "target": {"session_tags": {"project": "b"}},
+            },
+            "targets[0].session_tags.project: the session inherits Project as transitive from middle[0], and STS "
+            "refuses to have it passed again: leave it out here, or out of transitive_tag_keys there",
+        ),
+        (
+            {"target": {"session_tags": {f"key-{number}": "x" for number in range(51)}}},
+            "targets[0].session_tags: 51 tags: a session has 50 at most; leave 1 out",
+        ),
+        (
+            {
+                "middle": {"session_tags": {"Project": "a"}, "transitive_tag_keys": ["Project"]},
+                "target": {"session_tags": {f"key-{number}": "x" for number in range(50)}},
+            },
+            "targets[0].session_tags: 50 tags and 1 inherited ones: a session has 50 at most; leave 1 out",
+        ),
+        (
+            {"target": {"session_tags": {"Project": "a", "PROJECT": "b"}}},
+            "targets[0].session_tags.PROJECT: 'PROJECT' and 'Project' are one key to STS, which ignores case: leave "
+            "one out",
+        ),
+        (
+            {"target": {"session_tags": {"aws:x": "a"}}},
+            "targets[0].session_tags.aws:x: 'aws:x' begins with aws:, which AWS keeps to itself: rename it",
+        ),
+        (
+            {"target": {"session_tags": {"a;b": "x"}}},
+            "targets[0].session_tags.a;b: 'a;b' is no tag key: write 1 to 128 letters, digits, blanks and _.:/=+-@",
+        ),
+        (
+            {"target": {"session_tags": {"Project": "x" * 257}}},
+            f"targets[0].session_tags.Project: '{'x' * 257}' is no tag value: write 256 letters, digits, blanks and "
+            "_.:/=+-@ at most",
+        ),
+        (
+            {"target": {"session_tags": [SessionTag("Project")], "transitive_tag_keys": ["Stage"]}},
+            "targets[0].transitive_tag_keys[0]: 'Stage' is none of the session tags of this hop: declare it under "
+            "session_tags too",
+        ),
+        (
+            {"target": {"session_tags": "Project"}},
+            "targets[0].session_tags: 'Project' is no session tag: write values by key, or SessionTag(…)",
+        ),
+        (
+            {"target": {"external_id": "a b"}},
+            "targets[0].external_id: 'a b' is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-",
+        ),
+        (
+            {"target": {"source_identity": "a b"}},
+            "targets[0].source_identity: 'a b' is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+        ),
+        (
+            {"target": {"source_identity": SourceIdentity(["ok", "aws:me"])}},
+            "targets[0].source_identity: 'aws:me' is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+        ),
+        (
+            {"middle": {"source_identity": "ann"}, "target": {"source_identity": "bob"}},
+            "targets[0].source_identity: middle[0] sets the source identity already, and it cannot change: leave it "
+            "out here",
+        ),
+        (
+            {"entrance": Entrance.account("999999999999", third_party=True)},
+            "source.assumed_by[0]: the third party 999999999999 needs an external_id, or another of its customers can "
+            "have it act on you: agree on one that it uses for you alone",
+        ),
+        (
+            {"entrance": Entrance("service", "lambda.amazonaws.com", external_id="x1")},
+            "source.assumed_by[0]: external_id is for account and arn: a service passes no external id; leave it out",
+        ),
+        (
+            {"source": VENDOR},
+            "middle[0].external_id: its caller vendor is a third party's: declare an external_id used for you alone, "
+            "or another of its customers can have it act on you",
+        ),
+        (
+            {
+                "source": VENDOR,
+                "organization": "o-exampleorg1",
+                "middle": {"external_id": "ext-1", "trust": "organization"},
+            },
+            "middle[0].trust: its caller vendor is a third party's, in no organization of yours: leave trust out",
+        ),
+        (
+            {
+                "source": VENDOR,
+                "organization": "o-exampleorg1",
+                "middle": {"external_id": "ext-1", "organizational_units": ["r-ab12"]},
+            },
+            "middle[0].organizational_units: its caller vendor is a third party's, in no organization of yours: leave "
+            "organizational_units out",
+        ),
+        (
+            {
+                "source": ChainRole("888888888888", "vendor", third_party=True),
+                "middle": {"external_id": "ext-1"},
+            },
+            "source.third_party: a third party's role is none that this chain creates: write existing: true too",
+        ),
+        (
+            {"target": {"existing": True, "third_party": True}},
+            "targets[0].third_party: a third party calls at the beginning of a chain: declare its role as source",
+        ),
+        (
+            {"target": {"existing": True, "managed_policies": ["ReadOnlyAccess"]}},
+            "targets[0].managed_policies: the role exists and is not changed: leave managed_policies out, or have its "
+            "owner add it",
+        ),
+        (
+            {"target": {"organizational_units": ["r-ab12/ou-ab12-11111111"]}},
+            "targets[0].organizational_units: it is asked of the organization, and the chain declares none: write "
+            "organization: o-…",
+        ),
+        (
+            {"target": {"trust": "organization"}},
+            "targets[0].trust: it is asked of the organization, and the chain declares none: write organization: o-…",
+        ),
+        (
+            {"target": {"organizational_units": ["ou-ab12-11111111"]}, "organization": "o-exampleorg1"},
+            "targets[0].organizational_units[0]: 'ou-ab12-11111111' is no path of an organizational unit: write the "
+            "ids from the root down, such as r-ab12/ou-ab12-11111111",
+        ),
+        (
+            {"target": {"permissions_boundary": "a b"}},
+            "targets[0].permissions_boundary: 'a b' is neither an ARN nor the name of a managed policy in 333333333333",
+        ),
+        (
+            {"source": [ChainRole("111111111111", "a"), ChainRole("111111111111", "a")]},
+            "source[1].role: role a of account 111111111111 is a source already, at source[0]: leave one out",
+        ),
+        (
+            {"source": ChainRole("222222222222", "deploy-middle")},
+            "middle[0].role: role deploy-middle of account 222222222222 stands at source already, which makes the "
+            "chain a cycle: name another role",
+        ),
+        (
+            {"source": []},
+            "source: a chain has one source role at least: declare the role where it is entered",
+        ),
+        (
+            {"source": ChainRole("111111111111", session_tags={"Project": "a"})},
+            "source.session_tags: no hop ends in the source role: declare it on the role that is assumed with it",
+        ),
+        (
+            {"quotas": Quotas(role_trust_policy_length=9000)},
+            "quotas.role_trust_policy_length: 9000 is none that AWS gives: write 2048 to 8192, as it is in the chain's "
+            "accounts",
+        ),
+    ],
+)
+def test_a_contradiction_is_refused(fields: dict[str, Any], expected: str) -> None:
+    """One line says where it stands, why it cannot be, and what to write instead."""
+    assert problems(**fields) == [expected]
