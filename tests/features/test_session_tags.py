@@ -99,9 +99,10 @@ def test_tag_session_stands_by_itself_where_tags_are_passed_or_inherited() -> No
         assert [each["Sid"] for each in tagging] == ["AllowTagSession"]
         assert "sts:ExternalId" not in str(tagging)
     for role in (chain.source, *chain.middle):
-        statements = permission_statements(chain, role)
-        (allowed,) = [each for each in statements if each["Action"] == "sts:TagSession"]
-        assert allowed["Resource"] == chain.calls_of(role)[0].callee.arn
+        (granted,) = [
+            each for each in permission_statements(chain, role) if each["Action"] == "sts:TagSession"
+        ]
+        assert granted["Resource"] == chain.calls_of(role)[0].callee.arn
     plain = Chain(
         "tags",
         source=ChainRole("111111111111"),

@@ -186,7 +186,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     )
     assert process.stdout
     lines: list[str] = []
-    while not lines or "another account" not in lines[-1]:
+    while not lines or "an AWS service" not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], process.communicate()
     printed = "".join(lines)

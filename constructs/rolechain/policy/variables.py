@@ -104,7 +104,7 @@ def parse(text: str, variables: bool) -> Template:
 
 def _named(inner: str) -> Variable | None:
     """What stands between the braces as a key with or without its default; None if it is neither."""
-    # Blanks are stripped rather than matched: a tag's key may hold some, and patterns look at a long run again and again.
+    # Blanks are stripped rather than matched: a tag's key may hold some, and a pattern tries a long run many times.
     key, comma, default = inner.partition(",")
     key, default = key.strip(), default.strip()
     if not _KEY.fullmatch(key):
