@@ -70,6 +70,20 @@ CHAINS: dict[str, Json] = {
             ],
         )
     ),
+    "existing roles at both ends": base(
+        source=ChainRole("111111111111", "old-source", path="/", existing=True),
+        targets=[
+            ChainRole("333333333333"),
+            ChainRole("555555555555", "old-target", path="/", existing=True, external_id="own-1"),
+        ],
+    ),
+    "a third party's role": base(
+        source=[
+            ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+            ChainRole("888888888888", "vendor", path="/", existing=True, third_party=True),
+        ],
+        middle=[ChainRole("222222222222", external_id="vendor-7", session_tags={"Project": "apollo"})],
+    ),
     "a third party's account": base(
         source=ChainRole(
             "111111111111",

@@ -69,7 +69,7 @@ def in_python(target: dict[str, Any]) -> Chain:
     )
 
 
-def by(title: str) -> Any:
+def by(title: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows(title), ids=lambda row: row[0])
 
 
