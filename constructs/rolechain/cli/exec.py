@@ -102,7 +102,7 @@ def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -
         for role, result in works:
             if isinstance(result, RolechainError):
                 failed += 1
-                print(f"rolechain: {every.name(role)}: {result}", file=sys.stderr)
+                programs.say(f"rolechain: {every.name(role)}: {result}", sys.stderr)
     finally:
         programs.end()
     if failed:

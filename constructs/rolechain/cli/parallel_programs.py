@@ -49,6 +49,12 @@ class ParallelPrograms:
         if code := program.returncode:
             raise ProgramFailedError(f"exit code {code}" if code > 0 else f"ended by signal {-code}")
 
+    def say(self, line: str, to: IO[str]) -> None:
+        """Prints a line that is not torn by another program's."""
+        with self._printing:
+            to.write(f"{line}\n")
+            to.flush()
+
     def end(self) -> None:
         """Ends what runs, and begins no further one."""
         with self._lock:
@@ -91,7 +97,4 @@ class ParallelPrograms:
 
     def _copy(self, name: str, lines: IO[str] | Iterable[str], to: IO[str]) -> None:
         for line in lines:
-            # A line is never torn by another program's.
-            with self._printing:
-                to.write(f"{name} | {line.rstrip(os.linesep)}\n")
-                to.flush()
+            self.say(f"{name} | {line.rstrip(os.linesep)}", to)

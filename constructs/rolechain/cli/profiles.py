@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     way = Way.of(arguments, chain_to_target(arguments))
     chain = way.chain
+    sets = ProfileSets(way, Path(arguments.chain).resolve(), arguments.region or chain.region)
     file = Path(arguments.config).expanduser() if arguments.config else config_file()
     before = read_bytes(file)
     # Bytes that are no UTF-8 go through as they are.
     text = before.decode("utf-8", "surrogateescape")
-    sets = ProfileSets(way, Path(arguments.chain).resolve(), arguments.region or chain.region)
     others = _other_profiles(file, text, chain, sets.names)
     start = _start(arguments.profile, others, sets.names)
     sections, apart = sets.of_hops(start, others[start]) if start else (sets.of_processes(), {})

@@ -68,7 +68,7 @@ class Way:
         try:
             chosen = choose(hops, self.session_tags, self.source_identity)
         except ChainError as error:
-            raise UsageError("; ".join(map(_of_option, error.problems))) from error
+            raise UsageError("; ".join(dict.fromkeys(map(_of_option, error.problems)))) from error
         if missing := dict.fromkeys(each for hop in chosen for each in _missing(hop)):
             raise UsageError(f"chain {self.chain.name} asks for {' and '.join(missing)}")
         return chosen
