@@ -148,10 +148,13 @@ def shell(shell_of: Callable[[Deployed], Shell], deployed: Deployed) -> Shell:
 
 @pytest.fixture(autouse=True)
 def nothing_left_running() -> Iterator[None]:
-    """No test leaves a thread behind that is not a daemon."""
+    """No test leaves a thread behind that is not a daemon; one that is just ending is waited for."""
     before = set(threading.enumerate())
     yield
-    assert [thread for thread in set(threading.enumerate()) - before if not thread.daemon] == []
+    left = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
+    for thread in left:
+        thread.join(10)
+    assert [thread for thread in left if thread.is_alive()] == []
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,8 @@ class EveryTarget:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr, if that is a terminal; what is printed meanwhile stands above it."""
-    console = Console(stderr=True)
+    # Lines are left as long as they are, as without a terminal.
+    console = Console(stderr=True, soft_wrap=True)
     bar = Progress(
         TextColumn("targets"),
         BarColumn(),
