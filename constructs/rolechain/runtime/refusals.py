@@ -35,7 +35,7 @@ class Refusal:
 
 
 def refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]) -> Iterator[Refusal]:
-    """Each caller with each role further on than its own hop leads; then each hop, altered.
+    """Each caller with each role further on than its own hop leads; then the hop into each role, altered.
 
     Args:
         chain: the chain.
@@ -50,7 +50,9 @@ def refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[Declared
             yield Refusal(caller, callee, index, calls[callee.arn])
         for target in chain.targets if place + 1 < last else ():
             yield Refusal(caller, target, last, calls[target.arn])
-    for hop in hops:
+    # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
+    alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}
+    for hop in reversed(alike.values()):
         for altered, call in _alterations(hop):
             yield Refusal(hop.caller, hop.callee, hop.index, call, altered)
 
