@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -136,3 +139,31 @@ def test_several_targets_of_one_account_are_told_apart(shell_of: Callable[[Any],
     )
     said = shell_of(deployed).process("exec", "--every-target", "--", "echo", "ran")
     assert sorted(said.out.splitlines()) == ["630000000003/pair-a | ran", "630000000003/pair-b | ran"]
+
+
+def test_a_bar_on_a_terminal(shell: Any) -> None:
+    """A terminal shows how many targets are done, and what goes into a pipe holds the programs' lines alone."""
+    controller, terminal = pty.openpty()
+    shell.environment.setenv("TERM", "xterm")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rolechain.cli", *EXEC, "--", "echo", "ran"],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+    )
+    os.close(terminal)
+    with os.fdopen(controller, "rb", buffering=0) as screen:
+        shown = b"".join(iter(lambda: _read(screen), b""))
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert sorted(out.splitlines()) == ["620000000004 | ran", "620000000005 | ran"]
+    assert b"2/2" in shown
+
+
+def _read(screen: Any) -> bytes:
+    """What the terminal shows next; a terminal that nobody holds any more ends with an error on Linux."""
+    try:
+        return bytes(screen.read(4096))
+    except OSError as error:
+        assert error.errno == errno.EIO
+        return b""

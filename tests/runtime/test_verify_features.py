@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -47,7 +48,7 @@ def declared() -> Chain:
 
 def lets(declared: Chain, sts: Any, broken: str = "") -> None:
     """Deploys the chain, its middle role without one of its conditions."""
-    asked = {
+    asked: dict[str, Callable[[dict[str, str]], bool]] = {
         "external id": lambda given: given.get("ExternalId") == "ticket-7",
         "Project": lambda given: tags(given).get("Project") == "apollo",
         "Stage": lambda given: tags(given).get("Stage") == "dev",
