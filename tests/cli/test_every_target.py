@@ -118,6 +118,15 @@ def test_a_target_that_does_not_answer(shell: Any) -> None:
     assert [bool(each["error"]) for each in json.loads(said.out)["targets"]] == [False, True]
 
 
+def test_a_shared_hop_that_fails_is_said_once(shell: Any) -> None:
+    """Where no target can be reached, one line says why."""
+    file = shell.folder / "chain.yaml"
+    file.write_text(file.read_text().replace("apollo", "gemini"))
+    said = shell("whoami", "--every-target", *GIVEN)
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith("rolechain: hop 2 of 3 refused: ")
+
+
 def test_one_target_and_every_target(shell: Any) -> None:
     """Both at once make no sense."""
     said = shell("whoami", "--every-target", "--target", "620000000004", *GIVEN)

@@ -216,6 +216,22 @@ def test_where_none_names_the_session(sts: Any, base: Any) -> None:
     assert [each.expected for each in verify(other, session=base)[:2]] == ["allowed", "refused"]
 
 
+def test_a_further_session_that_is_not_named_makes_no_way_in(sts: Any, base: Any) -> None:
+    """A session that is there to read policies is not taken for one that its account's source role lets in."""
+    sts.arns["AKIAREADER"] = "arn:aws:iam::888888888888:user/reader"
+    reader = boto3.Session("AKIAREADER", "s", region_name="us-east-1")
+    chain = several(
+        ChainRole("999999999999", "one"),
+        ChainRole("888888888888", "two", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        ChainRole("888888888888", "three"),
+    )
+    assert entering(sts, base, chain, sources=[reader])[:3] == [
+        ("base", "one", "allowed"),
+        ("base", "two", "refused"),
+        ("reader", "three", "allowed"),
+    ]
+
+
 def test_further_sessions_start_at_the_other_sources(sts: Any, base: Any) -> None:
     """A session of a source role goes on from there, so each source role's hop is taken."""
     sts.arns["ASIAONE"] = "arn:aws:sts::111111111111:assumed-role/one/function"

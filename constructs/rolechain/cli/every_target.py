@@ -83,6 +83,9 @@ class EveryTarget:
         Returns:
             Each target with what came of it, in the order in which they are done; one that fails does not stop the
             others. Leaving the loop begins no further one.
+
+        Raises:
+            HopError: a hop that all targets share failed.
         """
         roles = {role.arn: role for role in self.targets}
 
@@ -107,6 +110,9 @@ class EveryTarget:
                 for end, session in taken:
                     role = roles[end.role_arn]
                     if isinstance(session, HopError):
+                        if session.index < session.total:
+                            # Said once, not for every target.
+                            raise session
                         advance()
                         yield role, session
                     else:

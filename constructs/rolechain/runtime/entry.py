@@ -27,13 +27,20 @@ def source_of(chain: Chain, arn: str) -> ChainRole | None:
 def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
     """The source roles where a session from outside belongs.
 
-    Those are the only one; of several those that name the session in ``assumed_by``, and where none does, those of
-    the session's own account.
+    Those are the only one; of several those that let the session in, and where none does, those of the session's own
+    account.
     """
     if len(chain.sources) == 1:
         return tuple(chain.sources)
-    naming = tuple(role for role in chain.sources if any(_names(each, role, arn) for each in role.assumed_by))
-    return naming or tuple(role for role in chain.sources if role.account == _account(arn))
+    inviting = tuple(role for role in chain.sources if lets_in(role, arn))
+    return inviting or tuple(role for role in chain.sources if role.account == _account(arn))
+
+
+def lets_in(source: ChainRole, arn: str) -> bool:
+    """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
+    if source.assumed_by:
+        return any(_names(entrance, source, arn) for entrance in source.assumed_by)
+    return source.account == _account(arn)
 
 
 def way_in(source: ChainRole, arn: str) -> Hop:

@@ -18,7 +18,7 @@ from rolechain.runtime.attempts import Patience, identified, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
-from rolechain.runtime.entry import entered_by, source_of, way_in
+from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.refusals import Refusal, refusals
@@ -40,10 +40,10 @@ def verify(
     """Takes a deployed chain hop by hop, and tries what it must not allow.
 
     A session that already is a source role goes on from there; any other assumes the source role first, which is
-    reported as index 0. Of several source roles it assumes those that name it in ``assumed_by``; where none does,
-    those of its own account, else the first; it must be refused by the others, unless they exist already. A hop
-    that fails does not end the report: what hangs on it is reported as not tried, all else is tried. The sessions
-    that come of it are dropped.
+    reported as index 0. Of several source roles it assumes those that name it in ``assumed_by``, or name nobody and
+    are of its account; where none does, those of its account, else the first. The others must refuse it, unless they
+    exist already. A hop that fails does not end the report: what hangs on it is reported as not tried, all else is
+    tried. The sessions that come of it are dropped.
 
     What is not as expected is looked into: where the sessions that were come by, or ``readers``, may read the
     two roles (``iam:GetRole``, the reading of their policies), the detail says which side decided and by which
@@ -55,8 +55,8 @@ def verify(
         wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
             minute to be seen everywhere.
         readers: further sessions, each of which may read the roles of its account.
-        sources: further sessions to start from, each of a source role or of who enters at one. The hop of a source
-            role that no session reaches is left out.
+        sources: further sessions to start from, each of a source role or of who is let in at one. The hop of a
+            source role that no session reaches is left out.
         session_tags: the values of the session tags that the chain leaves open, by key.
         source_identity: who is behind the sessions, where the chain leaves it open.
         session_name: what the sessions are called; by default it says who is at work, and where.
@@ -145,12 +145,15 @@ class _Trial:
         starts = [identified(call, call.starting_signer(session)) for session in sessions]
         inside: dict[str, Signer] = {}
         entering: dict[str, Signer] = {}
-        for start in starts:
+        for number, start in enumerate(starts):
+            arn = start.arn or ""
             self._diagnostician.meet(start)
-            if own := source_of(chain, start.arn or ""):
+            if own := source_of(chain, arn):
                 inside.setdefault(own.arn, start)
                 continue
-            for source in entered_by(chain, start.arn or ""):
+            # A further session may be there to read policies only.
+            invited = [source for source in chain.sources if lets_in(source, arn)]
+            for source in invited if number else entered_by(chain, arn):
                 entering.setdefault(source.arn, start)
         if not inside and not entering:
             entering[chain.source.arn] = starts[0]
