@@ -20,6 +20,7 @@ from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
 from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
 from rolechain.runtime.hop import Hop, as_hop
+from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.refusals import Refusal, refusals
 from rolechain.runtime.report import HopReport, Outcome
@@ -137,6 +138,7 @@ class _Trial:
         self._diagnostician = diagnostician
         self._session_name = session_name
         self._reached: dict[str, Signer] = {}
+        self._inherited: dict[str, Inheritance] = {}
 
     def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
         """Goes on from the sessions of source roles, and tries the other source roles."""
@@ -204,13 +206,17 @@ class _Trial:
             index=call.index,
             until=self._patience,
         )
+        inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
+            self._inherited[callee.arn] = inherited.after(call.hop)
             reached = Signer(given.access_key, given.secret_key, given.token, given.arn)
             self._reached[callee.arn] = reached
             self._diagnostician.meet(reached)
         if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
             return report
-        found = self._diagnostician.explain(call, caller, refused=report.verdict is Outcome.REFUSED)
+        found = self._diagnostician.explain(
+            call, caller, inherited, refused=report.verdict is Outcome.REFUSED
+        )
         if found is None:
             return report
         cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause
