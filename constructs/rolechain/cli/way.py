@@ -95,8 +95,8 @@ class Way:
         found = entered_by(self.chain, arn)
         if len(found) != 1:
             raise UsageError(
-                f"chain {self.chain.name} has several source roles, and {arn} may mean "
-                f"{'any of' if found else 'each of'} {arns(found or self.chain.sources)}: name one with --source"
+                f"chain {self.chain.name} has several source roles, and it is not clear at which {arn} enters: "
+                f"name one of {arns(found or self.chain.sources)} with --source"
             )
         return (self._named(way_in(found[0], arn)),)
 
