@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import boto3
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.local import LocalOrganization
-from rolechain.local.mfa import code_at
 
 Make = Callable[[str, str], boto3.Session]
+Device = Callable[[str, str], tuple[str, Callable[[], str]]]
 
 
 def declared(*entrances: Entrance) -> Chain:
@@ -24,32 +22,16 @@ def declared(*entrances: Entrance) -> Chain:
     )
 
 
-def device_of(organization: LocalOrganization, account: str, name: str) -> tuple[str, Callable[[], str]]:
-    """The MFA device of a user, and what gives its codes."""
-    iam = organization.session(account).client("iam")
-    device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
-    serial, seed = device["SerialNumber"], device["Base32StringSeed"].decode()
-    now = time.time()
-    codes = {"AuthenticationCode1": code_at(seed, now - 30), "AuthenticationCode2": code_at(seed, now)}
-    iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
-    return serial, lambda: code_at(seed, time.time())
-
-
-def test_a_user_enters_with_mfa(
-    deploy: Any, user: Make, assume: Any, organization: LocalOrganization
-) -> None:
+def test_a_user_enters_with_mfa(deploy: Any, user: Make, assume: Any, device: Device) -> None:
     """The user that is declared gets in with the code of its device, and is refused without."""
     arn = "arn:aws:iam::777777777777:user/ann"
     chain = declared(Entrance.arn(arn, mfa=True, mfa_max_age=900))
     deploy(chain)
     ann = user("777777777777", "ann")
-    serial, code = device_of(organization, "777777777777", "ann")
+    serial, code = device("777777777777", "ann")
     inside = assume(ann, chain.source.arn, SerialNumber=serial, TokenCode=code())
     assert inside == "arn:aws:sts::111111111111:assumed-role/door-source/bare"
     assert assume(ann, chain.source.arn) == "AccessDenied"
-    organization.session("777777777777").client("iam").deactivate_mfa_device(
-        UserName="ann", SerialNumber=serial
-    )
 
 
 def test_only_users_of_an_account_that_asks_for_mfa(deploy: Any, function: Make, assume: Any) -> None:
