@@ -95,6 +95,8 @@ def _of_tags(hop: Hop, conditions: Conditions) -> Conditions:
     transitive = [*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys]
     if transitive:
         keys[TRANSITIVE_TAG_KEYS] = one_or_all(transitive)
+    else:
+        conditions["Null"] = {TRANSITIVE_TAG_KEYS: "true"}
     # ForAllValues is met by a call without the key too.
     required = {tag.key for tag in tags if tag.required}
     if required:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from rolechain.chain import Chain
 from rolechain.entrance import Entrance
+from rolechain.hop import Hop
+from rolechain.policy import decide
 from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY
+from rolechain.policy.statements import trust_statements
 from rolechain.policy.writing import Conditions, asked
+from rolechain.proof.calls import EVERYTHING, request_of
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes, lets_in, user_in
 from rolechain.proof.rules.survey import Survey
+from rolechain.proof.sent import otherwise
 from rolechain.role import ChainRole
 
 _ASSUME = "sts:assumerole"
@@ -23,7 +29,7 @@ _SOMETHING = "q7zk"
 
 @rule(
     "RC35",
-    "what the chain declares of its callers (organization and unit, external id, required tags, source identity, MFA) "
+    "what the chain declares of its callers (organization and unit, external id, session tags, source identity, MFA) "
     "stands as conditions in the trust policies",
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
@@ -31,14 +37,36 @@ _SOMETHING = "q7zk"
 def enforced(survey: Survey) -> Faults:
     """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     chain = survey.chain
-    for entry in survey.entries if chain else ():
-        if chain is None or entry.statement.actions.match(_ASSUME) is False:
+    if chain is None:
+        return
+    for entry in survey.entries:
+        if entry.statement.actions.match(_ASSUME) is False:
             continue
         declared = survey.hop_roles.get(entry.role.arn)
         found = _of_hop(entry, declared, chain) if declared else _of_entrances(entry, survey)
         for what, condition in found:
             yield Fault(
                 entry.place, f"{entry.role.arn} lets callers in {what}", f"add {json.dumps(condition)}"
+            )
+    for hop in chain.hops():
+        yield from _beyond(chain, hop, survey)
+
+
+def _beyond(chain: Chain, hop: Hop, survey: Survey) -> Faults:
+    """What a hop's call may carry besides what is declared, whatever the caller's own side says."""
+    for what, action, sent in otherwise(hop):
+        request = request_of(hop, sent, survey.world)
+        if request is None:
+            return
+        trusting = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None)
+        if decide(trusting).allowed:
+            trust = survey.world.by_arn[hop.callee.arn][0].trust
+            allowing = (each.index for each in trust.policy.allows if each.actions.match(action.lower()))
+            written = [each for each in trust_statements(chain, hop.callee) if each["Action"] == action]
+            yield Fault(
+                replace(trust.place, statement=next(allowing, None)),
+                f"{hop.callee.arn} lets {hop.caller.arn} in {what}",
+                f"write as the statements of {action}: {json.dumps(written)}",
             )
 
 
