@@ -42,8 +42,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rolechain-bench-") as scratch, contextlib.ExitStack() as servers:
         peers = _install_python(Path(scratch))
         js = _install_js(Path(scratch))
-        here = servers.enter_context(_sts(0))
-        away = servers.enter_context(_sts(LATENCY))
+        here = servers.enter_context(sts(0))
+        away = servers.enter_context(sts(LATENCY))
         floor = 3 * LATENCY
         many_floor = LATENCY * (1 + -(-500 // WORKERS))
         for title, url in (("no latency", here), (f"{LATENCY * 1000:.0f} ms latency", away)):
@@ -105,7 +105,8 @@ def _environment(url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _sts(latency: float) -> Iterator[str]:
+def sts(latency: float) -> Iterator[str]:
+    """The address of an endpoint that answers after so many seconds."""
     command = [sys.executable, "-m", "benchmarks.runtime_sts", str(latency)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,4 +1,4 @@
-"""An endpoint for the runtime's benchmarks: answers every AssumeRole after a set time, at little cost."""
+"""An endpoint for the benchmarks: answers AssumeRole and GetCallerIdentity after a set time, at little cost."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ _ANSWER = (
     "<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>"
     "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>"
 )
+_IDENTITY = (
+    b'<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+    b"<Arn>arn:aws:iam::111111111111:user/bench</Arn><UserId>AIDABENCH</UserId><Account>111111111111</Account>"
+    b"</GetCallerIdentityResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
+    b"</GetCallerIdentityResponse>"
+)
 
 
 async def _serve(latency: float) -> None:
@@ -22,10 +28,12 @@ async def _serve(latency: float) -> None:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 length = int(head.partition("content-length:")[2].split("\r\n", 1)[0])
-                await reader.readexactly(length)
+                asked = await reader.readexactly(length)
                 if latency:
                     await asyncio.sleep(latency)
-                body = _ANSWER.format(next(_numbers)).encode()
+                body = (
+                    _IDENTITY if b"=GetCallerIdentity" in asked else _ANSWER.format(next(_numbers)).encode()
+                )
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%s"
                     % (len(body), body)

@@ -56,6 +56,27 @@ def test_a_session_over_a_chain_can_begin_another(sts: Any, base: Any) -> None:
     assert sts.seen == [("AKIABASE", "middle"), ("ASIAmiddle.1", "target")]
 
 
+def test_threads_that_set_a_session_up_share_it(sts: Any, base: Any) -> None:
+    """Threads that first use a session at the same time get one event system, and none loses what it registered."""
+    session = chain_session(MIDDLE, TARGET, session=base)
+    together = threading.Barrier(8)
+    asked: list[int] = []
+
+    def register(number: int) -> object:
+        together.wait()
+        session.events.register("before-call.s3", lambda **_: asked.append(number), unique_id=str(number))
+        return session.events
+
+    with ThreadPoolExecutor(8) as pool:
+        emitters = list(pool.map(register, range(8)))
+    assert all(emitter is emitters[0] for emitter in emitters)
+    session.client("s3").list_buckets()
+    assert sorted(asked) == list(range(8))
+    assert repr(session) == "ChainSession(region_name='eu-central-1')"
+    with pytest.raises(AttributeError, match="no attribute 'cleint'"):
+        session.cleint("s3")  # type: ignore[attr-defined]
+
+
 def test_many_threads_on_a_cold_chain_cost_one_call_a_hop(sts: Any, base: Any) -> None:
     """Threads that start together on a cold chain of three hops cost exactly three calls."""
     sts.latency = 0.02

@@ -6,16 +6,19 @@ Source: IAM User Guide, "Conditions with multiple context keys or values" and "C
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rolechain.policy.context import Context, Values
+from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 from rolechain.policy.operators import OPERATORS, Test
 from rolechain.policy.scalars import boolean
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
+Holds = Callable[[Context], Ternary]
+"""Whether a request with a context meets a condition."""
 
 MULTIVALUED = re.compile(
     r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
@@ -42,11 +45,10 @@ class Condition:
         values: the values as the document writes them.
         lookup: the key in lower case.
         keys: every condition key that it depends on, in lower case.
-        test: whether a value of the request matches any of the values.
         negated: whether it holds where no value matches.
         if_exists: whether it holds where the key is absent.
         quantifier: the set operator, if any.
-        multivalued: whether the key may hold several values.
+        holds: whether a request with a context meets it.
     """
 
     operator: str
@@ -54,38 +56,10 @@ class Condition:
     values: tuple[str, ...]
     lookup: str
     keys: frozenset[str]
-    test: Test
     negated: bool
     if_exists: bool
     quantifier: Quantifier | None
-    multivalued: bool
-
-    def holds(self, context: Context) -> Ternary:
-        """Whether a request with this context meets it."""
-        given = context.find(self.lookup)
-        if self.quantifier:
-            return self._holds_for_set(given, context)
-        if given is None:
-            return self.if_exists or self.negated
-        if len(given) == 1 and not self.multivalued:
-            return self._compared(given[0], context)
-        # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
-        # operator makes of it. That none of its values is the one asked for is the same in every reading.
-        matched = any_of(self.test(value, context) for value in given)
-        return False if matched is False and not self.negated else None
-
-    def _holds_for_set(self, given: Values | None, context: Context) -> Ternary:
-        if given is None and self.quantifier == "ForAnyValue" and self.if_exists:
-            return None  # the one half of its name says false, the other true
-        # AWS counts the empty text as no value here.
-        if given is None or not any(given):
-            return self.quantifier == "ForAllValues"
-        combine = all_of if self.quantifier == "ForAllValues" else any_of
-        return combine(self._compared(value, context) for value in given)
-
-    def _compared(self, value: str, context: Context) -> Ternary:
-        matched = self.test(value, context)
-        return negation(matched) if self.negated else matched
+    holds: Holds
 
 
 @dataclass(frozen=True)
@@ -169,18 +143,62 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
     if kind is None:
         raise PolicyError("there is no such operator: write one such as StringEquals or ArnLike")
     comparisons = [kind.compare(item, variables) for item in values]
+    test = _any([comparison.test for comparison in comparisons])
     return Condition(
         operator=operator,
         key=key,
         values=tuple(map(str, values)),
         lookup=lookup,
         keys=frozenset({lookup}).union(*(comparison.keys for comparison in comparisons)),
-        test=_any([comparison.test for comparison in comparisons]),
         negated=kind.negated,
         if_exists=if_exists,
         quantifier=quantifier,
-        multivalued=bool(MULTIVALUED.fullmatch(lookup)),
+        holds=_of_set(lookup, test, kind.negated, if_exists, quantifier)
+        if quantifier
+        else _of_one(lookup, test, kind.negated, if_exists),
     )
+
+
+def _of_one(lookup: str, test: Test, negated: bool, if_exists: bool) -> Holds:
+    """Without a set operator: what becomes of the one value of a key."""
+    compared = _not(test) if negated else test
+    absent = negated or if_exists
+    multivalued = MULTIVALUED.fullmatch(lookup) is not None
+
+    def holds(context: Context) -> Ternary:
+        given = context.find(lookup)
+        if given is None:
+            return absent
+        if len(given) == 1 and not multivalued:
+            return compared(given[0], context)
+        # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
+        # operator makes of it. That none of its values is the one asked for is the same in every reading.
+        matched = any_of(test(value, context) for value in given)
+        return False if matched is False and not negated else None
+
+    return holds
+
+
+def _of_set(lookup: str, test: Test, negated: bool, if_exists: bool, quantifier: Quantifier) -> Holds:
+    """With a set operator: what becomes of all values of a key."""
+    compared = _not(test) if negated else test
+    for_all = quantifier == "ForAllValues"
+    combine = all_of if for_all else any_of
+
+    def holds(context: Context) -> Ternary:
+        given = context.find(lookup)
+        if given is None and if_exists and not for_all:
+            return None  # the one half of its name says false, the other true
+        # AWS counts the empty text as no value here.
+        if given is None or not any(given):
+            return for_all
+        return combine(compared(value, context) for value in given)
+
+    return holds
+
+
+def _not(test: Test) -> Test:
+    return lambda given, context: negation(test(given, context))
 
 
 def _any(tests: list[Test]) -> Test:

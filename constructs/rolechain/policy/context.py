@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 ContextValue = str | Sequence[str]
 """One value, or the values of a multivalued key."""
@@ -14,25 +14,25 @@ class Context(Mapping[str, Values]):
     """Condition keys and their values; names are matched without case, tag keys included.
 
     A key without any value is absent.
+
+    Attributes:
+        find: the values of a key, which is in lower case; None where it is absent.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "find")
 
     def __init__(self, values: Mapping[str, ContextValue]) -> None:
         self._values: dict[str, Values] = {
             key.lower(): (value,) if isinstance(value, str) else tuple(value)
             for key, value in values.items()
-            if isinstance(value, str) or value
+            if value or value == ""
         }
+        self.find: Callable[[str], Values | None] = self._values.get
 
     @classmethod
     def of(cls, values: Mapping[str, ContextValue]) -> Context:
         """``values`` as a context; one that is made already is taken as it is."""
-        return values if isinstance(values, cls) else cls(values)
-
-    def find(self, key: str) -> Values | None:
-        """The values of ``key``, which is in lower case; None where it is absent."""
-        return self._values.get(key)
+        return values if type(values) is cls else cls(values)
 
     def without(self, keys: Collection[str]) -> Context:
         """This context with ``keys``, in lower case, absent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from rolechain.policy import doubt
@@ -37,22 +38,23 @@ class Policy:
         missing: the policy's name, where its document is not at hand; every question to it is unknown.
         allows: the statements that may allow.
         denies: the statements that may deny.
-        keys: every condition key that it depends on, in lower case.
     """
 
     statements: tuple[Statement, ...]
     missing: str | None = None
     allows: tuple[Statement, ...] = field(init=False, repr=False)
     denies: tuple[Statement, ...] = field(init=False, repr=False)
-    keys: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         allows = tuple(statement for statement in self.statements if statement.effect != "Deny")
         denies = tuple(statement for statement in self.statements if statement.effect != "Allow")
         object.__setattr__(self, "allows", allows)
         object.__setattr__(self, "denies", denies)
-        keys: frozenset[str] = frozenset().union(*(statement.keys for statement in self.statements))
-        object.__setattr__(self, "keys", keys)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Every condition key that it depends on, in lower case."""
+        return frozenset().union(*(statement.keys for statement in self.statements))
 
     @classmethod
     def parse(cls, document: str | Mapping[str, Any]) -> Policy:

@@ -6,19 +6,18 @@ Reference, AssumeRole; AWS Organizations User Guide on service and resource cont
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from rolechain.policy import doubt, explain
 from rolechain.policy.context import Context
 from rolechain.policy.decision import Decision, Side, Verdict
-from rolechain.policy.elements import printable
-from rolechain.policy.logic import Ternary, all_of
-from rolechain.policy.principals import Strength
-from rolechain.policy.question import Answer, Question, granted
+from rolechain.policy.question import NOTHING, Answer, Question
 from rolechain.policy.request import Request
-from rolechain.policy.sides import Sides
+from rolechain.policy.sides import TRUST, Limit, Sides
 
 _SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
-_OWN_SIDES = {Strength.DIRECT: 0, Strength.ROLE: 2, Strength.ACCOUNT: 3}
-"""How many of the caller's own sides must allow in the callee's account: of boundary, session, identity, the first."""
+_ALLOW, _IMPLICIT_DENY = Verdict.ALLOW, Verdict.IMPLICIT_DENY  # see sides
 
 
 def decide(request: Request) -> Decision:
@@ -35,80 +34,59 @@ def decide(request: Request) -> Decision:
     caller, callee = request.caller, request.callee
     if caller.kind == "root":
         return Decision(Verdict.IMPLICIT_DENY, Side.ROOT_USER, request.actions[0], explain.ROOT_USER)
-    if caller.partition not in (None, callee.partition):
+    partition = callee.partition
+    if caller.partition not in (None, partition):
         reason = explain.foreign_partition(caller, callee.arn)
         return Decision(Verdict.IMPLICIT_DENY, Side.TRUST_POLICY, request.actions[0], reason)
     context, sides = Context.of(request.context), Sides.of(request)
-    decisions = [_decide_action(request, sides, action, context) for action in request.actions]
-    if len(decisions) == 1:
-        return decisions[0]
+    if len(request.actions) == 1:
+        return _decide_action(request, sides, request.actions[0], partition, context)
+    decisions = [_decide_action(request, sides, action, partition, context) for action in request.actions]
     return min(decisions, key=lambda decision: _SEVERITY.index(decision.verdict))
 
 
-def _decide_action(request: Request, sides: Sides, action: str, context: Context) -> Decision:
+def _decide_action(request: Request, sides: Sides, action: str, partition: str, context: Context) -> Decision:
     lowered = action.lower()
-    callee = request.callee
-    question = Question(action, lowered, request.caller, callee.arn, callee.partition, context)
+    question = Question(action, lowered, request.caller, request.callee.arn, partition, context)
     if lowered not in doubt.DOUBTFUL:
         return _decide(question, sides)
     doubts = doubt.doubts(lowered, context, sides.keys)
-    decisions = [_decide(question._replace(context=world), sides) for world in doubt.worlds(context, doubts)]
+    decisions = [_decide(replace(question, context=world), sides) for world in doubt.worlds(context, doubts)]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
     refused = next(decision for decision in decisions if not decision.allowed)
     reason = explain.doubtful_keys(action, [each.name for each in doubts])
     return Decision(
-        Verdict.UNKNOWN, refused.side, action, reason, refused.policy, refused.statement, refused.sid
+        Verdict.UNKNOWN, refused.side, action, lambda: refused.explanation._replace(reason=reason)
     )
 
 
 def _decide(question: Question, sides: Sides) -> Decision:
     side, denial = sides.denial(question)
     if denial.value:
-        return _made(Verdict.EXPLICIT_DENY, side, denial, question, explain.denied(side, denial, question))
+        why = partial(explain.denied, side, denial, question)
+        return Decision(Verdict.EXPLICIT_DENY, side, question.name, why)
 
-    level = sides.level(question)
-    own = [granted(policies, question) for _, policies in sides.own]
+    limits = sides.limits(question)
     grants = sides.trusted(question)
     nearest = grants[0] if grants else None
-    result: Ternary = False
+    is_possible = False
     for grant in grants:
-        needed = own[: _OWN_SIDES[grant.strength]] if sides.same_account else own
-        answer = all_of([grant.value, level.value, *[side_answer.value for side_answer in needed]])
-        if answer and denial.value is False:
-            decisive = Answer(True, 0, grant.statement)
-            return _made(
-                Verdict.ALLOW, Side.TRUST_POLICY, decisive, question, explain.let_in(decisive, question)
-            )
-        if answer is not False and result is False:
-            result, nearest = None, grant
+        lacking = [limit.answer.value for limit in limits if limit.binds(grant)]
+        if grant.value and not lacking and denial.value is False:
+            return Decision(_ALLOW, TRUST, question.name, partial(explain.let_in, grant.statement, question))
+        if False not in lacking and not is_possible:
+            is_possible, nearest = True, grant
 
-    # In one account the caller's own sides count where the trust policy names it; across accounts in any case.
-    count = len(own) if not sides.same_account else _OWN_SIDES[nearest.strength] if nearest else 0
-    trust = Answer(nearest.value, 0, nearest.statement) if nearest else Answer(False)
-    asked = [
-        (Side.SERVICE_CONTROL_POLICY, level),
-        *[(kind, answer) for (kind, _), answer in zip(sides.own[:count], own, strict=False)],
-        (Side.TRUST_POLICY, trust),
-    ]
-    if result is False:
-        refusing = [kind for kind, answer in asked if answer.value is False]
-        reason, decisive = explain.refused(refusing, sides, question)
-        return _made(Verdict.IMPLICIT_DENY, refusing[0], decisive, question, reason)
+    open_limits = [limit for limit in limits if limit.binds(nearest)]
+    if nearest is None or not nearest.value:
+        trust = Answer(None, 0, nearest.statement) if nearest else NOTHING
+        open_limits.append(Limit(TRUST, trust))
+    if not is_possible:
+        refusing = [limit.side for limit in open_limits if limit.answer.value is False]
+        why = partial(explain.refused, refusing, sides, question)
+        return Decision(_IMPLICIT_DENY, refusing[0], question.name, why)
     if denial.value is False:
-        side, denial = next((kind, answer) for kind, answer in asked if answer.value is None)
-    return _made(Verdict.UNKNOWN, side, denial, question, explain.unknown(side, denial, question))
-
-
-def _made(verdict: Verdict, side: Side, answer: Answer, question: Question, reason: str) -> Decision:
-    statement = answer.statement
-    return Decision(
-        verdict,
-        side,
-        question.name,
-        printable(reason),
-        policy=answer.policy,
-        statement=None if statement is None or statement.stands_in else statement.index,
-        sid=statement.sid if statement else None,
-    )
+        side, denial = open_limits[0].side, open_limits[0].answer
+    return Decision(Verdict.UNKNOWN, side, question.name, partial(explain.unknown, side, denial, question))

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from rolechain.policy import misses
 from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import UnknownCondition
-from rolechain.policy.decision import Side
+from rolechain.policy.decision import Explanation, Side
 from rolechain.policy.document import Policy
 from rolechain.policy.misses import listed
 from rolechain.policy.question import Answer, Question
 from rolechain.policy.sides import Sides
+from rolechain.policy.statement import Statement
 
 ROOT_USER = "root user credentials cannot assume a role: call as an IAM user or as a role"
 
@@ -28,12 +29,13 @@ def foreign_partition(caller: Caller, arn: str) -> str:
     )
 
 
-def let_in(answer: Answer, question: Question) -> str:
+def let_in(statement: Statement, question: Question) -> Explanation:
     """Why a request is allowed."""
-    return f"{_place(Side.TRUST_POLICY, answer)} lets {question.caller.arn} in"
+    answer = Answer(True, 0, statement)
+    return _explained(f"{_place(Side.TRUST_POLICY, answer)} lets {question.caller.arn} in", answer)
 
 
-def denied(side: Side, answer: Answer, question: Question) -> str:
+def denied(side: Side, answer: Answer, question: Question) -> Explanation:
     """Why a request is explicitly denied, with the conditions that made the statement apply."""
     conditions = answer.statement.conditions if answer.statement else ()
     met = dict.fromkeys(
@@ -42,7 +44,9 @@ def denied(side: Side, answer: Answer, question: Question) -> str:
         if not isinstance(condition, UnknownCondition)
     )
     because = f", as {listed(met)}" if met else ""
-    return f"{_place(side, answer)} denies {question.name} to {question.caller.arn}{because}"
+    return _explained(
+        f"{_place(side, answer)} denies {question.name} to {question.caller.arn}{because}", answer
+    )
 
 
 def doubtful_keys(action: str, keys: Sequence[str]) -> str:
@@ -53,19 +57,21 @@ def doubtful_keys(action: str, keys: Sequence[str]) -> str:
     )
 
 
-def unknown(side: Side, answer: Answer, question: Question) -> str:
+def unknown(side: Side, answer: Answer, question: Question) -> Explanation:
     """Why it is not known whether a request is allowed."""
     statement = answer.statement
     if statement is None:
-        return f"it is not known what the {_noun(side)} says to {question.name}"
+        return _explained(f"it is not known what the {_noun(side)} says to {question.name}", answer)
     of_side = misses.in_trust if side is Side.TRUST_POLICY else misses.in_policy
     open_ones = [miss.words for miss in of_side(statement, question) if miss.answer is None]
     what = {"Allow": "allows", "Deny": "denies", None: "allows or denies"}[statement.effect]
     because = f": {listed(open_ones)}" if open_ones else ": its Effect is not known"
-    return f"it is not known whether {_place(side, answer)} {what} {question.name}{because}"
+    return _explained(
+        f"it is not known whether {_place(side, answer)} {what} {question.name}{because}", answer
+    )
 
 
-def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> tuple[str, Answer]:
+def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> Explanation:
     """Why nothing allows a request, and the statement that comes nearest to it.
 
     Args:
@@ -74,7 +80,7 @@ def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> tuple
         question: what they were asked.
     """
     side = refusing[0]
-    policies: Sequence[Policy] = dict(sides.own).get(side) or ()
+    policies: Sequence[Policy] = next((kind.policies for kind in sides.own if kind.side is side), ())
     above = 0
     if side is Side.TRUST_POLICY:
         policies = (sides.trust,)
@@ -89,7 +95,7 @@ def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> tuple
         what = f"no {_noun(side)} of the caller allows {question.name} on {question.resource}"
     nearest, words = _nearest(side, policies, above, question)
     also = "; nor does the trust policy let it in" if Side.TRUST_POLICY in refusing[1:] else ""
-    return f"{what}: {words}{also}", nearest
+    return _explained(f"{what}: {words}{also}", nearest)
 
 
 def _nearest(side: Side, policies: Sequence[Policy], above: int, question: Question) -> tuple[Answer, str]:
@@ -104,6 +110,16 @@ def _nearest(side: Side, policies: Sequence[Policy], above: int, question: Quest
     failing, answer = min(found, key=lambda pair: sum(miss.weight for miss in pair[0]))
     place = _place(side, answer, within=side in _SINGLE)
     return answer, f"{place} would, but {listed([miss.words for miss in failing])}"
+
+
+def _explained(reason: str, answer: Answer) -> Explanation:
+    statement = answer.statement
+    return Explanation(
+        reason,
+        policy=answer.policy,
+        statement=None if statement is None or statement.stands_in else statement.index,
+        sid=statement.sid if statement else None,
+    )
 
 
 def _noun(side: Side) -> str:

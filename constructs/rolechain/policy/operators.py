@@ -64,39 +64,43 @@ class Operator:
         return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
 
 
-def _texts(match: Callable[[Pattern], Callable[[str], Ternary]]) -> Callable[[str, bool], Comparison]:
+def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison]:
     """Values that take policy variables; ``match`` makes the test of a text without any."""
 
     def read(value: str, variables: bool) -> Comparison:
         template = parse(value, variables)
         if (constant := template.constant) is not None:
-            fixed = match(constant)
-            return Comparison(lambda given, _: fixed(given))
+            return Comparison(match(constant))
 
         def test(given: str, context: Context) -> Ternary:
             pattern = template.resolve(context)
             if pattern is None or pattern is False:
                 return pattern
-            return match(pattern)(given)
+            return match(pattern)(given, context)
 
         return Comparison(test, template.keys)
 
     return read
 
 
-def _like(pattern: Pattern) -> Callable[[str], bool]:
+def _like(pattern: Pattern) -> Test:
     matches = glob(pattern)
-    return lambda given: matches(given) is not None
+    return lambda given, _: matches(given) is not None
 
 
-def _equal(pattern: Pattern) -> Callable[[str], bool]:
+def _equal(pattern: Pattern) -> Test:
     wanted = "".join(part.text for part in pattern)
-    return lambda given: given == wanted
+    return lambda given, _: given == wanted
 
 
-def _equal_ignoring_case(pattern: Pattern) -> Callable[[str], bool]:
+def _equal_ignoring_case(pattern: Pattern) -> Test:
     wanted = "".join(part.text for part in pattern).lower()
-    return lambda given: given.lower() == wanted
+    return lambda given, _: given.lower() == wanted
+
+
+def _arn_like(pattern: Pattern) -> Test:
+    matches = arn_glob(pattern)
+    return lambda given, _: matches(given)
 
 
 def _scalars(
@@ -169,10 +173,10 @@ OPERATORS = {
         Operator("BinaryEquals", _scalars(scalars.binary, "base64 text", operator.eq)),
         Operator("IpAddress", _address),
         Operator("NotIpAddress", _address, negated=True),
-        Operator("ArnEquals", _texts(arn_glob)),
-        Operator("ArnLike", _texts(arn_glob)),
-        Operator("ArnNotEquals", _texts(arn_glob), negated=True),
-        Operator("ArnNotLike", _texts(arn_glob), negated=True),
+        Operator("ArnEquals", _texts(_arn_like)),
+        Operator("ArnLike", _texts(_arn_like)),
+        Operator("ArnNotEquals", _texts(_arn_like), negated=True),
+        Operator("ArnNotLike", _texts(_arn_like), negated=True),
     )
 }
 """The operators by their name in lower case; ``Null`` is not among them, as it compares no value."""

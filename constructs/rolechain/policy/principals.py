@@ -28,7 +28,9 @@ class Strength(IntEnum):
 
 Match = tuple[Strength, Ternary]
 
-ANYONE: tuple[Match, ...] = ((Strength.DIRECT, None),)
+# Found here once: under Python 3.11, to look a member up in its enum takes longer than to ask a condition.
+_ACCOUNT, _ROLE, _DIRECT = Strength
+ANYONE: tuple[Match, ...] = ((_DIRECT, None),)
 """What a principal matches of which nothing is known."""
 
 
@@ -59,20 +61,20 @@ class Principals:
         """
         strength = self._strength(caller, partition)
         known: tuple[Match, ...] = () if strength is None else ((strength, True),)
-        return known + ANYONE if self.unknown and strength != Strength.DIRECT else known
+        return known + ANYONE if self.unknown and strength is not _DIRECT else known
 
     def _strength(self, caller: Caller, partition: str) -> Strength | None:
         if self.everyone:
-            return Strength.DIRECT
+            return _DIRECT
         if caller.kind == "service":
-            return Strength.DIRECT if caller.arn in self.services else None
+            return _DIRECT if caller.arn in self.services else None
         named = self.aws
         if caller.arn in named or (caller.kind == "user" and caller.unique_id in named):
-            return Strength.DIRECT
+            return _DIRECT
         if caller.kind == "role-session" and (caller.role_arn in named or caller.unique_id in named):
-            return Strength.ROLE
+            return _ROLE
         if caller.account in named or f"arn:{partition}:iam::{caller.account}:root" in named:
-            return Strength.ACCOUNT
+            return _ACCOUNT
         return None
 
     def problems(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from rolechain.policy.caller import Caller
 from rolechain.policy.context import Context
@@ -13,7 +13,8 @@ from rolechain.policy.principals import Strength
 from rolechain.policy.statement import Statement
 
 
-class Question(NamedTuple):
+@dataclass(slots=True)
+class Question:
     """One action of a request.
 
     Attributes:
@@ -33,7 +34,8 @@ class Question(NamedTuple):
     context: Context
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """What the policies of one kind answer.
 
     Attributes:
@@ -47,7 +49,8 @@ class Answer(NamedTuple):
     statement: Statement | None = None
 
 
-class Grant(NamedTuple):
+@dataclass(slots=True)
+class Grant:
     """A statement of a trust policy that names the caller.
 
     Attributes:
@@ -61,29 +64,28 @@ class Grant(NamedTuple):
     statement: Statement
 
 
-_NONE, _UNLIMITED = Answer(False), Answer(True)
+NOTHING, EVERYTHING = Answer(False), Answer(True)
+"""The answers of no statement in particular: that none applies, and that none is needed."""
 
 
-def granted(policies: Sequence[Policy] | None, question: Question) -> Answer:
-    """Whether one of ``policies`` allows what is asked; where there is no such kind of policy, nothing limits."""
-    if policies is None:
-        return _UNLIMITED
-    return _first([policy.allows for policy in policies], question)
+def granted(policies: Sequence[Policy], question: Question) -> Answer:
+    """Whether one of ``policies`` allows what is asked."""
+    return _first(policies, question, denies=False)
 
 
 def denied(policies: Sequence[Policy], question: Question) -> Answer:
     """Whether one of ``policies`` denies what is asked."""
-    return _first([policy.denies for policy in policies], question)
+    return _first(policies, question, denies=True)
 
 
-def _first(statements_of: Sequence[Sequence[Statement]], question: Question) -> Answer:
+def _first(policies: Sequence[Policy], question: Question, denies: bool) -> Answer:
     """The first statement that applies; without one, the first of which it is not known."""
-    doubtful = _NONE
-    for number, statements in enumerate(statements_of):
-        for statement in statements:
+    doubtful = NOTHING
+    for number, policy in enumerate(policies):
+        for statement in policy.denies if denies else policy.allows:
             answer = statement.applies(question.action, question.resource, question.context)
             if answer:
                 return Answer(True, number, statement)
-            if answer is None and doubtful.value is False:
+            if answer is None and doubtful is NOTHING:
                 doubtful = Answer(None, number, statement)
     return doubtful

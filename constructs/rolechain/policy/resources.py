@@ -29,19 +29,25 @@ class Resources:
 
     Attributes:
         written: as the document lists them.
-        tests: one for each.
+        exact: those that are one whole ARN.
+        tests: one for each of the others.
         keys: the condition keys that their variables name, in lower case.
         negated: whether the statement is about all others.
     """
 
     written: tuple[str, ...]
+    exact: frozenset[str]
     tests: tuple[Test, ...]
     keys: frozenset[str]
     negated: bool
 
     def match(self, resource: str, context: Context) -> Ternary:
         """Whether the statement is about ``resource``."""
-        answer = any_of([test(resource, context) for test in self.tests])
+        if resource in self.exact:
+            return not self.negated
+        if not self.tests:
+            return self.negated
+        answer = any_of(test(resource, context) for test in self.tests)
         return negation(answer) if self.negated else answer
 
 
@@ -53,9 +59,15 @@ def parse(value: Any, variables: bool, negated: bool) -> Resources:
     """
     listed = texts(value, "NotResource" if negated else "Resource")
     templates = [None if isinstance(item, Unresolved) else parse_template(item, variables) for item in listed]
+    whole = {
+        template: arn
+        for template in templates
+        if template and template.constant and (arn := _whole_arn(template.constant))
+    }
     return Resources(
         written=tuple(map(str, listed)),
-        tests=tuple(map(_test, templates)),
+        exact=frozenset(whole.values()),
+        tests=tuple(_test(template) for template in templates if template not in whole),
         keys=frozenset().union(*(template.keys for template in templates if template)),
         negated=negated,
     )
@@ -65,36 +77,43 @@ def _test(template: Template | None) -> Test:
     if template is None:
         return lambda _resource, _context: None
     if (constant := template.constant) is not None:
-        fixed = _match(constant)
-        return lambda resource, _: fixed(resource)
+        return _match(constant)
 
     def test(resource: str, context: Context) -> Ternary:
         pattern = template.resolve(context)
         if pattern is None or pattern is False:
             return pattern
-        return _match(pattern)(resource)
+        return _match(pattern)(resource, context)
 
     return test
 
 
-def _match(pattern: Pattern) -> Callable[[str], Ternary]:
-    text = "".join(part.text for part in pattern)
+def _match(pattern: Pattern) -> Test:
     if pattern == (Text("*"),):
-        return lambda _: True
+        return lambda _resource, _context: True
+    if arn := _whole_arn(pattern):
+        return lambda resource, _: resource == arn
+    text = "".join(part.text for part in pattern)
     if not text.startswith("arn:"):
         # IAM takes an ARN or a bare * here; what another pattern would match is not documented.
         test = glob(pattern)
-        return lambda resource: None if test(resource) else False
+        return lambda resource, _: None if test(resource) else False
     missing = ARN_SEGMENTS - 1 - text.count(":")
     if missing > 0:
         return _cut_short(pattern, missing)
-    if not any(not part.literal and set(part.text) & set("*?") for part in pattern):
-        return lambda resource: resource == text
     test = glob(pattern)
-    return lambda resource: test(resource) is not None
+    return lambda resource, _: test(resource) is not None
 
 
-def _cut_short(pattern: Pattern, missing: int) -> Callable[[str], Ternary]:
+def _whole_arn(pattern: Pattern) -> str | None:
+    """The one ARN that a pattern matches; None if it matches several, or what is no whole ARN."""
+    if any(not part.literal and set(part.text) & set("*?") for part in pattern):
+        return None
+    text = "".join(part.text for part in pattern)
+    return text if text.startswith("arn:") and text.count(":") >= ARN_SEGMENTS - 1 else None
+
+
+def _cut_short(pattern: Pattern, missing: int) -> Test:
     """AWS completes an ARN that lacks segments with wildcards, and lets a * that ends a segment reach over colons.
 
     Whether another wildcard may stand for the missing segments just as well is not documented.
@@ -103,7 +122,7 @@ def _cut_short(pattern: Pattern, missing: int) -> Callable[[str], Ternary]:
     wildcards = "".join(re.sub(r"[*?]", "-", text) if literal else text for text, literal in pattern)
     reaching = None if _WITHIN_SEGMENT.search(wildcards) else True
 
-    def test(resource: str) -> Ternary:
+    def test(resource: str, _: Context) -> Ternary:
         if as_completed(resource):
             return True
         return reaching if as_written(resource) else False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from rolechain.policy import actions, conditions, principals, resources
@@ -12,7 +13,7 @@ from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
-from rolechain.policy.logic import Ternary, all_of
+from rolechain.policy.logic import Ternary
 from rolechain.policy.principals import Match, Principals
 from rolechain.policy.resources import Resources
 
@@ -76,11 +77,14 @@ class Statement:
         if about is False:
             return False
         if self.resources is None or not self.names_everyone_or_nobody:
-            return self._refused(about, context)
+            return self._refused(context)
         on = self.resources.match(resource, context)
         if on is False:
             return False
-        return self._certain(all_of((about, on, self._met(context))))
+        met = self._met(context)
+        if met is False:
+            return False
+        return True if about and on and met and self.effect else None
 
     def names(self, action: str, caller: Caller, partition: str, context: Context) -> tuple[Match, ...]:
         """How it names a caller, as a statement of a trust policy; empty where it does not speak of the request.
@@ -98,34 +102,33 @@ class Statement:
         if about is False:
             return ()
         if self.principals is None or self.resources is not None:
-            return principals.ANYONE if self._refused(about, context) is None else ()
+            return principals.ANYONE if self._refused(context) is None else ()
         found = self.principals.match(caller, partition)
         if not found:
             return ()
-        met = all_of((about, self._met(context)))
+        met = self._met(context)
         if met is False:
             return ()
-        if met and self.effect:
-            return found
-        return tuple((strength, self._certain(all_of((answer, met)))) for strength, answer in found)
+        return found if about and met and self.effect else tuple((strength, None) for strength, _ in found)
 
-    @property
+    @cached_property
     def names_everyone_or_nobody(self) -> bool:
         """Whether it stands well in a policy that is not a trust policy; a resource control policy names ``*``."""
         return not self.not_principal and (self.principals is None or self.principals.everyone)
 
     def _met(self, context: Context) -> Ternary:
-        if not self.conditions:
-            return True
-        return all_of([condition.holds(context) for condition in self.conditions])
+        met: Ternary = True
+        for condition in self.conditions:
+            answer = condition.holds(context)
+            if answer is False:
+                return False
+            if answer is None:
+                met = None
+        return met
 
-    def _refused(self, about: Ternary, context: Context) -> Ternary:
-        if self.effect == "Allow" or all_of((about, self._met(context))) is False:
-            return False
-        return None
-
-    def _certain(self, answer: Ternary) -> Ternary:
-        return None if self.effect is None and answer else answer
+    def _refused(self, context: Context) -> Ternary:
+        """What is true of it where IAM would refuse it."""
+        return False if self.effect == "Allow" or self._met(context) is False else None
 
     def trust_problems(self) -> list[str]:
         """What IAM would refuse about it in a trust policy."""

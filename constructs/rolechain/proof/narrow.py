@@ -28,11 +28,10 @@ class _Split:
         if not numbers:
             return None
         written = self.resources.written
-        tests = self.resources.tests
         kept = replace(
             self.resources,
             written=tuple(written[number] for number in numbers),
-            tests=tuple(tests[number] for number in numbers),
+            exact=self.resources.exact & {arn},
         )
         return replace(self.statement, resources=kept)
 

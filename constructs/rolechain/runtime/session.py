@@ -93,6 +93,39 @@ def declared_hops(hops: Iterable[HopLike]) -> list[Hop]:
 
 def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
     """A session with the settings of ``base``'s profile, whose requests are signed with ``credentials``."""
+    return ChainSession(credentials, base, region_name)
+
+
+class ChainSession(boto3.Session):
+    """A session that is set up when more than its credentials is asked for.
+
+    To set one up takes longer than a call to STS does, and much that walks a chain (a fan-out over hundreds of
+    accounts, a command that hands credentials on) asks for nothing more.
+    """
+
+    def __init__(self, credentials: HopCredentials, base: boto3.Session, region_name: str) -> None:
+        # What boto3's constructor would set is read from a session of its own making.
+        self._chain = credentials, base, region_name
+        self._ready: list[boto3.Session] = []
+
+    def get_credentials(self) -> Any:
+        """The chain's credentials; no call is made before they are read."""
+        return self._chain[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _SET_UP:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not self._ready:
+            # Of two threads that come here at a time, both read what the first has set up.
+            self._ready.append(_set_up(*self._chain))
+        return getattr(self._ready[0], name)
+
+
+_SET_UP = frozenset({"_session", "_loader", "resource_factory"})
+"""The attributes of a boto3 session."""
+
+
+def _set_up(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
     core = botocore.session.Session(event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
     share_profile(base, core)
     core.register_component("credential_provider", CredentialResolver([_Provider(credentials)]))
