@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
+from rolechain.local import LocalOrganization
 
 Make = Callable[[str, str], boto3.Session]
 Device = Callable[[str, str], tuple[str, Callable[[], str]]]
@@ -58,3 +61,45 @@ def test_a_third_party_enters_with_its_external_id(deploy: Any, function: Make, 
     assert ":assumed-role/door-source/" in assume(vendor, chain.source.arn, ExternalId="vendor-7")
     for sent in ({}, {"ExternalId": "vendor-8"}):
         assert assume(vendor, chain.source.arn, **sent) == "AccessDenied"
+
+
+def test_a_service_enters(deploy: Any, organization: LocalOrganization, function: Make, assume: Any) -> None:
+    """The service that is declared gets in; another service, and a role of the source's own account, do not."""
+    chain = declared(Entrance.service("lambda.amazonaws.com"))
+    made, door = deploy(chain), chain.source.arn
+    assert ":assumed-role/door-target/" in made.walk(chain.hops_to("333333333333"))
+    with pytest.raises(ClientError) as caught:
+        organization.workload(door, "ec2.amazonaws.com")
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    assert assume(function("111111111111", "other"), door) == "AccessDenied"
+
+
+def test_one_role_enters(deploy: Any, function: Make, assume: Any) -> None:
+    """The role that is declared by its ARN gets in, and no other of its account."""
+    chain = declared(Entrance.arn("arn:aws:iam::777777777777:role/runner"))
+    deploy(chain)
+    assert ":assumed-role/door-source/" in assume(function("777777777777", "runner"), chain.source.arn)
+    assert assume(function("777777777777", "other"), chain.source.arn) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    "entrance",
+    [
+        Entrance.oidc(
+            "arn:aws:iam::111111111111:oidc-provider/ci.example.com",
+            audience="sts",
+            subject="repo:acme/app:*",
+        ),
+        Entrance.saml("arn:aws:iam::111111111111:saml-provider/okta"),
+        Entrance.permission_set("DeployAccess"),
+    ],
+    ids=lambda entrance: entrance.kind,
+)
+def test_who_signs_in_elsewhere_does_not_come_by_assume_role(
+    deploy: Any, function: Make, user: Make, assume: Any, entrance: Entrance
+) -> None:
+    """A door for tokens, assertions or a permission set is none for the roles and users of the source's account."""
+    chain = declared(entrance)
+    deploy(chain)
+    assert assume(function("111111111111", "other"), chain.source.arn) == "AccessDenied"
+    assert assume(user("111111111111", "ann"), chain.source.arn) == "AccessDenied"

@@ -167,6 +167,45 @@ def test_rc35_silent_on_what_is_declared(kit: Kit, carrying: Chain) -> None:
     assert kit.ask("RC35", *kit.of_chain(carrying), chain=carrying) == []
 
 
+@pytest.mark.parametrize(("trust", "whose"), [("account", "111111111111"), ("organization", "*")])
+def test_rc35_fires_on_users_where_roles_are_trusted(kit: Kit, trust: Any, whose: str) -> None:
+    """Trust by account or organization is in its roles: IAM users that get in are an error."""
+    callee = ChainRole("222222222222", trust=trust)
+    source, target = ChainRole("111111111111"), ChainRole("333333333333")
+    chain = Chain("deploy", organization="o-exampleorg1", source=source, middle=callee, targets=target)
+    (statement,) = trust_statements(chain, chain.middle[0])
+    condition = statement["Condition"]
+    assert condition["ArnLike"] == {"aws:PrincipalArn": f"arn:aws:iam::{whose}:role/*"}
+    opened = statement | {"Condition": {"StringEquals": condition["StringEquals"]}}
+    found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"trust": [opened]}), chain=chain)
+    assert [(each.message, each.cure) for each in found] == [
+        (
+            f"{chain.middle[0].arn} lets callers in that are IAM users",
+            f"add {json.dumps({'ArnLike': condition['ArnLike']})}",
+        )
+    ]
+    assert kit.ask("RC35", *kit.of_chain(chain), chain=chain) == []
+
+
+@pytest.mark.parametrize(("name", "has"), [(None, "none"), ("arn:aws:iam::222222222222:policy/other", None)])
+def test_rc35_fires_without_the_declared_boundary(kit: Kit, name: str | None, has: str | None) -> None:
+    """A role that lacks its permissions boundary, or has another, is an error."""
+    wanted = "arn:aws:iam::222222222222:policy/team/fence"
+    callee = ChainRole("222222222222", permissions_boundary="team/fence")
+    source, target = ChainRole("111111111111"), ChainRole("333333333333")
+    chain = Chain("deploy", source=source, middle=callee, targets=target)
+    boundary = kit.missing(name) if name else None
+    found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"boundary": boundary}), chain=chain)
+    assert [(each.message, each.cure) for each in found] == [
+        (
+            f"{chain.middle[0].arn} is declared with the permissions boundary {wanted} and has {has or name}",
+            f"write PermissionsBoundary: {wanted}",
+        )
+    ]
+    fenced = kit.of_chain(chain, deploy_middle={"boundary": kit.missing(wanted)})
+    assert kit.ask("RC35", *fenced, chain=chain) == []
+
+
 @pytest.mark.parametrize(
     ("action", "surplus"),
     [

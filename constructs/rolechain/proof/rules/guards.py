@@ -12,7 +12,7 @@ from rolechain.hop import Hop
 from rolechain.policy import decide
 from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY
 from rolechain.policy.statements import trust_statements
-from rolechain.policy.writing import Conditions, asked
+from rolechain.policy.writing import Conditions, asked, one_or_all
 from rolechain.proof.calls import EVERYTHING, request_of
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
@@ -30,7 +30,7 @@ _SOMETHING = "q7zk"
 @rule(
     "RC35",
     "what the chain declares of its callers (organization and unit, external id, session tags, source identity, MFA) "
-    "stands as conditions in the trust policies",
+    "stands as conditions in the trust policies, and a declared permissions boundary on its role",
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
@@ -50,6 +50,21 @@ def enforced(survey: Survey) -> Faults:
             )
     for hop in chain.hops():
         yield from _beyond(chain, hop, survey)
+    yield from _unbounded(survey)
+
+
+def _unbounded(survey: Survey) -> Faults:
+    """A role without the permissions boundary that it is declared with."""
+    for role in survey.world.roles:
+        declared = survey.declared.get(role.arn)
+        wanted = declared.boundary_arn if declared and not role.imported else None
+        if wanted and (role.boundary is None or role.boundary.name != wanted):
+            found = role.boundary.name if role.boundary else "none"
+            yield Fault(
+                replace(role.place, part="PermissionsBoundary"),
+                f"{role.arn} is declared with the permissions boundary {wanted} and has {found}",
+                f"write PermissionsBoundary: {wanted}",
+            )
 
 
 def _beyond(chain: Chain, hop: Hop, survey: Survey) -> Faults:
@@ -78,6 +93,8 @@ def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[st
             f"without the external id {callee.external_id}",
             {"StringEquals": {"sts:ExternalId": callee.external_id}},
         )
+    if callee.trust in ("account", "organization"):
+        yield from _of_users(entry, callee, chain)
     for tag in callee.tags:
         if tag.required and not _with_one_of(entry, REQUEST_TAG + tag.key, tag.values):
             yield f"without the session tag {tag.key} as declared", _asking(REQUEST_TAG + tag.key, tag.values)
@@ -85,6 +102,14 @@ def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[st
     for key, identity in ((SET_IDENTITY, callee.identity), (IDENTITY, inherited)):
         if identity and identity.required and not _with_one_of(entry, key, identity.values):
             yield "without the source identity as declared", _asking(key, identity.values)
+
+
+def _of_users(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[str, Conditions]]:
+    accounts = dict.fromkeys(hop.caller.account for hop in chain.calls_into(callee))
+    if any(lets_in(entry, user_in(account, chain.partition)) for account in accounts):
+        whose = ["*"] if callee.trust == "organization" else accounts
+        roles = one_or_all(f"arn:{chain.partition}:iam::{account}:role/*" for account in whose)
+        yield "that are IAM users", {"ArnLike": {"aws:PrincipalArn": roles}}
 
 
 def _of_third_parties(entry: Ruling, chain: Chain) -> bool:
