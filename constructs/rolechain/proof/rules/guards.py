@@ -17,9 +17,19 @@ from rolechain.proof.calls import EVERYTHING, request_of
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes, lets_in, user_in
+from rolechain.proof.rules.strangers import (
+    ANYONE,
+    ARN,
+    EXTERNAL_ID,
+    ORGANIZATION,
+    PATHS,
+    closes,
+    lets_in,
+    user_in,
+)
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.sent import otherwise
+from rolechain.proof.witness import witness
 from rolechain.role import ChainRole
 
 _ASSUME = "sts:assumerole"
@@ -106,10 +116,18 @@ def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[st
 
 def _of_users(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[str, Conditions]]:
     accounts = dict.fromkeys(hop.caller.account for hop in chain.calls_into(callee))
-    if any(lets_in(entry, user_in(account, chain.partition)) for account in accounts):
+    if any(_lets_users_in(entry, account, chain.partition) for account in accounts):
         whose = ["*"] if callee.trust == "organization" else accounts
         roles = one_or_all(f"arn:{chain.partition}:iam::{account}:role/*" for account in whose)
         yield "that are IAM users", {"ArnLike": {"aws:PrincipalArn": roles}}
+
+
+def _lets_users_in(entry: Ruling, account: str, partition: str) -> bool:
+    """Whether an IAM user of an account, of whatever name, is let in."""
+    user = user_in(account, partition)
+    pattern = f"arn:{partition}:iam::{account}:user/*"
+    named = (witness((pin, pattern)) for pin in principals.pinned(entry, ARN))
+    return lets_in(entry, {**user, ARN: (*user[ARN], *filter(None, named))})
 
 
 def _of_third_parties(entry: Ruling, chain: Chain) -> bool:
@@ -213,7 +231,7 @@ def _of_entrance(entry: Ruling, entrance: Entrance, account: str) -> Iterator[tu
             {"NumericLessThanEquals": {"aws:MultiFactorAuthAge": str(age)}},
         )
     partition = entry.role.arn.split(":", 2)[1]
-    if not entrance.iam_users and lets_in(entry, user_in(account, partition)):
+    if not entrance.iam_users and _lets_users_in(entry, account, partition):
         yield (
             "that are IAM users",
             {"ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::{account}:role/*"}},
