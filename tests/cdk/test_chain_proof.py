@@ -63,14 +63,13 @@ def test_a_condition_that_is_taken_away(app: cdk.App, minimal: Chain) -> None:
     opened = by_rule["RC05"]
     assert "lets in every principal of account 111111111111" in opened["description"]
     assert "arn:aws:iam::111111111111:role/rolechain/deploy-source" in opened["suggestedFix"]
-    assert "deploy-222222222222/deploy-middle/Role/Resource" in json.dumps(opened)
+    assert "deploy-222222222222/deploy-middle/Default/Resource" in json.dumps(opened)
 
 
 def test_a_hop_that_lost_a_half(app: cdk.App, minimal: Chain) -> None:
     """A permission that is overridden fails the synth, and says which hop does not work."""
     chain = RoleChain(app, "deploy", chain=minimal)
-    policy = chain.stacks["222222222222"].node.find_child("deploy-middle").node.find_child("Hops")
-    resource = policy.node.default_child
+    resource = chain.roles[minimal.middle[0].arn].node.find_child("Hops")
     assert isinstance(resource, iam.CfnManagedPolicy)
     resource.add_property_override(
         "PolicyDocument.Statement.0.Resource", "arn:aws:iam::333333333333:role/other"

@@ -20,25 +20,24 @@ def ids(construct: Construct) -> list[str]:
 def test_the_ids_of_a_role(maximal: Chain, make_stack: MakeStack) -> None:
     """A change of one of these ids would replace a deployed role."""
     assert ids(SourceRole(make_stack("111111111111"), "Source", chain=maximal)) == [
-        "Role/Resource",
-        "Hops/Resource",
-        "RoleArn",
+        "Resource",
+        "Hops",
     ]
     target = TargetRole(make_stack("333333333333"), "Target", chain=maximal, role="deploy-target")
-    assert ids(target) == ["Role/Resource", "Permissions/Resource", "RoleArn"]
+    assert ids(target) == ["Resource", "Permissions"]
 
 
 def test_the_ids_of_a_chain(maximal: Chain, app: cdk.App) -> None:
     """In a chain's stacks each role stands under its own name, so that others may come and go."""
     stacks = RoleChain(app, "jump", chain=maximal).stacks.values()
     paths = [f"{stack.node.id}/{path}" for stack in stacks for path in ids(stack)]
-    assert [path for path in paths if path.endswith("Role/Resource")] == [
-        "jump-111111111111/entry/Role/Resource",
-        "jump-222222222222/deploy-middle-1/Role/Resource",
-        "jump-444444444444/second/Role/Resource",
-        "jump-333333333333/deploy-target/Role/Resource",
-        "jump-333333333333/other/Role/Resource",
-        "jump-555555555555/third/Role/Resource",
+    assert [path for path in paths if path.endswith("/Resource")] == [
+        "jump-111111111111/entry/Resource",
+        "jump-222222222222/deploy-middle-1/Resource",
+        "jump-444444444444/second/Resource",
+        "jump-333333333333/deploy-target/Resource",
+        "jump-333333333333/other/Resource",
+        "jump-555555555555/third/Resource",
     ]
 
 
@@ -51,4 +50,4 @@ def test_the_logical_ids_of_a_chain(minimal: Chain, app: cdk.App) -> None:
         for child in stack.node.find_all()
         if isinstance(child, cdk.CfnResource) and child.cfn_resource_type == "AWS::IAM::Role"
     ]
-    assert roles == ["deploysourceRole9458A542", "deploymiddleRoleDA9D4504", "deploytargetRoleBA75A396"]
+    assert roles == ["deploysourceA305993C", "deploymiddle62437949", "deploytarget6D80D829"]

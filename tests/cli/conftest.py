@@ -148,7 +148,39 @@ def shell(shell_of: Callable[[Deployed], Shell], deployed: Deployed) -> Shell:
 
 @pytest.fixture(autouse=True)
 def nothing_left_running() -> Iterator[None]:
-    """No test leaves a thread behind that is not a daemon."""
+    """No test leaves a thread behind that is not a daemon; one that is just ending is waited for."""
     before = set(threading.enumerate())
     yield
-    assert [thread for thread in set(threading.enumerate()) - before if not thread.daemon] == []
+    left = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
+    for thread in left:
+        thread.join(10)
+    assert [thread for thread in left if thread.is_alive()] == []
+
+
+@pytest.fixture(scope="session")
+def featured(deploy: Callable[[dict[str, Any]], Deployed]) -> Deployed:
+    """A chain of two source roles and two targets that leaves a session tag and the source identity open.
+
+    All tests may use it, and none may change it.
+    """
+    return deploy(
+        {
+            "name": "open",
+            "organization": "o-exampleorg1",
+            "source": [
+                {"account": "620000000001", "assumed_by": {"account": "620000000001"}},
+                {
+                    "account": "620000000002",
+                    "role": "open-ci",
+                    "assumed_by": {"account": "620000000002", "external_id": "build-7"},
+                },
+            ],
+            "middle": {
+                "account": "620000000003",
+                "session_tags": {"Project": "apollo", "Stage": ["dev", "test-*"]},
+                "transitive_tag_keys": ["Stage"],
+                "source_identity": {"values": ["ann", "bob"]},
+            },
+            "targets": [{"account": "620000000004"}, {"account": "620000000005", "external_id": "ticket-7"}],
+        }
+    )

@@ -71,21 +71,34 @@ def test_every_hop_is_taken_and_every_shortcut_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_an_app(tmp_path: Path) -> None:
-    """Where there is no app, the chain alone is deployed, from a file that is named."""
+    """Where there is no app, the chain alone is deployed, from a file that is named; every source role is shown.
+
+    The second source role is a third party's, which stands outside of the organization, and the hop passes what the
+    chain leaves open.
+    """
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
     chain = tmp_path / "two.yaml"
     chain.write_text(
-        "name: two\n"
-        'source: {account: "111111111111", assumed_by: {account: "444444444444"}}\n'
-        'middle: [{account: "222222222222"}, {account: "222222222222", trust: role_arn}]\n'
+        "name: two\norganization: o-exampleorg1\n"
+        'source: [{account: "111111111111", assumed_by: {account: "444444444444"}}, '
+        '{account: "888888888888", role: vendor, path: /, existing: true, third_party: true}]\n'
+        'middle: [{account: "222222222222", external_id: vendor-7, session_tags: {Stage: [dev, test]}}, '
+        '{account: "222222222222", trust: role_arn}]\n'
         'targets: [{account: "333333333333", trust: role_arn}, {account: "111111111111"}]\n'
     )
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     said, error = demo(tmp_path, scratch, "--chain", str(chain)).communicate()
     assert error == ""
-    assert said.count("✓ allowed") == 4
+    assert said.count("✓ allowed") == 5
     assert "✗" not in said
+    for caller in ("two-source-1", "vendor"):
+        for altered in (
+            "without external id",
+            "without session tag Stage",
+            "with session tag Stage=not-allowed",
+        ):
+            assert re.search(rf"{caller} → two-middle-1, {altered} +✓ refused", said)
     assert "which may read no parameters there" in said
     assert list(scratch.iterdir()) == []
 

@@ -124,6 +124,50 @@ def test_a_profile_reads_what_the_chain_may_not(shell_of: Callable[[Any], Any], 
 
 
 @pytest.mark.parametrize(
+    ("lacking", "action"),
+    [("AllowSetSourceIdentity", "sts:SetSourceIdentity"), ("AllowTagSession", "sts:TagSession")],
+)
+def test_what_a_session_hands_on_is_known(
+    shell_of: Callable[[Any], Any], deploy: Callable[[Any], Any], lacking: str, action: str
+) -> None:
+    """Where a later hop lacks the permission for an inherited tag or source identity, the detail says just that."""
+    number = lacking == "AllowTagSession"
+    accounts = [f"64000000000{each + 3 * number}" for each in (1, 2, 3)]
+    deployed = deploy(
+        {
+            "name": "kin",
+            "source": {"account": accounts[0], "assumed_by": {"account": accounts[0]}},
+            "middle": {
+                "account": accounts[1],
+                "session_tags": {"Project": "apollo"},
+                "transitive_tag_keys": "Project",
+                "source_identity": {"required": True},
+            },
+            "targets": {"account": accounts[2]},
+        }
+    )
+    whole = trust_statements(deployed.chain, deployed.chain.targets[0])
+    trust = json.dumps({"Statement": [each for each in whole if each["Sid"] != lacking]})
+    deployed.iam(accounts[2]).update_assume_role_policy(RoleName="kin-target", PolicyDocument=trust)
+    shell = shell_of(deployed)
+    words: list[str] = []
+    config = shell.folder / "config"
+    for account in accounts[1:]:
+        with config.open("a") as file:
+            file.write(
+                f"[profile a{account}]\naws_access_key_id = {account}\naws_secret_access_key = local\n"
+            )
+        words += ["--account-profile", f"{account}=a{account}"]
+    shell.environment.setenv("AWS_CONFIG_FILE", str(config))
+    said = shell("verify", "--json", "--source-identity", "ann", *words)
+    (wrong,) = [each for each in json.loads(said.out) if not each["ok"]]
+    assert (wrong["index"], wrong["verdict"], wrong["cause"]) == (2, "refused", "trust_policy")
+    _, found = wrong["detail"].split("; as IAM has it, ")
+    assert found.startswith(f"for {action} no statement of the trust policy lets arn:aws:sts::{accounts[1]}:")
+    assert found.endswith(" would, but its Action is sts:AssumeRole")
+
+
+@pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["--wait", "soon"], "argument --wait: 'soon' is no number of seconds: write 0 or more"),

@@ -178,7 +178,7 @@ def test_browsers_are_not_served(organization: LocalOrganization, header: str) -
 def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     """The command prints what to export, serves it, and ends with 0 and no traceback on Ctrl-C."""
     process = subprocess.Popen(
-        [COMMAND, "local"],
+        [COMMAND, "local", "--outside", "888888888888"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -193,6 +193,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     exported = dict(re.findall(r"^export (\w+)=(.*)$", printed, re.MULTILINE))
     assert exported["AWS_ACCESS_KEY_ID"] == "111111111111"
     assert "unset AWS_PROFILE\n" in printed
+    assert "# outside of the organization: 888888888888\n" in printed
     # Ctrl-C reaches the command once it waits; until then it is a start that was interrupted.
     urllib.request.urlopen(f"{exported['AWS_ENDPOINT_URL']}/_ministack/health").close()  # noqa: S310
     process.send_signal(signal.SIGINT)

@@ -79,7 +79,7 @@ def test_a_deployed_chain_is_taken_from_the_way_in_to_the_target(sts: Any, base:
     ]
     assert all(report.ok for report in reports)
     assert [report.cause for report in reports] == [None] * 4 + [Cause.UNKNOWN] * 3
-    assert [report.without_external_id for report in reports] == [False] * 6 + [True]
+    assert [report.altered for report in reports] == [""] * 6 + ["without external id"]
     assert sts.calls[-1].parameters.get("ExternalId") is None
     assert all(report.milliseconds > 0 for report in reports)
     assert sts.seen == [
@@ -218,7 +218,7 @@ def test_waiting_lasts_until_the_denial_passes(sts: Any, base: Any, deployed: An
 
     sts.script("deploy-middle", *[sts.error("AccessDenied", "no", 403)] * 5)
     patience = Patience(60, clock=lambda: now[0], sleep=sleep)
-    assert all(report.ok for report in walk(declared, base, patience))
+    assert all(report.ok for report in walk(declared, tuple(declared.hops()), [base], patience))
     assert slept == [1, 2, 4, 8, 8]
 
 
@@ -231,7 +231,9 @@ def test_waiting_ends_with_its_seconds(sts: Any, base: Any, deployed: Any) -> No
         slept.append(seconds)
         now[0] += seconds
 
-    reports = list(walk(declared, base, Patience(5, clock=lambda: now[0], sleep=sleep)))
+    reports = list(
+        walk(declared, tuple(declared.hops()), [base], Patience(5, clock=lambda: now[0], sleep=sleep))
+    )
     assert slept == [1, 2, 2]
     assert reports[1].verdict == "refused"
     assert len(sts.seen) == 1 + 4 + 1
@@ -242,7 +244,12 @@ def test_only_a_denial_is_waited_for(sts: Any, base: Any, deployed: Any) -> None
     declared = deployed(chain())
     sts.script("deploy-middle", sts.error("ValidationError", "no"))
     patience = Patience(60, sleep=lambda _: pytest.fail("waited"))
-    assert [report.ok for report in walk(declared, base, patience)] == [True, False, False, True]
+    assert [report.ok for report in walk(declared, tuple(declared.hops()), [base], patience)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("wait", [-1, float("inf"), float("nan"), "5", None, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 
 from aws_cdk import Annotations
 from constructs import Construct
@@ -35,15 +34,14 @@ def add_roles(scope: Construct, *, chain: Chain, account: str) -> dict[str, Chai
         (TargetRole, chain.targets),
     ]
     for make, roles in kinds:
-        for role in roles:
-            if role.account == account and not role.existing:
-                made[role.role] = make(scope, role.role, chain=chain, role=role)
-    for hop in (hop for callee in made.values() for hop in chain.calls_into(callee.declared)):
-        caller = made.get(hop.caller.role) if hop.caller.account == account else None
-        if hop.callee.trust == "role_arn" and caller:
-            # IAM refuses a trust policy that names a role which does not exist yet.
-            made[hop.callee.role].role.node.add_dependency(caller.role)
-    for role in filter(attrgetter("existing"), chain.roles):
+        for role in [role for role in roles if role.account == account and not role.existing]:
+            made[role.role] = make(scope, role.role, chain=chain, role=role)
+    for callee in made.values():
+        for hop in chain.calls_into(callee.declared) if callee.declared.trust == "role_arn" else ():
+            if hop.caller.account == account and hop.caller.role in made:
+                # IAM refuses a trust policy that names a role which does not exist yet.
+                callee.role.node.add_dependency(made[hop.caller.role].role)
+    for role in [role for role in chain.roles if role.existing]:
         if (neighbour := _neighbour(chain, role)) and neighbour.account == account:
             Annotations.of(made[neighbour.role]).add_info_v2(
                 f"rolechain:existing:{role.arn}", _for_owner(chain, role)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
-from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags
+from aws_cdk import Annotations, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -12,7 +13,7 @@ from rolechain.cdk.principals import trusted
 from rolechain.chain import Chain
 from rolechain.errors import RolechainError
 from rolechain.policy.layout import LaidOut, lay_out
-from rolechain.policy.statements import trust_statements
+from rolechain.policy.statements import Statement, trust_statements
 from rolechain.role import ChainRole
 
 
@@ -24,7 +25,6 @@ class ChainRoleConstruct(Construct):
     """A role that a chain declares, with both halves of its hops; use one of its subclasses.
 
     Attributes:
-        role: the role, to be granted more and referred to as any role of CDK.
         declared: what the chain says of it.
     """
 
@@ -41,59 +41,95 @@ class ChainRoleConstruct(Construct):
         super().__init__(scope, id)
         layout = lay_out(chain, declared)
         self.declared = declared
-        self.role = iam.Role(
+        self._trust = trust_statements(chain, declared)
+        self._entrances = tuple(assumed_by)
+        self._description = declared.description or f"{kind} role of the chain {chain.name}"
+        self._tags = {"rolechain:chain": chain.name, "rolechain:role": kind}
+        self._policies: list[iam.CfnManagedPolicy] = []
+        # Principals of CDK's own are written out by its role alone.
+        resource = None if self._entrances else self._resource()
+        laid_out = [(policy, f"the hops of {declared.role}") for policy in layout.hops]
+        laid_out += [(policy, f"what {declared.role} may do") for policy in layout.own]
+        if laid_out or self._entrances:
+            name = resource.ref if resource else self.role.role_name
+            self._policies += [self._policy(policy, words, name) for policy, words in laid_out]
+        if layout.note:
+            Annotations.of(self).add_info_v2("rolechain:layout", layout.note)
+
+    @cached_property
+    def role(self) -> iam.Role:
+        """The role, to be granted more and referred to as any role of CDK.
+
+        Until it is first read, the plain resource stands in its place, with the same logical id; what was changed of
+        that one, found by walking the tree, is not carried over.
+        """
+        self.node.try_remove_child("Resource")
+        declared = self.declared
+        boundary = declared.boundary_arn
+        role = iam.Role(
             self,
-            "Role",
+            "Default",  # the id that counts for no logical id
             role_name=declared.role,
             path=declared.path,
-            description=declared.description or f"{kind} role of the chain {chain.name}",
-            assumed_by=trusted(trust_statements(chain, declared), assumed_by),
-            permissions_boundary=self._boundary(),
+            description=self._description,
+            assumed_by=trusted(self._trust, self._entrances),
+            permissions_boundary=iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", boundary)
+            if boundary
+            else None,
             max_session_duration=Duration.seconds(declared.max_session_duration),
             managed_policies=[
                 iam.ManagedPolicy.from_managed_policy_arn(self, f"Managed{number}", arn)
-                for number, arn in enumerate(map(self._policy_arn, declared.managed_policies), 1)
+                for number, arn in enumerate(self._attached, 1)
             ],
         )
-        for policy in layout.hops:
-            self._add_policy(policy, f"the hops of {declared.role}")
-        for policy in layout.own:
-            self._add_policy(policy, f"what {declared.role} may do")
-        if layout.note:
-            Annotations.of(self).add_info_v2("rolechain:layout", layout.note)
-        CfnOutput(
-            self, "RoleArn", value=self.role.role_arn, description=f"{kind} role of the chain {chain.name}"
-        )
-        tags = Tags.of(self)
-        tags.add("rolechain:chain", chain.name)
-        tags.add("rolechain:role", kind)
+        tags = Tags.of(role)
+        for key, value in self._tags.items():
+            tags.add(key, value)
+        for policy in self._policies:
+            policy.roles = [role.role_name]
+        return role
 
     @property
     def role_arn(self) -> str:
         """The role's ARN."""
         return self.role.role_arn
 
-    def _boundary(self) -> iam.IManagedPolicy | None:
-        arn = self.declared.boundary_arn
-        return iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", arn) if arn else None
-
-    def _policy_arn(self, policy: str) -> str:
-        return (
-            policy if policy.startswith("arn:") else f"arn:{self.declared.partition}:iam::aws:policy/{policy}"
+    def _resource(self) -> iam.CfnRole:
+        # Each look at CDK is a call to another process: its own role takes many, and this is one.
+        return iam.CfnRole(
+            self,
+            "Resource",
+            role_name=self.declared.role,
+            path=self.declared.path,
+            description=self._description,
+            assume_role_policy_document=_document(self._trust),
+            permissions_boundary=self.declared.boundary_arn,
+            max_session_duration=self.declared.max_session_duration,
+            managed_policy_arns=self._attached or None,
+            tags=[{"key": key, "value": value} for key, value in self._tags.items()],
         )
 
-    def _add_policy(self, policy: LaidOut, description: str) -> None:
+    @property
+    def _attached(self) -> list[str]:
+        aws = f"arn:{self.declared.partition}:iam::aws:policy/"
+        return [
+            name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
+        ]
+
+    def _policy(self, policy: LaidOut, description: str, role_name: str) -> iam.CfnManagedPolicy:
         # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-        iam.ManagedPolicy(
+        return iam.CfnManagedPolicy(
             self,
             policy.id,
             path=self.declared.path,
             description=description,
-            document=iam.PolicyDocument.from_json(
-                {"Version": "2012-10-17", "Statement": list(policy.statements)}
-            ),
-            roles=[self.role],
+            policy_document=iam.PolicyDocument.from_json(_document(policy.statements)),
+            roles=[role_name],
         )
+
+
+def _document(statements: Iterable[Statement]) -> dict[str, object]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def declared_here(
@@ -111,8 +147,8 @@ def declared_here(
     Raises:
         PlacementError: there is none, or more than one.
     """
-    stack = Stack.of(scope)
-    # Each look at it is a call to another process.
+    # Each look at CDK is a call to another process.
+    stack = scope if isinstance(scope, Stack) else Stack.of(scope)
     account = stack.account
     if not account.isdecimal():
         raise PlacementError(

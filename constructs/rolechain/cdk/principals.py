@@ -7,26 +7,13 @@ from collections.abc import Iterable
 import jsii
 from aws_cdk import aws_iam as iam
 
-from rolechain.policy.request import ASSUME_ROLE
 from rolechain.policy.statements import Statement
 
 
 def trusted(statements: Iterable[Statement], more: Iterable[iam.IPrincipal] = ()) -> iam.IPrincipal:
     """One principal that stands for all of ``statements``, and for those of ``more``."""
-    principals = [*map(_principal, statements), *more]
+    principals = [*map(_AsWritten, statements), *more]
     return principals[0] if len(principals) == 1 else iam.CompositePrincipal(*principals)
-
-
-def _principal(statement: Statement) -> iam.IPrincipal:
-    principal = statement["Principal"]
-    name = next(iter(principal.values())) if isinstance(principal, dict) else None
-    condition = statement.get("Condition", {})
-    if isinstance(name, str) and "Federated" in principal:
-        return iam.FederatedPrincipal(name, condition, statement["Action"])
-    if not isinstance(name, str) or statement["Action"] != ASSUME_ROLE:
-        return _AsWritten(statement)
-    made: iam.PrincipalBase = iam.ServicePrincipal(name) if "Service" in principal else iam.ArnPrincipal(name)
-    return made.with_conditions(condition) if condition else made
 
 
 class _AsWritten(iam.PrincipalBase):

@@ -1,9 +1,10 @@
-"""The options that the commands over a deployed chain have in common, and what they mean."""
+"""The options that the commands over a deployed chain have in common, and the part of the chain that they mean."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rolechain.chain import Chain
@@ -18,7 +19,7 @@ class UsageError(RolechainError):
 
 
 def add_chain_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--chain``, ``--target``, ``--profile`` and ``--region``."""
+    """Adds ``--chain``, ``--target``, ``--source``, ``--profile`` and ``--region``."""
     parser.add_argument(
         "--chain", metavar="FILE", default="chain.yaml", help="the chain (default: chain.yaml)"
     )
@@ -26,10 +27,40 @@ def add_chain_options(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="ACCOUNT", help="the target's account, or a role's ARN, where there are several"
     )
     parser.add_argument(
+        "--source", metavar="ROLE_OR_ACCOUNT", help="the source role, or its account, where there are several"
+    )
+    parser.add_argument(
         "--profile", help="the AWS profile to start from (default: as boto3 finds credentials)"
     )
     parser.add_argument(
         "--region", help="default: that of the environment, else of the profile, else of the chain"
+    )
+
+
+def add_session_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--session-tag``, ``--source-identity`` and ``--session-name``."""
+    parser.add_argument(
+        "--session-tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        type=_session_tag,
+        help="the value of a session tag that the chain leaves open; may be given for each key",
+    )
+    parser.add_argument(
+        "--source-identity", metavar="NAME", help="who is behind the session, where the chain leaves it open"
+    )
+    parser.add_argument(
+        "--session-name",
+        metavar="NAME",
+        help="the name of the sessions, as CloudTrail shows it (default: who is at work, and where)",
+    )
+
+
+def add_every_target_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--every-target``."""
+    parser.add_argument(
+        "--every-target", action="store_true", help="for each target of the chain, several at a time"
     )
 
 
@@ -54,6 +85,13 @@ def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) ->
     )
 
 
+def _session_tag(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not as Project=apollo")
+    return key, value
+
+
 def _account_profile(text: str) -> tuple[str, str]:
     account, _, profile = text.partition("=")
     if not re.fullmatch(r"\d{12}", account, re.ASCII) or not profile:
@@ -72,14 +110,41 @@ def seconds(text: str) -> float:
     return value
 
 
-def chain_to_target(arguments: argparse.Namespace) -> Chain:
-    """The chain that is named, down to the target that is named, if one is.
+def count(text: str) -> int:
+    """A number of things, as an argument gives it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number: write 1 or more")
+    return int(text)
+
+
+def chain_from_source(arguments: argparse.Namespace) -> Chain:
+    """The chain that is named, from the source role that is named on, if one is.
 
     Raises:
         ChainError: it cannot be read.
-        UsageError: it has no such target.
+        UsageError: it has no such source role.
     """
     chain = Chain.load(arguments.chain)
+    wanted = arguments.source
+    if wanted is None:
+        return chain
+    found = [role for role in chain.sources if wanted in (role.arn, role.role, role.account)]
+    if len(found) != 1:
+        problem = "several source roles" if found else "no source role"
+        raise UsageError(
+            f"chain {chain.name} has {problem} {wanted!r}: name one of {arns(found or chain.sources)} with --source"
+        )
+    return replace(chain, sources=found)
+
+
+def chain_to_target(arguments: argparse.Namespace) -> Chain:
+    """The same, down to the target that is named, if one is.
+
+    Raises:
+        ChainError: it cannot be read.
+        UsageError: it has no such source role or target.
+    """
+    chain = chain_from_source(arguments)
     if arguments.target is None:
         return chain
     role = wanted_role(chain, arguments.target)
@@ -96,10 +161,16 @@ def wanted_role(chain: Chain, target: str | None) -> ChainRole:
     """
     if target is None:
         if len(chain.targets) > 1:
-            known = ", ".join(role.arn for role in chain.targets)
-            raise UsageError(f"chain {chain.name} has several targets: name one of {known} with --target")
+            raise UsageError(
+                f"chain {chain.name} has several targets: name one of {arns(chain.targets)} with --target"
+            )
         return chain.targets[0]
     try:
         return chain.target(target)
     except NoSuchTargetError as error:
         raise UsageError(str(error)) from error
+
+
+def arns(roles: Sequence[ChainRole]) -> str:
+    """The ARNs of some roles, to choose from."""
+    return ", ".join(role.arn for role in roles)

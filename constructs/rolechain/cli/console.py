@@ -7,7 +7,7 @@ import sys
 import webbrowser
 
 from rolechain.chain import Chain
-from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options
+from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
 from rolechain.cli.federation import endpoint_of, sign_in_url
 from rolechain.cli.walk import walk_to_target
 
@@ -15,6 +15,7 @@ from rolechain.cli.walk import walk_to_target
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
+    add_session_options(parser)
     add_cache_option(parser)
     parser.add_argument("--open", action="store_true", help="open the browser, and print nothing")
     parser.add_argument(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options
+from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
 from rolechain.cli.session_environment import timestamp
 from rolechain.cli.walk import walk_to_target
 
@@ -24,6 +24,7 @@ WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
+    add_session_options(parser)
     add_cache_option(parser)
 
 
@@ -55,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
 @contextmanager
 def _apart_from_the_caller(arguments: argparse.Namespace) -> Iterator[None]:
     """Hides the caller's choice of a profile, and lets no profile start from itself, which would never end."""
-    call = json.dumps([str(Path(arguments.chain).resolve()), arguments.target, arguments.profile])
+    call = json.dumps(
+        [str(Path(arguments.chain).resolve()), arguments.source, arguments.target, arguments.profile]
+    )
     within = os.environ.get(WITHIN, "").splitlines()
     if call in within:
         raise UsageError(

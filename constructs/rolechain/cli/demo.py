@@ -17,24 +17,25 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from rolechain.chain import Chain
+from rolechain.cli.demo_cast import (
+    STRANGER,
+    DemoError,
+    choices,
+    entrances,
+    make_existing_roles,
+    strangers,
+    third_parties,
+    workload,
+)
 from rolechain.cli.deployment import Deployment
 from rolechain.cli.report_table import report_table
 from rolechain.cli.toolchain import find
-from rolechain.entrance import Entrance
-from rolechain.errors import RolechainError
 from rolechain.local import LocalOrganization
 from rolechain.proof import Level, Proof, prove
-from rolechain.runtime import HopReport, attempt, chain_session, verify
-
-STRANGER = "999999999999"
-"""An account that belongs to the organization and to no chain of the demo."""
+from rolechain.runtime import chain_session, verify
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The parameter that every bootstrapped account holds."""
-
-
-class DemoError(RolechainError):
-    """The chain is one that the demo cannot take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,19 +57,22 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         file = _chain_file(arguments.chain, stack)
         chain = Chain.load(file)
-        entrance = _local_entrance(chain)
+        entering = entrances(chain)
         toolchain = find()
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolechain-demo-")))
         with _step(console, "starting an organization on this machine") as done:
             organization = stack.enter_context(
-                LocalOrganization(organization_id=chain.organization or "o-exampleorg1")
+                LocalOrganization(
+                    organization_id=chain.organization or "o-exampleorg1", outside=third_parties(chain)
+                )
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do.
             _forget_aws_settings()
             os.environ.update(organization.environment(chain.source.account, region=chain.region))
+            make_existing_roles(organization, chain)
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
-        accounts = f"{len(chain.accounts)} accounts"
+        accounts = f"{len(chain.deployed_accounts)} accounts"
         with _step(console, f"cdk bootstrap in {accounts}, cdk synth") as done:
             deployment.bootstrap_and_synth()
             done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
@@ -76,14 +80,28 @@ def run(arguments: argparse.Namespace) -> int:
             done(_proven(prove(chain, deployment.assembly)))
         with _step(console, "cdk deploy --all") as done:
             deployment.deploy()
-            done(f"cdk deploy --all: {len(chain.roles)} roles in {accounts}")
+            done(f"cdk deploy --all: {sum(not role.existing for role in chain.roles)} roles in {accounts}")
         with _step(console, "taking every hop, trying every shortcut") as done:
-            workload = _workload(organization, chain, entrance)
-            reports = [*verify(chain, session=workload), *_strangers(organization, chain)]
+            workloads = [
+                workload(organization, chain, source, entrance)
+                for source, entrance in zip(chain.sources, entering, strict=True)
+            ]
+            tags, identity = choices(chain)
+            reports = verify(
+                chain,
+                session=workloads[0],
+                sources=workloads[1:],
+                session_tags=tags or None,
+                source_identity=identity,
+            )
+            reports += strangers(organization, chain)
             done(f"{len(reports)} times sts:AssumeRole, over real HTTP")
         for target in chain.targets:
+            if target.existing:
+                continue
             with _step(console, f"reading in account {target.account}") as done:
-                session = chain_session(*chain.hops_to(target), session=workload, region_name=chain.region)
+                hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
+                session = chain_session(*hops, session=workloads[0], region_name=chain.region)
                 done(_read(session, target.account))
     console.print()
     console.print(report_table(reports))
@@ -113,23 +131,6 @@ def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:
     return stack.enter_context(as_file(files("rolechain.cli") / "example" / "chain.yaml"))
 
 
-def _local_entrance(chain: Chain) -> Entrance:
-    """Who enters the chain on this machine.
-
-    Raises:
-        DemoError: nobody who can be played here.
-    """
-    if STRANGER in chain.accounts:
-        raise DemoError(f"account {STRANGER} plays the stranger in the demo: name another in the chain")
-    for entrance in chain.source.assumed_by:
-        if entrance.kind in ("service", "account"):
-            return entrance
-    raise DemoError(
-        f"the demo enters a chain as a service or an account, and {chain.source.role} lets in neither: add one to "
-        "assumed_by, such as {service: lambda.amazonaws.com}"
-    )
-
-
 def _proven(proof: Proof) -> str:
     """What was proven.
 
@@ -141,24 +142,6 @@ def _proven(proof: Proof) -> str:
         found = "\n  ".join(f"{finding.rule} {finding.place or ''}: {finding.message}" for finding in errors)
         raise DemoError(f"the chain is not proven, so it is not deployed:\n  {found}")
     return f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in"
-
-
-def _workload(organization: LocalOrganization, chain: Chain, entrance: Entrance) -> boto3.Session:
-    """A session of the source role: as a service gives it to its workload, or as an account's user gets it."""
-    if entrance.kind == "account":
-        user = organization.session(entrance.value, region=chain.region)
-        return chain_session(chain.source.arn, session=user, region_name=chain.region)
-    return organization.workload(chain.source.arn, entrance.value, region=chain.region)
-
-
-def _strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:
-    """What those who are not in the chain get to hear, however much their own account allows them."""
-    source_administrator = organization.session(chain.source.account, region=chain.region)
-    for hop in chain.hops():
-        yield attempt(source_administrator, hop, expected="refused", index=hop.index)
-    stranger = organization.session(STRANGER, region=chain.region)
-    for hop in chain.hops():
-        yield attempt(stranger, hop, expected="refused", index=hop.index)
 
 
 def _read(session: boto3.Session, account: str) -> str:

@@ -53,7 +53,7 @@ class Deployment:
         """
         with contextlib.ExitStack() as running:
             synth = running.enter_context(self._cdk(self.deployer, "synth", "--quiet", *self._app()))
-            accounts = self.chain.accounts
+            accounts = self.chain.deployed_accounts
             for first in range(0, len(accounts), _AT_ONCE):
                 batch = [
                     running.enter_context(self._bootstrap(account))

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 
-from rolechain.cli.chain_options import add_cache_option, add_chain_options
+from rolechain.cli.chain_options import add_cache_option, add_chain_options, add_session_options
 from rolechain.cli.session_environment import IN_THE_WAY, variables_of
 from rolechain.cli.walk import walk_to_target
 
@@ -15,6 +15,7 @@ from rolechain.cli.walk import walk_to_target
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
+    add_session_options(parser)
     add_cache_option(parser)
     parser.add_argument(
         "--shell", choices=list(SHELLS), default="bash", help="whose syntax; bash is also zsh's and sh's"

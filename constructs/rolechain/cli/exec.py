@@ -1,18 +1,27 @@
-"""``rolechain exec``: runs a program with the chain's session in its environment."""
+"""``rolechain exec``: runs a program with the chain's session in its environment, or one for every target."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options
+from rolechain.cli.chain_options import (
+    UsageError,
+    add_cache_option,
+    add_chain_options,
+    add_every_target_option,
+    add_session_options,
+    count,
+)
 from rolechain.cli.session_environment import IN_THE_WAY, variables_of
-from rolechain.cli.walk import walk_to_target
+from rolechain.cli.walk import Walked, walk_to_target
+from rolechain.errors import RolechainError
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
@@ -21,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.usage = "%(prog)s [options] -- CMD ..."
     add_chain_options(parser)
+    add_every_target_option(parser)
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=count,
+        default=8,
+        help="how many programs run at a time with --every-target (default: 8)",
+    )
+    add_session_options(parser)
     add_cache_option(parser)
     parser.add_argument(
         "words", nargs=argparse.REMAINDER, metavar="CMD", help="the program and its arguments"
@@ -30,10 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Becomes the program, with the session in place of all other credentials of the environment.
 
-    Signals reach the program itself, and its exit code is the command's.
+    Signals reach the program itself, and its exit code is the command's. For every target, the program is run as
+    often as there are targets.
 
     Returns:
-        As shells do, 127 where there is no such program and 126 where it cannot be run.
+        As shells do, 127 where there is no such program and 126 where it cannot be run. For every target 1 if one of
+        them failed, else 0.
 
     Raises:
         UsageError: no program is named.
@@ -42,16 +62,52 @@ def run(arguments: argparse.Namespace) -> int:
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
         raise UsageError("exec needs a program to run: rolechain exec -- aws sts get-caller-identity")
-    kept = {name: value for name, value in os.environ.items() if name not in IN_THE_WAY}
-    environment = kept | variables_of(walk_to_target(arguments))
+    if arguments.every_target:
+        return _run_for_every_target(words, arguments)
+    environment = _environment(walk_to_target(arguments))
     try:
         return _run(words, environment)
     except FileNotFoundError:
-        print(f"rolechain: {words[0]}: no such program", file=sys.stderr)
-        return NOT_FOUND
+        return _not_found(words[0])
     except OSError as error:
         print(f"rolechain: {words[0]}: cannot be run: {error.strerror}", file=sys.stderr)
         return NOT_EXECUTABLE
+
+
+def _environment(walked: Walked) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in IN_THE_WAY}
+    return kept | variables_of(walked)
+
+
+def _not_found(program: str) -> int:
+    print(f"rolechain: {program}: no such program", file=sys.stderr)
+    return NOT_FOUND
+
+
+def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -> int:
+    from rolechain.cli.every_target import EveryTarget
+    from rolechain.cli.parallel_programs import ParallelPrograms
+
+    if shutil.which(words[0]) is None and os.sep not in words[0]:
+        return _not_found(words[0])
+    # A terminated command is left as an interrupted one: no program goes on without it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    every = EveryTarget.of(arguments)
+    programs = ParallelPrograms(words)
+    failed = 0
+    try:
+        works = every.each(
+            lambda walked: programs.run(every.name(walked.role), _environment(walked)), at_once=arguments.jobs
+        )
+        for role, result in works:
+            if isinstance(result, RolechainError):
+                failed += 1
+                programs.say(f"rolechain: {every.name(role)}: {result}", sys.stderr)
+    finally:
+        programs.end()
+    if failed:
+        print(f"rolechain: {failed} of {len(every.targets)} targets failed", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _run(words: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -13,6 +13,13 @@ EXAMPLE_ACCOUNT = "111111111111"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument("--port", type=int, help="the port on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--outside",
+        metavar="ACCOUNT",
+        action="append",
+        default=[],
+        help="an account that does not belong to the organization, as a third party's; may be given again",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,11 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
         0 when it was stopped; a server that ends by itself is an error.
     """
     try:
-        with LocalOrganization(port=arguments.port) as organization:
+        with LocalOrganization(port=arguments.port, outside=arguments.outside) as organization:
             print(
                 f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C"
             )
             print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
+            if organization.outside:
+                print(f"# outside of the organization: {', '.join(organization.outside)}")
             print("unset AWS_PROFILE")
             for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
                 print(f"export {name}={shlex.quote(value)}")

@@ -17,7 +17,7 @@ COMMANDS = {
     "prove": "prove the chain from the templates that cdk synth wrote",
     "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
     "simulate": "decide each AssumeRole of a file of cases",
-    "verify": "take the deployed chain hop by hop, and try every shortcut",
+    "verify": "take the deployed chain hop by hop, and try what it must refuse",
     "whoami": "say who the chain's session is, and each hop on the way",
     "exec": "run a program with the chain's session in its environment",
     "env": "print the chain's session as lines for a shell",

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
-from collections import Counter
 from pathlib import Path
 
 from rolechain.chain import Chain
@@ -18,60 +15,52 @@ from rolechain.cli.aws_files import (
     gives_credentials,
     profile_in_environment,
 )
-from rolechain.cli.chain_options import UsageError, add_chain_options, chain_to_target
+from rolechain.cli.chain_options import UsageError, add_chain_options, add_session_options, chain_to_target
 from rolechain.cli.config_block import with_block, without_block
-from rolechain.role import ChainRole
-from rolechain.runtime.session_name import default_session_name
+from rolechain.cli.profile_sets import ProfileSets
+from rolechain.cli.way import Way
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
+    add_session_options(parser)
     parser.add_argument("--config", metavar="FILE", help="the config file (default: the one that AWS reads)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes a profile for each role, each resting on the one before it.
+    """Writes a profile for each role, each resting on the one before it; of several source roles, for each of them.
 
-    Where there is no profile to start from, as on a machine with a role of its own, config files cannot express
-    the chain, and each profile calls ``rolechain credential-process``.
+    What config files cannot express calls ``rolechain credential-process``: a hop that passes session tags or a
+    source identity, and the whole chain where there is no profile to start from, as on a machine with a role of its
+    own.
 
     Returns:
         0.
 
     Raises:
-        UsageError: the profile to start from does not exist, or is one of the chain's own.
+        UsageError: the profile to start from does not exist, or is one of the chain's own; or the chain asks for
+            something that was not given.
         RolechainError: the file cannot be read or written, or holds other profiles of these names.
     """
-    chain = chain_to_target(arguments)
+    way = Way.of(arguments, chain_to_target(arguments))
+    chain = way.chain
+    sets = ProfileSets(way, Path(arguments.chain).resolve(), arguments.region or chain.region)
     file = Path(arguments.config).expanduser() if arguments.config else config_file()
     before = read_bytes(file)
     # Bytes that are no UTF-8 go through as they are.
     text = before.decode("utf-8", "surrogateescape")
-    names = _names(chain)
-    others = _other_profiles(file, text, chain, set(names.values()))
-    start = _start(arguments.profile, others, set(names.values()))
-    region = arguments.region or chain.region
-    sections = (
-        _of_hops(chain, names, start, others[start], region)
-        if start
-        else _of_processes(chain, names, Path(arguments.chain).resolve(), region)
-    )
+    others = _other_profiles(file, text, chain, sets.names)
+    start = _start(arguments.profile, others, sets.names)
+    sections, apart = sets.of_hops(start, others[start]) if start else (sets.of_processes(), {})
     after = with_block(text, chain.name, sections).encode("utf-8", "surrogateescape")
     if after != before:
         replace_bytes(file, before, after)
     done = "wrote" if after != before else "nothing to change: has"
     print(f"{file}: {done} profiles {', '.join(sections)}")
+    for name, why in apart.items():
+        print(f"profile {name} calls rolechain credential-process: AWS's config files cannot pass {why}")
     return 0
-
-
-def _names(chain: Chain) -> dict[str, str]:
-    """The profile's name for each role's ARN: the role's name, with the account where several roles share it."""
-    count = Counter(role.role for role in chain.roles)
-    return {
-        role.arn: role.role if count[role.role] == 1 else f"{role.role}-{role.account}"
-        for role in chain.roles
-    }
 
 
 def _other_profiles(file: Path, text: str, chain: Chain, own: set[str]) -> Profiles:
@@ -101,45 +90,3 @@ def _start(wanted: str | None, others: Profiles, own: set[str]) -> str | None:
         what = "holds no credentials" if name in others else "does not exist"
         raise UsageError(f"profile {name} {what}: name one to start from with --profile")
     return None
-
-
-def _of_hops(
-    chain: Chain, names: dict[str, str], start: str, settings: dict[str, str], region: str
-) -> Profiles:
-    def profile(role: ChainRole, source: str) -> dict[str, str]:
-        given = {"role_arn": role.arn, "source_profile": source, "external_id": role.external_id}
-        # Who is at work is then read in CloudTrail.
-        given |= {"role_session_name": default_session_name(), "region": region}
-        return {key: value for key, value in given.items() if value}
-
-    sections: Profiles = {}
-    inside = settings.get("role_arn") == chain.source.arn
-    if not inside:
-        sections[names[chain.source.arn]] = profile(chain.source, start)
-    for hop in chain.hops():
-        source = start if inside and hop.caller == chain.source else names[hop.caller.arn]
-        sections[names[hop.callee.arn]] = profile(hop.callee, source)
-    return sections
-
-
-def _of_processes(chain: Chain, names: dict[str, str], file: Path, region: str) -> Profiles:
-    script = Path(sys.executable).with_name("rolechain")
-    command = [str(script)] if script.exists() else [sys.executable, "-m", "rolechain.cli"]
-    return {
-        names[hop.callee.arn]: {
-            "credential_process": shlex.join(
-                [
-                    *command,
-                    "credential-process",
-                    "--chain",
-                    str(file),
-                    "--target",
-                    hop.callee.arn,
-                    "--region",
-                    region,
-                ]
-            ),
-            "region": region,
-        }
-        for hop in chain.hops()
-    }

@@ -28,8 +28,8 @@ def report_table(reports: Iterable[HopReport]) -> Table:
             table.add_section()
             declared = False
         call = f"{_name(report.caller)} → {_name(report.callee)}"
-        if report.without_external_id:
-            call += ", without external id"
+        if report.altered:
+            call += f", {report.altered}"
         table.add_row(
             str(report.index) if declared else "",
             call if report.ok else f"{call}\n[red]expected: {report.expected.value}; {report.detail}[/]",

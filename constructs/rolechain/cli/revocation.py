@@ -21,7 +21,7 @@ from rolechain.cli.session_environment import timestamp
 from rolechain.errors import RolechainError
 from rolechain.role import ChainRole
 from rolechain.runtime import FileCache, HopError
-from rolechain.runtime.attempts import is_session_of
+from rolechain.runtime.entry import is_session_of
 
 POLICY_NAME = "AWSRevokeOlderSessions"
 """The name that the console gives to the policy; a later revocation replaces it."""

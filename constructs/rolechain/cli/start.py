@@ -1,8 +1,9 @@
-"""Where a walk starts: the user's session, and whether it is the source role already."""
+"""Where a walk starts: the user's session, and who it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import boto3
 import botocore.session
@@ -12,10 +13,9 @@ from rolechain.chain import Chain
 from rolechain.cli.cli_cache import share_cache
 from rolechain.cli.known_source import region_in_environment
 from rolechain.errors import RolechainError
-from rolechain.role import ChainRole
-from rolechain.runtime.attempts import identified, is_session_of
+from rolechain.runtime.attempts import identified
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.hop import Hop, HopLike
+from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Signer, Sts
 
@@ -87,19 +87,16 @@ class Start:
         Raises:
             HopError: STS does not accept its credentials.
         """
-        return identified(_call(self.chain, self.session), self.signer).arn or ""
-
-    def hops_to(self, role: ChainRole, arn: str) -> tuple[HopLike, ...]:
-        """The hops to a role of the chain, from a session with this ARN: the way in first, unless it is inside."""
-        source = self.chain.source
-        hops = self.chain.hops_to(role)
-        inside = is_session_of(arn, source.partition, source.account, source.role)
-        return hops if inside else (Hop(source.arn), *hops)
+        return identified(self._asking, self.signer).arn or ""
 
     def answer_to(self, given: SessionCredentials) -> str:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
         signer = Signer(given.access_key, given.secret_key, given.token)
-        return identified(_call(self.chain, self.session), signer).arn or ""
+        return identified(self._asking, signer).arn or ""
+
+    @cached_property
+    def _asking(self) -> HopCall:
+        return _call(self.chain, self.session)
 
 
 def _call(chain: Chain, session: boto3.Session) -> HopCall:

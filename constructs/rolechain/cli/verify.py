@@ -1,4 +1,4 @@
-"""``rolechain verify``: takes the deployed chain hop by hop, and tries what it must not allow."""
+"""``rolechain verify``: takes the deployed chain hop by hop, and tries what it must refuse."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from rolechain import runtime
 from rolechain.cli.chain_options import (
     add_account_profile_option,
     add_chain_options,
+    add_session_options,
     chain_to_target,
     seconds,
 )
 from rolechain.cli.report_table import report_table
 from rolechain.cli.start import open_session
+from rolechain.cli.way import Way
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
-    add_account_profile_option(parser, "to read the roles' policies where a hop is not as declared")
+    add_session_options(parser)
+    add_account_profile_option(
+        parser, "to start from at its source role, and to read policies where a hop is not as declared"
+    )
     parser.add_argument(
         "--wait",
         metavar="SECONDS",
@@ -38,16 +43,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints a row for each call.
 
     Returns:
-        0 if every hop was allowed and every shortcut refused, else 1.
+        0 if every hop was allowed, and all refused that must be; else 1.
 
     Raises:
         RolechainError: nothing could be tried.
     """
-    chain = chain_to_target(arguments)
+    way = Way.of(arguments, chain_to_target(arguments))
+    chain = way.chain
+    # What is missing is told in the command's words.
+    way.chosen(chain.hops())
     session = open_session(arguments.profile, arguments.region, chain.region)
-    readers = [open_session(profile, session.region_name, "") for _, profile in arguments.account_profile]
+    others = {
+        account: open_session(profile, session.region_name, "")
+        for account, profile in arguments.account_profile
+    }
+    holding = {role.account for role in chain.sources} if len(chain.sources) > 1 else set()
     with Console(stderr=True).status(f"taking chain {chain.name} …"):
-        reports = runtime.verify(chain, session=session, wait=arguments.wait, readers=readers)
+        reports = runtime.verify(
+            chain,
+            session=session,
+            wait=arguments.wait,
+            readers=others.values(),
+            sources=[each for account, each in others.items() if account in holding],
+            session_tags=way.session_tags,
+            source_identity=way.source_identity,
+            session_name=way.session_name,
+        )
     if arguments.json:
         shown = [dataclasses.asdict(report) | {"ok": report.ok} for report in reports]
         sys.stdout.write(json.dumps(shown) + "\n")

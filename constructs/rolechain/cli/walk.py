@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rolechain.chain import Chain
 from rolechain.cli.chain_options import wanted_role
 from rolechain.cli.known_source import known_source
+from rolechain.cli.way import Way
 from rolechain.role import ChainRole
 from rolechain.runtime.cache_entry import read_entry
 from rolechain.runtime.file_cache import FileCache, default_cache_folder
-from rolechain.runtime.hop import Hop, HopLike
+from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.warm import warm_session
 
 if TYPE_CHECKING:
+    import boto3
+
     from rolechain.cli.start import Start
 
 Entry = dict[str, Any]
@@ -42,36 +44,39 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
     """A session of the role that the options mean; a kept one costs no call, and no import of botocore.
 
     Args:
-        arguments: those of ``add_chain_options`` and ``add_cache_option``.
+        arguments: those of ``add_chain_options``, ``add_session_options`` and ``add_cache_option``.
 
     Raises:
         ChainError: the chain cannot be read.
-        UsageError: it has no such target.
+        UsageError: it has no such source role or target, or asks for something that was not given.
         StartError: there is no such profile.
         HopError: a hop failed.
     """
-    chain = Chain.load(arguments.chain)
-    role = wanted_role(chain, arguments.target)
+    way = Way.of(arguments)
+    role = wanted_role(way.chain, arguments.target)
+    hops = way.hops_to(role)
     cache = cache_of(arguments)
     if not arguments.no_cache and (known := known_source(arguments.profile, arguments.region)):
-        region = known.region or chain.region
-        if kept := _kept(chain, role, known.access_key, region, cache):
+        region = known.region or way.chain.region
+        if kept := _kept(way, hops, known.access_key, region, cache):
             return Walked(kept, role, region)
     # Only a walk that has to be made pays for botocore.
     from rolechain.cli.start import Start
 
-    start = Start.open(chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
-    kept = _kept(chain, role, start.signer.access_key, start.region, cache)
-    return Walked(kept or take(start, start.hops_to(role, start.arn()), cache), role, start.region)
+    start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
+    kept = _kept(way, hops, start.signer.access_key, start.region, cache)
+    session = kept or take(start, (*way.way_in(start.arn()), *hops), cache)
+    return Walked(session, role, start.region)
 
 
 def _kept(
-    chain: Chain, role: ChainRole, access_key: str, region: str, cache: MutableMapping[str, Entry]
+    way: Way, hops: Sequence[Hop], access_key: str, region: str, cache: MutableMapping[str, Entry]
 ) -> SessionCredentials | None:
     """The session that is kept, whether its walk began outside the source role or inside."""
-    hops = chain.hops_to(role)
-    ways: tuple[Sequence[HopLike], ...] = ((Hop(chain.source.arn), *hops), hops)
-    found = (warm_session(way, access_key=access_key, region_name=region, cache=cache) for way in ways)
+    found = (
+        warm_session((*way_in, *hops), access_key=access_key, region_name=region, cache=cache)
+        for way_in in way.ways_in()
+    )
     return next((session for session in found if session), None)
 
 
@@ -80,7 +85,7 @@ def cache_of(arguments: argparse.Namespace) -> MutableMapping[str, Entry]:
     return {} if arguments.no_cache else _NotingCache(default_cache_folder())
 
 
-def take(start: Start, hops: Sequence[HopLike], cache: MutableMapping[str, Entry]) -> SessionCredentials:
+def take(start: Start, hops: Sequence[Hop], cache: MutableMapping[str, Entry]) -> SessionCredentials:
     """Takes some hops, those that ``cache`` keeps excepted.
 
     Raises:
@@ -89,17 +94,27 @@ def take(start: Start, hops: Sequence[HopLike], cache: MutableMapping[str, Entry
     from rolechain.runtime import chain_session
 
     session = chain_session(*hops, session=start.session, region_name=start.region, cache=cache)
+    return session_of(session, cache)
+
+
+def session_of(session: boto3.Session, cache: MutableMapping[str, Entry]) -> SessionCredentials:
+    """What a session over the chain signs with, renewed if it is due, and when that ends.
+
+    Args:
+        session: the session.
+        cache: the one that its hops are kept in, as ``cache_of`` gave it.
+
+    Raises:
+        HopError: a hop failed.
+    """
     credentials: Any = session.get_credentials()
     signs_with = credentials.get_frozen_credentials().access_key
-    passed = cache.noted if isinstance(cache, _NotingCache) else cache.values()
-    return _entry_with(signs_with, passed)
-
-
-def _entry_with(access_key: str, entries: Iterable[Entry]) -> SessionCredentials:
+    # Other threads may be adding to it.
+    entries = list(cache.noted if isinstance(cache, _NotingCache) else cache.values())
     return next(
-        session
-        for session in map(read_entry, entries)
-        if session is not None and session.access_key == access_key
+        found
+        for found in map(read_entry, reversed(entries))
+        if found is not None and found.access_key == signs_with
     )
 
 

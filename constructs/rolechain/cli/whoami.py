@@ -8,12 +8,21 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from rolechain.chain import Chain
-from rolechain.cli.chain_options import add_cache_option, add_chain_options, wanted_role
+from rolechain.cli.chain_options import (
+    add_cache_option,
+    add_chain_options,
+    add_every_target_option,
+    add_session_options,
+    wanted_role,
+)
+from rolechain.cli.every_target import EveryTarget
 from rolechain.cli.session_environment import timestamp
 from rolechain.cli.start import Start
-from rolechain.cli.walk import cache_of, take
-from rolechain.runtime.hop import as_hop
+from rolechain.cli.walk import Walked, cache_of, take
+from rolechain.cli.way import Way
+from rolechain.errors import RolechainError
+
+_AT_ONCE = 32
 
 Step = dict[str, Any]
 
@@ -21,24 +30,31 @@ Step = dict[str, Any]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
+    add_every_target_option(parser)
+    add_session_options(parser)
     add_cache_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints who answers at the start and after each hop, as each says of itself.
+    """Prints who answers at the start and after each hop, as each says of itself; or who answers in each target.
 
     Returns:
-        0.
+        0; 1 if a target of several failed.
 
     Raises:
         RolechainError: a hop failed; those before it are printed.
     """
-    chain = Chain.load(arguments.chain)
-    role = wanted_role(chain, arguments.target)
-    start = Start.open(chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
+    return _every_target(arguments) if arguments.every_target else _one_target(arguments)
+
+
+def _one_target(arguments: argparse.Namespace) -> int:
+    way = Way.of(arguments)
+    role = wanted_role(way.chain, arguments.target)
+    hops = way.hops_to(role)
+    start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     arn = start.arn()
-    hops = start.hops_to(role, arn)
+    hops = (*way.way_in(arn), *hops)
     cache = cache_of(arguments)
 
     def steps() -> Iterator[Step]:
@@ -46,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             given = take(start, hops[:index], cache)
             yield {
                 "hop": index,
-                "role_arn": as_hop(hop).role_arn,
+                "role_arn": hop.role_arn,
                 "arn": start.answer_to(given),
                 "expires_at": timestamp(given.expires_at),
             }
@@ -60,3 +76,33 @@ def run(arguments: argparse.Namespace) -> int:
     for step in steps():
         print(f"hop {step['hop']}  {step['arn']}, until {step['expires_at']}", flush=True)
     return 0
+
+
+def _every_target(arguments: argparse.Namespace) -> int:
+    every = EveryTarget.of(arguments)
+
+    def answer(walked: Walked) -> Step:
+        arn = every.start.answer_to(walked.session)
+        return {"arn": arn, "expires_at": timestamp(walked.session.expires_at), "error": None}
+
+    found: dict[str, Step] = {}
+    for role, result in every.each(answer, at_once=_AT_ONCE):
+        if isinstance(result, RolechainError):
+            step: Step = {"arn": None, "expires_at": None, "error": str(result)}
+        else:
+            step = result
+        found[role.arn] = {"account": role.account, "role_arn": role.arn, **step}
+        if not arguments.json:
+            _show(every.name(role), step)
+    if arguments.json:
+        # In the order of the declaration, whichever came first.
+        answers = {"start": every.arn, "targets": [found[role.arn] for role in every.targets]}
+        sys.stdout.write(json.dumps(answers) + "\n")
+    return 1 if any(step["error"] for step in found.values()) else 0
+
+
+def _show(name: str, step: Step) -> None:
+    if step["error"]:
+        print(f"rolechain: {name}: {step['error']}", file=sys.stderr)
+    else:
+        print(f"{name}  {step['arn']}, until {step['expires_at']}", flush=True)

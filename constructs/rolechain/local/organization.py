@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,8 @@ _START_SECONDS, _STOP_SECONDS = 30.0, 5.0
 class LocalOrganization:
     """An AWS organization that runs on this machine, as long as the ``with`` block does.
 
-    Every account id of 12 digits is a member and needs no creation. An access key id that is an account's
+    Every account id of 12 digits is an account that needs no creation, and a member unless it is named to stand
+    ``outside``, as a third party's does. An access key id that is an account's
     id acts as that account's **administrator**, whatever the secret. For AssumeRole, for service control
     policies and in GetCallerIdentity the administrator is the IAM user ``administrator`` with a policy that
     allows everything, as AWS refuses to let a root user assume roles: a trust policy that names the account
@@ -45,13 +47,20 @@ class LocalOrganization:
     when this process dies in any other way; nothing that it held is kept.
 
     Attributes:
-        organization_id: the id that ``aws:PrincipalOrgID`` has in every account.
+        organization_id: the id that ``aws:PrincipalOrgID`` has in every member account.
+        outside: the ids of the accounts that belong to no organization.
 
     Raises:
         LocalOrganizationError: the port is taken, or the server did not come up.
     """
 
-    def __init__(self, *, port: int | None = None, organization_id: str = "o-exampleorg1") -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        organization_id: str = "o-exampleorg1",
+        outside: Iterable[str] = (),
+    ) -> None:
         if not _ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
                 f"{organization_id!r} is no organization id: write o- and 10 to 32 lowercase letters or digits"
@@ -61,6 +70,11 @@ class LocalOrganization:
                 f"{port} is no port: name one from 1 to 65535, or leave it out for a free one"
             )
         self.organization_id = organization_id
+        self.outside = tuple(map(_checked, outside))
+        if MANAGEMENT_ACCOUNT in self.outside:
+            raise LocalOrganizationError(
+                f"{MANAGEMENT_ACCOUNT} is the organization's management account: name another to stand outside"
+            )
         self._wanted_port = port
         self._port: int | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -173,6 +187,7 @@ class LocalOrganization:
                 "rolechain.local.server",
                 str(self._wanted_port or 0),
                 self.organization_id,
+                *self.outside,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

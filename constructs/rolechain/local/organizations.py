@@ -30,14 +30,19 @@ _store = emulator.organizations
 
 
 class Organization:
-    """The organization, every account a member of it from the first time that it is named or used.
+    """The organization, every account a member of it from the first time that it is named or used, but for a few.
+
+    Args:
+        organization_id: its id.
+        outside: the accounts that belong to no organization.
 
     Attributes:
         id: its id.
     """
 
-    def __init__(self, organization_id: str) -> None:
+    def __init__(self, organization_id: str, outside: Iterable[str] = ()) -> None:
         self.id = organization_id
+        self._outside = frozenset(outside)
         # ministack makes an organization at the first call and after every reset; it is to be this one.
         _store._ensure_org = self._found
         emulator.wrap_service("organizations", lambda _: self._handle)
@@ -46,8 +51,14 @@ class Organization:
         """Whether ``account`` is the management account, which no control policy binds."""
         return account == MANAGEMENT_ACCOUNT
 
+    def has(self, account: str) -> bool:
+        """Whether ``account`` is a member."""
+        return account not in self._outside
+
     def enroll(self, account: str) -> None:
         """Makes ``account`` a member, under the root, with the policies that AWS attaches by default."""
+        if not self.has(account):
+            return
         with emulator.acting_as(MANAGEMENT_ACCOUNT):
             self._found()
             if account not in _store._accounts:
@@ -55,14 +66,16 @@ class Organization:
                 self._attach_defaults([account])
 
     def path_of(self, account: str) -> str:
-        """Where an account stands, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
+        """Where a member stands, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
         return "/".join([self.id, *self._above(account)[:-1], ""])
 
     def policies_above(self, account: str, kind: str) -> list[list[Policy]] | None:
         """The control policies of a kind above ``account``, a list for each level from the root down.
 
-        None where that kind is not enabled.
+        None where that kind is not enabled, or the account is no member.
         """
+        if not self.has(account):
+            return None
         levels = self._above(account)
         with emulator.acting_as(MANAGEMENT_ACCOUNT):
             if not self._enabled(kind):
@@ -81,6 +94,10 @@ class Organization:
     ) -> Response:
         operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         account = emulator.request_account()
+        if not self.has(account):
+            return _error(
+                "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+            )
         self.enroll(account)
         if operation != "DescribeOrganization" and not self.is_management(account):
             return _error("AccessDeniedException", "You don't have permissions to access this resource.")

@@ -44,8 +44,8 @@ class Principal:
     mfa_at: float | None = None
     chained: bool = False
 
-    def condition_keys(self, organization_id: str, organization_path: str) -> dict[str, ContextValue]:
-        """The condition keys that describe the caller, in every call that it makes."""
+    def condition_keys(self) -> dict[str, ContextValue]:
+        """The condition keys that describe the caller itself, in every call that it makes."""
         caller = self.caller
         if caller.kind == "service":
             return services.condition_keys(caller.arn)
@@ -55,8 +55,6 @@ class Principal:
             "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
             "aws:PrincipalIsAWSService": "false",
             "aws:ViaAWSService": "false",
-            "aws:PrincipalOrgID": organization_id,
-            "aws:PrincipalOrgPaths": [organization_path],
             "aws:userid": self.user_id,
         }
         keys |= {f"aws:PrincipalTag/{key}": value for key, value in self.tags.items()}

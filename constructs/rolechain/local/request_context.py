@@ -21,23 +21,35 @@ Context = dict[str, ContextValue]
 def of_call(principal: Principal, organization: Organization) -> Context:
     """The keys that every call has: who makes it, and when and how it is made."""
     now = time.time()
-    path = organization.path_of(principal.caller.account) if principal.caller.account else ""
-    return principal.condition_keys(organization.id, path) | {
-        "aws:CurrentTime": timestamp(now),
-        "aws:EpochTime": str(int(now)),
-        "aws:SourceIp": "127.0.0.1",
-        "aws:SecureTransport": "true",
-        "aws:RequestedRegion": emulator.request_region(),
-    }
+    account = principal.caller.account
+    membership: Context = {}
+    # A service belongs to no account, and a third party's account to no organization.
+    if account and organization.has(account):
+        membership = {
+            "aws:PrincipalOrgID": organization.id,
+            "aws:PrincipalOrgPaths": [organization.path_of(account)],
+        }
+    return (
+        principal.condition_keys()
+        | membership
+        | {
+            "aws:CurrentTime": timestamp(now),
+            "aws:EpochTime": str(int(now)),
+            "aws:SourceIp": "127.0.0.1",
+            "aws:SecureTransport": "true",
+            "aws:RequestedRegion": emulator.request_region(),
+        }
+    )
 
 
 def of_resource(account: str, tags: Mapping[str, str], organization: Organization) -> Context:
     """The keys that describe what a call is made on."""
-    keys: Context = {
-        "aws:ResourceAccount": account,
-        "aws:ResourceOrgID": organization.id,
-        "aws:ResourceOrgPaths": [organization.path_of(account)],
-    }
+    keys: Context = {"aws:ResourceAccount": account}
+    if organization.has(account):
+        keys |= {
+            "aws:ResourceOrgID": organization.id,
+            "aws:ResourceOrgPaths": [organization.path_of(account)],
+        }
     return keys | {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
 
 

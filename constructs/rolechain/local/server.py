@@ -1,4 +1,4 @@
-"""The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID``.
+"""The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID [OUTSIDE …]``.
 
 It says one line of JSON on its standard output, ``{"port": …, "folder": …}`` or ``{"error": …}``, and serves until
 its standard input ends, which it does with its parent. It writes to that folder only, which it makes and removes.
@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
@@ -23,13 +24,13 @@ _BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
 
 def main() -> int:
     """Runs the server; returns its exit code."""
-    port, organization_id = int(sys.argv[1]), sys.argv[2]
+    port, organization_id, outside = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     with tempfile.TemporaryDirectory(prefix="rolechain-local-", ignore_cleanup_errors=True) as folder:
         try:
             listener = _listen(port)
             port = listener.getsockname()[1]
             _configure(port, folder)
-            application = _application(organization_id)
+            application = _application(organization_id, outside)
         except LocalOrganizationError as error:
             print(json.dumps({"error": str(error)}), flush=True)
             return 1
@@ -78,7 +79,7 @@ def _configure(port: int, folder: str) -> None:
     )
 
 
-def _application(organization_id: str) -> Any:
+def _application(organization_id: str, outside: Sequence[str]) -> Any:
     """The emulator with the rules of role chains added."""
     from rolechain.local import (
         control_policies,
@@ -93,7 +94,7 @@ def _application(organization_id: str) -> Any:
         trust_principals,
     )
 
-    organization = organizations.Organization(organization_id)
+    organization = organizations.Organization(organization_id, outside)
 
     def caller_keys(key_id: str) -> dict[str, Any] | None:
         account = emulator.request_account()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rolechain.hop import Hop
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy.writing import Conditions, Statement, allow, one_or_all
+from rolechain.policy.writing import Conditions, Statement, allow, numbered, one_or_all
 
 Named = Callable[[Sequence[Hop]], Iterable[tuple[str | list[str], Conditions]]]
 """How the callees of hops are named: as Resource elements, each with the conditions that close it."""
@@ -38,17 +38,13 @@ def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[Sta
             conditions = {operator: dict(keys) for operator, keys in closed.items()}
             if external_id:
                 conditions.setdefault("StringEquals", {})["sts:ExternalId"] = external_id
-            sid = _numbered("AssumeCallees", len(statements))
+            sid = numbered("AssumeCallees", len(statements))
             statements.append(allow(sid, ASSUME_ROLE, conditions, Resource=resource))
     for name, action, carries in _CARRIED:
         carrying = [hop for hop in hops if carries(hop)]
         for number, (resource, closed) in enumerate(named(carrying) if carrying else ()):
-            statements.append(allow(_numbered(name, number), action, closed, Resource=resource))
+            statements.append(allow(numbered(name, number), action, closed, Resource=resource))
     return statements
-
-
-def _numbered(sid: str, before: int) -> str:
-    return f"{sid}{before + 1}" if before else sid
 
 
 def by_arn(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:

@@ -10,7 +10,7 @@ from rolechain.chain import Chain
 from rolechain.policy.entrance_statements import entrance_statement
 from rolechain.policy.hop_permissions import hop_permissions
 from rolechain.policy.hop_trust import hop_trust
-from rolechain.policy.writing import Statement
+from rolechain.policy.writing import Statement, numbered
 from rolechain.role import ChainRole
 
 __all__ = [
@@ -27,7 +27,10 @@ def trust_statements(chain: Chain, callee: ChainRole) -> list[Statement]:
     """The statements of ``callee``'s trust policy: those of the hops into it, or one for each entrance."""
     if hops := chain.calls_into(callee):
         return hop_trust(hops, chain.organization)
-    return [entrance_statement(entrance, callee) for entrance in callee.assumed_by]
+    entrances = (entrance_statement(entrance, callee) for entrance in callee.assumed_by)
+    return [
+        statement | {"Sid": numbered(statement["Sid"], before)} for before, statement in enumerate(entrances)
+    ]
 
 
 def permission_statements(chain: Chain, caller: ChainRole) -> list[Statement]:

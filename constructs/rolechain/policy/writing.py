@@ -19,6 +19,11 @@ def allow(sid: str, action: str, conditions: Conditions, **element: Any) -> Stat
     return statement
 
 
+def numbered(sid: str, before: int) -> str:
+    """The Sid of a statement before which ``before`` others of that Sid stand: IAM takes each of them once."""
+    return f"{sid}{before + 1}" if before else sid
+
+
 def one_or_all(values: Iterable[str]) -> str | list[str]:
     """Values as IAM takes them: one by itself, several as a list."""
     listed = list(dict.fromkeys(values))

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.errors import ChainError
 from rolechain.runtime.call import HopCall
+from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.errors import HopError, source_error
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
@@ -151,8 +152,3 @@ def try_call(
     if not is_session_of(arn, hop.partition, hop.account, hop.role_name):
         return report(Outcome.UNDECIDED, f"another role answered: {arn}"), None
     return report(Outcome.ALLOWED, f"answers as {arn}"), given
-
-
-def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
-    """Whether a caller's ARN is that of a session of a role; a session's ARN leaves the role's path out."""
-    return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_name}/")

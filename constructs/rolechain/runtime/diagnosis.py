@@ -15,6 +15,7 @@ from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
+from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
 from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
@@ -70,12 +71,15 @@ class Diagnostician:
         """Makes known a session that may be able to read its own account's roles."""
         self._signers.append(signer)
 
-    def explain(self, call: HopCall, caller: Caller, *, refused: bool) -> Diagnosis | None:
+    def explain(
+        self, call: HopCall, caller: Caller, inherited: Inheritance, *, refused: bool
+    ) -> Diagnosis | None:
         """Why STS decides about a call as it does, as far as the policies can be read.
 
         Args:
             call: the call that was made.
             caller: who made it.
+            inherited: what the caller's session hands on.
             refused: whether it was refused, as against let in.
 
         Returns:
@@ -96,7 +100,7 @@ class Diagnostician:
             for what, found in ((f"{hop.role_arn}'s trust policy", callee), ("the caller's policies", own))
             if not found
         ]
-        return self._decided(call, caller, callee, own, unread, refused)
+        return self._decided(call, caller, inherited, callee, own, unread, refused)
 
     def _own(self, caller: Caller) -> RolePolicies | None:
         if not caller.role_arn:
@@ -110,6 +114,7 @@ class Diagnostician:
         self,
         call: HopCall,
         caller: Caller,
+        inherited: Inheritance,
         callee: RolePolicies | None,
         own: RolePolicies | None,
         unread: list[str],
@@ -119,13 +124,13 @@ class Diagnostician:
         trust = callee.trust if callee else Policy.unknown(f"{hop.role_arn}'s trust policy")
         identity = own.identity if own else (Policy.unknown("the caller's policies"),)
         boundary = own.boundary if own else None
-        context = self._context(call, caller)
+        context = self._context(call, caller, inherited)
         decision = decide(
             Request(
                 caller,
                 Callee(hop.role_arn, trust),
                 context,
-                actions=_actions(hop),
+                actions=_actions(hop, inherited),
                 identity_policies=identity,
                 permissions_boundary=boundary,
             )
@@ -134,7 +139,8 @@ class Diagnostician:
             key for policy in (trust, *identity, *([boundary] if boundary else [])) for key in policy.keys
         }
         open_keys = sorted(asked - {key.lower() for key in context} - _ABSENT)
-        words = f"as IAM has it, {decision.reason}"
+        beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
+        words = f"as IAM has it, {beside}{decision.reason}"
         if refused and decision.verdict is Verdict.ALLOW:
             words += (
                 "; so look at the organization's control policies, or wait until AWS has seen the last change"
@@ -146,7 +152,7 @@ class Diagnostician:
         denied = decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
         return Diagnosis(words, _cause(decision.side) if denied and not open_keys else None)
 
-    def _context(self, call: HopCall, caller: Caller) -> dict[str, ContextValue]:
+    def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
         keys: dict[str, ContextValue] = {
             "aws:PrincipalArn": caller.role_arn or caller.arn,
@@ -167,8 +173,10 @@ class Diagnostician:
         if hop.tags:
             keys["aws:TagKeys"] = list(hop.tags)
             keys |= {f"aws:RequestTag/{key}": value for key, value in hop.tags.items()}
-        if hop.transitive_tag_keys:
-            keys["sts:TransitiveTagKeys"] = list(hop.transitive_tag_keys)
+        if transitive := [*hop.transitive_tag_keys, *inherited.tags]:
+            keys["sts:TransitiveTagKeys"] = transitive
+        if inherited.source_identity:
+            keys["aws:SourceIdentity"] = inherited.source_identity
         return keys
 
     def _read(self, account: str, name: str, *, trust_only: bool = False) -> RolePolicies | None:
@@ -212,9 +220,12 @@ class Diagnostician:
             return ""
 
 
-def _actions(hop: Hop) -> tuple[str, ...]:
-    """What a call needs both sides to allow; what its caller's session hands on is not known here."""
-    used = ((TAG_SESSION, hop.tags), (SET_SOURCE_IDENTITY, hop.source_identity))
+def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
+    """What a call needs both sides to allow."""
+    used = (
+        (TAG_SESSION, hop.tags or inherited.tags),
+        (SET_SOURCE_IDENTITY, hop.source_identity or inherited.source_identity),
+    )
     return (ASSUME_ROLE, *(action for action, passed in used if passed))
 
 

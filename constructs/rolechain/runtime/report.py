@@ -25,7 +25,7 @@ class HopReport:
     """One line of a report on a deployed chain.
 
     Attributes:
-        index: which hop of the chain, counted from 1; 0 for the way into the source role, and for a shortcut the
+        index: which hop of the chain, counted from 1; 0 for the way into a source role, and for a shortcut the
             index of the hop that it would have ended with.
         caller: the ARN of who called.
         callee: the ARN of the role that was called for.
@@ -34,7 +34,7 @@ class HopReport:
         cause: what decided where it was not allowed; None where it was.
         milliseconds: how long STS took, for the last try; 0.0 where nothing was tried.
         detail: one line: who answered, or what STS said, or why it was not tried.
-        without_external_id: whether the external id that the hop asks for was left out on purpose.
+        altered: what the call left out or sent wrong on purpose, in words; empty where it was as declared.
     """
 
     index: int
@@ -45,7 +45,7 @@ class HopReport:
     cause: Cause | None
     milliseconds: float
     detail: str
-    without_external_id: bool = False
+    altered: str = ""
 
     @property
     def ok(self) -> bool:

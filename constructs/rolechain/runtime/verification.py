@@ -1,4 +1,4 @@
-"""The live test of a deployed chain: each hop is taken, each shortcut is tried and must be refused."""
+"""The live test of a deployed chain: each hop is taken, and what must be refused is tried."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import boto3
 from rolechain.chain import Chain
 from rolechain.choices import choose
 from rolechain.errors import ChainError, Problem
+from rolechain.hop import Hop as DeclaredHop
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind
 from rolechain.role import ChainRole
-from rolechain.runtime.attempts import Patience, identified, is_session_of, try_call
+from rolechain.runtime.attempts import Patience, identified, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
+from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
 from rolechain.runtime.hop import Hop, as_hop
+from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.refusals import Refusal, refusals
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.sts import Signer, Sts
 
@@ -29,15 +33,18 @@ def verify(
     session: boto3.Session | None = None,
     wait: float = 0,
     readers: Iterable[boto3.Session] = (),
+    sources: Iterable[boto3.Session] = (),
     session_tags: Mapping[str, str] | None = None,
     source_identity: str | None = None,
+    session_name: str | None = None,
 ) -> list[HopReport]:
     """Takes a deployed chain hop by hop, and tries what it must not allow.
 
-    A session that already is a source role goes on from there; any other assumes the first source role first,
-    which is reported as index 0. The hops of other source roles cannot be tried from there and are left out. A hop
-    that fails does not end the report: what hangs on it is reported as not tried, all else is tried. The sessions
-    that come of it are dropped.
+    A session that already is a source role goes on from there; any other assumes the source role first, which is
+    reported as index 0. Of several source roles it assumes those that name it in ``assumed_by``, or name nobody and
+    are of its account; where none does, those of its account, else the first. The others must refuse it, unless they
+    exist already. A hop that fails does not end the report: what hangs on it is reported as not tried, all else is
+    tried. The sessions that come of it are dropped.
 
     What is not as expected is looked into: where the sessions that were come by, or ``readers``, may read the
     two roles (``iam:GetRole``, the reading of their policies), the detail says which side decided and by which
@@ -49,59 +56,60 @@ def verify(
         wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
             minute to be seen everywhere.
         readers: further sessions, each of which may read the roles of its account.
+        sources: further sessions to start from, each of a source role or of who is let in at one. The hop of a
+            source role that no session reaches is left out.
         session_tags: the values of the session tags that the chain leaves open, by key.
         source_identity: who is behind the sessions, where the chain leaves it open.
+        session_name: what the sessions are called; by default it says who is at work, and where.
 
     Returns:
-        The way in, if it was taken; the declared hops in order; each pair of roles that skips one in between;
-        and each hop that passes an external id, without it.
+        The ways in that were tried; the declared hops in order; each pair of roles that skips one in between;
+        and each hop with one thing that it declares left out, or sent with a value that is not allowed.
 
     Raises:
         ChainError: ``wait`` is no number of seconds, the session's region lies in another partition, or a value
             that the chain leaves open is missing or not allowed.
-        HopError: the session has no credentials that work, so nothing could be tried.
+        HopError: a session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
         raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
-    start = session or boto3.Session()
-    return list(walk(chain, start, Patience(wait), tuple(readers), session_tags, source_identity))
+    hops = choose(chain.hops(), session_tags, source_identity)
+    sessions = (session or boto3.Session(), *sources)
+    return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name))
 
 
 def walk(
     chain: Chain,
-    session: boto3.Session,
+    hops: Sequence[DeclaredHop],
+    sessions: Sequence[boto3.Session],
     patience: Patience,
     readers: Sequence[boto3.Session] = (),
-    session_tags: Mapping[str, str] | None = None,
-    source_identity: str | None = None,
+    session_name: str | None = None,
 ) -> Iterator[HopReport]:
-    """The reports of ``verify``, as they come."""
-    hops = choose(chain.hops(), session_tags, source_identity)
+    """The reports of ``verify``, as they come.
+
+    Args:
+        chain: the chain.
+        hops: its hops, with all that it leaves open chosen.
+        sessions: where to start; the first one's region is used, and it makes the calls that sources must refuse.
+        patience: how long a denial is taken for one that will pass.
+        readers: as ``verify``'s.
+        session_name: likewise.
+    """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
-    region = session.region_name or chain.region
-    if problems := list(problems_of_chain([Hop(chain.source.arn)], region)):
+    start = sessions[0]
+    region = start.region_name or chain.region
+    if problems := list(problems_of_chain([Hop(chain.source.arn, session_name=session_name)], region)):
         raise ChainError(problems)
-    sts = Sts(session, region)
-    trial = _Trial(chain, calls, sts, patience, Diagnostician(session, sts, readers, chain.organization))
-    yield from trial.enter(session)
-    taken = [hop for hop in hops if hop.index > 1 or hop.caller == trial.source]
+    sts = Sts(start, region)
+    diagnostician = Diagnostician(start, sts, readers, chain.organization)
+    trial = _Trial(chain, sts, patience, diagnostician, session_name)
+    yield from trial.enter(sessions)
+    taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
-        yield trial.take(hop.caller, hop.callee, hop.index)
-    for caller, callee, index in _shortcuts(chain, trial.source):
-        yield trial.refuse(caller, callee, index)
-    for hop in taken:
-        if hop.external_id:
-            yield trial.refuse(hop.caller, hop.callee, hop.index, without_external_id=True)
-
-
-def _shortcuts(chain: Chain, source: ChainRole) -> Iterator[tuple[ChainRole, ChainRole, int]]:
-    """Each caller with each role further on than its own hop leads, and the index of the hop that ends there."""
-    line = (source, *chain.middle)
-    for number, caller in enumerate(line[:-1]):
-        for index, callee in enumerate(line[number + 2 :], number + 2):
-            yield caller, callee, index
-        for target in chain.targets:
-            yield caller, target, len(line)
+        yield trial.take(hop, calls[hop.callee.arn])
+    for refusal in refusals(chain, trial.sources, taken):
+        yield trial.refuse(refusal)
 
 
 _NOT_OF_THE_ROLES = {Cause.SERVICE_CONTROL_POLICY, Cause.RESOURCE_CONTROL_POLICY, Cause.SOURCE_CREDENTIALS}
@@ -112,58 +120,74 @@ class _Trial:
     """The roles of a chain that were reached so far, and the calls made from them.
 
     Attributes:
-        source: the source role that the walk starts from.
+        sources: the source roles that a session was of, or was to reach.
     """
 
     def __init__(
         self,
         chain: Chain,
-        calls: Mapping[str, Hop],
         sts: Sts,
         patience: Patience,
         diagnostician: Diagnostician,
+        session_name: str | None,
     ) -> None:
-        self.source = chain.source
-        self._sources = chain.sources
-        self._calls = calls
-        self._total = len(chain.middle) + 1
+        self.sources: list[ChainRole] = []
+        self._chain = chain
         self._sts = sts
         self._patience = patience
         self._diagnostician = diagnostician
+        self._session_name = session_name
         self._reached: dict[str, Signer] = {}
+        self._inherited: dict[str, Inheritance] = {}
 
-    def enter(self, session: boto3.Session) -> Iterator[HopReport]:
-        """Goes on from a session of a source role, or assumes the first of them."""
-        call = self._call(self.source, 0)
-        start = identified(call, call.starting_signer(session))
-        self._diagnostician.meet(start)
-        for source in self._sources:
-            if is_session_of(start.arn or "", source.partition, source.account, source.role):
-                self.source = source
-                self._reached[source.arn] = start
-                return
-        yield self._try(call, start, _stranger(start.arn or ""), Outcome.ALLOWED, self.source)
+    def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
+        """Goes on from the sessions of source roles, and tries the other source roles."""
+        chain = self._chain
+        call = self._call(Hop(chain.source.arn), 0)
+        starts = [identified(call, call.starting_signer(session)) for session in sessions]
+        inside: dict[str, Signer] = {}
+        entering: dict[str, Signer] = {}
+        for number, start in enumerate(starts):
+            arn = start.arn or ""
+            self._diagnostician.meet(start)
+            if own := source_of(chain, arn):
+                inside.setdefault(own.arn, start)
+                continue
+            # A further session may be there to read policies only.
+            invited = [source for source in chain.sources if lets_in(source, arn)]
+            for source in invited if number else entered_by(chain, arn):
+                entering.setdefault(source.arn, start)
+        if not inside and not entering:
+            entering[chain.source.arn] = starts[0]
+        for source in chain.sources:
+            if source.arn in inside:
+                self.sources.append(source)
+                self._reached[source.arn] = inside[source.arn]
+            elif source.arn in entering:
+                self.sources.append(source)
+                yield self._enter(source, entering[source.arn], Outcome.ALLOWED)
+            elif not source.existing:
+                yield self._enter(source, starts[0], Outcome.REFUSED)
 
-    def take(self, caller: ChainRole, callee: ChainRole, index: int) -> HopReport:
+    def take(self, hop: DeclaredHop, call: Hop) -> HopReport:
         """Takes a declared hop."""
-        return self._from(caller, self._call(callee, index), Outcome.ALLOWED, callee)
+        return self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, hop.callee)
 
-    def refuse(
-        self, caller: ChainRole, callee: ChainRole, index: int, *, without_external_id: bool = False
-    ) -> HopReport:
+    def refuse(self, refusal: Refusal) -> HopReport:
         """Tries what must be refused."""
-        report = self._from(
-            caller,
-            self._call(callee, index, without_external_id=without_external_id),
-            Outcome.REFUSED,
-            callee,
-        )
-        return replace(report, without_external_id=without_external_id)
+        call = self._call(refusal.call, refusal.index)
+        report = self._from(refusal.caller, call, Outcome.REFUSED, refusal.callee)
+        return replace(report, altered=refusal.altered)
 
-    def _call(self, callee: ChainRole, index: int, *, without_external_id: bool = False) -> HopCall:
-        hop = self._calls.get(callee.arn) or Hop(callee.arn)
-        hop = replace(hop, external_id=None) if without_external_id else hop
-        return HopCall(hop, self._sts, index, self._total)
+    def _call(self, hop: Hop, index: int) -> HopCall:
+        named = replace(hop, session_name=self._session_name) if self._session_name else hop
+        return HopCall(named, self._sts, index, len(self._chain.middle) + 1)
+
+    def _enter(self, source: ChainRole, start: Signer, expected: Outcome) -> HopReport:
+        arn = start.arn or ""
+        own = source_of(self._chain, arn)
+        caller = _session_of(own, start) if own else _stranger(arn)
+        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source)
 
     def _from(self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole) -> HopReport:
         if signer := self._reached.get(caller.arn):
@@ -182,13 +206,17 @@ class _Trial:
             index=call.index,
             until=self._patience,
         )
+        inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
+            self._inherited[callee.arn] = inherited.after(call.hop)
             reached = Signer(given.access_key, given.secret_key, given.token, given.arn)
             self._reached[callee.arn] = reached
             self._diagnostician.meet(reached)
         if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
             return report
-        found = self._diagnostician.explain(call, caller, refused=report.verdict is Outcome.REFUSED)
+        found = self._diagnostician.explain(
+            call, caller, inherited, refused=report.verdict is Outcome.REFUSED
+        )
         if found is None:
             return report
         cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause

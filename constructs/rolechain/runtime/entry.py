@@ -1,0 +1,77 @@
+"""The way into a chain: which source role a session is of, or enters, and with which call. Standard library only."""
+
+from __future__ import annotations
+
+from rolechain.chain import Chain
+from rolechain.entrance import Entrance
+from rolechain.role import ChainRole
+from rolechain.runtime.hop import Hop
+
+
+def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
+    """Whether a caller's ARN is that of a session of a role; a session's ARN leaves the role's path out."""
+    return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_name}/")
+
+
+def source_of(chain: Chain, arn: str) -> ChainRole | None:
+    """The source role that a session is of; None if it is outside of the chain.
+
+    Args:
+        chain: the chain.
+        arn: the session's ARN, as GetCallerIdentity gives it.
+    """
+    inside = (role for role in chain.sources if is_session_of(arn, role.partition, role.account, role.role))
+    return next(inside, None)
+
+
+def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
+    """The source roles where a session from outside belongs.
+
+    Those are the only one; of several those that let the session in, and where none does, those of the session's own
+    account.
+    """
+    if len(chain.sources) == 1:
+        return tuple(chain.sources)
+    inviting = tuple(role for role in chain.sources if lets_in(role, arn))
+    return inviting or tuple(role for role in chain.sources if role.account == _account(arn))
+
+
+def lets_in(source: ChainRole, arn: str) -> bool:
+    """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
+    if source.assumed_by:
+        return any(_names(entrance, source, arn) for entrance in source.assumed_by)
+    return source.account == _account(arn)
+
+
+def way_in(source: ChainRole, arn: str) -> Hop:
+    """The call that assumes a source role, with the external id that the role asks of the session."""
+    asked = (entrance.external_id for entrance in source.assumed_by if _names(entrance, source, arn))
+    return Hop(source.arn, external_id=next(filter(None, asked), None))
+
+
+def ways_in(source: ChainRole) -> tuple[Hop, ...]:
+    """Every call by which some session may assume a source role, where it is not known which session it is."""
+    asked = dict.fromkeys([None, *(entrance.external_id for entrance in source.assumed_by)])
+    return tuple(Hop(source.arn, external_id=external_id) for external_id in asked)
+
+
+def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
+    """Whether an entrance names the session with an ARN; services and web identities are never outside."""
+    account, resource = _account(arn), arn.split(":", 5)[5]
+    match entrance.kind:
+        case "account":
+            return entrance.value == account and (entrance.iam_users or resource.startswith("assumed-role/"))
+        case "arn":
+            partition, owner = entrance.value.split(":")[1], _account(entrance.value)
+            return entrance.value == arn or is_session_of(
+                arn, partition, owner, entrance.value.rsplit("/", 1)[1]
+            )
+        case "permission_set":
+            return account == source.account and resource.startswith(
+                f"assumed-role/AWSReservedSSO_{entrance.value}_"
+            )
+    return False
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
