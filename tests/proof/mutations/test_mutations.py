@@ -132,8 +132,10 @@ def _condition_edits(statement: Json) -> Iterator[Edit]:
             if plain == "Null":
                 yield f"{key} the other way", under("Null", "true" if keys[key] == "false" else "false")
                 continue
-            yield f"{key} like *", under("StringLike", "*")
             yield f"{key} if it exists", under(f"{plain}IfExists")
+            if not plain.startswith(("String", "Arn")):
+                continue
+            yield f"{key} like *", under("StringLike", "*")
             yield f"{key} of all values", under(f"ForAllValues:{plain}")
             yield f"{key} of any value", under(f"ForAnyValue:{plain}")
             yield f"{key} unlike", under(plain.replace("Equals", "NotEquals").replace("Like", "NotLike"))
