@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rolechain import Chain, ChainRole, Entrance, Permission
+
 ROOT = Path(__file__).parent.parent
 
 if stray := list((ROOT / "constructs").glob("*.py")):
@@ -27,3 +29,58 @@ os.environ |= {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+@pytest.fixture
+def minimal() -> Chain:
+    """The smallest chain, as its constructs are pinned by snapshots."""
+    return Chain(
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        middle=[ChainRole("222222222222")],
+        targets=[ChainRole("333333333333")],
+    )
+
+
+@pytest.fixture
+def maximal() -> Chain:
+    """A chain of several roles with every kind of entrance, likewise."""
+    oidc = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+    return Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        region="eu-central-1",
+        source=ChainRole(
+            "111111111111",
+            "entry",
+            "/jump/",
+            "where the chain begins",
+            assumed_by=[
+                Entrance.service("lambda.amazonaws.com"),
+                Entrance.account("777777777777"),
+                Entrance.arn("arn:aws:iam::888888888888:role/ci/runner"),
+                Entrance.oidc(
+                    oidc, audience="sts.amazonaws.com", subject="repo:acme/app:ref:refs/heads/main"
+                ),
+                Entrance.saml("arn:aws:iam::111111111111:saml-provider/okta"),
+                Entrance.permission_set("DeployAccess"),
+            ],
+            max_session_duration=7200,
+        ),
+        middle=[
+            ChainRole("222222222222", external_id="jump/1"),
+            ChainRole("444444444444", "second", trust="role_arn"),
+        ],
+        targets=[
+            ChainRole(
+                "333333333333",
+                external_id="ext-1",
+                managed_policies=["arn:aws:iam::333333333333:policy/team/reading"],
+                permissions=[
+                    Permission(["ssm:GetParameter"], ["arn:aws:ssm:eu-central-1:333333333333:parameter/app"])
+                ],
+            ),
+            ChainRole("333333333333", "other", external_id="ext-1"),
+            ChainRole("555555555555", "third", trust="role_arn"),
+        ],
+    )

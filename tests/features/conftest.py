@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Hop
 from rolechain.local import LocalOrganization
+from rolechain.local.mfa import code_at
 from rolechain.policy.statements import own_statements, permission_statements, trust_statements
 from rolechain.runtime import Hop as Call
 from rolechain.runtime import HopError, chain_session
@@ -91,7 +93,13 @@ Deploy = Callable[[Chain], Deployed]
 
 
 @pytest.fixture
-def deploy(organization: LocalOrganization) -> Iterator[Deploy]:
+def standing(organization: LocalOrganization) -> Deploy:
+    """A chain whose roles were made by other means."""
+    return lambda chain: Deployed(organization, chain)
+
+
+@pytest.fixture
+def deploy(organization: LocalOrganization, standing: Deploy) -> Iterator[Deploy]:
     """Makes the roles of a chain that do not exist yet, and takes them away after the test."""
     made: list[tuple[Any, str]] = []
 
@@ -100,7 +108,7 @@ def deploy(organization: LocalOrganization) -> Iterator[Deploy]:
             iam = _iam(organization, role.account)
             _make_role(iam, chain, role)
             made.append((iam, role.role))
-        return Deployed(organization, chain)
+        return standing(chain)
 
     yield make
     for iam, name in made:
@@ -158,6 +166,27 @@ def user(organization: LocalOrganization) -> Iterator[Callable[[str, str], boto3
         iam.delete_access_key(UserName=name, AccessKeyId=key)
         iam.delete_user_policy(UserName=name, PolicyName="own")
         iam.delete_user(UserName=name)
+
+
+@pytest.fixture
+def device(organization: LocalOrganization) -> Iterator[Callable[[str, str], tuple[str, Callable[[], str]]]]:
+    """Gives a user an MFA device: its serial number, and what shows its codes."""
+    made: list[tuple[Any, str, str]] = []
+
+    def make(account: str, name: str) -> tuple[str, Callable[[], str]]:
+        iam = _iam(organization, account)
+        virtual = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+        serial, seed = virtual["SerialNumber"], virtual["Base32StringSeed"].decode()
+        now = time.time()
+        codes = {"AuthenticationCode1": code_at(seed, now - 30), "AuthenticationCode2": code_at(seed, now)}
+        iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
+        made.append((iam, name, serial))
+        return serial, lambda: code_at(seed, time.time())
+
+    yield make
+    for iam, name, serial in made:
+        iam.deactivate_mfa_device(UserName=name, SerialNumber=serial)
+        iam.delete_virtual_mfa_device(SerialNumber=serial)
 
 
 @pytest.fixture

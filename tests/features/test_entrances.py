@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.local import LocalOrganization
-from rolechain.local.mfa import code_at
 
 Make = Callable[[str, str], boto3.Session]
+Device = Callable[[str, str], tuple[str, Callable[[], str]]]
 
 
 def declared(*entrances: Entrance) -> Chain:
@@ -24,32 +25,16 @@ def declared(*entrances: Entrance) -> Chain:
     )
 
 
-def device_of(organization: LocalOrganization, account: str, name: str) -> tuple[str, Callable[[], str]]:
-    """The MFA device of a user, and what gives its codes."""
-    iam = organization.session(account).client("iam")
-    device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
-    serial, seed = device["SerialNumber"], device["Base32StringSeed"].decode()
-    now = time.time()
-    codes = {"AuthenticationCode1": code_at(seed, now - 30), "AuthenticationCode2": code_at(seed, now)}
-    iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
-    return serial, lambda: code_at(seed, time.time())
-
-
-def test_a_user_enters_with_mfa(
-    deploy: Any, user: Make, assume: Any, organization: LocalOrganization
-) -> None:
+def test_a_user_enters_with_mfa(deploy: Any, user: Make, assume: Any, device: Device) -> None:
     """The user that is declared gets in with the code of its device, and is refused without."""
     arn = "arn:aws:iam::777777777777:user/ann"
     chain = declared(Entrance.arn(arn, mfa=True, mfa_max_age=900))
     deploy(chain)
     ann = user("777777777777", "ann")
-    serial, code = device_of(organization, "777777777777", "ann")
+    serial, code = device("777777777777", "ann")
     inside = assume(ann, chain.source.arn, SerialNumber=serial, TokenCode=code())
     assert inside == "arn:aws:sts::111111111111:assumed-role/door-source/bare"
     assert assume(ann, chain.source.arn) == "AccessDenied"
-    organization.session("777777777777").client("iam").deactivate_mfa_device(
-        UserName="ann", SerialNumber=serial
-    )
 
 
 def test_only_users_of_an_account_that_asks_for_mfa(deploy: Any, function: Make, assume: Any) -> None:
@@ -76,3 +61,45 @@ def test_a_third_party_enters_with_its_external_id(deploy: Any, function: Make, 
     assert ":assumed-role/door-source/" in assume(vendor, chain.source.arn, ExternalId="vendor-7")
     for sent in ({}, {"ExternalId": "vendor-8"}):
         assert assume(vendor, chain.source.arn, **sent) == "AccessDenied"
+
+
+def test_a_service_enters(deploy: Any, organization: LocalOrganization, function: Make, assume: Any) -> None:
+    """The service that is declared gets in; another service, and a role of the source's own account, do not."""
+    chain = declared(Entrance.service("lambda.amazonaws.com"))
+    made, door = deploy(chain), chain.source.arn
+    assert ":assumed-role/door-target/" in made.walk(chain.hops_to("333333333333"))
+    with pytest.raises(ClientError) as caught:
+        organization.workload(door, "ec2.amazonaws.com")
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    assert assume(function("111111111111", "other"), door) == "AccessDenied"
+
+
+def test_one_role_enters(deploy: Any, function: Make, assume: Any) -> None:
+    """The role that is declared by its ARN gets in, and no other of its account."""
+    chain = declared(Entrance.arn("arn:aws:iam::777777777777:role/runner"))
+    deploy(chain)
+    assert ":assumed-role/door-source/" in assume(function("777777777777", "runner"), chain.source.arn)
+    assert assume(function("777777777777", "other"), chain.source.arn) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    "entrance",
+    [
+        Entrance.oidc(
+            "arn:aws:iam::111111111111:oidc-provider/ci.example.com",
+            audience="sts",
+            subject="repo:acme/app:*",
+        ),
+        Entrance.saml("arn:aws:iam::111111111111:saml-provider/okta"),
+        Entrance.permission_set("DeployAccess"),
+    ],
+    ids=lambda entrance: entrance.kind,
+)
+def test_who_signs_in_elsewhere_does_not_come_by_assume_role(
+    deploy: Any, function: Make, user: Make, assume: Any, entrance: Entrance
+) -> None:
+    """A door for tokens, assertions or a permission set is none for the roles and users of the source's account."""
+    chain = declared(entrance)
+    deploy(chain)
+    assert assume(function("111111111111", "other"), chain.source.arn) == "AccessDenied"
+    assert assume(user("111111111111", "ann"), chain.source.arn) == "AccessDenied"

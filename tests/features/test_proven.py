@@ -37,17 +37,24 @@ CHAINS: dict[str, Json] = {
                     SessionTag("Project", ["apollo"]),
                     SessionTag("Stage", ["dev", "test-*"]),
                     SessionTag("Team"),
+                    SessionTag("Ticket", ["INC-*", "CHG-*"], required=False),
                 ],
                 transitive_tag_keys=["Project"],
             )
         ],
-        targets=[ChainRole("333333333333", external_id="end-1"), ChainRole("555555555555")],
+        targets=[
+            ChainRole("333333333333", external_id="end-1"),
+            ChainRole("555555555555", session_tags={"Zone": "blue"}, transitive_tag_keys="Zone"),
+        ],
     ),
     "source identity": base(
         middle=[
             ChainRole("222222222222", external_id="jump-1", source_identity=SourceIdentity(["a*", "bob"]))
         ],
         targets=[ChainRole("333333333333", external_id="end-1")],
+    ),
+    "a source identity that may be left out": base(
+        middle=[ChainRole("222222222222", source_identity=SourceIdentity(["ann", "b*"], required=False))]
     ),
     "any source identity": base(middle=[ChainRole("222222222222", source_identity=SourceIdentity())]),
     "several sources": base(
@@ -140,18 +147,39 @@ def _without_one_statement(templates: list[Template]) -> Iterator[tuple[str, lis
 
 
 def _without_one_condition(templates: list[Template]) -> Iterator[tuple[str, list[Template]]]:
-    """On sts:AssumeRole in trust policies: what is asked for elsewhere may be asked for once already."""
     for number, document in enumerate(_documents(templates)):
         for index, statement in enumerate(document["Statement"]):
-            if statement["Action"] != "sts:AssumeRole" or "Principal" not in statement:
-                continue
             for operator, keys in statement.get("Condition", {}).items():
                 for key in keys:
-                    if key == "aws:PrincipalOrgID" and "aws:PrincipalOrgPaths" in str(statement):
-                        continue  # the paths begin with it
-                    changed = copy.deepcopy(templates)
-                    del list(_documents(changed))[number]["Statement"][index]["Condition"][operator][key]
-                    yield f"document {number} without {key}", changed
+                    if not _is_asked_elsewhere(statement, operator, key, document["Statement"]):
+                        changed = copy.deepcopy(templates)
+                        del list(_documents(changed))[number]["Statement"][index]["Condition"][operator][key]
+                        yield f"document {number} without {operator} {key} in {statement['Sid']}", changed
+
+
+def _is_asked_elsewhere(statement: Json, operator: str, key: str, statements: list[Json]) -> bool:
+    """Whether a call that comes without the condition is refused for another reason."""
+    if "Principal" not in statement:
+        return True  # the trust policy asks for the external id too
+    if key == "aws:PrincipalOrgID" and "aws:PrincipalOrgPaths" in str(statement):
+        return True  # the paths begin with it
+    if statement["Action"] == "sts:AssumeRole":
+        return False
+    # Who carries something assumes the role as well, and is asked there.
+    first = [
+        each
+        for each in statements
+        if (each["Action"], each["Principal"]) == ("sts:AssumeRole", statement["Principal"])
+    ]
+    if all(key in each["Condition"].get(operator, {}) for each in first):
+        return True
+    # A call that passes no tags at all lacks the required ones; where all that may be passed may be transitive, none
+    # is left that may not.
+    of_all = statement["Condition"].get("ForAllValues:StringEquals", {})
+    return (operator, key) == ("Null", "aws:TagKeys") or (
+        (operator, key) == ("ForAllValues:StringEquals", "sts:TransitiveTagKeys")
+        and sorted(of_all[key]) == sorted(of_all["aws:TagKeys"])
+    )
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -173,7 +201,7 @@ def test_a_statement_that_is_taken_away_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_condition_that_is_taken_away_is_found(name: str) -> None:
-    """Without any one condition of a trust statement something is found."""
+    """Without any one condition that nothing else asks for something is found."""
     chain = Chain(**CHAINS[name])
     changes = list(_without_one_condition(templates_of(chain)))
     assert changes

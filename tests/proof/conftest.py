@@ -20,7 +20,9 @@ def _document(statements: list[Json]) -> Json:
 
 def _body(chain: Chain, account: str) -> Json:
     resources: Json = {}
-    for number, role in enumerate(role for role in chain.roles if role.account == account):
+    for number, role in enumerate(
+        role for role in chain.roles if role.account == account and not role.existing
+    ):
         resources[f"Role{number}"] = {
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -42,9 +44,10 @@ def templates_of() -> Callable[[Chain], list[Template]]:
     """The templates of a chain, one for each account, deployed in the order of the hops."""
 
     def make(chain: Chain) -> list[Template]:
+        accounts = chain.deployed_accounts
         return [
-            Template(account, _body(chain, account), account=account, dependencies=chain.accounts[:number])
-            for number, account in enumerate(chain.accounts)
+            Template(account, _body(chain, account), account=account, dependencies=accounts[:number])
+            for number, account in enumerate(accounts)
         ]
 
     return make

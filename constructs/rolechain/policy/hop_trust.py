@@ -95,10 +95,13 @@ def _of_tags(hop: Hop, conditions: Conditions) -> Conditions:
     transitive = [*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys]
     if transitive:
         keys[TRANSITIVE_TAG_KEYS] = one_or_all(transitive)
+    else:
+        conditions["Null"] = {TRANSITIVE_TAG_KEYS: "true"}
     # ForAllValues is met by a call without the key too.
     required = {tag.key for tag in tags if tag.required}
     if required:
         conditions.setdefault("Null", {})[TAG_KEYS] = "false"
-    if required & set(hop.callee.transitive_tag_keys):
-        conditions.setdefault("Null", {})[TRANSITIVE_TAG_KEYS] = "false"
+    # What is inherited is among the transitive keys of every call: that there are some would not be enough.
+    if own := [key for key in hop.callee.transitive_tag_keys if key in required]:
+        conditions["ForAnyValue:StringEquals"] = {TRANSITIVE_TAG_KEYS: one_or_all(own)}
     return conditions

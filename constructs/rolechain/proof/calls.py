@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rolechain.hop import Hop
-from rolechain.policy import Callee, Caller, ContextValue, Request
+from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
 from rolechain.proof.narrow import narrowed
-from rolechain.proof.witness import FRESH, instance
+from rolechain.proof.sent import Sent, as_declared
 from rolechain.proof.world import RoleRecord, World
 
 SESSION_NAME = "rolechain"
 """Stands for the session name, which only the call itself settles."""
+
+EVERYTHING = Policy.parse(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
+"""The policy of a caller that may do whatever the other side lets it."""
 
 _STS_ALWAYS: dict[str, ContextValue] = {
     "aws:SecureTransport": "true",
@@ -67,11 +72,12 @@ def request_between(caller: RoleRecord, callee: RoleRecord, world: World) -> Req
     )
 
 
-def request_of(hop: Hop, world: World, region: str | None = None) -> Request | None:
-    """The call that the runtime sends for a declared hop.
+def request_of(hop: Hop, sent: Sent, world: World, region: str | None = None) -> Request | None:
+    """The call of a declared hop.
 
     Args:
         hop: the hop.
+        sent: the tags and the source identity that it carries.
         world: the roles.
         region: the chain's region.
 
@@ -82,39 +88,35 @@ def request_of(hop: Hop, world: World, region: str | None = None) -> Request | N
     if not callers or not callees:
         return None
     request = request_between(callers[0], callees[0], world)
-    sent: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
+    said: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
     if region:
-        sent["aws:RequestedRegion"] = region
+        said["aws:RequestedRegion"] = region
     if hop.external_id:
-        sent["sts:ExternalId"] = hop.external_id
+        said["sts:ExternalId"] = hop.external_id
     if hop.callee.organizational_units and "aws:PrincipalOrgID" in request.context:
         # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
-        unit = hop.callee.organizational_units[0].rstrip("/")
-        sent["aws:PrincipalOrgPaths"] = [f"{world.organization}/{unit}/"]
-    carried = (("sts:TagSession", hop.carries_tags), ("sts:SetSourceIdentity", hop.carries_source_identity))
+        said["aws:PrincipalOrgPaths"] = [_path(world, hop.callee.organizational_units[0])]
     return replace(
         request,
-        context={**request.context, **sent, **_of_session(hop)},
-        actions=(*request.actions, *(action for action, carries in carried if carries)),
+        context={**request.context, **said, **sent.context},
+        actions=(*request.actions, *sent.actions),
     )
 
 
-def _of_session(hop: Hop) -> dict[str, ContextValue]:
-    """The tags and the source identity that a hop passes and inherits; what is left open has a value that fits."""
-    passed = {tag.key: hop.tags.get(tag.key, _one_of(tag.values)) for tag in hop.callee.tags}
-    context: dict[str, ContextValue] = {f"aws:RequestTag/{key}": value for key, value in passed.items()}
-    context |= {f"aws:PrincipalTag/{tag.key}": _one_of(tag.values) for tag in hop.inherited_tags}
-    if passed:
-        context["aws:TagKeys"] = list(passed)
-    if transitive := [*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys]:
-        context["sts:TransitiveTagKeys"] = transitive
-    if hop.callee.identity:
-        context["sts:SourceIdentity"] = hop.source_identity or _one_of(hop.callee.identity.values)
-    if hop.inherited_source_identity:
-        context["aws:SourceIdentity"] = _one_of(hop.inherited_source_identity.values)
-    return context
+def requests_of(hop: Hop, world: World, region: str | None = None) -> Iterator[Request]:
+    """The calls that the runtime may send for a declared hop: the usual one first, then every other that is allowed.
+
+    There are none where caller or callee is not in the templates.
+    """
+    requests = [request_of(hop, sent, world, region) for sent in as_declared(hop)]
+    found = [request for request in requests if request]
+    yield from found
+    for unit in hop.callee.organizational_units[1:]:
+        for request in found[:1]:
+            if "aws:PrincipalOrgPaths" in request.context:
+                paths = {"aws:PrincipalOrgPaths": [_path(world, unit)]}
+                yield replace(request, context={**request.context, **paths})
 
 
-def _one_of(values: Sequence[str]) -> str:
-    """A value that is allowed."""
-    return instance(values[0]) if values else FRESH
+def _path(world: World, unit: str) -> str:
+    return f"{world.organization}/{unit.rstrip('/')}/"

@@ -17,7 +17,7 @@ from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.policy.request import ASSUME_ROLE
 from rolechain.policy.statement import Statement
-from rolechain.proof.calls import SESSION_NAME, account_of, session_of
+from rolechain.proof.calls import EVERYTHING, SESSION_NAME, account_of, session_of
 from rolechain.proof.candidates import values_of
 from rolechain.proof.federated import FEDERATED_ACTIONS, federated_doors
 from rolechain.proof.generous import NEVER_ROLES, most_generous
@@ -31,9 +31,6 @@ STRANGERS = ("000000000000", "987654321098")
 
 _WHOLE = {"account": "everyone"}
 
-_EVERYTHING = Policy.parse(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-)
 _AT_ONCE = 3
 _ORGANIZATION = "aws:principalorgid"
 _SESSION = re.compile(r"arn:([^:]+):sts::([^:]+):assumed-role/([^/]+)/(.+)")
@@ -243,7 +240,7 @@ def admitted(role: RoleRecord, policy: Policy, caller: Caller | None, arn: str =
             "aws:PrincipalType": kind,
         }
     request = Request(
-        caller=caller, callee=Callee(role.arn, policy), context=context, identity_policies=(_EVERYTHING,)
+        caller=caller, callee=Callee(role.arn, policy), context=context, identity_policies=(EVERYTHING,)
     )
     return most_generous(request, NEVER_ROLES if caller.kind == "role-session" else frozenset()).decision
 

@@ -11,14 +11,11 @@ from rolechain.chain import Chain
 from rolechain.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statements import permission_statements, trust_statements
-from rolechain.proof.calls import request_of
+from rolechain.proof.calls import EVERYTHING, requests_of
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.world import RoleRecord, World
 
 MISSING, UNKNOWN = "RC08", "RC00"
-_EVERYTHING = Policy.parse(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-)
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,16 @@ class HopProof:
 
 
 def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Finding]]]:
-    """Each declared hop, decided as the call that the runtime will make, and what keeps it from working."""
+    """Each declared hop, decided as the calls that the runtime may make, and what keeps it from working."""
     for hop in chain.hops():
-        request = request_of(hop, world, chain.region)
-        if request is None:
+        decided = [(decide(request), request) for request in requests_of(hop, world, chain.region)]
+        if not decided:
             reason = "a role of the hop is not in the templates"
             yield HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), []
             continue
-        decision = decide(request)
-        if not decision.allowed:
+        refused = [(decision, request) for decision, request in decided if not decision.allowed]
+        decision, request = (refused or decided)[0]
+        if refused:
             # Asked of the whole policies, the reason names what comes nearest.
             policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
             request = replace(request, identity_policies=policies)
@@ -72,7 +70,7 @@ def missing_roles(chain: Chain, world: World) -> Iterator[Finding]:
 def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world: World) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
     caller, callee = world.by_arn[hop.caller.arn][0], world.by_arn[hop.callee.arn][0]
-    trusting = decide(replace(request, identity_policies=(_EVERYTHING,), permissions_boundary=None))
+    trusting = decide(replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None))
     if not trusting.allowed:
         yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain))
     welcome = replace(request.callee, trust_policy=_trusting(hop))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from typing import Any
 
 import pytest
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole, SessionTag, SourceIdentity
+from rolechain.policy.statements import trust_statements
 from rolechain.proof import Finding, Level, Place
 
 Kit = Any
@@ -86,6 +89,121 @@ def test_rc35_silent_where_both_are_enforced(kit: Kit, chain: Chain) -> None:
     ]
     assert kit.ask("RC35", *_with_condition(kit, chain, None, *deny), chain=chain) == []
     assert kit.ask("RC35", *_with_condition(kit, chain, None)) == []
+
+
+@pytest.fixture
+def carrying() -> Chain:
+    """A chain whose hops carry tags, one of them transitive, and a source identity that may be left out."""
+    return Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=[
+            ChainRole(
+                "222222222222",
+                session_tags=[
+                    SessionTag("Project", ["apollo"]),
+                    SessionTag("Stage", ["dev", "test-*"]),
+                    SessionTag("Ticket", ["INC-*"], required=False),
+                ],
+                transitive_tag_keys=["Project"],
+                source_identity=SourceIdentity(["ann", "b*"], required=False),
+            )
+        ],
+        targets=[ChainRole("333333333333", session_tags={"Zone": "blue"}, transitive_tag_keys=["Zone"])],
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "statement", "operator", "key", "what"),
+    [
+        (0, 1, "StringLikeIfExists", "aws:RequestTag/Ticket", "with another value of the session tag Ticket"),
+        (0, 1, "ForAllValues:StringEquals", "aws:TagKeys", "with session tags that are not declared"),
+        (
+            0,
+            1,
+            "ForAllValues:StringEquals",
+            "sts:TransitiveTagKeys",
+            "making the session tag Stage transitive",
+        ),
+        (
+            0,
+            1,
+            "ForAnyValue:StringEquals",
+            "sts:TransitiveTagKeys",
+            "without making the session tag Project transitive",
+        ),
+        (0, 2, "StringLike", "sts:SourceIdentity", "with another source identity"),
+        (1, 1, "ForAllValues:StringEquals", "aws:TagKeys", "with session tags that are not declared"),
+        (
+            1,
+            1,
+            "ForAnyValue:StringEquals",
+            "sts:TransitiveTagKeys",
+            "without making the session tag Zone transitive",
+        ),
+    ],
+)
+def test_rc35_fires_on_what_a_call_may_carry(
+    kit: Kit, carrying: Chain, role: int, statement: int, operator: str, key: str, what: str
+) -> None:
+    """Tags and a source identity that the chain does not allow are an error, though the right role passes them."""
+    callee = (*carrying.middle, *carrying.targets)[role]
+    trust = trust_statements(carrying, callee)
+    written = json.dumps([trust[statement]])
+    changed = copy.deepcopy(trust)
+    del changed[statement]["Condition"][operator][key]
+    roles = kit.of_chain(carrying, **{callee.role.replace("-", "_"): {"trust": changed}})
+    found = kit.ask("RC35", *roles, chain=carrying)
+    place = Place(f"stack-{callee.account}", callee.role, statement, "AssumeRolePolicyDocument")
+    caller = carrying.calls_into(callee)[0].caller
+    message = f"{callee.arn} lets {caller.arn} in {what}"
+    cure = f"write as the statements of {changed[statement]['Action']}: {written}"
+    assert Finding("RC35", Level.ERROR, place, message, cure) in found
+    assert {each.place for each in found} == {place}
+
+
+def test_rc35_silent_on_what_is_declared(kit: Kit, carrying: Chain) -> None:
+    """Tags and source identities as they are declared are nobody's fault."""
+    assert kit.ask("RC35", *kit.of_chain(carrying), chain=carrying) == []
+
+
+@pytest.mark.parametrize(("trust", "whose"), [("account", "111111111111"), ("organization", "*")])
+def test_rc35_fires_on_users_where_roles_are_trusted(kit: Kit, trust: Any, whose: str) -> None:
+    """Trust by account or organization is in its roles: IAM users that get in are an error."""
+    callee = ChainRole("222222222222", trust=trust)
+    source, target = ChainRole("111111111111"), ChainRole("333333333333")
+    chain = Chain("deploy", organization="o-exampleorg1", source=source, middle=callee, targets=target)
+    (statement,) = trust_statements(chain, chain.middle[0])
+    condition = statement["Condition"]
+    assert condition["ArnLike"] == {"aws:PrincipalArn": f"arn:aws:iam::{whose}:role/*"}
+    opened = statement | {"Condition": {"StringEquals": condition["StringEquals"]}}
+    found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"trust": [opened]}), chain=chain)
+    assert [(each.message, each.cure) for each in found] == [
+        (
+            f"{chain.middle[0].arn} lets callers in that are IAM users",
+            f"add {json.dumps({'ArnLike': condition['ArnLike']})}",
+        )
+    ]
+    assert kit.ask("RC35", *kit.of_chain(chain), chain=chain) == []
+
+
+@pytest.mark.parametrize(("name", "has"), [(None, "none"), ("arn:aws:iam::222222222222:policy/other", None)])
+def test_rc35_fires_without_the_declared_boundary(kit: Kit, name: str | None, has: str | None) -> None:
+    """A role that lacks its permissions boundary, or has another, is an error."""
+    wanted = "arn:aws:iam::222222222222:policy/team/fence"
+    callee = ChainRole("222222222222", permissions_boundary="team/fence")
+    source, target = ChainRole("111111111111"), ChainRole("333333333333")
+    chain = Chain("deploy", source=source, middle=callee, targets=target)
+    boundary = kit.missing(name) if name else None
+    found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"boundary": boundary}), chain=chain)
+    assert [(each.message, each.cure) for each in found] == [
+        (
+            f"{chain.middle[0].arn} is declared with the permissions boundary {wanted} and has {has or name}",
+            f"write PermissionsBoundary: {wanted}",
+        )
+    ]
+    fenced = kit.of_chain(chain, deploy_middle={"boundary": kit.missing(wanted)})
+    assert kit.ask("RC35", *fenced, chain=chain) == []
 
 
 @pytest.mark.parametrize(

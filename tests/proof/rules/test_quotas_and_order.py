@@ -158,3 +158,9 @@ def test_rc20_silent_on_a_declared_role(kit: Kit, declared: bool) -> None:
         targets=[ChainRole("333333333333")],
     )
     assert kit.ask("RC20", kit.role(kit.trust(OTHER)), chain=chain if declared else None) == []
+
+
+def test_rc20_silent_on_what_an_owner_adds(kit: Kit) -> None:
+    """The statement of a role that exists already is added by its owner, when the caller is there."""
+    existing = kit.role(kit.trust(OTHER), imported=True)
+    assert kit.ask("RC20", existing, kit.role(name="other", template="u", logical_id="Other")) == []

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from rolechain.chain import Chain
 from rolechain.entrance import Entrance
+from rolechain.hop import Hop
+from rolechain.policy import decide
 from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY
-from rolechain.policy.writing import Conditions, asked
+from rolechain.policy.statements import trust_statements
+from rolechain.policy.writing import Conditions, asked, one_or_all
+from rolechain.proof.calls import EVERYTHING, request_of
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import ANYONE, EXTERNAL_ID, ORGANIZATION, PATHS, closes, lets_in, user_in
+from rolechain.proof.rules.strangers import (
+    ANYONE,
+    ARN,
+    EXTERNAL_ID,
+    ORGANIZATION,
+    PATHS,
+    closes,
+    lets_in,
+    user_in,
+)
 from rolechain.proof.rules.survey import Survey
+from rolechain.proof.sent import otherwise
+from rolechain.proof.witness import witness
 from rolechain.role import ChainRole
 
 _ASSUME = "sts:assumerole"
@@ -23,22 +39,59 @@ _SOMETHING = "q7zk"
 
 @rule(
     "RC35",
-    "what the chain declares of its callers (organization and unit, external id, required tags, source identity, MFA) "
-    "stands as conditions in the trust policies",
+    "what the chain declares of its callers (organization and unit, external id, session tags, source identity, MFA) "
+    "stands as conditions in the trust policies, and a declared permissions boundary on its role",
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
 def enforced(survey: Survey) -> Faults:
     """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     chain = survey.chain
-    for entry in survey.entries if chain else ():
-        if chain is None or entry.statement.actions.match(_ASSUME) is False:
+    if chain is None:
+        return
+    for entry in survey.entries:
+        if entry.statement.actions.match(_ASSUME) is False:
             continue
         declared = survey.hop_roles.get(entry.role.arn)
         found = _of_hop(entry, declared, chain) if declared else _of_entrances(entry, survey)
         for what, condition in found:
             yield Fault(
                 entry.place, f"{entry.role.arn} lets callers in {what}", f"add {json.dumps(condition)}"
+            )
+    for hop in chain.hops():
+        yield from _beyond(chain, hop, survey)
+    yield from _unbounded(survey)
+
+
+def _unbounded(survey: Survey) -> Faults:
+    """A role without the permissions boundary that it is declared with."""
+    for role in survey.world.roles:
+        declared = survey.declared.get(role.arn)
+        wanted = declared.boundary_arn if declared and not role.imported else None
+        if wanted and (role.boundary is None or role.boundary.name != wanted):
+            found = role.boundary.name if role.boundary else "none"
+            yield Fault(
+                replace(role.place, part="PermissionsBoundary"),
+                f"{role.arn} is declared with the permissions boundary {wanted} and has {found}",
+                f"write PermissionsBoundary: {wanted}",
+            )
+
+
+def _beyond(chain: Chain, hop: Hop, survey: Survey) -> Faults:
+    """What a hop's call may carry besides what is declared, whatever the caller's own side says."""
+    for what, action, sent in otherwise(hop):
+        request = request_of(hop, sent, survey.world)
+        if request is None:
+            return
+        trusting = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None)
+        if decide(trusting).allowed:
+            trust = survey.world.by_arn[hop.callee.arn][0].trust
+            allowing = (each.index for each in trust.policy.allows if each.actions.match(action.lower()))
+            written = [each for each in trust_statements(chain, hop.callee) if each["Action"] == action]
+            yield Fault(
+                replace(trust.place, statement=next(allowing, None)),
+                f"{hop.callee.arn} lets {hop.caller.arn} in {what}",
+                f"write as the statements of {action}: {json.dumps(written)}",
             )
 
 
@@ -50,6 +103,8 @@ def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[st
             f"without the external id {callee.external_id}",
             {"StringEquals": {"sts:ExternalId": callee.external_id}},
         )
+    if callee.trust in ("account", "organization"):
+        yield from _of_users(entry, callee, chain)
     for tag in callee.tags:
         if tag.required and not _with_one_of(entry, REQUEST_TAG + tag.key, tag.values):
             yield f"without the session tag {tag.key} as declared", _asking(REQUEST_TAG + tag.key, tag.values)
@@ -57,6 +112,22 @@ def _of_hop(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[st
     for key, identity in ((SET_IDENTITY, callee.identity), (IDENTITY, inherited)):
         if identity and identity.required and not _with_one_of(entry, key, identity.values):
             yield "without the source identity as declared", _asking(key, identity.values)
+
+
+def _of_users(entry: Ruling, callee: ChainRole, chain: Chain) -> Iterator[tuple[str, Conditions]]:
+    accounts = dict.fromkeys(hop.caller.account for hop in chain.calls_into(callee))
+    if any(_lets_users_in(entry, account, chain.partition) for account in accounts):
+        whose = ["*"] if callee.trust == "organization" else accounts
+        roles = one_or_all(f"arn:{chain.partition}:iam::{account}:role/*" for account in whose)
+        yield "that are IAM users", {"ArnLike": {"aws:PrincipalArn": roles}}
+
+
+def _lets_users_in(entry: Ruling, account: str, partition: str) -> bool:
+    """Whether an IAM user of an account, of whatever name, is let in."""
+    user = user_in(account, partition)
+    pattern = f"arn:{partition}:iam::{account}:user/*"
+    named = (witness((pin, pattern)) for pin in principals.pinned(entry, ARN))
+    return lets_in(entry, {**user, ARN: (*user[ARN], *filter(None, named))})
 
 
 def _of_third_parties(entry: Ruling, chain: Chain) -> bool:
@@ -160,7 +231,7 @@ def _of_entrance(entry: Ruling, entrance: Entrance, account: str) -> Iterator[tu
             {"NumericLessThanEquals": {"aws:MultiFactorAuthAge": str(age)}},
         )
     partition = entry.role.arn.split(":", 2)[1]
-    if not entrance.iam_users and lets_in(entry, user_in(account, partition)):
+    if not entrance.iam_users and _lets_users_in(entry, account, partition):
         yield (
             "that are IAM users",
             {"ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::{account}:role/*"}},

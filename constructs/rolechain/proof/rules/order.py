@@ -22,6 +22,8 @@ from rolechain.proof.world import RoleRecord
 def deploy_order(survey: Survey) -> Faults:
     """A role's ARN as principal, of which it is not proven that the role exists by then."""
     for entry in survey.entries:
+        if entry.role.imported:
+            continue  # its owner adds the statement when the caller is there
         for arn in principals.role_arns(entry):
             named = survey.roles.get(arn)
             if named is None or named.imported:

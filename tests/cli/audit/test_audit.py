@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +12,14 @@ from rolechain.cli import main
 
 Json = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
+Audited = Callable[..., tuple[int, dict[str, Any]]]
 
-OPEN = """\
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: open
-      AssumeRolePolicyDocument:
-        Version: 2012-10-17
-        Statement:
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: {Service: ec2.amazonaws.com}
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: "*"
-"""
-CLOSED = OPEN.split(
-    '          - Effect: Allow\n            Action: sts:AssumeRole\n            Principal: "*"'
-)[0]
+pytestmark = pytest.mark.usefixtures("folder")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def audited(capsys: Capture, *words: str) -> tuple[int, Json]:
-    """The exit code and the document of an audit."""
-    code = main(["audit", *words, "--json"])
-    document: Json = json.loads(capsys.readouterr().out)
-    return code, document
-
-
-def test_an_open_role_is_shown_at_its_line(capsys: Capture) -> None:
+def test_an_open_role_is_shown_at_its_line(capsys: Capture, open_role: str) -> None:
     """Who is let in, and each finding with file, line, place and cure; exit code 1."""
-    Path("open.yaml").write_text(OPEN)
+    Path("open.yaml").write_text(open_role)
     assert main(["audit", "open.yaml"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "  • open (<open.yaml>) lets in everyone that its own account allows" in lines
@@ -58,9 +27,9 @@ def test_an_open_role_is_shown_at_its_line(capsys: Capture) -> None:
     assert lines[-1] == "1 template: 1 error"
 
 
-def test_a_sound_template_has_no_finding(capsys: Capture) -> None:
+def test_a_sound_template_has_no_finding(capsys: Capture, closed_role: str) -> None:
     """A role that only a service may assume: exit code 0, and nothing but who is let in."""
-    Path("closed.yaml").write_text(CLOSED)
+    Path("closed.yaml").write_text(closed_role)
     assert main(["audit", "closed.yaml"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "who is let in",
@@ -71,10 +40,10 @@ def test_a_sound_template_has_no_finding(capsys: Capture) -> None:
     ]
 
 
-def test_json_names_file_and_line(capsys: Capture) -> None:
+def test_json_names_file_and_line(audited: Audited, open_role: str) -> None:
     """--json is the document of ``prove``, each finding with its file and line."""
-    Path("open.yaml").write_text(OPEN)
-    code, document = audited(capsys, "open.yaml")
+    Path("open.yaml").write_text(open_role)
+    code, document = audited("open.yaml")
     assert code == 1
     assert list(document) == ["proven", "hops", "entrances", "findings", "assumptions"]
     (finding,) = document["findings"]
@@ -100,31 +69,31 @@ def test_an_account_that_is_none(words: str, capsys: Capture) -> None:
     assert "is not FILE=ID: write a template's path, =, and 12 digits" in capsys.readouterr().err
 
 
-def test_an_account_of_a_file_that_is_not_given(capsys: Capture) -> None:
+def test_an_account_of_a_file_that_is_not_given(capsys: Capture, open_role: str) -> None:
     """--account for a file that is not audited is a mistake, and said."""
-    Path("open.yaml").write_text(OPEN)
+    Path("open.yaml").write_text(open_role)
     assert main(["audit", "open.yaml", "--account", "opne.yaml=111111111111"]) == 2
     assert "--account opne.yaml=111111111111 names none of the templates" in capsys.readouterr().err
 
 
-def test_an_account_of_ones_own(capsys: Capture) -> None:
+def test_an_account_of_ones_own(audited: Audited, closed_role: str) -> None:
     """An account that --account names is no third party: what is asked for is its caller, and no external id."""
-    root = CLOSED.replace("Service: ec2.amazonaws.com", 'AWS: "444455556666"')
+    root = closed_role.replace("Service: ec2.amazonaws.com", 'AWS: "444455556666"')
     Path("root.yaml").write_text(root)
     found = [
-        [(each["rule"], each["level"]) for each in audited(capsys, "root.yaml", *words)[1]["findings"]]
+        [(each["rule"], each["level"]) for each in audited("root.yaml", *words)[1]["findings"]]
         for words in ((), ("--account", "444455556666"))
     ]
     assert found == [[("RC04", "error"), ("RC06", "warning")], [("RC06", "error")]]
 
 
-def test_warnings_are_findings_of_a_strict_audit_only(capsys: Capture) -> None:
+def test_warnings_are_findings_of_a_strict_audit_only(audited: Audited, closed_role: str) -> None:
     """A warning leaves the exit code 0; --strict makes it 1."""
     wide = (
         "      Policies: [{PolicyName: p, PolicyDocument: {Version: 2012-10-17, Statement: {Effect: Allow,"
         " Action: sts:AssumeRole, Resource: 'arn:aws:iam::*:role/x'}}}]\n"
     )
-    Path("wide.yaml").write_text(CLOSED + wide)
-    code, document = audited(capsys, "wide.yaml")
+    Path("wide.yaml").write_text(closed_role + wide)
+    code, document = audited("wide.yaml")
     assert (code, [finding["rule"] for finding in document["findings"]]) == (0, ["RC07"])
-    assert audited(capsys, "wide.yaml", "--strict")[0] == 1
+    assert audited("wide.yaml", "--strict")[0] == 1

@@ -13,28 +13,7 @@ from rolechain.proof.rules import RULES
 
 Capture = pytest.CaptureFixture[str]
 
-OPEN = """\
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: open
-      AssumeRolePolicyDocument:
-        Version: 2012-10-17
-        Statement:
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: {Service: ec2.amazonaws.com}
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: "*"
-"""
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The working folder, which stands for the repository."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 _TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
@@ -105,10 +84,10 @@ _LOG = {
 """The part of the SARIF 2.1.0 schema that a log of this command uses, and what code scanning asks for besides."""
 
 
-def test_sarif_shows_findings_at_their_lines(capsys: Capture) -> None:
+def test_sarif_shows_findings_at_their_lines(capsys: Capture, open_role: str) -> None:
     """A SARIF log: every rule with its help, and each finding with its level, file and line."""
     Path("with blank").mkdir()
-    Path("with blank/open.yaml").write_text(OPEN)
+    Path("with blank/open.yaml").write_text(open_role)
     assert main(["audit", "with blank/open.yaml", "--format", "sarif"]) == 1
     log = json.loads(capsys.readouterr().out)
     jsonschema.validate(log, _LOG)
@@ -131,10 +110,10 @@ def test_sarif_shows_findings_at_their_lines(capsys: Capture) -> None:
     )
 
 
-def test_sarif_fingerprints_outlive_lines(capsys: Capture) -> None:
+def test_sarif_fingerprints_outlive_lines(capsys: Capture, open_role: str) -> None:
     """A finding that moved to another line keeps its fingerprint, so that it is not reported as new."""
     prints = []
-    for text in (OPEN, "# a comment\n" + OPEN):
+    for text in (open_role, "# a comment\n" + open_role):
         Path("open.yaml").write_text(text)
         main(["audit", "open.yaml", "--format", "sarif"])
         (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]

@@ -12,7 +12,7 @@ import pytest
 
 from rolechain.cli import main
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "audit"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "audit"
 Json = dict[str, Any]
 Review = Callable[..., tuple[int, list[tuple[str, str, str]], list[str]]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +13,14 @@ from rolechain.cli import main
 
 Json = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
-
-OPEN = """\
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: open
-      AssumeRolePolicyDocument:
-        Version: 2012-10-17
-        Statement:
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: {Service: ec2.amazonaws.com}
-          - Effect: Allow
-            Action: sts:AssumeRole
-            Principal: "*"
-"""
-CLOSED = OPEN.split(
-    '          - Effect: Allow\n            Action: sts:AssumeRole\n            Principal: "*"'
-)[0]
+Audited = Callable[..., tuple[int, dict[str, Any]]]
 
 STATEMENT = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
-def audited(capsys: Capture, *words: str) -> tuple[int, Json]:
-    """The exit code and the document of an audit."""
-    code = main(["audit", *words, "--json"])
-    document: Json = json.loads(capsys.readouterr().out)
-    return code, document
-
-
-def test_every_short_tag_reads_as_its_long_form(capsys: Capture) -> None:
+def test_every_short_tag_reads_as_its_long_form(audited: Audited) -> None:
     """A template with short tags says the same as one that writes each function out."""
     short = """\
 Parameters: {Account: {Type: String, Default: "444455556666"}, Last: {Type: CommaDelimitedList, Default: "x,runner"}}
@@ -79,7 +49,7 @@ Resources:
           - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: !Select [0, !Split [",", "a.amazonaws.com,"]]}}
 """
     Path("short.yaml").write_text(short)
-    code, document = audited(capsys, "short.yaml", "--account", "short.yaml=111122223333")
+    code, document = audited("short.yaml", "--account", "short.yaml=111122223333")
     assert code == 1
     assert [entrance["words"] for entrance in document["entrances"]] == [
         "every principal of account 444455556666 in organization o-exampleorg1 that its own account allows",
@@ -95,54 +65,54 @@ Resources:
     assert "an unresolved Fn::ImportValue" in unknown["message"]
 
 
-def test_lines_of_json(capsys: Capture) -> None:
+def test_lines_of_json(audited: Audited) -> None:
     """A template in JSON, laid out with tabs, has its lines as well; a statement that is alone needs no list."""
     statement = '{\n\t\t"Effect": "Allow",\n\t\t"Action": "sts:AssumeRole",\n\t\t"Principal": "*"\n\t}'
     Path("open.json").write_text(
         '{"Resources": {"Role": {\n\t"Type": "AWS::IAM::Role", "Properties": {\n'
         f'\t"AssumeRolePolicyDocument": {{\n\t"Statement": {statement}}}}}}}}}}}'
     )
-    _, document = audited(capsys, "open.json")
+    _, document = audited("open.json")
     assert [(finding["rule"], finding["line"]) for finding in document["findings"]] == [("RC01", 4)]
 
 
-def test_a_statement_behind_a_conditional_one_is_shown_by_its_list(capsys: Capture) -> None:
+def test_a_statement_behind_a_conditional_one_is_shown_by_its_list(audited: Audited, open_role: str) -> None:
     """Where Fn::If may leave a statement out, counting says nothing of lines: the list itself is named."""
-    conditional = OPEN.replace(
+    conditional = open_role.replace(
         "        Statement:\n", "        Statement:\n          - !If [Never, {}, !Ref AWS::NoValue]\n"
     )
     more = "          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: ec2.amazonaws.com}}\n"
     Path("open.yaml").write_text("Conditions: {Never: !Equals [a, b]}\n" + conditional + more)
-    _, document = audited(capsys, "open.yaml")
+    _, document = audited("open.yaml")
     assert [(finding["rule"], finding["statement"], finding["line"]) for finding in document["findings"]] == [
         ("RC01", 1, 9)
     ]
 
 
-def test_templates_of_a_folder_belong_together(capsys: Capture) -> None:
+def test_templates_of_a_folder_belong_together(audited: Audited, closed_role: str) -> None:
     """Every template below a folder is read, and what is none is passed over; hops are found across them."""
     Path("app/deep").mkdir(parents=True)
     Path("app/README.md").write_text("Resources")
     Path("app/settings.json").write_text("{}")
-    trust = CLOSED.replace("Service: ec2.amazonaws.com", "AWS: arn:aws:iam::222222222222:role/caller")
+    trust = closed_role.replace("Service: ec2.amazonaws.com", "AWS: arn:aws:iam::222222222222:role/caller")
     Path("app/callee.yaml").write_text(trust)
     policy = (
         "      Policies: [{PolicyName: p, PolicyDocument: {Version: 2012-10-17, Statement: {Effect: Allow,"
         " Action: sts:AssumeRole, Resource: 'arn:aws:iam::111111111111:role/open'}}}]\n"
     )
-    Path("app/deep/caller.yml").write_text(CLOSED.replace("RoleName: open", "RoleName: caller") + policy)
+    Path("app/deep/caller.yml").write_text(closed_role.replace("RoleName: open", "RoleName: caller") + policy)
     accounts = ["--account", "app/callee.yaml=111111111111", "--account", "app/deep/caller.yml=222222222222"]
-    _, document = audited(capsys, "app", *accounts)
+    _, document = audited("app", *accounts)
     assert [(hop["caller"], hop["callee"], hop["verdict"]) for hop in document["hops"]] == [
         ("arn:aws:iam::222222222222:role/caller", "arn:aws:iam::111111111111:role/open", "allow")
     ]
 
 
-def test_templates_of_one_name_are_all_read(capsys: Capture) -> None:
+def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) -> None:
     """Files of one name in several folders, and stacks of one name in several cdk.out, go by their paths."""
     for folder in ("a", "b"):
         (Path(folder) / "cdk.out").mkdir(parents=True)
-        Path(folder, "open.yaml").write_text(OPEN)
+        Path(folder, "open.yaml").write_text(open_role)
         artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "app.json"}}
         Path(folder, "cdk.out", "manifest.json").write_text(json.dumps({"artifacts": {"app": artifact}}))
         role = {
@@ -150,7 +120,7 @@ def test_templates_of_one_name_are_all_read(capsys: Capture) -> None:
             "Properties": {"AssumeRolePolicyDocument": {"Statement": STATEMENT}},
         }
         Path(folder, "cdk.out", "app.json").write_text(json.dumps({"Resources": {"Role": role}}))
-    _, document = audited(capsys, "a/open.yaml", "b/open.yaml", "a/cdk.out", "b/cdk.out")
+    _, document = audited("a/open.yaml", "b/open.yaml", "a/cdk.out", "b/cdk.out")
     assert [(finding["rule"], finding["template"]) for finding in document["findings"]] == [
         ("RC01", name) for name in ("a/cdk.out/app.json", "a/open.yaml", "b/cdk.out/app.json", "b/open.yaml")
     ]
@@ -206,14 +176,14 @@ def test_files_that_cannot_be_read(capsys: Capture) -> None:
         assert capsys.readouterr().err == f"rolechain: {message}\n"
 
 
-def test_a_stack_set_whose_body_is_yaml(capsys: Capture) -> None:
+def test_a_stack_set_whose_body_is_yaml(audited: Audited, open_role: str) -> None:
     """The template in a stack set is read as YAML too; what is found there is shown at the stack set."""
-    body = "".join(f"        {line}\n" for line in OPEN.splitlines())
+    body = "".join(f"        {line}\n" for line in open_role.splitlines())
     Path("set.yaml").write_text(
         "Resources:\n  Members:\n    Type: AWS::CloudFormation::StackSet\n    Properties:\n"
         f"      StackSetName: members\n      PermissionModel: SELF_MANAGED\n      TemplateBody: |\n{body}"
     )
-    _, document = audited(capsys, "set.yaml")
+    _, document = audited("set.yaml")
     opened = [finding for finding in document["findings"] if finding["rule"] == "RC01"]
     assert [(each["template"], each["logical_id"], each["file"], each["line"]) for each in opened] == [
         ("set.yaml/Members", "Role", "set.yaml", 2)

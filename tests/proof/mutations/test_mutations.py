@@ -1,0 +1,185 @@
+"""Every single change of a valid chain's policies that matters is reported, and no valid chain is.
+
+What matters is decided by a panel of callers that knows nothing of the proof. ROLECHAIN_MUTATIONS sets how many
+chains are tried; the default fits a run of all tests.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rolechain import Chain
+from rolechain.proof import Template, prove
+
+Json = dict[str, Any]
+Chains = Callable[..., st.SearchStrategy[Chain]]
+TemplatesOf = Callable[[Chain], list[Template]]
+
+CHAINS = int(os.environ.get("ROLECHAIN_MUTATIONS", "16"))
+OUTSIDER, OTHER_ORG = "999999999999", "o-otherother1"
+
+# Of each chain so many changes, spread over all of them.
+MOST_CHANGES = 80
+
+_all = settings(max_examples=CHAINS, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Mutation(NamedTuple):
+    """One change of one statement.
+
+    Attributes:
+        what: what it is called.
+        role: the ARN of the role whose policy it changes.
+        is_trust: whether that is its trust policy.
+        templates: all templates, with the change.
+    """
+
+    what: str
+    role: str
+    is_trust: bool
+    templates: list[Template]
+
+
+def mutations(templates: list[Template], chain: Chain) -> Iterator[Mutation]:
+    """Each single deletion or widening."""
+    for number, template in enumerate(templates):
+        (role,) = (role for role in chain.roles if role.account == template.account)
+        for logical_id, resource in template.body["Resources"].items():
+            is_trust = resource["Type"] == "AWS::IAM::Role"
+            key = "AssumeRolePolicyDocument" if is_trust else "PolicyDocument"
+            statements = resource["Properties"][key]["Statement"]
+            edits = list(_trust_edits(chain) if is_trust else _permission_edits())
+            for index, statement in enumerate(statements):
+                for what, change in [*edits, *_condition_edits(statement)]:
+                    changed = change(copy.deepcopy(statement))
+                    if changed == statement:
+                        continue
+                    body = copy.deepcopy(dict(template.body))
+                    listed = body["Resources"][logical_id]["Properties"][key]["Statement"]
+                    listed[index : index + 1] = changed if isinstance(changed, list) else [changed]
+                    mutated = [*templates[:number], replace(template, body=body), *templates[number + 1 :]]
+                    yield Mutation(
+                        f"{template.name} {logical_id} {index}: {what}", role.arn, is_trust, mutated
+                    )
+
+
+Edit = tuple[str, Callable[[Json], Json | list[Json]]]
+
+
+def _allow(principal: Any, **more: Any) -> Json:
+    return {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, **more}
+
+
+def _trust_edits(chain: Chain) -> Iterator[Edit]:
+    root = f"arn:aws:iam::{OUTSIDER}:root"
+    yield "drop the statement", lambda _: []
+    yield "any principal", lambda s: s | {"Principal": "*"}
+    yield "any AWS principal", lambda s: s | {"Principal": {"AWS": "*"}}
+    yield "another account", lambda s: s | {"Principal": {"AWS": root}}
+    yield "the target's role", lambda s: s | {"Principal": {"AWS": chain.targets[0].arn}}
+    yield "the own account", lambda s: s | {"Principal": {"AWS": chain.middle[0].account_root}}
+    yield "no condition", lambda s: {key: value for key, value in s.items() if key != "Condition"}
+    yield "any STS action", lambda s: s | {"Action": "sts:*"}
+    yield "another service too", lambda s: [s, _allow({"Service": "ec2.amazonaws.com"})]
+    yield "another account too", lambda s: [s, _allow({"AWS": OUTSIDER})]
+    yield "the source too", lambda s: [s, _allow({"AWS": chain.source.arn})]
+    yield "the target too", lambda s: [s, _allow({"AWS": chain.targets[-1].account_root})]
+    org = {"StringEquals": {"aws:PrincipalOrgID": chain.organization or OTHER_ORG}}
+    yield "an organization too", lambda s: [s, _allow("*", Condition=org)]
+    like = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/rolechain/*"}}
+    yield "alike names too", lambda s: [s, _allow({"AWS": "*"}, Condition=like)]
+    yield "a denial of everyone", lambda s: [s, _allow("*") | {"Effect": "Deny"}]
+
+
+def _permission_edits() -> Iterator[Edit]:
+    yield "drop the statement", lambda _: []
+    yield "any resource", lambda s: s | {"Resource": "*"}
+    yield "no such resource", lambda s: s | {"Resource": "arn:aws:iam::999999999999:role/none"}
+    yield "a denial", lambda s: [s, s | {"Effect": "Deny"}]
+    yield "another action", lambda s: s | {"Action": "sts:GetCallerIdentity"}
+    yield "an address only", lambda s: s | {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
+
+
+def _condition_edits(statement: Json) -> Iterator[Edit]:
+    for operator, keys in statement.get("Condition", {}).items():
+        for key in keys:
+
+            def without(s: Json, operator: str = operator, key: str = key) -> Json:
+                s["Condition"][operator].pop(key)
+                return s
+
+            def under(
+                name: str, value: Any = None, operator: str = operator, key: str = key
+            ) -> Callable[[Json], Json]:
+                def change(s: Json) -> Json:
+                    old = s["Condition"][operator].pop(key)
+                    s["Condition"].setdefault(name, {})[key] = old if value is None else value
+                    return s
+
+                return change
+
+            yield f"drop {key}", without
+            plain = (
+                operator.removeprefix("ForAllValues:").removeprefix("ForAnyValue:").removesuffix("IfExists")
+            )
+            if plain == "Null":
+                yield f"{key} the other way", under("Null", "true" if keys[key] == "false" else "false")
+                continue
+            yield f"{key} if it exists", under(f"{plain}IfExists")
+            if not plain.startswith(("String", "Arn")):
+                continue
+            yield f"{key} like *", under("StringLike", "*")
+            yield f"{key} of all values", under(f"ForAllValues:{plain}")
+            yield f"{key} of any value", under(f"ForAnyValue:{plain}")
+            yield f"{key} unlike", under(plain.replace("Equals", "NotEquals").replace("Like", "NotLike"))
+            yield f"another {key}", under(operator, "arn:aws:iam::999999999999:role/other")
+            yield f"more of {key}", under("StringLike", ["arn:aws:iam::*:role/*", "*o*", "repo:*"])
+            if isinstance(keys[key], list):
+                yield f"less of {key}", under(operator, keys[key][:1])
+
+
+@_all
+@given(data=st.data())
+def test_no_valid_chain_raises_an_alarm(
+    data: st.DataObject, chains: Chains, templates_of: TemplatesOf
+) -> None:
+    """A chain whose policies are those that it declares is proven, whatever it declares."""
+    chain = data.draw(chains())
+    proof = prove(chain, templates_of(chain))
+    assert proof.proven, [finding for finding in proof.findings if finding.level == "error"]
+    assert all(entrance.declared for entrance in proof.entrances)
+
+
+@settings(_all, max_examples=max(CHAINS // 8, 1))
+@given(data=st.data())
+def test_every_change_that_matters_is_reported(
+    data: st.DataObject, chains: Chains, panel: Any, templates_of: TemplatesOf
+) -> None:
+    """Whatever lets somebody else in or something else pass, or keeps a declared caller out, fails the proof."""
+    chain = data.draw(chains(most_targets=2))
+    templates = templates_of(chain)
+    before = panel(chain, templates)
+    admitted = {
+        (role.arn, is_callee): before.admitted(role.arn, is_callee=is_callee)
+        for role in chain.roles
+        for is_callee in (True, False)
+    }
+    matter, missed = 0, []
+    changes = list(mutations(templates, chain))
+    step = -(-len(changes) // MOST_CHANGES)
+    for change in changes[data.draw(st.integers(0, step - 1)) :: step]:
+        after = panel(chain, change.templates).admitted(change.role, is_callee=change.is_trust)
+        if after == admitted[change.role, change.is_trust]:
+            continue
+        matter += 1
+        if prove(chain, change.templates).proven:
+            missed.append(change.what)
+    assert missed == []
+    assert matter > 10
