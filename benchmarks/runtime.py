@@ -1,7 +1,6 @@
 """A chain of sessions against its peers: aws-assume-role-lib, botocore itself, and AWS's JavaScript SDK.
 
-The peers are installed into a scratch folder for the run. What is printed are medians and ratios; nothing is asserted,
-as machines differ.
+The peers are installed into a scratch folder for the run. Nothing is asserted, as machines differ.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PEER = "aws-assume-role-lib==2.10.0"
@@ -44,54 +43,79 @@ def main() -> None:
         js = _install_js(Path(scratch))
         here = servers.enter_context(sts(0))
         away = servers.enter_context(sts(LATENCY))
-        floor = 3 * LATENCY
-        many_floor = LATENCY * (1 + -(-500 // WORKERS))
-        for title, url in (("no latency", here), (f"{LATENCY * 1000:.0f} ms latency", away)):
-            ours = _median("cold_rolechain", url)
-            print(f"three cold hops, {title}: rolechain {ours * 1000:.0f} ms")
-            _compare("botocore's fetchers", _median("cold_botocore", url), ours)
-            if peers:
-                _compare("aws-assume-role-lib, nested", _median("cold_nested", url, path=peers), ours)
-            if js:
-                _compare("AWS SDK for JavaScript v3", _median_js(js, url), ours)
-        once = _median("warm_rolechain", away)
-        print(f"three cold hops at {LATENCY * 1000:.0f} ms, a client at hand: {once * 1000:.0f} ms", end="")
-        print(f", {once / floor:.2f} times the floor of three round trips")
-        hot = _median("hot_rolechain", here)
-        print(f"a hot read of credentials: rolechain {hot * 1e6:.2f} µs")
-        _compare("botocore's refreshable credentials", _median("hot_botocore", here), hot)
-        many = _median("many_rolechain", away)
-        print(f"500 targets at {LATENCY * 1000:.0f} ms: rolechain {many:.2f} s", end="")
-        print(f", {many / many_floor:.2f} times the floor of {WORKERS} at a time")
+        cold = {"rolechain": _case("cold_rolechain"), "botocore's fetchers": _case("cold_botocore")}
         if peers:
-            _compare(
-                "aws-assume-role-lib, middle shared", _median("many_nested", away, times=1, path=peers), many
-            )
-        kept = _median("kept_rolechain", here)
+            cold["aws-assume-role-lib, nested"] = _case("cold_nested", peers)
+        if js:
+            cold["AWS SDK for JavaScript v3"] = Case(["node", "bench.mjs"], js)
+        for title, url in (("no latency", here), (f"{LATENCY * 1000:.0f} ms latency", away)):
+            _print(f"three cold hops, {title}", _least(cold, url))
+        once = _least({"rolechain": _case("warm_rolechain")}, away)["rolechain"]
+        print(f"three cold hops at {LATENCY * 1000:.0f} ms, a client at hand: {once * 1000:.0f} ms", end="")
+        print(f", {once / (3 * LATENCY):.2f} times the floor of three round trips")
+        hot = {
+            "rolechain": _case("hot_rolechain"),
+            "botocore's refreshable credentials": _case("hot_botocore"),
+        }
+        _print("a hot read of credentials", _least(hot, here, rounds=3))
+        many = {"rolechain": _case("many_rolechain")}
+        if peers:
+            many["aws-assume-role-lib, middle shared"] = _case("many_nested", peers)
+        took = _least(many, away, rounds=3)
+        _print(f"500 targets at {LATENCY * 1000:.0f} ms", took)
+        floor = LATENCY * (1 + -(-500 // WORKERS))
+        print(
+            f"    the floor of {WORKERS} at a time: {floor:.2f} s, {took['rolechain'] / floor:.2f} times that"
+        )
+        kept = _least({"rolechain": _case("kept_rolechain")}, here)["rolechain"]
         print(f"a session from a warm file cache: {kept * 1000:.2f} ms")
 
 
-def _compare(name: str, theirs: float, ours: float) -> None:
-    shown = f"{theirs * 1e6:.2f} µs" if theirs < 1e-4 else f"{theirs * 1000:.0f} ms"
-    print(f"    {name}: {shown}, {theirs / ours:.1f} times as long")
+class Case(NamedTuple):
+    """A program that prints how many seconds something took; each run is a process of its own."""
+
+    command: list[str]
+    folder: Path = ROOT
+    path: Path | None = None
 
 
-def _median(case: str, url: str, *, times: int = 5, path: Path | None = None) -> float:
-    command = [sys.executable, "-m", "benchmarks.runtime_cases", case]
-    paths = [str(ROOT), *([str(path)] if path else [])]
-    return _median_of(command, _environment(url) | {"PYTHONPATH": os.pathsep.join(paths)}, ROOT, times)
+def _case(name: str, path: Path | None = None) -> Case:
+    return Case([sys.executable, "-m", "benchmarks.runtime_cases", name], path=path)
 
 
-def _median_js(folder: Path, url: str) -> float:
-    return _median_of(["node", "bench.mjs"], _environment(url), folder, 5)
+def _least(cases: Mapping[str, Case], url: str, *, rounds: int = 9) -> dict[str, float]:
+    """The shortest run of each case.
+
+    They run in turn, so that what else the machine does falls on each alike; the shortest is the least disturbed.
+    """
+    took = dict.fromkeys(cases, float("inf"))
+    for _ in range(rounds):
+        for name, case in cases.items():
+            paths = os.pathsep.join(str(path) for path in (ROOT, case.path) if path)
+            run = subprocess.run(
+                case.command,
+                env=_environment(url) | {"PYTHONPATH": paths},
+                cwd=case.folder,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            took[name] = min(took[name], float(run.stdout))
+    return took
 
 
-def _median_of(command: list[str], environment: Mapping[str, str], folder: Path, times: int) -> float:
-    runs = [
-        subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
-        for _ in range(times)
-    ]
-    return statistics.median(float(run.stdout) for run in runs)
+def _print(title: str, took: Mapping[str, float]) -> None:
+    ours = took["rolechain"]
+    print(f"{title}: rolechain {_shown(ours)}")
+    for name, theirs in took.items():
+        if name != "rolechain":
+            print(f"    {name}: {_shown(theirs)}, {theirs / ours:.1f} times as long")
+
+
+def _shown(seconds: float) -> str:
+    if seconds < 1e-4:
+        return f"{seconds * 1e6:.2f} µs"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def _environment(url: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ CASES: dict[str, Callable[[cdk.App], object]] = {
 }
 
 
-def main() -> None:
+def synthesize() -> None:
     """Synthesizes the app of the case that is asked for."""
     case, folder = sys.argv[1:]
     cdk.Duration.hours(1)  # starts Node
@@ -112,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    synthesize()
