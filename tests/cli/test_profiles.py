@@ -244,6 +244,16 @@ def test_a_part_that_is_not_whole_is_refused(shell: Any, config: Path, text: str
     assert config.read_text() == BASE + text
 
 
+def test_a_setting_of_several_lines_is_refused(shell: Any, config: Path) -> None:
+    """What is given cannot bring a profile of its own into the file."""
+    before = config.read_bytes() if config.exists() else None
+    said = shell("profiles", "--region", "us-east-1\n[profile other]")
+    assert (said.code, said.out) == (1, "")
+    assert "holds a line break, which would begin another setting" in said.err
+    assert said.err.count("\n") == 1
+    assert (config.read_bytes() if config.exists() else None) == before
+
+
 def test_a_file_that_is_no_config_file(shell: Any, config: Path) -> None:
     """A file that AWS's tools could not read either is left as it is, and its lines are not repeated."""
     config.write_text("aws_secret_access_key = hidden\n")

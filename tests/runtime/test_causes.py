@@ -213,6 +213,20 @@ def test_a_token_that_no_header_can_hold_is_masked() -> None:
     assert "hush" not in told
 
 
+def test_an_error_without_a_code_has_none() -> None:
+    """An empty element of the answer is no text of its own."""
+    response: Any = {"Error": {"Code": None, "Message": None}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    error = hop_error(
+        ClientError(response, "AssumeRole"),
+        index=1,
+        total=1,
+        role_arn="arn:aws:iam::222222222222:role/x",
+        caller_arn=None,
+    )
+    assert error.code == ""
+    assert "None" not in str(error)
+
+
 def test_a_long_text_is_cut() -> None:
     """The message stays a line one can read."""
     assert len(str(_refused("ValidationError", "x" * 5000))) < 600

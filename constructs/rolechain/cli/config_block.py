@@ -25,11 +25,16 @@ def with_block(text: str, chain: str, sections: dict[str, dict[str, str]]) -> st
         sections: the settings of each profile, by its name.
 
     Raises:
-        BlockError: a profile of one of the names stands outside the block, or one of the two lines is missing.
+        BlockError: a profile of one of the names stands outside the block, one of the two lines is missing, or a
+            setting has more lines than one.
     """
     end_of_line = "\r\n" if "\r\n" in text else "\n"
     before, after = _around(text, chain, end_of_line)
-    for name in sections:
+    for name, settings in sections.items():
+        if torn := [value for value in settings.values() if len(value.splitlines()) > 1]:
+            raise BlockError(
+                f"profile {name}: {torn[0]!r} holds a line break, which would begin another setting"
+            )
         if (line := _line_of(name, before)) or (line := _line_of(name, after)):
             raise BlockError(
                 f"profile {name} stands in the file already, outside of what rolechain writes "

@@ -19,6 +19,7 @@ IN_THE_WAY = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_BEARER_TOKEN_BEDROCK",
 )
 """Variables by which an SDK would find, or take these credentials for, somebody else's."""
 

@@ -164,8 +164,8 @@ def _parts(error: Exception) -> tuple[str, str, int, str | None]:
         return type(error).__name__, str(error), 0, None
     said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     return (
-        str(said.get("Code", "")),
-        str(said.get("Message", "")),
+        str(said.get("Code") or ""),
+        str(said.get("Message") or ""),
         int(about.get("HTTPStatusCode", 0)),
         about.get("RequestId"),
     )

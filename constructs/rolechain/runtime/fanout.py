@@ -59,6 +59,11 @@ def fan_out(
         raise ChainError(
             [Problem(("max_workers",), f"{max_workers!r} is no number of workers: write 1 or more")]
         )
+    for name, given in (("hops", hops), ("targets", targets)):
+        if isinstance(given, str):
+            raise ChainError(
+                [Problem((name,), f"{given!r} is one role, not a list of them: write [{given!r}]")]
+            )
     kept_in = as_cache(cache)
     wanted = list(targets)
     shared, ends = declared_hops(hops), declared_hops(wanted)
@@ -67,7 +72,7 @@ def fan_out(
     found = [problem for end in ends for problem in problems_of_chain([*shared, end], region)]
     if found:
         raise ChainError(dict.fromkeys(found))
-    sts = Sts(base, region, connections=max_workers)
+    sts = Sts(base, region, connections=min(max_workers, max(len(ends), 1)))
     total = len(shared) + 1
     trunk = line_up(shared, sts=sts, session=base, total=total, cache=kept_in) if shared else None
     branches = [HopCredentials(HopCall(end, sts, total, total), trunk or base, cache=kept_in) for end in ends]
