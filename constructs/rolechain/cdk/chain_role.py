@@ -64,6 +64,9 @@ class ChainRoleConstruct(Construct):
 
         Until it is first read, a plain resource stands in its place, with the same logical id; what was changed of
         that one is carried over, and what refers to it means this role from then on.
+
+        Raises:
+            PlacementError: ``Role.customize_roles`` keeps CDK from making roles here.
         """
         self.node.try_remove_child("Resource")
         declared = self.declared
@@ -84,7 +87,12 @@ class ChainRoleConstruct(Construct):
                 for number, arn in enumerate(self._attached, 1)
             ],
         )
-        resource = cast(iam.CfnRole, role.node.default_child)
+        resource = cast(iam.CfnRole | None, role.node.default_child)
+        if resource is None:
+            raise PlacementError(
+                f"Role.customize_roles keeps CDK from making {declared.arn}: leave this stack out of it, or declare "
+                "the role as existing in the chain"
+            )
         if self._plain:
             self._plain.hand_on(resource)
         else:
