@@ -22,6 +22,7 @@ Capture = pytest.CaptureFixture[str]
         (["fly"], "argument COMMAND: invalid choice: 'fly'"),
         (["simulate"], "simulate: the following arguments are required: CASES.json"),
         (["demo", "--fast"], "unrecognized arguments: --fast"),
+        (["local", "--port", "1x"], "argument --port: invalid int value: '1x'"),
     ],
 )
 def test_a_usage_error_is_one_line_and_exit_code_2(words: list[str], expected: str, capsys: Capture) -> None:

@@ -202,6 +202,19 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--port", "0"], "0 is no port: name one from 1 to 65535, or leave it out for a free one"),
+        (["--outside", "8"], "'8' is no account id: write 12 digits"),
+    ],
+)
+def test_the_command_says_what_it_cannot_serve(words: list[str], message: str) -> None:
+    """What makes no sense is a usage error, and nothing is started."""
+    done = subprocess.run([COMMAND, "local", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"rolechain: {message}\n")
+
+
 def test_the_command_says_that_a_port_is_taken(organization: LocalOrganization) -> None:
     """The command ends with 1 and one line where its port is taken."""
     port = organization.endpoint_url.rsplit(":", 1)[1]

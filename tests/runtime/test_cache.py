@@ -70,6 +70,19 @@ def test_what_is_no_cache_is_refused(base: Any, cache: Any) -> None:
         chain_session(MIDDLE, session=base, cache=cache)
 
 
+@pytest.mark.parametrize(
+    ("cache", "message"),
+    [
+        ("", "'' is no folder: name one, or pass None"),
+        ("~nobody-of-that-name/x", "begins with a home folder that is not known: write the whole path"),
+    ],
+)
+def test_a_folder_that_is_not_meant_is_refused(base: Any, cache: str, message: str) -> None:
+    """A variable that is not set does not put sessions into the current folder."""
+    with pytest.raises(ChainError, match=message):
+        chain_session(MIDDLE, session=base, cache=cache)
+
+
 def test_a_file_is_no_folder(base: Any, tmp_path: Path) -> None:
     """The path of a file is refused before anything is written."""
     (tmp_path / "x").write_text("")

@@ -132,6 +132,27 @@ def test_closing_it_begins_no_further_target(sts: Any, base: Any) -> None:
     assert len([call for call in sts.calls if call.role == "target"]) <= 2
 
 
+def test_closing_it_ends_what_is_throttled(sts: Any, base: Any) -> None:
+    """What STS throttles is not tried again for somebody who has left."""
+    go_on = threading.Event()
+    throttle = sts.error("Throttling", "Rate exceeded")
+
+    def hang() -> tuple[int, str]:
+        go_on.wait(30)
+        return throttle()  # type: ignore[no-any-return]
+
+    sts.script("slow", hang, *[throttle] * 11)
+    slow = "arn:aws:iam::444444444444:role/slow"
+    results = fan_out([MIDDLE], [slow, *targets(1)], session=base, max_workers=2)
+    assert next(results)[0] != slow
+    results.close()  # type: ignore[attr-defined]
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("rolechain"):
+            thread.join(30)
+    assert [call.role for call in sts.calls].count("slow") == 1
+
+
 def test_no_more_are_taken_at_a_time_than_there_are_workers(sts: Any, base: Any) -> None:
     """The number of workers bounds the calls that are under way together."""
     running, most, lock = 0, 0, threading.Lock()

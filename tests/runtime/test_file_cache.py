@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rolechain.errors import RolechainError
 from rolechain.runtime import FileCache, default_cache_folder
 
 
@@ -157,9 +158,22 @@ def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert default_cache_folder() == Path("/somewhere/rolechain")
-    monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/ann")
-    assert default_cache_folder() == Path("/home/ann/.cache/rolechain")
+    for unset in ("", "relative/to/wherever"):
+        monkeypatch.setenv("XDG_CACHE_HOME", unset)
+        assert default_cache_folder() == Path("/home/ann/.cache/rolechain")
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user id need not have a home folder."""
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    with pytest.raises(
+        RolechainError, match="no home folder to keep sessions in: set HOME or XDG_CACHE_HOME"
+    ):
+        default_cache_folder()
 
 
 def test_an_entry_is_plain_json(cache: FileCache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -219,6 +220,27 @@ def test_an_answer_that_breaks_off_gives_no_secret_away(sts: Any, clock: Any, ch
         error = error.__cause__ or error.__context__
     assert "secret-of" not in shown
     assert "token-of" not in shown
+
+
+def test_a_rejection_does_not_wait_for_a_renewal(sts: Any, clock: Any, chain: Any) -> None:
+    """What a service says of a session is noted while STS is being called: an event loop must not wait for that."""
+    credentials = chain(TARGET)
+    assert key(credentials) == "ASIAtarget.1"
+    clock.now += 50 * 60
+    noted = []
+
+    def reject() -> tuple[int, str]:
+        thread = threading.Thread(target=credentials.invalidate, args=["ASIAtarget.1"])
+        thread.start()
+        thread.join(10)
+        noted.append(not thread.is_alive())
+        return sts.error("Throttling", "Rate exceeded")()  # type: ignore[no-any-return]
+
+    sts.script("target", reject)
+    with pytest.raises(HopError, match="Rate exceeded"):
+        key(credentials)
+    assert noted == [True]
+    assert key(credentials) == "ASIAtarget.2"
 
 
 def test_no_secret_is_shown() -> None:

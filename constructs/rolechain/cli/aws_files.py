@@ -35,13 +35,27 @@ def gives_credentials(settings: Mapping[str, str]) -> bool:
 
 
 def config_file() -> Path:
-    """The config file that AWS's tools read."""
-    return Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+    """The config file that AWS's tools read; raises as ``credentials_file`` does."""
+    return _file("AWS_CONFIG_FILE", "~/.aws/config")
 
 
 def credentials_file() -> Path:
-    """The credentials file that AWS's tools read."""
-    return Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials").expanduser()
+    """The credentials file that AWS's tools read.
+
+    Raises:
+        AwsFileError: it is in a home folder, and the user has none.
+    """
+    return _file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+
+
+def _file(variable: str, usual: str) -> Path:
+    named = os.environ.get(variable) or usual
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise AwsFileError(
+            f"there is no home folder to look for {named} in: set HOME or {variable}"
+        ) from error
 
 
 def profile_in_environment() -> str | None:

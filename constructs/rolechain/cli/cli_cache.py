@@ -24,7 +24,11 @@ def share_cache(session: botocore.session.Session) -> None:
         botocore.exceptions.BotoCoreError: there is no such profile, or the config file cannot be read.
     """
     resolver: Any = session.get_component("credential_provider")
-    cache = _CliCache(str(Path(_FOLDER).expanduser()))
+    try:
+        cache = _CliCache(str(Path(_FOLDER).expanduser()))
+    except RuntimeError:
+        # A user without a home folder, as in some containers, has nothing there.
+        return
     for name in _PROVIDERS:
         resolver.get_provider(name).cache = cache
 

@@ -72,7 +72,10 @@ def endpoint_of(partition: str, url: str | None = None) -> Endpoint:
                 f"no sign-in endpoint is known for partition {partition}: name it with --endpoint-url"
             )
         return known
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no URL: name an https:// URL") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError(f"{url!r} would take the session in the clear: name an https:// URL")
     return Endpoint(url, known.console if known else None)

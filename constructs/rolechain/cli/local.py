@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from rolechain.local import LocalOrganization
+from rolechain.cli.chain_options import UsageError
+from rolechain.local import LocalOrganization, LocalOrganizationError
 
 EXAMPLE_ACCOUNT = "111111111111"
 
@@ -27,9 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 when it was stopped; a server that ends by itself is an error.
+
+    Raises:
+        UsageError: there is no such port or account.
     """
     try:
-        with LocalOrganization(port=arguments.port, outside=arguments.outside) as organization:
+        with _organization(arguments) as organization:
             print(
                 f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C"
             )
@@ -47,3 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _organization(arguments: argparse.Namespace) -> LocalOrganization:
+    try:
+        return LocalOrganization(port=arguments.port, outside=arguments.outside)
+    except LocalOrganizationError as error:
+        raise UsageError(str(error)) from error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams
 from rolechain.errors import RolechainError
 
 COMMANDS = {
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The command's exit code; 2 for a usage error, 130 where it was interrupted.
     """
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _Parser(prog="rolechain", description="Role chains between AWS accounts.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -65,9 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = int(module.run(arguments))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has had enough; nothing is to be said at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not is_unwritten(error):
+            raise
+        give_up_stdout()
+        # Of a broken pipe nothing is said: whoever read the output has had enough.
+        if not isinstance(error, BrokenPipeError):
+            print(f"rolechain: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
     except RolechainError as error:
         print(f"rolechain: {error}", file=sys.stderr)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     way = Way.of(arguments, chain_to_target(arguments))
     chain = way.chain
     sets = ProfileSets(way, Path(arguments.chain).resolve(), arguments.region or chain.region)
-    file = Path(arguments.config).expanduser() if arguments.config else config_file()
+    file = _named(arguments.config) if arguments.config else config_file()
     before = read_bytes(file)
     # Bytes that are no UTF-8 go through as they are.
     text = before.decode("utf-8", "surrogateescape")
@@ -61,6 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     for name, why in apart.items():
         print(f"profile {name} calls rolechain credential-process: AWS's config files cannot pass {why}")
     return 0
+
+
+def _named(config: str) -> Path:
+    try:
+        return Path(config).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            f"{config!r} begins with a home folder that is not known: write the whole path"
+        ) from error
 
 
 def _other_profiles(file: Path, text: str, chain: Chain, own: set[str]) -> Profiles:

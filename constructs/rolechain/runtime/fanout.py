@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -81,25 +82,26 @@ def _taken(
     max_workers: int,
 ) -> Iterator[tuple[Target, boto3.Session | HopError]]:
     pace = Pace()
-    # A target that is kept in the cache needs no hop before it.
-    if trunk and any(branch.due for branch in branches) and (error := _take(trunk, pace)):
+    ended = threading.Event()
+    if trunk and branches and (error := _take(trunk, pace, ended)):
         yield from ((target, error.copy()) for target in targets)
         return
     pool = ThreadPoolExecutor(max_workers, thread_name_prefix="rolechain")
     try:
         flights: dict[Future[HopError | None], int] = {
-            pool.submit(_take, branch, pace): number for number, branch in enumerate(branches)
+            pool.submit(_take, branch, pace, ended): number for number, branch in enumerate(branches)
         }
         for flight in as_completed(flights):
             number = flights[flight]
             yield targets[number], flight.result() or finish(branches[number])
     finally:
+        ended.set()
         # Without waiting: a call that hangs must not keep who has had enough.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _take(credentials: HopCredentials, pace: Pace) -> HopError | None:
-    """Has credentials obtained, and gives the error if they cannot be."""
+def _take(credentials: HopCredentials, pace: Pace, ended: threading.Event) -> HopError | None:
+    """Has credentials obtained, and gives the error if they cannot be; tries no more once all has ended."""
     tries = 0
     while True:
         tries += 1
@@ -107,7 +109,7 @@ def _take(credentials: HopCredentials, pace: Pace) -> HopError | None:
         try:
             credentials.get_frozen_credentials()
         except HopError as error:
-            if error.cause is Cause.THROTTLED and pace.throttled(tries):
+            if error.cause is Cause.THROTTLED and not ended.is_set() and pace.throttled(tries):
                 continue
             return error
         pace.answered()

@@ -20,6 +20,8 @@ except ImportError:
     # Windows: processes that start together may then make a call each.
     fcntl = None  # type: ignore[assignment]
 
+from rolechain.errors import RolechainError
+
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w-]{1,128}", re.ASCII)
 _SESSION_FILE = re.compile(r"[0-9a-f]{64}\.(?:json|lock)|\.new-rolechain-.*")
@@ -33,14 +35,22 @@ _KEPT_SECONDS = 13 * 3600
 
 
 def default_cache_folder() -> Path:
-    """Where this system keeps a user's caches, and in it the folder ``rolechain``."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "rolechain"
+    """Where this system keeps a user's caches, and in it the folder ``rolechain``.
+
+    Raises:
+        RolechainError: the user has no home folder, as in some containers, and no variable names the place.
+    """
+    variable, usual = {
+        "win32": ("LOCALAPPDATA", "AppData/Local"),
+        "darwin": ("", "Library/Caches"),
+    }.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
+    base = os.environ.get(variable, "")
+    try:
+        # As the XDG Base Directory Specification has it, one that is not absolute is none.
+        return (Path(base) if os.path.isabs(base) else Path.home() / usual) / "rolechain"
+    except RuntimeError as error:
+        words = " or ".join(filter(None, ("HOME", variable)))
+        raise RolechainError(f"this user has no home folder to keep sessions in: set {words}") from error
 
 
 class FileCache(MutableMapping[str, dict[str, Any]]):

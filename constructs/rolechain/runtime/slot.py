@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
@@ -30,13 +31,23 @@ def as_cache(cache: CacheLike | None) -> Cache | None:
         ChainError: it cannot be one.
     """
     if isinstance(cache, (str, PathLike)):
-        if Path(cache).expanduser().is_file():
-            raise ChainError([Problem(("cache",), f"{str(cache)!r} is a file: name a folder")])
+        if problem := _problem_of(os.fspath(cache)):
+            raise ChainError([Problem(("cache",), f"{str(cache)!r} {problem}")])
         return FileCache(cache)
     # botocore's caches have what is needed of a mapping, and are none.
     if cache is None or (hasattr(cache, "__getitem__") and hasattr(cache, "__setitem__")):
         return cache
     raise ChainError([Problem(("cache",), f"{cache!r} is no cache: pass a mapping, or the path of a folder")])
+
+
+def _problem_of(folder: str) -> str | None:
+    # An empty text would be the current folder.
+    if not folder:
+        return "is no folder: name one, or pass None"
+    try:
+        return "is a file: name a folder" if Path(folder).expanduser().is_file() else None
+    except RuntimeError:
+        return "begins with a home folder that is not known: write the whole path"
 
 
 class Slot:
