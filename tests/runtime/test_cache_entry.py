@@ -118,3 +118,12 @@ def test_an_entry_of_another_writer_is_read() -> None:
     del entry["ObtainedAt"], entry["AssumedRoleUser"]
     entry["Credentials"]["Expiration"] = datetime.fromtimestamp(1_800_003_600, UTC)
     assert read_entry(entry) == session
+
+
+@pytest.mark.parametrize("name", ["AccessKeyId", "SecretAccessKey", "SessionToken"])
+def test_an_entry_that_no_request_can_carry_is_missing(name: str) -> None:
+    """A line break in a key or token is damage: an HTTP client would repeat it in its error."""
+    entry = entry_of(SessionCredentials("key", "secret", "token", 2.0, 1.0, None))
+    assert read_entry(entry) is not None
+    entry["Credentials"][name] += "\n"
+    assert read_entry(entry) is None

@@ -10,6 +10,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ParamValidationError,
     ReadTimeoutError,
@@ -200,6 +201,16 @@ def test_a_secret_in_the_first_line_is_masked() -> None:
     """A secret that STS repeats in its first line is replaced."""
     error = _refused("ValidationError", "Value '654321' at 'tokenCode' failed", secrets=("", "654321"))
     assert "ValidationError: Value '***' at 'tokenCode' failed" in str(error)
+
+
+def test_a_token_that_no_header_can_hold_is_masked() -> None:
+    """What an HTTP client repeats of a provider's own call is left out."""
+    error = HTTPClientError(error=ValueError(r"Invalid header value b'hush\n'"))
+    told = str(
+        hop_error(error, index=1, total=1, role_arn="arn:aws:iam::222222222222:role/x", caller_arn=None)
+    )
+    assert "Invalid header value ***" in told
+    assert "hush" not in told
 
 
 def test_a_long_text_is_cut() -> None:

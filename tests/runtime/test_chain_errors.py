@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from typing import Any
 
 import boto3
@@ -117,6 +118,41 @@ def test_a_failing_provider_is_an_error_of_the_first_hop(
         chain_session(MIDDLE, session=base).client("s3").list_buckets()
     assert (caught.value.index, caught.value.cause) == (1, Cause.SOURCE_CREDENTIALS)
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("part", ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"])
+@pytest.mark.parametrize("added", ["\n", " ", "\r\n", "\u2026"])
+def test_what_was_copied_with_a_line_break_is_not_sent_and_not_repeated(
+    sts: Any, part: str, added: str
+) -> None:
+    """Keys that no request can carry are refused before any call, where an HTTP client would print them."""
+    keys: Any = {
+        "aws_access_key_id": "AKIAHUSH",
+        "aws_secret_access_key": "hush",
+        "aws_session_token": "hush",
+    }
+    keys[part] += added + "hush"
+    session = chain_session(MIDDLE, session=boto3.Session(region_name="eu-west-1", **keys))
+    with pytest.raises(HopError, match=r"hop 1 of 1 failed: .* line break.*: copy them anew") as caught:
+        session.client("s3").list_buckets()
+    assert caught.value.cause is Cause.SOURCE_CREDENTIALS
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
+    assert sts.calls == []
+
+
+def test_what_sts_repeats_of_the_signer_is_in_no_traceback(sts: Any, base: Any) -> None:
+    """A refusal that repeats the request, session token included, is shown without it, botocore's error too."""
+    text = "The request signature does not match.\n\nThe Canonical String:\n'POST\nx-amz-security-token:"
+    sts.script("target", sts.error("SignatureDoesNotMatch", f"{text}token-of-ASIAmiddle.1'", 403))
+    with pytest.raises(
+        HopError, match="SignatureDoesNotMatch: The request signature does not match"
+    ) as caught:
+        chain_session(MIDDLE, TARGET, session=base).client("s3").list_buckets()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "x-amz-security-token:***'" in shown
+    assert "token-of" not in shown
+    cause: Any = caught.value.__cause__
+    assert "token-of" not in str(cause.response)
 
 
 def test_an_unreachable_endpoint_is_the_network(sts: Any, base: Any) -> None:

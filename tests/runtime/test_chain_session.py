@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.handlers import BUILTIN_HANDLERS
 
 from rolechain import Chain, ChainRole
 from rolechain.runtime import Hop, chain_session
@@ -54,6 +55,20 @@ def test_a_session_over_a_chain_can_begin_another(sts: Any, base: Any) -> None:
     first = chain_session(MIDDLE, session=base)
     chain_session(TARGET, session=first).client("s3").list_buckets()
     assert sts.seen == [("AKIABASE", "middle"), ("ASIAmiddle.1", "target")]
+
+
+def test_what_is_added_to_botocores_handlers_holds_for_later_sessions(sts: Any, base: Any) -> None:
+    """A library that answers calls itself, as moto does, may be imported after the first session was made."""
+    chain_session(MIDDLE, session=base).client("s3")
+    seen: list[int] = []
+    added: Any = ("provide-client-params.s3", lambda **_: seen.append(1))
+    BUILTIN_HANDLERS.append(added)
+    try:
+        chain_session(MIDDLE, session=base).client("s3").list_buckets()
+    finally:
+        BUILTIN_HANDLERS.remove(added)
+    chain_session(MIDDLE, session=base).client("s3").list_buckets()
+    assert seen == [1]
 
 
 def test_threads_that_set_a_session_up_share_it(sts: Any, base: Any) -> None:

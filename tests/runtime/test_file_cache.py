@@ -47,7 +47,7 @@ def test_it_is_a_mapping(cache: FileCache) -> None:
         del cache["a"]
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"n": 1', "[]", "null", "\x00", "\ufffd"])
+@pytest.mark.parametrize("damage", ["", "{", "[" * 100_000, '{"n": 1', "[]", "null", "\x00", "\ufffd"])
 def test_a_damaged_entry_is_missing(cache: FileCache, damage: str) -> None:
     """What cannot be read as an entry is as good as not there, and is replaced."""
     cache["a"] = {"n": 1}
@@ -86,15 +86,39 @@ def test_a_key_cannot_leave_the_folder(cache: FileCache, key: str) -> None:
 
 
 def test_what_is_over_is_removed(cache: FileCache) -> None:
-    """Files older than any session lasts go with the next write, those of others stay."""
-    cache["old"] = {"n": 1}
-    with cache.lock("old"):
+    """Sessions older than any lasts go with the next write, their locks and what a crash has left with them."""
+    old = "0" * 64
+    cache[old] = {"n": 1}
+    with cache.lock(old):
         pass
-    (cache.folder / "notes.txt").write_text("mine")
+    (cache.folder / ".new-rolechain-x").write_text("{")
     for path in cache.folder.iterdir():
         os.utime(path, (0, 0))
     cache["new"] = {"n": 2}
-    assert sorted(path.name for path in cache.folder.iterdir()) == ["new.json", "notes.txt"]
+    assert [path.name for path in cache.folder.iterdir()] == ["new.json"]
+
+
+def test_files_of_others_are_left_alone(cache: FileCache) -> None:
+    """In a folder that holds more than sessions nothing else is removed, however old, and nothing else is a key."""
+    cache["new"] = {"n": 1}
+    names = ["package.json", "poetry.lock", "notes.txt", "my notes.json", ".new-idea", f"{'0' * 40}.json"]
+    for name in names:
+        (cache.folder / name).write_text("{}")
+        os.utime(cache.folder / name, (0, 0))
+    cache["new"] = {"n": 2}
+    assert sorted(path.name for path in cache.folder.iterdir()) == sorted([*names, "new.json"])
+    assert "my notes" not in list(cache)
+
+
+def test_what_was_put_in_the_way_is_not_opened(cache: FileCache, tmp_path: Path) -> None:
+    """A link in the place of a lock makes no file elsewhere, and a pipe in the place of an entry keeps nobody."""
+    cache["a"] = {"n": 1}
+    (cache.folder / "a.lock").symlink_to(tmp_path / "elsewhere")
+    with cache.lock("a"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+    os.mkfifo(cache.folder / "b.json", 0o600)
+    assert "b" not in cache
 
 
 def test_a_lock_keeps_others_waiting(cache: FileCache) -> None:

@@ -25,6 +25,7 @@ class Source:
         self.clock, self.lifetime, self.calls = clock, lifetime, 0
         self.fails: HopError | None = None
         self.during: Callable[[], None] = lambda: None
+        self.noted = False
 
     def __call__(self) -> SessionCredentials:
         """Takes the hop."""
@@ -298,3 +299,22 @@ def test_invalidating_goes_by_the_key(clock: Any) -> None:
     refresh.invalidate("key1")
     assert refresh.get().access_key == "key2"
     assert source.calls == 2
+
+
+def test_a_rejection_does_not_wait_for_a_renewal(clock: Any) -> None:
+    """A service's rejection is noted while a call is being made, as an event loop must not wait for that."""
+    refresh, source = made(clock)
+    refresh.get()
+    clock.now += 50 * MINUTE
+    noted = threading.Thread(target=refresh.invalidate, args=["key1"])
+
+    def reject() -> None:
+        noted.start()
+        noted.join(10)
+        source.noted = not noted.is_alive()
+
+    source.during, source.fails = reject, throttled()
+    with pytest.raises(HopError, match="slow"):
+        refresh.get()
+    assert source.noted
+    assert refresh.held is None

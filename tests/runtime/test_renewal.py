@@ -181,6 +181,7 @@ def test_a_passing_fault_keeps_the_session_at_hand_whole(
         ("no such time", Cause.UNKNOWN, "the answer of STS cannot be read"),
         ("no key", Cause.UNKNOWN, "the answer of STS lacks AccessKeyId"),
         ("html", Cause.UNKNOWN, "the answer of STS"),
+        ("line break", Cause.UNKNOWN, "SessionToken in the answer of STS holds a blank or a line break"),
     ],
 )
 def test_a_broken_answer_on_a_cold_chain_is_an_error(
@@ -195,6 +196,7 @@ def test_a_broken_answer_on_a_cold_chain_is_an_error(
             "no such time": sts.assumed("target", expiration="soon"),
             "no key": sts.assumed("target", without="AccessKeyId"),
             "html": sts.raw("<html><body>Log in</body></html>"),
+            "line break": sts.raw(sts.assumed("target")()[1].replace("</SessionToken>", "\n</SessionToken>")),
         }[fault],
     )
     with pytest.raises(HopError, match=words) as caught:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
 
 _FORM = 1
@@ -63,7 +63,7 @@ def read_entry(entry: object) -> SessionCredentials | None:
         arn = (entry.get("AssumedRoleUser") or {}).get("Arn")
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    if not all(isinstance(part, str) and part for part in parts) or not isinstance(arn, str | None):
+    if not all(part and is_sendable(part) for part in parts) or not isinstance(arn, str | None):
         return None
     return SessionCredentials(parts[0], parts[1], parts[2], expires_at, obtained_at, arn)
 

@@ -15,7 +15,7 @@ from rolechain.runtime.drift import NOTICED, Clock, drift_in_words
 from rolechain.runtime.errors import HopError, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.limits import CHAINED_SECONDS
-from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
 
@@ -95,6 +95,12 @@ class HopCall:
             raise source_error(
                 error, index=self.index, total=self.total, role_arn=self.hop.role_arn
             ) from error
+        if not is_sendable(frozen.access_key, frozen.secret_key, frozen.token):
+            message = (
+                "the access key id, the secret or the session token that the chain starts from holds a line break, "
+                "a blank or another character that none has: copy them anew"
+            )
+            raise self._failed(message, Cause.SOURCE_CREDENTIALS, None)
         return Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
 
     def _check_start(self, method: str) -> None:

@@ -14,6 +14,7 @@ from rolechain.runtime.drift import NOTICED, drift_in_words
 
 _BRIEF = 300
 _USER = re.compile(r"User: (arn:\S+) is not authorized")
+_HEADER = re.compile(r"(?<=Invalid header value) .*")
 _ACTION = re.compile(r"to perform: (sts:\w+)")
 
 
@@ -187,6 +188,8 @@ def _brief(code: str, said: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         if secret:
             line = line.replace(secret, "***")
+    # Where a provider's own call has a token with a line break in it.
+    line = _HEADER.sub(" ***", line)
     if len(line) > _BRIEF:
         line = line[: _BRIEF - 1] + "…"
     return f"{code}: {line.rstrip('. ')}" if line else code

@@ -22,6 +22,12 @@ except ImportError:
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w-]{1,128}", re.ASCII)
+_SESSION_FILE = re.compile(r"[0-9a-f]{64}\.(?:json|lock)|\.new-rolechain-.*")
+"""What is ours beyond doubt, in a folder that may hold a user's files too: named by a key of ``cache_key``."""
+
+_ITSELF = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Opens no link that somebody has put in the place of a file, and waits for nobody to write into a pipe."""
+
 _KEPT_SECONDS = 13 * 3600
 """No session lasts longer than twelve hours."""
 
@@ -41,7 +47,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
     """A folder with a file for each entry, as safe between processes as between threads.
 
     An entry is replaced whole. One that is damaged, or that anyone else could have read or written, is as good
-    as missing. Entries that are over are removed by and by.
+    as missing. Sessions of a chain that are over are removed by and by; any other file of the folder stays.
 
     Args:
         folder: where the files are; it is made, for its owner only, with the first entry.
@@ -55,12 +61,12 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         try:
-            with open(os.open(self._file(key), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))) as file:
+            with open(os.open(self._file(key), os.O_RDONLY | _ITSELF)) as file:
                 if not _is_private(os.fstat(file.fileno())):
                     _log.warning("%s is open to other users, and is not used", self._file(key))
                     raise KeyError(key)
                 entry = json.load(file)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise KeyError(key) from error
         if not isinstance(entry, dict):
             raise KeyError(key)
@@ -71,7 +77,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
         text = json.dumps(entry)
         self._make_folder()
         # mkstemp makes a file that nobody else may read.
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-rolechain-")
         try:
             with open(handle, "w") as file:
                 file.write(text)
@@ -88,7 +94,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
             raise KeyError(key) from None
 
     def __iter__(self) -> Iterator[str]:
-        return (file.stem for file in self.folder.glob("*.json"))
+        return (file.stem for file in self.folder.glob("*.json") if _KEY.fullmatch(file.stem))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -111,7 +117,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
         handle = None
         try:
             self._make_folder()
-            handle = os.open(self._file(key).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self._file(key).with_suffix(".lock"), os.O_RDWR | os.O_CREAT | _ITSELF, 0o600)
             fcntl.flock(handle, fcntl.LOCK_EX)
             # So that it is not taken for an old one and removed.
             os.utime(handle)
@@ -137,8 +143,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
         for file in self.folder.iterdir():
             # Another process may remove the same ones.
             with suppress(FileNotFoundError):
-                ours = file.suffix in (".json", ".lock") or file.name.startswith(".new-")
-                if ours and file.stat().st_mtime < ended:
+                if _SESSION_FILE.fullmatch(file.name) and file.lstat().st_mtime < ended:
                     file.unlink()
 
 

@@ -82,12 +82,14 @@ class Refresh:
         self._failure: _Failure | None = None
         self._rejected: str | None = None
         self._flights = 0
-        self._lock = threading.Lock()
+        self.reset_in_child()
         reset_in_child(self)
 
     def reset_in_child(self) -> None:
-        """Makes the lock anew in a process just forked: a thread that is not there may hold the old one."""
+        """Makes the locks anew in a process just forked: a thread that is not there may hold the old ones."""
+        # Held during a call; what is at hand is put down under a second one, which nobody holds for long.
         self._lock = threading.Lock()
+        self._putting = threading.Lock()
 
     @property
     def held(self) -> SessionCredentials | None:
@@ -159,8 +161,12 @@ class Refresh:
             raise
         self._flights += 1
         self._failure = None
-        self._held = self._hold(obtained)
+        self._put(self._hold(obtained))
         return obtained
+
+    def _put(self, held: _Held) -> None:
+        with self._putting:
+            self._held = held
 
     def _obtain(self, slot: Slot) -> SessionCredentials:
         """Takes the hop, unless another process has."""
@@ -183,7 +189,7 @@ class Refresh:
             return kept
         at_hand = self._valid()
         if at_hand is None or at_hand.credentials.expires_at < kept.expires_at:
-            self._held = held
+            self._put(held)
         return None
 
     def _hold(self, credentials: SessionCredentials) -> _Held:
@@ -227,12 +233,12 @@ class Refresh:
             return self._renew(forced=True)
 
     def invalidate(self, rejected: str) -> None:
-        """Drops the credentials at hand if they are those that a service rejected as expired.
+        """Drops the credentials at hand if they are those that a service rejected as expired; never waits for a call.
 
         Args:
             rejected: the access key id that was rejected.
         """
-        with self._lock:
+        with self._putting:
             if self._held and self._held.credentials.access_key == rejected:
                 self._held = None
                 self._rejected = rejected

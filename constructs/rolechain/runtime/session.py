@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver
+from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
 
 from rolechain.errors import ChainError, Problem
@@ -126,7 +127,9 @@ _SET_UP = frozenset({"_session", "_loader", "resource_factory"})
 
 
 def _set_up(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
-    core = botocore.session.Session(event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
+    core = botocore.session.Session(
+        event_hooks=copy.copy(_handlers(tuple(BUILTIN_HANDLERS))), include_builtin_handlers=False
+    )
     share_profile(base, core)
     core.register_component("credential_provider", CredentialResolver([_Provider(credentials)]))
     made = boto3.Session(botocore_session=core, region_name=region_name)
@@ -141,9 +144,12 @@ def share_profile(base: boto3.Session, core: botocore.session.Session) -> None:
         core.set_config_variable("profile", base.profile_name)
 
 
-@lru_cache
-def _handlers() -> HierarchicalEmitter:
-    """Botocore's own handlers; to register them takes ten times as long as to copy them."""
+@lru_cache(maxsize=1)
+def _handlers(_: tuple[object, ...]) -> HierarchicalEmitter:
+    """The handlers that botocore gives to every session; to register them takes ten times as long as to copy them.
+
+    Others add to them, such as moto when it is imported, so they are registered anew once they differ.
+    """
     emitter = HierarchicalEmitter()
     botocore.session.Session(event_hooks=emitter)
     return emitter

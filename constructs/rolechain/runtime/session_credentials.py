@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 MINUTE = 60.0
 MANDATORY_WINDOW = 1 * MINUTE
+
+_SENDABLE = re.compile(r"[!-~]*")
+
+
+def is_sendable(*parts: object) -> bool:
+    """Whether credentials can go into a request: a line break or a blank in one was copied with it.
+
+    An HTTP client that meets one repeats all of it in its error.
+    """
+    return all(part is None or (isinstance(part, str) and _SENDABLE.fullmatch(part)) for part in parts)
 
 
 @dataclass(frozen=True)

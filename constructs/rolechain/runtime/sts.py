@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from rolechain.runtime.drift import NOTICED, Clock, drift, drift_in_words
 from rolechain.runtime.forking import reset_in_child
+from rolechain.runtime.session_credentials import is_sendable
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +117,8 @@ class Sts:
         for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"):
             if not given.get(name):
                 raise MalformedAnswerError(f"the answer of STS lacks {name}")
+            if name != "Expiration" and not is_sendable(given[name]):
+                raise MalformedAnswerError(f"{name} in the answer of STS holds a blank or a line break")
         ends: datetime = given["Expiration"]
         if ends.tzinfo is None:
             ends = ends.replace(tzinfo=UTC)
@@ -142,6 +145,7 @@ class Sts:
             answer: dict[str, Any] = method(**parameters)
         except ClientError as error:
             self._compare_clocks(error.response, sent_at)
+            _mask(error, signer)
             raise
         except BotoCoreError:
             raise
@@ -177,3 +181,13 @@ class Sts:
 def _sign_with_signer(request: Any, **_: object) -> None:
     """Runs for each attempt, retries included."""
     request.context.setdefault("signing", {})["request_credentials"] = _signer.get()
+
+
+def _mask(error: ClientError, signer: Signer) -> None:
+    """Takes out of what STS refused with, and of every traceback, the credentials that it may have repeated."""
+    text, said = str(error), error.response.get("Error", {})
+    for secret in filter(None, (signer.secret_key, signer.token)):
+        text = text.replace(secret, "***")
+        if message := said.get("Message"):
+            said["Message"] = message.replace(secret, "***")
+    error.args = (text,)
