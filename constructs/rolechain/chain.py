@@ -9,7 +9,7 @@ from os import PathLike, fspath
 
 from rolechain.checks import problems_of
 from rolechain.choices import choose
-from rolechain.errors import ChainError, NoSuchTargetError, RolechainError
+from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
 from rolechain.hop import Hop
 from rolechain.quotas import Quotas
 from rolechain.role import ChainRole
@@ -78,7 +78,13 @@ class Chain:
 
     def _filled(self, roles: Sequence[ChainRole] | ChainRole, kind: str) -> tuple[ChainRole, ...]:
         """The roles with their default names and the chain's partition."""
-        roles = (roles,) if isinstance(roles, ChainRole) else tuple(roles)
+        roles = (roles,) if isinstance(roles, (ChainRole, str)) else tuple(roles)
+        place = "targets" if kind == "target" else kind
+        if strange := [(at, role) for at, role in enumerate(roles) if not isinstance(role, ChainRole)]:
+            raise ChainError(
+                Problem((place, at), f"{role!r} is no role: write ChainRole(account, …)")
+                for at, role in strange
+            )
         several = kind != "target" and len(roles) > 1
         return tuple(
             replace(

@@ -72,8 +72,9 @@ def _parse(name: str) -> yaml.Node:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
         lines = text.splitlines()
+        # What is not closed is missed behind the last line.
+        line = min(mark.line + 1, len(lines)) if mark else None
         indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if line else ""
         message = (
             "a tab indents this line: YAML takes blanks only"
@@ -81,6 +82,8 @@ def _parse(name: str) -> yaml.Node:
             else f"no YAML: {error.problem}"
         )
         raise ChainError([Problem((), message, name, line)]) from None
+    except RecursionError:
+        raise ChainError([Problem((), "no chain is nested so deeply", name)]) from None
     except yaml.YAMLError as error:
         raise ChainError([Problem((), f"no YAML: {str(error).splitlines()[0]}", name)]) from None
     if root is None:
@@ -119,6 +122,8 @@ class _Reader(Nodes):
             **dict.fromkeys(("existing", "third_party"), self.flag),
         }
         nodes = self.mapping(node, place, ROLE_KEYS, required=("account",))
+        if "role" in nodes and nodes["role"].tag.endswith(":str") and not nodes["role"].value:
+            self.refuse((*place, "role"), "no value: write one, or leave the key out")
         return ChainRole(
             **{
                 "account": "",

@@ -39,9 +39,9 @@ class Permission:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
 
-    def __init__(self, actions: Iterable[str], resources: Iterable[str]) -> None:
-        object.__setattr__(self, "actions", tuple(actions))
-        object.__setattr__(self, "resources", tuple(resources))
+    def __init__(self, actions: str | Iterable[str], resources: str | Iterable[str]) -> None:
+        for name, value in (("actions", actions), ("resources", resources)):
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Nodes:
             return {}
         found: dict[str, yaml.Node] = {}
         for key_node, value in node.value:
-            key = str(key_node.value)
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "[…]"
             here = (*place, key)
             line = key_node.start_mark.line + 1
             self.lines.setdefault(here, line)
@@ -65,6 +65,10 @@ class Nodes:
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not nodes:
+            # An empty list of what is allowed would allow everything.
+            self.lines[place] = node.start_mark.line + 1
+            self.refuse(place, "the list is empty: name one at least, or leave the key out")
         return [(item, (*place, number)) for number, item in enumerate(nodes)]
 
     def texts(self, node: yaml.Node, place: Place) -> list[str]:
@@ -88,11 +92,15 @@ class Nodes:
     def number(self, node: yaml.Node, place: Place, unit: str = "seconds") -> int:
         """One whole number."""
         self.lines[place] = node.start_mark.line + 1
-        try:
-            return int(node.value)
-        except (TypeError, ValueError):
-            self.refuse(place, f"{node.value!r} is no whole number: write {unit}")
-            return 0
+        if node.tag.endswith(":int"):
+            try:
+                return int(node.value)
+            except ValueError:
+                pass  # hexadecimal, or base 60: refused below as what else is no plain number
+        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
+        cure = f"leave the quotes out, and write {unit}" if quoted else f"write {unit}"
+        self.refuse(place, f"{_shown(node)} is no whole number: {cure}")
+        return 0
 
     def flag(self, node: yaml.Node, place: Place) -> bool:
         """A yes or no."""

@@ -132,3 +132,14 @@ def test_trust_by_role_arn_in_one_account(app: cdk.App) -> None:
     )
     assert resources[middle]["DependsOn"] == [source]
     assert "DependsOn" not in resources[source]
+
+
+def test_roles_that_cdk_is_kept_from_making(minimal: Chain, app: cdk.App) -> None:
+    """Where an app has its roles made elsewhere, a role that is read is refused with the cure."""
+    cdk.aws_iam.Role.customize_roles(app)
+    made = RoleChain(app, "jump", chain=minimal)
+    with pytest.raises(
+        PlacementError,
+        match=r"customize_roles keeps CDK from making .*/deploy-target: .* declare the role as existing",
+    ):
+        assert made.roles[minimal.targets[0].arn].role

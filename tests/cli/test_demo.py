@@ -103,9 +103,9 @@ def test_a_folder_without_an_app(tmp_path: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C in the middle of the bootstrap ends every process and removes every temporary folder."""
+    """Stopped in the middle of the bootstrap, it ends every process and removes every temporary folder."""
     process = demo(ROOT, tmp_path)
     deadline = time.monotonic() + 60
     while not any("bootstrap" in line for line in running_with(str(tmp_path))):

@@ -69,7 +69,7 @@ def test_nothing_is_asked_for_a_program_that_is_none(shell: Any) -> None:
     assert (said.code, said.out, said.err) == (127, "", "rolechain: no-such-program: no such program\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_programs_end_with_the_command(shell: Any, number: signal.Signals) -> None:
     """Whoever stops the command stops its programs, and no further one begins."""
     script = "echo ready; exec sleep 60"

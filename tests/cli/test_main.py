@@ -45,21 +45,26 @@ def test_every_command_describes_itself(name: str, capsys: Capture) -> None:
     assert COMMANDS[name] in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
-def test_an_extra_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    """A command whose library is missing says what to install."""
+@pytest.mark.parametrize(
+    ("command", "extras"), [("demo", "cdk,cli,local"), ("prove", "cli"), ("whoami", "cli")]
+)
+def test_an_extra_that_is_not_installed(
+    command: str, extras: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """A command whose library is missing says what to install, and no more than it needs."""
     import_module = importlib.import_module
 
     def missing(name: str, *words: Any) -> Any:
-        if name == "rolechain.cli.demo":
+        if name == f"rolechain.cli.{command}":
             raise ModuleNotFoundError("No module named 'rich'", name="rich")
         return import_module(name, *words)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(SystemExit) as caught:
-        main(["demo"])
+        main([command])
     assert caught.value.code == 2
     assert capsys.readouterr().err == (
-        "rolechain: demo needs rich, which is not installed: pip install 'rolechain[cdk,cli,local]'; "
+        f"rolechain: {command} needs rich, which is not installed: pip install 'rolechain[{extras}]'; "
         "see rolechain --help\n"
     )
 

@@ -93,3 +93,15 @@ def test_an_interruption_as_a_program_starts(tmp_path: Path, monkeypatch: pytest
         start()
     assert begun[0].poll() is not None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_run_under_nohup_goes_on() -> None:
+    """A termination ends the command as Ctrl-C does; one that the caller ignores stays ignored."""
+    script = (
+        "import signal; from rolechain.cli.subprocesses import interrupt_when_terminated; "
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); interrupt_when_terminated(); "
+        "signal.raise_signal(signal.SIGHUP); print('goes on', flush=True); signal.raise_signal(signal.SIGTERM)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert said.stdout == "goes on\n"
+    assert said.stderr.endswith("KeyboardInterrupt\n")

@@ -304,12 +304,64 @@ def test_the_repository_s_own_chain() -> None:
             "source: {permissions: [{actions: 's3:*'}], ",
             ["2: source.permissions[0].resources: missing: every entry here has one"],
         ),
+        (
+            '{account: "333333333333"}',
+            "{",
+            ["4: no YAML: expected the node content, but found '<stream end>'"],
+        ),
+        (
+            "name: deploy",
+            "name: deploy\n? [a]\n: b",
+            [f"2: […]: unknown key: known are {', '.join(CHAIN_KEYS)}"],
+        ),
+        (
+            "source: {",
+            "source: {max_session_duration: '3600', ",
+            [
+                "2: source.max_session_duration: '3600' is no whole number: leave the quotes out, and write seconds",
+            ],
+        ),
+        (
+            "source: {",
+            "source: {role: '', ",
+            ["2: source.role: no value: write one, or leave the key out"],
+        ),
+        (
+            "source: {",
+            "source: {assumed_by: {saml: arn:aws:iam::111111111111:saml-provider/a, subject: ann}, ",
+            [
+                "2: source.assumed_by[0]: subject is for oidc, and saml arn:aws:iam::111111111111:saml-provider/a has "
+                "none: leave it out"
+            ],
+        ),
     ],
 )
 def test_a_mistake_in_the_file(write: Write, old: str, new: str, expected: list[str]) -> None:
     """Each mistake is one line: the file, the line, the place, what was wrong and what to do."""
     assert old in SMALLEST
     assert refused(write(SMALLEST.replace(old, new, 1))) == expected
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "session_tags: {Stage: []}",
+        "source_identity: []",
+        "source_identity: {values: []}",
+        "organizational_units: []",
+    ],
+)
+def test_an_empty_list_asks_for_nothing(write: Write, asked: str) -> None:
+    """What would let every value through, as a list is empty, is refused."""
+    (line,) = refused(write(SMALLEST.replace('"222222222222"', f'"222222222222", {asked}')))
+    assert line.startswith("3: middle[0].")
+    assert line.endswith(": the list is empty: name one at least, or leave the key out")
+
+
+def test_a_file_that_is_nested_without_end(write: Write) -> None:
+    """Brackets upon brackets are refused in a line."""
+    with pytest.raises(ChainError, match="no chain is nested so deeply"):
+        Chain.load(write("[" * 5000))
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -355,14 +407,44 @@ def test_the_schema_takes_what_is_read(text: str) -> None:
         {"external_id": "x"},
         {"max_session_duration": 60},
         {"path": "x"},
+        {"role": ""},
+        {"description": "one — two"},
+        {"max_session_duration": "3600"},
+        {"managed_policies": []},
+        {"organizational_units": []},
+        {"session_tags": {"Stage": []}},
+        {"source_identity": {"values": []}},
+        {"permissions": {"actions": "GetParameter", "resources": "*"}},
+        {"permissions": {"actions": "ssm:*", "resources": "parameter"}},
     ],
 )
-def test_the_schema_refuses_what_is_refused(change: dict[str, Any]) -> None:
+def test_the_schema_refuses_what_is_refused(write: Write, change: dict[str, Any]) -> None:
     """What the reader refuses in a role is underlined by the editor too."""
     document = yaml.safe_load(SMALLEST)
     document["targets"] |= change
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, SCHEMA)
+    assert refused(write(yaml.safe_dump(document)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trust": "role_arn"},
+        {"external_id": "jump-1"},
+        {"assumed_by": {"account": "777777777777", "subject": "ann"}},
+        {"assumed_by": {"service": "lambda.amazonaws.com", "audience": "x"}},
+        {"assumed_by": {"saml": "arn:aws:iam::111111111111:saml-provider/a", "subject": "x"}},
+        {"assumed_by": []},
+    ],
+)
+def test_the_schema_refuses_what_is_refused_of_a_source(write: Write, change: dict[str, Any]) -> None:
+    """Likewise for the role where the chain is entered."""
+    document = yaml.safe_load(SMALLEST)
+    document["source"] |= change
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA)
+    assert refused(write(yaml.safe_dump(document)))
 
 
 def test_reader_and_schema_know_the_model_s_keys() -> None:

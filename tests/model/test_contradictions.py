@@ -213,6 +213,66 @@ def problems(
             "quotas.role_trust_policy_length: 9000 is none that AWS gives: write 2048 to 8192, as it is in the chain's "
             "accounts",
         ),
+        (
+            {"entrance": Entrance("saml", "arn:aws:iam::111111111111:saml-provider/okta", subject="ann")},
+            "source.assumed_by[0]: subject is for oidc, and saml arn:aws:iam::111111111111:saml-provider/okta has none"
+            ": leave it out",
+        ),
+        (
+            {"entrance": Entrance("service", "lambda.amazonaws.com", audience="x")},
+            "source.assumed_by[0]: audience is for oidc and saml, and service lambda.amazonaws.com has none: leave it "
+            "out",
+        ),
+        (
+            {"entrance": Entrance.saml("arn:aws:iam::999999999999:saml-provider/okta")},
+            "source.assumed_by[0]: arn:aws:iam::999999999999:saml-provider/okta is not of the role's account, "
+            "111111111111, and IAM takes no other account's provider: make one there",
+        ),
+        (
+            {"entrance": Entrance.arn("arn:aws-cn:iam::777777777777:role/ci")},
+            "source.assumed_by[0]: arn:aws-cn:iam::777777777777:role/ci lies in another partition than the role's, aws"
+            ": nobody crosses them",
+        ),
+        (
+            {"entrance": Entrance.arn("arn:aws:iam::333333333333:role/rolechain/deploy-target")},
+            "source.assumed_by[0]: arn:aws:iam::333333333333:role/rolechain/deploy-target is targets[0] of this chain, "
+            "and it would make the chain a cycle: name who enters from outside",
+        ),
+        (
+            {"entrance": Entrance.arn("arn:aws:iam::111111111111:role/rolechain/deploy-source")},
+            "source.assumed_by[0]: arn:aws:iam::111111111111:role/rolechain/deploy-source is source of this chain, and "
+            "no hop ends in a source role: name who enters from outside",
+        ),
+        (
+            {"entrance": Entrance.account("777777777777", iam_users="no")},  # type: ignore[arg-type]
+            "source.assumed_by[0]: iam_users: 'no' is neither true nor false: write one of them",
+        ),
+        (
+            {"source": ChainRole("111111111111", trust="role_arn")},
+            "source.trust: no hop ends in the source role: who enters is said by assumed_by; declare it on the role "
+            "whose caller it is about",
+        ),
+        (
+            {"target": {"description": "one — two"}},
+            "targets[0].description: IAM takes Latin-1 characters only: write another for '—'",
+        ),
+        (
+            {"target": {"existing": "no"}},
+            "targets[0].existing: 'no' is neither true nor false: write one of them",
+        ),
+        (
+            {"source": "111111111111"},
+            "source[0]: '111111111111' is no role: write ChainRole(account, …)",
+        ),
+        (
+            {"source": ChainRole("111111111111", assumed_by="lambda.amazonaws.com")},  # type: ignore[arg-type]
+            "source.assumed_by[0]: 'lambda.amazonaws.com' is no entrance: write Entrance.service(…), or another of "
+            "service, account, arn, oidc, saml, permission_set",
+        ),
+        (
+            {"quotas": {"role_trust_policy_length": 4096}},
+            "quotas: {'role_trust_policy_length': 4096} are no quotas: write Quotas(…)",
+        ),
     ],
 )
 def test_a_contradiction_is_refused(fields: dict[str, Any], expected: str) -> None:

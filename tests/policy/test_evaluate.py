@@ -47,6 +47,20 @@ def test_same_account(assume: Assume, policy: Make, principal: str, sides: set[S
         assert decision.side is (side if side in sides else Side.TRUST_POLICY)
 
 
+def test_a_principal_in_the_callers_own_policies(assume: Assume, policy: Make) -> None:
+    """IAM refuses a Principal in a policy of the caller's, whatever it names, so that it allows nothing."""
+    named = {**ALLOW, "Principal": "*"}
+    for side, fields in (
+        (Side.PERMISSIONS_BOUNDARY, {"permissions_boundary": policy(named)}),
+        (Side.SESSION_POLICY, {"session_policies": [policy(named)]}),
+        (Side.SERVICE_CONTROL_POLICY, {"scps": [[policy(named)]]}),
+        (Side.IDENTITY_POLICY, {"identity": named}),
+    ):
+        decision = assume(trusting(SOURCE), **fields)
+        assert (decision.verdict, decision.side) == (Verdict.IMPLICIT_DENY, side)
+        assert "it names a Principal, which IAM refuses here" in decision.reason
+
+
 @pytest.mark.parametrize("principal", ["*", SESSION, SOURCE, "111111111111"])
 def test_across_accounts(assume: Assume, policy: Make, principal: str) -> None:
     """Across accounts every side of the caller's must allow, however the trust policy names it."""

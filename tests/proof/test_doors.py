@@ -176,3 +176,45 @@ def test_an_audit_names_every_door_and_every_edge() -> None:
         (a, "111111111111", False),
         (b, "111111111111", False),
     ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"aws:PrincipalArn": "${aws:PrincipalTag/arn}"}},
+        {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/${aws:PrincipalTag/name}"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*${aws:PrincipalTag/name}"}},
+        {"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalTag/account}"}},
+    ],
+)
+def test_a_tag_that_a_caller_may_choose_closes_nothing(condition: Json) -> None:
+    """Whoever tags a principal with its own ARN, name or account is let in."""
+    assert _words(_allow(ROOT, condition)) == [EVERYBODY_OF_4]
+
+
+def test_more_patterns_than_are_tried_at_once_are_not_known() -> None:
+    """A caller whose ARN must be like four patterns at once is not passed over, be they asked for or kept out."""
+    asked = {
+        "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/*a*"},
+        "StringLike": {"aws:PrincipalArn": "*b*"},
+        "ForAnyValue:StringLike": {"aws:PrincipalArn": "*c*"},
+        "ForAnyValue:ArnLike": {"aws:PrincipalArn": "arn:*:*:*:*:*d*"},
+    }
+    words = "principals of account 444444444444 whose ARN is like more patterns than are tried at once"
+    assert _words(_allow(ROOT, asked)) == [words]
+    kept_out = [
+        _allow("*", {"StringNotLike": {"aws:PrincipalArn": pattern}}, effect="Deny")
+        for pattern in ("*:role/*a*", "*b*", "*c*", "*d*")
+    ]
+    assert _words(_allow(ROOT), *kept_out) == [words]
+
+
+def test_more_tokens_than_are_tried_are_not_known() -> None:
+    """A token that would be let in after all those that are tried is not passed over."""
+    many = [f"v{number}" for number in range(20)]
+    condition = {
+        "StringNotEquals": {f"{HOST}:actor": "bob"},
+        "StringEquals": {f"{HOST}:{key}": many for key in ("base_ref", "event_name", "head_ref")},
+    }
+    found = list(doors(_role(_allow({"Federated": PROVIDER}, condition, "sts:AssumeRoleWithWebIdentity"))))
+    assert [(door.words, door.certain) for door in found] == [(f"every token of {PROVIDER}", False)]

@@ -185,7 +185,7 @@ def test_resources_that_are_made_in_a_loop_are_said() -> None:
     loop = ["Name", ["a", "b"], {"Role${Name}": _role()}]
     world = world_of([Template("app", {"Resources": {"Fn::ForEach::Roles": loop}}, account="111111111111")])
     assert [(finding.level, finding.message) for finding in world.unknown] == [
-        ("warning", "the resources that Fn::ForEach::Roles makes are not known")
+        ("error", "the resources that Fn::ForEach::Roles makes are not known")
     ]
 
 

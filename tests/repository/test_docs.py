@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from rolechain import Chain
+from rolechain.cli.deployment import EXECUTION_POLICIES
 from rolechain.policy.statements import permission_statements, trust_statements
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,12 @@ def test_the_app_of_the_readme() -> None:
     exec(code.replace("cdk.App()", "cdk.App(builtin_cloud_formation_validation=False)"), made)  # noqa: S102
     names = {path.name for path in Path(made["app"].outdir).glob("*.template.json")}
     assert names == {f"deploy-{str(account) * 12}.template.json" for account in (1, 2, 3, 4)}
+
+
+def test_the_bootstrap_of_the_readme() -> None:
+    """The README bootstraps with what the demo does, which no deployment on one machine would miss."""
+    (named,) = re.findall(r"arn:aws:iam::aws:policy/\S+", (ROOT / "README.md").read_text())
+    assert named.split(",") == [f"arn:aws:iam::aws:policy/{name}" for name in EXECUTION_POLICIES]
 
 
 def test_what_is_written(smallest: Chain) -> None:

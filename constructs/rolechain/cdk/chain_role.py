@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import cast
 
-from aws_cdk import Annotations, Duration, Stack, Tags
+from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.chain import Chain
 from rolechain.errors import RolechainError
@@ -45,14 +47,14 @@ class ChainRoleConstruct(Construct):
         self._entrances = tuple(assumed_by)
         self._description = declared.description or f"{kind} role of the chain {chain.name}"
         self._tags = {"rolechain:chain": chain.name, "rolechain:role": kind}
-        self._policies: list[iam.CfnManagedPolicy] = []
         # Principals of CDK's own are written out by its role alone.
-        resource = None if self._entrances else self._resource()
+        self._plain = None if self._entrances else self._resource()
         laid_out = [(policy, f"the hops of {declared.role}") for policy in layout.hops]
         laid_out += [(policy, f"what {declared.role} may do") for policy in layout.own]
         if laid_out or self._entrances:
-            name = resource.ref if resource else self.role.role_name
-            self._policies += [self._policy(policy, words, name) for policy, words in laid_out]
+            name = self._plain.ref if self._plain else self.role.role_name
+            for policy, words in laid_out:
+                self._policy(policy, words, name)
         if layout.note:
             Annotations.of(self).add_info_v2("rolechain:layout", layout.note)
 
@@ -60,8 +62,11 @@ class ChainRoleConstruct(Construct):
     def role(self) -> iam.Role:
         """The role, to be granted more and referred to as any role of CDK.
 
-        Until it is first read, the plain resource stands in its place, with the same logical id; what was changed of
-        that one, found by walking the tree, is not carried over.
+        Until it is first read, a plain resource stands in its place, with the same logical id; what was changed of
+        that one is carried over, and what refers to it means this role from then on.
+
+        Raises:
+            PlacementError: ``Role.customize_roles`` keeps CDK from making roles here.
         """
         self.node.try_remove_child("Resource")
         declared = self.declared
@@ -82,11 +87,18 @@ class ChainRoleConstruct(Construct):
                 for number, arn in enumerate(self._attached, 1)
             ],
         )
-        tags = Tags.of(role)
-        for key, value in self._tags.items():
-            tags.add(key, value)
-        for policy in self._policies:
-            policy.roles = [role.role_name]
+        resource = cast(iam.CfnRole | None, role.node.default_child)
+        if resource is None:
+            raise PlacementError(
+                f"Role.customize_roles keeps CDK from making {declared.arn}: leave this stack out of it, or declare "
+                "the role as existing in the chain"
+            )
+        if self._plain:
+            self._plain.hand_on(resource)
+        else:
+            for key, value in self._tags.items():
+                resource.tags.set_tag(key, value, TAG_PRIORITY)
+        self.node.default_child = resource
         return role
 
     @property
@@ -94,9 +106,9 @@ class ChainRoleConstruct(Construct):
         """The role's ARN."""
         return self.role.role_arn
 
-    def _resource(self) -> iam.CfnRole:
+    def _resource(self) -> PlainRole:
         # Each look at CDK is a call to another process: its own role takes many, and this is one.
-        return iam.CfnRole(
+        return PlainRole(
             self,
             "Resource",
             role_name=self.declared.role,
@@ -116,9 +128,9 @@ class ChainRoleConstruct(Construct):
             name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
         ]
 
-    def _policy(self, policy: LaidOut, description: str, role_name: str) -> iam.CfnManagedPolicy:
+    def _policy(self, policy: LaidOut, description: str, role_name: str) -> None:
         # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-        return iam.CfnManagedPolicy(
+        iam.CfnManagedPolicy(
             self,
             policy.id,
             path=self.declared.path,

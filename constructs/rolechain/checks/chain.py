@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rolechain.checks.patterns import ACCOUNT, CHAIN_NAME, ORGANIZATION, Found, matches
 from rolechain.checks.roles import problems_of_role
 from rolechain.checks.sessions import problems_along
+from rolechain.entrance import Entrance
 from rolechain.errors import Place, Problem
 from rolechain.partitions import PARTITIONS, partition_of
-from rolechain.quotas import QUOTA_LIMITS
+from rolechain.quotas import QUOTA_LIMITS, Quotas
 from rolechain.role import ChainRole
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _found(chain: Chain) -> Found:
     if not chain.targets:
         yield ("targets",), "a chain has one target at least: declare the role that it leads to"
     yield from _repeated(chain)
+    yield from _entered_from_within(chain)
     yield from _of_callers(chain)
     yield from problems_along(chain)
 
@@ -84,6 +86,9 @@ def _of_region(chain: Chain) -> Found:
 
 
 def _of_quotas(chain: Chain) -> Found:
+    if not isinstance(chain.quotas, Quotas):
+        yield ("quotas",), f"{chain.quotas!r} are no quotas: write Quotas(…)"
+        return
     for name, (least, most) in QUOTA_LIMITS.items():
         value = getattr(chain.quotas, name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -118,6 +123,24 @@ def _repeated(chain: Chain) -> Found:
                 (*place, "role"),
                 f"{what} stands at {known} already, which makes the chain a cycle: name another role",
             )
+
+
+def _entered_from_within(chain: Chain) -> Found:
+    """Entrances that are roles of the chain themselves."""
+    arns = {role.arn: Problem(place, "").where for place, role in _places(chain)}
+    for place, role in _places(chain):
+        for number, entrance in enumerate(role.assumed_by):
+            if isinstance(entrance, Entrance) and entrance.value in arns:
+                known = arns[entrance.value]
+                why = (
+                    "no hop ends in a source role"
+                    if known.startswith("source")
+                    else "it would make the chain a cycle"
+                )
+                yield (
+                    (*place, "assumed_by", number),
+                    f"{entrance.value} is {known} of this chain, and {why}: name who enters from outside",
+                )
 
 
 def _of_callers(chain: Chain) -> Found:

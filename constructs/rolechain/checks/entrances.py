@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from rolechain.checks.patterns import ACCOUNT, EXTERNAL_ID, PERMISSION_SET, SERVICE, is_arn, matches
-from rolechain.entrance import Entrance
+from rolechain.entrance import Entrance, EntranceKind
 
 _MFA_SECONDS = range(1, 129_601)
 
 
 def problems_of_entrance(entrance: Entrance) -> Iterator[str]:
     """What is wrong with one entrance."""
+    if not isinstance(entrance, Entrance) or entrance.kind not in get_args(EntranceKind):
+        kinds = ", ".join(get_args(EntranceKind))
+        yield f"{entrance!r} is no entrance: write Entrance.service(…), or another of {kinds}"
+        return
     yield from _of_value(entrance)
+    yield from _of_token(entrance)
+    for flag in ("third_party", "iam_users", "mfa"):
+        if not isinstance(value := getattr(entrance, flag), bool):
+            yield f"{flag}: {value!r} is neither true nor false: write one of them"
     yield from _of_third_party(entrance)
     yield from _of_users(entrance)
 
@@ -35,6 +44,15 @@ def _of_value(entrance: Entrance) -> Iterator[str]:
         yield f"{value!r} is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"
     elif entrance.kind == "oidc" and not (entrance.audience and entrance.subject):
         yield f"tokens of {value} need audience and subject: any workflow of the provider gets in without"
+
+
+def _of_token(entrance: Entrance) -> Iterator[str]:
+    for name, kinds in (("audience", ("oidc", "saml")), ("subject", ("oidc",))):
+        value = getattr(entrance, name)
+        if value is not None and entrance.kind not in kinds:
+            yield f"{name} is for {' and '.join(kinds)}, and {entrance.kind} {entrance.value} has none: leave it out"
+        elif value is not None and not isinstance(value, str):
+            yield f"{name}: {value!r} is no text: put it in quotes"
 
 
 def _of_third_party(entrance: Entrance) -> Iterator[str]:

@@ -23,6 +23,7 @@ ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{
 SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
 PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
 ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
+NOT_DESCRIBING = re.compile(r"[^\t\n\r\x20-\x7e\xa1-\xff]")
 POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
 
 

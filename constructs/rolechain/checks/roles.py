@@ -10,14 +10,17 @@ from rolechain.checks.patterns import (
     ACCOUNT,
     ACTION,
     EXTERNAL_ID,
+    NOT_DESCRIBING,
     ORGANIZATIONAL_UNIT,
     PATH,
     POLICY,
     ROLE_NAME,
     Found,
+    is_arn,
     matches,
 )
 from rolechain.checks.sessions import problems_of_session
+from rolechain.entrance import Entrance
 from rolechain.role import ChainRole, Permission, Trust
 
 _NAME_LIMIT, _PATH_LIMIT, _CONSOLE_LIMIT = 64, 512, 64
@@ -37,6 +40,8 @@ def problems_of_role(role: ChainRole, *, is_source: bool) -> Found:
         isinstance(role.description, str) and len(role.description) <= 1000
     ):
         yield ("description",), "longer than IAM's 1,000 characters, or no text: shorten it"
+    elif role.description is not None and (wrong := NOT_DESCRIBING.search(role.description)):
+        yield ("description",), f"IAM takes Latin-1 characters only: write another for {wrong.group()!r}"
     yield from _of_trust(role, is_source=is_source)
     seconds = role.max_session_duration
     if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in _SESSION_SECONDS:
@@ -53,10 +58,24 @@ def problems_of_role(role: ChainRole, *, is_source: bool) -> Found:
     if role.assumed_by and not is_source:
         yield ("assumed_by",), "a chain is entered at its source role only: declare it there"
     for number, entrance in enumerate(role.assumed_by):
-        for message in problems_of_entrance(entrance):
+        for message in (*problems_of_entrance(entrance), *_of_way_in(role, entrance)):
             yield ("assumed_by", number), message
     yield from _of_permissions(role)
     yield from _of_existing(role, is_source=is_source)
+
+
+def _of_way_in(role: ChainRole, entrance: Entrance) -> Iterator[str]:
+    """What IAM refuses in the trust policy of this very role."""
+    if not isinstance(entrance, Entrance) or not is_arn(entrance.value, ("",)):
+        return
+    partition, account = (entrance.value.split(":")[part] for part in (1, 4))
+    if role.partition and partition != role.partition:
+        yield f"{entrance.value} lies in another partition than the role's, {role.partition}: nobody crosses them"
+    elif entrance.kind in ("oidc", "saml") and account != role.account:
+        yield (
+            f"{entrance.value} is not of the role's account, {role.account}, and IAM takes no other account's "
+            "provider: make one there"
+        )
 
 
 def _of_name(role: ChainRole) -> Found:
@@ -92,6 +111,12 @@ def _of_name(role: ChainRole) -> Found:
 def _of_trust(role: ChainRole, *, is_source: bool) -> Found:
     if role.trust not in get_args(Trust):
         yield ("trust",), f"{role.trust!r} is no way to trust: write one of {', '.join(get_args(Trust))}"
+    elif is_source and role.trust != "principal_arn":
+        yield (
+            ("trust",),
+            "no hop ends in the source role: who enters is said by assumed_by; declare it on the role whose caller it "
+            "is about",
+        )
     if is_source and role.organizational_units:
         yield (
             ("organizational_units",),
@@ -136,6 +161,9 @@ def _of_permission(permission: Permission) -> Iterator[str]:
 
 def _of_existing(role: ChainRole, *, is_source: bool) -> Found:
     """What would have to be written to a role that is not the chain's to change."""
+    for name in ("existing", "third_party"):
+        if not isinstance(value := getattr(role, name), bool):
+            yield (name,), f"{value!r} is neither true nor false: write one of them"
     if not role.existing:
         if role.third_party:
             yield (

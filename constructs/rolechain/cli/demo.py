@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from rolechain.cli.demo_cast import (
 )
 from rolechain.cli.deployment import Deployment
 from rolechain.cli.report_table import report_table
+from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
 from rolechain.proof import Level, Proof, prove
@@ -51,8 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 if every hop was allowed and every shortcut refused, else 1.
     """
-    # A terminated demo is left as an interrupted one: nothing stays behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_when_terminated()
     console = Console(highlight=False)
     with contextlib.ExitStack() as stack:
         file = _chain_file(arguments.chain, stack)

@@ -87,11 +87,11 @@ def _not_found(program: str) -> int:
 def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -> int:
     from rolechain.cli.every_target import EveryTarget
     from rolechain.cli.parallel_programs import ParallelPrograms
+    from rolechain.cli.subprocesses import interrupt_when_terminated
 
     if shutil.which(words[0]) is None and os.sep not in words[0]:
         return _not_found(words[0])
-    # A terminated command is left as an interrupted one: no program goes on without it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_when_terminated()
     every = EveryTarget.of(arguments)
     programs = ParallelPrograms(words)
     failed = 0

@@ -26,7 +26,8 @@ COMMANDS = {
     "console": "print a URL that signs in to the AWS console",
     "revoke": "end every session of every hop",
 }
-EXTRAS = "cdk,cli,local"
+EXTRAS = {"demo": "cdk,cli,local", "local": "local"}
+"""The extras that a command needs, where it is not ``cli``."""
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -57,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 module = importlib.import_module(f"rolechain.cli.{name.replace('-', '_')}")
             except ModuleNotFoundError as error:
                 parser.error(
-                    f"{name} needs {error.name}, which is not installed: pip install 'rolechain[{EXTRAS}]'"
+                    f"{name} needs {error.name}, which is not installed: "
+                    f"pip install 'rolechain[{EXTRAS.get(name, 'cli')}]'"
                 )
             module.add_arguments(command)
     arguments = parser.parse_args(words)

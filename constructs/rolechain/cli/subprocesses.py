@@ -15,6 +15,8 @@ from rolechain.errors import RolechainError
 
 _GRACE_SECONDS = 5.0
 _TELLING_LINES = 12
+# A terminal that is closed sends SIGHUP, which Windows does not have.
+_TERMINATIONS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class ProgramError(RolechainError):
@@ -44,6 +46,16 @@ class Program:
             # The last lines tell why; a program that failed has seldom anything to say behind that.
             lines = [line for line in said.splitlines() if line.strip()][-_TELLING_LINES:]
             raise ProgramError("\n  ".join([f"{self.what} failed:", *lines]))
+
+
+def interrupt_when_terminated() -> None:
+    """Makes a terminated command end as one that Ctrl-C interrupts, so that nothing stays behind.
+
+    A signal that is ignored, as SIGHUP under ``nohup``, stays ignored.
+    """
+    for number in _TERMINATIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @contextlib.contextmanager
@@ -83,7 +95,8 @@ def _uninterrupted() -> Iterator[None]:
     kept: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: kept.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, *_TERMINATIONS)
+        if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
         yield

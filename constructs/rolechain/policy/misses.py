@@ -36,7 +36,7 @@ def in_policy(statement: Statement, question: Question) -> list[Miss]:
     found = list(_of_action(statement, question))
     if statement.resources is None:
         found.append(Miss(_FAR, "it names no Resource, which IAM refuses", False))
-    elif not statement.names_everyone_or_nobody:
+    elif statement.principals is not None or statement.not_principal:
         found.append(Miss(_FAR, "it names a Principal, which IAM refuses here", False))
     elif (on := statement.resources.match(question.resource, question.context)) is not True:
         element = "NotResource" if statement.resources.negated else "Resource"

@@ -83,6 +83,8 @@ def _first(policies: Sequence[Policy], question: Question, denies: bool) -> Answ
     doubtful = NOTHING
     for number, policy in enumerate(policies):
         for statement in policy.denies if denies else policy.allows:
+            if statement.principals is not None and not denies:
+                continue  # IAM refuses a Principal here: only a resource control policy takes one, to deny
             answer = statement.applies(question.action, question.resource, question.context)
             if answer:
                 return Answer(True, number, statement)

@@ -54,7 +54,7 @@ def _templates(folder: Path) -> Iterator[Template]:
                 dependencies=tuple(each for each in artifact.get("dependencies", ()) if each in stacks),
                 file=str(file),
                 stack_name=str(properties.get("stackName", name)),
-                nested=_nested(folder, body, _assets(folder, artifacts, artifact)),
+                nested=_nested(folder, body, artifacts, artifact),
             )
 
 
@@ -85,17 +85,24 @@ def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]
     return found
 
 
-def _nested(folder: Path, body: Mapping[str, Any], assets: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+def _nested(
+    folder: Path, body: Mapping[str, Any], artifacts: Mapping[str, Any], stack: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
     """The templates of a template's nested stacks, which are assets that their TemplateURL names by hash."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for logical_id, resource in _section(body, "Resources").items():
-        if _kind_of_resource(resource) != "AWS::CloudFormation::Stack":
-            continue
-        address = json.dumps(_section(resource, "Properties").get("TemplateURL"))
-        for key, path in assets.items():
-            if key in address and (folder / path).is_file():
-                found[logical_id] = _read(folder / path)
-    return found
+    resources = _section(body, "Resources").items()
+    addresses = {
+        logical_id: json.dumps(_section(resource, "Properties").get("TemplateURL"))
+        for logical_id, resource in resources
+        if _kind_of_resource(resource) == "AWS::CloudFormation::Stack"
+    }
+    # Most stacks nest none: their list of assets need not be read.
+    assets = _assets(folder, artifacts, stack) if addresses else {}
+    return {
+        logical_id: _read(folder / path)
+        for logical_id, address in addresses.items()
+        for key, path in assets.items()
+        if key in address and (folder / path).is_file()
+    }
 
 
 def _kind_of_resource(resource: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import combinations
@@ -18,7 +18,7 @@ _LITERALS = "*?$"
 
 
 def candidates(
-    policies: Iterable[Policy], key: str, fixed: Mapping[str, ContextValue]
+    policies: Sequence[Policy], key: str, fixed: Mapping[str, ContextValue]
 ) -> list[ContextValue | None]:
     """Values of ``key``, None standing for a request without it.
 
@@ -43,6 +43,7 @@ def candidates(
     if any("*" in pattern or "?" in pattern for pattern in wildcards) and len(wildcards) <= 16:
         for size in (2, 3) if len(wildcards) <= 8 else (2,):
             found.update(dict.fromkeys(filter(None, map(witness, combinations(wildcards, size)))))
+    found.update(dict.fromkeys(_standing_for(policies, key, fixed)))
     found[FRESH] = None
     found[None] = None
     return list(found)
@@ -58,6 +59,27 @@ def values_of(policies: Iterable[Policy], key: str, fixed: Mapping[str, ContextV
             for value in condition.values
         )
     )
+
+
+def _standing_for(policies: Iterable[Policy], key: str, fixed: Mapping[str, ContextValue]) -> Iterator[str]:
+    """What ``key`` must be as a variable so that a value that names it is like a settled key's."""
+    for condition in _conditions(policies):
+        given = fixed.get(condition.lookup)
+        if key not in condition.keys or not isinstance(given, str):
+            continue
+        for value in condition.values:
+            names = [name.lower() for name in _VARIABLE.findall(value)]
+            if key not in names:
+                continue
+            around = [re.sub(r"(\\[*?])+", ".*", re.escape(text)) for text in _VARIABLE.split(value)[::2]]
+            at = names.index(key) + 1
+            pattern = f"{'.*'.join(around[:at])}(.*){'.*'.join(around[at:])}"
+            # Each wildcard more multiplies the ways to try.
+            match = (
+                re.fullmatch(pattern, given, re.DOTALL | re.IGNORECASE) if pattern.count(".*") < 8 else None
+            )
+            if match:
+                yield match[1]
 
 
 def _conditions(policies: Iterable[Policy]) -> Iterator[Condition]:

@@ -177,6 +177,21 @@ def _of_patterns(role: RoleRecord, policy: Policy, account: str, begins: str) ->
                 for found in _let_in(admitted(role, policy, caller_of(arn), arn), kind, who, words):
                     let_in.append(set(chosen))
                     yield found
+    if not let_in and _demands(policy) > _AT_ONCE:
+        words = f"principals of account {account} whose ARN is like more patterns than are tried at once"
+        unknown = Decision(Verdict.UNKNOWN, Side.TRUST_POLICY, ASSUME_ROLE, "")
+        yield _Found("unknown", account, words, unknown)
+
+
+def _demands(policy: Policy) -> int:
+    """How many conditions on a caller's ARN must be met at once."""
+    return sum(
+        isinstance(condition, Condition)
+        and condition.lookup == PRINCIPAL_ARN
+        and condition.negated == (statement.effect != "Allow")
+        for statement in policy.statements
+        for condition in statement.conditions
+    )
 
 
 def _arns_like(patterns: tuple[str, ...], begins: str) -> Iterator[str]:

@@ -101,7 +101,8 @@ def _tokens(trust: Policy, statement: Statement, fixed: Mapping[str, str]) -> It
     policy = Policy((statement, *trust.denies))
     keys = sorted(policy.keys - set(fixed))
     choices = [candidates([policy], key, {}) for key in keys]
-    for chosen in islice(product(*choices), TRIES):
+    tries = product(*choices)
+    for chosen in islice(tries, TRIES):
         given: dict[str, ContextValue] = dict(fixed)
         given.update((key, value) for key, value in zip(keys, chosen, strict=True) if value is not None)
         context = Context.of(given)
@@ -114,3 +115,5 @@ def _tokens(trust: Policy, statement: Statement, fixed: Mapping[str, str]) -> It
         if met is not False and not denied:
             values = ((key, value) for key, value in given.items() if isinstance(value, str))
             yield tuple(values), met
+    if next(tries, None) is not None:
+        yield (), None  # not all of them could be tried

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rolechain.policy.elements import printable
 from rolechain.proof.place import Place
 
 
@@ -32,3 +33,8 @@ class Finding:
     place: Place | None
     message: str
     cure: str
+
+    def __post_init__(self) -> None:
+        # Names and values of a template may hold anything; a finding is one line.
+        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "cure", printable(self.cure))

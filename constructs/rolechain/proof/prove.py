@@ -103,12 +103,16 @@ def _listed(templates: Templates) -> list[Template]:
 def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
     """What could not be resolved; where no role of the chain depends on it, it is a warning."""
     places: set[tuple[str, str]] = set()
+    accounts = {None, *chain.accounts}
     for role in chain.roles:
         for record in world.by_arn.get(role.arn, ()):
+            places.add((record.place.template, ""))
             policies = (record.trust, *record.policies, *([record.boundary] if record.boundary else []))
             places |= {_resource(record.place), *(_resource(policy.place) for policy in policies)}
     for finding in world.unknown:
         of_chain = finding.place is None or _resource(finding.place) in places
+        if finding in world.roaming and finding.place is not None:
+            of_chain = of_chain or world.templates[finding.place.template].account in accounts
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 

@@ -12,6 +12,7 @@ from rolechain.proof import aws_managed, texts
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
+from rolechain.proof.hidden import hidden, touched
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import Unresolved
 from rolechain.proof.resources import INLINE_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, identity_of
@@ -40,7 +41,8 @@ class _Reader:
         self._stacks = stacks
         self._documents = Documents()
         self._unknown: dict[Finding, None] = {}
-        self._managed: dict[str, PolicyRecord] = {}
+        self._roaming: set[Finding] = set()
+        self._managed: dict[str, list[PolicyRecord]] = {}
         self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
 
     def world(self, chain: Chain | None) -> World:
@@ -50,19 +52,20 @@ class _Reader:
         created = [role for stack in stacks.all for role in self._roles(stack)]
         existing = list(existing_roles(chain, {role.arn for role in created})) if chain else []
         roles = (*created, *existing)
+        declared = [role.arn for role in chain.roles] if chain else []
         for stack in stacks.all:
-            for key in stack.resolver.section("Resources"):
-                if isinstance(key, str) and key.startswith("Fn::"):
-                    message = f"the resources that {key} makes are not known"
-                    self._report(Place(stack.template.name, key), message, Level.WARNING)
-        for place, reason in stacks.unread:
+            name, resolver = stack.template.name, stack.resolver
+            for found in (*hidden(name, resolver), *touched(name, resolver, declared)):
+                self._report(found.place, found.words, found.level, roams=found.roams)
+        for place, kind, reason in stacks.unread:
             self._report(
-                place, f"{place.logical_id} is a stack set whose roles are not known: {reason}", Level.WARNING
+                place, f"{place.logical_id} is a {kind} whose roles are not known: {reason}", Level.WARNING
             )
         return World(
             templates={stack.template.name: stack.template for stack in stacks.all},
             roles=roles,
             unknown=tuple(self._unknown),
+            roaming=frozenset(self._roaming),
             assumptions=(*stacks.assumptions, *(assumptions_of(chain, existing) if chain else ())),
             organization=chain.organization if chain else None,
             home=home_of(chain) if chain else frozenset(),
@@ -77,14 +80,15 @@ class _Reader:
             resolved = stack.resolver.resolve(properties.get("PolicyDocument"), place)
             record = self._policy(resolved, place, name, made, inline=identity is None)
             if identity:
-                self._managed[identity.arn] = record
+                self._managed.setdefault(identity.arn, []).append(record)
             listed = [properties.get("RoleName")] if "RoleName" in properties else properties.get("Roles", [])
             roles = stack.resolver.resolve(listed, Place(stack.template.name, logical_id, part="Roles"))
             for role in roles if isinstance(roles, list) else [roles]:
                 if isinstance(role, str):
                     self._attached.setdefault((account, role), []).append(record)
                 elif isinstance(role, Unresolved) and _speaks_of_roles(record.policy):
-                    self._report(place, f"{logical_id} is attached to a role that is not known: {role}")
+                    message = f"{logical_id} is attached to a role that is not known: {role}"
+                    self._report(place, message, roams=True)
 
     def _roles(self, stack: Stack) -> Iterator[RoleRecord]:
         resolver = stack.resolver
@@ -163,7 +167,12 @@ class _Reader:
         """A managed policy that a role names."""
         if isinstance(arn, str):
             if found := self._managed.get(arn):
-                return found
+                if all(record.policy is found[0].policy for record in found):
+                    return found[0]
+                # Which of them there is, or that none is, depends on what cannot be known.
+                names = " and ".join(str(record.place) for record in found)
+                self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
+                return PolicyRecord(place, arn, None, Policy.unknown(arn))
             document = aws_managed.document_of(arn)
             if document is not None:
                 return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
@@ -199,9 +208,12 @@ class _Reader:
                 here = Place(place.template, place.logical_id, index, place.part)
                 self._report(here, f"statement {index} of {what} holds {unresolved}")
 
-    def _report(self, place: Place, message: str, level: Level = Level.ERROR) -> None:
+    def _report(self, place: Place, message: str, level: Level = Level.ERROR, *, roams: bool = False) -> None:
         cure = "write a value that is known before deployment, or give the proof what it refers to"
-        self._unknown[Finding(UNKNOWN_RULE, level, place, message, cure)] = None
+        finding = Finding(UNKNOWN_RULE, level, place, message, cure)
+        self._unknown[finding] = None
+        if roams:
+            self._roaming.add(finding)
 
 
 def _only_of_place(name: Json, account: str) -> bool:

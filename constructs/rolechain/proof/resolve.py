@@ -16,7 +16,10 @@ from rolechain.proof.surroundings import Surroundings
 from rolechain.proof.template import Json
 from rolechain.proof.unresolved import Unresolved
 
-__all__ = ["Resolver", "Unresolved"]
+__all__ = ["TRANSFORM", "Resolver", "Unresolved"]
+
+TRANSFORM = "Fn::Transform"
+"""The one function that stands among other keys: a macro that may change them."""
 
 DEPTH_LIMIT = 60
 """How deep a value may be nested; IAM's grammar and CloudFormation's functions need far less."""
@@ -36,6 +39,9 @@ class Resolver:
         body: the template.
         surroundings: what its values depend on besides.
         placeholder: what stands in for a part of a name that CloudFormation makes up, by logical id.
+
+    Attributes:
+        body: the template.
     """
 
     def __init__(
@@ -43,13 +49,13 @@ class Resolver:
     ) -> None:
         self.around = surroundings
         self.placeholder = placeholder
-        self._body = body
+        self.body = body
         self._open: set[tuple[str, str]] = set()
         self._conditions: dict[str, Ternary] = {}
 
     def section(self, name: str) -> Mapping[str, Json]:
         """A section of the template; empty where it is missing or no object."""
-        found = self._body.get(name)
+        found = self.body.get(name)
         return found if isinstance(found, Mapping) else {}
 
     def resolve(self, value: Json, place: Place, depth: int = 0) -> Json:
@@ -64,7 +70,9 @@ class Resolver:
         return None if found is _REMOVED else found
 
     def _resolve(self, value: Json, place: Place, depth: int) -> Json:
-        if isinstance(value, str) or value is None or isinstance(value, (bool, int, float, Unresolved)):
+        if isinstance(value, str):
+            return _settled(value, place)
+        if value is None or isinstance(value, (bool, int, float, Unresolved)):
             return value
         if depth > DEPTH_LIMIT:
             return Unresolved("value", "it is nested too deeply", place)
@@ -74,7 +82,10 @@ class Resolver:
                 if name == "Ref" or (isinstance(name, str) and name.startswith("Fn::")):
                     if name not in _FUNCTIONS:
                         return Unresolved(name, "its value is known on deployment only", place)
-                    return _FUNCTIONS[name](self, argument, place, depth + 1)
+                    found = _FUNCTIONS[name](self, argument, place, depth + 1)
+                    return _settled(found, place) if isinstance(found, str) else found
+            if TRANSFORM in value:
+                return Unresolved(TRANSFORM, "what a macro makes of it is not known", place)
             resolved = ((key, self._resolve(item, place, depth + 1)) for key, item in value.items())
             return {str(key): item for key, item in resolved if item is not _REMOVED}
         if isinstance(value, (list, tuple)):
@@ -207,6 +218,13 @@ class Resolver:
         if both[0] == both[1]:
             return both[0]
         return Unresolved("Fn::If", f"condition {argument[0]} cannot be known", place)
+
+
+def _settled(text: str, place: Place) -> Json:
+    """``text``, unless CloudFormation looks up a part of it on deployment."""
+    if "{{resolve:" not in text:
+        return text
+    return Unresolved("dynamic reference", f"{text} is looked up on deployment", place)
 
 
 _FUNCTIONS: dict[str, Callable[[Resolver, Json, Place, int], Json]] = {

@@ -21,13 +21,12 @@ class Instances(NamedTuple):
     """What a stack set deploys.
 
     Attributes:
-        templates: its template once for each account; once without an account where none is known.
-        parameters: the values that its parameters are given.
+        stacks: its template with the values that its parameters are given, once for each account and for each
+            set of values; once without an account where none is known.
         assumptions: what was taken for granted, in words.
     """
 
-    templates: tuple[Template, ...]
-    parameters: Mapping[str, Json]
+    stacks: tuple[tuple[Template, Mapping[str, Json]], ...]
     assumptions: tuple[str, ...]
 
 
@@ -58,61 +57,62 @@ def instances_of(
         return f"its TemplateBody is {body}"
     if not isinstance(body, Mapping):
         return "it has no inline TemplateBody: write the template there, or give its file to the proof"
-    accounts, units, regions = _targets(resolver.resolve(properties.get("StackInstancesGroup"), place))
-    assumptions: list[str] = []
-    if units:
-        found = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
-        accounts += [account for account in found if account not in accounts]
-        if found:
-            assumptions.append(
-                f"assuming stack set {logical_id} ({parent.name}) reaches {', '.join(found)} by its "
-                "organizational units"
-            )
+    groups = resolver.resolve(properties.get("StackInstancesGroup"), place)
+    given = _parameters(resolver.resolve(properties.get("Parameters"), place), body, place)
+    by_units = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
     name = f"{parent.name}/{logical_id}"
-    template = replace(
-        parent,
-        name=name,
-        body=body,
-        account=None,
-        region=regions[0] if regions else None,
-        nested={},
-        stack_name=None,
-    )
-    templates = [replace(template, name=f"{name}/{account}", account=account) for account in accounts]
-    return Instances(
-        tuple(templates) or (template,), _parameters(properties, resolver, place), tuple(assumptions)
-    )
-
-
-def _targets(groups: Json) -> tuple[list[str], bool, list[str]]:
-    """The accounts, whether organizational units are named, and the regions."""
-    accounts: dict[str, None] = {}
-    units, regions = False, dict[str, None]()
+    template = replace(parent, name=name, body=body, account=None, region=None, nested={}, stack_name=None)
+    stacks: list[tuple[Template, Mapping[str, Json]]] = []
+    assumptions: dict[str, None] = {}
     for group in groups if isinstance(groups, list) else ():
         if not isinstance(group, Mapping):
             continue
-        targets = group.get("DeploymentTargets")
-        targets = targets if isinstance(targets, Mapping) else {}
-        chosen = targets.get("AccountFilterType", "NONE") not in ("DIFFERENCE",)
-        for account in _texts(targets.get("Accounts")) if chosen else ():
-            accounts[account] = None
-        narrowed = targets.get("AccountFilterType") == "INTERSECTION"
-        units = units or (bool(targets.get("OrganizationalUnitIds")) and not narrowed)
-        regions.update(dict.fromkeys(_texts(group.get("Regions"))))
-    return list(accounts), units, list(regions)
+        accounts, reaches_units = _targets(group)
+        regions = _texts(group.get("Regions"))
+        parameters = given | _parameters(group.get("ParameterOverrides"), body, place)
+        if reaches_units and by_units:
+            accounts += [account for account in by_units if account not in accounts]
+            assumptions[
+                f"assuming stack set {logical_id} ({parent.name}) reaches {', '.join(by_units)} by its "
+                "organizational units"
+            ] = None
+        for account in accounts:
+            instance = replace(
+                template, name=f"{name}/{account}", account=account, region=regions[0] if regions else None
+            )
+            # The same stack in another region makes the same roles: which rules about it is for RC33 to say.
+            if not any(known.account == account and values == parameters for known, values in stacks):
+                stacks.append((instance, parameters))
+    return Instances(tuple(stacks) or ((template, given),), tuple(assumptions))
+
+
+def _targets(group: Mapping[str, Json]) -> tuple[list[str], bool]:
+    """The accounts that a group names, and whether it reaches more of them by organizational units."""
+    targets = group.get("DeploymentTargets")
+    targets = targets if isinstance(targets, Mapping) else {}
+    kind = targets.get("AccountFilterType", "NONE")
+    accounts = [] if kind == "DIFFERENCE" else _texts(targets.get("Accounts"))
+    return list(dict.fromkeys(accounts)), bool(
+        targets.get("OrganizationalUnitIds")
+    ) and kind != "INTERSECTION"
 
 
 def _texts(value: Json) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _parameters(properties: Mapping[str, Json], resolver: Resolver, place: Place) -> dict[str, Json]:
-    listed = resolver.resolve(properties.get("Parameters"), place)
-    return {
-        item["ParameterKey"]: item.get("ParameterValue")
-        for item in (listed if isinstance(listed, list) else ())
-        if isinstance(item, Mapping) and isinstance(item.get("ParameterKey"), str)
-    }
+def _parameters(listed: Json, body: Mapping[str, Json], place: Place) -> dict[str, Json]:
+    """The values that parameters are given; where one cannot be told, none of the body's parameters is known."""
+    items = [] if listed is None else listed if isinstance(listed, list) else [listed]
+    given: dict[str, Json] = {}
+    for item in items:
+        key = item.get("ParameterKey") if isinstance(item, Mapping) else None
+        if not isinstance(key, str):
+            declared = body.get("Parameters")
+            unknown = Unresolved("Parameters", "which values its stack set gives is not known", place)
+            return dict.fromkeys(declared if isinstance(declared, Mapping) else (), unknown)
+        given[key] = item.get("ParameterValue")
+    return given
 
 
 def _named_roles(body: Mapping[str, Json]) -> list[tuple[str, str]]:

@@ -61,13 +61,13 @@ class Stacks:
     Attributes:
         all: the stacks in order, nested ones and those of stack sets behind their own.
         assumptions: what was taken for granted, in words, each once.
-        unread: the stack sets whose body cannot be read, each with the reason.
+        unread: the nested stacks and stack sets whose template cannot be read: where, which of the two, and why.
     """
 
     def __init__(self, templates: Iterable[Template], chain: Chain | None) -> None:
         self.all: list[Stack] = []
         self.assumptions: dict[str, None] = {}
-        self.unread: list[tuple[Place, str]] = []
+        self.unread: list[tuple[Place, str, str]] = []
         self._chain = chain
         self._declared: dict[tuple[str, str], list[str]] = {}
         for role in chain.roles if chain else ():
@@ -87,6 +87,8 @@ class Stacks:
             place = Place(template.name, logical_id)
             if logical_id in template.nested:
                 given = stack.resolver.resolve(properties.get("Parameters"), place)
+                if given is not None and not isinstance(given, Mapping):
+                    given = _none_known(template.nested[logical_id], given)
                 child = replace(
                     stack.template,
                     name=f"{template.name}/{logical_id}",
@@ -98,15 +100,19 @@ class Stacks:
                 self._children[template.name, logical_id] = self._add(
                     child, given if isinstance(given, Mapping) else {}
                 )
-            elif "StackInstancesGroup" in properties or "TemplateBody" in properties:
+            elif stack.resolver.section("Resources")[logical_id].get("Type") == _NESTED:
+                self.unread.append(
+                    (place, "nested stack", "its template is not at hand: give its file to the proof")
+                )
+            else:
                 found = instances_of(properties, stack.template, logical_id, stack.resolver, self._declared)
                 if isinstance(found, str):
-                    self.unread.append((place, found))
+                    self.unread.append((place, "stack set", found))
                     continue
                 for assumption in found.assumptions:
                     self.assumptions[assumption] = None
-                for instance in found.templates:
-                    self._add(instance, found.parameters)
+                for instance, values in found.stacks:
+                    self._add(instance, values)
         return stack
 
     def _stack(self, template: Template, parameters: Mapping[str, Json]) -> Stack:
@@ -185,6 +191,12 @@ class Stacks:
             return stack.resolver.resolve(value, Place(stack.template.name, part="Outputs"))
         finally:
             self._looking.discard(what)
+
+
+def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
+    """``value`` for every parameter that a template declares."""
+    declared = body.get("Parameters")
+    return dict.fromkeys(declared if isinstance(declared, Mapping) else (), value)
 
 
 def _exports_of(stack: Stack) -> Iterator[tuple[str, Json]]:

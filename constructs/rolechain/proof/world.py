@@ -74,6 +74,7 @@ class World:
         templates: the templates by name.
         roles: the roles, in the order of the templates.
         unknown: what could not be resolved where it matters, as findings of RC00.
+        roaming: those of them that may be about any role of the account that their template is deployed to.
         assumptions: what was assumed, in words: a parameter's default.
         organization: the id of the organization that ``home`` belongs to, as a chain declares it.
         home: the ids of accounts that are known to belong to it.
@@ -82,6 +83,7 @@ class World:
     templates: Mapping[str, Template]
     roles: tuple[RoleRecord, ...]
     unknown: tuple[Finding, ...] = ()
+    roaming: frozenset[Finding] = frozenset()
     assumptions: tuple[str, ...] = ()
     organization: str | None = None
     home: frozenset[str] = frozenset()
