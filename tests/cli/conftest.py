@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -144,6 +145,14 @@ def shell_of(
 def shell(shell_of: Callable[[Deployed], Shell], deployed: Deployed) -> Shell:
     """A shell for the chain that all tests share."""
     return shell_of(deployed)
+
+
+@pytest.fixture(autouse=True)
+def hang_up_is_heard() -> Iterator[None]:
+    """Tests that run under nohup ignore a hang-up, and so would every program that they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)
