@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Decision, Request, decide
-from rolechain.proof import Place, Template, edges, generous, hops, prove, world_of
+from rolechain.proof import Place, Template, edges, hops, prove, world_of
 
 Json = dict[str, Any]
 A = "111111111111"
@@ -115,7 +116,7 @@ def test_the_work_grows_with_the_hops_alone(
         decisions += 1
         return decide(request)
 
-    monkeypatch.setattr(generous, "decide", counted)
+    monkeypatch.setattr(sys.modules["rolechain.proof.edges"], "decide", counted)
     monkeypatch.setattr(hops, "decide", counted)
     chain = Chain(
         "deploy",

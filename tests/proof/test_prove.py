@@ -93,7 +93,12 @@ def test_a_missing_trust_is_named_with_the_statement_to_write(
     chain: Chain, templates: list[Template]
 ) -> None:
     """A hop without its callee's half fails at the callee, with the exact statement as the cure."""
-    _statements(templates, 2)[0]["Principal"] = {"Service": "lambda.amazonaws.com"}
+    service = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+    _statements(templates, 2)[0] = service
     (statement,) = trust_statements(chain, chain.targets[0])
     door, missing = _engine(prove(chain, templates))
     assert (door.rule, door.place) == ("RC05", Place("333333333333", "Role0", 0, TRUST))
@@ -176,7 +181,8 @@ def test_a_stranger_in_the_app_is_named_with_the_open_statement(
     assert (finding.rule, finding.place) == ("RC05", Place("333333333333", "Role0", 0, TRUST))
     assert finding.message == (
         "arn:aws:iam::333333333333:role/rolechain/deploy-target lets in every principal of account 222222222222 in "
-        "organization o-exampleorg1 that its own account allows, which the chain does not declare; "
+        "organization o-exampleorg1 that its own account allows, which the chain does not declare, such as "
+        "arn:aws:iam::222222222222:role/r with aws:PrincipalOrgID o-exampleorg1; "
         "arn:aws:iam::222222222222:role/stranger can assume it already"
     )
     (statement,) = trust_statements(chain, chain.targets[0])

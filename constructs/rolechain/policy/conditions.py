@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rolechain.policy.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
@@ -19,13 +20,6 @@ from rolechain.policy.scalars import boolean
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 Holds = Callable[[Context], Ternary]
 """Whether a request with a context meets a condition."""
-
-MULTIVALUED = re.compile(
-    r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
-    r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
-    re.ASCII,
-)
-"""Keys, in lower case, that may hold several values, which a set operator is meant for."""
 
 _NAME = re.compile(r"(?:(forallvalues|foranyvalue):)?(\w+?)(ifexists)?", re.ASCII)
 _QUANTIFIERS: dict[str | None, Quantifier | None] = {
@@ -43,10 +37,13 @@ class Condition:
         operator: the operator as the document writes it.
         key: the condition key, likewise.
         values: the values as the document writes them.
+        elements: the same, with what stands in place of those that are not known.
+        variables: whether policy variables have a meaning in the values.
         lookup: the key in lower case.
         keys: every condition key that it depends on, in lower case.
         negated: whether it holds where no value matches.
         if_exists: whether it holds where the key is absent.
+        name: the operator without a set operator and IfExists, in lower case.
         quantifier: the set operator, if any.
         holds: whether a request with a context meets it.
     """
@@ -54,10 +51,13 @@ class Condition:
     operator: str
     key: str
     values: tuple[str, ...]
+    elements: tuple[str | Unresolved, ...]
+    variables: bool
     lookup: str
     keys: frozenset[str]
     negated: bool
     if_exists: bool
+    name: str
     quantifier: Quantifier | None
     holds: Holds
 
@@ -148,10 +148,13 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
         operator=operator,
         key=key,
         values=tuple(map(str, values)),
+        elements=tuple(values),
+        variables=variables,
         lookup=lookup,
         keys=frozenset({lookup}).union(*(comparison.keys for comparison in comparisons)),
         negated=kind.negated,
         if_exists=if_exists,
+        name=name,
         quantifier=quantifier,
         holds=_of_set(lookup, test, kind.negated, if_exists, quantifier)
         if quantifier

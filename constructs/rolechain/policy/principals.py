@@ -43,6 +43,8 @@ class Principals:
         everyone: whether it names ``*``.
         aws: ARNs, account ids and unique ids.
         services: service principals.
+        federated: identity providers.
+        unknown_federated: whether a CloudFormation intrinsic stands among those.
         unknown: whether a CloudFormation intrinsic stands among them.
     """
 
@@ -51,6 +53,8 @@ class Principals:
     aws: frozenset[str]
     services: frozenset[str]
     unknown: bool
+    federated: frozenset[str] = frozenset()
+    unknown_federated: bool = False
 
     def match(self, caller: Caller, partition: str) -> tuple[Match, ...]:
         """The strongest way in which it names ``caller``, and what it may name it by that is not known.
@@ -118,4 +122,8 @@ def parse(element: Any) -> Principals:
         unknown=any(
             isinstance(value, Unresolved) for kind in ("AWS", "Service") for value in values.get(kind, ())
         ),
+        federated=frozenset(
+            value for value in values.get("Federated", ()) if isinstance(value, str) and value
+        ),
+        unknown_federated=any(isinstance(value, Unresolved) for value in values.get("Federated", ())),
     )

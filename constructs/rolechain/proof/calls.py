@@ -26,6 +26,17 @@ _STS_ALWAYS: dict[str, ContextValue] = {
 }
 
 
+def is_arn(text: str) -> bool:
+    """Whether a text has the six segments of an ARN."""
+    return text.count(":") >= 5
+
+
+def partition_of(arn: str) -> str:
+    """The partition of an ARN; ``aws`` where it is none."""
+    parts = arn.split(":", 5)
+    return parts[1] if len(parts) == 6 else "aws"
+
+
 def account_of(arn: str) -> str:
     """The account of an ARN; empty where it has none."""
     parts = arn.split(":", 5)

@@ -1,17 +1,36 @@
-"""What a chain declares about who gets in where."""
+"""What a chain declares of who gets in where: whom its own statements let in."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
 from rolechain.chain import Chain
-from rolechain.entrance import Entrance
-from rolechain.policy.patterns import Text, glob
+from rolechain.policy import Policy
+from rolechain.policy import condition_keys as keys_of
+from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.statement import Statement
-from rolechain.policy.statements import entrance_statement
-from rolechain.proof.calls import account_of
-from rolechain.proof.doors import Door
-from rolechain.proof.federated import audience_key, subject_key
-from rolechain.proof.index import exact_callers
+from rolechain.policy.statements import trust_statements
+from rolechain.proof.access import ASSUME, Callee, surely_allowed
+from rolechain.proof.documents import statements_in
+from rolechain.proof.narrowing import narrowing
+from rolechain.proof.requests import Requests, beyond, both
+from rolechain.proof.world import RoleRecord
 from rolechain.role import ChainRole
+
+
+class Guard(NamedTuple):
+    """What the chain asks of a declared caller or entrance besides who it is.
+
+    Attributes:
+        statement: the chain's own statement.
+        condition: one of its conditions.
+    """
+
+    statement: Statement
+    condition: Condition | NullCheck
 
 
 class Declared:
@@ -22,96 +41,121 @@ class Declared:
 
     Attributes:
         hops: caller and callee of each declared hop, as ARNs.
-        roles: the ARNs of the chain's roles.
+        callees: the ARNs of the roles that a hop ends in.
+        roles: the chain's roles by ARN.
     """
 
     def __init__(self, chain: Chain) -> None:
-        self._entrances = {source.arn: (source, source.assumed_by) for source in chain.sources}
-        self._callees = {hop.callee.arn: hop.callee for hop in chain.hops()}
-        self.roles = frozenset(role.arn for role in chain.roles)
+        self.chain = chain
+        self.roles: Mapping[str, ChainRole] = {role.arn: role for role in chain.roles}
         self.hops = frozenset((hop.caller.arn, hop.callee.arn) for hop in chain.hops())
-        self._callers: dict[str, set[str]] = {}
-        for caller, callee in self.hops:
-            self._callers.setdefault(callee, set()).add(caller)
+        self.callees = frozenset(callee for _, callee in self.hops)
+        self._statements: dict[str, list[str]] = {}
+        self._policies: dict[str, Policy] = {}
+        self._callers: dict[str, Policy] = {}
+        self._allowed: dict[tuple[int, Callee, str], tuple[Requests, ...]] = {}
 
-    def closes(self, callee: str, statement: Statement) -> bool:
-        """Whether a statement's own words let in nobody but declared callers, so that nobody need be tried."""
-        callers = self._callers.get(callee)
-        if not callers or statement.effect is None or statement.principals is None:
+    def writes(self, role: RoleRecord, statement: Statement) -> bool:
+        """Whether a statement of a role's trust policy is one that the chain itself writes, whatever its Sid."""
+        elements = statements_in(role.trust.document)
+        if statement.index >= len(elements) or not isinstance(elements[statement.index], Mapping):
             return False
-        principals = statement.principals
-        if principals.unknown or principals.services or len(principals.written) != len(principals.aws):
-            return False
-        exact = exact_callers(statement)
-        return (exact is not None and exact <= callers) or principals.aws <= callers
+        return _text(elements[statement.index]) in self._texts(role.arn)
 
-    def covers(self, door: Door) -> bool:
-        """Whether somebody who is let in is declared as a caller or as an entrance."""
-        callers = self._callers.get(door.role.arn, set())
-        if door.kind == "arn" and door.who in callers:
-            return True
-        if door.kind == "session" and any(_same_role(door.who, caller) for caller in callers):
-            return True
-        if door.kind in ("account", "pattern", "arn", "session", "everyone"):
-            account = door.who if door.kind == "account" else account_of(door.who)
-            if self._opens(door.role.arn, account):
-                return True
-        source, entrances = self._entrances.get(door.role.arn, (None, ()))
-        return source is not None and any(_enters(entrance, source, door) for entrance in entrances)
-
-    def opens(self, callee: str, arn: str) -> bool:
-        """Whether a role lets in another as one of its account or organization, as its declared trust says."""
-        return self._opens(callee, account_of(arn))
-
-    def _opens(self, callee: str, account: str) -> bool:
-        declared = self._callees.get(callee)
-        if declared is None or declared.trust not in ("account", "organization"):
-            return False
-        callers = {account_of(caller) for caller in self._callers[callee]}
-        return declared.trust == "organization" or account in callers
-
-    def enters(self, callee: str, arn: str) -> bool:
-        """Whether a role of the templates may enter at a source role, as one of a declared account or by its ARN."""
-        _, entrances = self._entrances.get(callee, (None, ()))
-        return any(
-            (entrance.kind == "account" and entrance.value == account_of(arn))
-            or (entrance.kind == "arn" and entrance.value == arn)
-            for entrance in entrances
+    def writes_all(self, role: RoleRecord) -> bool:
+        """Whether a role's trust policy holds the chain's statements and no others."""
+        found = [_text(each) for each in statements_in(role.trust.document) if isinstance(each, Mapping)]
+        return sorted(found) == sorted(self._texts(role.arn)) and len(found) == len(
+            role.trust.policy.statements
         )
 
+    def undeclared(
+        self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
+    ) -> tuple[Requests, ...]:
+        """Those of ``requests`` that nobody makes who is declared as a caller or an entrance."""
+        return beyond(requests, self._of(self._callers, role, action, _only_who))
 
-def _enters(entrance: Entrance, source: ChainRole, door: Door) -> bool:
-    if entrance.kind == "account":
-        of_who = door.who if door.kind == "account" else account_of(door.who)
-        return door.kind in ("account", "arn", "session", "pattern") and of_who == entrance.value
-    if entrance.kind == "service":
-        return door.kind == "service" and door.who == entrance.value
-    if entrance.kind == "arn":
-        same = door.kind == "session" and _same_role(door.who, entrance.value)
-        return (door.kind == "arn" and door.who == entrance.value) or same
-    if entrance.kind == "permission_set":
-        condition = entrance_statement(entrance, source)["Condition"]
-        pattern = condition["ArnLike"]["aws:PrincipalArn"]
-        is_one = door.kind == "arn" and _like(pattern, door.who)
-        return (door.kind == "pattern" and door.who == pattern) or is_one
-    return _token(entrance, source, door)
+    def unenforced(
+        self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
+    ) -> Iterator[Guard]:
+        """What the chain asks of a declared caller or entrance and ``requests`` may lack."""
+        left = beyond(requests, self.allowed(role, action))
+        if not left:
+            return
+        for statement in self._policy(self._policies, role, lambda policy: policy).statements:
+            who = replace(statement, conditions=_who(statement))
+            theirs = both(left, surely_allowed(Policy((who,)), role.callee, action))
+            for condition in statement.conditions:
+                if condition in who.conditions or not isinstance(condition, (Condition, NullCheck)):
+                    continue
+                if theirs and _may_lack(theirs, condition, role):
+                    yield Guard(statement, condition)
+
+    def allowed(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
+        """The requests that the chain's own statements let in."""
+        return self._of(self._policies, role, action, lambda policy: policy)
+
+    def _of(
+        self, policies: dict[str, Policy], role: RoleRecord, action: str, made: Callable[[Policy], Policy]
+    ) -> tuple[Requests, ...]:
+        policy = self._policy(policies, role, made)
+        key = (id(policy), role.callee, action)
+        if key not in self._allowed:
+            self._allowed[key] = surely_allowed(policy, role.callee, action)
+        return self._allowed[key]
+
+    def _policy(
+        self, policies: dict[str, Policy], role: RoleRecord, made: Callable[[Policy], Policy]
+    ) -> Policy:
+        text = "\n".join(self._texts(role.arn))
+        if text not in policies:
+            statements = trust_statements(self.chain, self.roles[role.arn])
+            policies[text] = made(Policy.parse({"Version": "2012-10-17", "Statement": statements}))
+        return policies[text]
+
+    def _texts(self, arn: str) -> list[str]:
+        if arn not in self._statements:
+            statements = trust_statements(self.chain, self.roles[arn]) if arn in self.roles else []
+            self._statements[arn] = list(map(_text, statements))
+        return self._statements[arn]
 
 
-def _token(entrance: Entrance, source: ChainRole, door: Door) -> bool:
-    if door.kind != "federated" or door.who != entrance.value or not door.certain:
-        return False
-    keys = dict(door.keys)
-    equals = entrance_statement(entrance, source)["Condition"]["StringEquals"]
-    (audience,) = equals.values()
-    if keys.get(audience_key(entrance.value)) != audience:
-        return False
-    return entrance.kind == "saml" or _like(entrance.subject or "", keys.get(subject_key(entrance.value)))
+def _may_lack(requests: Iterable[Requests], condition: AnyCondition, role: RoleRecord) -> bool:
+    """Whether requests may not meet a condition."""
+    for one in requests:
+        asked = narrowing(condition, one.kind, role.callee.constants, surely=True)
+        if isinstance(asked, bool):
+            if not asked:
+                return True
+        elif beyond([one], [Requests(one.kind, {asked.key: asked.values})]):
+            return True
+    return False
 
 
-def _same_role(session_role: str, role: str) -> bool:
-    """Whether a role as a session's ARN names it, without its path, is this one."""
-    return account_of(session_role) == account_of(role) and session_role.split("/")[-1] == role.split("/")[-1]
+def _text(statement: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {key: value for key, value in statement.items() if key != "Sid"}, sort_keys=True, default=str
+    )
 
 
-def _like(pattern: str, text: str | None) -> bool:
-    return text is not None and bool(glob((Text(pattern),))(text))
+def _only_who(policy: Policy) -> Policy:
+    """A declared policy without what it asks of its callers besides who they are."""
+    return Policy(tuple(replace(each, conditions=_who(each)) for each in policy.statements))
+
+
+def _who(statement: Statement) -> tuple[AnyCondition, ...]:
+    everyone = statement.principals is not None and statement.principals.everyone
+    return tuple(
+        condition
+        for condition in statement.conditions
+        if isinstance(condition, (Condition, NullCheck)) and _says_who(condition, everyone=everyone)
+    )
+
+
+def _says_who(condition: Condition | NullCheck, *, everyone: bool) -> bool:
+    key = condition.lookup
+    if key == keys_of.PRINCIPAL_ARN and isinstance(condition, Condition):
+        return not all(value.endswith(":role/*") for value in condition.values)
+    if everyone:
+        return key in (keys_of.ORGANIZATION, keys_of.ORGANIZATION_PATHS)
+    return not key.startswith(("aws:", "sts:"))

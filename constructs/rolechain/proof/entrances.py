@@ -7,24 +7,31 @@ from collections.abc import Iterator
 
 from rolechain.chain import Chain
 from rolechain.entrance import Entrance
-from rolechain.policy import Caller, Decision, Verdict
+from rolechain.policy import Policy
+from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.entrance_statements import entrance_statement
-from rolechain.policy.logic import Ternary
-from rolechain.proof.doors import admitted, caller_of
-from rolechain.proof.federated import token_admitted
+from rolechain.policy.language import Language
+from rolechain.policy.logic import Ternary, any_of
+from rolechain.proof.access import ENTERING, admitted, surely_allowed
+from rolechain.proof.declared import Declared
+from rolechain.proof.examples import decided, example_of
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.place import Place
-from rolechain.proof.witness import FRESH, instance
+from rolechain.proof.requests import Requests
+from rolechain.proof.values import OneValue
 from rolechain.proof.world import RoleRecord, World
 from rolechain.role import ChainRole
 
 MISSING, UNKNOWN = "RC08", "RC00"
+_WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)
 
 
-def missing_entrances(chain: Chain, world: World) -> Iterator[Finding]:
+def missing_entrances(chain: Chain, declared: Declared, world: World) -> Iterator[Finding]:
     """The declared entrances that a source role's trust policy does not let in."""
     for source in chain.sources:
         for role in world.by_arn.get(source.arn, ()):
+            if declared.writes_all(role):
+                continue
             for entrance in source.assumed_by:
                 works = _works(entrance, source, role)
                 if works is not True:
@@ -36,32 +43,38 @@ def _finding(entrance: Entrance, source: ChainRole, role: RoleRecord, works: boo
     words = f"the entrance {entrance.kind} {entrance.value} of {source.arn}"
     if works is None:
         message = f"whether {words} works cannot be decided"
-        cure = "write what cannot be known as a plain value"
-        return Finding(UNKNOWN, Level.ERROR, place, message, cure)
+        remedy = "write what cannot be known as a plain value"
+        return Finding(UNKNOWN, Level.ERROR, place, message, remedy)
     message = f"{words} is declared, and its trust policy does not let it in"
     statement = json.dumps(entrance_statement(entrance, source), ensure_ascii=False)
     return Finding(MISSING, Level.ERROR, place, message, f"write into its trust policy: {statement}")
 
 
 def _works(entrance: Entrance, source: ChainRole, role: RoleRecord) -> Ternary:
-    trust = role.trust.policy
-    if entrance.kind in ("oidc", "saml"):
-        operators = entrance_statement(entrance, source)["Condition"].values()
-        token = {key.lower(): instance(value) for keys in operators for key, value in keys.items()}
-        return token_admitted(role, entrance.value, token)
-    if entrance.kind == "service":
-        return _ternary(admitted(role, trust, Caller("service", entrance.value)))
-    arns = [entrance.value]
-    if entrance.kind == "account":
-        # No role's session carries MFA.
-        kind = "user" if entrance.mfa else "role"
-        arns = [f"arn:{source.partition}:iam::{entrance.value}:{kind}/{FRESH}"]
-    elif entrance.kind == "permission_set":
-        pattern = entrance_statement(entrance, source)["Condition"]["ArnLike"]["aws:PrincipalArn"]
-        arns = [pattern.replace("*", region).replace("?", "0") for region in ("", "eu-west-1/")]
-    answers = [_ternary(admitted(role, trust, caller_of(arn), arn)) for arn in arns]
-    return False if False in answers else None if None in answers else True
+    """Whether somebody gets in as whom the entrance stands for, and who chooses everything else well."""
+    wanted = Policy.parse({"Version": "2012-10-17", "Statement": [entrance_statement(entrance, source)]})
+    answers = [
+        _lets_in(role, one, action)
+        for action in ENTERING
+        for one in surely_allowed(wanted, role.callee, action)
+    ]
+    return any_of(answers)
 
 
-def _ternary(decision: Decision) -> Ternary:
-    return None if decision.verdict is Verdict.UNKNOWN else decision.allowed
+def _lets_in(role: RoleRecord, wanted: Requests, action: str) -> Ternary:
+    somebody = wanted
+    for key in _WHO:
+        values = wanted.values.get(key)
+        if isinstance(values, OneValue) and (text := values.texts.example()) is not None:
+            only = OneValue(Language(frozenset({text})), absent=False)
+            somebody = somebody.where(key, only) or somebody
+    answer: Ternary = False
+    for index, entering in admitted(role.trust.policy, role.callee, action).items():
+        for one in entering:
+            if found := one & somebody:
+                statement = next(each for each in role.trust.policy.statements if each.index == index)
+                example = example_of(found, [statement], role.callee.constants)
+                if example and decided(example, role.arn, role.trust.policy):
+                    return True
+                answer = None
+    return answer

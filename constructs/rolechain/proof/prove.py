@@ -9,20 +9,20 @@ from typing import Any
 
 from rolechain.chain import Chain
 from rolechain.policy import Verdict
+from rolechain.proof.access import ASSUME
 from rolechain.proof.assembly import templates_in
-from rolechain.proof.closure import EntranceRecord, open_doors, undeclared
+from rolechain.proof.closure import EntranceRecord, trusted, undeclared
 from rolechain.proof.declared import Declared
-from rolechain.proof.doors import Door, doors
 from rolechain.proof.edges import edges
 from rolechain.proof.entrances import missing_entrances
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
-from rolechain.proof.index import ASSUME
 from rolechain.proof.place import Place
 from rolechain.proof.read import world_of
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
 from rolechain.proof.template import Template
+from rolechain.proof.trusted_access import TrustedAccess, trusted_access
 from rolechain.proof.world import World
 
 Templates = Iterable[Template] | Mapping[str, Mapping[str, Any]] | str | PathLike[str]
@@ -45,18 +45,18 @@ def prove_world(chain: Chain, world: World) -> Proof:
     """``prove``, of templates that were read already."""
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
-    found = list(open_doors(declared, world))
+    found = list(trusted(declared, world))
     findings = [
         *_unknown(chain, world),
         *missing_roles(chain, world),
         *(finding for _, of_hop in hops for finding in of_hop),
-        *missing_entrances(chain, world),
+        *missing_entrances(chain, declared, world),
         *undeclared(chain, declared, world, found),
         *check(world, chain),
     ]
     return Proof(
         hops=tuple(hop for hop, _ in hops),
-        entrances=tuple(_entrance(door, declared=is_declared) for door, is_declared in found),
+        entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
         assumptions=world.assumptions,
     )
@@ -80,10 +80,13 @@ def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Pr
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, edge.decision.verdict, edge.decision.reason)
         for edge in edges(world)
+        if edge.decision
     ]
     return Proof(
         hops=(*inner, *_outward(world)),
-        entrances=tuple(_entrance(door, declared=False) for role in world.roles for door in doors(role)),
+        entrances=tuple(
+            _entrance(access, declared=False) for role in world.roles for access in trusted_access(role)
+        ),
         findings=sorted_findings([*world.unknown, *check(world, None)]),
         assumptions=world.assumptions,
     )
@@ -120,8 +123,8 @@ def _resource(place: Place) -> tuple[str, str]:
     return place.template, place.logical_id
 
 
-def _entrance(door: Door, *, declared: bool) -> EntranceRecord:
-    return EntranceRecord(door.role.arn, door.who, door.words, declared, door.place)
+def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
+    return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
 
 
 def _outward(world: World) -> Iterator[HopProof]:

@@ -9,6 +9,7 @@ from rolechain.chain import Chain
 from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 from rolechain.proof import aws_managed, texts
+from rolechain.proof.callees import placed
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
@@ -51,7 +52,7 @@ class _Reader:
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
         existing = list(existing_roles(chain, {role.arn for role in created})) if chain else []
-        roles = (*created, *existing)
+        roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
         for stack in stacks.all:
             name, resolver = stack.template.name, stack.resolver

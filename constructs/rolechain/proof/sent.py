@@ -1,19 +1,20 @@
-"""What the call of a declared hop sends: in each way that the chain allows, and in ways that it does not."""
+"""What the call of a declared hop sends, in each way that the chain allows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rolechain.hop import Hop
 from rolechain.policy import ContextValue
 from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY, TAG_KEYS, TRANSITIVE_TAG_KEYS
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.proof.witness import FRESH, instance
 from rolechain.session_tag import SessionTag
 from rolechain.source_identity import SourceIdentity
 
 _PRINCIPAL_TAG = "aws:PrincipalTag/"
+_ANY = "q7zk"
+"""Stands for a value that the chain leaves open."""
 
 
 @dataclass(frozen=True)
@@ -61,33 +62,6 @@ def as_declared(hop: Hop) -> Iterator[Sent]:
         yield _sent(hop, usual | {key: value for key, value in inherited.items() if value is not None})
 
 
-def otherwise(hop: Hop) -> Iterator[tuple[str, str, Sent]]:
-    """Calls that send what the chain does not allow: what is wrong, in words; the action that it concerns; the call."""
-    usual = next(as_declared(hop))
-    if not usual.actions:
-        return
-    for tag in hop.callee.tags:
-        if tag.values and not tag.allows(FRESH):
-            yield (
-                f"with another value of the session tag {tag.key}",
-                TAG_SESSION,
-                _with(usual, REQUEST_TAG + tag.key),
-            )
-    if TAG_SESSION in usual.actions:
-        yield "with session tags that are not declared", TAG_SESSION, _with(usual, REQUEST_TAG + FRESH)
-    handed_on = {*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys}
-    for tag in hop.callee.tags:
-        if tag.key not in handed_on:
-            wrong = replace(usual, transitive=(*usual.transitive, tag.key))
-            yield f"making the session tag {tag.key} transitive", TAG_SESSION, wrong
-    if own := [tag.key for tag in hop.callee.tags if tag.required and tag.key in handed_on]:
-        wrong = replace(usual, transitive=hop.inherited_tag_keys)
-        yield f"without making the session tag {' or '.join(own)} transitive", TAG_SESSION, wrong
-    identity = hop.callee.identity
-    if identity and identity.values and not identity.allows(FRESH):
-        yield "with another source identity", SET_SOURCE_IDENTITY, _with(usual, SET_IDENTITY)
-
-
 def _choices(hop: Hop) -> dict[str, list[str | None]]:
     """What each thing that a call carries may be, by condition key; None where it may be left out."""
     choices = {REQUEST_TAG + tag.key: _values(tag) for tag in hop.callee.tags}
@@ -97,15 +71,16 @@ def _choices(hop: Hop) -> dict[str, list[str | None]]:
 
 
 def _values(declared: SessionTag | SourceIdentity) -> list[str | None]:
-    allowed: list[str | None] = [instance(value) for value in declared.values] or [FRESH]
+    allowed: list[str | None] = [_one_of(value) for value in declared.values] or [_ANY]
     return allowed if declared.required else [*allowed, None]
+
+
+def _one_of(pattern: str) -> str:
+    """A text that matches a pattern of ``*`` and ``?``."""
+    return pattern.replace("*", _ANY).replace("?", _ANY[0])
 
 
 def _sent(hop: Hop, values: Mapping[str, str]) -> Sent:
     own = (key for key in hop.callee.transitive_tag_keys if REQUEST_TAG + key in values)
     inherited = (key for key in hop.inherited_tag_keys if _PRINCIPAL_TAG + key in values)
     return Sent(values, (*own, *inherited))
-
-
-def _with(usual: Sent, key: str) -> Sent:
-    return replace(usual, values={**usual.values, key: FRESH})

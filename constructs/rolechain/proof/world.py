@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from rolechain.policy import Policy
+from rolechain.proof.access import Callee
 from rolechain.proof.finding import Finding
 from rolechain.proof.place import Place
 from rolechain.proof.template import Template
+
+_NOWHERE = Callee("aws", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,7 @@ class RoleRecord:
         tags: its tags.
         depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
         imported: whether the templates refer to it and do not create it.
+        callee: what of it decides who gets in, besides its trust policy.
     """
 
     arn: str
@@ -64,6 +68,7 @@ class RoleRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     depends_on: frozenset[str] = frozenset()
     imported: bool = False
+    callee: Callee = _NOWHERE
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,7 +123,7 @@ def carrying() -> Chain:
             1,
             "ForAllValues:StringEquals",
             "sts:TransitiveTagKeys",
-            "making the session tag Stage transitive",
+            "making session tags transitive that are not declared so",
         ),
         (
             0,

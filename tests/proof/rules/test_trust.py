@@ -47,7 +47,6 @@ def test_rc01_fires_with_place_and_cure(kit: Kit) -> None:
         {"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/*"}},
         {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}},
         {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/rolechain/deploy-source"}},
-        {"ArnLike": {"aws:PrincipalArn": "arn:aws-cn:iam::*:role/rolechain/deploy-source"}},
         {"ArnLike": {"aws:PrincipalArn": "arn:*:iam::1111*:role/rolechain/deploy-source"}},
         {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/x"}},
         {"StringLike": {"aws:PrincipalArn": "*"}},
@@ -81,6 +80,7 @@ def test_rc01_fires_where_a_condition_does_not_close(kit: Kit, condition: dict[s
         {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/ci/*"}},
         {"StringEquals": {"aws:PrincipalAccount": "444444444444"}},
         {"StringLike": {"aws:userid": "AROAEXAMPLEEXAMPLE012:*"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws-cn:iam::*:role/rolechain/deploy-source"}},
     ],
 )
 def test_rc01_silent_where_a_condition_closes(kit: Kit, condition: dict[str, Any]) -> None:

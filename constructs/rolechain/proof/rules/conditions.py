@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rolechain.policy.conditions import MULTIVALUED, Condition
+from rolechain.policy.condition_keys import MULTIVALUED
+from rolechain.policy.condition_keys import ORGANIZATION_PATHS as PATHS
+from rolechain.policy.conditions import Condition
+from rolechain.policy.context import Context
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import PATHS, needs
 from rolechain.proof.rules.survey import Survey
 
 ORGANIZATION_KEYS = frozenset(
@@ -100,3 +102,9 @@ def open_without_key(survey: Survey) -> Faults:
                 f"{condition.operator} {condition.key} is met by a request that does not bring the key",
                 f"write {operator}: {condition.key} has one value",
             )
+
+
+def needs(ruling: Ruling, key: str) -> bool:
+    """Whether a statement's own conditions are never met where ``key``, in lower case, is absent."""
+    nothing = Context({})
+    return any(condition.holds(nothing) is False for condition in ruling.by_key.get(key, ()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rolechain.policy.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.edges import edges
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import ARN, caller, lets_in
 from rolechain.proof.rules.survey import Survey
 
 Graph = dict[str, list[str]]
@@ -23,10 +23,10 @@ Graph = dict[str, list[str]]
 )
 def circle(survey: Survey) -> Faults:
     """Two roles or more, each of which leads to all the others."""
-    may_be = _graph((walk.caller.arn, walk.callee.arn) for walk in survey.walks.all)
+    may_be = _graph((walk.caller.arn, walk.callee.arn) for walk in survey.walks)
     if next(_circles(may_be), None) is None:
         return
-    certain = [edge for edge in edges(survey.world) if edge.decision.allowed]
+    certain = [edge for edge in edges(survey.world) if edge.decision and edge.decision.allowed]
     graph = _graph((edge.caller.arn, edge.callee.arn) for edge in certain)
     places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
     for roles in map(sorted, _circles(graph)):
@@ -50,7 +50,7 @@ def itself(survey: Survey) -> Faults:
     trusting = {entry.role.arn for entry in survey.entries if _lets_itself_in(entry.role.arn, entry)}
     for entry in survey.entries:
         arn = entry.role.arn
-        named = [*principals.role_arns(entry), *principals.pinned(entry, ARN)]
+        named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
         if arn in survey.declared and arn in named:
             yield Fault(
                 entry.place,
@@ -93,7 +93,7 @@ def _graph(pairs: Iterable[tuple[str, str]]) -> Graph:
 
 
 def _lets_itself_in(arn: str, entry: Ruling) -> bool:
-    return principals.names(entry, arn) and lets_in(entry, caller(arn))
+    return principals.lets_role_in(entry, arn)
 
 
 def _circles(graph: Graph) -> Iterator[list[str]]:

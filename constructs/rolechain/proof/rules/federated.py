@@ -10,7 +10,6 @@ from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import closes
 from rolechain.proof.rules.survey import Survey
 
 
@@ -107,7 +106,7 @@ def _oidc(entry: Ruling, provider: str) -> Faults:
 
 def _pins(entry: Ruling, key: str) -> bool:
     """Whether no token without the key, or with a value that nobody wrote, gets in."""
-    return closes(entry, key.lower(), ("stranger", "https://stranger.example/", None))
+    return entry.pins(key.lower())
 
 
 def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
@@ -130,5 +129,5 @@ def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
 
 def _matches_many(entry: Ruling, key: str, subject: str) -> bool:
     """Whether a value's wildcards are wildcards under the operator that it stands under."""
-    instance = subject.replace("*", "x-stranger").replace("?", "x")
-    return not closes(entry, key, (instance,))
+    instance = subject.replace("*", "xx").replace("?", "x")
+    return entry.may({key: principals.only(instance)})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from rolechain.policy.context import Context
+from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.patterns import Text, glob
+from rolechain.proof.assumable import RESOURCE, assumable, own_organization
 from rolechain.proof.finding import Level
-from rolechain.proof.rules import principals, strangers
+from rolechain.proof.requests import Requests
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.ruling import Ruling, account_of
 from rolechain.proof.rules.survey import Survey
+from rolechain.proof.values import OneValue
 from rolechain.proof.world import PolicyRecord, RoleRecord
 from rolechain.role import ChainRole
 
@@ -37,10 +40,10 @@ def beyond_the_chain(survey: Survey) -> Faults:
         if declared is not None:
             callees = [hop.callee for hop in survey.chain.calls_of(declared)] if survey.chain else []
             if callees:
-                yield from _beyond(permission, declared, callees)
+                yield from _beyond(permission, declared, callees, survey.organization)
         elif not (_is_aws_managed(permission.record) or survey.is_bootstrap(role)):
-            for resource in _roles_in(permission):
-                if not names_one(resource) and not _narrowed(permission) and not _denied(role, resource):
+            for resource, requests in _roles_in(permission, survey.organization):
+                if not names_one(resource) and not _narrowed(requests) and not _names_single(requests):
                     yield Fault(
                         permission.place,
                         f"{role.arn} may assume {resource}",
@@ -54,17 +57,17 @@ def beyond_the_chain(survey: Survey) -> Faults:
                 yield _any_role(record, role, Level.ERROR)
 
 
-def _beyond(permission: Ruling, declared: ChainRole, callees: Sequence[ChainRole]) -> Faults:
+def _beyond(
+    permission: Ruling, declared: ChainRole, callees: Sequence[ChainRole], organization: str | None
+) -> Faults:
     arns = {callee.arn for callee in callees}
     own = _declared_resources(declared)
-    for resource in _roles_in(permission):
+    for resource, requests in _roles_in(permission, organization):
         if resource in arns or (names_one(resource) and resource in own):
             continue
-        if _in_chain_path(resource, callees) and _within_organization(permission):
+        if _in_chain_path(resource, callees) and _within_organization(permission, requests, organization):
             continue
-        if _within_accounts(permission, resource, arns):
-            continue
-        if _denied(permission.role, resource):
+        if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
         what = (
             "which is no hop of the chain"
@@ -105,11 +108,11 @@ def onward_from_target(survey: Survey) -> Faults:
             continue
         own = _declared_resources(target)
         if _is_aws_managed(permission.record):
-            if next(_roles_in(permission), None) and not _denied(permission.role, "*"):
+            if next(_roles_in(permission, survey.organization), None):
                 yield _any_role(permission.record, permission.role, _level(permission.record, target))
             continue
-        for resource in _roles_in(permission):
-            if resource not in own and not _denied(permission.role, resource):
+        for resource, requests in _roles_in(permission, survey.organization):
+            if resource not in own and not _names_only(requests, own):
                 yield Fault(
                     permission.place,
                     f"the target {target.arn} may assume {resource}",
@@ -151,24 +154,11 @@ def _is_aws_managed(record: PolicyRecord) -> bool:
     return ":iam::aws:policy/" in record.name
 
 
-def _roles_in(permission: Ruling) -> Iterator[str]:
-    """The entries of a permission's Resource that may be about roles; of NotResource, all that it leaves."""
-    resources = permission.statement.resources
-    if resources is None:
-        return
-    if resources.negated:
-        yield "*"
-        return
-    for written in resources.written:
-        parts = written.split(":", 5)
-        segments = [*parts, *["*"] * (6 - len(parts))]
-        head = segments[5].split("*")[0].split("?")[0].split("$")[0]
-        if (
-            glob((Text(segments[2]),))("iam")
-            and glob((Text(segments[3]),))("")
-            and ("role/".startswith(head) or head.startswith("role/"))
-        ):
-            yield written
+def _roles_in(permission: Ruling, organization: str | None) -> Iterator[tuple[str, tuple[Requests, ...]]]:
+    """The entries of a permission's Resource that let its role assume any role, with the requests that it may make."""
+    for entry, requests in assumable(permission.role, permission.statement, organization or ""):
+        if requests:
+            yield entry, requests
 
 
 def names_one(resource: str) -> bool:
@@ -192,46 +182,55 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
     return len(parts) == 6 and "*" in parts[4] and any(parts[5].startswith(path) for path in paths)
 
 
-def _within_organization(permission: Ruling) -> bool:
-    others = ("o-stranger00", None)
-    return strangers.closes(permission, strangers.RESOURCE_ORGANIZATION, others)
+def _within_organization(permission: Ruling, requests: Iterable[Requests], organization: str | None) -> bool:
+    """Whether requests are about roles of one organization, of the chain's own where it declares one."""
+    own = organization or own_organization(account_of(permission.role.arn))
+    for one in requests:
+        values = one.values.get(keys_of.RESOURCE_ORGANIZATION)
+        if not isinstance(values, OneValue) or values.absent or not values.texts.values:
+            return False
+        if values.texts.values != {own} and organization:
+            return False
+    return True
 
 
-def _within_accounts(permission: Ruling, resource: str, arns: Collection[str]) -> bool:
+def _within_accounts(requests: Iterable[Requests], resource: str, arns: Collection[str]) -> bool:
     """Whether a resource whose account is open is closed by a list of accounts to roles that are meant."""
     parts = resource.split(":", 5)
     if len(parts) < 6 or parts[4] != "*" or set(parts[5]) & set("*?$"):
         return False
-    accounts = set(principals.pinned(permission, strangers.RESOURCE_ACCOUNT))
-    closed = strangers.closes(permission, strangers.RESOURCE_ACCOUNT, (strangers.STRANGER_ACCOUNT, None))
-    return closed and all(":".join([*parts[:4], account, parts[5]]) in arns for account in accounts)
+    for one in requests:
+        values = one.values.get(keys_of.RESOURCE_ACCOUNT)
+        if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
+            return False
+        if any(":".join([*parts[:4], account, parts[5]]) not in arns for account in values.texts.values):
+            return False
+    return True
 
 
-def _narrowed(permission: Ruling) -> bool:
-    """Whether a condition on whose the role is, or on its tags, keeps a permission away from other roles."""
-    keys = {key for condition in permission.statement.conditions for key in condition.keys}
-    asked = [key for key in keys if key in _NARROWING or key.startswith(_TAGS)]
-    return any(strangers.closes(permission, key, ("o-stranger00", None)) for key in asked)
+def _names_only(requests: Iterable[Requests], arns: Collection[str]) -> bool:
+    """Whether requests are about roles that are meant and about no others."""
+    texts = [values.texts.values for one in requests if isinstance(values := one.values[RESOURCE], OneValue)]
+    return all(found is not None and found <= set(arns) for found in texts)
 
 
-def _one_of(resource: str) -> str:
-    """A role that a resource is about and that nobody declared."""
-    parts = resource.split(":", 5)
-    if len(parts) < 6:
-        return f"arn:aws:iam::{strangers.STRANGER_ACCOUNT}:role/stranger"
-    partition, account = parts[1].replace("*", "aws"), parts[4].replace("*", strangers.STRANGER_ACCOUNT)
-    name = parts[5].replace("?", "x")
-    name = name.replace("*", "stranger") if name.startswith("role/") else "role/stranger"
-    return f"arn:{partition}:iam::{account}:{name}"
+def _names_single(requests: Iterable[Requests]) -> bool:
+    """Whether requests are about single roles only."""
+    found = (one.values[RESOURCE] for one in requests)
+    return all(isinstance(values, OneValue) and values.texts.values is not None for values in found)
 
 
-def _denied(role: RoleRecord, resource: str) -> bool:
-    """Whether another policy of the role keeps it from a role that nobody declared."""
-    arn, nothing = _one_of(resource), Context({})
-    denies = [deny for record in role.policies for deny in record.policy.denies]
-    if any(deny.applies("sts:assumerole", arn, nothing) for deny in denies):
-        return True
-    boundary = role.boundary.policy if role.boundary else None
-    if boundary is None or boundary.missing is not None:
-        return False
-    return all(allow.applies("sts:assumerole", arn, nothing) is False for allow in boundary.allows)
+def _narrowed(requests: Iterable[Requests]) -> bool:
+    """Whether conditions on whose the role is, or on its tags, keep requests to some roles."""
+    return all(
+        any(key in _NARROWING or key.startswith(_TAGS) for key in one.values if not _is_open(one, key))
+        for one in requests
+    )
+
+
+def _is_open(requests: Requests, key: str) -> bool:
+    """Whether requests may lack a key, or have any value of it but some."""
+    values = requests.values[key]
+    if isinstance(values, OneValue):
+        return values.absent or (values.texts.values is None and not values.texts.within)
+    return values.absent

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import Condition
-from rolechain.proof.rules import strangers
+from rolechain.policy.language import Language, Pattern, text_of
+from rolechain.proof.access import ASSUME, narrowed
+from rolechain.proof.narrowing import unlike, written
 from rolechain.proof.rules.ruling import ACCOUNT, Ruling, account_of
+from rolechain.proof.values import OneValue, Values
 
 _OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({ACCOUNT.pattern}):.+", re.ASCII)
 
@@ -31,10 +35,10 @@ def delegated(ruling: Ruling) -> list[Account]:
         return list(ruling.whole_accounts)
     partition = ruling.role.arn.split(":", 2)[1] if ":" in ruling.role.arn else "aws"
     found = dict.fromkeys(ruling.whole_accounts)
-    for value in pinned(ruling, strangers.ACCOUNT):
+    for value in pinned(ruling, keys_of.PRINCIPAL_ACCOUNT):
         if ACCOUNT.fullmatch(value):
             found[value, partition] = None
-    for value in pinned(ruling, strangers.ARN):
+    for value in pinned(ruling, keys_of.PRINCIPAL_ARN):
         if match := _OF_ACCOUNT.fullmatch(value):
             found[match[2], match[1]] = None
     return list(found)
@@ -70,15 +74,86 @@ def is_role(value: str) -> bool:
 
 
 def within_organization(ruling: Ruling) -> bool:
-    """Whether a statement lets in principals of one organization only."""
-    stranger = {key: strangers.ANYONE[key] for key in (strangers.ORGANIZATION, strangers.PATHS)}
-    return not strangers.lets_in(ruling, stranger)
+    """Whether a statement lets in principals of organizations that its policy names only."""
+    named = [
+        pattern
+        for pattern in _named(ruling, keys_of.ORGANIZATION)
+        if not any(position.repeated for position in pattern.positions)
+    ]
+    paths = (str(pattern).partition("/") for pattern in _named(ruling, keys_of.ORGANIZATION_PATHS))
+    named += [text_of(head) for head, slash, _ in paths if slash and not set(head) & set("*?")]
+    return bool(named) and not any(
+        ruling.may({keys_of.ORGANIZATION: values}) for values in unlike(keys_of.ORGANIZATION, named)
+    )
+
+
+def _named(ruling: Ruling, key: str) -> list[Pattern]:
+    """What the conditions of a statement, and of those that deny beside it, name as values of a key."""
+    statements = (ruling.statement, *ruling.denies)
+    constants = ruling.role.callee.constants
+    return [pattern for statement in statements for pattern in written(statement, key, constants)]
 
 
 def asks_for_external_id(ruling: Ruling) -> bool:
     """Whether a statement refuses calls without an external id, and those with any other than its own."""
-    others = ("stranger-id", None)
-    return strangers.closes(ruling, strangers.EXTERNAL_ID, others)
+    return ruling.pins(keys_of.EXTERNAL_ID)
+
+
+def lets_role_in(ruling: Ruling, arn: str, action: str = ASSUME) -> bool:
+    """Whether a statement may let in a session of a role, of which only the ARN is known."""
+    return ruling.may({keys_of.PRINCIPAL_ARN: only(arn)}, action)
+
+
+def only(*texts: str) -> OneValue:
+    """The requests that have one of ``texts`` as a key."""
+    return OneValue(Language(frozenset(texts)), absent=False)
+
+
+def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: bool = False) -> bool:
+    """Whether a statement may let in principals of an account, or of any, whom none of its conditions names.
+
+    A condition names somebody by an ARN with a part of a name in it, or by a unique id; of principals of any account
+    also by the account and by the organization.
+
+    Args:
+        ruling: the statement.
+        account: the id of the account; None for any.
+        users: whether IAM users are asked about only.
+    """
+    of_any = account is None and not users
+    arns = filter(_names_account if of_any else _names_name, _named(ruling, keys_of.PRINCIPAL_ARN))
+    wanted: dict[str, Values] = {}
+    if account:
+        wanted[keys_of.PRINCIPAL_ACCOUNT] = only(account)
+    elif of_any:
+        if within_organization(ruling):
+            return False
+        accounts = filter(_is_text, _named(ruling, keys_of.PRINCIPAL_ACCOUNT))
+        (wanted[keys_of.PRINCIPAL_ACCOUNT],) = unlike(keys_of.PRINCIPAL_ACCOUNT, accounts)
+    (wanted[keys_of.PRINCIPAL_ARN],) = unlike(keys_of.PRINCIPAL_ARN, arns)
+    ids = filter(_names_id, _named(ruling, keys_of.USER_ID))
+    (wanted[keys_of.USER_ID],) = unlike(keys_of.USER_ID, ids)
+    found = narrowed(ruling.requests(ASSUME), wanted)
+    return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
+
+
+def _is_text(pattern: Pattern) -> bool:
+    return pattern.literal is not None
+
+
+def _names_id(pattern: Pattern) -> bool:
+    """Whether a pattern of user ids names a principal, and not a session alone."""
+    return bool(str(pattern).partition(":")[0].strip("*?"))
+
+
+def _names_account(pattern: Pattern) -> bool:
+    segments = str(pattern).split(":", 5)
+    return len(segments) == 6 and not set(segments[4]) & set("*?")
+
+
+def _names_name(pattern: Pattern) -> bool:
+    name = str(pattern).split(":", 5)[-1].removeprefix("role/").removeprefix("user/")
+    return bool(name.strip("*?"))
 
 
 def names(ruling: Ruling, role_arn: str) -> bool:

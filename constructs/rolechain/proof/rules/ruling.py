@@ -10,7 +10,11 @@ from typing import Any
 
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
+from rolechain.proof.access import ENTERING, admitted, narrowed
+from rolechain.proof.narrowing import lacking, unlike, written
 from rolechain.proof.place import Place
+from rolechain.proof.requests import Requests
+from rolechain.proof.values import Values
 from rolechain.proof.world import PolicyRecord, RoleRecord
 
 ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
@@ -65,6 +69,33 @@ class Ruling:
             elif ACCOUNT.fullmatch(value):
                 found[value, own] = None
         return tuple(found)
+
+    def requests(self, action: str | None = None) -> tuple[Requests, ...]:
+        """Whom it lets in, as a statement of a trust policy, and no Deny keeps out.
+
+        Args:
+            action: the action, in lower case; by default every action that lets somebody in.
+        """
+        return tuple(
+            found
+            for each in ([action] if action else ENTERING)
+            for found in admitted(self.record.policy, self.role.callee, each, alone=True).get(
+                self.statement.index, ()
+            )
+        )
+
+    def may(self, wanted: Mapping[str, Values], action: str | None = None) -> bool:
+        """Whether it may let somebody in of whose request each key, in lower case, is one of some values."""
+        return bool(narrowed(self.requests(action), wanted))
+
+    def may_lack(self, key: str) -> bool:
+        """Whether it may let somebody in whose request lacks a key, in lower case."""
+        return self.may({key: lacking(key)})
+
+    def pins(self, key: str) -> bool:
+        """Whether it lets nobody in without a key, in lower case, or with a value of it that it does not name."""
+        named = written(self.statement, key, self.role.callee.constants)
+        return not any(self.may({key: values}) for values in unlike(key, named))
 
     @property
     def denies(self) -> tuple[Statement, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from rolechain.policy.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.conditions import AnyCondition
 from rolechain.policy.context import Context, ContextValue
 from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import ARN
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.world import RoleRecord
 
@@ -79,7 +79,7 @@ def _only_roles(entry: Ruling) -> bool:
     named = entry.aws
     if named and all(principals.is_role(arn) for arn in named):
         return True
-    pins = list(principals.pinned(entry, ARN))
+    pins = list(principals.pinned(entry, PRINCIPAL_ARN))
     return bool(pins) and all(":role/" in pin and "AWSReservedSSO" not in pin for pin in pins)
 
 

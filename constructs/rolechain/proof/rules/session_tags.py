@@ -16,7 +16,6 @@ from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling, rulings
-from rolechain.proof.rules.strangers import caller, lets_in, requires
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.rules.walks import Walk, covers
 
@@ -35,9 +34,7 @@ _SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 )
 def tag_session(survey: Survey) -> Faults:
     """A side of a hop with tags that does not allow them to be passed."""
-    tagged = [
-        walk for walk in survey.walks.all if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)
-    ]
+    tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
     heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
     declared = _declared(survey, lambda hop: hop.carries_tags)
     for walk in dict.fromkeys([*declared, *tagged, *heirs]):
@@ -54,7 +51,7 @@ def set_source_identity(survey: Survey) -> Faults:
     """A side of a hop with a source identity that does not allow it to be set."""
     first = [
         walk
-        for walk in survey.walks.all
+        for walk in survey.walks
         if requires(walk.entry, _SET_IDENTITY)
         or requires(walk.entry, _IDENTITY)
         or _by_name(survey, walk, SET_SOURCE_IDENTITY)
@@ -94,7 +91,7 @@ def console_sets_no_identity(survey: Survey) -> Faults:
 )
 def inherited_tag(survey: Survey) -> Faults:
     """A trust policy that asks for a tag anew which an earlier hop made transitive."""
-    for first in survey.walks.all:
+    for first in survey.walks:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
         for walk in _after(survey, [first]) if inherited else ():
             for key in _tags_of(walk.entry) & inherited.keys():
@@ -158,7 +155,7 @@ def _declared(survey: Survey, carries: Callable[[Hop], bool]) -> list[Walk]:
         for hop in (survey.chain.hops() if survey.chain else ())
         if carries(hop)
     }
-    return [walk for walk in survey.walks.all if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
+    return [walk for walk in survey.walks if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
 
 
 def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
@@ -166,7 +163,7 @@ def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
     found: dict[Walk, None] = {}
     waiting = [walk.callee.arn for walk in first]
     for arn in waiting:
-        for walk in survey.walks.by_caller.get(arn, ()):
+        for walk in survey.walks_by_caller.get(arn, ()):
             if walk not in found:
                 found[walk] = None
                 waiting.append(walk.callee.arn)
@@ -183,6 +180,11 @@ def _tags_of(entry: Ruling) -> set[str]:
         if requires(entry, key):
             asked |= {value.lower() for value in principals.pinned(entry, key)}
     return asked
+
+
+def requires(entry: Ruling, key: str) -> bool:
+    """Whether a statement lets nobody in whose request lacks a key, in lower case."""
+    return not entry.may_lack(key)
 
 
 def _transitive(entry: Ruling) -> list[str]:
@@ -230,7 +232,7 @@ def _trusting(walk: Walk, action: str) -> list[Ruling]:
         if ruling.statement.effect == "Allow"
         and ruling.statement.actions.match(action.lower())
         and principals.names(ruling, arn)
-        and lets_in(ruling, caller(arn), action=action.lower())
+        and principals.lets_role_in(ruling, arn, action.lower())
     ]
 
 

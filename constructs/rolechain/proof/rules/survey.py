@@ -9,7 +9,7 @@ from rolechain.chain import Chain
 from rolechain.entrance import Entrance
 from rolechain.proof.rules.resources import Resource, resources_of
 from rolechain.proof.rules.ruling import Ruling, account_of, rulings
-from rolechain.proof.rules.walks import Walks
+from rolechain.proof.rules.walks import Walk, walks_of
 from rolechain.proof.world import RoleRecord, World
 from rolechain.quotas import Quotas
 from rolechain.role import ChainRole
@@ -40,6 +40,11 @@ class Survey:
         self.chain = chain
 
     @property
+    def organization(self) -> str | None:
+        """The id of the organization that the chain declares."""
+        return self.chain.organization if self.chain else None
+
+    @property
     def quotas(self) -> Quotas:
         """The quotas of IAM, as the chain declares them or as they are by default."""
         return self.chain.quotas if self.chain else Quotas()
@@ -68,9 +73,17 @@ class Survey:
         )
 
     @cached_property
-    def walks(self) -> Walks:
-        """Which role may assume which."""
-        return Walks(self.entries, self.permissions, self.roles)
+    def walks(self) -> tuple[Walk, ...]:
+        """Which role may assume which, each pair of roles once."""
+        return walks_of(self.world)
+
+    @cached_property
+    def walks_by_caller(self) -> Mapping[str, list[Walk]]:
+        """The same by the caller's ARN."""
+        found: dict[str, list[Walk]] = {}
+        for walk in self.walks:
+            found.setdefault(walk.caller.arn, []).append(walk)
+        return found
 
     @cached_property
     def roles(self) -> Mapping[str, RoleRecord]:

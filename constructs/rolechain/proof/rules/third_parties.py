@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from rolechain.policy import Policy, PolicyError
+from rolechain.policy.condition_keys import EXTERNAL_ID
 from rolechain.policy.context import Context, ContextValue
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import EXTERNAL_ID
 from rolechain.proof.rules.survey import Survey
 
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)

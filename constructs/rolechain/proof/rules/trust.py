@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from rolechain.policy.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.principals import is_unique_id
 from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.strangers import ANYONE, ARN, STRANGER_ACCOUNT, lets_in, somebody_in, user_in
 from rolechain.proof.rules.survey import Survey
 
 
@@ -21,7 +21,7 @@ def open_to_everyone(survey: Survey) -> Faults:
     """A ``*`` that no condition closes, whatever its operator is called."""
     organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
     for entry in survey.entries:
-        if principals.everyone(entry) and lets_in(entry, ANYONE):
+        if principals.everyone(entry) and principals.lets_whole_account_in(entry):
             yield Fault(
                 entry.place,
                 f"{entry.role.arn} trusts *, and no condition keeps a stranger's account out",
@@ -115,7 +115,7 @@ def whole_account(survey: Survey) -> Faults:
         for account, partition in principals.delegated(entry):
             if ("account", account) in survey.entrances(entry.role) or _opens(survey, entry, account):
                 continue
-            if not lets_in(entry, somebody_in(account, partition)):
+            if not principals.lets_whole_account_in(entry, account):
                 continue
             third_party = survey.chain is None and account not in survey.accounts
             bootstrap = survey.is_bootstrap(entry.role)
@@ -223,18 +223,18 @@ def users_let_in(survey: Survey) -> Faults:
             continue
         entrances = survey.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
-        named += [value for value in principals.pinned(entry, ARN) if ":user/" in value]
+        named += [value for value in principals.pinned(entry, PRINCIPAL_ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
             if ("arn", value) not in entrances:
                 yield _user(entry, f"the IAM user {value}")
-        accounts = principals.delegated(entry)
+        accounts: list[str | None] = [account for account, _ in principals.delegated(entry)]
         if principals.everyone(entry) and not accounts:
-            accounts = [(STRANGER_ACCOUNT, "aws")]
-        for account, partition in accounts:
-            entrance = entrances.get(("account", account))
+            accounts = [None]
+        for account in accounts:
+            entrance = entrances.get(("account", account)) if account else None
             welcome = entrance is not None and entrance.iam_users
-            if not welcome and lets_in(entry, user_in(account, partition)):
-                whose = "any account that gets in" if account == STRANGER_ACCOUNT else f"account {account}"
+            if not welcome and principals.lets_whole_account_in(entry, account, users=True):
+                whose = f"account {account}" if account else "any account that gets in"
                 yield _user(entry, f"IAM users of {whose}")
 
 

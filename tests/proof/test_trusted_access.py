@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain.proof import RoleRecord, Template, audit, world_of
-from rolechain.proof.doors import doors
+from rolechain.proof.trusted_access import trusted_access
 
 Json = dict[str, Any]
 ROOT = {"AWS": "arn:aws:iam::444444444444:root"}
@@ -33,7 +33,7 @@ def _allow(
 
 
 def _words(*statements: Json) -> list[str]:
-    return [door.words for door in doors(_role(*statements))]
+    return [access.words for access in trusted_access(_role(*statements))]
 
 
 EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account allows"
@@ -68,20 +68,24 @@ EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account a
         ),
         (ROOT, {"ArnEqualsIfExists": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}},
          ["the principal arn:aws:iam::444444444444:role/x"]),
-        (ROOT, {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}}, [EVERYBODY_OF_4]),
-        (ROOT, {"StringEquals": {"sts:ExternalId": "x"}}, [EVERYBODY_OF_4]),
+        (ROOT, {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/x"}},
+         [f"{EVERYBODY_OF_4}, if StringNotEquals aws:PrincipalArn arn:aws:iam::444444444444:role/x"]),
+        (ROOT, {"StringEquals": {"sts:ExternalId": "x"}}, [f"{EVERYBODY_OF_4}, with the external id x"]),
         (ROOT, {"StringLike": {"sts:RoleSessionName": "?x*", "aws:RequestTag/team": "a*"}}, []),
-        (ROOT, {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, [EVERYBODY_OF_4]),
-        (ROOT, {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}, [EVERYBODY_OF_4]),
-        (ROOT, {"NumericLessThan": {"sts:DurationSeconds": "900"}}, [EVERYBODY_OF_4]),
-        (ROOT, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-a/*", "o-b/*"]}}, [EVERYBODY_OF_4]),
+        (ROOT, {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, [f"{EVERYBODY_OF_4}, from 192.0.2.0/24"]),
+        (ROOT, {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}},
+         [f"{EVERYBODY_OF_4}, if DateGreaterThan aws:CurrentTime 2026-01-01T00:00:00Z"]),
+        (ROOT, {"NumericLessThan": {"sts:DurationSeconds": "900"}},
+         [f"{EVERYBODY_OF_4}, if NumericLessThan sts:DurationSeconds 900"]),
+        (ROOT, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-a/*", "o-b/*"]}},
+         ["every principal of account 444444444444 in organizational unit o-a/* or o-b/* that its own account allows"]),
         (ROOT, {"Bool": {"aws:PrincipalIsAWSService": "true"}}, []),
         (ROOT, {"Null": {"aws:PrincipalArn": "true"}}, []),
         ({"Service": "lambda.amazonaws.com"}, None, ["the service lambda.amazonaws.com"]),
         (
             {"Service": "sns.amazonaws.com"},
             {"StringEquals": {"aws:SourceAccount": "111111111111"}},
-            ["the service sns.amazonaws.com"],
+            ["the service sns.amazonaws.com, for account 111111111111"],
         ),
         ({"AWS": "arn:aws:iam::444444444444:user/bob"}, None, ["the principal arn:aws:iam::444444444444:user/bob"]),
         (
@@ -95,7 +99,7 @@ EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account a
     ],
 )  # fmt: skip
 def test_who_is_let_in(principal: Any, condition: Json | None, words: list[str]) -> None:
-    """A door is named by whom it lets in; conditions on what a caller is close it, others do not."""
+    """A statement is described by whom it lets in; conditions on what a caller is close it, others are said."""
     assert _words(_allow(principal, condition)) == words
 
 
@@ -103,7 +107,7 @@ def test_tags_need_their_action() -> None:
     """A door that needs a session tag opens only where sts:TagSession is allowed as well."""
     condition = {"StringLike": {"aws:RequestTag/team": "a*"}}
     assert _words(_allow(ROOT, condition)) == []
-    assert _words(_allow(ROOT, condition, "sts:*")) == [EVERYBODY_OF_4]
+    assert _words(_allow(ROOT, condition, "sts:*")) == [f"{EVERYBODY_OF_4}, with the session tag team a*"]
 
 
 def test_a_deny_closes() -> None:
@@ -146,8 +150,12 @@ def test_tokens_are_named_by_what_they_must_carry(condition: Json | None, words:
 
 def test_an_unresolved_principal_may_be_anybody() -> None:
     """A principal that is not known is a door of which it is not known whom it lets in."""
-    (door,) = doors(_role(_allow({"AWS": {"Ref": "Nobody"}})))
-    assert (door.kind, door.certain, door.words) == ("unknown", False, "a principal that cannot be resolved")
+    (access,) = trusted_access(_role(_allow({"AWS": {"Ref": "Nobody"}})))
+    assert (access.kind, access.certain, access.words) == (
+        "unknown",
+        False,
+        "a principal that cannot be resolved",
+    )
 
 
 def test_an_audit_names_every_door_and_every_edge() -> None:
@@ -179,42 +187,51 @@ def test_an_audit_names_every_door_and_every_edge() -> None:
 
 
 @pytest.mark.parametrize(
-    "condition",
+    ("condition", "words"),
     [
-        {"StringEquals": {"aws:PrincipalArn": "${aws:PrincipalTag/arn}"}},
-        {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/${aws:PrincipalTag/name}"}},
-        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*${aws:PrincipalTag/name}"}},
-        {"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalTag/account}"}},
+        ({"StringEquals": {"aws:PrincipalArn": "${aws:PrincipalTag/arn}"}}, EVERYBODY_OF_4),
+        (
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/${aws:PrincipalTag/name}"}},
+            "every role of account 444444444444 that its own account allows",
+        ),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*${aws:PrincipalTag/name}"}}, EVERYBODY_OF_4),
+        ({"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalTag/account}"}}, EVERYBODY_OF_4),
     ],
 )
-def test_a_tag_that_a_caller_may_choose_closes_nothing(condition: Json) -> None:
-    """Whoever tags a principal with its own ARN, name or account is let in."""
-    assert _words(_allow(ROOT, condition)) == [EVERYBODY_OF_4]
+def test_a_tag_that_a_caller_may_choose_closes_nothing(condition: Json, words: str) -> None:
+    """Whoever tags a principal with its own ARN, name or account is let in, and it is shown."""
+    (access,) = trusted_access(_role(_allow(ROOT, condition)))
+    assert (access.words, access.certain) == (words, True)
 
 
-def test_more_patterns_than_are_tried_at_once_are_not_known() -> None:
-    """A caller whose ARN must be like four patterns at once is not passed over, be they asked for or kept out."""
+def test_many_patterns_are_met_at_once() -> None:
+    """A caller whose ARN must be like four patterns at once is found, be they asked for or kept out."""
     asked = {
         "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/*a*"},
         "StringLike": {"aws:PrincipalArn": "*b*"},
         "ForAnyValue:StringLike": {"aws:PrincipalArn": "*c*"},
         "ForAnyValue:ArnLike": {"aws:PrincipalArn": "arn:*:*:*:*:*d*"},
     }
-    words = "principals of account 444444444444 whose ARN is like more patterns than are tried at once"
-    assert _words(_allow(ROOT, asked)) == [words]
+    (access,) = trusted_access(_role(_allow(ROOT, asked)))
+    patterns = "arn:aws:iam::444444444444:role/*a* and *b* and *c* and arn:*:*:*:*:*d*"
+    assert access.words == f"every principal of account 444444444444 whose ARN is like {patterns}"
+    assert access.certain
     kept_out = [
         _allow("*", {"StringNotLike": {"aws:PrincipalArn": pattern}}, effect="Deny")
         for pattern in ("*:role/*a*", "*b*", "*c*", "*d*")
     ]
-    assert _words(_allow(ROOT), *kept_out) == [words]
+    (access,) = trusted_access(_role(_allow(ROOT), *kept_out))
+    assert access.certain
 
 
-def test_more_tokens_than_are_tried_are_not_known() -> None:
-    """A token that would be let in after all those that are tried is not passed over."""
+def test_a_token_of_many_values_is_found() -> None:
+    """A token is found however many values its claims may have."""
     many = [f"v{number}" for number in range(20)]
     condition = {
         "StringNotEquals": {f"{HOST}:actor": "bob"},
         "StringEquals": {f"{HOST}:{key}": many for key in ("base_ref", "event_name", "head_ref")},
     }
-    found = list(doors(_role(_allow({"Federated": PROVIDER}, condition, "sts:AssumeRoleWithWebIdentity"))))
-    assert [(door.words, door.certain) for door in found] == [(f"every token of {PROVIDER}", False)]
+    (access,) = trusted_access(
+        _role(_allow({"Federated": PROVIDER}, condition, "sts:AssumeRoleWithWebIdentity"))
+    )
+    assert (access.kind, access.who, access.certain) == ("federated", PROVIDER, True)

@@ -1,4 +1,4 @@
-"""Nobody gets in unnamed: doors compared with callers that try everything."""
+"""Nobody gets in unnamed: whom a trust policy is said to let in, compared with callers that try everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
 from rolechain.policy.patterns import Text, glob
 from rolechain.proof import RoleRecord, Template, world_of
-from rolechain.proof.doors import Door, doors
+from rolechain.proof.trusted_access import TrustedAccess, trusted_access
 
 Json = dict[str, Any]
 IAM = "arn:aws:iam::"
@@ -89,26 +89,26 @@ def _admitted(role: RoleRecord, arn: str) -> bool:
     return False
 
 
-def _names(door: Door, arn: str) -> bool:
-    if door.kind == "account":
-        return door.who == arn.split(":")[4]
-    if door.kind == "pattern":
-        return all(glob((Text(pattern),))(arn) for pattern in door.who.split(" and "))
-    return door.kind in ("everyone", "unknown") or door.who == arn
+def _names(access: TrustedAccess, arn: str) -> bool:
+    if access.kind == "account":
+        return access.who == arn.split(":")[4]
+    if access.kind == "pattern":
+        return all(glob((Text(pattern),))(arn) for pattern in access.who.split(" and "))
+    return access.kind in ("everyone", "unknown") or access.who == arn
 
 
 @settings(max_examples=150, deadline=None)
 @given(statements=st.lists(_statements(), min_size=1, max_size=2))
 def test_whoever_gets_in_is_named(statements: list[Json]) -> None:
-    """Each caller that some request gets in for is named by a door, whatever the conditions are."""
+    """Each caller that some request gets in for is named, whatever the conditions are."""
     document = {"Version": "2012-10-17", "Statement": statements}
     resource = {
         "Type": "AWS::IAM::Role",
         "Properties": {"RoleName": "r", "AssumeRolePolicyDocument": document},
     }
     (role,) = world_of([Template("app", {"Resources": {"Role": resource}}, account="111111111111")]).roles
-    found = list(doors(role))
+    found = list(trusted_access(role))
     unnamed = [
-        arn for arn in CALLERS if _admitted(role, arn) and not any(_names(door, arn) for door in found)
+        arn for arn in CALLERS if _admitted(role, arn) and not any(_names(access, arn) for access in found)
     ]
     assert unnamed == []

@@ -1,0 +1,94 @@
+"""Which condition keys the request of each kind of caller carries.
+
+Source: IAM User Guide, "AWS global condition context keys" and "Available keys for AWS web identity federation";
+AWS STS API Reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
+"""A role's session, an IAM user, an AWS service, a token, an assertion, or somebody of whom nothing is known."""
+
+PRINCIPAL_ARN, PRINCIPAL_ACCOUNT, PRINCIPAL_TYPE = (
+    "aws:principalarn",
+    "aws:principalaccount",
+    "aws:principaltype",
+)
+ORGANIZATION, ORGANIZATION_PATHS = "aws:principalorgid", "aws:principalorgpaths"
+USER_ID, USER_NAME = "aws:userid", "aws:username"
+SERVICE, PROVIDER = "aws:principalservicename", "aws:federatedprovider"
+EXTERNAL_ID, SESSION_NAME = "sts:externalid", "sts:rolesessionname"
+REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
+SET_SOURCE_IDENTITY, SOURCE_IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
+MFA_PRESENT, MFA_AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
+RESOURCE_ACCOUNT, RESOURCE_ORGANIZATION = "aws:resourceaccount", "aws:resourceorgid"
+
+WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds"})
+"""Keys that count seconds."""
+
+MULTIVALUED = re.compile(
+    r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
+    r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
+    re.ASCII,
+)
+"""Keys, in lower case, that may hold several values, which a set operator is meant for."""
+
+_MFA = (MFA_PRESENT, MFA_AGE)
+_SERVICE = (
+    SERVICE,
+    "aws:principalservicenameslist",
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+)
+_PRINCIPAL = (
+    PRINCIPAL_ARN,
+    PRINCIPAL_ACCOUNT,
+    PRINCIPAL_TYPE,
+    ORGANIZATION,
+    ORGANIZATION_PATHS,
+    USER_ID,
+    USER_NAME,
+)
+
+NEVER: Mapping[Kind, frozenset[str]] = {
+    "role": frozenset((USER_NAME, *_MFA, *_SERVICE)),
+    "user": frozenset(_SERVICE),
+    "service": frozenset((*_PRINCIPAL, *_MFA, PROVIDER)),
+    "web_identity": frozenset((*_PRINCIPAL, *_MFA, *_SERVICE, EXTERNAL_ID)),
+    "saml": frozenset((*_PRINCIPAL, *_MFA, *_SERVICE, EXTERNAL_ID)),
+    "unknown": frozenset(),
+}
+"""The keys, in lower case, that no request of such a caller carries.
+
+MFA is known of users alone: no session of a role carries it. The organization is that of an account's principal.
+"""
+
+ALWAYS: Mapping[Kind, Mapping[str, str]] = {
+    "role": {
+        PRINCIPAL_TYPE: "AssumedRole",
+        "aws:principalisawsservice": "false",
+        "aws:securetransport": "true",
+    },
+    "user": {PRINCIPAL_TYPE: "User", "aws:principalisawsservice": "false", "aws:securetransport": "true"},
+    "service": {"aws:principalisawsservice": "true", "aws:securetransport": "true"},
+    "web_identity": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
+    "saml": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
+    "unknown": {},
+}
+"""The keys, in lower case, of which every request of such a caller carries this value or none; STS takes TLS only."""
+
+
+def is_of_tags(key: str) -> bool:
+    """Whether a call that carries a key, in lower case, passes session tags and so needs sts:TagSession."""
+    return key.startswith((REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS))
+
+
+def is_of_source_identity(key: str) -> bool:
+    """Whether a call that carries a key, in lower case, has a source identity and needs sts:SetSourceIdentity."""
+    return key in (SET_SOURCE_IDENTITY, SOURCE_IDENTITY)

@@ -1,0 +1,341 @@
+"""Sets of texts that patterns describe: their intersection, difference, emptiness and an example.
+
+A pattern of ``*`` and ``?`` is a regular language, so that all of these are decidable. Each pattern is a row of
+positions; the positions that a text may have reached are the bits of one integer, and a step over a character is two
+masks and a shift. Patterns are explored together, one state for all of them, and no automaton is ever built as a whole:
+against automata of a library, which determinize each pattern first, this took a hundredth of the time on a list of
+forty ARN patterns, and needs no dependency.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from rolechain.policy.patterns import ARN_SEGMENTS
+
+STATES = 4_000
+"""How many states are visited before a set is said to be too large to decide."""
+ALTERNATIVES = 4_000
+"""How many combinations of alternative patterns are tried before that."""
+
+
+class TooLarge(Exception):  # noqa: N818 - an outcome, not an error: whoever asks widens what it says
+    """Whether a set is empty takes too many steps to find out."""
+
+
+class Position(NamedTuple):
+    """One position of a pattern.
+
+    Attributes:
+        text: the character that it takes; empty for a wildcard.
+        repeated: whether it takes any number of characters, none included.
+        excluded: the characters that a wildcard does not take.
+        digit: whether it takes digits only.
+        ignores_case: whether upper and lower case are the same.
+    """
+
+    text: str = ""
+    repeated: bool = False
+    excluded: str = ""
+    digit: bool = False
+    ignores_case: bool = False
+
+    def takes(self, character: str) -> bool:
+        """Whether it takes a character."""
+        if self.text:
+            return character == self.text or (self.ignores_case and character.lower() == self.text.lower())
+        return character not in self.excluded and (not self.digit or character in "0123456789")
+
+
+class Pattern:
+    """One pattern of texts; two of the same positions are equal.
+
+    Attributes:
+        positions: its positions.
+        literal: the only text that it matches; None where it matches several.
+    """
+
+    __slots__ = ("_ends_open", "_hash", "_masks", "_repeated", "final", "literal", "positions", "start")
+
+    def __init__(self, positions: Iterable[Position]) -> None:
+        self.positions = tuple(positions)
+        self._hash = hash(self.positions)
+        is_literal = all(each.text and not each.ignores_case for each in self.positions)
+        self.literal = "".join(each.text for each in self.positions) if is_literal else None
+        self._repeated = sum(1 << at for at, each in enumerate(self.positions) if each.repeated)
+        self.final = 1 << len(self.positions)
+        self.start = self._reach(1)
+        last = self.positions[-1] if self.positions else Position("-")
+        self._ends_open = last.repeated and not last.excluded and not last.digit
+        self._masks: dict[str, tuple[int, int]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pattern) and self.positions == other.positions
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Pattern({str(self)!r})"
+
+    def __str__(self) -> str:
+        return "".join(each.text or ("*" if each.repeated else "?") for each in self.positions)
+
+    def matches(self, text: str) -> bool:
+        """Whether a whole text matches."""
+        if self.literal is not None:
+            return text == self.literal
+        state = self.start
+        for character in text:
+            state = self.step(state, character)
+            if not state:
+                return False
+        return bool(state & self.final)
+
+    def step(self, state: int, character: str) -> int:
+        """The positions that are reached from ``state`` over a character."""
+        masks = self._masks.get(character)
+        if masks is None:
+            taking = [at for at, each in enumerate(self.positions) if each.takes(character)]
+            masks = self._masks[character] = (
+                sum(1 << at for at in taking if not self.positions[at].repeated),
+                sum(1 << at for at in taking if self.positions[at].repeated),
+            )
+        return self._reach(((state & masks[0]) << 1) | (state & masks[1]))
+
+    def _reach(self, state: int) -> int:
+        """``state`` with the positions behind those that may take no character."""
+        while more := ((state & self._repeated) << 1) & ~state:
+            state |= more
+        return state
+
+    def always_matches(self, state: int) -> bool:
+        """Whether every text matches that goes on from ``state``."""
+        return self._ends_open and bool(state & (self.final >> 1))
+
+    def next_texts(self, state: int) -> Iterator[str]:
+        """The characters that positions of ``state`` ask for, in each case that they take."""
+        at = 0
+        while state:
+            if state & 1 and at < len(self.positions):
+                position = self.positions[at]
+                if position.text:
+                    yield position.text
+                    if position.ignores_case:
+                        yield position.text.lower()
+                        yield position.text.upper()
+            state >>= 1
+            at += 1
+
+
+def text_of(value: str, *, ignores_case: bool = False) -> Pattern:
+    """The pattern that one text matches, or the same text in any case."""
+    return Pattern(_literal(value, ignores_case))
+
+
+def glob_of(value: str, excluded: str = "") -> Pattern:
+    """The pattern of a text with wildcards.
+
+    Args:
+        value: the text.
+        excluded: the characters that no wildcard takes.
+    """
+    return Pattern(_globbed(value, excluded))
+
+
+def arn_of(value: str) -> Pattern | None:
+    """The pattern of an ARN whose wildcards stay in their segments; None where it has too few and matches nothing."""
+    segments = value.split(":", ARN_SEGMENTS - 1)
+    return segments_of(segments) if len(segments) == ARN_SEGMENTS else None
+
+
+def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
+    """The pattern of an ARN, given by its six segments."""
+    positions: list[Position] = []
+    for number, segment in enumerate(segments, 1):
+        if positions:
+            positions.append(Position(":"))
+        is_last = number == ARN_SEGMENTS
+        if isinstance(segment, str):
+            positions += _globbed(segment, "" if is_last else ":")
+        else:
+            positions += segment
+    return Pattern(positions)
+
+
+def _literal(value: str, ignores_case: bool = False) -> Iterator[Position]:
+    return (Position(character, ignores_case=ignores_case) for character in value)
+
+
+def _globbed(value: str, excluded: str) -> Iterator[Position]:
+    before = ""
+    for character in value:
+        if character == "*":
+            if before != "*":
+                yield Position(repeated=True, excluded=excluded)
+        elif character == "?":
+            yield Position(excluded=excluded)
+        else:
+            yield Position(character)
+        before = character
+
+
+@dataclass(frozen=True)
+class Language:
+    """A set of texts.
+
+    Attributes:
+        values: the only texts that it may hold; None where patterns tell.
+        within: sets of patterns, of each of which one must match.
+        without: patterns of which none may match.
+    """
+
+    values: frozenset[str] | None = None
+    within: tuple[frozenset[Pattern], ...] = ()
+    without: frozenset[Pattern] = frozenset()
+
+    def __contains__(self, text: str) -> bool:
+        return (
+            (self.values is None or text in self.values)
+            and all(any(pattern.matches(text) for pattern in patterns) for patterns in self.within)
+            and not any(pattern.matches(text) for pattern in self.without)
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known to hold every text."""
+        return self.values is None and not self.within and not self.without
+
+    def __and__(self, other: Language) -> Language:
+        if self.is_whole:
+            return other
+        if other.is_whole or self is other:
+            return self
+        if self.values is not None:
+            return Language(frozenset(text for text in self.values if text in other))
+        if other.values is not None:
+            return other & self
+        within = (*self.within, *(patterns for patterns in other.within if patterns not in self.within))
+        return Language(None, within, self.without | other.without)
+
+    def complements(self) -> Iterator[Language]:
+        """Disjoint sets that together hold every text that this one does not."""
+        before = EVERY_TEXT
+        if self.values is not None:
+            yield Language(without=frozenset(map(text_of, self.values)))
+            before = Language(self.values)
+        for patterns in self.within:
+            yield before & Language(without=patterns)
+            before &= Language(within=(patterns,))
+        if self.without:
+            yield before & matching(self.without)
+
+    def example(self) -> str | None:
+        """One of its texts, of the shortest where patterns tell; None where it is empty.
+
+        Raises:
+            TooLarge: it takes too many steps to find out.
+        """
+        if self.values is not None:
+            return min(self.values, default=None)
+        if not self.within:
+            return _example((), self.without)
+        alternatives = 1
+        for patterns in self.within:
+            alternatives *= len(patterns)
+        if alternatives > ALTERNATIVES:
+            raise TooLarge
+        for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
+            if (found := _example(tuple(dict.fromkeys(chosen)), self.without)) is not None:
+                return found
+        return None
+
+    def is_empty(self) -> bool:
+        """Whether it holds no text.
+
+        Raises:
+            TooLarge: it takes too many steps to find out.
+        """
+        return self.example() is None
+
+    def every(self, test: Language) -> bool:
+        """Whether every text of it is one of ``test``'s.
+
+        Raises:
+            TooLarge: it takes too many steps to find out.
+        """
+        return all((self & rest).is_empty() for rest in test.complements())
+
+
+EVERY_TEXT = Language()
+NO_TEXT = Language(frozenset())
+
+
+def matching(patterns: Iterable[Pattern]) -> Language:
+    """The texts that match one of ``patterns``."""
+    found = frozenset(patterns)
+    literals = [pattern.literal for pattern in found]
+    if all(literal is not None for literal in literals):
+        return Language(frozenset(literal for literal in literals if literal is not None))
+    return Language(within=(found,))
+
+
+@lru_cache(maxsize=8192)
+def _example(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> str | None:
+    """A shortest text that matches all of ``within`` and none of ``without``."""
+    if within and within[0].literal is not None:
+        text = within[0].literal
+        fits = all(pattern.matches(text) for pattern in within) and not any(
+            pattern.matches(text) for pattern in without
+        )
+        return text if fits else None
+    against = tuple(without)
+    patterns = (*within, *against)
+    others = _representatives(patterns)
+    start = tuple(pattern.start for pattern in patterns)
+    came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
+    waiting = deque([start])
+    while waiting:
+        state = waiting.popleft()
+        bits = tuple(zip(patterns, state, strict=True))
+        if all(at & pattern.final for pattern, at in bits[: len(within)]) and not any(
+            at & pattern.final for pattern, at in bits[len(within) :]
+        ):
+            return _spelled(came, state)
+        texts = dict.fromkeys(text for pattern, at in bits for text in pattern.next_texts(at))
+        for character in (*texts, *(each for each in others if each not in texts)):
+            after = tuple(pattern.step(at, character) if at else 0 for pattern, at in bits)
+            if after in came or not all(after[: len(within)]):
+                continue
+            if any(
+                pattern.always_matches(at) for pattern, at in zip(against, after[len(within) :], strict=True)
+            ):
+                continue
+            if len(came) >= STATES:
+                raise TooLarge
+            came[after] = state, character
+            waiting.append(after)
+    return None
+
+
+def _spelled(came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None], state: tuple[int, ...]) -> str:
+    text = ""
+    while (step := came[state]) is not None:
+        state, character = step
+        text = character + text
+    return text
+
+
+def _representatives(patterns: Iterable[Pattern]) -> tuple[str, ...]:
+    """A character for each kind of those that no position asks for by itself: a letter, a digit, and separators."""
+    positions = {position for pattern in patterns for position in pattern.positions}
+    used = {position.text.lower() for position in positions}
+    excluded = {character for position in positions for character in position.excluded}
+    letter = next(each for each in map(chr, (*range(97, 123), *range(0x3B1, 0x10000))) if each not in used)
+    digits = [each for each in "0123456789" if each not in used][:1]
+    return (letter, *digits, *sorted(excluded))
