@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import chain, count, product
+from math import prod
 from typing import NamedTuple
 
 from rolechain.policy.patterns import ARN_SEGMENTS
 
-STATES = 4_000
-"""How many states are visited before a set is said to be too large to decide."""
+STEPS = 100_000
+"""How many steps of patterns over characters are taken before a set is said to be too large to decide."""
 ALTERNATIVES = 4_000
 """How many combinations of alternative patterns are tried before that."""
 
@@ -60,7 +61,17 @@ class Pattern:
         literal: the only text that it matches; None where it matches several.
     """
 
-    __slots__ = ("_ends_open", "_hash", "_masks", "_repeated", "final", "literal", "positions", "start")
+    __slots__ = (
+        "_ends_open",
+        "_hash",
+        "_masks",
+        "_repeated",
+        "_texts",
+        "final",
+        "literal",
+        "positions",
+        "start",
+    )
 
     def __init__(self, positions: Iterable[Position]) -> None:
         self.positions = tuple(positions)
@@ -73,6 +84,7 @@ class Pattern:
         last = self.positions[-1] if self.positions else Position("-")
         self._ends_open = last.repeated and not last.excluded and not last.digit
         self._masks: dict[str, tuple[int, int]] = {}
+        self._texts: dict[int, tuple[str, ...]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and self.positions == other.positions
@@ -118,26 +130,26 @@ class Pattern:
         """Whether every text matches that goes on from ``state``."""
         return self._ends_open and bool(state & (self.final >> 1))
 
-    def next_texts(self, state: int) -> Iterator[str]:
+    def next_texts(self, state: int) -> tuple[str, ...]:
         """The characters that positions of ``state`` ask for, in each case that they take."""
-        at = 0
-        while state:
-            if state & 1 and at < len(self.positions):
-                position = self.positions[at]
-                if position.text:
-                    yield position.text
-                    if position.ignores_case:
-                        yield position.text.lower()
-                        yield position.text.upper()
-            state >>= 1
-            at += 1
+        found = self._texts.get(state)
+        if found is None:
+            asked = (each for at, each in enumerate(self.positions) if each.text and state >> at & 1)
+            cases = (
+                (each.text, each.text.lower(), each.text.upper()) if each.ignores_case else (each.text,)
+                for each in asked
+            )
+            found = self._texts[state] = tuple(dict.fromkeys(chain.from_iterable(cases)))
+        return found
 
 
+@lru_cache(maxsize=16384)
 def text_of(value: str, *, ignores_case: bool = False) -> Pattern:
     """The pattern that one text matches, or the same text in any case."""
     return Pattern(_literal(value, ignores_case))
 
 
+@lru_cache(maxsize=16384)
 def glob_of(value: str, excluded: str = "") -> Pattern:
     """The pattern of a text with wildcards.
 
@@ -148,6 +160,7 @@ def glob_of(value: str, excluded: str = "") -> Pattern:
     return Pattern(_globbed(value, excluded))
 
 
+@lru_cache(maxsize=16384)
 def arn_of(value: str) -> Pattern | None:
     """The pattern of an ARN whose wildcards stay in their segments; None where it has too few and matches nothing."""
     segments = value.split(":", ARN_SEGMENTS - 1)
@@ -243,16 +256,18 @@ class Language:
         """
         if self.values is not None:
             return min(self.values, default=None)
-        if not self.within:
-            return _example((), self.without)
-        alternatives = 1
-        for patterns in self.within:
-            alternatives *= len(patterns)
-        if alternatives > ALTERNATIVES:
+        if prod(map(len, self.within)) > ALTERNATIVES:
             raise TooLarge
+        steps = 0
         for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
-            if (found := _example(tuple(dict.fromkeys(chosen)), self.without)) is not None:
+            if not self.without.isdisjoint(chosen):
+                continue
+            found, taken = _search(tuple(dict.fromkeys(chosen)), self.without)
+            if found is not None:
                 return found
+            steps += taken
+            if steps > STEPS:
+                raise TooLarge
         return None
 
     def is_empty(self) -> bool:
@@ -286,41 +301,44 @@ def matching(patterns: Iterable[Pattern]) -> Language:
 
 
 @lru_cache(maxsize=8192)
-def _example(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> str | None:
-    """A shortest text that matches all of ``within`` and none of ``without``."""
+def _search(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> tuple[str | None, int]:
+    """A shortest text that matches all of ``within`` and none of ``without``, and how many steps were taken.
+
+    Without a text and with more than ``STEPS``, the search was given up.
+    """
     if within and within[0].literal is not None:
         text = within[0].literal
         fits = all(pattern.matches(text) for pattern in within) and not any(
             pattern.matches(text) for pattern in without
         )
-        return text if fits else None
+        return (text if fits else None), len(within) + len(without)
     against = tuple(without)
     patterns = (*within, *against)
     others = _representatives(patterns)
     start = tuple(pattern.start for pattern in patterns)
     came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
     waiting = deque([start])
-    while waiting:
+    steps = 0
+    while waiting and steps <= STEPS:
         state = waiting.popleft()
         bits = tuple(zip(patterns, state, strict=True))
         if all(at & pattern.final for pattern, at in bits[: len(within)]) and not any(
             at & pattern.final for pattern, at in bits[len(within) :]
         ):
-            return _spelled(came, state)
+            return _spelled(came, state), steps
         texts = dict.fromkeys(text for pattern, at in bits for text in pattern.next_texts(at))
         for character in (*texts, *(each for each in others if each not in texts)):
             after = tuple(pattern.step(at, character) if at else 0 for pattern, at in bits)
+            steps += len(patterns)
             if after in came or not all(after[: len(within)]):
                 continue
             if any(
                 pattern.always_matches(at) for pattern, at in zip(against, after[len(within) :], strict=True)
             ):
                 continue
-            if len(came) >= STATES:
-                raise TooLarge
             came[after] = state, character
             waiting.append(after)
-    return None
+    return None, steps
 
 
 def _spelled(came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None], state: tuple[int, ...]) -> str:
@@ -336,6 +354,6 @@ def _representatives(patterns: Iterable[Pattern]) -> tuple[str, ...]:
     positions = {position for pattern in patterns for position in pattern.positions}
     used = {position.text.lower() for position in positions}
     excluded = {character for position in positions for character in position.excluded}
-    letter = next(each for each in map(chr, (*range(97, 123), *range(0x3B1, 0x10000))) if each not in used)
+    letter = next(each for each in map(chr, chain(range(97, 123), count(0x3B1))) if each not in used)
     digits = [each for each in "0123456789" if each not in used][:1]
     return (letter, *digits, *sorted(excluded))

@@ -71,7 +71,7 @@ def example_of(
     names = {keys_of.ORGANIZATION: "aws:PrincipalOrgID"}
     for statement in statements:
         conditions = [each for each in statement.conditions if isinstance(each, Condition)]
-        _complete(context, conditions)
+        _complete(context, [each for each in conditions if not _is_followed(each)])
         names |= {each.lookup: each.key for each in conditions}
     return Example(requests.kind, context, _words(requests.kind, context, chosen, names))
 
@@ -88,6 +88,11 @@ def _of_caller(requests: Requests, chosen: Mapping[str, ContextValue]) -> dict[s
     if isinstance(paths, tuple) and paths:
         found[keys_of.ORGANIZATION] = paths[0].split("/", 1)[0]
     return found
+
+
+def _is_followed(condition: Condition) -> bool:
+    """Whether a set says all that a condition asks for: texts, patterns and booleans, without variables."""
+    return condition.name.startswith(("string", "arn", "bool")) and condition.keys == {condition.lookup}
 
 
 def _complete(context: dict[str, ContextValue], conditions: list[Condition]) -> None:

@@ -179,19 +179,23 @@ def _confined(pattern: Pattern, separator: str) -> list[Position]:
     ]
 
 
+@lru_cache(maxsize=4096)
 def _of_account(account: Pattern) -> Pattern:
     return segments_of(("*", "*", "*", "*", _confined(account, ":"), "*"))
 
 
+@lru_cache(maxsize=4096)
 def _user(name: Pattern) -> Pattern:
     return segments_of(("*", "*", "*", "*", "*", [*map(Position, "user/"), *_confined(name, "/")]))
 
 
+@lru_cache(maxsize=4096)
 def _user_in_path(name: Pattern) -> Pattern:
     parts = [*map(Position, "user/"), _REST, Position("/"), *_confined(name, "/")]
     return segments_of(("*", "*", "*", "*", "*", parts))
 
 
+@lru_cache(maxsize=4096)
 def _of_organization(organization: Pattern) -> Pattern:
     return Pattern([*_confined(organization, "/"), Position("/"), _REST])
 

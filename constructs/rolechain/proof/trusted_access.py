@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.language import Language, Pattern, matching
+from rolechain.policy.language import EVERY_TEXT, Language, Pattern, matching
 from rolechain.policy.statement import Statement
 from rolechain.proof.access import ASSUME, ENTERING, admitted, principal_named
 from rolechain.proof.condition_words import words_of
@@ -171,21 +171,20 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
     """``requests`` with one product for each of several patterns of ARNs."""
     for one in requests:
         values = one.values.get(keys_of.PRINCIPAL_ARN)
+        texts = values.texts if isinstance(values, OneValue) else EVERY_TEXT
         several = [
             alternatives
-            for alternatives in (values.texts.within if isinstance(values, OneValue) else ())
+            for alternatives in texts.within
             if len(alternatives) > 1 and any(_shape(pattern)[1] for pattern in alternatives)
         ]
         if len(several) != 1:
             yield one
             continue
+        rest = replace(texts, within=tuple(each for each in texts.within if each != several[0]))
+        whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
         for pattern in sorted(several[0], key=str):
-            if part := one.where(keys_of.PRINCIPAL_ARN, OneValue(matching([pattern]), absent=False)):
-                texts = part.values[keys_of.PRINCIPAL_ARN]
-                if isinstance(texts, OneValue) and texts.texts.values is None:
-                    within = tuple(each for each in texts.texts.within if each != several[0])
-                    texts = replace(texts, texts=replace(texts.texts, within=within))
-                yield replace(part, values={**part.values, keys_of.PRINCIPAL_ARN: texts})
+            if part := whole.where(keys_of.PRINCIPAL_ARN, OneValue(matching([pattern]), absent=False)):
+                yield part
 
 
 def _like(arns: Language) -> tuple[str, str]:
