@@ -93,7 +93,7 @@ def test_org_wide_auditor(review: Review) -> None:
     assert (code, findings) == (0, [])
     assert words == [
         "the service lambda.amazonaws.com",
-        "the principal arn:aws:iam::555555555555:role/audit/auditor",
+        "the principal arn:aws:iam::555555555555:role/audit/auditor in organization o-exampleorg1",
     ]
 
 
@@ -101,7 +101,10 @@ def test_third_party_monitoring(review: Review) -> None:
     """A vendor's account with an external id is how it is done; which of its roles calls is the vendor's business."""
     code, findings, words = review("third-party-monitoring.yaml")
     assert (code, findings) == (0, [])
-    assert words == ["every principal of account 999988887777 that its own account allows"]
+    assert words == [
+        "every principal of account 999988887777 that its own account allows, with the external id "
+        "6f1b2a44-0c1e-4f7e-9d1a-3a6f5f0e7c21"
+    ]
 
 
 def test_github_oidc(review: Review) -> None:
@@ -164,6 +167,6 @@ def test_everyone_with_a_principal_arn(review: Review) -> None:
     code, findings, words = review("everyone-with-principal-arn.yaml")
     assert (code, findings) == (1, [("RC01", "error", "AnyAccount")])
     assert words == [
-        "the principal arn:aws:iam::444455556666:role/ci/runner",
+        "the principal arn:aws:iam::444455556666:role/ci/runner in organization o-exampleorg1",
         "every principal of any account whose ARN is like arn:aws:iam::*:role/ci/runner",
     ]

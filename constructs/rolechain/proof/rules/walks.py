@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rolechain.policy.context import Context
 from rolechain.proof.edges import Edge, links
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.ruling import Ruling, rulings
 from rolechain.proof.world import RoleRecord, World
 
@@ -48,7 +49,9 @@ def _walk(edge: Edge) -> Walk | None:
     if entry is None:
         return None
     if record is None or granting is None:
-        return Walk(edge.caller, edge.callee, entry, None)
+        # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
+        named = edge.caller.arn in principals.role_arns(entry)
+        return Walk(edge.caller, edge.callee, entry, None) if named else None
     places = (each for each in rulings(edge.caller, record) if each.statement.index == granting.index)
     permission = next(places, None)
     return Walk(edge.caller, edge.callee, entry, permission) if permission else None
