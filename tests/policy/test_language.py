@@ -96,7 +96,9 @@ def test_many_wildcards_are_decided_or_said_to_be_too_many() -> None:
     assert (example := few.example()) is not None
     assert len(example) == 3
     with pytest.raises(TooLarge):
-        (matching([glob_of("*a" + "?" * 30)]) & Language(without=frozenset([glob_of("*" + "?" * 31)]))).example()
+        (
+            matching([glob_of("*a" + "?" * 30)]) & Language(without=frozenset([glob_of("*" + "?" * 31)]))
+        ).example()
 
 
 def test_patterns_say_themselves() -> None:

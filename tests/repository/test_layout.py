@@ -9,10 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-PYTHON = sorted((ROOT / "constructs").rglob("*.py"))
 
 
 def test_the_source_root_holds_no_python_of_its_own() -> None:
@@ -27,12 +24,6 @@ def test_cdk_finds_its_package_from_the_root() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert said.stdout == "constructs\n"
-
-
-@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_short(path: Path) -> None:
-    """A file that outgrows 300 lines holds more than one concept."""
-    assert len(path.read_text().splitlines()) <= 300
 
 
 def test_no_registry_and_no_machine_is_named() -> None:
