@@ -7,7 +7,6 @@ drawn again by its seed and number.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -23,6 +22,7 @@ TemplatesOf = Callable[[Chain], list[Template]]
 Plant = Callable[[Random, Chain], Planted]
 
 STRANGERS = int(os.environ.get("ROLECHAIN_PLANTED", "500"))
+PARTS = 4
 SEED = os.environ.get("ROLECHAIN_SEED", "1")
 ACCUSING: dict[Plant, set[str]] = {
     in_trust: {"RC05", "RC37", "RC00"},
@@ -34,25 +34,31 @@ WITHOUT_GUARD = {"RC35"}
 """What a declared caller breaks besides, who gets in without what the chain asks of it."""
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("plant", ACCUSING, ids=lambda plant: plant.__name__)
-def test_no_planted_stranger_is_called_kept_out(plant: Plant, templates_of: TemplatesOf) -> None:
-    """Whoever can make one request that gets in is found, by a rule about who gets in, whatever the conditions are."""
-    missed, drawn, certain = [], Counter[str](), 0
-    for number in range(STRANGERS):
-        r = Random(f"{SEED}/{number}")  # noqa: S311
-        case = plant(r, chain_of(r))
-        drawn.update(_operators(case))
+def test_no_planted_stranger_is_called_kept_out(plant: Plant, part: int, templates_of: TemplatesOf) -> None:
+    """Whoever can make one request that gets in is found, by a rule about who gets in, whatever is asked."""
+    missed, certain, numbers = [], 0, range(part, STRANGERS, PARTS)
+    for number in numbers:
+        case = _case(plant, number)
         rules = _accusing(case, templates_of, ACCUSING[plant])
         certain += bool(rules - {"RC00"})
         if not rules:
             missed.append(
                 f"ROLECHAIN_SEED={SEED}, number {number}: {case.statements}; let in: {case.somebody}"
             )
-    print(
-        f"{STRANGERS} strangers of seed {SEED}: {len(missed)} missed, {certain} found for certain; {dict(drawn)}"
-    )
-    assert missed == [], f"{len(missed)} of {STRANGERS} missed; the first: " + "\n".join(missed[:3])
-    assert STRANGERS < 500 or set(OPERATORS) <= set(drawn) or plant is in_permissions
+    print(f"seed {SEED}: {len(missed)} of {len(numbers)} missed, {certain} found for certain")
+    assert missed == [], f"{len(missed)} of {len(numbers)} missed; the first: " + "\n".join(missed[:3])
+
+
+def test_conditions_of_every_operator_are_planted() -> None:
+    """There is no operator but some stranger meets it."""
+    assert set().union(*(_operators(_case(in_trust, number)) for number in range(500))) == set(OPERATORS)
+
+
+def _case(plant: Plant, number: int) -> Planted:
+    r = Random(f"{SEED}/{number}")  # noqa: S311
+    return plant(r, chain_of(r))
 
 
 def _accusing(case: Planted, templates_of: TemplatesOf, rules: set[str]) -> set[str]:
