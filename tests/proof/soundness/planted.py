@@ -112,7 +112,7 @@ def chain_of(r: Random) -> Chain:
 
 def in_trust(r: Random, chain: Chain) -> Planted:
     """A stranger let in by the trust policy of a role of the chain."""
-    role = r.choice(chain.roles)
+    role = r.choice([role for role in chain.roles if not role.existing])
     declared = trust_statements(chain, role)
     while True:
         somebody, asked = guarded(r, chain, role, stranger(r, chain, role))

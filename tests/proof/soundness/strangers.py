@@ -117,9 +117,11 @@ def moment(r: Random, *, network: bool = True) -> Keys:
 
 
 def home(r: Random, chain: Chain, account: str, prefix: str = "aws:Principal") -> Keys:
-    """The organization that an account belongs to, if any; those of a chain belong to the chain's."""
+    """The organization that an account belongs to, if any; a chain's own belong to the chain's, third parties not."""
     organization = r.choice([None, OTHER_ORG, ORG])
-    if chain.organization and account in chain.accounts:
+    if any(role.third_party for role in chain.roles if role.account == account):
+        organization = r.choice([None, OTHER_ORG])
+    elif chain.organization and account in chain.accounts:
         organization = chain.organization
     if organization is None:
         return {}
@@ -129,7 +131,8 @@ def home(r: Random, chain: Chain, account: str, prefix: str = "aws:Principal") -
 
 def guarded(r: Random, chain: Chain, role: ChainRole, somebody: Stranger) -> tuple[Stranger, Json]:
     """More often than not, a stranger who brings all that a hop into a role asks for, with the conditions that ask."""
-    if not chain.calls_into(role) or somebody.caller.kind == "service" or r.random() < 0.3:
+    third_parties = {each.account for each in chain.roles if each.third_party}
+    if not chain.calls_into(role) or somebody.caller.account in {"", *third_parties} or r.random() < 0.3:
         return somebody, {}
     asked = trust_statements(chain, role)[0].get("Condition", {})
     asked = {name: dict(keys) for name, keys in asked.items() if not name.startswith("Arn")}
