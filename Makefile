@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: setup
 	$(BIN)/rolechain demo
 
-test: setup .venv/test
+test: setup .venv/test .venv/oracle
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup .venv/test .venv/lint
@@ -27,12 +27,12 @@ lint: setup .venv/test .venv/lint
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# Another engine decides random cases too. It is under the AGPL: it is installed for this comparison alone.
-# Where it is, make bench measures it too.
-oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/oracle
-oracle: setup .venv/test
+# The proof is held against a solver, and the decision against another engine. That one is under the AGPL: it is
+# installed for this comparison alone. Where it is, make bench measures it too.
+oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/iam-simulate
+oracle: setup .venv/test .venv/oracle
 	$(BIN)/npm install --loglevel=error --no-audit --no-fund --no-save --prefix "$(ROLECHAIN_ORACLE)" @cloud-copilot/iam-simulate@0.1.173
-	$(BIN)/python -m pytest tests/oracle
+	$(BIN)/python -m pytest -n 2 tests/oracle tests/proof/soundness
 
 setup: .venv/python node_modules/.package-lock.json
 
@@ -44,7 +44,7 @@ setup: .venv/python node_modules/.package-lock.json
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/test .venv/lint: .venv/%: pyproject.toml .venv/python
+.venv/test .venv/lint .venv/oracle: .venv/%: pyproject.toml .venv/python
 	@$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 

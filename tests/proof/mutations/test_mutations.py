@@ -10,13 +10,17 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rolechain import Chain
-from rolechain.proof import Template, prove
+from rolechain.proof import Level, Template, prove
+from tests.proof.mutations.unrelated import THINGS, unrelated
+from tests.proof.soundness.planted import in_trust
 
 Json = dict[str, Any]
 Chains = Callable[..., st.SearchStrategy[Chain]]
@@ -150,11 +154,20 @@ def _condition_edits(statement: Json) -> Iterator[Edit]:
 def test_no_valid_chain_raises_an_alarm(
     data: st.DataObject, chains: Chains, templates_of: TemplatesOf
 ) -> None:
-    """A chain whose policies are those that it declares is proven, whatever it declares."""
+    """A chain whose policies are those that it declares is proven, whatever it declares and whatever else there is."""
     chain = data.draw(chains())
-    proof = prove(chain, templates_of(chain))
+    proof = prove(chain, data.draw(unrelated(templates_of(chain))))
     assert proof.proven, [finding for finding in proof.findings if finding.level == "error"]
     assert all(entrance.declared for entrance in proof.entrances)
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_nothing_unrelated_raises_an_alarm(thing: str, chain: Chain, templates_of: TemplatesOf) -> None:
+    """What has nothing to do with the chain leaves it proven, in whichever accounts of it it stands."""
+    templates = templates_of(chain)
+    for template in templates:
+        template.body["Resources"].update(THINGS[thing])
+    assert [each for each in prove(chain, templates).findings if each.level is Level.ERROR] == []
 
 
 @settings(_all, max_examples=max(CHAINS // 8, 1))
@@ -183,3 +196,14 @@ def test_every_change_that_matters_is_reported(
             missed.append(change.what)
     assert missed == []
     assert matter > 10
+
+
+@settings(_all, max_examples=CHAINS * 4)
+@given(data=st.data())
+def test_every_stranger_is_reported(data: st.DataObject, chains: Chains, templates_of: TemplatesOf) -> None:
+    """A statement that lets a stranger in, whatever it asks, fails the proof of a chain of any features."""
+    chain = data.draw(chains(most_targets=2))
+    planted = in_trust(Random(data.draw(st.integers(0, 2**32))), chain)  # noqa: S311
+    findings = prove(chain, planted.templates(data.draw(unrelated(templates_of(chain))))).findings
+    rules = {finding.rule for finding in findings if finding.level is Level.ERROR}
+    assert rules & {"RC00", "RC05", "RC35", "RC37"}, planted
