@@ -73,7 +73,11 @@ class Declared:
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
     ) -> tuple[Requests, ...]:
         """Those of ``requests`` that nobody makes who is declared as a caller or an entrance."""
-        return beyond(requests, self._of(self._callers, role, action, _only_who))
+        return beyond(requests, self.who(role, action))
+
+    def who(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
+        """The requests of whoever is declared as a caller or an entrance."""
+        return self._of(self._callers, role, action, _only_who)
 
     def unenforced(
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME

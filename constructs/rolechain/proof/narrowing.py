@@ -85,20 +85,20 @@ def narrowing(
         if (exchanged := _exchanged(condition, constants)) is not None:
             key, text = exchanged
             values = OneValue(Language(frozenset({text})), absent=False)
-            return _placed(kind, key, values)
+            return _placed(kind, key, values, surely=surely)
         values = _of_values(condition, constants, surely=surely)
     else:
         return not surely
     if isinstance(values, bool):
         return values
-    constant = constants.get(condition.lookup, _UNSETTLED)
-    if not constant.startswith(_UNSETTLED) and isinstance(values, OneValue):
-        return constant in values.texts
-    return _placed(kind, condition.lookup, values)
+    constant = constants.get(condition.lookup)
+    if constant is not None and isinstance(values, OneValue):
+        return constant in values.texts or (constant.startswith(_UNSETTLED) and not surely)
+    return _placed(kind, condition.lookup, values, surely=surely)
 
 
-def _placed(kind: Kind, key: str, values: Values) -> Narrowing | bool:
-    found = asking(kind, key, values)
+def _placed(kind: Kind, key: str, values: Values, *, surely: bool) -> Narrowing | bool:
+    found = asking(kind, key, values, surely=surely)
     return found if isinstance(found, bool) else Narrowing(*found)
 
 
@@ -111,9 +111,10 @@ def _exchanged(condition: Condition, constants: Mapping[str, str]) -> tuple[str,
     if isinstance(element, Unresolved):
         return None
     parts = parse_template(element, condition.variables).parts
-    if len(parts) == 1 and isinstance(parts[0], Variable) and parts[0].default is None:
-        return parts[0].key, constant
-    return None
+    (part, *more) = parts or [None]
+    if more or not isinstance(part, Variable) or part.default is not None or part.key in constants:
+        return None
+    return part.key, constant
 
 
 def _of_presence(condition: NullCheck, *, surely: bool) -> Values | bool:

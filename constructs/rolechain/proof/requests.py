@@ -118,13 +118,14 @@ def beyond(requests: Iterable[Requests], others: Iterable[Requests]) -> tuple[Re
     return left
 
 
-def asking(kind: Kind, key: str, values: OneValue | ManyValues | WholeNumber) -> tuple[str, Values] | bool:
+def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> tuple[str, Values] | bool:
     """What it means for a caller of a kind that a key is one of ``values``.
 
     Args:
         kind: the kind of caller.
         key: the condition key in lower case.
         values: the values as conditions on the key ask for them.
+        surely: whether a caller that may meet it is taken not to.
 
     Returns:
         The key that says it and its values; or whether every such caller meets it, or none.
@@ -132,7 +133,7 @@ def asking(kind: Kind, key: str, values: OneValue | ManyValues | WholeNumber) ->
     if key in NEVER[kind]:
         return values.absent
     if (constant := ALWAYS[kind].get(key)) is not None and isinstance(values, OneValue):
-        return values.absent or constant in values.texts
+        return constant in values.texts or (values.absent and not surely)
     if kind in ("role", "user") and isinstance(values, OneValue):
         if key == keys_of.PRINCIPAL_ACCOUNT:
             return keys_of.PRINCIPAL_ARN, OneValue(_lifted(values.texts, _of_account), absent=False)

@@ -70,7 +70,7 @@ def test_whatever_lets_somebody_in_is_called_open(said: Callable[[list[Json]], t
         },
         {"StringLike": {"aws:PrincipalOrgID": "o-*"}, "Null": {"aws:PrincipalOrgID": "true"}},
         {
-            "StringLike": {"aws:PrincipalArn": "*:444444444444:*"},
+            "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444444444444:*"},
             "StringEquals": {"aws:PrincipalAccount": "555555555555"},
         },
     ],

@@ -15,6 +15,7 @@ from rolechain.policy.writing import Conditions
 from rolechain.proof.access import ENTERING, admitted
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.permitted import may_call
+from rolechain.proof.requests import both
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.survey import Survey
@@ -69,8 +70,8 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
     whats = dict.fromkeys(_beside(guard.condition) for guard in _missing(entry, declared, action.lower()))
     if not declared.allowed(role, action.lower()):
         what = "with session tags" if action == TAG_SESSION else "with a source identity"
-        both = _both_sides(entry, declared, action, survey)
-        whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in both[:1])
+        able = _both_sides(entry, declared, action, survey)
+        whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in able[:1])
     callers = [caller for caller, callee in declared.hops if callee == role.arn]
     who = listed(sorted(callers)) if callers else "callers"
     for what in whats:
@@ -84,9 +85,12 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
 
 
 def _both_sides(entry: Ruling, declared: Declared, action: str, survey: Survey) -> list[str]:
-    """The declared callers that an action is allowed to on both sides."""
+    """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
-    requests = known.get(entry.statement.index, ())
+    requests = both(known.get(entry.statement.index, ()), declared.who(entry.role))
+    role = declared.roles[entry.role.arn]
+    if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
+        return ["callers"]
     callers = [caller for caller, callee in declared.hops if callee == entry.role.arn]
     return [
         arn
