@@ -34,6 +34,10 @@ MOST = 512
 
 _TOO_LARGE = "there are too many combinations of conditions to decide"
 _REST = Position(repeated=True)
+_PATH = Pattern(
+    [Position(repeated=True, excluded="*?"), Position("/"), Position(repeated=True, excluded="*?")]
+)
+"""The path of an organizational unit; ids hold no wildcards, so that a path that is compared as a text holds none."""
 _ACCOUNT = (Position(digit=True),) * 12
 _UNPLACED = (Position("<"), Position(repeated=True, excluded=":"), Position(">"))
 
@@ -218,6 +222,7 @@ def anybody(kind: Kind, partition: str) -> Requests:
         name = [*map(Position, f"{kind}/"), Position(), _REST]
         arns = matching(segments_of((*begins, account, name)) for account in (_ACCOUNT, _UNPLACED))
         values[keys_of.PRINCIPAL_ARN] = OneValue(arns, absent=False)
+        values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([_PATH]), (), absent=True)
     if kind == "service":
         values[keys_of.SERVICE] = OneValue(EVERY_TEXT, absent=False)
     if kind in ("web_identity", "saml"):
