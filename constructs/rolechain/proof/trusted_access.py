@@ -168,23 +168,24 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
 
 
 def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
-    """``requests`` with one product for each of several patterns of ARNs."""
+    """``requests`` with one product for each of several accounts or patterns of ARNs."""
     for one in requests:
         values = one.values.get(keys_of.PRINCIPAL_ARN)
         texts = values.texts if isinstance(values, OneValue) else EVERY_TEXT
-        several = [
-            alternatives
-            for alternatives in texts.within
-            if len(alternatives) > 1 and any(_shape(pattern)[1] for pattern in alternatives)
-        ]
-        if len(several) != 1:
+        several = next((each for each in texts.within if len(each) > 1 and any(map(_says, each))), None)
+        if several is None:
             yield one
             continue
-        rest = replace(texts, within=tuple(each for each in texts.within if each != several[0]))
+        rest = replace(texts, within=tuple(each for each in texts.within if each != several))
         whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
-        for pattern in sorted(several[0], key=str):
-            if part := whole.where(keys_of.PRINCIPAL_ARN, OneValue(matching([pattern]), absent=False)):
-                yield part
+        only = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
+        yield from _apart(part for each in only if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
+
+
+def _says(pattern: Pattern) -> bool:
+    """Whether a pattern of ARNs says more than the partition and the kind."""
+    account, more = _shape(pattern)
+    return bool(account) or more
 
 
 def _like(arns: Language) -> tuple[str, str]:
