@@ -9,7 +9,6 @@ forty ARN patterns, and needs no dependency.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -249,7 +248,7 @@ class Language:
             yield before & matching(self.without)
 
     def example(self) -> str | None:
-        """One of its texts, of the shortest where patterns tell; None where it is empty.
+        """One of its texts; None where it is empty.
 
         Raises:
             TooLarge: it takes too many steps to find out.
@@ -302,9 +301,10 @@ def matching(patterns: Iterable[Pattern]) -> Language:
 
 @lru_cache(maxsize=8192)
 def _search(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> tuple[str | None, int]:
-    """A shortest text that matches all of ``within`` and none of ``without``, and how many steps were taken.
+    """A text that matches all of ``within`` and none of ``without``, and how many steps were taken.
 
-    Without a text and with more than ``STEPS``, the search was given up.
+    What no pattern asks for is tried first, as it leads out of what ``without`` holds. Without a text and with more
+    than ``STEPS``, the search was given up.
     """
     if within and within[0].literal is not None:
         text = within[0].literal
@@ -312,41 +312,41 @@ def _search(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> tuple[s
             pattern.matches(text) for pattern in without
         )
         return (text if fits else None), len(within) + len(without)
-    against = tuple(without)
-    patterns = (*within, *against)
+    count, patterns = len(within), (*within, *without)
     others = _representatives(patterns)
     start = tuple(pattern.start for pattern in patterns)
-    came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
-    waiting = deque([start])
-    steps = 0
-    while waiting and steps <= STEPS:
-        state = waiting.popleft()
-        bits = tuple(zip(patterns, state, strict=True))
-        if all(at & pattern.final for pattern, at in bits[: len(within)]) and not any(
-            at & pattern.final for pattern, at in bits[len(within) :]
-        ):
-            return _spelled(came, state), steps
-        texts = dict.fromkeys(text for pattern, at in bits for text in pattern.next_texts(at))
-        for character in (*texts, *(each for each in others if each not in texts)):
-            after = tuple(pattern.step(at, character) if at else 0 for pattern, at in bits)
+    seen, steps = {start}, 0
+    path, spelled = [(start, _characters(patterns, start, others))], [""]
+    while path and steps <= STEPS:
+        state, characters = path[-1]
+        ends = [bool(at & pattern.final) for pattern, at in zip(patterns, state, strict=True)]
+        if all(ends[:count]) and not any(ends[count:]):
+            return "".join(spelled), steps
+        for character in characters:
             steps += len(patterns)
-            if after in came or not all(after[: len(within)]):
+            after = tuple(
+                pattern.step(at, character) if at else 0 for pattern, at in zip(patterns, state, strict=True)
+            )
+            if after in seen or not all(after[:count]):
                 continue
-            if any(
-                pattern.always_matches(at) for pattern, at in zip(against, after[len(within) :], strict=True)
-            ):
-                continue
-            came[after] = state, character
-            waiting.append(after)
+            seen.add(after)
+            if not any(map(Pattern.always_matches, patterns[count:], after[count:])):
+                path.append((after, _characters(patterns, after, others)))
+                spelled.append(character)
+                break
+        else:
+            path.pop()
+            spelled.pop()
     return None, steps
 
 
-def _spelled(came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None], state: tuple[int, ...]) -> str:
-    text = ""
-    while (step := came[state]) is not None:
-        state, character = step
-        text = character + text
-    return text
+def _characters(patterns: Iterable[Pattern], state: Iterable[int], others: tuple[str, ...]) -> Iterator[str]:
+    """The characters that lead on from a state, those that no pattern asks for before the others."""
+    asked = dict.fromkeys(
+        text for pattern, at in zip(patterns, state, strict=True) if at for text in pattern.next_texts(at)
+    )
+    yield from (each for each in others if each not in asked)
+    yield from asked
 
 
 def _representatives(patterns: Iterable[Pattern]) -> tuple[str, ...]:

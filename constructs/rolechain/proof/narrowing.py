@@ -293,14 +293,22 @@ def _whole(number: Decimal, rounding: str) -> int:
     return int(number.to_integral_value(rounding))
 
 
-def written(statement: Statement, key: str, constants: Mapping[str, str]) -> list[Pattern]:
+def written(
+    statement: Statement, key: str, constants: Mapping[str, str], only: Condition | None = None
+) -> list[Pattern]:
     """What the conditions of a statement on a key, in lower case, name as its values; wildcards alone name nothing.
 
     A condition of a Deny names whom it keeps out as well as whom it leaves.
+
+    Args:
+        statement: the statement.
+        key: the key.
+        constants: the keys, in lower case, whose values the callee settles.
+        only: the one condition that is asked about; None for all.
     """
     return [
         sure
-        for condition in statement.conditions
+        for condition in ([only] if only else statement.conditions)
         if isinstance(condition, Condition) and condition.lookup == key
         if statement.effect != "Allow" or not condition.negated
         for element in condition.elements

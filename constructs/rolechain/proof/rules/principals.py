@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import Condition
@@ -121,7 +121,10 @@ def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: 
         users: whether IAM users are asked about only.
     """
     of_any = account is None and not users
-    arns = filter(_names_account if of_any else _names_name, _named(ruling, keys_of.PRINCIPAL_ARN))
+    names_somebody = _names_account if of_any else _names_name
+    if _only_named(ruling, names_somebody):
+        return False
+    arns = filter(names_somebody, _named(ruling, keys_of.PRINCIPAL_ARN))
     wanted: dict[str, Values] = {}
     if account:
         wanted[keys_of.PRINCIPAL_ACCOUNT] = only(account)
@@ -135,6 +138,21 @@ def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: 
     (wanted[keys_of.USER_ID],) = unlike(keys_of.USER_ID, ids)
     found = narrowed(ruling.requests(ASSUME), wanted)
     return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
+
+
+def _only_named(ruling: Ruling, names_somebody: Callable[[Pattern], bool]) -> bool:
+    """Whether a condition of a statement asks for ARNs that name somebody, so that nothing need be tried."""
+    constants = ruling.role.callee.constants
+    for condition in ruling.by_key.get(keys_of.PRINCIPAL_ARN, ()):
+        if isinstance(condition, Condition) and not _may_be_met_without(condition):
+            patterns = written(ruling.statement, keys_of.PRINCIPAL_ARN, constants, condition)
+            if len(patterns) == len(condition.elements) and all(map(names_somebody, patterns)):
+                return True
+    return False
+
+
+def _may_be_met_without(condition: Condition) -> bool:
+    return condition.negated or condition.if_exists or condition.quantifier == "ForAllValues"
 
 
 def _is_text(pattern: Pattern) -> bool:
