@@ -71,11 +71,15 @@ def condition(r: Random, keys: Keys) -> Condition:
 
 
 def met(r: Random, keys: Keys) -> Condition:
-    """A condition that a request of these keys meets, as the decision says."""
+    """A condition that a request of these keys meets, and more often than not one with another value does not."""
+    narrow = r.random() < 0.7
     while True:
-        drawn = condition(r, keys)
-        if holds(keys, {drawn[0]: {drawn[1]: drawn[2]}}):
-            return drawn
+        operator, key, values = condition(r, keys)
+        if not holds(keys, {operator: {key: values}}):
+            continue
+        other = text(r) if r.random() < 0.5 else _other(r, str(keys.get(key, "")))
+        if not narrow or r.random() < 0.1 or not holds({**keys, key: other}, {operator: {key: values}}):
+            return operator, key, values
 
 
 def conditions(r: Random, keys: Keys, draw: Callable[[Random, Keys], Condition], most: int) -> Json:
