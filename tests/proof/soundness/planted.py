@@ -23,6 +23,7 @@ from tests.proof.soundness.strangers import (
     moment,
     stranger,
     text,
+    without_guards,
 )
 
 Json = dict[str, Any]
@@ -66,9 +67,9 @@ class Planted:
 
     @property
     def is_declared_caller(self) -> bool:
-        """Whether the stranger is a role of the chain, which lacks what the chain asks of it."""
-        callers = {hop.caller.arn for hop in self.chain.calls_into(self.role)}
-        return isinstance(self.somebody, Stranger) and self.somebody.caller.role_arn in callers
+        """Whether the chain declares the stranger, who lacks what the chain asks of it."""
+        declared = without_guards(trust_statements(self.chain, self.role))
+        return isinstance(self.somebody, Stranger) and self.somebody.is_let_in(self.role.arn, declared)
 
     def templates(self, before: list[Template]) -> list[Template]:
         """The chain's templates with the statements in them."""

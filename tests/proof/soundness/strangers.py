@@ -129,6 +129,15 @@ def home(r: Random, chain: Chain, account: str, prefix: str = "aws:Principal") -
     return {f"{prefix}OrgID": organization, f"{prefix}OrgPaths": [f"{organization}/{unit}/"]}
 
 
+def without_guards(statements: Sequence[Json]) -> list[Json]:
+    """Statements of a chain that ask for nothing but who somebody is."""
+    return [
+        each
+        | {"Condition": {name: keys for name, keys in each.get("Condition", {}).items() if "Arn" in name}}
+        for each in statements
+    ]
+
+
 def guarded(r: Random, chain: Chain, role: ChainRole, somebody: Stranger) -> tuple[Stranger, Json]:
     """More often than not, a stranger who brings all that a hop into a role asks for, with the conditions that ask."""
     third_parties = {each.account for each in chain.roles if each.third_party}
