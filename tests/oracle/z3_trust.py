@@ -33,6 +33,12 @@ ORGANIZATION = z3.Concat(z3.Re("o-"), z3.Loop(z3.Union(LOWER, DIGIT), 10, 12))
 UNIT = z3.Concat(z3.Re("r-"), z3.Plus(z3.Union(LOWER, DIGIT, z3.Re("-"), z3.Re("/"))), z3.Re("/"))
 IAM = z3.Re("arn:aws:iam::")
 MILLISECONDS = 2000
+KEPT: dict[int, Any] = {}
+"""What every claim means, by the id that z3 gives it: kept, so that no other gets that id."""
+
+ANSWERS: dict[Any, tuple[str, dict[str, str]]] = {}
+"""What was asked of texts already."""
+
 TYPES = {"role": "AssumedRole", "user": "User"}
 TEXTS = ["sts:ExternalId", "sts:RoleSessionName", "aws:PrincipalTag/team", "aws:RequestedRegion"]
 SERVICES = ["lambda.amazonaws.com", "ec2.amazonaws.com"]
@@ -105,6 +111,7 @@ class Anybody:
         return self._claim([first, second], z3.String(first) == z3.String(second))
 
     def _claim(self, texts: list[str], meaning: Any) -> Any:
+        KEPT[meaning.get_id()] = meaning
         name = f"{texts} {meaning.get_id()}"
         return self._claims.setdefault(name, (z3.Bool(name), texts, meaning))[0]
 
@@ -132,7 +139,16 @@ class Anybody:
         return "unsat", None
 
     def _texts(self, group: set[str], claims: list[Claim], holds: list[bool]) -> tuple[str, dict[str, str]]:
-        """Texts of which these claims hold, or do not."""
+        """Texts of which these claims hold, or do not; the same is asked again and again."""
+        told = frozenset(
+            (*texts, meaning.get_id(), held) for (_, texts, meaning), held in zip(claims, holds, strict=True)
+        )
+        asked = (self.kind, frozenset(group), told)
+        if asked not in ANSWERS:
+            ANSWERS[asked] = self._solve(group, claims, holds)
+        return ANSWERS[asked]
+
+    def _solve(self, group: set[str], claims: list[Claim], holds: list[bool]) -> tuple[str, dict[str, str]]:
         solver, languages = z3.Solver(), {text: [self.texts[text]] for text in group}
         solver.set("timeout", MILLISECONDS)
         for (_, texts, meaning), held in zip(claims, holds, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -51,6 +52,25 @@ ABSENT += [
 ]
 
 
+PAIRS = [
+    ("StringLike", "StringNotLike"),
+    ("StringEqualsIgnoreCase", "StringNotEquals"),
+    ("ArnLike", "ArnNotLike"),
+]
+PAIRS += [(f"{kind}GreaterThan", f"{kind}LessThan") for kind in ("Numeric", "Date")]
+PAIRS += [("IpAddress", "NotIpAddress")]
+"""Operators of which the one takes away from what the other leaves."""
+
+FIXED = [
+    "aws:PrincipalTag/bin",
+    "aws:SecureTransport",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalType",
+    "aws:MultiFactorAuthPresent",
+]
+"""Keys of one value or two, in which there is no gap."""
+
+
 def condition(r: Random, keys: Keys) -> Condition:
     """A condition that has something to do with a request, which may meet it or not."""
     key = r.choice([key for key in ABSENT if key not in keys]) if r.random() < 0.15 else r.choice(list(keys))
@@ -71,20 +91,51 @@ def condition(r: Random, keys: Keys) -> Condition:
 
 
 def met(r: Random, keys: Keys) -> Condition:
-    """A condition that a request of these keys meets, as the decision says."""
+    """A condition that a request of these keys meets; more often than not one that does not give its value away.
+
+    Other values do not meet it as a rule, and those that it names are not the one that does.
+    """
+    narrow, hidden = len(keys) == 1 or r.random() < 0.7, r.random() < 0.7
     while True:
-        drawn = condition(r, keys)
-        if holds(keys, {drawn[0]: {drawn[1]: drawn[2]}}):
-            return drawn
+        operator, key, values = condition(r, keys)
+        if not holds(keys, {operator: {key: values}}):
+            continue
+        given = keys.get(key, "")
+        if (
+            hidden
+            and isinstance(given, str)
+            and given.lower() in map(str.lower, values)
+            and r.random() < 0.95
+        ):
+            continue
+        other = _value(r, operator, given, {}) if isinstance(given, str) else text(r)
+        if not narrow or r.random() < 0.1 or not holds({**keys, key: other}, {operator: {key: values}}):
+            return operator, key, values
+
+
+def gap(r: Random, keys: Keys) -> Json:
+    """Two conditions on one key that leave a gap between them, in which a request lies."""
+    key = r.choice([key for key, value in keys.items() if isinstance(value, str) and key not in FIXED])
+    first, second = r.choice([pair for pair in PAIRS if pair[0] in OF_KEYS.get(key, STRING)])
+    made: Json = {}
+    for operator in (first, second):
+        tried = (_value(r, operator, str(keys[key]), keys) for _ in range(40))
+        values = {value for value in tried if value != keys[key] and holds(keys, {operator: {key: [value]}})}
+        if "Not" in operator or len(values) == 1:
+            made[operator] = {key: sorted(values)[:9]}
+        elif values:
+            made[operator] = {key: r.choice(sorted(values))}
+    return made
 
 
 def conditions(r: Random, keys: Keys, draw: Callable[[Random, Keys], Condition], most: int) -> Json:
-    """A Condition element of one to so many conditions; those on one or two keys alone may leave a narrow gap."""
+    """A Condition element of one to so many conditions."""
     made: Json = {}
-    about = {key: keys[key] for key in r.sample(list(keys), r.randint(1, min(2, len(keys))))}
-    if r.random() < 0.4:
-        about = dict(keys)
-    for _ in range(r.randint(1, most)):
+    about, least = dict(keys), 1
+    if r.random() < 0.3:
+        key = r.choice(list(keys))
+        about, least = {key: keys[key]}, min(2, most)
+    for _ in range(r.randint(least, most)):
         operator, key, values = draw(r, about)
         made = merged(made, {operator: {key: values}})
     return made
@@ -109,7 +160,7 @@ def _value(r: Random, operator: str, given: str, keys: Keys) -> str:
     if operator in NUMERIC:
         return _number(r, given)
     if operator in DATE:
-        return r.choice([given, "2026-11-27T06:00:00Z", "2028-01-01", f"{r.randint(1700000000, 2000000000)}"])
+        return r.choice([given, _moment(r, given), _moment(r, given), "2026-11-27T06:00:00Z", "2028-01-01"])
     if operator in IP:
         return _network(r, given)
     if operator == "BinaryEquals":
@@ -130,13 +181,24 @@ def _number(r: Random, given: str) -> str:
         return str(r.randint(0, 99))
 
 
+def _moment(r: Random, given: str) -> str:
+    """A moment not long before or after another."""
+    if given.count(":") == 2:
+        moment = datetime.fromisoformat(given) + timedelta(
+            seconds=r.choice([-90000, -3600, -1, 1, 60, 50000])
+        )
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{int(given) + r.choice([-90000, -1, 1, 3600])}" if given.isdecimal() else "2027-06-01"
+
+
 def _network(r: Random, given: str) -> str:
     if ":" in given:
         return r.choice([given, "2001:db8::/32", "::/0", "2001:db9::/32"])
     if given.count(".") != 3:
         return "192.0.2.0/24"
-    near = f"{given}/{r.choice([8, 16, 24, 31, 32])}"
-    return r.choice([near, near, given, "10.0.0.0/8", "0.0.0.0/0", "198.51.100.0/24"])
+    near, others = f"{given}/{r.choice([8, 16, 24, 31, 32])}", given.rsplit(".", 1)[0]
+    beside = f"{others}.{r.choice([0, 1, 64, 128, 255])}/{r.choice([25, 26, 32, 32])}"
+    return r.choice([near, near, beside, beside, "10.0.0.0/8", "0.0.0.0/0"])
 
 
 def _other(r: Random, given: str) -> str:

@@ -11,7 +11,7 @@ from rolechain import Chain, ChainRole, Entrance, SessionTag
 from rolechain.policy import Callee, Caller, Policy, Request, decide
 from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Template
-from tests.proof.soundness.drawn_conditions import condition, conditions, merged, met
+from tests.proof.soundness.drawn_conditions import condition, conditions, gap, merged, met
 from tests.proof.soundness.strangers import (
     GITHUB,
     ORG,
@@ -23,6 +23,7 @@ from tests.proof.soundness.strangers import (
     moment,
     stranger,
     text,
+    without_guards,
 )
 
 Json = dict[str, Any]
@@ -66,9 +67,9 @@ class Planted:
 
     @property
     def is_declared_caller(self) -> bool:
-        """Whether the stranger is a role of the chain, which lacks what the chain asks of it."""
-        callers = {hop.caller.arn for hop in self.chain.calls_into(self.role)}
-        return isinstance(self.somebody, Stranger) and self.somebody.caller.role_arn in callers
+        """Whether the chain declares the stranger, who lacks what the chain asks of it."""
+        declared = without_guards(trust_statements(self.chain, self.role))
+        return isinstance(self.somebody, Stranger) and self.somebody.is_let_in(self.role.arn, declared)
 
     def templates(self, before: list[Template]) -> list[Template]:
         """The chain's templates with the statements in them."""
@@ -88,7 +89,7 @@ class Planted:
 
 def chain_of(r: Random) -> Chain:
     """A chain of three roles with guards or without, each in an account of its own."""
-    organization = r.choice([None, ORG])
+    organization = r.choice([None, ORG, ORG])
     kinds: list[Any] = ["principal_arn", "principal_arn", "role_arn", "account"]
     kinds += ["organization"] if organization else []
 
@@ -112,7 +113,7 @@ def chain_of(r: Random) -> Chain:
 
 def in_trust(r: Random, chain: Chain) -> Planted:
     """A stranger let in by the trust policy of a role of the chain."""
-    role = r.choice([role for role in chain.roles if not role.existing])
+    role = r.choice([role for role in (*chain.roles, *chain.middle, *chain.targets) if not role.existing])
     declared = trust_statements(chain, role)
     while True:
         somebody, asked = guarded(r, chain, role, stranger(r, chain, role))
@@ -121,8 +122,9 @@ def in_trust(r: Random, chain: Chain) -> Planted:
         allow: Json = {"Effect": "Allow", "Principal": _principal(r, somebody), "Action": somebody.action}
         if len(somebody.actions) > 1 or r.random() < 0.1:
             allow["Action"] = r.choice(WIDE_ACTIONS)
-        allow["Condition"] = merged(asked, conditions(r, somebody.keys, met, 4))
-        if "aws:PrincipalArn" in somebody.keys and r.random() < 0.5:
+        drawn = gap(r, somebody.keys) if r.random() < 0.5 else conditions(r, somebody.keys, met, 4)
+        allow["Condition"] = merged(asked, drawn)
+        if "aws:PrincipalArn" in somebody.keys and r.random() < 0.3:
             who = {"aws:PrincipalArn": somebody.keys["aws:PrincipalArn"]}
             allow["Condition"] = merged(allow["Condition"], conditions(r, who, met, 2))
         planted = [allow]

@@ -1,0 +1,158 @@
+"""Small inputs that are hard for whoever tries them value by value: how long their proof and audit take.
+
+Each runs in a process of its own, so that one which does not end is stopped: ``python -m benchmarks.worst_inputs NAME``
+prints the seconds of the proof and of the audit, and how many errors each found.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rolechain import Chain, ChainRole, Entrance
+from rolechain.policy.statements import permission_statements, trust_statements
+from rolechain.proof import Level, Template, audit, prove
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 60
+CHAIN = Chain(
+    "deploy",
+    source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+    middle=[ChainRole("222222222222")],
+    targets=[ChainRole("333333333333")],
+)
+ACCOUNTS = [f"4{number:011}" for number in range(40)]
+
+
+def main() -> None:
+    """Prints how long each takes."""
+    for name in INPUTS:
+        print(f"{name:48}{run(name) or f'not ended after {SECONDS} s'}")
+
+
+def run(name: str, seconds: float = SECONDS) -> str | None:
+    """What one prints, in a process of its own; None where it has not ended after so many seconds."""
+    command = [sys.executable, "-m", "benchmarks.worst_inputs", name]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=True)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout.strip()
+
+
+def allow(condition: Json, principal: Any = "*", effect: str = "Allow") -> Json:
+    """A statement of a trust policy."""
+    return {"Effect": effect, "Action": "sts:AssumeRole", "Principal": principal, "Condition": condition}
+
+
+def templates(trust: list[Json], more: Json | None = None, conditions: Json | None = None) -> list[Template]:
+    """The chain's templates, the middle role's with more statements, resources and conditions."""
+    made, accounts = [], CHAIN.deployed_accounts
+    for number, role in enumerate(CHAIN.roles):
+        is_middle = role is CHAIN.middle[0]
+        statements = trust_statements(CHAIN, role) + (trust if is_middle else [])
+        properties: Json = {"RoleName": role.role, "Path": role.path}
+        properties["AssumeRolePolicyDocument"] = _document(statements)
+        if own := permission_statements(CHAIN, role):
+            properties["Policies"] = [{"PolicyName": "hops", "PolicyDocument": _document(own)}]
+        body: Json = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+        if is_middle:
+            body["Resources"].update(more or {})
+            body["Conditions"] = conditions or {}
+        made.append(Template(role.account, body, role.account, dependencies=accounts[:number]))
+    return made
+
+
+def _document(statements: list[Json]) -> Json:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def patterns_of_accounts() -> list[Template]:
+    """Forty patterns of forty accounts' ARNs, and those accounts as principals."""
+    patterns = [f"arn:aws:iam::{account}:role/*-{account[-2:]}-*" for account in ACCOUNTS]
+    return templates([allow({"ArnLike": {"aws:PrincipalArn": patterns}}, {"AWS": ACCOUNTS})])
+
+
+def one_long_pattern() -> list[Template]:
+    """A pattern of forty wildcards of either kind, taken away from everyone."""
+    return templates([allow({"StringNotLike": {"aws:PrincipalArn": "*a?" * 40}})])
+
+
+def forty_long_patterns() -> list[Template]:
+    """Forty patterns of up to forty wildcards of either kind, all of which must match or none."""
+    longer = ["*" + "a?*" * number for number in range(1, 41)]
+    wanted = {"ForAllValues:StringLike": {"aws:PrincipalArn": longer[:1]}}
+    return templates([allow({"StringNotLike": {"aws:PrincipalArn": longer[1:]}, **wanted})])
+
+
+def sixteen_denies() -> list[Template]:
+    """Everyone but for sixteen Denies of eight values each."""
+    denies = []
+    for number in range(16):
+        names = [f"arn:aws:iam::*:role/*{number}*{other}?" for other in range(8)]
+        keys = {"StringLike" if number % 2 else "StringNotLike": {"aws:PrincipalArn": names}}
+        asked = {"StringNotEquals": {"aws:RequestedRegion": [f"xx-{number}-{other}" for other in range(8)]}}
+        denies.append(allow(keys | asked, effect="Deny"))
+    return templates([allow({"Null": {"aws:PrincipalArn": "false"}}), *denies])
+
+
+def names_of_names() -> list[Template]:
+    """Forty roles, each named twice after the next."""
+    roles: Json = {}
+    for number in range(40):
+        following = {"Ref": f"R{number + 1}"}
+        name: Any = {"Fn::Join": ["", [following, following]]} if number < 39 else "r"
+        trust = _document([allow({}, {"Service": "ec2.amazonaws.com"})])
+        properties = {"RoleName": name, "AssumeRolePolicyDocument": trust}
+        roles[f"R{number}"] = {"Type": "AWS::IAM::Role", "Properties": properties}
+    return templates([], roles)
+
+
+def conditions_of_conditions() -> list[Template]:
+    """A role behind forty conditions, each of which asks the next twice."""
+    conditions: Json = {"C40": {"Fn::Equals": [{"Ref": "AWS::Partition"}, "aws"]}}
+    for number in range(40):
+        conditions[f"C{number}"] = {"Fn::And": [{"Condition": f"C{number + 1}"}] * 2}
+    trust = _document([allow({}, {"Service": "ec2.amazonaws.com"})])
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Condition": "C0",
+        "Properties": {"RoleName": "r", "AssumeRolePolicyDocument": trust},
+    }
+    return templates([], {"R": role}, conditions)
+
+
+INPUTS: dict[str, Callable[[], list[Template]]] = {
+    made.__name__.replace("_", "-"): made
+    for made in (
+        patterns_of_accounts,
+        one_long_pattern,
+        forty_long_patterns,
+        sixteen_denies,
+        names_of_names,
+        conditions_of_conditions,
+    )
+}
+
+
+def _measure(name: str) -> None:
+    made = INPUTS[name]()
+    start = time.perf_counter()
+    proof = prove(CHAIN, made)
+    proven = time.perf_counter()
+    found = audit(made)
+    done = time.perf_counter()
+    errors = [sum(each.level is Level.ERROR for each in said.findings) for said in (proof, found)]
+    print(
+        f"proof {proven - start:7.3f} s, {errors[0]} errors; audit {done - proven:7.3f} s, {errors[1]} errors"
+    )
+
+
+if __name__ == "__main__":
+    _measure(sys.argv[1])
