@@ -26,6 +26,7 @@ GITHUB = "token.actions.githubusercontent.com"
 EVERYTHING: Json = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 REGIONS = ["us-east-1", "eu-central-1", "ap-southeast-2"]
 NAMES = ["ops-ann", "app", "deploy-evil", "deploy-middle", "abcd", "Runner", "x"]
+SSO = "aws-reserved/sso.amazonaws.com/eu-west-1/"
 SERVICES = ["ec2.amazonaws.com", "lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "pods.eks.amazonaws.com"]
 
 
@@ -87,8 +88,10 @@ def stranger(r: Random, chain: Chain, role: ChainRole) -> Stranger:
     if kind == "declared" and callers:
         return _session(r, chain, callers[0].account, callers[0].arn, plain=True)
     account = r.choice([text(r, digits, 12, 12), text(r, digits, 12, 12), "999999999999", *chain.accounts])
-    path = r.choice(["", "", "app/", "rolechain/", "aws-reserved/sso.amazonaws.com/eu-west-1/"])
-    arn = f"arn:aws:iam::{account}:{kind if kind == 'user' else 'role'}/{path}{_name(r)}"
+    name = f"{r.choice(['', '', 'app/', 'rolechain/'])}{_name(r)}"
+    if kind == "role" and r.random() < 0.15:
+        name = f"{SSO}AWSReservedSSO_{_name(r)}_{text(r, '0123456789abcdef', 16, 16)}"
+    arn = f"arn:aws:iam::{account}:{kind if kind == 'user' else 'role'}/{name}"
     if any(arn == each.arn for each in chain.roles):
         arn += "x"
     return _user(r, chain, account, arn) if kind == "user" else _session(r, chain, account, arn)
