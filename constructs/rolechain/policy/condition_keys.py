@@ -84,6 +84,21 @@ ALWAYS: Mapping[Kind, Mapping[str, str]] = {
 """The keys, in lower case, of which every request of such a caller carries this value or none; STS takes TLS only."""
 
 
+_OF_MOMENT = re.compile(
+    r"aws:(currenttime|epochtime|tokenissuetime|sourceip|vpcsourceip|sourcevpc|sourcevpce|requestedregion|useragent"
+    r"|referer|viaawsservice|calledvia(first|last)?|principaltag/.*)",
+    re.ASCII,
+)
+
+
+def is_of_moment(key: str) -> bool:
+    """Whether a key, in lower case, says when, whence and with what a call is made, or is a tag of the caller's own.
+
+    No declared guard asks for such a key, and whoever makes the call can have it as it likes.
+    """
+    return _OF_MOMENT.fullmatch(key) is not None
+
+
 def is_of_tags(key: str) -> bool:
     """Whether a call that carries a key, in lower case, passes session tags and so needs sts:TagSession."""
     return key.startswith((REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, count, product
+from itertools import chain, count, product, takewhile
 from math import prod
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ class Pattern:
     Attributes:
         positions: its positions.
         literal: the only text that it matches; None where it matches several.
+        prefix: what every text begins with that it matches.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class Pattern:
         "final",
         "literal",
         "positions",
+        "prefix",
         "start",
     )
 
@@ -77,6 +79,8 @@ class Pattern:
         self._hash = hash(self.positions)
         is_literal = all(each.text and not each.ignores_case for each in self.positions)
         self.literal = "".join(each.text for each in self.positions) if is_literal else None
+        plain = takewhile(lambda each: each.text and not each.ignores_case, self.positions)
+        self.prefix = "".join(each.text for each in plain)
         self._repeated = sum(1 << at for at, each in enumerate(self.positions) if each.repeated)
         self.final = 1 << len(self.positions)
         self.start = self._reach(1)
@@ -259,7 +263,7 @@ class Language:
             raise TooLarge
         steps = 0
         for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
-            if not self.without.isdisjoint(chosen):
+            if not self.without.isdisjoint(chosen) or not _begin_alike(chosen):
                 continue
             found, taken = _search(tuple(dict.fromkeys(chosen)), self.without)
             if found is not None:
@@ -297,6 +301,12 @@ def matching(patterns: Iterable[Pattern]) -> Language:
     if all(literal is not None for literal in literals):
         return Language(frozenset(literal for literal in literals if literal is not None))
     return Language(within=(found,))
+
+
+def _begin_alike(patterns: Iterable[Pattern]) -> bool:
+    """Whether the texts that patterns begin with agree."""
+    longest = max((pattern.prefix for pattern in patterns), key=len, default="")
+    return all(longest.startswith(pattern.prefix) for pattern in patterns)
 
 
 @lru_cache(maxsize=8192)

@@ -52,12 +52,10 @@ class Callee:
 
     @cached_property
     def constants(self) -> Mapping[str, str]:
-        """The condition keys, in lower case, that it settles for every call; what is not known stands in ``<>``."""
-        organization = self.organization or f"<the organization of account {self.account}>"
-        return {
-            keys_of.RESOURCE_ACCOUNT: self.account or "<account>",
-            keys_of.RESOURCE_ORGANIZATION: organization,
-        }
+        """The condition keys, in lower case, that it settles for every call, as far as their values are known."""
+        account = "" if self.account.startswith("<") else self.account
+        found = {keys_of.RESOURCE_ACCOUNT: account, keys_of.RESOURCE_ORGANIZATION: self.organization}
+        return {key: value for key, value in found.items() if value}
 
 
 ByStatement = Mapping[int, tuple[Requests, ...]]

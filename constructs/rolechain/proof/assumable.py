@@ -63,18 +63,13 @@ def assumable(
 
 
 def _caller(role: RoleRecord, organization: str) -> dict[str, str]:
-    """The condition keys that the calling role settles; what is not known stands in ``<>``."""
+    """The condition keys, in lower case, that the calling role settles, as far as their values are known."""
     account = account_of(role.arn)
     return {
         keys_of.PRINCIPAL_ARN: role.arn,
         keys_of.PRINCIPAL_ACCOUNT: account,
-        keys_of.ORGANIZATION: organization or own_organization(account),
+        **({keys_of.ORGANIZATION: organization} if organization else {}),
     }
-
-
-def own_organization(account: str) -> str:
-    """What stands in for the organization of an account where that is not known."""
-    return f"<the organization of account {account}>"
 
 
 def _roles(partition: str) -> Language:

@@ -13,6 +13,9 @@ from rolechain.proof.unresolved import Unresolved
 if TYPE_CHECKING:
     from rolechain.proof.resolve import Resolver
 
+_LONGEST = 1_000_000
+"""How long a text may become: CloudFormation takes templates of a megabyte, and no value is longer."""
+
 
 def join(resolver: Resolver, argument: Json, place: Place, depth: int) -> Json:
     """``Fn::Join``."""
@@ -32,6 +35,8 @@ def _joined(function: str, separator: str, items: Json, place: Place) -> Json:
         if (text := texts.scalar(item)) is None:
             return Unresolved(function, "a part of it is no text", place)
         parts.append(text)
+    if sum(map(len, parts)) > _LONGEST:
+        return Unresolved(function, f"it makes a text of more than {_LONGEST:,} characters", place)
     return separator.join(parts)
 
 

@@ -2,7 +2,7 @@
 
 An Allow is read so that it lets in at least what it lets in, a Deny so that it keeps out at most what it keeps out:
 what is not known, and what a caller chooses in a way that is not followed here (numbers, times, addresses), is met
-where that opens and is not met where that closes.
+where that opens and is not met where that closes. So is whatever the moment of the call brings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from rolechain.policy import scalars
-from rolechain.policy.condition_keys import MULTIVALUED, WHOLE_NUMBERS, Kind
+from rolechain.policy.condition_keys import MULTIVALUED, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Unresolved
 from rolechain.policy.language import (
@@ -36,8 +36,6 @@ from rolechain.proof.requests import asking
 from rolechain.proof.values import ManyValues, OneValue, Values, WholeNumber
 
 _EMPTY = Pattern(())
-_UNSETTLED = "<"
-"""Begins the name of a constant that is the same for every call and not known; it equals itself alone."""
 _STRINGS = ("stringequals", "stringequalsignorecase", "stringlike")
 
 
@@ -79,6 +77,8 @@ def narrowing(
     Returns:
         The key and what it may be; or whether it holds whatever the request.
     """
+    if surely and any(map(is_of_moment, condition.keys)):
+        return False
     if isinstance(condition, NullCheck):
         values = _of_presence(condition, surely=surely)
     elif isinstance(condition, Condition):
@@ -93,7 +93,7 @@ def narrowing(
         return values
     constant = constants.get(condition.lookup)
     if constant is not None and isinstance(values, OneValue):
-        return constant in values.texts or (constant.startswith(_UNSETTLED) and not surely)
+        return constant in values.texts
     return _placed(kind, condition.lookup, values, surely=surely)
 
 
@@ -315,6 +315,18 @@ def written(
         if isinstance(element, str) and (found := _patterns(condition, element, constants)) is not None
         if (sure := found[0]) is not None and any(position.text for position in sure.positions)
     ]
+
+
+def names_variable(statement: Statement, key: str, variable: str) -> bool:
+    """Whether a statement is never met but where a key, in lower case, has the value of another one."""
+    for condition in statement.conditions:
+        if not isinstance(condition, Condition) or condition.lookup != key or condition.quantifier:
+            continue
+        if condition.name != "stringequals" or condition.if_exists or not condition.variables:
+            continue
+        if all(isinstance(each, str) and each.lower() == f"${{{variable}}}" for each in condition.elements):
+            return True
+    return False
 
 
 def unlike(key: str, patterns: Iterable[Pattern]) -> tuple[Values, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import takewhile
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.condition_keys import ALWAYS, NEVER, Kind
@@ -29,14 +30,13 @@ from rolechain.policy.language import (
 )
 from rolechain.proof.values import ManyValues, OneValue, Values, WholeNumber
 
-MOST = 512
+MOST = 256
 """How many products a set may have before it is widened instead of split further."""
 
 _TOO_LARGE = "there are too many combinations of conditions to decide"
 _REST = Position(repeated=True)
-_PATH = Pattern(
-    [Position(repeated=True, excluded="*?"), Position("/"), Position(repeated=True, excluded="*?")]
-)
+_ID = Position(repeated=True, excluded="*?")
+_PATH = Pattern([*map(Position, "o-"), _ID, Position("/"), _ID])
 """The path of an organizational unit; ids hold no wildcards, so that a path that is compared as a text holds none."""
 _ACCOUNT = (Position(digit=True),) * 12
 _UNPLACED = (Position("<"), Position(repeated=True, excluded=":"), Position(">"))
@@ -80,7 +80,7 @@ class Requests:
 
     def minus(self, other: Requests) -> Iterator[Requests]:
         """Products that together hold what ``other`` does not."""
-        if self.kind != other.kind or (self & other) is None:
+        if self.kind != other.kind or _TOO_LARGE in self.doubts or (self & other) is None:
             yield self
             return
         rest: Requests | None = self
@@ -155,11 +155,21 @@ def _of_one_organization(paths: ManyValues) -> ManyValues:
     """Paths of one principal, all of which lie in the same organization: where one names it, all do."""
     every = paths.every
     for some in paths.some:
+        if some.values is None and len(some.within) != 1:
+            continue
         patterns = [*map(text_of, some.values or ()), *(each for within in some.within for each in within)]
-        heads = {str(pattern).partition("/")[0] for pattern in patterns if "/" in str(pattern)}
-        if heads and not any(set(head) & set("*?") for head in heads) and len(some.within) <= 1:
-            every &= matching(_of_organization(text_of(head)) for head in heads)
+        heads = [_head(pattern) for pattern in patterns]
+        if all(head is not None for head in heads):
+            every &= matching(_of_organization(head) for head in heads if head is not None)
     return replace(paths, every=every)
+
+
+def _head(path: Pattern) -> Pattern | None:
+    """The organization that a pattern of paths begins with; None where a wildcard stands in it."""
+    positions = tuple(takewhile(lambda each: each.text not in ("", "/"), path.positions))
+    at = len(positions)
+    ends = at < len(path.positions) and path.positions[at].text == "/"
+    return Pattern(positions) if ends else None
 
 
 def _lifted(texts: Language, *ways: Callable[[Pattern], Pattern]) -> Language:

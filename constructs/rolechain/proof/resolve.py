@@ -52,6 +52,7 @@ class Resolver:
         self.body = body
         self._open: set[tuple[str, str]] = set()
         self._conditions: dict[str, Ternary] = {}
+        self._found: dict[tuple[str, str], Json | None] = {}
 
     def section(self, name: str) -> Mapping[str, Json]:
         """A section of the template; empty where it is missing or no object."""
@@ -201,11 +202,13 @@ class Resolver:
             return Unresolved(what, f"the template has no resource {logical_id}", place)
         if (what, logical_id) in self._open:
             return Unresolved(what, "it refers to itself", place)
-        self._open.add((what, logical_id))
-        try:
-            found = find()
-        finally:
-            self._open.discard((what, logical_id))
+        if (what, logical_id) not in self._found:
+            self._open.add((what, logical_id))
+            try:
+                self._found[what, logical_id] = find()
+            finally:
+                self._open.discard((what, logical_id))
+        found = self._found[what, logical_id]
         return Unresolved(what, "its value is known on deployment only", place) if found is None else found
 
     def _if(self, argument: Json, place: Place, depth: int) -> Json:

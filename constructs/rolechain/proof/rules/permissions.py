@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.patterns import Text, glob
-from rolechain.proof.assumable import RESOURCE, assumable, own_organization
+from rolechain.proof.assumable import RESOURCE, assumable
 from rolechain.proof.finding import Level
+from rolechain.proof.narrowing import names_variable
 from rolechain.proof.requests import Requests
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling, account_of
+from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.values import OneValue
 from rolechain.proof.world import PolicyRecord, RoleRecord
@@ -184,12 +185,13 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
 
 def _within_organization(permission: Ruling, requests: Iterable[Requests], organization: str | None) -> bool:
     """Whether requests are about roles of one organization, of the chain's own where it declares one."""
-    own = organization or own_organization(account_of(permission.role.arn))
+    if names_variable(permission.statement, keys_of.RESOURCE_ORGANIZATION, keys_of.ORGANIZATION):
+        return True
     for one in requests:
         values = one.values.get(keys_of.RESOURCE_ORGANIZATION)
         if not isinstance(values, OneValue) or values.absent or not values.texts.values:
             return False
-        if values.texts.values != {own} and organization:
+        if organization and values.texts.values != {organization}:
             return False
     return True
 

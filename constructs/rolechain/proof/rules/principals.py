@@ -9,7 +9,7 @@ from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import Condition
 from rolechain.policy.language import Language, Pattern, text_of
 from rolechain.proof.access import ASSUME, narrowed
-from rolechain.proof.narrowing import unlike, written
+from rolechain.proof.narrowing import names_variable, unlike, written
 from rolechain.proof.rules.ruling import ACCOUNT, Ruling, account_of
 from rolechain.proof.values import OneValue, Values
 
@@ -75,6 +75,8 @@ def is_role(value: str) -> bool:
 
 def within_organization(ruling: Ruling) -> bool:
     """Whether a statement lets in principals of organizations that its policy names only."""
+    if names_variable(ruling.statement, keys_of.ORGANIZATION, keys_of.RESOURCE_ORGANIZATION):
+        return True
     named = [
         pattern
         for pattern in _named(ruling, keys_of.ORGANIZATION)
