@@ -69,7 +69,7 @@ def test_a_change_before_the_role_is_read(
     def template(*steps: str) -> Json:
         app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
         stack = cdk.Stack(app, "Stack", env=cdk.Environment(account="333333333333", region="us-east-1"))
-        target = TargetRole(stack, "Target", chain=minimal)
+        target = TargetRole(stack, "Target", chain=minimal, proof=False)
         held = target.node.default_child
         for step in steps:
             if step == "read":
@@ -88,7 +88,7 @@ def test_a_change_before_the_role_is_read(
 def test_what_a_role_must_not_lose(minimal: Chain, make_stack: MakeStack, template_of: TemplateOf) -> None:
     """A condition and a boundary that were put on a role stay when its ARN is read."""
     stack = make_stack("333333333333")
-    target = TargetRole(stack, "Target", chain=minimal)
+    target = TargetRole(stack, "Target", chain=minimal, proof=False)
     _close(cast(iam.CfnRole, target.node.default_child))
     assert target.role_arn
     (role,) = [each["Properties"] for each in template_of(stack)["Resources"].values()]
@@ -102,7 +102,7 @@ def test_references_follow_a_role_that_is_renamed(
 ) -> None:
     """What referred to the role before it was read means the same one under its later logical id."""
     stack = make_stack("222222222222")
-    middle = MiddleRole(stack, "Middle", chain=minimal)
+    middle = MiddleRole(stack, "Middle", chain=minimal, proof=False)
     before = cast(iam.CfnRole, middle.node.default_child)
     bucket = s3.CfnBucket(stack, "Bucket", bucket_name=before.ref)
     bucket.add_resource_dependency(before)
@@ -120,7 +120,7 @@ def test_the_tags_of_an_app_go_before_those_of_the_package(
 ) -> None:
     """Whether the role was read or not, a tag of the app's own choice stands."""
     stack = make_stack("333333333333")
-    target = TargetRole(stack, "Target", chain=minimal)
+    target = TargetRole(stack, "Target", chain=minimal, proof=False)
     cdk.Tags.of(stack).add("rolechain:chain", "mine")
     if read:
         assert target.role
@@ -130,7 +130,7 @@ def test_the_tags_of_an_app_go_before_those_of_the_package(
 
 def test_what_was_said_of_a_role_stays(minimal: Chain, make_stack: MakeStack) -> None:
     """Warnings and acknowledgements stay with the role."""
-    target = TargetRole(make_stack("333333333333"), "Target", chain=minimal)
+    target = TargetRole(make_stack("333333333333"), "Target", chain=minimal, proof=False)
     before = target.node.default_child
     assert before is not None
     cdk.Annotations.of(before).add_warning("look here")
@@ -157,7 +157,7 @@ class _Grants:
 def test_an_aspect_may_read_a_role(minimal: Chain, make_stack: MakeStack, template_of: TemplateOf) -> None:
     """A role that is first read during the synth has what other aspects gave it, too."""
     stack = make_stack("333333333333")
-    target = TargetRole(stack, "Target", chain=minimal)
+    target = TargetRole(stack, "Target", chain=minimal, proof=False)
     _close(cast(iam.CfnRole, target.node.default_child))
     cdk.Aspects.of(stack).add(_Grants())
     cdk.Tags.of(stack).add("team", "mine")

@@ -98,7 +98,8 @@ def test_a_closed_chain_is_proven(assembly: Path, capsys: Capture) -> None:
         "  ✓ rolechain/deploy-middle (222222222222) → rolechain/deploy-target (333333333333)",
         "entrances",
         "  ✓ rolechain/deploy-source (111111111111) lets in the service lambda.amazonaws.com",
-        "chain deploy is proven from cdk.out: 2 hops can be taken, and nothing else gets in",
+        "chain deploy is proven from cdk.out: 2 hops can be taken, and nothing else gets in than by "
+        "1 declared entrance",
     ]
 
 
@@ -136,7 +137,7 @@ def test_warnings_fail_a_strict_proof_only(change: Change, capsys: Capture) -> N
     assert main(["prove"]) == 0
     said = capsys.readouterr().out
     assert "  warning RC15 stack-deploy-target Role" in said
-    assert said.endswith("nothing else gets in; 1 warning\n")
+    assert said.endswith("nothing else gets in than by 1 declared entrance; 1 warning\n")
     assert main(["prove", "--strict"]) == 1
     assert capsys.readouterr().out.endswith("; 1 warning, which --strict does not allow\n")
 

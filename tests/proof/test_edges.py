@@ -38,6 +38,7 @@ def _edges(*templates: Template) -> list[tuple[str, str, str]]:
     return [
         (edge.caller.arn.split("::")[1], edge.callee.arn.split("::")[1], edge.decision.verdict.value)
         for edge in edges(world_of(templates))
+        if edge.decision
     ]
 
 

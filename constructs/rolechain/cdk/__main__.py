@@ -7,7 +7,6 @@ import sys
 
 import aws_cdk as cdk
 
-from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.role_chain import RoleChain
 from rolechain.chain import Chain
 from rolechain.errors import RolechainError
@@ -19,7 +18,6 @@ def main() -> int:
     try:
         chain = Chain.load(app.node.try_get_context("chain") or "chain.yaml")
         RoleChain(app, chain.name, chain=chain)
-        cdk.Validations.of(app).add_plugins(ChainProof(chain))
     except RolechainError as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from aws_cdk import Annotations
 from constructs import Construct
 
+from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import ChainRoleConstruct
 from rolechain.cdk.middle_role import MiddleRole
 from rolechain.cdk.source_role import SourceRole
@@ -19,10 +20,18 @@ from rolechain.role import ChainRole
 Make = Callable[..., ChainRoleConstruct]
 
 
-def add_roles(scope: Construct, *, chain: Chain, account: str) -> dict[str, ChainRoleConstruct]:
+def add_roles(
+    scope: Construct, *, chain: Chain, account: str, proof: bool | None = True
+) -> dict[str, ChainRoleConstruct]:
     """Makes every role that ``chain`` declares for ``account`` and that does not exist yet, in ``scope``.
 
     Each construct's id is the role's name: another role that comes or goes leaves it as it is.
+
+    Args:
+        scope: the stack, or a construct in one.
+        chain: the chain, all of whose roles are to be in the app.
+        account: the id of the account.
+        proof: whether the synth proves the chain; None where whoever makes its stacks registers the proof.
 
     Returns:
         The constructs, by the role's name.
@@ -35,7 +44,9 @@ def add_roles(scope: Construct, *, chain: Chain, account: str) -> dict[str, Chai
     ]
     for make, roles in kinds:
         for role in [role for role in roles if role.account == account and not role.existing]:
-            made[role.role] = make(scope, role.role, chain=chain, role=role)
+            made[role.role] = make(scope, role.role, chain=chain, role=role, proof=None)
+    if proof is not None:
+        prove_at_synth(scope, chain, proof=proof)
     for callee in made.values():
         for hop in chain.calls_into(callee.declared) if callee.declared.trust == "role_arn" else ():
             if hop.caller.account == account and hop.caller.role in made:

@@ -10,6 +10,7 @@ from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.chain import Chain
@@ -39,8 +40,12 @@ class ChainRoleConstruct(Construct):
         kind: str,
         declared: ChainRole,
         assumed_by: Iterable[iam.IPrincipal] = (),
+        proof: bool | None = True,
     ) -> None:
         super().__init__(scope, id)
+        # Each look at CDK is a call to another process: whoever makes many roles registers their proof once.
+        if proof is not None:
+            prove_at_synth(self, chain, declared, proof=proof)
         layout = lay_out(chain, declared)
         self.declared = declared
         self._trust = trust_statements(chain, declared)

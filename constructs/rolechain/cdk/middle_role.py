@@ -17,6 +17,7 @@ class MiddleRole(ChainRoleConstruct):
         id: the construct's id.
         chain: the chain.
         role: singles one out where the account holds several: its name, or the declared role.
+        proof: whether the synth proves the chain, as far as its roles are in the app.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account.
@@ -29,6 +30,7 @@ class MiddleRole(ChainRoleConstruct):
         *,
         chain: Chain,
         role: str | ChainRole | None = None,
+        proof: bool | None = True,
     ) -> None:
         declared = declared_here(scope, chain, "middle", chain.middle, role)
-        super().__init__(scope, id, chain=chain, kind="middle", declared=declared)
+        super().__init__(scope, id, chain=chain, kind="middle", declared=declared, proof=proof)

@@ -6,6 +6,7 @@ from aws_cdk import Environment, Stack
 from constructs import Construct
 
 from rolechain.cdk.account_roles import add_roles
+from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import ChainRoleConstruct
 from rolechain.cdk.stack_order import declare_order
 from rolechain.chain import Chain
@@ -18,6 +19,7 @@ class RoleChain(Construct):
         scope: the app or stage.
         id: the construct's id, which begins the stacks' names: ``<id>-<account>``.
         chain: the chain.
+        proof: whether the synth proves it.
 
     Attributes:
         stacks: the stack of each account.
@@ -27,7 +29,14 @@ class RoleChain(Construct):
         PlacementError: nobody may enter, or the order of deployment goes round in a circle.
     """
 
-    def __init__(self, scope: Construct, id: str, *, chain: Chain) -> None:  # noqa: A002 - CDK's own name
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        proof: bool = True,
+    ) -> None:
         super().__init__(scope, id)
         self.stacks: dict[str, Stack] = {}
         self.roles: dict[str, ChainRoleConstruct] = {}
@@ -40,6 +49,7 @@ class RoleChain(Construct):
                 description=f"Roles of the chain {chain.name} in account {account}",
             )
             self.stacks[account] = stack
-            for made in add_roles(stack, chain=chain, account=account).values():
+            for made in add_roles(stack, chain=chain, account=account, proof=None).values():
                 self.roles[made.declared.arn] = made
+        prove_at_synth(self, chain, proof=proof)
         declare_order(chain, self.stacks)

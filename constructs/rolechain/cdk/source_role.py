@@ -20,7 +20,9 @@ class SourceRole(ChainRoleConstruct):
         id: the construct's id.
         chain: the chain.
         role: singles one out where the account holds several: its name, or the declared role.
-        assumed_by: who may enter here, besides those that the chain declares: any principals of CDK.
+        assumed_by: who may enter here, besides those that the chain declares: any principals of CDK. The proof knows
+            what the chain declares alone, and reports whoever else gets in.
+        proof: whether the synth proves the chain, as far as its roles are in the app.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.
@@ -33,6 +35,7 @@ class SourceRole(ChainRoleConstruct):
         *,
         chain: Chain,
         role: str | ChainRole | None = None,
+        proof: bool | None = True,
         assumed_by: iam.IPrincipal | Sequence[iam.IPrincipal] = (),
     ) -> None:
         declared = declared_here(scope, chain, "source", chain.sources, role)
@@ -42,4 +45,6 @@ class SourceRole(ChainRoleConstruct):
                 f"nobody may enter chain {chain.name}: name who assumes its source role {declared.role}, in "
                 "chain.yaml (assumed_by) or with SourceRole(assumed_by=…)"
             )
-        super().__init__(scope, id, chain=chain, kind="source", declared=declared, assumed_by=principals)
+        super().__init__(
+            scope, id, chain=chain, kind="source", declared=declared, assumed_by=principals, proof=proof
+        )

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from rolechain.policy import Verdict
 from rolechain.proof import EntranceRecord, Finding, HopProof, Level, Place
+from rolechain.proof.summary import counted, tally
+
+__all__ = ["ProofText", "counted", "short", "tally"]
 
 Where = Callable[[Place], str]
 """Says where a place is."""
@@ -95,15 +98,3 @@ def short(arn: str) -> str:
     if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith("role/") or set(arn) & set("*?"):
         return arn
     return f"{parts[5].removeprefix('role/')} ({parts[4]})"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 hop``, ``2 hops``."""
-    return f"{number} {noun}{'s' if number != 1 else ''}"
-
-
-def tally(findings: Iterable[Finding]) -> str:
-    """How many findings of each level there are: ``2 errors, 1 warning``; ``no finding``."""
-    levels = [finding.level for finding in findings]
-    counts = [counted(levels.count(level), level.value) for level in Level if level in levels]
-    return ", ".join(counts) or "no finding"

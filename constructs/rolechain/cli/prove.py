@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from rolechain.chain import Chain
-from rolechain.cli.proof_text import ProofText, counted, tally
+from rolechain.cli.proof_text import ProofText
 from rolechain.errors import ChainError, RolechainError
 from rolechain.policy import Verdict
-from rolechain.proof import AssemblyError, Level, Proof, prove
+from rolechain.proof import AssemblyError, Proof, prove
+from rolechain.proof.summary import last_line, passes
 
 
 class NothingToProveError(RolechainError):
@@ -32,7 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chain", metavar="FILE", default="chain.yaml", help="default: chain.yaml")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    parser.add_argument("--strict", action="store_true", help="let warnings fail the proof too")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="let warnings, and what depends on a default, fail the proof too",
+    )
+    parser.add_argument(
+        "--scope",
+        choices=("chain", "app"),
+        default="chain",
+        help="app: what is wrong with a role that has nothing to do with the chain is an error too (default: chain)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise NothingToProveError(
                 f"{arguments.cdk_out} is no folder that cdk synth wrote: run cdk synth first, or name the folder"
             )
-        proof = prove(chain, arguments.cdk_out)
+        proof = prove(chain, arguments.cdk_out, scope=arguments.scope)
     except (ChainError, AssemblyError) as error:
         raise NothingToProveError(str(error)) from error
     if arguments.json:
@@ -60,26 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if passes(proof, strict=arguments.strict) else 1
 
 
-def passes(proof: Proof, *, strict: bool) -> bool:
-    """Whether no finding stands against it: no error, and with ``strict`` no warning."""
-    return proof.proven and not (strict and proof.findings)
-
-
 def _show(chain: Chain, proof: Proof, folder: str, *, strict: bool) -> None:
     text = ProofText(Console(highlight=False))
     text.hops("hops", proof.hops, broken=Verdict.UNKNOWN)
     text.entrances("entrances", proof.entrances, judged=True)
     text.assumptions(proof.assumptions)
     text.findings(proof.findings)
-    text.verdict(_verdict(chain, proof, folder, strict=strict), good=passes(proof, strict=strict))
-
-
-def _verdict(chain: Chain, proof: Proof, folder: str, *, strict: bool) -> str:
-    if not proof.proven:
-        return f"chain {chain.name} is not proven from {folder}: {tally(proof.findings)}"
-    hops = counted(len(proof.hops), "hop")
-    words = f"chain {chain.name} is proven from {folder}: {hops} can be taken, and nothing else gets in"
-    warnings = sum(finding.level is Level.WARNING for finding in proof.findings)
-    if not warnings:
-        return words
-    return f"{words}; {counted(warnings, 'warning')}{', which --strict does not allow' if strict else ''}"
+    text.verdict(
+        last_line(chain.name, proof, source=f" from {folder}", strict=strict),
+        good=passes(proof, strict=strict),
+    )

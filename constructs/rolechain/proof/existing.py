@@ -13,15 +13,19 @@ from rolechain.proof.world import PolicyRecord, RoleRecord
 from rolechain.role import ChainRole
 
 
-def existing_roles(chain: Chain, created: Collection[str]) -> Iterator[RoleRecord]:
+def existing_roles(
+    chain: Chain, created: Collection[str], parts: Collection[str] | None = None
+) -> Iterator[RoleRecord]:
     """The roles that a chain declares as existing, with the statements that their owners have to add.
 
     Args:
         chain: the chain.
         created: the ARNs of the roles that the templates hold, which are read from there.
+        parts: the ARNs of the roles that the templates are to create, where they are not all of the chain's.
     """
     for role in chain.roles:
-        if role.existing and role.arn not in created:
+        elsewhere = role.existing or (parts is not None and role.arn not in parts)
+        if elsewhere and role.arn not in created:
             permissions = permission_statements(chain, role)
             yield RoleRecord(
                 arn=role.arn,

@@ -10,6 +10,8 @@ from typing import Any
 from rolechain.chain import Chain
 from rolechain.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
+from rolechain.policy.condition_keys import is_of_moment
+from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof.calls import EVERYTHING, requests_of
 from rolechain.proof.finding import Finding, Level
@@ -50,8 +52,61 @@ def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Fin
             policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
             request = replace(request, identity_policies=policies)
             decision = decide(request)
+        if refused and (keys := _of_moment(request)):
+            yield _unknown_here(hop, keys, world)
+            continue
         findings = [] if decision.allowed else list(_of_hop(hop, request, decision, chain, world))
         yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
+
+
+def _of_moment(request: Request) -> list[str]:
+    """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
+    policies = [request.callee.trust_policy, *request.identity_policies]
+    policies += [request.permissions_boundary] if request.permissions_boundary else []
+    conditions = [
+        each for policy in policies for statement in policy.statements for each in statement.conditions
+    ]
+    asked = {each.key for each in conditions if isinstance(each, Condition) and _is_of_place(each)}
+    if not asked:
+        return []
+    decided = decide(
+        replace(
+            request,
+            callee=replace(request.callee, trust_policy=_aside(request.callee.trust_policy)),
+            identity_policies=tuple(map(_aside, request.identity_policies)),
+            permissions_boundary=_aside(request.permissions_boundary)
+            if request.permissions_boundary
+            else None,
+        )
+    )
+    return sorted(asked) if decided.allowed else []
+
+
+def _is_of_place(condition: AnyCondition) -> bool:
+    lookup = condition.lookup if isinstance(condition, (Condition, NullCheck)) else ""
+    return is_of_moment(lookup) and not lookup.startswith("aws:principaltag/")
+
+
+def _aside(policy: Policy) -> Policy:
+    """A policy whose conditions on when and whence a call is made are met where it allows, and not where it denies."""
+    statements = []
+    for each in policy.statements:
+        of_moment = [condition for condition in each.conditions if _is_of_place(condition)]
+        if of_moment and each.effect == "Deny":
+            continue
+        kept = tuple(condition for condition in each.conditions if condition not in of_moment)
+        statements.append(replace(each, conditions=kept))
+    return Policy(tuple(statements), policy.missing)
+
+
+def _unknown_here(hop: Hop, keys: list[str], world: World) -> tuple[HopProof, list[Finding]]:
+    """A hop that works where the moment of the call brings what conditions ask for."""
+    reason = f"it depends on {', '.join(keys)}, which only the call brings and cannot be known here"
+    message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} cannot be known to work: {reason}"
+    role = world.by_arn[hop.callee.arn][0]
+    remedy = "see that the caller's calls meet it, or leave the condition out"
+    finding = Finding(UNKNOWN, Level.WARNING, role.trust.place, message, remedy)
+    return HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), [finding]
 
 
 def missing_roles(chain: Chain, world: World) -> Iterator[Finding]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from rolechain.chain import Chain
 from rolechain.policy import Verdict
@@ -19,6 +19,7 @@ from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
 from rolechain.proof.place import Place
 from rolechain.proof.read import world_of
+from rolechain.proof.relevance import of_chain
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
 from rolechain.proof.template import Template
@@ -29,19 +30,38 @@ Templates = Iterable[Template] | Mapping[str, Mapping[str, Any]] | str | PathLik
 """Templates, template bodies by name (a name of 12 digits is the account), or the folder that cdk synth wrote."""
 
 
-def prove(chain: Chain, templates: Templates) -> Proof:
+def prove(
+    chain: Chain,
+    templates: Templates,
+    *,
+    scope: Literal["chain", "app"] = "chain",
+    parts: Collection[str] | None = None,
+) -> Proof:
     """Proves that a chain is closed, or says exactly where it is not.
 
-    Every declared hop and entrance works, nothing else leads into the chain, no door of it stands open, and every
-    rule holds.
+    Every declared hop and entrance works, nobody else gets in, and every rule holds.
+
+    Args:
+        chain: the chain.
+        templates: the templates.
+        scope: ``chain`` for findings about roles that neither belong to the chain nor lead to it to be warnings;
+            ``app`` for all to be as bad as they are in an audit.
+        parts: the ARNs of the roles that the templates are to create; the others are taken as the chain declares
+            them. None for all of them.
 
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
     """
-    return prove_world(chain, world_of(_listed(templates), chain))
+    return prove_world(chain, world_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
-def prove_world(chain: Chain, world: World) -> Proof:
+def prove_world(
+    chain: Chain,
+    world: World,
+    *,
+    scope: Literal["chain", "app"] = "chain",
+    parts: Collection[str] | None = None,
+) -> Proof:
     """``prove``, of templates that were read already."""
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
@@ -52,14 +72,22 @@ def prove_world(chain: Chain, world: World) -> Proof:
         *(finding for _, of_hop in hops for finding in of_hop),
         *missing_entrances(chain, declared, world),
         *undeclared(chain, declared, world, found),
-        *check(world, chain),
+        *(check(world, chain) if scope == "app" else of_chain(check(world, chain), chain, world)),
     ]
     return Proof(
+        parts=_names(chain, parts),
         hops=tuple(hop for hop, _ in hops),
         entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
         assumptions=world.assumptions,
     )
+
+
+def _names(chain: Chain, parts: Collection[str] | None) -> tuple[str, ...]:
+    """The roles that a proof is about, where it is not about all of them."""
+    if parts is None or all(role.arn in parts or role.existing for role in chain.roles):
+        return ()
+    return tuple(f"{role.role} ({role.account})" for role in chain.roles if role.arn in parts)
 
 
 def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Proof:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from rolechain.chain import Chain
@@ -24,7 +24,9 @@ from rolechain.proof.world import PolicyRecord, RoleRecord, World
 UNKNOWN_RULE = "RC00"
 
 
-def world_of(templates: Iterable[Template], chain: Chain | None = None) -> World:
+def world_of(
+    templates: Iterable[Template], chain: Chain | None = None, parts: Collection[str] | None = None
+) -> World:
     """Every role of ``templates``, with what it trusts and may do.
 
     What cannot be resolved stays in the documents as ``Unresolved``; where it could change who gets in, the
@@ -33,8 +35,9 @@ def world_of(templates: Iterable[Template], chain: Chain | None = None) -> World
     Args:
         templates: the templates of all stacks.
         chain: tells the account of a template that is given without one, if the chain declares a role of it.
+        parts: the ARNs of the chain's roles that the templates are to create; None for all.
     """
-    return _Reader(Stacks(templates, chain)).world(chain)
+    return _Reader(Stacks(templates, chain)).world(chain, parts)
 
 
 class _Reader:
@@ -46,12 +49,12 @@ class _Reader:
         self._managed: dict[str, list[PolicyRecord]] = {}
         self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
 
-    def world(self, chain: Chain | None) -> World:
+    def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> World:
         stacks = self._stacks
         for stack in stacks.all:
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
-        existing = list(existing_roles(chain, {role.arn for role in created})) if chain else []
+        existing = list(existing_roles(chain, {role.arn for role in created}, parts)) if chain else []
         roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
         for stack in stacks.all:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from rolechain.proof.closure import EntranceRecord
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hops import HopProof
+
+_DEFAULT = re.compile(r"assuming ([A-Za-z0-9]+) = (.*) \(.*\)", re.DOTALL)
+"""How the default of a parameter is taken for granted; see ``Resolver``."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +23,25 @@ class Proof:
         entrances: who is let in besides, in words.
         findings: what is wrong or cannot be known, in the order of the places.
         assumptions: what was taken for granted, in words.
+        parts: the roles that the proof is about, where the others are taken as declared.
     """
 
     hops: tuple[HopProof, ...]
     entrances: tuple[EntranceRecord, ...]
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
         """Whether nothing is wrong and nothing that matters is unknown; warnings do not count."""
         return not any(finding.level is Level.ERROR for finding in self.findings)
+
+    @property
+    def premises(self) -> tuple[str, ...]:
+        """The parameters' defaults that it depends on: ``Open stays no``."""
+        found = (_DEFAULT.fullmatch(each) for each in self.assumptions)
+        return tuple(dict.fromkeys(f"{match[1]} stays {match[2]}" for match in found if match))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one document for a machine."""

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
-from rolechain.policy.conditions import MULTIVALUED
+from rolechain.policy.condition_keys import MULTIVALUED
 from tests.proof.soundness.strangers import document, single, text
 
 Json = dict[str, Any]

@@ -27,7 +27,7 @@ def deploy_order(survey: Survey) -> Faults:
         for arn in principals.role_arns(entry):
             named = survey.roles.get(arn)
             if named is None or named.imported:
-                if survey.chain is None or _exists(survey.chain, arn):
+                if survey.chain is None or _exists(survey.chain, arn) or (named and arn in survey.declared):
                     continue
                 root = ":".join([*arn.split(":")[:5], "root"])
                 yield Fault(
