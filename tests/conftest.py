@@ -67,6 +67,12 @@ def maximal() -> Chain:
             ],
             max_session_duration=7200,
         ),
+        policy_documents={
+            "arn:aws:iam::333333333333:policy/team/reading": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+            }
+        },
         middle=[
             ChainRole("222222222222", external_id="jump/1"),
             ChainRole("444444444444", "second", trust="role_arn"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
+from typing import Any
 
 from rolechain.checks import problems_of
 from rolechain.choices import choose
@@ -35,6 +36,7 @@ class Chain:
         region: where the stacks are deployed; IAM itself is global.
         partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
         quotas: the quotas of IAM in the chain's accounts, where AWS has raised them.
+        policy_documents: the documents of policies that no template holds, by ARN, such as a boundary that others made.
 
     Raises:
         ChainError: with every mistake and its place.
@@ -48,6 +50,7 @@ class Chain:
     region: str = field(default="us-east-1", kw_only=True)
     partition: str = field(default="aws", kw_only=True)
     quotas: Quotas = field(default=Quotas(), kw_only=True)
+    policy_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __init__(
         self,
@@ -61,12 +64,14 @@ class Chain:
         region: str = "us-east-1",
         partition: str = "aws",
         quotas: Quotas | None = None,
+        policy_documents: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._set("name", name)
         self._set("organization", organization)
         self._set("region", region)
         self._set("partition", partition)
         self._set("quotas", quotas or Quotas())
+        self._set("policy_documents", policy_documents or {})
         self._set("sources", self._filled(sources if source is None else source, "source"))
         self._set("middle", self._filled(middle, "middle"))
         self._set("targets", self._filled(targets, "target"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from os import PathLike, fspath
@@ -19,7 +20,17 @@ from rolechain.session_tag import SessionTag
 from rolechain.source_identity import SourceIdentity
 from rolechain.yaml_nodes import Nodes
 
-CHAIN_KEYS = ("name", "organization", "region", "partition", "quotas", "source", "middle", "targets")
+CHAIN_KEYS = (
+    "name",
+    "organization",
+    "region",
+    "partition",
+    "quotas",
+    "policy_documents",
+    "source",
+    "middle",
+    "targets",
+)
 # The partition is the chain's.
 ROLE_KEYS = tuple(each.name for each in fields(ChainRole) if each.name != "partition")
 ENTRANCE_KEYS = (
@@ -35,6 +46,7 @@ def read(path: str | PathLike[str]) -> Chain:
     name = fspath(path)
     root = _parse(name)
     reader = _Reader()
+    reader.folder = Path(name).parent
     declared = reader.chain(root)
     wrong = {problem.place for problem in reader.problems}
     problems = list(reader.problems)
@@ -92,7 +104,13 @@ def _parse(name: str) -> yaml.Node:
 
 
 class _Reader(Nodes):
-    """Turns YAML nodes into the model's arguments."""
+    """Turns YAML nodes into the model's arguments.
+
+    Attributes:
+        folder: that of the file, beside which others are named.
+    """
+
+    folder = Path()
 
     def chain(self, root: yaml.Node) -> dict[str, Any]:
         nodes = self.mapping(root, (), CHAIN_KEYS, required=("name", "source", "middle", "targets"))
@@ -107,9 +125,23 @@ class _Reader(Nodes):
                 fields[key] = Quotas(
                     **{name: self.number(value, (key, name), "a number") for name, value in quotas.items()}
                 )
+            elif key == "policy_documents":
+                fields[key] = {name: self.document(value, at) for name, value, at in self.pairs(node, (key,))}
             else:
                 fields[key] = self.text(node, (key,))
         return fields
+
+    def document(self, node: yaml.Node, place: Place) -> Any:
+        """A policy document as it stands, or the JSON of the file that is named, beside the chain's own."""
+        if not isinstance(node, yaml.ScalarNode):
+            return yaml.SafeLoader("").construct_document(node)
+        path = Path(self.folder) / node.value
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            self.refuse(place, f"{path} cannot be read: {reason}")
+            return {"Statement": []}
 
     def role(self, node: yaml.Node, place: Place) -> ChainRole:
         readers: dict[str, Callable[[yaml.Node, Place], Any]] = {

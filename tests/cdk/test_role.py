@@ -32,6 +32,7 @@ def bounded(maximal: Chain) -> Chain:
     return Chain(
         "deploy",
         organization=maximal.organization,
+        policy_documents=maximal.policy_documents,
         source=maximal.sources,
         middle=maximal.middle,
         targets=[*maximal.targets, *more],

@@ -263,7 +263,8 @@ def test_the_repository_s_own_chain() -> None:
             "name: deploy",
             "zone: 1\nname: deploy",
             [
-                "1: zone: unknown key: known are name, organization, region, partition, quotas, source, middle, targets"
+                "1: zone: unknown key: known are name, organization, region, partition, quotas, policy_documents, "
+                "source, middle, targets"
             ],
         ),
         ("name: deploy", "name: deploy\nname: again", ["2: name: the key stands here twice: leave one out"]),

@@ -165,7 +165,7 @@ def test_a_custom_resource_that_is_told_of_a_role_is_said(
     resources["Fix"] = {"Type": "Custom::Fix", "Properties": told}
     target = chain.targets[0].arn
     assert _said(chain, templates) == [
-        ("warning", f"Fix, a custom resource, is told of {target}, and what it does to it is not known")
+        ("error", f"Fix, a Custom::Fix, is told of {target}, and what it does to it is not known")
     ]
 
 

@@ -87,15 +87,26 @@ def test_aws_managed_policies_are_known_by_name() -> None:
 
 
 def test_a_policy_that_is_not_at_hand_is_said() -> None:
-    """A managed policy of somewhere else is unknown, and the world names it."""
-    body = {"Resources": {"Role": _role(PermissionsBoundary="arn:aws:iam::111111111111:policy/elsewhere")}}
+    """A managed policy of somewhere else is unknown, and an error of RC00."""
+    arn = "arn:aws:iam::111111111111:policy/elsewhere"
+    body = {"Resources": {"Role": _role(ManagedPolicyArns=[arn])}}
     world = world_of([Template("app", body, account="111111111111")])
-    assert [finding.message for finding in world.unknown if "has the policy" in finding.message] == [
-        "Role has the policy arn:aws:iam::111111111111:policy/elsewhere, whose document is not at hand"
+    assert [(each.level, each.message) for each in world.unknown if "has the policy" in each.message] == [
+        ("error", f"Role has the policy {arn}, whose document is not at hand")
     ]
+    assert world.roles[0].policies[0].policy.judge("sts:AssumeRole", ROLE, {}) is Effect.UNKNOWN
+
+
+def test_a_boundary_that_is_not_at_hand_is_taken_for_granted() -> None:
+    """A boundary can only take away: one of somewhere else opens nothing, and what it leaves is said to be assumed."""
+    arn = "arn:aws:iam::111111111111:policy/elsewhere"
+    body = {"Resources": {"Role": _role(PermissionsBoundary=arn)}}
+    world = world_of([Template("app", body, account="111111111111")])
+    assert not any("has the policy" in each.message for each in world.unknown)
+    assert f"assuming that the permissions boundary {arn} leaves what the chain needs" in world.assumptions
     boundary = world.roles[0].boundary
     assert boundary is not None
-    assert boundary.policy.judge("sts:AssumeRole", ROLE, {}) is Effect.UNKNOWN
+    assert boundary.policy.judge("sts:AssumeRole", ROLE, {}) is Effect.ALLOW
 
 
 def test_only_statements_about_roles_matter() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rolechain.checks.patterns import ACCOUNT, CHAIN_NAME, ORGANIZATION, Found, matches
@@ -37,6 +37,7 @@ def _found(chain: Chain) -> Found:
         )
     yield from _of_region(chain)
     yield from _of_quotas(chain)
+    yield from _of_documents(chain)
     for place, role in _places(chain):
         for rest, message in problems_of_role(role, is_source=place[0] == "source"):
             yield (*place, *rest), message
@@ -83,6 +84,20 @@ def _of_region(chain: Chain) -> Found:
             ("region",),
             f"{chain.region} lies in partition {found}, the chain in {chain.partition}: change one of the two",
         )
+
+
+def _of_documents(chain: Chain) -> Found:
+    for arn, document in chain.policy_documents.items():
+        if not isinstance(arn, str) or not arn.startswith("arn:") or ":policy/" not in arn:
+            yield (
+                ("policy_documents", str(arn)),
+                f"{arn!r} is no policy's ARN: write arn:aws:iam::<account>:policy/<name>",
+            )
+        elif not isinstance(document, Mapping) or "Statement" not in document:
+            yield (
+                ("policy_documents", arn),
+                f"{document!r} is no policy document: write an object with Statement",
+            )
 
 
 def _of_quotas(chain: Chain) -> Found:

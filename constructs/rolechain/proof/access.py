@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from rolechain.policy import Policy
 from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.condition_keys import Kind, is_of_source_identity, is_of_tags
+from rolechain.policy.condition_keys import Kind, is_of_tags
 from rolechain.policy.doubt import DOUBTFUL
 from rolechain.policy.language import NO_TEXT, Language, Position, glob_of, matching, segments_of, text_of
 from rolechain.policy.patterns import ARN_SEGMENTS
@@ -106,9 +106,12 @@ def _through(
 
 CARRYING: Sequence[tuple[str, Callable[[str], bool]]] = (
     (TAG_SESSION.lower(), is_of_tags),
-    (SET_SOURCE_IDENTITY.lower(), is_of_source_identity),
+    (SET_SOURCE_IDENTITY.lower(), lambda key: key == keys_of.SET_SOURCE_IDENTITY),
 )
-"""The actions that a call needs besides, each with whether a condition key, in lower case, shows that it does."""
+"""The actions that a call needs besides, each with whether a condition key, in lower case, shows that it does.
+
+A source identity that the caller's session has already shows it too; who asks for that one alone is taken to let it in.
+"""
 
 
 def carried(

@@ -72,26 +72,42 @@ def _environment(artifact: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, str]:
-    """The files of a stack's assets, by the hash that addresses them."""
+    """The files of a stack's assets, by the bucket and key that each is published to: ``/bucket/key``."""
     found: dict[str, str] = {}
     for name in stack.get("dependencies", ()):
         artifact = artifacts.get(name)
         if _kind(artifact) == _ASSETS:
             manifest = _read(folder / str(_section(artifact, "properties").get("file", "")))
-            for key, asset in _section(manifest, "files").items():
+            for asset in _section(manifest, "files").values():
                 path = _section(asset, "source").get("path")
-                if isinstance(path, str):
-                    found[key] = path
+                for destination in _section(asset, "destinations").values():
+                    bucket, key = destination.get("bucketName"), destination.get("objectKey")
+                    if isinstance(path, str) and isinstance(bucket, str) and isinstance(key, str):
+                        found[f"/{bucket}/{key}"] = path
     return found
+
+
+def _address(url: Any) -> str:
+    """A TemplateURL as one text, with ``${name}`` for what it refers to; empty where it is made otherwise."""
+    if isinstance(url, Mapping) and len(url) == 1:
+        ((function, argument),) = url.items()
+        if function == "Ref" and isinstance(argument, str):
+            return f"${{{argument}}}"
+        if function == "Fn::Sub":
+            return argument if isinstance(argument, str) else ""
+        if function == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and argument[0] == "":
+            parts = [_address(part) for part in argument[1]] if isinstance(argument[1], list) else [""]
+            return "".join(parts) if all(parts) else ""
+    return url if isinstance(url, str) else ""
 
 
 def _nested(
     folder: Path, body: Mapping[str, Any], artifacts: Mapping[str, Any], stack: Mapping[str, Any]
 ) -> dict[str, Mapping[str, Any]]:
-    """The templates of a template's nested stacks, which are assets that their TemplateURL names by hash."""
+    """The templates of a template's nested stacks, which are assets that their TemplateURL names by bucket and key."""
     resources = _section(body, "Resources").items()
     addresses = {
-        logical_id: json.dumps(_section(resource, "Properties").get("TemplateURL"))
+        logical_id: _address(_section(resource, "Properties").get("TemplateURL"))
         for logical_id, resource in resources
         if _kind_of_resource(resource) == "AWS::CloudFormation::Stack"
     }
@@ -101,7 +117,7 @@ def _nested(
         logical_id: _read(folder / path)
         for logical_id, address in addresses.items()
         for key, path in assets.items()
-        if key in address and (folder / path).is_file()
+        if address.endswith(key) and (folder / path).is_file()
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -27,6 +27,7 @@ from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.access import SAML, WEB_IDENTITY
 from rolechain.proof.calls import EVERYTHING
 from rolechain.proof.requests import Requests
+from rolechain.proof.values import OneValue
 
 SESSION_NAME = "rolechain"
 """The session name of an example, where nothing asks for another."""
@@ -62,6 +63,9 @@ def example_of(
     chosen: dict[str, ContextValue] = {}
     try:
         for key, values in requests.values.items():
+            if key == keys_of.USER_ID and isinstance(values, OneValue):
+                # Every caller has one, and it names the session.
+                values = replace(values, absent=False)
             if (value := values.example()) is not None:
                 chosen[key] = value
     except TooLarge:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from rolechain.proof.finding import Level
 from rolechain.proof.place import Place
-from rolechain.proof.resolve import TRANSFORM, Resolver
+from rolechain.proof.resolve import TRANSFORM, Resolver, Unresolved
 from rolechain.proof.template import Json
 
-_CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
+_CUSTOM = ("AWS::CloudFormation::CustomResource", "AWS::ServiceCatalog::CloudFormationProvisionedProduct")
 _LOOP, _INCLUDE = "Fn::ForEach::", "AWS::Include"
 _IAM = "AWS::IAM::"
 
@@ -62,6 +62,9 @@ def hidden(name: str, resolver: Resolver) -> Iterator[Hidden]:
                 yield Hidden(
                     place, f"the resources that the module {kind} makes are not known", Level.WARNING
                 )
+            elif kind.startswith((_IAM, "AWS::CloudFormation::Stack")) and _loops(properties):
+                words = f"what {_LOOP.removesuffix('::')} makes of {logical_id} is not known"
+                yield Hidden(place, words, Level.ERROR, roams=True)
             elif kind.startswith((_IAM, "AWS::CloudFormation::Stack")) and (
                 TRANSFORM in resource or (isinstance(properties, Mapping) and TRANSFORM in properties)
             ):
@@ -70,7 +73,9 @@ def hidden(name: str, resolver: Resolver) -> Iterator[Hidden]:
 
 
 def touched(name: str, resolver: Resolver, arns: Collection[str]) -> Iterator[Hidden]:
-    """The custom resources that are told of a role, which they may change.
+    """The resources of others than AWS that are told of a role, which they may change: custom, private, and products.
+
+    One that is told of something that only the deployment knows may be told of any role, if a property says so.
 
     Args:
         name: the template's.
@@ -79,11 +84,15 @@ def touched(name: str, resolver: Resolver, arns: Collection[str]) -> Iterator[Hi
     """
     for logical_id, resource in resolver.section("Resources").items():
         kind = resource.get("Type") if isinstance(resource, Mapping) else None
-        if not isinstance(kind, str) or not kind.startswith(_CUSTOM):
+        if not isinstance(kind, str) or (kind.startswith("AWS::") and not kind.startswith(_CUSTOM)):
             continue
         place = Place(name, str(logical_id))
+        properties = resolver.resolve(resource.get("Properties"), place)
+        if arns and (key := next(_unknown_roles(properties), None)):
+            words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
+            yield Hidden(place, words, Level.ERROR, roams=True)
         # Quotes within a text stand escaped: a name is told from a longer one by what surrounds it.
-        told = json.dumps(resolver.resolve(resource.get("Properties"), place), default=str)
+        told = json.dumps(properties, default=str)
         for arn in arns:
             _, _, _, _, account, path = arn.split(":", 5)
             role = path.rsplit("/", 1)[-1]
@@ -91,10 +100,28 @@ def touched(name: str, resolver: Resolver, arns: Collection[str]) -> Iterator[Hi
                 rf'["\\/]{re.escape(role)}["\\]', told
             )
             if arn in told or is_named:
-                words = (
-                    f"{logical_id}, a custom resource, is told of {arn}, and what it does to it is not known"
-                )
-                yield Hidden(place, words, Level.WARNING)
+                words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"
+                yield Hidden(place, words, Level.ERROR, roams=True)
+
+
+def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
+    """The properties whose names speak of a role and whose values are not known."""
+    if isinstance(value, Unresolved):
+        if "role" in key.lower():
+            yield key
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _unknown_roles(item, str(name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _unknown_roles(item, key)
+
+
+def _loops(value: Json) -> bool:
+    """Whether a loop stands anywhere in a value."""
+    if isinstance(value, Mapping):
+        return any(str(key).startswith(_LOOP) or _loops(item) for key, item in value.items())
+    return isinstance(value, (list, tuple)) and any(map(_loops, value))
 
 
 def _types(value: Json) -> Iterator[Json]:

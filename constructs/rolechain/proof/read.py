@@ -10,6 +10,7 @@ from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 from rolechain.proof import aws_managed, texts
 from rolechain.proof.callees import placed
+from rolechain.proof.calls import EVERYTHING
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
@@ -48,9 +49,11 @@ class _Reader:
         self._roaming: set[Finding] = set()
         self._managed: dict[str, list[PolicyRecord]] = {}
         self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
+        self._given: Mapping[str, Mapping[str, Any]] = {}
 
     def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> World:
         stacks = self._stacks
+        self._given = chain.policy_documents if chain else {}
         for stack in stacks.all:
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
@@ -181,8 +184,15 @@ class _Reader:
             if document is not None:
                 return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
         name = arn if isinstance(arn, str) else str(arn)
-        level = Level.WARNING if isinstance(arn, str) else Level.ERROR
-        self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand", level)
+        if (given := self._given.get(name)) is not None:
+            return self._policy(given, place, name, True, inline=False)
+        if place.part == "PermissionsBoundary":
+            # A boundary can only take away: what it may take is said, and nothing gets in by it.
+            self._stacks.assumptions[
+                f"assuming that the permissions boundary {name} leaves what the chain needs"
+            ] = None
+            return PolicyRecord(place, name, None, EVERYTHING)
+        self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand")
         return PolicyRecord(place, name, None, Policy.unknown(name))
 
     def _policy(

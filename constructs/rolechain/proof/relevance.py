@@ -2,53 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rolechain.chain import Chain
 from rolechain.proof.calls import account_of
-from rolechain.proof.edges import links
+from rolechain.proof.edges import Edge, links
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.place import Place
 from rolechain.proof.world import RoleRecord, World
+from rolechain.role import ChainRole
+
+_IAM = "AWS::IAM::"
 
 
 def of_chain(findings: Iterable[Finding], chain: Chain, world: World) -> Iterator[Finding]:
     """Findings, those about roles that neither belong to a chain nor can reach it as warnings.
 
-    What stands nowhere, or in a template as a whole, is about the chain.
+    What stands nowhere, in a template as a whole, or in a resource that is none of IAM's is about the chain.
     """
     listed = list(findings)
     if all(finding.level is Level.WARNING for finding in listed):
         yield from listed
         return
-    places = _places(chain, world)
-    roles = {_resource(place) for role in world.roles for place in _of(role)}
+    near = _near(chain, world)
+    names = {arn.rsplit("/", 1)[-1].lower() for arn in near}
+    roles = [role for role in world.roles if role.arn in near or role.name.lower() in names]
+    places = {_resource(place) for role in roles for place in _of(role)}
     for finding in listed:
-        place = finding.place and _resource(finding.place)
-        apart = place is not None and place in roles and place not in places
+        apart = finding.place is not None and _is_apart(finding.place, places, names, world)
         yield replace(finding, level=Level.WARNING) if apart else finding
 
 
-def _places(chain: Chain, world: World) -> set[tuple[str, str]]:
-    """The resources of the chain's roles, and of every role that may lead to one of them."""
+def _near(chain: Chain, world: World) -> set[str]:
+    """The ARNs of the chain's roles, and of every role that may lead to one of them."""
     callers: dict[str, set[str]] = {}
+    declared = {role.arn: role for role in chain.roles}
     for edge in links(world):
-        callers.setdefault(edge.callee.arn, set()).add(edge.caller.arn)
-    near = {role.arn for role in chain.roles}
+        if not _is_welcome(edge, declared):
+            callers.setdefault(edge.callee.arn, set()).add(edge.caller.arn)
+    near = set(declared)
     waiting = list(near)
     while waiting:
         for arn in callers.get(waiting.pop(), ()):
             if arn not in near:
                 near.add(arn)
                 waiting.append(arn)
-    names = {(account_of(arn), arn.rsplit("/", 1)[-1].lower()) for arn in near}
-    return {
-        _resource(place)
-        for role in world.roles
-        if role.arn in near or (role.account, role.name.lower()) in names
-        for place in _of(role)
-    }
+    return near
+
+
+def _is_welcome(edge: Edge, declared: Mapping[str, ChainRole]) -> bool:
+    """Whether a role gets in as one of an account or organization that the chain lets in as a whole."""
+    callee = declared.get(edge.callee.arn)
+    if callee is None or edge.caller.arn in declared:
+        return False
+    account = account_of(edge.caller.arn)
+    return callee.trust in ("account", "organization") or any(
+        entrance.kind == "account" and entrance.value == account for entrance in callee.assumed_by
+    )
+
+
+def _is_apart(place: Place, places: set[tuple[str, str]], names: set[str], world: World) -> bool:
+    """Whether a place is in a resource of IAM that is none of the chain's and names none of its roles."""
+    template = world.templates.get(place.template)
+    resources = template.body.get("Resources") if template else None
+    resource = resources.get(place.logical_id) if isinstance(resources, Mapping) else None
+    if not isinstance(resource, Mapping) or _resource(place) in places:
+        return False
+    if not str(resource.get("Type")).startswith(_IAM):
+        return False
+    if resource.get("Type") == f"{_IAM}Role":
+        return True
+    text = json.dumps(resource, default=str).lower()
+    return not any(name in text for name in names)
 
 
 def _of(role: RoleRecord) -> Iterator[Place]:

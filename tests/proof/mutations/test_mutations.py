@@ -192,7 +192,9 @@ def test_every_change_that_matters_is_reported(
         if after == admitted[change.role, change.is_trust]:
             continue
         matter += 1
-        if prove(chain, change.templates).proven:
+        proof = prove(chain, change.templates)
+        # A hop that depends on what the call alone brings is said not to be known, and fails nothing.
+        if proof.proven and not any(finding.rule == "RC00" for finding in proof.findings):
             missed.append(change.what)
     assert missed == []
     assert matter > 10
