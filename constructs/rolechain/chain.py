@@ -10,12 +10,11 @@ from typing import Any
 
 from rolechain.checks import problems_of
 from rolechain.choices import choose
+from rolechain.entrance import brought
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
 from rolechain.hop import Hop
 from rolechain.quotas import Quotas
 from rolechain.role import ChainRole
-from rolechain.session_tag import SessionTag
-from rolechain.source_identity import SourceIdentity
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,7 @@ class Chain:
     def _hops(self) -> tuple[Hop, ...]:
         hops: list[Hop] = []
         callers = tuple(self.sources)
-        tags: tuple[SessionTag, ...] = ()
-        identity: SourceIdentity | None = None
+        tags, identity = brought(entrance for source in self.sources for entrance in source.entrances)
         for index, callee in enumerate(self.middle, 1):
             hops += [Hop(caller, callee, index, tags, identity) for caller in callers]
             # A session hands on what it inherited, and what was passed when it was made.

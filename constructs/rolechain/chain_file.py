@@ -35,7 +35,7 @@ CHAIN_KEYS = (
 ROLE_KEYS = tuple(each.name for each in fields(ChainRole) if each.name != "partition")
 ENTRANCE_KEYS = (
     *get_args(EntranceKind),
-    *(each.name for each in fields(Entrance) if each.name not in ("kind", "value")),
+    *(each.name for each in fields(Entrance) if each.name not in ("kind", "value", "others")),
 )
 PERMISSION_KEYS = ("actions", "resources")
 ALLOWED_KEYS = ("values", "required")
@@ -191,7 +191,14 @@ class _Reader(Nodes):
     def entrance(self, node: yaml.Node, place: Place) -> Entrance:
         readers: dict[str, Callable[[yaml.Node, Place], Any]] = {
             "mfa_max_age": self.number,
+            "session_tags": self.session_tags,
+            "source_identity": self.source_identity,
+            "certificate": lambda item, at: {
+                key: self.text(value, here) for key, value, here in self.pairs(item, at)
+            },
             **dict.fromkeys(("third_party", "iam_users", "mfa"), self.flag),
+            **dict.fromkeys(("transitive_tag_keys", "source_account", "source_arn"), self.texts),
+            **dict.fromkeys(("audience", "subject", *get_args(EntranceKind)), self.one_or_several),
         }
         known = len(self.problems)
         nodes = self.mapping(node, place, ENTRANCE_KEYS)
@@ -203,6 +210,10 @@ class _Reader(Nodes):
             return Entrance("service", "")
         kind: Any = kinds[0]
         return Entrance(kind, fields.pop(kind), **fields)
+
+    def one_or_several(self, node: yaml.Node, place: Place) -> str | list[str]:
+        """A text, or a list of them."""
+        return self.texts(node, place) if isinstance(node, yaml.SequenceNode) else self.text(node, place)
 
     def permission(self, node: yaml.Node, place: Place) -> Permission:
         nodes = self.mapping(node, place, PERMISSION_KEYS, required=PERMISSION_KEYS)

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from rolechain.session_tag import SessionTag, SessionTags, session_tags
+from rolechain.source_identity import SourceIdentity
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
+
+_EKS_TAGS = (
+    "eks-cluster-arn",
+    "eks-cluster-name",
+    "kubernetes-namespace",
+    "kubernetes-service-account",
+    "kubernetes-pod-name",
+    "kubernetes-pod-uid",
+)
+BROUGHT: Mapping[str, Mapping[str, Any]] = {
+    "pods.eks.amazonaws.com": {
+        "session_tags": tuple(SessionTag(key, required=False) for key in _EKS_TAGS),
+        "transitive_tag_keys": _EKS_TAGS,
+    },
+    "rolesanywhere.amazonaws.com": {
+        "session_tags": (SessionTag("x509*", required=False),),
+        "source_identity": SourceIdentity(required=False),
+    },
+}
+"""What the sessions of services arrive with, where an entrance does not say otherwise.
+
+Source: Amazon EKS User Guide, "Grant Pods access to AWS resources based on tags"; IAM Roles Anywhere User Guide, "Trust
+model". EKS makes each of its tags transitive; IAM Roles Anywhere sets the source identity, and tags that are not.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,9 +45,10 @@ class Entrance:
     Attributes:
         kind: what sort of principal it is.
         value: the service principal, the account id, the principal's ARN, the identity provider's ARN, or
-            the name of an IAM Identity Center permission set.
-        audience: for ``oidc`` and ``saml``, the audience that the token must carry.
-        subject: for ``oidc``, the subject that the token must carry; ``*`` and ``?`` are wildcards.
+            the name of an IAM Identity Center permission set; of several, the first.
+        others: the others of them.
+        audience: for ``oidc`` and ``saml``, the audience that the token must carry, or several.
+        subject: for ``oidc``, the subject that the token must carry, or several; ``*`` and ``?`` are wildcards.
         external_id: for ``account`` and ``arn``, what the call must pass as ``sts:ExternalId``.
         third_party: for ``account`` and ``arn``, whether it belongs to somebody else, so that it needs an
             external id.
@@ -27,76 +56,157 @@ class Entrance:
         mfa: for ``account`` and an IAM user's ``arn``, whether the user must have signed in with MFA. No role's
             session carries MFA, so that of an account only users enter then.
         mfa_max_age: how many seconds ago that may have been at most.
+        session_tags: the session tags that whoever enters brings: allowed values by key, or ``SessionTag``. Those that
+            EKS Pod Identity and IAM Roles Anywhere bring are known.
+        transitive_tag_keys: which of them every later hop inherits.
+        source_identity: what whoever enters brings as source identity, which every later hop inherits.
+        source_account: for ``service``, the account on whose behalf it calls, ``aws:SourceAccount``, or several.
+        source_arn: for ``service``, the resource on whose behalf it calls, ``aws:SourceArn``, or several; ``*`` and
+            ``?`` are wildcards. For IAM Roles Anywhere, the trust anchor.
+        source_organization: for ``service``, the organization on whose behalf it calls, ``aws:SourceOrgID``.
+        certificate: for IAM Roles Anywhere, what the certificate must hold: values by attribute, such as
+            ``{"x509Subject/CN": "build"}``.
     """
 
     kind: EntranceKind
     value: str
-    audience: str | None = None
-    subject: str | None = None
+    audience: str | tuple[str, ...] | None = None
+    subject: str | tuple[str, ...] | None = None
     external_id: str | None = field(default=None, kw_only=True)
     third_party: bool = field(default=False, kw_only=True)
     iam_users: bool = field(default=True, kw_only=True)
     mfa: bool = field(default=False, kw_only=True)
     mfa_max_age: int | None = field(default=None, kw_only=True)
+    session_tags: SessionTags = field(default=(), kw_only=True)
+    transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
+    source_identity: SourceIdentity | str | None = field(default=None, kw_only=True)
+    source_account: str | tuple[str, ...] = field(default=(), kw_only=True)
+    source_arn: str | tuple[str, ...] = field(default=(), kw_only=True)
+    source_organization: str | None = field(default=None, kw_only=True)
+    certificate: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
+    others: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, (list, tuple)) and self.value:
+            first, *others = self.value
+            object.__setattr__(self, "value", first)
+            object.__setattr__(self, "others", tuple(others))
+        for name in ("audience", "subject"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+        for name in ("transitive_tag_keys", "source_account", "source_arn"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        object.__setattr__(self, "session_tags", session_tags(self.session_tags))
+        if isinstance(self.source_identity, str):
+            object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
+        if self.kind == "service" and not self.others:
+            for name, brought in BROUGHT.get(self.value, {}).items():
+                if not getattr(self, name):
+                    object.__setattr__(self, name, brought)
+
+    def each(self) -> Iterator[Entrance]:
+        """One entrance for each of several principals."""
+        for value in (self.value, *self.others):
+            yield replace(self, value=value, others=())
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences, one of which the token must carry."""
+        return (self.audience,) if isinstance(self.audience, str) else self.audience or ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects, one of which the token must carry."""
+        return (self.subject,) if isinstance(self.subject, str) else self.subject or ()
+
+    @property
+    def tags(self) -> tuple[SessionTag, ...]:
+        """The session tags that whoever enters brings."""
+        return self.session_tags  # type: ignore[return-value]  # made so by __post_init__
+
+    @property
+    def identity(self) -> SourceIdentity | None:
+        """The source identity that whoever enters brings."""
+        return self.source_identity  # type: ignore[return-value]  # made so by __post_init__
 
     @classmethod
-    def service(cls, principal: str) -> Entrance:
-        """An AWS service, such as ``lambda.amazonaws.com``, on behalf of its workload."""
-        return cls("service", principal)
+    def service(cls, principal: str | Sequence[str], **more: Any) -> Entrance:
+        """An AWS service, such as ``lambda.amazonaws.com``, on behalf of its workload.
+
+        Args:
+            principal: the service principal, or several.
+            more: ``source_account``, ``source_arn``, ``source_organization``, ``certificate``, and what it brings:
+                ``session_tags``, ``transitive_tag_keys`` and ``source_identity``.
+        """
+        return cls("service", principal, **more)  # type: ignore[arg-type]  # several become one and its others
 
     @classmethod
-    def account(
-        cls,
-        account: str,
-        *,
-        external_id: str | None = None,
-        third_party: bool = False,
-        iam_users: bool = True,
-        mfa: bool = False,
-        mfa_max_age: int | None = None,
+    def account(cls, account: str | Sequence[str], **more: Any) -> Entrance:
+        """Every principal of an account, or of several, that the account's own policies allow to.
+
+        Args:
+            account: the id of the account, or several.
+            more: ``external_id``, ``third_party``, ``iam_users``, ``mfa``, ``mfa_max_age``, and what it brings.
+        """
+        return cls("account", account, **more)  # type: ignore[arg-type]
+
+    @classmethod
+    def arn(cls, arn: str | Sequence[str], **more: Any) -> Entrance:
+        """One role or user, or several, by ARN.
+
+        Args:
+            arn: the ARN, or several.
+            more: ``external_id``, ``third_party``, ``mfa``, ``mfa_max_age``, and what it brings.
+        """
+        return cls("arn", arn, **more)  # type: ignore[arg-type]
+
+    @classmethod
+    def oidc(
+        cls, provider_arn: str, *, audience: str | Sequence[str], subject: str | Sequence[str], **more: Any
     ) -> Entrance:
-        """Every principal of an account that the account's own policies allow to."""
-        return cls(
-            "account",
-            account,
-            external_id=external_id,
-            third_party=third_party,
-            iam_users=iam_users,
-            mfa=mfa,
-            mfa_max_age=mfa_max_age,
-        )
+        """Tokens of an OpenID Connect provider, pinned to an audience and a subject, or to one of several of each."""
+        return cls("oidc", provider_arn, _one_or_several(audience), _one_or_several(subject), **more)
 
     @classmethod
-    def arn(
-        cls,
-        arn: str,
-        *,
-        external_id: str | None = None,
-        third_party: bool = False,
-        mfa: bool = False,
-        mfa_max_age: int | None = None,
-    ) -> Entrance:
-        """One role or user, by its ARN."""
-        return cls(
-            "arn",
-            arn,
-            external_id=external_id,
-            third_party=third_party,
-            mfa=mfa,
-            mfa_max_age=mfa_max_age,
-        )
-
-    @classmethod
-    def oidc(cls, provider_arn: str, *, audience: str, subject: str) -> Entrance:
-        """Tokens of an OpenID Connect provider, pinned to an audience and a subject."""
-        return cls("oidc", provider_arn, audience, subject)
-
-    @classmethod
-    def saml(cls, provider_arn: str, *, audience: str | None = None) -> Entrance:
+    def saml(cls, provider_arn: str, *, audience: str | Sequence[str] | None = None, **more: Any) -> Entrance:
         """Assertions of a SAML provider; the audience is AWS's sign-in endpoint unless another is given."""
-        return cls("saml", provider_arn, audience)
+        return cls("saml", provider_arn, _one_or_several(audience), **more)
 
     @classmethod
-    def permission_set(cls, name: str) -> Entrance:
+    def permission_set(cls, name: str | Sequence[str], **more: Any) -> Entrance:
         """Users of IAM Identity Center who hold this permission set in the source role's account."""
-        return cls("permission_set", name)
+        return cls("permission_set", name, **more)  # type: ignore[arg-type]
+
+
+def _one_or_several(value: str | Sequence[str] | None) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def brought(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:
+    """What later hops inherit of those who enter: the transitive tags, and the source identity.
+
+    What only some of them bring is not required, and takes the values of any.
+    """
+    listed = list(entrances)
+    tags: dict[str, list[SessionTag]] = {}
+    for entrance in listed:
+        for tag in entrance.tags:
+            if tag.key in entrance.transitive_tag_keys:
+                tags.setdefault(tag.key, []).append(tag)
+    identities = [entrance.identity for entrance in listed if entrance.identity]
+    identity = _identity(identities, len(listed))
+    merged = ((key, *_of_all(found, len(listed))) for key, found in tags.items())
+    return tuple(SessionTag(key, values, required=required) for key, values, required in merged), identity
+
+
+def _identity(found: Sequence[SourceIdentity], count: int) -> SourceIdentity | None:
+    values, required = _of_all(found, count)
+    return SourceIdentity(values, required=required) if found else None
+
+
+def _of_all(found: Sequence[SessionTag | SourceIdentity], count: int) -> tuple[tuple[str, ...], bool]:
+    """The values of several, none where any takes every value, and whether all of so many require one."""
+    values = dict.fromkeys(value for each in found for value in each.values)
+    required = len(found) == count and all(each.required for each in found)
+    return () if any(not each.values for each in found) else tuple(values), required

@@ -116,6 +116,11 @@ class ChainRole:
             object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
 
     @property
+    def entrances(self) -> tuple[Entrance, ...]:
+        """Who may enter here, one principal each."""
+        return tuple(one for entrance in self.assumed_by for one in entrance.each())
+
+    @property
     def arn(self) -> str:
         """The role's ARN, path included."""
         return f"arn:{self.partition}:iam::{self.account}:role{self.path}{self.role}"

@@ -109,13 +109,17 @@ def test_the_maximal_entrances(maximal: Chain, make_stack: MakeStack, template_o
             "Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::777777777777:root"},
             "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}},
         },
         {
             "Sid": "AllowEntrance3",
             "Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::888888888888:root"},
             "Action": "sts:AssumeRole",
-            "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::888888888888:role/ci/runner"}},
+            "Condition": {
+                "ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::888888888888:role/ci/runner"},
+                "StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"},
+            },
         },
         {
             "Sid": "AllowEntrance4",
@@ -143,7 +147,8 @@ def test_the_maximal_entrances(maximal: Chain, make_stack: MakeStack, template_o
                 "ArnLike": {
                     "aws:PrincipalArn": "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/*"
                     "AWSReservedSSO_DeployAccess_????????????????"
-                }
+                },
+                "StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"},
             },
         },
     ]

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from rolechain.checks.patterns import ACCOUNT, EXTERNAL_ID, PERMISSION_SET, SERVICE, is_arn, matches
-from rolechain.entrance import Entrance, EntranceKind
+from rolechain.checks.patterns import (
+    ACCOUNT,
+    EXTERNAL_ID,
+    ORGANIZATION,
+    PERMISSION_SET,
+    SERVICE,
+    is_arn,
+    matches,
+)
+from rolechain.checks.sessions import of_identity, of_tags
+from rolechain.entrance import BROUGHT, Entrance, EntranceKind
+from rolechain.session_tag import SessionTag
 
 _MFA_SECONDS = range(1, 129_601)
 
@@ -17,8 +27,11 @@ def problems_of_entrance(entrance: Entrance) -> Iterator[str]:
         kinds = ", ".join(get_args(EntranceKind))
         yield f"{entrance!r} is no entrance: write Entrance.service(…), or another of {kinds}"
         return
-    yield from _of_value(entrance)
+    for one in entrance.each():
+        yield from _of_value(one)
     yield from _of_token(entrance)
+    yield from _of_service(entrance)
+    yield from _of_brought(entrance)
     for flag in ("third_party", "iam_users", "mfa"):
         if not isinstance(value := getattr(entrance, flag), bool):
             yield f"{flag}: {value!r} is neither true nor false: write one of them"
@@ -51,8 +64,49 @@ def _of_token(entrance: Entrance) -> Iterator[str]:
         value = getattr(entrance, name)
         if value is not None and entrance.kind not in kinds:
             yield f"{name} is for {' and '.join(kinds)}, and {entrance.kind} {entrance.value} has none: leave it out"
-        elif value is not None and not isinstance(value, str):
+        elif value is not None and not all(
+            isinstance(each, str) and (each or each is value)
+            for each in (value if isinstance(value, tuple) else (value,))
+        ):
             yield f"{name}: {value!r} is no text: put it in quotes"
+
+
+def _of_service(entrance: Entrance) -> Iterator[str]:
+    """What a service is held to: on whose behalf it calls, and with which certificate."""
+    for name in ("source_account", "source_arn", "source_organization"):
+        if getattr(entrance, name) and entrance.kind != "service":
+            yield f"{name} is for service: a {entrance.kind} calls for itself; leave it out"
+    for account in entrance.source_account:
+        if not matches(ACCOUNT, account):
+            yield f"source_account: {account!r} is no account id: write its 12 digits, in quotes"
+    for arn in entrance.source_arn:
+        if not isinstance(arn, str) or not arn.startswith("arn:") or arn.count(":") < 5:
+            yield f"source_arn: {arn!r} is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app"
+    organization = entrance.source_organization
+    if organization is not None and not matches(ORGANIZATION, organization):
+        yield f"source_organization: {organization!r} is no organization's id: write one such as o-exampleorg1"
+    if entrance.certificate and entrance.value != "rolesanywhere.amazonaws.com":
+        yield f"certificate is for rolesanywhere.amazonaws.com: {entrance.value} shows none; leave it out"
+    for name, value in entrance.certificate.items():
+        if not str(name).startswith(("x509Subject/", "x509Issuer/", "x509SAN/")):
+            yield f"certificate: {name!r} is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"
+        elif not isinstance(value, str) or not value:
+            yield f"certificate: {name}: {value!r} is no text: put it in quotes"
+
+
+def _of_brought(entrance: Entrance) -> Iterator[str]:
+    """What whoever enters brings."""
+    if entrance.value in BROUGHT:
+        return
+    for _, problem in (
+        *of_tags(entrance.tags),
+        *(of_identity(entrance.identity) if entrance.identity else ()),
+    ):
+        yield problem
+    declared = {tag.key for tag in entrance.tags if isinstance(tag, SessionTag)}
+    for key in entrance.transitive_tag_keys:
+        if key not in declared:
+            yield f"{key!r} is none of the session tags that it brings: declare it under session_tags too"
 
 
 def _of_third_party(entrance: Entrance) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rolechain.checks.patterns import SOURCE_IDENTITY, Found, is_tag_text, matches
+from rolechain.entrance import Entrance, brought
 from rolechain.errors import Place
 from rolechain.role import ChainRole
 from rolechain.session_tag import SessionTag
@@ -34,7 +35,7 @@ def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
                     "no hop ends in the source role: declare it on the role that is assumed with it",
                 )
         return
-    yield from _of_tags(role.tags)
+    yield from of_tags(role.tags)
     declared = {tag.key for tag in role.tags if isinstance(tag, SessionTag)}
     for number, key in enumerate(role.transitive_tag_keys):
         if key not in declared:
@@ -43,7 +44,7 @@ def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
                 f"{key!r} is none of the session tags of this hop: declare it under session_tags too",
             )
     if role.identity is not None:
-        yield from _of_identity(role.identity)
+        yield from of_identity(role.identity)
     seconds = role.duration_seconds
     if seconds is None:
         return
@@ -57,7 +58,8 @@ def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
         )
 
 
-def _of_tags(tags: Iterable[SessionTag]) -> Found:
+def of_tags(tags: Iterable[SessionTag]) -> Found:
+    """What is wrong with session tags."""
     seen: dict[str, str] = {}
     tags = list(tags)
     if len(tags) > TAG_LIMIT:
@@ -88,7 +90,8 @@ def _of_tags(tags: Iterable[SessionTag]) -> Found:
                 )
 
 
-def _of_identity(identity: SourceIdentity) -> Found:
+def of_identity(identity: SourceIdentity) -> Found:
+    """What is wrong with a source identity."""
     for value in identity.values:
         legal = isinstance(value, str) and matches(
             SOURCE_IDENTITY, value.replace("*", "xx").replace("?", "x")
@@ -106,8 +109,16 @@ def _without_wildcards(value: object) -> object:
 
 def problems_along(chain: Chain) -> Found:
     """What is wrong with what the sessions of a chain hand on from one hop to the next."""
-    inherited: dict[str, tuple[str, Place]] = {}
-    set_at: Place | None = None
+    tags, identity = brought(
+        entrance
+        for source in chain.sources
+        for declared in source.assumed_by
+        if isinstance(declared, Entrance)
+        for entrance in declared.each()
+    )
+    entry: Place = ("source", "assumed_by")
+    inherited: dict[str, tuple[str, Place]] = {tag.key.lower(): (tag.key, entry) for tag in tags}
+    set_at: Place | None = entry if identity else None
     line = [(("middle", number), role) for number, role in enumerate(chain.middle)]
     for place, role in line:
         yield from _of_one(place, role, inherited, set_at)

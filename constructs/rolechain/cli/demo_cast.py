@@ -41,7 +41,7 @@ def entrances(chain: Chain) -> list[Entrance]:
 def _local_entrance(source: ChainRole) -> Entrance:
     if source.existing and not source.assumed_by:
         return _LAMBDA
-    for entrance in source.assumed_by:
+    for entrance in source.entrances:
         # Nobody here holds an MFA device.
         if entrance.kind in ("service", "account") and not entrance.mfa:
             return entrance
@@ -57,7 +57,7 @@ def third_parties(chain: Chain) -> list[str]:
     callers = [
         each.value.split(":")[4] if each.kind == "arn" else each.value
         for source in chain.sources
-        for each in source.assumed_by
+        for each in source.entrances
         if each.third_party
     ]
     return list(dict.fromkeys([*roles, *callers]))

@@ -1,10 +1,19 @@
-"""The statements of a source role's trust policy that let its entrances in."""
+"""The statements of a source role's trust policy that let its entrances in.
+
+Entrances of which everything but the principal, or the subject, is the same share their statements: each principal
+stands once, and the values of a condition are listed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+
 from rolechain.entrance import Entrance
-from rolechain.policy.request import ASSUME_ROLE
-from rolechain.policy.writing import Conditions, Statement, allow
+from rolechain.policy.carried import identity_conditions, tag_conditions, tagged_call
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy.writing import Conditions, Statement, allow, numbered, one_or_all
 from rolechain.role import ChainRole
 
 SAML_AUDIENCES = {
@@ -13,53 +22,135 @@ SAML_AUDIENCES = {
 }
 """Where a SAML assertion is posted to, in the partitions that have a sign-in endpoint of their own."""
 
-_SID = "AllowEntrance"
+_ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
 
-def entrance_statement(entrance: Entrance, source: ChainRole) -> Statement:
-    """The statement of the source role's trust policy that lets one entrance in."""
-    if entrance.kind == "service":
-        return allow(_SID, ASSUME_ROLE, {}, Principal={"Service": entrance.value})
-    if entrance.kind in ("account", "arn"):
-        return _of_principals(entrance, source)
-    if entrance.kind == "permission_set":
-        # Identity Center makes the role: region and suffix of its ARN cannot be known beforehand.
-        role = (
-            f"arn:{source.partition}:iam::{source.account}:role/aws-reserved/sso.amazonaws.com/*"
-            f"AWSReservedSSO_{entrance.value}_????????????????"
-        )
-        return allow(
-            _SID, ASSUME_ROLE, {"ArnLike": {"aws:PrincipalArn": role}}, Principal={"AWS": source.account_root}
-        )
-    principal = {"Federated": entrance.value}
-    if entrance.kind == "oidc":
-        host = entrance.value.split(":oidc-provider/", 1)[1]
-        condition: Conditions = {
-            "StringEquals": {f"{host}:aud": entrance.audience},
-            "StringLike": {f"{host}:sub": entrance.subject},
-        }
-        return allow(_SID, "sts:AssumeRoleWithWebIdentity", condition, Principal=principal)
-    audience = entrance.audience or SAML_AUDIENCES.get(source.partition, "https://signin.aws.amazon.com/saml")
-    return allow(
-        _SID, "sts:AssumeRoleWithSAML", {"StringEquals": {"SAML:aud": audience}}, Principal=principal
+def entrance_statement(entrance: Entrance, source: ChainRole, organization: str | None = None) -> Statement:
+    """The statement of the source role's trust policy that lets one entrance in; see ``entrance_statements``."""
+    return entrance_statements([entrance], source, organization)[0]
+
+
+def entrance_statements(
+    entrances: Iterable[Entrance], source: ChainRole, organization: str | None = None
+) -> list[Statement]:
+    """The statements of a source role's trust policy that let entrances in.
+
+    Args:
+        entrances: the entrances.
+        source: the source role.
+        organization: the id of the organization that accounts, roles, users and permission sets must belong to; asked
+            of all but third parties.
+    """
+    groups: dict[Any, list[Entrance]] = {}
+    for entrance in entrances:
+        for one in entrance.each():
+            groups.setdefault(_shared(one), []).append(one)
+    statements: list[Statement] = []
+    for group in groups.values():
+        for statement in _of_group(group, source, organization):
+            before = sum(each["Sid"].rstrip("0123456789") == statement["Sid"] for each in statements)
+            statements.append(statement | {"Sid": numbered(statement["Sid"], before)})
+    return statements
+
+
+def _shared(entrance: Entrance) -> Any:
+    """What entrances must have in common to share statements."""
+    return (
+        entrance.kind,
+        entrance.value if entrance.kind == "oidc" else "",
+        entrance.audiences,
+        entrance.external_id,
+        entrance.third_party,
+        entrance.iam_users,
+        entrance.mfa,
+        entrance.mfa_max_age,
+        entrance.tags,
+        tuple(entrance.transitive_tag_keys),
+        entrance.identity,
+        entrance.source_account,
+        entrance.source_arn,
+        entrance.source_organization,
+        tuple(sorted(entrance.certificate.items())),
     )
 
 
-def _of_principals(entrance: Entrance, source: ChainRole) -> Statement:
-    """For an account's principals, or one of them by its ARN."""
-    conditions: Conditions = {}
-    if entrance.kind == "arn":
-        root = ":".join([*entrance.value.split(":")[:5], "root"])
-        conditions["ArnEquals"] = {"aws:PrincipalArn": entrance.value}
-    else:
-        begins = f"arn:{source.partition}:iam::{entrance.value}"
-        root = f"{begins}:root"
-        if not entrance.iam_users:
-            conditions["ArnLike"] = {"aws:PrincipalArn": f"{begins}:role/*"}
+def _of_group(group: Sequence[Entrance], source: ChainRole, organization: str | None) -> Iterator[Statement]:
+    """The statements of entrances that share them: AssumeRole, and apart from it what they bring."""
+    first = group[0]
+    principal, who = _who(group, source)
+    if first.kind in ("account", "arn", "permission_set") and organization and not first.third_party:
+        who.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = organization
+    action = _ACTIONS.get(first.kind, ASSUME_ROLE)
+    if first.kind == "service":
+        # A service is trusted with what it brings, and AWS writes its actions in one statement.
+        actions = [
+            action,
+            *([TAG_SESSION] if first.tags else []),
+            *([SET_SOURCE_IDENTITY] if first.identity else []),
+        ]
+        yield allow("AllowEntrance", actions if len(actions) > 1 else action, who, Principal=principal)
+        return
+    entering = tagged_call(first.tags, first.identity, deepcopy(who))
+    _of_call(first, entering)
+    yield allow("AllowEntrance", action, entering, Principal=principal)
+    if first.tags:
+        conditions = tag_conditions(first.tags, first.transitive_tag_keys, (), deepcopy(who))
+        yield allow("AllowTagSession", TAG_SESSION, conditions, Principal=principal)
+    if first.identity:
+        conditions = identity_conditions(first.identity, deepcopy(who))
+        yield allow("AllowSetSourceIdentity", SET_SOURCE_IDENTITY, conditions, Principal=principal)
+
+
+def _of_call(entrance: Entrance, conditions: Conditions) -> None:
+    """What the call of AssumeRole must bring besides."""
     if entrance.external_id is not None:
-        conditions["StringEquals"] = {"sts:ExternalId": entrance.external_id}
+        conditions.setdefault("StringEquals", {})["sts:ExternalId"] = entrance.external_id
     if entrance.mfa:
         conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
     if entrance.mfa_max_age is not None:
         conditions["NumericLessThanEquals"] = {"aws:MultiFactorAuthAge": str(entrance.mfa_max_age)}
-    return allow(_SID, ASSUME_ROLE, conditions, Principal={"AWS": root})
+
+
+def _who(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Conditions]:
+    """Principal and conditions that stand for entrances of one kind."""
+    first, values = group[0], list(dict.fromkeys(entrance.value for entrance in group))
+    begins = f"arn:{source.partition}:iam::"
+    if first.kind == "service":
+        return {"Service": one_or_all(values)}, _of_service(first)
+    if first.kind == "arn":
+        roots = one_or_all(":".join([*value.split(":")[:5], "root"]) for value in values)
+        return {"AWS": roots}, {"ArnEquals": {"aws:PrincipalArn": one_or_all(values)}}
+    if first.kind == "account":
+        roots = one_or_all(f"{begins}{value}:root" for value in values)
+        roles = one_or_all(f"{begins}{value}:role/*" for value in values)
+        return {"AWS": roots}, {} if first.iam_users else {"ArnLike": {"aws:PrincipalArn": roles}}
+    if first.kind == "permission_set":
+        # Identity Center makes the role: region and suffix of its ARN cannot be known beforehand.
+        folder = f"{begins}{source.account}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_"
+        patterns = one_or_all(f"{folder}{value}_????????????????" for value in values)
+        return {"AWS": source.account_root}, {"ArnLike": {"aws:PrincipalArn": patterns}}
+    principal = {"Federated": one_or_all(values)}
+    if first.kind == "oidc":
+        host = first.value.split(":oidc-provider/", 1)[1]
+        subjects = one_or_all(subject for entrance in group for subject in entrance.subjects)
+        return principal, {
+            "StringEquals": {f"{host}:aud": one_or_all(first.audiences)},
+            "StringLike": {f"{host}:sub": subjects},
+        }
+    sign_in = SAML_AUDIENCES.get(source.partition, "https://signin.aws.amazon.com/saml")
+    return principal, {"StringEquals": {"SAML:aud": one_or_all(first.audiences or (sign_in,))}}
+
+
+def _of_service(entrance: Entrance) -> Conditions:
+    """On whose behalf a service must call, and with which certificate."""
+    conditions: Conditions = {}
+    equals = {
+        "aws:SourceAccount": one_or_all(entrance.source_account) if entrance.source_account else None,
+        "aws:SourceOrgID": entrance.source_organization,
+        **{f"aws:PrincipalTag/{name}": value for name, value in entrance.certificate.items()},
+    }
+    if kept := {key: value for key, value in equals.items() if value}:
+        conditions["StringEquals"] = kept
+    if entrance.source_arn:
+        conditions["ArnLike"] = {"aws:SourceArn": one_or_all(entrance.source_arn)}
+    return conditions

@@ -12,11 +12,9 @@ from itertools import groupby
 from typing import Any
 
 from rolechain.hop import Hop
+from rolechain.policy.carried import IDENTITY, identity_conditions, tag_conditions, tagged_call
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.writing import Conditions, Statement, allow, asked, one_or_all
-
-REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"
-SET_IDENTITY, IDENTITY = "sts:SourceIdentity", "aws:SourceIdentity"
 
 
 def hop_trust(hops: Sequence[Hop], organization: str | None) -> list[Statement]:
@@ -46,12 +44,15 @@ def _of_callers(hops: list[Hop], organization: str | None, suffix: str) -> Itera
     yield allow(f"AllowCaller{suffix}", ASSUME_ROLE, _of_call(hop, deepcopy(who)), Principal=principal)
     if hop.carries_tags:
         yield allow(
-            f"AllowTagSession{suffix}", TAG_SESSION, _of_tags(hop, deepcopy(who)), Principal=principal
+            f"AllowTagSession{suffix}",
+            TAG_SESSION,
+            tag_conditions(
+                hop.callee.tags, hop.callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who)
+            ),
+            Principal=principal,
         )
     if hop.carries_source_identity:
-        conditions = deepcopy(who)
-        if hop.callee.identity:
-            asked(SET_IDENTITY, hop.callee.identity.values, conditions)
+        conditions = identity_conditions(hop.callee.identity, deepcopy(who))
         yield allow(f"AllowSetSourceIdentity{suffix}", SET_SOURCE_IDENTITY, conditions, Principal=principal)
 
 
@@ -71,37 +72,11 @@ def _callers(hops: list[Hop]) -> tuple[Any, Conditions]:
 
 
 def _of_call(hop: Hop, conditions: Conditions) -> Conditions:
-    """What a hop must bring; a call without tags or source identity asks for AssumeRole alone, so it is asked here."""
+    """What a hop must bring."""
     if hop.external_id:
         conditions.setdefault("StringEquals", {})["sts:ExternalId"] = hop.external_id
-    for tag in hop.callee.tags:
-        if tag.required:
-            asked(REQUEST_TAG + tag.key, tag.values, conditions)
-    if hop.callee.identity and hop.callee.identity.required:
-        asked(SET_IDENTITY, hop.callee.identity.values, conditions)
-    elif hop.inherited_source_identity and hop.inherited_source_identity.required:
-        asked(IDENTITY, hop.inherited_source_identity.values, conditions)
-    return conditions
-
-
-def _of_tags(hop: Hop, conditions: Conditions) -> Conditions:
-    """Which tags may be passed, and which of them the later hops inherit."""
-    tags = hop.callee.tags
-    for tag in tags:
-        if tag.required or tag.values:
-            asked(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
-    keys = conditions.setdefault("ForAllValues:StringEquals", {})
-    keys[TAG_KEYS] = one_or_all([*(tag.key for tag in tags), *hop.inherited_tag_keys])
-    transitive = [*hop.callee.transitive_tag_keys, *hop.inherited_tag_keys]
-    if transitive:
-        keys[TRANSITIVE_TAG_KEYS] = one_or_all(transitive)
-    else:
-        conditions["Null"] = {TRANSITIVE_TAG_KEYS: "true"}
-    # ForAllValues is met by a call without the key too.
-    required = {tag.key for tag in tags if tag.required}
-    if required:
-        conditions.setdefault("Null", {})[TAG_KEYS] = "false"
-    # What is inherited is among the transitive keys of every call: that there are some would not be enough.
-    if own := [key for key in hop.callee.transitive_tag_keys if key in required]:
-        conditions["ForAnyValue:StringEquals"] = {TRANSITIVE_TAG_KEYS: one_or_all(own)}
+    tagged_call(hop.callee.tags, hop.callee.identity, conditions)
+    inherited = hop.inherited_source_identity
+    if inherited and inherited.required and not (hop.callee.identity and hop.callee.identity.required):
+        asked(IDENTITY, inherited.values, conditions)
     return conditions

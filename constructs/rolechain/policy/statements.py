@@ -7,15 +7,16 @@ own JSON, so that they match by construction and can be proven without a synthes
 from __future__ import annotations
 
 from rolechain.chain import Chain
-from rolechain.policy.entrance_statements import entrance_statement
+from rolechain.policy.entrance_statements import entrance_statement, entrance_statements
 from rolechain.policy.hop_permissions import hop_permissions
 from rolechain.policy.hop_trust import hop_trust
-from rolechain.policy.writing import Statement, numbered
+from rolechain.policy.writing import Statement
 from rolechain.role import ChainRole
 
 __all__ = [
     "Statement",
     "entrance_statement",
+    "entrance_statements",
     "own_statements",
     "permission_statements",
     "statements_for",
@@ -27,10 +28,7 @@ def trust_statements(chain: Chain, callee: ChainRole) -> list[Statement]:
     """The statements of ``callee``'s trust policy: those of the hops into it, or one for each entrance."""
     if hops := chain.calls_into(callee):
         return hop_trust(hops, chain.organization)
-    entrances = (entrance_statement(entrance, callee) for entrance in callee.assumed_by)
-    return [
-        statement | {"Sid": numbered(statement["Sid"], before)} for before, statement in enumerate(entrances)
-    ]
+    return entrance_statements(callee.assumed_by, callee, chain.organization)
 
 
 def permission_statements(chain: Chain, caller: ChainRole) -> list[Statement]:

@@ -11,8 +11,8 @@ Statement = dict[str, Any]
 Conditions = dict[str, dict[str, Any]]
 
 
-def allow(sid: str, action: str, conditions: Conditions, **element: Any) -> Statement:
-    """A statement that allows one action, with the conditions that are not empty."""
+def allow(sid: str, action: str | list[str], conditions: Conditions, **element: Any) -> Statement:
+    """A statement that allows one action, or several, with the conditions that are not empty."""
     statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": action, **element}
     if kept := {operator: keys for operator, keys in conditions.items() if keys}:
         statement["Condition"] = kept

@@ -28,7 +28,7 @@ def placed(roles: Iterable[RoleRecord], chain: Chain | None) -> tuple[RoleRecord
         known |= {
             entrance.value
             for source in chain.sources
-            for entrance in source.assumed_by
+            for entrance in source.entrances
             if entrance.kind == "arn"
         }
     by_name: dict[tuple[str, str], set[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
+from rolechain.entrance import BROUGHT
 from rolechain.policy import Decision, Request, Side, Verdict, decide
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.condition_keys import is_of_source_identity, is_of_tags
@@ -31,8 +32,8 @@ class Edge:
     Attributes:
         caller: the role whose session calls.
         callee: the role that is assumed.
-        decision: allowed, or unknown; None where the call lacks the permission for the tags or the source identity
-            that it must carry.
+        decision: allowed, unknown, or refused for what services bring; None where the call lacks the permission for the
+            tags or the source identity that it must carry.
         trust: the statement of the callee's trust policy.
         permission: the statement of the caller's policies; None where it needs none, or none is known.
         entry: the statement of the trust policy, compiled.
@@ -125,6 +126,21 @@ def _may_be_tagged(role: RoleRecord) -> bool:
     )
 
 
+def _brought(role: RoleRecord) -> tuple[str, ...]:
+    """The actions that every call of a role's sessions needs, as the services that alone make them bring something."""
+    allows = [each for each in role.trust.policy.allows if each.actions.match(ASSUME) is not False]
+    services = {name for each in allows for name in (each.principals.services if each.principals else ())}
+    if not services or any(
+        each.principals is None or len(each.principals.written) != len(each.principals.services)
+        for each in allows
+    ):
+        return ()
+    found = [BROUGHT.get(name, {}) for name in services]
+    tags = all(each.get("transitive_tag_keys") for each in found)
+    identity = all(each.get("source_identity") for each in found)
+    return (TAG_SESSION,) * tags + (SET_SOURCE_IDENTITY,) * identity
+
+
 def _names(statement: Statement, caller: RoleRecord, session_name: str) -> bool:
     """Whether a trust statement names a role or a session of it, and not its account alone."""
     principals = statement.principals
@@ -148,7 +164,7 @@ def _decided(
     if record and granting:
         place = replace(record.place, statement=None if record.policy.missing else granting.index)
     statements = [statement, *([granting] if granting else []), *callee.trust.policy.allows]
-    decision = _best(caller, base, requests, statements)
+    decision = _best(caller, replace(base, actions=(*base.actions, *_brought(caller))), requests, statements)
     return Edge(caller, callee, decision, trust, place, statement, permission)
 
 
@@ -168,11 +184,11 @@ def _best(
         }
         lowered = {key.lower() for key in fixed}
         chosen = {key: value for key, value in example.context.items() if key not in lowered}
-        actions = [ASSUME_ROLE]
+        actions = list(base.actions)
         actions += [TAG_SESSION] if any(map(is_of_tags, chosen)) else []
         actions += [SET_SOURCE_IDENTITY] if any(map(is_of_source_identity, chosen)) else []
-        found = decide(replace(base, context={**fixed, **chosen}, actions=tuple(actions)))
-        if found.allowed:
+        found = decide(replace(base, context={**fixed, **chosen}, actions=tuple(dict.fromkeys(actions))))
+        if found.allowed or (found.action in base.actions[1:] and found.verdict is Verdict.IMPLICIT_DENY):
             return found
         decision = decision or (found if found.verdict is Verdict.UNKNOWN else _unshown())
     return decision

@@ -9,15 +9,15 @@ from rolechain.chain import Chain
 from rolechain.entrance import Entrance
 from rolechain.policy import Policy
 from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.entrance_statements import entrance_statement
+from rolechain.policy.entrance_statements import entrance_statement, entrance_statements
 from rolechain.policy.language import Language
 from rolechain.policy.logic import Ternary, any_of
-from rolechain.proof.access import ENTERING, admitted, surely_allowed
+from rolechain.proof.access import CARRYING, ENTERING, admitted, surely_allowed
 from rolechain.proof.declared import Declared
 from rolechain.proof.examples import decided, example_of
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.place import Place
-from rolechain.proof.requests import Requests
+from rolechain.proof.requests import Requests, both
 from rolechain.proof.values import OneValue
 from rolechain.proof.world import RoleRecord, World
 from rolechain.role import ChainRole
@@ -32,13 +32,15 @@ def missing_entrances(chain: Chain, declared: Declared, world: World) -> Iterato
         for role in world.by_arn.get(source.arn, ()):
             if declared.writes_all(role):
                 continue
-            for entrance in source.assumed_by:
-                works = _works(entrance, source, role)
+            for entrance in source.entrances:
+                works = _works(entrance, source, role, chain.organization)
                 if works is not True:
-                    yield _finding(entrance, source, role, works)
+                    yield _finding(entrance, source, role, works, chain)
 
 
-def _finding(entrance: Entrance, source: ChainRole, role: RoleRecord, works: bool | None) -> Finding:
+def _finding(
+    entrance: Entrance, source: ChainRole, role: RoleRecord, works: bool | None, chain: Chain
+) -> Finding:
     place = Place(role.place.template, role.place.logical_id, part=role.trust.place.part)
     words = f"the entrance {entrance.kind} {entrance.value} of {source.arn}"
     if works is None:
@@ -46,19 +48,34 @@ def _finding(entrance: Entrance, source: ChainRole, role: RoleRecord, works: boo
         remedy = "write what cannot be known as a plain value"
         return Finding(UNKNOWN, Level.ERROR, place, message, remedy)
     message = f"{words} is declared, and its trust policy does not let it in"
-    statement = json.dumps(entrance_statement(entrance, source), ensure_ascii=False)
+    statement = json.dumps(entrance_statement(entrance, source, chain.organization), ensure_ascii=False)
     return Finding(MISSING, Level.ERROR, place, message, f"write into its trust policy: {statement}")
 
 
-def _works(entrance: Entrance, source: ChainRole, role: RoleRecord) -> Ternary:
-    """Whether somebody gets in as whom the entrance stands for, and who chooses everything else well."""
-    wanted = Policy.parse({"Version": "2012-10-17", "Statement": [entrance_statement(entrance, source)]})
-    answers = [
+def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization: str | None) -> Ternary:
+    """Whether somebody gets in as whom the entrance stands for, with what it brings, choosing everything else well."""
+    statements = entrance_statements([entrance], source, organization)
+    wanted = Policy.parse({"Version": "2012-10-17", "Statement": statements})
+    enters = any_of(
         _lets_in(role, one, action)
         for action in ENTERING
         for one in surely_allowed(wanted, role.callee, action)
-    ]
-    return any_of(answers)
+    )
+    carries = all(
+        any(
+            both([one], others)
+            for others in admitted(role.trust.policy, role.callee, action, alone=True).values()
+        )
+        for action, _ in CARRYING
+        for one in surely_allowed(wanted, role.callee, action)
+        if one.kind in _kinds(wanted, role)
+    )
+    return enters if carries else False
+
+
+def _kinds(wanted: Policy, role: RoleRecord) -> set[str]:
+    """The kinds of callers that an entrance stands for."""
+    return {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
 
 
 def _lets_in(role: RoleRecord, wanted: Requests, action: str) -> Ternary:

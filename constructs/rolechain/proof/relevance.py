@@ -59,7 +59,7 @@ def _is_welcome(edge: Edge, declared: Mapping[str, ChainRole]) -> bool:
         return False
     account = account_of(edge.caller.arn)
     return callee.trust in ("account", "organization") or any(
-        entrance.kind == "account" and entrance.value == account for entrance in callee.assumed_by
+        entrance.kind == "account" and entrance.value == account for entrance in callee.entrances
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rolechain.hop import Hop
 from rolechain.policy import ContextValue
-from rolechain.policy.hop_trust import IDENTITY, REQUEST_TAG, SET_IDENTITY, TAG_KEYS, TRANSITIVE_TAG_KEYS
+from rolechain.policy.carried import IDENTITY, REQUEST_TAG, SET_IDENTITY, TAG_KEYS, TRANSITIVE_TAG_KEYS
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.session_tag import SessionTag
 from rolechain.source_identity import SourceIdentity

@@ -39,19 +39,19 @@ def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
 def lets_in(source: ChainRole, arn: str) -> bool:
     """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
     if source.assumed_by:
-        return any(_names(entrance, source, arn) for entrance in source.assumed_by)
+        return any(_names(entrance, source, arn) for entrance in source.entrances)
     return source.account == _account(arn)
 
 
 def way_in(source: ChainRole, arn: str) -> Hop:
     """The call that assumes a source role, with the external id that the role asks of the session."""
-    asked = (entrance.external_id for entrance in source.assumed_by if _names(entrance, source, arn))
+    asked = (entrance.external_id for entrance in source.entrances if _names(entrance, source, arn))
     return Hop(source.arn, external_id=next(filter(None, asked), None))
 
 
 def ways_in(source: ChainRole) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
-    asked = dict.fromkeys([None, *(entrance.external_id for entrance in source.assumed_by)])
+    asked = dict.fromkeys([None, *(entrance.external_id for entrance in source.entrances)])
     return tuple(Hop(source.arn, external_id=external_id) for external_id in asked)
 
 

@@ -49,7 +49,7 @@ def deploy_order(survey: Survey) -> Faults:
 
 def _exists(chain: Chain, arn: str) -> bool:
     """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
-    entrances = (entrance for source in chain.sources for entrance in source.assumed_by)
+    entrances = (entrance for source in chain.sources for entrance in source.entrances)
     return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
         role.existing and role.arn == arn for role in chain.roles
     )

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 
+from rolechain.entrance import BROUGHT
 from rolechain.hop import Hop
 from rolechain.policy.statement import Statement
 from rolechain.proof.place import Place
@@ -36,6 +37,10 @@ def tag_session(survey: Survey) -> Faults:
     """A side of a hop with tags that does not allow them to be passed."""
     tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
     heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
+    brought = _brought_by_services(survey, "transitive_tag_keys")
+    for entry, service in brought:
+        yield from _missing_entry(entry, service, TAG_SESSION, "session tags")
+    heirs += _walks_on(survey, brought)
     declared = _declared(survey, lambda hop: hop.carries_tags)
     for walk in dict.fromkeys([*declared, *tagged, *heirs]):
         yield from _missing(walk, TAG_SESSION, "session tags")
@@ -56,8 +61,11 @@ def set_source_identity(survey: Survey) -> Faults:
         or requires(walk.entry, _IDENTITY)
         or _by_name(survey, walk, SET_SOURCE_IDENTITY)
     ]
+    brought = _brought_by_services(survey, "source_identity")
+    for entry, service in brought:
+        yield from _missing_entry(entry, service, SET_SOURCE_IDENTITY, "a source identity")
     declared = _declared(survey, lambda hop: hop.carries_source_identity)
-    for walk in dict.fromkeys([*declared, *first, *_after(survey, first)]):
+    for walk in dict.fromkeys([*declared, *first, *_after(survey, first), *_walks_on(survey, brought)]):
         yield from _missing(walk, SET_SOURCE_IDENTITY, "a source identity")
 
 
@@ -168,6 +176,35 @@ def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
                 found[walk] = None
                 waiting.append(walk.callee.arn)
     return list(found)
+
+
+def _brought_by_services(survey: Survey, what: str) -> list[tuple[Ruling, str]]:
+    """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
+    return [
+        (entry, service)
+        for entry in survey.entries
+        for service in principals.services(entry)
+        if BROUGHT.get(service, {}).get(what)
+    ]
+
+
+def _walks_on(survey: Survey, brought: Iterable[tuple[Ruling, str]]) -> list[Walk]:
+    """Every walk that a session may make which a service made."""
+    roles = dict.fromkeys(entry.role.arn for entry, _ in brought)
+    first = [walk for arn in roles for walk in survey.walks_by_caller.get(arn, ())]
+    return [*first, *_after(survey, first)]
+
+
+def _missing_entry(entry: Ruling, service: str, action: str, what: str) -> Faults:
+    """A trust policy that lets a service in, and not with what it brings."""
+    trust = rulings(entry.role, entry.role.trust)
+    if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
+        added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
+        yield Fault(
+            entry.place,
+            f"{service} brings {what} into {entry.role.arn}, and its trust policy does not allow {action}",
+            f"add to the trust policy: {json.dumps(added)}",
+        )
 
 
 def _tags_of(entry: Ruling) -> set[str]:

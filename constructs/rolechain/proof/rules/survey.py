@@ -115,7 +115,7 @@ class Survey:
     def entrances(self, role: RoleRecord) -> Mapping[tuple[str, str], Entrance]:
         """The entrances that the chain declares for a source role, by kind and value; none for another role."""
         declared = self.declared.get(role.arn)
-        return {(each.kind, each.value): each for each in declared.assumed_by} if declared else {}
+        return {(each.kind, each.value): each for each in declared.entrances} if declared else {}
 
     def is_bootstrap(self, role: RoleRecord) -> bool:
         """Whether CDK's bootstrap template creates a role."""
