@@ -29,8 +29,8 @@ class Chain:
     Attributes:
         name: begins the names of roles and stacks that are not named otherwise.
         sources: the roles where the chain is entered; one at least.
-        middle: the roles in between, in the order of the hops; one at least.
-        targets: the roles at the end, each reached from the last middle role; one at least.
+        middle: the roles in between, in the order of the hops; none where the sources assume the targets themselves.
+        targets: the roles at the end, each reached from the last middle role, or from the sources; one at least.
         organization: the id of the AWS Organization that every caller must belong to.
         region: where the stacks are deployed; IAM itself is global.
         partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
@@ -57,7 +57,7 @@ class Chain:
         *,
         source: ChainRole | Sequence[ChainRole] | None = None,
         sources: Sequence[ChainRole] = (),
-        middle: ChainRole | Sequence[ChainRole],
+        middle: ChainRole | Sequence[ChainRole] = (),
         targets: ChainRole | Sequence[ChainRole],
         organization: str | None = None,
         region: str = "us-east-1",
@@ -151,7 +151,10 @@ class Chain:
             tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
             identity = identity or callee.identity
         last = len(self.middle) + 1
-        return (*hops, *(Hop(callers[0], target, last, tags, identity) for target in self.targets))
+        return (
+            *hops,
+            *(Hop(each, target, last, tags, identity) for target in self.targets for each in callers),
+        )
 
     @cached_property
     def _calls(self) -> tuple[dict[str, list[Hop]], dict[str, list[Hop]]]:
@@ -193,6 +196,8 @@ class Chain:
     def _way(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
         """The hops from a source role to a role further on."""
         last = self.calls_into(callee)[-1]
+        if last.index == 1:
+            return (next(hop for hop in self.calls_into(callee) if hop.caller == source),)
         along = [self.calls_into(middle) for middle in self.middle[: last.index]]
         first = next(hop for hop in along[0] if hop.caller == source)
         return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))

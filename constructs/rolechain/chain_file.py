@@ -99,7 +99,7 @@ def _parse(name: str) -> yaml.Node:
     except yaml.YAMLError as error:
         raise ChainError([Problem((), f"no YAML: {str(error).splitlines()[0]}", name)]) from None
     if root is None:
-        raise ChainError([Problem((), "the file is empty: declare name, source, middle and targets", name)])
+        raise ChainError([Problem((), "the file is empty: declare name, source and targets", name)])
     return root
 
 
@@ -113,7 +113,7 @@ class _Reader(Nodes):
     folder = Path()
 
     def chain(self, root: yaml.Node) -> dict[str, Any]:
-        nodes = self.mapping(root, (), CHAIN_KEYS, required=("name", "source", "middle", "targets"))
+        nodes = self.mapping(root, (), CHAIN_KEYS, required=("name", "source", "targets"))
         fields: dict[str, Any] = {"name": "", "source": ChainRole(""), "middle": (), "targets": ()}
         for key, node in nodes.items():
             if key == "source" and not isinstance(node, yaml.SequenceNode):

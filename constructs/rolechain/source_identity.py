@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from rolechain.wildcards import has_wildcard, matches
+
+LONGEST, LONGEST_BEFORE = 256, 64
+"""How many characters a source identity may have, and how many before botocore 1.44.8; STS API Reference."""
+
+LEGAL = re.compile(rf"[\w+=,.@-]{{2,{LONGEST}}}", re.ASCII)
+ADVICE = f"write 2 to {LONGEST} of letters, digits and _+=,.@-"
+
+
+@cache
+def longest_here() -> int:
+    """How many characters of a source identity the installed botocore sends, by its model of STS.
+
+    Without botocore, as many as any release sends.
+    """
+    try:
+        from botocore.loaders import Loader
+    except ModuleNotFoundError:
+        return LONGEST_BEFORE
+    shapes = Loader().load_service_model("sts", "service-2")["shapes"]
+    return int(shapes["sourceIdentityType"]["max"])
 
 
 @dataclass(frozen=True)
@@ -13,8 +35,8 @@ class SourceIdentity:
     """The source identity that a hop sets, and that every later session of the chain keeps.
 
     Attributes:
-        values: what it may be, 2 to 64 characters each; ``*`` and ``?`` are wildcards. Without any, every value is
-            taken.
+        values: what it may be, 2 to 256 characters each, 64 before boto3 1.44.8; ``*`` and ``?`` are wildcards. Without
+            any, every value is taken.
         required: whether the hop, and every later one, is refused without it.
     """
 

@@ -378,7 +378,7 @@ def test_files_that_are_no_text(tmp_path: Path, write: Write) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ChainError, match="cannot be read: it is not UTF-8 text"):
         Chain.load(tmp_path / "binary.yaml")
-    with pytest.raises(ChainError, match="the file is empty: declare name, source, middle and targets"):
+    with pytest.raises(ChainError, match="the file is empty: declare name, source and targets"):
         Chain.load(write("# nothing\n"))
 
 

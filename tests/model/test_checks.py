@@ -95,10 +95,15 @@ def test_a_mistake_is_said_with_its_place(fields: dict[str, Any], expected: str)
     assert any(line.startswith(expected) for line in problems(**fields)), problems(**fields)
 
 
-def test_a_chain_needs_a_middle_role() -> None:
-    """Without a middle role there is no chain."""
-    with pytest.raises(ChainError, match="middle: a chain has one middle role at least"):
-        Chain("x", source=ChainRole("1" * 12), middle=[], targets=[ChainRole("3" * 12)])
+def test_a_chain_without_a_middle_role() -> None:
+    """Without a middle role each source assumes each target itself, and each path is one hop."""
+    sources, targets = [ChainRole("1" * 12), ChainRole("2" * 12)], [ChainRole("3" * 12), ChainRole("4" * 12)]
+    chain = Chain("x", source=sources, targets=targets)
+    pairs = [(hop.caller.account[0], hop.callee.account[0], hop.index) for hop in chain.hops()]
+    assert pairs == [("1", "3", 1), ("2", "3", 1), ("1", "4", 1), ("2", "4", 1)]
+    assert [[hop.caller.account[0] for hop in path] for path in chain.paths()] == [["1"], ["1"], ["2"], ["2"]]
+    (hop,) = chain.hops_to("4" * 12)
+    assert (hop.caller.account, hop.callee.account) == ("1" * 12, "4" * 12)
 
 
 @pytest.mark.parametrize(

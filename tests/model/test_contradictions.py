@@ -115,11 +115,11 @@ def problems(
         ),
         (
             {"target": {"source_identity": "a b"}},
-            "targets[0].source_identity: 'a b' is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+            "targets[0].source_identity: 'a b' is no source identity: write 2 to 256 of letters, digits and _+=,.@-",
         ),
         (
             {"target": {"source_identity": SourceIdentity(["ok", "aws:me"])}},
-            "targets[0].source_identity: 'aws:me' is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+            "targets[0].source_identity: 'aws:me' is no source identity: write 2 to 256 of letters, digits and _+=,.@-",
         ),
         (
             {"middle": {"source_identity": "ann"}, "target": {"source_identity": "bob"}},

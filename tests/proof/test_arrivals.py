@@ -145,7 +145,7 @@ def test_entrances_of_one_kind_share_statements(templates_of: TemplatesOf) -> No
 
 
 def test_shared_statements_do_not_mix_what_is_asked(templates_of: TemplatesOf) -> None:
-    """Entrances that ask for different things keep statements of their own: no audience gets in with another subject."""
+    """Entrances that ask for different things keep statements of their own: no audience goes with another subject."""
     chain = _chain(
         Entrance.oidc(CLUSTER, audience="one", subject="a"),
         Entrance.oidc(CLUSTER, audience="two", subject="b"),

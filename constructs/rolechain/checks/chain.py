@@ -46,12 +46,8 @@ def _found(chain: Chain) -> Found:
                 (*place, "partition"),
                 f"{role.partition!r} is not the chain's partition {chain.partition!r}, and no hop crosses partitions",
             )
-    for name, words in (
-        ("source", "source role at least: declare the role where it is entered"),
-        ("middle", "middle role at least: declare the role between source and targets"),
-    ):
-        if not (chain.sources if name == "source" else chain.middle):
-            yield (name,), f"a chain has one {words}"
+    if not chain.sources:
+        yield ("source",), "a chain has one source role at least: declare the role where it is entered"
     if not chain.targets:
         yield ("targets",), "a chain has one target at least: declare the role that it leads to"
     yield from _repeated(chain)
@@ -164,7 +160,7 @@ def _of_callers(chain: Chain) -> Found:
     for place, role in _places(chain):
         if place[0] == "source":
             continue
-        first = place == ("middle", 0)
+        first = place == ("middle", 0) or not chain.middle
         if (role.organizational_units or role.trust == "organization") and not chain.organization:
             key = "organizational_units" if role.organizational_units else "trust"
             yield (

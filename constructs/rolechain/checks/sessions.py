@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rolechain.checks.patterns import SOURCE_IDENTITY, Found, is_tag_text, matches
+from rolechain.checks.patterns import Found, is_tag_text, matches
 from rolechain.entrance import Entrance, brought
 from rolechain.errors import Place
 from rolechain.role import ChainRole
 from rolechain.session_tag import SessionTag
-from rolechain.source_identity import SourceIdentity
+from rolechain.source_identity import ADVICE, LEGAL, SourceIdentity
 
 if TYPE_CHECKING:
     from rolechain.chain import Chain
@@ -93,13 +93,11 @@ def of_tags(tags: Iterable[SessionTag]) -> Found:
 def of_identity(identity: SourceIdentity) -> Found:
     """What is wrong with a source identity."""
     for value in identity.values:
-        legal = isinstance(value, str) and matches(
-            SOURCE_IDENTITY, value.replace("*", "xx").replace("?", "x")
-        )
+        legal = isinstance(value, str) and matches(LEGAL, value.replace("*", "xx").replace("?", "x"))
         if not legal or value.lower().startswith("aws:"):
             yield (
                 ("source_identity",),
-                f"{value!r} is no source identity: write 2 to 64 of letters, digits and _+=,.@-",
+                f"{value!r} is no source identity: {ADVICE}",
             )
 
 

@@ -39,11 +39,11 @@ class Deployment:
 
     @property
     def deployer(self) -> str:
-        """The account that deploys, which every other trusts to: that of the first middle role.
+        """The account that deploys, which every other trusts to: that of the first middle role, or of the source.
 
         It stands for the central team that owns the jump box.
         """
-        return self.chain.middle[0].account
+        return (*self.chain.middle, self.chain.source)[0].account
 
     def bootstrap_and_synth(self) -> None:
         """``cdk bootstrap`` in each account, with its own administrator, and ``cdk synth`` beside it.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rolechain.local.errors import ServiceError
+from rolechain.source_identity import LONGEST
 
 DEFAULT_DURATION = 3600
 """Seconds that a session lasts where the call does not say."""
@@ -30,7 +31,7 @@ _TEXTS: tuple[tuple[str, int, int, str], ...] = (
     ),
     ("RoleSessionName", 2, 64, _NAME),
     ("ExternalId", 2, 1224, r"[\w+=,.@:\/-]*"),
-    ("SourceIdentity", 2, 64, _NAME),
+    ("SourceIdentity", 2, LONGEST, _NAME),
     ("SerialNumber", 9, 256, r"[\w+=/:,.@-]*"),
     ("TokenCode", 6, 6, r"[\d]*"),
     ("Policy", 1, 2048, r"[\u0009\u000A\u000D\u0020-\u00FF]+"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.errors import Problem
 from rolechain.partitions import PARTITIONS, partition_of
+from rolechain.source_identity import longest_here
 
 if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
@@ -45,7 +46,10 @@ def problems_of(hop: Hop) -> Found:
         )
     name = "write 2 to 64 of letters, digits and _+=,.@-"
     yield from _unless(_NAME, "session_name", hop.session_name, name)
-    yield from _unless(_NAME, "source_identity", hop.source_identity, name)
+    longest = longest_here()
+    identity = re.compile(rf"[\w+=,.@-]{{2,{longest}}}", re.ASCII)
+    advice = f"write 2 to {longest} of letters, digits and _+=,.@-"
+    yield from _unless(identity, "source_identity", hop.source_identity, advice)
     yield from _unless(
         _EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
     )

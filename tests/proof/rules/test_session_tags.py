@@ -182,13 +182,13 @@ def test_rc13_fires_on_tags_beyond_the_limits(kit: Kit) -> None:
     ]
 
 
-@pytest.mark.parametrize("identity", ["x", "x" * 65, "aws:me", "a b"])
+@pytest.mark.parametrize("identity", ["x", "x" * 257, "aws:me", "a b"])
 def test_rc13_fires_on_an_illegal_identity(kit: Kit, identity: str) -> None:
     """A source identity that no call can set is an error."""
     condition = {"StringEquals": {"sts:SourceIdentity": identity}}
     (found,) = kit.ask("RC13", kit.role(kit.trust("1" * 12, condition)))
     assert found.message == f"{A} asks for the source identity {identity!r}, which no call can set"
-    assert (found.level, found.cure) == (Level.ERROR, "write 2 to 64 of letters, digits and _+=,.@-")
+    assert (found.level, found.cure) == (Level.ERROR, "write 2 to 256 of letters, digits and _+=,.@-")
 
 
 def test_rc13_silent_within_the_limits(kit: Kit) -> None:
@@ -196,4 +196,17 @@ def test_rc13_silent_within_the_limits(kit: Kit) -> None:
     many = {"StringEquals": {f"aws:RequestTag/t{number}": "x" for number in range(50)}}
     long = {"StringEquals": {f"aws:RequestTag/{'k' * 128}": "v" * 256}, **IDENTITY}
     role = kit.role([kit.trust("1" * 12, many), kit.trust("1" * 12, long)], tags={"k": "v" * 256})
+    assert kit.ask("RC13", role) == []
+
+
+def test_rc13_warns_of_a_source_identity_that_older_sdks_do_not_send(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between 64 and 256 characters it depends on the SDK: a warning where the installed one sends less."""
+    asked = {"StringEquals": {"sts:SourceIdentity": "x" * 65}}
+    role = kit.role(kit.trust("arn:aws:iam::444444444444:role/ci", asked))
+    sends = "rolechain.proof.rules.session_tags.longest_here"
+    monkeypatch.setattr(sends, lambda: 64)
+    assert [found.level for found in kit.ask("RC13", role)] == [Level.WARNING]
+    monkeypatch.setattr(sends, lambda: 256)
     assert kit.ask("RC13", role) == []

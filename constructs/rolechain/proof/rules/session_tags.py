@@ -7,24 +7,24 @@ asks for it, and from a policy that grants its action by name.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 
 from rolechain.entrance import BROUGHT
 from rolechain.hop import Hop
 from rolechain.policy.statement import Statement
+from rolechain.proof.finding import Level
 from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling, rulings
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.rules.walks import Walk, covers
+from rolechain.source_identity import ADVICE, LEGAL, LONGEST, LONGEST_BEFORE, longest_here
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 TAG_LIMIT, KEY_LIMIT, VALUE_LIMIT = 50, 128, 256
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
-_SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 @rule(
@@ -113,10 +113,11 @@ def inherited_tag(survey: Survey) -> Faults:
 
 @rule(
     "RC13",
-    "a session has 50 tags at most, with keys of 128 and values of 256 characters; a source identity has 2 to 64 "
-    "characters and does not begin with aws:",
+    "a session has 50 tags at most, with keys of 128 and values of 256 characters; a source identity has 2 to "
+    f"{LONGEST} characters, {LONGEST_BEFORE} where an older SDK sets it, and does not begin with aws:",
     prevents="the call is rejected, or the role cannot be created",
     source="STS API Reference, AssumeRole: Tags, SourceIdentity; IAM User Guide, Tags for IAM resources",
+    levels="error warning",
 )
 def tag_limits(survey: Survey) -> Faults:
     """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
@@ -132,12 +133,21 @@ def tag_limits(survey: Survey) -> Faults:
         pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
         yield from _tag_faults(entry.place, entry.role.arn, pairs, len(required))
         for value in principals.pinned(entry, _SET_IDENTITY):
-            legal = _SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
+            shortest = value.replace("*", "").replace("?", "x")
+            if LONGEST_BEFORE < len(shortest) <= LONGEST and longest_here() < len(shortest):
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
+                    f"1.44.8 send {LONGEST_BEFORE} at most",
+                    "see that whoever calls has a newer one, or ask for a shorter one",
+                    Level.WARNING,
+                )
+            legal = LEGAL.fullmatch(value.replace("*", "xx").replace("?", "x"))
             if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
                 yield Fault(
                     entry.place,
                     f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
-                    "write 2 to 64 of letters, digits and _+=,.@-",
+                    ADVICE,
                 )
     for role in survey.world.roles:
         tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
