@@ -244,7 +244,7 @@ def problems(
             "no hop ends in a source role: name who enters from outside",
         ),
         (
-            {"entrance": Entrance.account("777777777777", iam_users="no")},  # type: ignore[arg-type]
+            {"entrance": Entrance.account("777777777777", iam_users="no")},
             "source.assumed_by[0]: iam_users: 'no' is neither true nor false: write one of them",
         ),
         (

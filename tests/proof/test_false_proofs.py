@@ -158,14 +158,14 @@ def test_what_has_nothing_to_do_with_the_chain_is_a_warning(chain: Chain, templa
     """A role that cannot reach the chain fails the proof of the whole app alone."""
     root = {"AWS": "arn:aws:iam::222222222222:root"}
     unrelated = {"Version": "2012-10-17", "Statement": [_allow(root)]}
-    properties = {"RoleName": "unrelated", TRUST: unrelated}
+    properties: dict[str, Any] = {"RoleName": "unrelated", TRUST: unrelated}
     templates[1].body["Resources"]["Unrelated"] = {"Type": "AWS::IAM::Role", "Properties": properties}
     assert _rules(chain, templates) == set()
     assert _rules(chain, templates, scope="app") == {"RC06"}
     # Once it may assume a role of the chain that lets it in, it is the chain's own weakness.
     _trust(templates, 2).append(_allow(root))
     own = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": TARGET}
-    properties["Policies"] = [  # type: ignore[assignment]
+    properties["Policies"] = [
         {"PolicyName": "on", "PolicyDocument": {"Version": "2012-10-17", "Statement": [own]}}
     ]
     assert {"RC05", "RC06"} <= _rules(chain, templates)
