@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ if "JSII_NODE" not in os.environ and importlib.util.find_spec("aws_cdk"):
     from rolechain.cli.toolchain import find_node
 
     os.environ["JSII_NODE"] = str(find_node())
+
+# A shell that starts the tests in the background has them, and every command that they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing here may reach AWS, or read the credentials of whoever runs the tests.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -73,6 +78,7 @@ def maximal() -> Chain:
                 "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
             }
         },
+        administrators=["arn:aws:iam::*:role/admin/*"],
         middle=[
             ChainRole("222222222222", external_id="jump/1"),
             ChainRole("444444444444", "second", trust="role_arn"),

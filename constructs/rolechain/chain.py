@@ -36,6 +36,8 @@ class Chain:
         partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
         quotas: the quotas of IAM in the chain's accounts, where AWS has raised them.
         policy_documents: the documents of policies that no template holds, by ARN, such as a boundary that others made.
+        administrators: who is expected to be able to change the chain's roles or to act as them, by ARN; ``*`` and
+            ``?`` are wildcards. None where nothing is said of it: whoever else can is a warning then, else an error.
 
     Raises:
         ChainError: with every mistake and its place.
@@ -50,6 +52,7 @@ class Chain:
     partition: str = field(default="aws", kw_only=True)
     quotas: Quotas = field(default=Quotas(), kw_only=True)
     policy_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True, hash=False)
+    administrators: Sequence[str] | None = field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Chain:
         partition: str = "aws",
         quotas: Quotas | None = None,
         policy_documents: Mapping[str, Mapping[str, Any]] | None = None,
+        administrators: str | Sequence[str] | None = None,
     ) -> None:
         self._set("name", name)
         self._set("organization", organization)
@@ -71,6 +75,8 @@ class Chain:
         self._set("partition", partition)
         self._set("quotas", quotas or Quotas())
         self._set("policy_documents", policy_documents or {})
+        listed = (administrators,) if isinstance(administrators, str) else administrators
+        self._set("administrators", None if listed is None else tuple(listed))
         self._set("sources", self._filled(sources if source is None else source, "source"))
         self._set("middle", self._filled(middle, "middle"))
         self._set("targets", self._filled(targets, "target"))

@@ -27,6 +27,7 @@ CHAIN_KEYS = (
     "partition",
     "quotas",
     "policy_documents",
+    "administrators",
     "source",
     "middle",
     "targets",
@@ -125,6 +126,8 @@ class _Reader(Nodes):
                 fields[key] = Quotas(
                     **{name: self.number(value, (key, name), "a number") for name, value in quotas.items()}
                 )
+            elif key == "administrators":
+                fields[key] = self.texts(node, (key,))
             elif key == "policy_documents":
                 fields[key] = {name: self.document(value, at) for name, value, at in self.pairs(node, (key,))}
             else:

@@ -33,6 +33,7 @@ def bounded(maximal: Chain) -> Chain:
         "deploy",
         organization=maximal.organization,
         policy_documents=maximal.policy_documents,
+        administrators=maximal.administrators,
         source=maximal.sources,
         middle=maximal.middle,
         targets=[*maximal.targets, *more],

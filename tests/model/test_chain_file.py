@@ -264,7 +264,15 @@ def test_the_repository_s_own_chain() -> None:
             "zone: 1\nname: deploy",
             [
                 "1: zone: unknown key: known are name, organization, region, partition, quotas, policy_documents, "
-                "source, middle, targets"
+                "administrators, source, middle, targets"
+            ],
+        ),
+        (
+            "name: deploy",
+            "name: deploy\nadministrators: [admin]",
+            [
+                "2: administrators[0]: 'admin' is no role's, user's or group's ARN: write "
+                "arn:aws:iam::<account>:role/<path and name>, in which * and ? are wildcards"
             ],
         ),
         ("name: deploy", "name: deploy\nname: again", ["2: name: the key stands here twice: leave one out"]),

@@ -182,7 +182,7 @@ def test_own_permissions_fill_several_policies() -> None:
 
 def test_a_trust_policy_that_is_too_long() -> None:
     """More entrances than a trust policy takes are refused, unless the account's quota was raised."""
-    entrances = [Entrance.arn(f"arn:aws:iam::777777777777:role/runner-{number}") for number in range(10)]
+    entrances = [Entrance.arn(f"arn:aws:iam::777777777777:role/runner-{number}") for number in range(50)]
     source = ChainRole("111111111111", assumed_by=entrances)
     chain = declared(1, source=source)
     with pytest.raises(LayoutError) as caught:

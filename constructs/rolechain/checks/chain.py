@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rolechain.checks.patterns import ACCOUNT, CHAIN_NAME, ORGANIZATION, Found, matches
+from rolechain.checks.patterns import ACCOUNT, ADMINISTRATOR, CHAIN_NAME, ORGANIZATION, Found, matches
 from rolechain.checks.roles import problems_of_role
 from rolechain.checks.sessions import problems_along
 from rolechain.entrance import Entrance
@@ -38,6 +38,7 @@ def _found(chain: Chain) -> Found:
     yield from _of_region(chain)
     yield from _of_quotas(chain)
     yield from _of_documents(chain)
+    yield from _of_administrators(chain)
     for place, role in _places(chain):
         for rest, message in problems_of_role(role, is_source=place[0] == "source"):
             yield (*place, *rest), message
@@ -93,6 +94,16 @@ def _of_documents(chain: Chain) -> Found:
             yield (
                 ("policy_documents", arn),
                 f"{document!r} is no policy document: write an object with Statement",
+            )
+
+
+def _of_administrators(chain: Chain) -> Found:
+    for number, arn in enumerate(chain.administrators or ()):
+        if not isinstance(arn, str) or not matches(ADMINISTRATOR, arn):
+            yield (
+                ("administrators", number),
+                f"{arn!r} is no role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, "
+                "in which * and ? are wildcards",
             )
 
 

@@ -23,6 +23,7 @@ SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASC
 PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
 ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
 NOT_DESCRIBING = re.compile(r"[^\t\n\r\x20-\x7e\xa1-\xff]")
+ADMINISTRATOR = re.compile(r"arn:\S+:(role|user|group)/\S+", re.ASCII)
 POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
 
 

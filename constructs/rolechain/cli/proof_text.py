@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rolechain.policy import Verdict
-from rolechain.proof import EntranceRecord, Finding, HopProof, Level, Place
+from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, Place
 from rolechain.proof.summary import counted, tally
 
 __all__ = ["ProofText", "counted", "short", "tally"]
@@ -62,6 +62,23 @@ class ProofText:
             mark = (("  ✓ ", "green") if declared else ("  ✗ ", "red")) if judged else ("  • ", "")
             said = "" if declared or not judged else ", which is not declared"
             self._line(mark, (f"{short(role)} lets in {words}{said}", ""))
+
+    def changers(self, head: str, changers: Iterable[Changer]) -> None:
+        """A line for each of those who may change the chain or act as its roles.
+
+        Args:
+            head: what they are.
+            changers: who they are.
+        """
+        listed = list(changers)
+        self._head(head, listed)
+        for changer in listed:
+            mark = ("  ✓ ", "green") if changer.declared else ("  ! ", "yellow")
+            verb = "change" if changer.rule == "RC38" else "act as"
+            roles = counted(len(changer.roles), "role") if len(changer.roles) > 1 else short(changer.roles[0])
+            said = ", as is declared" if changer.declared else ""
+            words = f"{short(changer.who)} may {verb} {roles}{said}"
+            self._line(mark, (words if changer.surely else f"{words}, which is not known", ""))
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """What is wrong: rule and place, the message, and below it what to write instead."""

@@ -1,5 +1,6 @@
 """The whole chain, proven from templates."""
 
+from rolechain.proof.administrators import Changer
 from rolechain.proof.assembly import AssemblyError, templates_in
 from rolechain.proof.closure import EntranceRecord
 from rolechain.proof.edges import Edge, edges
@@ -14,6 +15,7 @@ from rolechain.proof.world import PolicyRecord, RoleRecord, World
 
 __all__ = [
     "AssemblyError",
+    "Changer",
     "Edge",
     "EntranceRecord",
     "Finding",

@@ -1,4 +1,4 @@
-"""Which of AWS's own managed policies speak of assuming a role.
+"""Which of AWS's own managed policies speak of assuming a role, or of changing one or acting as it.
 
 The table beside this module is made of a copy of their documents, such as moto ships; a policy that is not in
 it is not known. ``python -m rolechain.proof.aws_managed FILE`` makes it anew and prints it.
@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.policy import Policy
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy.actions import parse
+from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.proof import escalation
 
-ACTIONS = (ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY)
+ACTIONS = escalation.ACTIONS | {TAG_SESSION.lower(), SET_SOURCE_IDENTITY.lower()}
 _TABLE = "aws_managed_policies.json"
 
 
 def document_of(arn: str) -> Mapping[str, Any] | None:
-    """What an AWS managed policy says about assuming roles: those of its statements alone.
+    """What an AWS managed policy says about assuming roles, and about the ways of ``escalation``: that alone.
 
     Args:
         arn: its ARN, ``arn:<partition>:iam::aws:policy/<path and name>``.
@@ -55,7 +57,7 @@ def table_of(policies: Mapping[str, Any]) -> dict[str, Any]:
         document = policy["Document"]
         statements = document["Statement"]
         statements = statements if isinstance(statements, list) else [statements]
-        spoken = [statement for statement in statements if _speaks(statement)]
+        spoken = [found for statement in statements if (found := _spoken(statement))]
         if spoken:
             speaking[key] = {"Version": document.get("Version", "2008-10-17"), "Statement": spoken}
         else:
@@ -63,9 +65,15 @@ def table_of(policies: Mapping[str, Any]) -> dict[str, Any]:
     return {"speaking": speaking, "silent": silent}
 
 
-def _speaks(statement: Mapping[str, Any]) -> bool:
+def _spoken(statement: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A statement with those of its actions alone that the table is asked for; None without any."""
     (compiled,) = Policy.parse({"Version": "2012-10-17", "Statement": [statement]}).statements
-    return any(compiled.actions.match(action.lower()) is not False for action in ACTIONS)
+    if not any(compiled.actions.match(action) is not False for action in ACTIONS):
+        return None
+    found = {key: value for key, value in statement.items() if key != "Sid"}
+    written = compiled.actions.written
+    kept = [each for each in written if any(parse(each, False).match(one) for one in ACTIONS)]
+    return found if compiled.actions.negated or len(kept) == len(written) else {**found, "Action": kept}
 
 
 def main(path: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rolechain.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof.access import ASSUME
+from rolechain.proof.administrators import TAKEN_FOR_GRANTED, Changer, changers
 from rolechain.proof.assembly import templates_in
 from rolechain.proof.closure import EntranceRecord, trusted, undeclared
 from rolechain.proof.declared import Declared
@@ -25,6 +26,9 @@ from rolechain.proof.rules import check
 from rolechain.proof.template import Template
 from rolechain.proof.trusted_access import TrustedAccess, trusted_access
 from rolechain.proof.world import World
+
+_MOST = 3
+"""How many roles, or ways to change them, a finding names."""
 
 Templates = Iterable[Template] | Mapping[str, Mapping[str, Any]] | str | PathLike[str]
 """Templates, template bodies by name (a name of 12 digits is the account), or the folder that cdk synth wrote."""
@@ -66,12 +70,14 @@ def prove_world(
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
     found = list(trusted(declared, world))
+    others = changers(chain, world)
     findings = [
         *_unknown(chain, world),
         *missing_roles(chain, world),
         *(finding for _, of_hop in hops for finding in of_hop),
         *missing_entrances(chain, declared, world),
         *undeclared(chain, declared, world, found),
+        *(finding for changer in others for finding in _of_changer(chain, changer)),
         *(check(world, chain) if scope == "app" else of_chain(check(world, chain), chain, world)),
     ]
     return Proof(
@@ -79,8 +85,32 @@ def prove_world(
         hops=tuple(hop for hop, _ in hops),
         entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
-        assumptions=world.assumptions,
+        assumptions=(*world.assumptions, TAKEN_FOR_GRANTED),
+        changers=others,
     )
+
+
+def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
+    """What is said of somebody who may change a chain and is not declared to."""
+    if changer.declared:
+        return
+    level = Level.WARNING if chain.administrators is None else Level.ERROR
+    verb = "change" if changer.rule == "RC38" else "act as"
+    roles = _shortened(changer.roles)
+    first = next((means for means in changer.means if means.unknown is None), changer.means[0])
+    ways = _shortened(tuple(dict.fromkeys(means.words for means in changer.means)))
+    cure = f"take it from {changer.who}, or declare {changer.who} under administrators"
+    if changer.surely:
+        yield Finding(changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", cure)
+    else:
+        words = f"whether {changer.who} may {verb} {roles} is not known: its policy {first.unknown} is not"
+        yield Finding("RC00", level, first.place, words, cure)
+
+
+def _shortened(texts: Sequence[str]) -> str:
+    """Some texts, of many the first ones and how many more there are."""
+    more = f" and {len(texts) - _MOST} more" if len(texts) > _MOST else ""
+    return ", ".join(texts[:_MOST]) + more
 
 
 def _names(chain: Chain, parts: Collection[str] | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rolechain.chain import Chain
@@ -17,12 +18,30 @@ from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hidden import hidden, touched
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import Unresolved
-from rolechain.proof.resources import INLINE_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, identity_of
+from rolechain.proof.resources import (
+    GROUP,
+    GROUP_MEMBERS,
+    GROUP_POLICY,
+    INLINE_POLICY,
+    MANAGED_POLICY,
+    ROLE,
+    ROLE_POLICY,
+    USER,
+    USER_POLICY,
+    identity_of,
+)
 from rolechain.proof.stacks import Stack, Stacks
 from rolechain.proof.template import Json, Template
-from rolechain.proof.world import PolicyRecord, RoleRecord, World
+from rolechain.proof.workloads import openings_of, workloads_of
+from rolechain.proof.world import IdentityRecord, PolicyRecord, RoleRecord, World
 
 UNKNOWN_RULE = "RC00"
+_ATTACHED = {"Roles": ROLE, "Users": USER, "Groups": GROUP}
+_OF_ONE = {
+    ROLE_POLICY: ("RoleName", ROLE),
+    USER_POLICY: ("UserName", USER),
+    GROUP_POLICY: ("GroupName", GROUP),
+}
 
 
 def world_of(
@@ -48,7 +67,9 @@ class _Reader:
         self._unknown: dict[Finding, None] = {}
         self._roaming: set[Finding] = set()
         self._managed: dict[str, list[PolicyRecord]] = {}
-        self._attached: dict[tuple[str, str], list[PolicyRecord]] = {}
+        self._attached: dict[tuple[str, str, str], list[PolicyRecord]] = {}
+        self._held: set[tuple[str, str, str]] = set()
+        self._members: dict[tuple[str, str], set[str]] = {}
         self._given: Mapping[str, Mapping[str, Any]] = {}
 
     def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> World:
@@ -76,11 +97,14 @@ class _Reader:
             assumptions=(*stacks.assumptions, *(assumptions_of(chain, existing) if chain else ())),
             organization=chain.organization if chain else None,
             home=home_of(chain) if chain else frozenset(),
+            identities=tuple(self._identities()),
+            workloads=tuple(found for stack in stacks.all for found in workloads_of(stack)),
+            openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
         )
 
     def _read_policies(self, stack: Stack) -> None:
         account = stack.resolver.around.account
-        for logical_id, properties, made in stack.resources(MANAGED_POLICY, INLINE_POLICY, ROLE_POLICY):
+        for logical_id, properties, made in stack.resources(MANAGED_POLICY, INLINE_POLICY, *_OF_ONE):
             place = Place(stack.template.name, logical_id, part="PolicyDocument")
             identity = identity_of(stack.resolver, logical_id, place)
             name = identity.arn if identity else texts.scalar(properties.get("PolicyName")) or logical_id
@@ -88,14 +112,72 @@ class _Reader:
             record = self._policy(resolved, place, name, made, inline=identity is None)
             if identity:
                 self._managed.setdefault(identity.arn, []).append(record)
-            listed = [properties.get("RoleName")] if "RoleName" in properties else properties.get("Roles", [])
-            roles = stack.resolver.resolve(listed, Place(stack.template.name, logical_id, part="Roles"))
-            for role in roles if isinstance(roles, list) else [roles]:
-                if isinstance(role, str):
-                    self._attached.setdefault((account, role), []).append(record)
-                elif isinstance(role, Unresolved) and _speaks_of_roles(record.policy):
-                    message = f"{logical_id} is attached to a role that is not known: {role}"
+            for kind, name in self._holders(stack, logical_id, properties):
+                title = name if isinstance(name, str) else stack.resolver.placeholder(f"{logical_id}.{kind}")
+                self._attached.setdefault((account, kind, title), []).append(record)
+                if kind == ROLE and isinstance(name, Unresolved) and _speaks_of_roles(record.policy):
+                    message = f"{logical_id} is attached to a role that is not known: {name}"
                     self._report(place, message, roams=True)
+
+    def _holders(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json]
+    ) -> Iterator[tuple[str, Json]]:
+        """The roles, users and groups that a policy is attached to: the type and the name of each."""
+        kind = str(stack.resolver.section("Resources")[logical_id].get("Type"))
+        parts = dict([_OF_ONE[kind]] if kind in _OF_ONE else _ATTACHED)
+        for part, holder in parts.items():
+            found = stack.resolver.resolve(
+                properties.get(part), Place(stack.template.name, logical_id, part=part)
+            )
+            for name in found if isinstance(found, list) else [] if found is None else [found]:
+                yield holder, name
+
+    def _identities(self) -> Iterator[IdentityRecord]:
+        """The users and groups of all stacks, each user with the policies of its groups."""
+        groups: dict[tuple[str, str], IdentityRecord] = {}
+        for stack in self._stacks.all:
+            account = stack.resolver.around.account
+            for logical_id, properties, _ in stack.resources(GROUP):
+                if found := self._identity(stack, logical_id, properties, GROUP):
+                    groups[account, found.arn.rsplit("/", 1)[-1]] = found
+                    yield found
+            for _, properties, _ in stack.resources(GROUP_MEMBERS):
+                resolved = stack.resolver.resolve(dict(properties), Place(stack.template.name))
+                group = resolved.get("GroupName") if isinstance(resolved, Mapping) else None
+                users = resolved.get("Users") if isinstance(resolved, Mapping) else None
+                for member in _listed(users):
+                    self._members.setdefault((account, member), set()).add(str(group))
+        for stack in self._stacks.all:
+            account = stack.resolver.around.account
+            for logical_id, properties, _ in stack.resources(USER):
+                if (user := self._identity(stack, logical_id, properties, USER)) is None:
+                    continue
+                part = Place(stack.template.name, logical_id, part="Groups")
+                names = set(_listed(stack.resolver.resolve(properties.get("Groups"), part)))
+                names |= self._members.get((account, user.arn.rsplit("/", 1)[-1]), set())
+                of_user = [groups[account, name] for name in sorted(names) if (account, name) in groups]
+                yield replace(
+                    user,
+                    policies=(*user.policies, *(record for group in of_user for record in group.policies)),
+                    groups=frozenset(group.arn for group in of_user),
+                )
+        partition = self._stacks.all[0].resolver.around.partition if self._stacks.all else "aws"
+        for (account, kind, name), records in self._attached.items():
+            if (account, kind, name) not in self._held:
+                arn = f"arn:{partition}:iam::{account}:{kind.rsplit('::', 1)[-1].lower()}/{name}"
+                yield IdentityRecord(arn, records[0].place, tuple(records))
+
+    def _identity(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], kind: str
+    ) -> IdentityRecord | None:
+        place = Place(stack.template.name, logical_id)
+        identity = identity_of(stack.resolver, logical_id, place)
+        return identity and IdentityRecord(
+            arn=identity.arn,
+            place=place,
+            policies=(*self._own_policies(stack, logical_id, properties, identity.name, kind),),
+            boundary=self._boundary(stack, logical_id, properties, kind),
+        )
 
     def _roles(self, stack: Stack) -> Iterator[RoleRecord]:
         resolver = stack.resolver
@@ -134,15 +216,15 @@ class _Reader:
                 path=identity.path,
                 place=place,
                 trust=self._policy(document, part, identity.arn, True, inline=True, trust=True),
-                policies=(*self._own_policies(stack, logical_id, properties, identity.name),),
-                boundary=self._boundary(stack, logical_id, properties),
+                policies=(*self._own_policies(stack, logical_id, properties, identity.name, ROLE),),
+                boundary=self._boundary(stack, logical_id, properties, ROLE),
                 max_session_duration=int(seconds) if whole and seconds else 3600,
                 tags=_tags(tags),
                 depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
             )
 
     def _own_policies(
-        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], name: str
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], name: str, kind: str
     ) -> Iterator[PolicyRecord]:
         resolver, template = stack.resolver, stack.template.name
         place = Place(template, logical_id, part="Policies")
@@ -152,33 +234,48 @@ class _Reader:
             document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
             title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
             yield self._policy(
-                document, here, title if isinstance(title, str) else "inline", True, inline=True
+                document,
+                here,
+                title if isinstance(title, str) else "inline",
+                True,
+                inline=True,
+                said=kind == ROLE,
             )
         place = Place(template, logical_id, part="ManagedPolicyArns")
         arns = resolver.resolve(properties.get("ManagedPolicyArns"), place)
         seen: set[str] = set()
         for arn in arns if isinstance(arns, list) else [arns] if arns else []:
-            record = self._by_arn(arn, place)
+            record = self._by_arn(arn, place, said=kind == ROLE)
             seen.add(record.name)
             yield record
-        for record in self._attached.get((resolver.around.account, name), ()):
+        self._held.add((resolver.around.account, kind, name))
+        for record in self._attached.get((resolver.around.account, kind, name), ()):
             if record.inline or record.name not in seen:
                 yield record
 
-    def _boundary(self, stack: Stack, logical_id: str, properties: Mapping[str, Json]) -> PolicyRecord | None:
+    def _boundary(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], kind: str
+    ) -> PolicyRecord | None:
         place = Place(stack.template.name, logical_id, part="PermissionsBoundary")
         arn = stack.resolver.resolve(properties.get("PermissionsBoundary"), place)
-        return None if arn is None else self._by_arn(arn, place)
+        return None if arn is None else self._by_arn(arn, place, said=kind == ROLE)
 
-    def _by_arn(self, arn: Json, place: Place) -> PolicyRecord:
-        """A managed policy that a role names."""
+    def _by_arn(self, arn: Json, place: Place, *, said: bool) -> PolicyRecord:
+        """A managed policy that a role, user or group names.
+
+        Args:
+            arn: the policy's ARN.
+            place: where it stands.
+            said: whether it is said where its document is not at hand.
+        """
         if isinstance(arn, str):
             if found := self._managed.get(arn):
                 if all(record.policy is found[0].policy for record in found):
                     return found[0]
                 # Which of them there is, or that none is, depends on what cannot be known.
                 names = " and ".join(str(record.place) for record in found)
-                self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
+                if said:
+                    self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
                 return PolicyRecord(place, arn, None, Policy.unknown(arn))
             document = aws_managed.document_of(arn)
             if document is not None:
@@ -188,18 +285,29 @@ class _Reader:
             return self._policy(given, place, name, True, inline=False)
         if place.part == "PermissionsBoundary":
             # A boundary can only take away: what it may take is said, and nothing gets in by it.
-            self._stacks.assumptions[
-                f"assuming that the permissions boundary {name} leaves what the chain needs"
-            ] = None
+            if said:
+                self._stacks.assumptions[
+                    f"assuming that the permissions boundary {name} leaves what the chain needs"
+                ] = None
             return PolicyRecord(place, name, None, EVERYTHING)
-        self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand")
+        if said:
+            self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand")
         return PolicyRecord(place, name, None, Policy.unknown(name))
 
     def _policy(
-        self, document: Any, place: Place, name: str, made: Ternary, *, inline: bool, trust: bool = False
+        self,
+        document: Any,
+        place: Place,
+        name: str,
+        made: Ternary,
+        *,
+        inline: bool,
+        trust: bool = False,
+        said: bool = True,
     ) -> PolicyRecord:
         compiled = self._documents.compile(document, name)
-        self._report_unknown(compiled, place, trust=trust)
+        if said:
+            self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
         if made is None and _speaks_of_roles(policy):
             self._report(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rolechain.proof.administrators import Changer
 from rolechain.proof.closure import EntranceRecord
 from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hops import HopProof
@@ -24,6 +25,7 @@ class Proof:
         findings: what is wrong or cannot be known, in the order of the places.
         assumptions: what was taken for granted, in words.
         parts: the roles that the proof is about, where the others are taken as declared.
+        changers: who of the templates may change the chain's roles or act as them; those who are declared too.
     """
 
     hops: tuple[HopProof, ...]
@@ -31,6 +33,7 @@ class Proof:
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    changers: tuple[Changer, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -81,6 +84,17 @@ class Proof:
                 for finding in self.findings
             ],
             "assumptions": list(self.assumptions),
+            "changers": [
+                {
+                    "who": changer.who,
+                    "rule": changer.rule,
+                    "roles": list(changer.roles),
+                    "means": [means.words for means in changer.means],
+                    "declared": changer.declared,
+                    "known": changer.surely,
+                }
+                for changer in self.changers
+            ],
         }
 
 

@@ -16,23 +16,30 @@ if TYPE_CHECKING:
     from rolechain.proof.resolve import Resolver
 
 ROLE, USER, GROUP = "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"
-MANAGED_POLICY, INLINE_POLICY, ROLE_POLICY = (
-    "AWS::IAM::ManagedPolicy",
-    "AWS::IAM::Policy",
+MANAGED_POLICY, INLINE_POLICY = "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"
+ROLE_POLICY, USER_POLICY, GROUP_POLICY = (
     "AWS::IAM::RolePolicy",
+    "AWS::IAM::UserPolicy",
+    "AWS::IAM::GroupPolicy",
 )
+GROUP_MEMBERS, INSTANCE_PROFILE = "AWS::IAM::UserToGroupAddition", "AWS::IAM::InstanceProfile"
+FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
 
 _NAMED = {
     ROLE: ("role", "RoleName"),
     USER: ("user", "UserName"),
     GROUP: ("group", "GroupName"),
     MANAGED_POLICY: ("policy", "ManagedPolicyName"),
+    INSTANCE_PROFILE: ("instance-profile", "InstanceProfileName"),
 }
+_REGIONAL = {FUNCTION: ("lambda", "function:", "FunctionName"), PROJECT: ("codebuild", "project/", "Name")}
 _PROVIDERS = {
     "AWS::IAM::OIDCProvider": ("oidc-provider", "Url"),
     "Custom::AWSCDKOpenIdConnectProvider": ("oidc-provider", "Url"),
     "AWS::IAM::SAMLProvider": ("saml-provider", "Name"),
 }
+UNPLACED = "<region>"
+"""Stands for the region of a template of which none is known."""
 _ARN_IS_REF = {MANAGED_POLICY, *_PROVIDERS}
 
 
@@ -75,6 +82,12 @@ def identity_of(resolver: Resolver, logical_id: str, place: Place) -> Identity |
         name = texts.scalar(given)
         path = resolver.resolve(properties.get("Path"), place) or "/"
         path = separator = path if isinstance(path, str) else f"/{resolver.placeholder(logical_id)}/"
+    elif kind in _REGIONAL:
+        service, word, key = _REGIONAL[kind]
+        name = texts.scalar(resolver.resolve(properties.get(key), place)) or resolver.placeholder(logical_id)
+        around = resolver.around
+        arn = f"arn:{around.partition}:{service}:{around.region or UNPLACED}:{around.account}:{word}{name}"
+        return Identity(arn, name, "/", "<" not in name)
     else:
         return None
     # A name that holds another's placeholder is made up as well.

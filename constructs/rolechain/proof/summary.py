@@ -26,6 +26,8 @@ def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False
         *proof.premises,
     ]
     line = ", if ".join(words)
+    if others := {changer.who for changer in proof.changers if not changer.declared and changer.surely}:
+        line += f", and {counted(len(others), 'principal')} of the templates may change it"
     if here := proof.parts:
         line += f"; here are {', '.join(here)}, and the other roles are taken as declared"
     warnings = sum(finding.level is Level.WARNING for finding in proof.findings)

@@ -72,6 +72,68 @@ class RoleRecord:
 
 
 @dataclass(frozen=True, eq=False)
+class IdentityRecord:
+    """An IAM user or group that the templates create, or a principal outside of them to which they attach policies.
+
+    Attributes:
+        arn: its ARN, path included; where a part is not known, it stands as ``<logical id>``.
+        place: its resource, or that of such a policy.
+        policies: what it may do: inline and managed, and of a user those of its groups.
+        boundary: a user's permissions boundary.
+        groups: the ARNs of the groups that a user belongs to.
+    """
+
+    arn: str
+    place: Place
+    policies: tuple[PolicyRecord, ...] = ()
+    boundary: PolicyRecord | None = None
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group, whose members are not named here."""
+        return ":group/" in self.arn
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """A resource that runs code as a role, or that such code is started by.
+
+    Attributes:
+        place: the resource.
+        kind: its type, such as ``AWS::Lambda::Function``.
+        arn: its ARN, where a part that is not known stands as ``<logical id>``; empty where none of it is known.
+        account: the id of its account, or what stands in for one that is not known.
+        role: the ARN of the role, or the name of one of its account; None if that is not known.
+    """
+
+    place: Place
+    kind: str
+    arn: str
+    account: str
+    role: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class OpenWorkload:
+    """What lets somebody call a workload, beside the policies of principals.
+
+    Attributes:
+        place: the resource.
+        account: the id of its account, or what stands in for one that is not known.
+        workload: the workload's ARN, or its name; None if that is not known.
+        who: who may call it, in words.
+        how: by what, in words.
+    """
+
+    place: Place
+    account: str
+    workload: str | None
+    who: str
+    how: str
+
+
+@dataclass(frozen=True, eq=False)
 class World:
     """All roles of all templates.
 
@@ -83,6 +145,9 @@ class World:
         assumptions: what was assumed, in words: a parameter's default.
         organization: the id of the organization that ``home`` belongs to, as a chain declares it.
         home: the ids of accounts that are known to belong to it.
+        identities: the IAM users and groups.
+        workloads: what runs code as a role.
+        openings: what lets others call it.
     """
 
     templates: Mapping[str, Template]
@@ -92,6 +157,9 @@ class World:
     assumptions: tuple[str, ...] = ()
     organization: str | None = None
     home: frozenset[str] = frozenset()
+    identities: tuple[IdentityRecord, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    openings: tuple[OpenWorkload, ...] = ()
 
     @cached_property
     def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:

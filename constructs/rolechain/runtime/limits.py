@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.errors import Problem
 from rolechain.partitions import PARTITIONS, partition_of
-from rolechain.source_identity import longest_here
+from rolechain.source_identity import LEGAL, LONGEST_BEFORE, longest_here
 
 if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
@@ -46,10 +46,7 @@ def problems_of(hop: Hop) -> Found:
         )
     name = "write 2 to 64 of letters, digits and _+=,.@-"
     yield from _unless(_NAME, "session_name", hop.session_name, name)
-    longest = longest_here()
-    identity = re.compile(rf"[\w+=,.@-]{{2,{longest}}}", re.ASCII)
-    advice = f"write 2 to {longest} of letters, digits and _+=,.@-"
-    yield from _unless(identity, "source_identity", hop.source_identity, advice)
+    yield from _of_source_identity(hop.source_identity)
     yield from _unless(
         _EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
     )
@@ -61,6 +58,19 @@ def problems_of(hop: Hop) -> Found:
     yield from _of_policies(hop)
     yield from _of_tags(hop)
     yield from _of_mfa(hop)
+
+
+def _of_source_identity(identity: object) -> Found:
+    # botocore is asked only where it matters: it takes half a second to start.
+    longest = (
+        longest_here() if isinstance(identity, str) and len(identity) > LONGEST_BEFORE else LONGEST_BEFORE
+    )
+    legal = isinstance(identity, str) and LEGAL.fullmatch(identity) and len(identity) <= longest
+    if identity is not None and not legal:
+        yield (
+            "source_identity",
+            f"{identity!r} is not accepted by STS: write 2 to {longest_here()} of letters, digits and _+=,.@-",
+        )
 
 
 def _unless(pattern: re.Pattern[str], name: str, value: object, advice: str) -> Found:

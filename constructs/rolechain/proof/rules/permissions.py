@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.patterns import Text, glob
-from rolechain.proof.assumable import RESOURCE, assumable
+from rolechain.proof.allowed_calls import RESOURCE
+from rolechain.proof.assumable import assumable
 from rolechain.proof.finding import Level
 from rolechain.proof.narrowing import names_variable
 from rolechain.proof.requests import Requests

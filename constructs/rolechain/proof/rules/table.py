@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rolechain.chain import Chain
 from rolechain.proof.finding import Finding
 from rolechain.proof.rules import (
+    administrators,
     conditions,
     cycles,
     federated,
@@ -28,6 +29,7 @@ from rolechain.proof.rules.survey import Survey
 from rolechain.proof.world import World
 
 _MODULES = (
+    administrators,
     conditions,
     cycles,
     federated,
@@ -48,7 +50,7 @@ _MODULES = (
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for module in _MODULES for rule in rules_of(vars(module))), key=lambda rule: rule.id)
 )
-"""RC01 to RC37."""
+"""RC01 to RC39."""
 
 
 def check(world: World, chain: Chain | None) -> Iterator[Finding]:

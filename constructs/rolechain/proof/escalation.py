@@ -1,0 +1,333 @@
+"""The ways to change a role, or to act as one, besides assuming it: which actions, on what.
+
+Sources: pathfinding.cloud, whose paths are named by their ids; Rhino Security Labs, "AWS IAM Privilege Escalation
+Methods", as ``Rhino`` with the number of the method; the Service Authorization Reference for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Way(NamedTuple):
+    """A way to change something or to act as somebody.
+
+    Attributes:
+        action: the action that it takes.
+        source: who describes it.
+        besides: the actions that it takes as well, on anything.
+        changes: whether it changes something; else it starts what is there.
+    """
+
+    action: str
+    source: str
+    besides: tuple[str, ...] = ()
+    changes: bool = True
+
+
+_REFERENCE = "Service Authorization Reference"
+
+ON_ROLE = (
+    Way("iam:UpdateAssumeRolePolicy", "iam-012; Rhino 14"),
+    Way("iam:PutRolePolicy", "iam-005; Rhino 12"),
+    Way("iam:AttachRolePolicy", "iam-009; Rhino 9"),
+    Way("iam:DeleteRolePolicy", _REFERENCE),
+    Way("iam:DetachRolePolicy", _REFERENCE),
+    Way("iam:PutRolePermissionsBoundary", _REFERENCE),
+    Way("iam:DeleteRolePermissionsBoundary", _REFERENCE),
+    Way("iam:DeleteRole", _REFERENCE, ("iam:CreateRole",)),
+)
+"""What changes a role's trust policy, permissions or boundary; the last makes it anew."""
+
+ON_POLICY = (
+    Way("iam:CreatePolicyVersion", "iam-001; Rhino 1"),
+    Way("iam:SetDefaultPolicyVersion", "Rhino 2"),
+)
+"""What changes a managed policy, and so every role that has it."""
+
+ON_STACK = (
+    Way("cloudformation:UpdateStack", "cloudformation-002"),
+    Way("cloudformation:ExecuteChangeSet", "cloudformation-005", ("cloudformation:CreateChangeSet",)),
+)
+"""What changes the stack that makes a role; it runs with the rights of the stack's own role."""
+
+ON_USER = (
+    Way("iam:CreateAccessKey", "iam-002; Rhino 4"),
+    Way("iam:CreateLoginProfile", "iam-004; Rhino 5"),
+    Way("iam:UpdateLoginProfile", "iam-006; Rhino 6"),
+)
+"""What lets one sign in as a user."""
+
+USER_GRANTS = (
+    Way("iam:PutUserPolicy", "iam-007; Rhino 10"),
+    Way("iam:AttachUserPolicy", "iam-008; Rhino 7"),
+)
+GROUP_GRANTS = (
+    Way("iam:PutGroupPolicy", "iam-011; Rhino 11"),
+    Way("iam:AttachGroupPolicy", "iam-010; Rhino 8"),
+)
+"""What gives a user, or every member of a group, permissions."""
+
+ON_GROUP = (Way("iam:AddUserToGroup", "iam-013; Rhino 13"),)
+"""What makes a user a member of a group."""
+
+ON_PROVIDER: Mapping[str, tuple[Way, ...]] = {
+    "saml": (Way("iam:UpdateSAMLProvider", _REFERENCE),),
+    "oidc": (Way("iam:UpdateOpenIDConnectProviderThumbprint", _REFERENCE),),
+}
+"""What lets one sign the assertions or the tokens of an identity provider, by the kind of entrance."""
+
+ON_CLUSTERS = (
+    Way("eks:CreateAccessEntry", _REFERENCE),
+    Way("eks:AssociateAccessPolicy", _REFERENCE),
+)
+"""What lets one run pods in a cluster of EKS, with any service account."""
+
+ON_ASSIGNMENTS = (
+    Way("sso:CreateAccountAssignment", _REFERENCE),
+    Way("identitystore:CreateGroupMembership", _REFERENCE),
+)
+"""What gives somebody a permission set of IAM Identity Center."""
+
+PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
+PASSING: Mapping[str, tuple[Way, ...]] = {
+    "apprunner.amazonaws.com": (Way("apprunner:CreateService", "apprunner-001"),),
+    "tasks.apprunner.amazonaws.com": (Way("apprunner:CreateService", "apprunner-001"),),
+    "bedrock-agentcore.amazonaws.com": (
+        Way("bedrock-agentcore:CreateCodeInterpreter", "bedrock-001"),
+        Way("bedrock-agentcore:CreateAgentRuntime", "bedrock-003"),
+        Way("bedrock-agentcore:CreateHarness", "bedrock-005"),
+    ),
+    "braket.amazonaws.com": (Way("braket:CreateJob", "braket-001"),),
+    "cloudformation.amazonaws.com": (
+        Way("cloudformation:CreateStack", "cloudformation-001"),
+        Way("cloudformation:UpdateStack", "cloudformation-002"),
+        Way("cloudformation:CreateChangeSet", "cloudformation-005"),
+        Way("cloudformation:CreateStackSet", "cloudformation-003"),
+        Way("cloudformation:UpdateStackSet", "cloudformation-004"),
+    ),
+    "codebuild.amazonaws.com": (
+        Way("codebuild:CreateProject", "codebuild-001"),
+        Way("codebuild:UpdateProject", _REFERENCE),
+    ),
+    "cognito-identity.amazonaws.com": (Way("cognito-identity:SetIdentityPoolRoles", "cognitoidentity-001"),),
+    "datapipeline.amazonaws.com": (Way("datapipeline:PutPipelineDefinition", "datapipeline-001; Rhino 21"),),
+    "ec2.amazonaws.com": (
+        Way("ec2:RunInstances", "ec2-001; Rhino 3"),
+        Way("ec2:RequestSpotInstances", "ec2-004"),
+        Way("ec2:RequestSpotFleet", _REFERENCE),
+        Way("ec2:CreateFleet", _REFERENCE),
+        Way("ec2:AssociateIamInstanceProfile", _REFERENCE),
+        Way("ec2:ReplaceIamInstanceProfileAssociation", _REFERENCE),
+        Way("ec2:CreateLaunchTemplate", _REFERENCE),
+        Way("ec2:CreateLaunchTemplateVersion", _REFERENCE),
+        Way("autoscaling:CreateLaunchConfiguration", _REFERENCE),
+        Way("elasticmapreduce:RunJobFlow", "emr-001"),
+        Way("imagebuilder:CreateInfrastructureConfiguration", "imagebuilder-001"),
+    ),
+    "ecs-tasks.amazonaws.com": (
+        Way("ecs:RegisterTaskDefinition", "ecs-003"),
+        Way("ecs:RunTask", "ecs-004"),
+        Way("ecs:StartTask", "ecs-005"),
+        Way("batch:RegisterJobDefinition", "batch-001"),
+    ),
+    "emr-serverless.amazonaws.com": (Way("emr-serverless:StartJobRun", "emrserverless-001"),),
+    "events.amazonaws.com": (Way("events:PutTargets", _REFERENCE),),
+    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet", "gamelift-001"),),
+    "glue.amazonaws.com": (
+        Way("glue:CreateDevEndpoint", "glue-001; Rhino 18"),
+        Way("glue:CreateJob", "glue-003"),
+        Way("glue:UpdateJob", "glue-005"),
+        Way("glue:CreateSession", "glue-007"),
+    ),
+    "kinesisanalytics.amazonaws.com": (Way("kinesisanalytics:CreateApplication", "kinesisanalytics-001"),),
+    "lambda.amazonaws.com": (
+        Way("lambda:CreateFunction", "lambda-001; Rhino 15"),
+        Way("lambda:UpdateFunctionConfiguration", _REFERENCE),
+    ),
+    "omics.amazonaws.com": (Way("omics:StartRun", "omics-001"),),
+    "pods.eks.amazonaws.com": (
+        Way("eks:CreatePodIdentityAssociation", _REFERENCE),
+        Way("eks:UpdatePodIdentityAssociation", _REFERENCE),
+    ),
+    "rolesanywhere.amazonaws.com": (
+        Way("rolesanywhere:CreateProfile", _REFERENCE),
+        Way("rolesanywhere:UpdateProfile", _REFERENCE),
+    ),
+    "sagemaker.amazonaws.com": (
+        Way("sagemaker:CreateNotebookInstance", "sagemaker-001"),
+        Way("sagemaker:CreateTrainingJob", "sagemaker-002"),
+        Way("sagemaker:CreateProcessingJob", "sagemaker-003"),
+        Way("sagemaker:CreateUserProfile", _REFERENCE),
+    ),
+    "scheduler.amazonaws.com": (Way("scheduler:CreateSchedule", _REFERENCE),),
+    "ssm.amazonaws.com": (
+        Way("ssm:StartAutomationExecution", "ssm-003"),
+        Way("ssm:CreateActivation", _REFERENCE),
+    ),
+    "states.amazonaws.com": (
+        Way("states:CreateStateMachine", _REFERENCE),
+        Way("states:UpdateStateMachine", _REFERENCE),
+    ),
+}
+"""What, together with iam:PassRole, runs code as a role, by the service that the role has to trust.
+
+Of a service that is not listed, iam:PassRole alone counts.
+"""
+
+
+class Runner(NamedTuple):
+    """A type of resource that runs code as a role.
+
+    Attributes:
+        role: the property that names the role, a dot before each one within another.
+        service: the service that the role has to trust.
+        ways: what changes that code, or starts it.
+    """
+
+    role: str
+    service: str
+    ways: tuple[Way, ...]
+
+
+_INSTANCE = (
+    Way("ssm:SendCommand", "ssm-002"),
+    Way("ssm:StartSession", "ssm-001"),
+    Way("ec2-instance-connect:SendSSHPublicKey", "ec2instanceconnect-003"),
+    Way("ec2:ModifyInstanceAttribute", "ec2-002"),
+    Way("codedeploy:CreateDeployment", "codedeploy-001"),
+)
+
+RUNNING: Mapping[str, Runner] = {
+    "AWS::AppRunner::Service": Runner(
+        "InstanceConfiguration.InstanceRoleArn",
+        "tasks.apprunner.amazonaws.com",
+        (Way("apprunner:UpdateService", "apprunner-002"),),
+    ),
+    "AWS::AutoScaling::LaunchConfiguration": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
+    "AWS::Batch::JobDefinition": Runner(
+        "ContainerProperties.JobRoleArn",
+        "ecs-tasks.amazonaws.com",
+        (Way("batch:SubmitJob", "batch-002"),),
+    ),
+    "AWS::BedrockAgentCore::CodeInterpreterCustom": Runner(
+        "ExecutionRoleArn",
+        "bedrock-agentcore.amazonaws.com",
+        (Way("bedrock-agentcore:InvokeCodeInterpreter", "bedrock-002"),),
+    ),
+    "AWS::CodeBuild::Project": Runner(
+        "ServiceRole",
+        "codebuild.amazonaws.com",
+        (
+            Way("codebuild:StartBuild", "codebuild-002"),
+            Way("codebuild:StartBuildBatch", "codebuild-003"),
+            Way("codebuild:UpdateProject", _REFERENCE),
+        ),
+    ),
+    "AWS::EC2::Instance": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
+    "AWS::EC2::LaunchTemplate": Runner(
+        "LaunchTemplateData.IamInstanceProfile",
+        "ec2.amazonaws.com",
+        (Way("ec2:CreateLaunchTemplateVersion", "ec2-005"), *_INSTANCE),
+    ),
+    "AWS::ECS::TaskDefinition": Runner(
+        "TaskRoleArn",
+        "ecs-tasks.amazonaws.com",
+        (
+            Way("ecs:ExecuteCommand", _REFERENCE),
+            Way("ecs:RunTask", _REFERENCE),
+            Way("ecs:StartTask", _REFERENCE),
+        ),
+    ),
+    "AWS::EKS::PodIdentityAssociation": Runner(
+        "RoleArn",
+        "pods.eks.amazonaws.com",
+        ON_CLUSTERS,
+    ),
+    "AWS::Glue::DevEndpoint": Runner(
+        "RoleArn", "glue.amazonaws.com", (Way("glue:UpdateDevEndpoint", "glue-002; Rhino 19"),)
+    ),
+    "AWS::Glue::Job": Runner(
+        "Role",
+        "glue.amazonaws.com",
+        (Way("glue:UpdateJob", "glue-005"), Way("glue:StartJobRun", _REFERENCE)),
+    ),
+    "AWS::Lambda::Function": Runner(
+        "Role",
+        "lambda.amazonaws.com",
+        (
+            Way("lambda:UpdateFunctionCode", "lambda-003; Rhino 17"),
+            Way("lambda:UpdateFunctionConfiguration", _REFERENCE),
+            Way("lambda:AddPermission", "lambda-005"),
+            Way("lambda:InvokeFunction", _REFERENCE, changes=False),
+        ),
+    ),
+    "AWS::RolesAnywhere::Profile": Runner(
+        "RoleArns",
+        "rolesanywhere.amazonaws.com",
+        (
+            Way("rolesanywhere:CreateTrustAnchor", _REFERENCE),
+            Way("rolesanywhere:UpdateTrustAnchor", _REFERENCE),
+        ),
+    ),
+    "AWS::SageMaker::NotebookInstance": Runner(
+        "RoleArn",
+        "sagemaker.amazonaws.com",
+        (
+            Way("sagemaker:CreatePresignedNotebookInstanceUrl", "sagemaker-004"),
+            Way("sagemaker:UpdateNotebookInstance", "sagemaker-005"),
+        ),
+    ),
+    "AWS::StepFunctions::StateMachine": Runner(
+        "RoleArn",
+        "states.amazonaws.com",
+        (
+            Way("states:UpdateStateMachine", _REFERENCE),
+            Way("states:StartExecution", _REFERENCE, changes=False),
+        ),
+    ),
+}
+"""What changes or starts the code that a resource of the templates runs as its role, by the resource's type."""
+
+MAKING = (
+    ("iam:CreateRole", ("iam:AttachRolePolicy", "iam:PutRolePolicy"), ()),
+    ("iam:CreateUser", ("iam:AttachUserPolicy", "iam:PutUserPolicy"), ("iam:CreateAccessKey",)),
+)
+"""What makes a new role or user, what gives it permissions, and what acts as it: a new role trusts its maker."""
+
+DEPLOYING = "cdk-*-deploy-role-{account}-*"
+"""The name of CDK's bootstrap role by which stacks are deployed: with the rights of the execution role."""
+
+ADMINISTERING = (
+    DEPLOYING,
+    "OrganizationAccountAccessRole",
+    "AWSControlTowerExecution",
+    "AWSCloudFormationStackSetExecutionRole",
+    "stacksets-exec-*",
+)
+"""The names of the roles that administer an account and that CDK, Organizations, Control Tower or StackSets make."""
+
+EXECUTING = "arn:*:iam::*:role/cdk-*-cfn-exec-role-*"
+"""CDK's bootstrap execution role, with whose rights CloudFormation makes the roles of a chain."""
+
+ACTIONS = frozenset(
+    action.lower()
+    for ways in (
+        tuple(Way(each, "") for make, grants, acts in MAKING for each in (make, *grants, *acts)),
+        ON_ROLE,
+        ON_POLICY,
+        ON_STACK,
+        ON_USER,
+        USER_GRANTS,
+        GROUP_GRANTS,
+        ON_GROUP,
+        ON_ASSIGNMENTS,
+        *ON_PROVIDER.values(),
+        *PASSING.values(),
+        *(runner.ways for runner in RUNNING.values()),
+    )
+    for way in ways
+    for action in (way.action, *way.besides)
+) | {PASS_ROLE.lower(), "sts:assumerole"}
+"""Every action of these tables, in lower case."""
