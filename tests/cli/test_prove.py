@@ -98,6 +98,8 @@ def test_a_closed_chain_is_proven(assembly: Path, capsys: Capture) -> None:
         "  ✓ rolechain/deploy-middle (222222222222) → rolechain/deploy-target (333333333333)",
         "entrances",
         "  ✓ rolechain/deploy-source (111111111111) lets in the service lambda.amazonaws.com",
+        "taken for granted",
+        "  that CDK's bootstrap execution role of each account is meant to change the chain",
         "chain deploy is proven from cdk.out: 2 hops can be taken, and nothing else gets in than by "
         "1 declared entrance",
     ]
@@ -142,12 +144,32 @@ def test_warnings_fail_a_strict_proof_only(change: Change, capsys: Capture) -> N
     assert capsys.readouterr().out.endswith("; 1 warning, which --strict does not allow\n")
 
 
+def test_who_may_change_the_chain_is_listed(change: Change, capsys: Capture) -> None:
+    """Who may change a role is listed, is a warning, and is counted in the last line; --strict does not allow it."""
+
+    def administer(properties: Json) -> None:
+        properties["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/IAMFullAccess"]
+
+    change("deploy-target", administer)
+    assert main(["prove", "--strict"]) == 1
+    assert main(["prove"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("who may change the chain") + 1] == (
+        "  ! rolechain/deploy-target (333333333333) may change rolechain/deploy-target (333333333333)"
+    )
+    assert "  warning RC38 stack-deploy-target Role ManagedPolicyArns statement 0" in lines
+    assert lines[-1] == (
+        "chain deploy is proven from cdk.out: 2 hops can be taken, and nothing else gets in than by 1 declared "
+        "entrance, and 1 principal of the templates may change it; 1 warning"
+    )
+
+
 def test_json_is_one_document(change: Change, capsys: Capture) -> None:
     """--json prints the proof as one document, with every finding's rule, level, place, message and cure."""
     change("deploy-middle", open_the_middle)
     assert main(["prove", "cdk.out", "--chain", "chain.yaml", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["proven", "hops", "entrances", "findings", "assumptions"]
+    assert list(found) == ["proven", "hops", "entrances", "findings", "assumptions", "changers"]
     assert found["proven"] is False
     (opened,) = [each for each in found["findings"] if each["rule"] == "RC06"]
     assert list(opened) == ["rule", "level", "template", "logical_id", "statement", "message", "cure"]

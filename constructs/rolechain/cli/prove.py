@@ -75,7 +75,7 @@ def _show(chain: Chain, proof: Proof, folder: str, *, strict: bool) -> None:
     text = ProofText(Console(highlight=False))
     text.hops("hops", proof.hops, broken=Verdict.UNKNOWN)
     text.entrances("entrances", proof.entrances, judged=True)
-    text.changers("who may change the chain", proof.changers)
+    text.changers("who may change the chain", proof.changers or ())
     text.assumptions(proof.assumptions)
     text.findings(proof.findings)
     text.verdict(

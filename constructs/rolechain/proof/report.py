@@ -25,7 +25,8 @@ class Proof:
         findings: what is wrong or cannot be known, in the order of the places.
         assumptions: what was taken for granted, in words.
         parts: the roles that the proof is about, where the others are taken as declared.
-        changers: who of the templates may change the chain's roles or act as them; those who are declared too.
+        changers: who of the templates may change the chain's roles or act as them, those who are declared too; None
+            in an audit.
     """
 
     hops: tuple[HopProof, ...]
@@ -33,7 +34,7 @@ class Proof:
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
-    changers: tuple[Changer, ...] = ()
+    changers: tuple[Changer, ...] | None = None
 
     @property
     def proven(self) -> bool:
@@ -84,18 +85,19 @@ class Proof:
                 for finding in self.findings
             ],
             "assumptions": list(self.assumptions),
-            "changers": [
-                {
-                    "who": changer.who,
-                    "rule": changer.rule,
-                    "roles": list(changer.roles),
-                    "means": [means.words for means in changer.means],
-                    "declared": changer.declared,
-                    "known": changer.surely,
-                }
-                for changer in self.changers
-            ],
+            **({} if self.changers is None else {"changers": [_changer(each) for each in self.changers]}),
         }
+
+
+def _changer(changer: Changer) -> dict[str, Any]:
+    return {
+        "who": changer.who,
+        "rule": changer.rule,
+        "roles": list(changer.roles),
+        "means": [means.words for means in changer.means],
+        "declared": changer.declared,
+        "known": changer.surely,
+    }
 
 
 def sorted_findings(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -26,7 +26,7 @@ def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False
         *proof.premises,
     ]
     line = ", if ".join(words)
-    if others := {changer.who for changer in proof.changers if not changer.declared and changer.surely}:
+    if others := {changer.who for changer in proof.changers or () if not changer.declared and changer.surely}:
         line += f", and {counted(len(others), 'principal')} of the templates may change it"
     if here := proof.parts:
         line += f"; here are {', '.join(here)}, and the other roles are taken as declared"

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rolechain import Chain
-from rolechain.proof import Level, Template, prove
+from rolechain.proof import Level, Template, escalation, prove
 from tests.proof.mutations.unrelated import THINGS, unrelated
 from tests.proof.soundness.planted import in_trust
 
@@ -168,6 +168,16 @@ def test_nothing_unrelated_raises_an_alarm(thing: str, chain: Chain, templates_o
     for template in templates:
         template.body["Resources"].update(THINGS[thing])
     assert [each for each in prove(chain, templates).findings if each.level is Level.ERROR] == []
+    # Who deploys apps with CDK may change the chain, and nobody else of them.
+    owned = Chain(
+        chain.name,
+        sources=chain.sources,
+        middle=chain.middle,
+        targets=chain.targets,
+        organization=chain.organization,
+        administrators=["arn:aws:iam::*:role/*Deployer*"],
+    )
+    assert [each for each in prove(owned, templates).findings if each.level is Level.ERROR] == []
 
 
 @settings(_all, max_examples=max(CHAINS // 8, 1))
@@ -198,6 +208,58 @@ def test_every_change_that_matters_is_reported(
             missed.append(change.what)
     assert missed == []
     assert matter > 10
+
+
+@settings(_all, max_examples=CHAINS * 4)
+@given(data=st.data())
+def test_everybody_who_may_change_a_role_is_reported(
+    data: st.DataObject, chains: Chains, templates_of: TemplatesOf
+) -> None:
+    """Whoever may change a role of a chain of any features is found, however that is written and conditioned."""
+    chain = data.draw(chains(most_targets=2))
+    role = data.draw(st.sampled_from(chain.roles))
+    way = data.draw(st.sampled_from(escalation.ON_ROLE))
+    action = data.draw(st.sampled_from([way.action, way.action.lower(), "iam:*", "*", f"{way.action[:-3]}*"]))
+    about: Json = data.draw(
+        st.sampled_from([{"Action": [action, *way.besides]}, {"NotAction": ["s3:*", "sts:*"]}])
+    )
+    pattern = data.draw(
+        st.sampled_from([role.arn, "*", f"{role.arn[:-2]}??", "arn:*:iam::*:role/${aws:username}*"])
+    )
+    on: Json = data.draw(st.sampled_from([{"Resource": pattern}, {"NotResource": f"{role.arn}-other"}]))
+    met: Json = data.draw(
+        st.sampled_from(
+            [
+                {},
+                {"Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}},
+                {"Condition": {"StringLike": {"aws:PrincipalArn": "*:role/*"}}},
+                {
+                    "Condition": {
+                        "StringEqualsIfExists": {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/x"}
+                    }
+                },
+            ]
+        )
+    )
+    if way.besides and "Action" in about:
+        on = {"Resource": "*"}
+    statement = {"Effect": "Allow", **about, **on, **met}
+    templates = data.draw(unrelated(templates_of(chain)))
+    ops = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": "ops",
+            "AssumeRolePolicyDocument": {"Statement": [_allow({"Service": "ec2.amazonaws.com"})]},
+            "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}],
+        },
+    }
+    if role.existing:
+        templates.append(Template("ops", {"Resources": {"Ops": ops}}, account=role.account))
+    else:
+        (of_role,) = (template for template in templates if template.account == role.account)
+        of_role.body["Resources"]["Ops"] = ops
+    found = [each for each in prove(chain, templates).changers or () if each.who.endswith("/ops")]
+    assert any(role.arn in each.roles and each.rule == "RC38" for each in found), statement
 
 
 @settings(_all, max_examples=CHAINS * 4)
