@@ -39,6 +39,11 @@ class SessionTag:
         return not self.values or any(matches(allowed, value) for allowed in self.values)
 
 
+def folded(key: str) -> str:
+    """A tag key in the form in which STS compares it: without upper case; STS API Reference, Tag."""
+    return key.lower()
+
+
 SessionTags = Mapping[str, str | Iterable[str]] | Iterable[SessionTag]
 """Session tags as they are written: tags, or allowed values by key, which are all required."""
 

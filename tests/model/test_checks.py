@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain, ChainError, ChainRole, Entrance, Permission
+from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, SessionTag
+from rolechain.runtime import chain_session
 
 
 def make(
@@ -173,3 +174,17 @@ def test_every_mistake_at_once() -> None:
         "middle[0].trust",
         "targets[0].external_id",
     ]
+
+
+def test_many_wildcards_take_no_longer() -> None:
+    """A value with many wildcards is compared step by step, and never tried in every way."""
+    assert not SessionTag("k", "*a" * 40 + "*b").allows("a" * 2000)
+    assert SessionTag("k", "*a" * 40 + "*b").allows("a" * 2000 + "b")
+
+
+def test_keys_that_differ_in_more_than_case_are_two() -> None:
+    """The chain and its runtime compare tag keys alike: a sharp s is not two."""
+    tags = {"Straße": "a", "Strasse": "b"}
+    target = ChainRole("333333333333", session_tags=tags)
+    chain = Chain("deploy", source=ChainRole("111111111111"), targets=[target])
+    assert chain_session(*chain.hops_to("333333333333"), region_name="us-east-1").region_name == "us-east-1"

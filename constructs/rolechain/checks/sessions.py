@@ -9,7 +9,7 @@ from rolechain.checks.patterns import Found, is_tag_text, matches
 from rolechain.entrance import Entrance, brought
 from rolechain.errors import Place
 from rolechain.role import ChainRole
-from rolechain.session_tag import SessionTag
+from rolechain.session_tag import SessionTag, folded
 from rolechain.source_identity import ADVICE, LEGAL, SourceIdentity
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def of_tags(tags: Iterable[SessionTag]) -> Found:
             continue
         if tag.key.lower().startswith("aws:"):
             yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
-        if (first := seen.setdefault(tag.key.lower(), tag.key)) != tag.key:
+        if (first := seen.setdefault(folded(tag.key), tag.key)) != tag.key:
             yield place, f"{tag.key!r} and {first!r} are one key to STS, which ignores case: leave one out"
         for value in tag.values:
             if not is_tag_text(_without_wildcards(value)) or len(value) > _VALUE_LIMIT:
@@ -115,12 +115,12 @@ def problems_along(chain: Chain) -> Found:
         for entrance in declared.each()
     )
     entry: Place = ("source", "assumed_by")
-    inherited: dict[str, tuple[str, Place]] = {tag.key.lower(): (tag.key, entry) for tag in tags}
+    inherited: dict[str, tuple[str, Place]] = {folded(tag.key): (tag.key, entry) for tag in tags}
     set_at: Place | None = entry if identity else None
     line = [(("middle", number), role) for number, role in enumerate(chain.middle)]
     for place, role in line:
         yield from _of_one(place, role, inherited, set_at)
-        inherited |= {key.lower(): (key, place) for key in role.transitive_tag_keys if isinstance(key, str)}
+        inherited |= {folded(key): (key, place) for key in role.transitive_tag_keys if isinstance(key, str)}
         set_at = set_at or (place if role.identity else None)
     for number, role in enumerate(chain.targets):
         yield from _of_one(("targets", number), role, inherited, set_at)
@@ -130,7 +130,7 @@ def _of_one(
     place: Place, role: ChainRole, inherited: dict[str, tuple[str, Place]], set_at: Place | None
 ) -> Found:
     for tag in role.tags:
-        known = inherited.get(str(tag.key).lower()) if isinstance(tag, SessionTag) else None
+        known = inherited.get(folded(str(tag.key))) if isinstance(tag, SessionTag) else None
         if known:
             key, first = known
             yield (

@@ -16,6 +16,7 @@ from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
 from rolechain.policy import Callee, Policy, PolicyError, Request, decide
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.session_tag import folded
 
 _CHAINED_SECONDS = 3600
 _PACKED_BYTES = 2048
@@ -62,8 +63,8 @@ def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         )
-    inherited = {key.lower() for key in principal.transitive_tags}
-    if inherited & {key.lower() for key in call.tags}:
+    inherited = {folded(key) for key in principal.transitive_tags}
+    if inherited & {folded(key) for key in call.tags}:
         raise ServiceError(
             "InvalidParameterValue",
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
@@ -138,7 +139,7 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
     user_id = f"{role['RoleId']}:{call.session_name}"
     source_identity = principal.source_identity or call.source_identity
     tags = {**call.tags, **principal.transitive_tags}
-    transitive = {key.lower() for key in call.transitive_tag_keys}
+    transitive = {folded(key) for key in call.transitive_tag_keys}
     has_policies = call.policy is not None or call.policy_arns
     emulator.register_session(
         credentials.access_key_id,
@@ -157,7 +158,7 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             if has_policies
             else None,
             "SourceIdentity": source_identity,
-            "TransitiveTags": {key: value for key, value in call.tags.items() if key.lower() in transitive}
+            "TransitiveTags": {key: value for key, value in call.tags.items() if folded(key) in transitive}
             | dict(principal.transitive_tags),
         },
     )

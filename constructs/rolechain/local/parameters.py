@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rolechain.local.errors import ServiceError
+from rolechain.session_tag import folded
 from rolechain.source_identity import LONGEST
 
 DEFAULT_DURATION = 3600
@@ -157,7 +158,7 @@ def _check_together(call: AssumeRoleCall, tags: list[tuple[str, str]]) -> None:
     """What no single parameter shows."""
     if not _ROLE_ARN.fullmatch(call.role_arn):
         raise ServiceError("ValidationError", "Request ARN is invalid")
-    keys = {key.lower() for key in call.tags}
+    keys = {folded(key) for key in call.tags}
     if len(keys) < len(tags):
         raise ServiceError(
             "InvalidParameterValue",
@@ -165,7 +166,7 @@ def _check_together(call: AssumeRoleCall, tags: list[tuple[str, str]]) -> None:
         )
     if any(key.startswith("aws:") for key in keys):
         raise ServiceError("InvalidParameterValue", "Tag keys that begin with aws: are reserved for AWS.")
-    if any(key.lower() not in keys for key in call.transitive_tag_keys):
+    if any(folded(key) not in keys for key in call.transitive_tag_keys):
         raise ServiceError(
             "InvalidParameterValue",
             "The specified transitive tag key must be included in the requested tags.",

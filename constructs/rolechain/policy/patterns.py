@@ -1,4 +1,4 @@
-"""Wildcards: ``*`` for any characters, ``?`` for exactly one."""
+"""Patterns of texts and of ARNs, whose parts may be data in which ``*`` and ``?`` are no wildcards."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rolechain.policy.logic import Ternary
+from rolechain.wildcards import Piece, has_wildcard, pieces, regex
 
 ARN_SEGMENTS = 6
-_WILDCARD = re.compile(r"(\*+|\?)")
 
 
 class Text(NamedTuple):
@@ -26,13 +26,12 @@ class Text(NamedTuple):
 
 
 Pattern = tuple[Text, ...]
-_Piece = str | None  # the source of a regular expression; None stands for a *
 
 
 @lru_cache(maxsize=4096)
 def glob(pattern: Pattern) -> Callable[[str], object]:
     """A test of whether a whole text matches ``pattern``; its answer is truthy if so."""
-    return _regex(_pieces(pattern)).fullmatch
+    return regex(_pieces(pattern)).fullmatch
 
 
 @lru_cache(maxsize=4096)
@@ -46,13 +45,13 @@ def arn_glob(pattern: Pattern) -> Callable[[str], Ternary]:
     whole = "".join(part.text for part in pattern)
     if not whole.startswith("arn:"):
         return lambda _: None
-    if not any(_WILDCARD.search(text) for text, literal in pattern if not literal):
+    if not any(has_wildcard([text]) for text, literal in pattern if not literal):
         is_arn = whole.count(":") >= ARN_SEGMENTS - 1
         return lambda arn: is_arn and arn == whole
     segments = _split(_pieces(pattern))
     if len(segments) < ARN_SEGMENTS:
         return lambda _: False
-    tests = [_regex(segment).fullmatch for segment in segments]
+    tests = [regex(segment).fullmatch for segment in segments]
 
     def matches(arn: str) -> Ternary:
         parts = arn.split(":", ARN_SEGMENTS - 1)
@@ -61,38 +60,17 @@ def arn_glob(pattern: Pattern) -> Callable[[str], Ternary]:
     return matches
 
 
-def _pieces(pattern: Pattern) -> Iterator[_Piece]:
+def _pieces(pattern: Pattern) -> Iterator[Piece]:
     for text, literal in pattern:
         if literal:
             yield re.escape(text)
-            continue
-        for piece in _WILDCARD.split(text):
-            if piece == "?":
-                yield "."
-            elif piece.startswith("*"):
-                yield None
-            elif piece:
-                yield re.escape(piece)
-
-
-def _regex(pieces: Iterable[_Piece]) -> re.Pattern[str]:
-    """Atomic groups keep the search for the next fixed part from ever going back: no blow-up on many ``*``."""
-    parts = [""]
-    for piece in pieces:
-        if piece is None:
-            parts.append("")
         else:
-            parts[-1] += piece
-    first, *rest = parts
-    source = first
-    if rest:
-        source += "".join(f"(?>.*?{part})" for part in rest[:-1] if part) + f".*{rest[-1]}"
-    return re.compile(source, re.DOTALL)
+            yield from pieces(text)
 
 
-def _split(pieces: Iterable[_Piece]) -> Sequence[Sequence[_Piece]]:
+def _split(pieces: Iterable[Piece]) -> Sequence[Sequence[Piece]]:
     """The pieces of each segment; the sixth keeps the colons that are left."""
-    segments: list[list[_Piece]] = [[]]
+    segments: list[list[Piece]] = [[]]
     for piece in pieces:
         if piece is None:
             segments[-1].append(None)

@@ -58,14 +58,17 @@ def ways_in(source: ChainRole) -> tuple[Hop, ...]:
 def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
     """Whether an entrance names the session with an ARN; services and web identities are never outside."""
     account, resource = _account(arn), arn.split(":", 5)[5]
+    is_session = resource.startswith("assumed-role/")
+    if entrance.mfa and is_session:  # No role's session carries MFA.
+        return False
     match entrance.kind:
         case "account":
-            return entrance.value == account and (entrance.iam_users or resource.startswith("assumed-role/"))
-        case "arn":
+            return entrance.value == account and (entrance.iam_users or is_session)
+        case "arn" if ":role/" in entrance.value:
             partition, owner = entrance.value.split(":")[1], _account(entrance.value)
-            return entrance.value == arn or is_session_of(
-                arn, partition, owner, entrance.value.rsplit("/", 1)[1]
-            )
+            return is_session_of(arn, partition, owner, entrance.value.rsplit("/", 1)[1])
+        case "arn":
+            return entrance.value == arn
         case "permission_set":
             return account == source.account and resource.startswith(
                 f"assumed-role/AWSReservedSSO_{entrance.value}_"

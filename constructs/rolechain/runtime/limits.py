@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.errors import Problem
 from rolechain.partitions import PARTITIONS, partition_of
+from rolechain.session_tag import folded
 from rolechain.source_identity import LEGAL, LONGEST_BEFORE, longest_here
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _of_tags(hop: Hop) -> Found:
             yield "tags", f"{key!r} is no tag key: write 1 to 128 of letters, digits, blanks and _.:/=+-@"
         elif key.lower().startswith("aws:"):
             yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
-        elif (first := seen.setdefault(key.casefold(), key)) != key:
+        elif (first := seen.setdefault(folded(key), key)) != key:
             yield "tags", f"{key!r} repeats {first!r}, as STS ignores case in keys: leave one out"
         if not _is_tag_text(value, _VALUE_LIMIT):
             yield (
@@ -126,7 +127,7 @@ def _of_tags(hop: Hop) -> Found:
                 f"the value of {key!r} is not accepted: write up to 256 of letters, digits, blanks, _.:/=+-@",
             )
     for key in hop.transitive_tag_keys:
-        if not isinstance(key, str) or key.casefold() not in seen:
+        if not isinstance(key, str) or folded(key) not in seen:
             yield (
                 "transitive_tag_keys",
                 f"{key!r} is not among the hop's tags: add the tag, or leave the key out",
@@ -185,11 +186,11 @@ def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Probl
                 (*where, "serial_number"), "a role session has no MFA device: ask for the code in hop 1"
             )
         for key in hop.tags or {}:
-            if first := transitive.get(key.casefold()):
+            if first := transitive.get(folded(key)):
                 yield Problem(
                     (*where, "tags"), f"{key!r} is inherited from hop {first} and cannot be set again"
                 )
-        transitive |= {key.casefold(): index for key in hop.transitive_tag_keys}
+        transitive |= {folded(key): index for key in hop.transitive_tag_keys}
         if hop.source_identity and identity and identity[1] != hop.source_identity:
             yield Problem(
                 (*where, "source_identity"),
