@@ -137,7 +137,7 @@ class _Reader(Nodes):
     def document(self, node: yaml.Node, place: Place) -> Any:
         """A policy document as it stands, or the JSON of the file that is named, beside the chain's own."""
         if not isinstance(node, yaml.ScalarNode):
-            return yaml.SafeLoader("").construct_document(node)
+            return self.value(node, place)
         path = Path(self.folder) / node.value
         try:
             return json.loads(path.read_text(encoding="utf-8"))
@@ -152,7 +152,10 @@ class _Reader(Nodes):
             "permissions": self.listed(self.permission),
             "session_tags": self.session_tags,
             "source_identity": self.source_identity,
-            **dict.fromkeys(("managed_policies", "transitive_tag_keys", "organizational_units"), self.texts),
+            "policy": self.value,
+            **dict.fromkeys(
+                ("managed_policies", "policy_arns", "transitive_tag_keys", "organizational_units"), self.texts
+            ),
             **dict.fromkeys(("max_session_duration", "duration_seconds"), self.number),
             **dict.fromkeys(("existing", "third_party"), self.flag),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rolechain.role import ChainRole
@@ -48,6 +48,16 @@ class Hop:
     def duration_seconds(self) -> int | None:
         """What the call passes as ``DurationSeconds``; None for an hour."""
         return self.callee.duration_seconds
+
+    @property
+    def policy(self) -> str | None:
+        """What the call passes as ``Policy``."""
+        return self.callee.policy  # type: ignore[return-value]  # JSON by now
+
+    @property
+    def policy_arns(self) -> Sequence[str]:
+        """What the call passes as ``PolicyArns``."""
+        return self.callee.policy_arns
 
     @property
     def inherited_tag_keys(self) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from rolechain.entrance import Entrance
+from rolechain.session_policy import compact
 from rolechain.session_tag import SessionTag, SessionTags, session_tags
 from rolechain.source_identity import SourceIdentity
 
@@ -67,6 +68,10 @@ class ChainRole:
         source_identity: what the hop into this role sets as source identity, which stays for every later hop.
         duration_seconds: how long the session of the hop into this role lasts, 900 to 3,600 seconds; an hour if it
             is left out. STS gives no chained session more.
+        policy: a session policy that the hop into this role passes, as a mapping or as JSON: its session does what
+            the role may do and the policy allows.
+        policy_arns: up to 10 managed policies, of the role's account or AWS's own, that limit the session likewise;
+            what any of them or ``policy`` allows is left to it.
         trust: how the trust policy names the caller.
         organizational_units: paths of organizational units (``r-ab12/ou-ab12-11111111``), in one of which the
             caller's account must lie.
@@ -91,6 +96,8 @@ class ChainRole:
     transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
     source_identity: SourceIdentity | str | None = field(default=None, kw_only=True)
     duration_seconds: int | None = field(default=None, kw_only=True)
+    policy: Mapping[str, Any] | str | None = field(default=None, kw_only=True)
+    policy_arns: Sequence[str] = field(default=(), kw_only=True)
     trust: Trust = field(default="principal_arn", kw_only=True)
     organizational_units: Sequence[str] = field(default=(), kw_only=True)
     permissions_boundary: str | None = field(default=None, kw_only=True)
@@ -104,6 +111,7 @@ class ChainRole:
             "assumed_by",
             "managed_policies",
             "permissions",
+            "policy_arns",
             "transitive_tag_keys",
             "organizational_units",
         )
@@ -114,6 +122,8 @@ class ChainRole:
         object.__setattr__(self, "session_tags", session_tags(self.session_tags))
         if isinstance(self.source_identity, str):
             object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
+        if self.policy is not None:
+            object.__setattr__(self, "policy", compact(self.policy))
 
     @property
     def entrances(self) -> tuple[Entrance, ...]:

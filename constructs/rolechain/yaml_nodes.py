@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -88,6 +89,20 @@ class Nodes:
             what = "a number" if kind in ("int", "float") else f"a {kind}"
             self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
         return str(node.value)
+
+    def value(self, node: yaml.Node, place: Place, seen: set[int] | None = None) -> Any:
+        """A text, or whatever mapping or list of texts."""
+        seen = set() if seen is None else seen
+        if isinstance(node, yaml.ScalarNode):
+            return self.text(node, place)
+        if id(node) in seen:
+            # It may hold itself, or be repeated without end.
+            self.refuse(place, "it stands here a second time, by an alias: write it out")
+            return {}
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return {key: self.value(item, at, seen) for key, item, at in self.pairs(node, place)}
+        return [self.value(item, (*place, at), seen) for at, item in enumerate(node.value)]
 
     def number(self, node: yaml.Node, place: Place, unit: str = "seconds") -> int:
         """One whole number."""

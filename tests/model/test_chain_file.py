@@ -76,6 +76,8 @@ targets:
   account: "333333333333"
   source_identity: {values: [ann, b*], required: false}
   duration_seconds: 900
+  policy: {Statement: {Effect: Allow, Action: "s3:Get*", Resource: "*"}}
+  policy_arns: arn:aws:iam::aws:policy/ReadOnlyAccess
   organizational_units: r-ab12/ou-ab12-11111111
 """
 
@@ -178,6 +180,8 @@ def test_every_feature(write: Write) -> None:
             "333333333333",
             source_identity=SourceIdentity(["ann", "b*"], required=False),
             duration_seconds=900,
+            policy={"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}},
+            policy_arns="arn:aws:iam::aws:policy/ReadOnlyAccess",
             organizational_units=["r-ab12/ou-ab12-11111111"],
         ),
     )
@@ -422,6 +426,11 @@ def test_the_schema_takes_what_is_read(text: str) -> None:
         {"managed_policies": []},
         {"organizational_units": []},
         {"session_tags": {"Stage": []}},
+        {"policy": []},
+        {"policy": {"Version": "2012-10-17"}},
+        {"policy_arns": []},
+        {"policy_arns": "ReadOnlyAccess"},
+        {"policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"] * 11},
         {"source_identity": {"values": []}},
         {"permissions": {"actions": "GetParameter", "resources": "*"}},
         {"permissions": {"actions": "ssm:*", "resources": "parameter"}},
@@ -441,6 +450,7 @@ def test_the_schema_refuses_what_is_refused(write: Write, change: dict[str, Any]
     [
         {"trust": "role_arn"},
         {"external_id": "jump-1"},
+        {"policy": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}},
         {"assumed_by": {"account": "777777777777", "subject": "ann"}},
         {"assumed_by": {"service": "lambda.amazonaws.com", "audience": "x"}},
         {"assumed_by": {"saml": "arn:aws:iam::111111111111:saml-provider/a", "subject": "x"}},

@@ -55,7 +55,7 @@ def chain_of(path: Path, role: str, keys: dict[str, Any], **fields: Any) -> Chai
     }
     document[role] = {**document[role], **keys}
     file = path / "chain.yaml"
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
     return Chain.load(file)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from rolechain.checks.patterns import Found, is_tag_text, matches
 from rolechain.entrance import Entrance, brought
 from rolechain.errors import Place
 from rolechain.role import ChainRole
+from rolechain.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
 from rolechain.session_tag import SessionTag, folded
 from rolechain.source_identity import ADVICE, LEGAL, SourceIdentity
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from rolechain.chain import Chain
 
 TAG_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 50, 128, 256
+_INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 _SECONDS, _CHAINED_SECONDS = range(900, 43201), 3600
 
 
@@ -28,6 +31,8 @@ def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
             "transitive_tag_keys",
             "source_identity",
             "duration_seconds",
+            "policy",
+            "policy_arns",
         ):
             if getattr(role, name):
                 yield (
@@ -45,6 +50,7 @@ def problems_of_session(role: ChainRole, *, is_source: bool) -> Found:
             )
     if role.identity is not None:
         yield from of_identity(role.identity)
+    yield from _of_policies(role)
     seconds = role.duration_seconds
     if seconds is None:
         return
@@ -99,6 +105,61 @@ def of_identity(identity: SourceIdentity) -> Found:
                 ("source_identity",),
                 f"{value!r} is no source identity: {ADVICE}",
             )
+
+
+def _of_policies(role: ChainRole) -> Found:
+    """What is wrong with the policies that limit the session."""
+    for number, arn in enumerate(role.policy_arns):
+        found = POLICY_ARN.fullmatch(arn) if isinstance(arn, str) else None
+        if found is None or found["partition"] != role.partition:
+            advice = f"write one such as arn:{role.partition}:iam::aws:policy/ReadOnlyAccess"
+            yield ("policy_arns", number), f"{arn!r} is no managed policy's ARN in this partition: {advice}"
+        elif found["account"] not in ("aws", role.account):
+            yield (
+                ("policy_arns", number),
+                f"{arn} is of account {found['account']}, and STS looks in the role's own, {role.account}: name a "
+                "policy of that account, or one of AWS's",
+            )
+    if len(role.policy_arns) > MOST_ARNS:
+        yield (
+            ("policy_arns",),
+            f"{len(role.policy_arns)} policies: STS takes {MOST_ARNS} at most; leave some out",
+        )
+    if role.policy is not None:
+        for message in _of_policy(role.policy):
+            yield ("policy",), message
+    length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
+    if length > LONGEST:
+        yield (
+            ("policy" if role.policy else "policy_arns",),
+            f"{length} characters, the ARNs of policy_arns included: STS takes {LONGEST} at most; shorten it",
+        )
+
+
+def _of_policy(written: Mapping[str, Any] | str) -> Iterator[str]:
+    # A policy is read where policies are decided; few chains need it.
+    from rolechain.policy.document import Policy
+    from rolechain.policy.elements import PolicyError
+
+    try:
+        policy = Policy.parse(written)
+    except PolicyError as error:
+        yield str(error)
+        return
+    if not isinstance(written, str):
+        yield "it holds what JSON has no word for: write texts, numbers, lists and objects"
+    elif intrinsic := _INTRINSIC.search(written):
+        yield f"it holds {intrinsic[1]}, which only CloudFormation reads: write the value itself"
+    elif not policy.statements:
+        yield "Statement is empty: a policy holds one at least"
+    for statement in policy.statements:
+        if statement.principals is not None or statement.not_principal:
+            yield (
+                f"statement {statement.index}: a session policy names no Principal, it limits whoever the session is "
+                "of: leave it out"
+            )
+        elif statement.resources is None:
+            yield f"statement {statement.index}: Resource is missing: name what the statement is about, or *"
 
 
 def _without_wildcards(value: object) -> object:

@@ -130,4 +130,5 @@ def _beyond_config(hop: Hop) -> str:
     """What a hop passes that a config file has no setting for."""
     passed = [f"the session tag {key}" for key in hop.tags]
     passed += ["a source identity"] if hop.source_identity else []
+    passed += ["a session policy"] if hop.policy or hop.policy_arns else []
     return " and ".join(passed)

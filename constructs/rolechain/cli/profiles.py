@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Writes a profile for each role, each resting on the one before it; of several source roles, for each of them.
 
-    What config files cannot express calls ``rolechain credential-process``: a hop that passes session tags or a
-    source identity, and the whole chain where there is no profile to start from, as on a machine with a role of its
-    own.
+    What config files cannot express calls ``rolechain credential-process``: a hop that passes session tags, a source
+    identity or a session policy, and the whole chain where there is no profile to start from, as on a machine with a
+    role of its own.
 
     Returns:
         0.

@@ -38,7 +38,7 @@ def load(text: str) -> Any:
         PolicyError: it is no JSON, or an element holds a key twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=_without_repeats)
+        return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
     except PolicyError:
@@ -47,6 +47,10 @@ def load(text: str) -> Any:
         raise PolicyError("the policy holds a number that is too long: IAM's grammar has none") from None
     except RecursionError:
         raise PolicyError("the policy is nested too deeply: IAM's grammar has five levels") from None
+
+
+def _no_constant(name: str) -> None:
+    raise PolicyError(f"the policy holds {name}, which no JSON has: write a text")
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

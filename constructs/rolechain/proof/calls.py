@@ -111,6 +111,8 @@ def request_of(hop: Hop, sent: Sent, world: World, region: str | None = None) ->
         request,
         context={**request.context, **said, **sent.context},
         actions=(*request.actions, *sent.actions),
+        session_policies=tuple(record.policy for record in world.session_policies.get(hop.caller.arn, ()))
+        or None,
     )
 
 

@@ -63,6 +63,7 @@ def _of_moment(request: Request) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
     policies = [request.callee.trust_policy, *request.identity_policies]
     policies += [request.permissions_boundary] if request.permissions_boundary else []
+    policies += request.session_policies or ()
     conditions = [
         each for policy in policies for statement in policy.statements for each in statement.conditions
     ]
@@ -77,6 +78,7 @@ def _of_moment(request: Request) -> list[str]:
             permissions_boundary=_aside(request.permissions_boundary)
             if request.permissions_boundary
             else None,
+            session_policies=tuple(map(_aside, request.session_policies or ())) or None,
         )
     )
     return sorted(asked) if decided.allowed else []
@@ -125,9 +127,10 @@ def missing_roles(chain: Chain, world: World) -> Iterator[Finding]:
 def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world: World) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
     caller, callee = world.by_arn[hop.caller.arn][0], world.by_arn[hop.callee.arn][0]
-    trusting = decide(replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None))
+    free = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None, session_policies=None)
+    trusting = decide(free)
     if not trusting.allowed:
-        yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain))
+        yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain), world)
     welcome = replace(request.callee, trust_policy=_trusting(hop))
     permitted = decide(replace(request, callee=welcome))
     if permitted.allowed and not trusting.allowed:
@@ -139,9 +142,10 @@ def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world:
             if statement["Action"] == permitted.action
             and (hop.callee.arn == statement["Resource"] or hop.callee.arn in statement["Resource"])
         )
-        yield _finding(hop, permitted, caller, "permission", own | {"Resource": hop.callee.arn})
+        own |= {"Resource": hop.callee.arn}
+        yield _finding(hop, permitted, caller, "permission", own, world)
     elif trusting.allowed:
-        yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain))
+        yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain), world)
 
 
 def _of_trust(hop: Hop, decision: Decision, chain: Chain) -> dict[str, Any]:
@@ -160,7 +164,9 @@ def _trusting(hop: Hop) -> Policy:
     return Policy.parse({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _finding(hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any]) -> Finding:
+def _finding(
+    hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], world: World
+) -> Finding:
     rule = UNKNOWN if decision.verdict is Verdict.UNKNOWN else MISSING
     place = role.place
     if decision.side is Side.TRUST_POLICY:
@@ -169,6 +175,10 @@ def _finding(hop: Hop, decision: Decision, role: RoleRecord, half: str, statemen
         place = replace(role.policies[decision.policy].place, statement=decision.statement)
     elif decision.side is Side.PERMISSIONS_BOUNDARY and role.boundary:
         place = replace(role.boundary.place, statement=decision.statement)
+    elif decision.side is Side.SESSION_POLICY:
+        record = world.session_policies[role.arn][decision.policy or 0]
+        # What the chain itself declares stands in no template.
+        place = replace(record.place, statement=decision.statement) if record.place.template else place
     word = "cannot be decided" if rule == UNKNOWN else "does not work"
     cure = f"write into the {half} of {role.name or role.arn}: {_shown(statement)}"
     if decision.verdict is Verdict.EXPLICIT_DENY:
@@ -177,6 +187,9 @@ def _finding(hop: Hop, decision: Decision, role: RoleRecord, half: str, statemen
         cure = "write what cannot be known as a plain value, or give the proof what it refers to"
     elif decision.side is Side.PERMISSIONS_BOUNDARY:
         cure = f"let the boundary allow {decision.action} on {hop.callee.arn}"
+    elif decision.side is Side.SESSION_POLICY:
+        passed = f"policy or policy_arns of {role.name or role.arn}"
+        cure = f"let what the hop into it passes, {passed}, allow {decision.action} on {hop.callee.arn}"
     message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {decision.reason}"
     return Finding(rule, Level.ERROR, place, message, cure)
 

@@ -34,6 +34,7 @@ from rolechain.proof.stacks import Stack, Stacks
 from rolechain.proof.template import Json, Template
 from rolechain.proof.workloads import openings_of, workloads_of
 from rolechain.proof.world import IdentityRecord, PolicyRecord, RoleRecord, World
+from rolechain.role import ChainRole
 
 UNKNOWN_RULE = "RC00"
 _ATTACHED = {"Roles": ROLE, "Users": USER, "Groups": GROUP}
@@ -100,6 +101,11 @@ class _Reader:
             identities=tuple(self._identities()),
             workloads=tuple(found for stack in stacks.all for found in workloads_of(stack)),
             openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
+            session_policies={
+                role.arn: tuple(self._session_policies(role))
+                for role in (chain.roles if chain else ())
+                if role.policy is not None or role.policy_arns
+            },
         )
 
     def _read_policies(self, stack: Stack) -> None:
@@ -260,6 +266,30 @@ class _Reader:
         arn = stack.resolver.resolve(properties.get("PermissionsBoundary"), place)
         return None if arn is None else self._by_arn(arn, place, said=kind == ROLE)
 
+    def _session_policies(self, role: ChainRole) -> Iterator[PolicyRecord]:
+        """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
+        place = Place("", role.role)
+        if role.policy is not None:
+            yield self._policy(role.policy, place, "policy", True, inline=True)
+        for arn in role.policy_arns:
+            yield self._at_hand(arn, place, said=False) or PolicyRecord(place, arn, None, Policy.unknown(arn))
+
+    def _at_hand(self, arn: str, place: Place, *, said: bool) -> PolicyRecord | None:
+        """A managed policy that a template makes, that AWS does, or whose document a chain gives."""
+        if found := self._managed.get(arn):
+            if all(record.policy is found[0].policy for record in found):
+                return found[0]
+            # Which of them there is, or that none is, depends on what cannot be known.
+            names = " and ".join(str(record.place) for record in found)
+            if said:
+                self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
+            return PolicyRecord(place, arn, None, Policy.unknown(arn))
+        document = aws_managed.document_of(arn)
+        if document is not None:
+            return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
+        given = self._given.get(arn)
+        return None if given is None else self._policy(given, place, arn, True, inline=False)
+
     def _by_arn(self, arn: Json, place: Place, *, said: bool) -> PolicyRecord:
         """A managed policy that a role, user or group names.
 
@@ -268,21 +298,9 @@ class _Reader:
             place: where it stands.
             said: whether it is said where its document is not at hand.
         """
-        if isinstance(arn, str):
-            if found := self._managed.get(arn):
-                if all(record.policy is found[0].policy for record in found):
-                    return found[0]
-                # Which of them there is, or that none is, depends on what cannot be known.
-                names = " and ".join(str(record.place) for record in found)
-                if said:
-                    self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
-                return PolicyRecord(place, arn, None, Policy.unknown(arn))
-            document = aws_managed.document_of(arn)
-            if document is not None:
-                return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
         name = arn if isinstance(arn, str) else str(arn)
-        if (given := self._given.get(name)) is not None:
-            return self._policy(given, place, name, True, inline=False)
+        if isinstance(arn, str) and (found := self._at_hand(arn, place, said=said)):
+            return found
         if place.part == "PermissionsBoundary":
             # A boundary can only take away: what it may take is said, and nothing gets in by it.
             if said:

@@ -148,6 +148,8 @@ class World:
         identities: the IAM users and groups.
         workloads: what runs code as a role.
         openings: what lets others call it.
+        session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
+            makes a session otherwise passes what it likes, so that they close nothing.
     """
 
     templates: Mapping[str, Template]
@@ -160,6 +162,7 @@ class World:
     identities: tuple[IdentityRecord, ...] = ()
     workloads: tuple[Workload, ...] = ()
     openings: tuple[OpenWorkload, ...] = ()
+    session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
 
     @cached_property
     def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:

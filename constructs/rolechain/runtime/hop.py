@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
 from rolechain.hop import Hop as DeclaredHop
 from rolechain.runtime.limits import problems_of
+from rolechain.session_policy import compact
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,7 @@ class Hop:
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
         if isinstance(self.policy, Mapping):
-            # What JSON cannot hold is told with the other mistakes.
-            with suppress(TypeError):
-                object.__setattr__(self, "policy", json.dumps(self.policy, separators=(",", ":")))
+            object.__setattr__(self, "policy", compact(self.policy))
         if isinstance(self.tags, Mapping):
             object.__setattr__(self, "tags", dict(self.tags))
         if problems := [Problem((str(self.role_arn), name), message) for name, message in problems_of(self)]:
@@ -117,6 +114,8 @@ def _of_declared(hop: DeclaredHop) -> Hop:
         hop.role_arn,
         external_id=hop.external_id,
         duration_seconds=hop.duration_seconds,
+        policy=hop.policy,
+        policy_arns=hop.policy_arns,
         tags=hop.tags or None,
         transitive_tag_keys=hop.transitive_tag_keys,
         source_identity=hop.source_identity,

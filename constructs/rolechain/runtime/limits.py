@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.errors import Problem
 from rolechain.partitions import PARTITIONS, partition_of
+from rolechain.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
 from rolechain.session_tag import folded
 from rolechain.source_identity import LEGAL, LONGEST_BEFORE, longest_here
 
@@ -25,12 +26,11 @@ CHAINED_SECONDS = 3600
 _ROLE_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::\d{12}:role(?P<path>/(?:[!-~]+/)?)[\w+=,.@-]{1,64}", re.ASCII
 )
-_POLICY_ARN = re.compile(r"arn:[a-z-]+:iam::(?:aws|\d{12}):policy/[!-~]+", re.ASCII)
 _NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 _POLICY = re.compile("[\t\n\r\x20-\xff]+")
-_POLICY_LIMIT, _POLICY_ARNS_LIMIT, _TAGS_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 2048, 10, 50, 128, 256
+_TAGS_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 50, 128, 256
 _DURATION = range(900, 43201)
 
 Found = Iterator[tuple[str, str]]
@@ -87,12 +87,12 @@ def _of_policies(hop: Hop) -> Found:
             or not _is_json_object(hop.policy)
         ):
             yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
-        elif len(hop.policy) > _POLICY_LIMIT:
-            yield "policy", f"has {len(hop.policy)} characters: a session policy has {_POLICY_LIMIT} at most"
-    if len(hop.policy_arns) > _POLICY_ARNS_LIMIT:
-        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {_POLICY_ARNS_LIMIT} at most"
+        elif len(hop.policy) > LONGEST:
+            yield "policy", f"has {len(hop.policy)} characters: a session policy has {LONGEST} at most"
+    if len(hop.policy_arns) > MOST_ARNS:
+        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {MOST_ARNS} at most"
     for policy in hop.policy_arns:
-        if not isinstance(policy, str) or not _POLICY_ARN.fullmatch(policy):
+        if not isinstance(policy, str) or not POLICY_ARN.fullmatch(policy):
             yield (
                 "policy_arns",
                 f"{policy!r} is no policy's ARN: write one such as arn:aws:iam::aws:policy/name",

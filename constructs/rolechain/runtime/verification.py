@@ -19,6 +19,7 @@ from rolechain.runtime.call import HopCall
 from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
 from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
+from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
@@ -112,7 +113,12 @@ def walk(
         yield trial.refuse(refusal)
 
 
-_NOT_OF_THE_ROLES = {Cause.SERVICE_CONTROL_POLICY, Cause.RESOURCE_CONTROL_POLICY, Cause.SOURCE_CREDENTIALS}
+_NOT_OF_THE_ROLES = {
+    Cause.SESSION_POLICY,
+    Cause.SERVICE_CONTROL_POLICY,
+    Cause.RESOURCE_CONTROL_POLICY,
+    Cause.SOURCE_CREDENTIALS,
+}
 """Causes that the policies of the two roles say nothing about."""
 
 
@@ -138,6 +144,7 @@ class _Trial:
         self._diagnostician = diagnostician
         self._session_name = session_name
         self._reached: dict[str, Signer] = {}
+        self._unlimited: dict[str, Signer | None] = {}
         self._inherited: dict[str, Inheritance] = {}
 
     def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
@@ -171,12 +178,31 @@ class _Trial:
 
     def take(self, hop: DeclaredHop, call: Hop) -> HopReport:
         """Takes a declared hop."""
-        return self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, hop.callee)
+        signer = self._reached.get(hop.caller.arn)
+        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, hop.callee, signer)
+        if signer and report.ok and (call.policy or call.policy_arns):
+            self._unlimited[hop.callee.arn] = self._without_policies(hop, call, signer)
+        return report
+
+    def _without_policies(self, hop: DeclaredHop, call: Hop, signer: Signer) -> Signer | None:
+        """A session that no session policy limits; None where it cannot be had, or calls nobody."""
+        if not self._chain.calls_of(hop.callee):
+            return None
+        whole = self._call(replace(call, policy=None, policy_arns=()), hop.index)
+        try:
+            given = whole.make(signer)
+        except HopError:
+            return None
+        found = Signer(given.access_key, given.secret_key, given.token, given.arn)
+        self._diagnostician.meet(found)
+        return found
 
     def refuse(self, refusal: Refusal) -> HopReport:
-        """Tries what must be refused."""
+        """Tries what must be refused, without session policies: whoever calls may leave them out."""
         call = self._call(refusal.call, refusal.index)
-        report = self._from(refusal.caller, call, Outcome.REFUSED, refusal.callee)
+        caller = refusal.caller.arn
+        signer = self._unlimited.get(caller, self._reached.get(caller))
+        report = self._from(refusal.caller, call, Outcome.REFUSED, refusal.callee, signer)
         return replace(report, altered=refusal.altered)
 
     def _call(self, hop: Hop, index: int) -> HopCall:
@@ -189,8 +215,10 @@ class _Trial:
         caller = _session_of(own, start) if own else _stranger(arn)
         return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source)
 
-    def _from(self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole) -> HopReport:
-        if signer := self._reached.get(caller.arn):
+    def _from(
+        self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole, signer: Signer | None
+    ) -> HopReport:
+        if signer:
             return self._try(call, signer, _session_of(caller, signer), expected, callee)
         detail = f"not tried: {caller.arn} was not reached"
         return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
