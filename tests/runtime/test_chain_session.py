@@ -159,6 +159,26 @@ def test_hops_of_a_declared_chain_are_taken(sts: Any, base: Any) -> None:
     }
 
 
+def test_the_session_policies_of_a_declared_chain_are_passed(sts: Any, base: Any) -> None:
+    """Each hop passes those of its own callee."""
+    policy = {"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+    arns = ["arn:aws:iam::aws:policy/A", "arn:aws:iam::333333333333:policy/b"]
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=[ChainRole("222222222222", policy=policy)],
+        targets=[ChainRole("333333333333", policy_arns=arns)],
+    )
+    chain_session(*chain.hops_to("333333333333"), session=base).client("s3").list_buckets()
+    assert [
+        {name: value for name, value in call.parameters.items() if name.startswith("Policy")}
+        for call in sts.calls[:2]
+    ] == [
+        {"Policy": '{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}'},
+        {f"PolicyArns.member.{number}.arn": arn for number, arn in enumerate(arns, 1)},
+    ]
+
+
 def test_a_code_is_asked_for_at_each_call(sts: Any, base: Any) -> None:
     """The MFA code is asked for when the hop is taken, and goes out with the device."""
     codes = iter(["123456", "654321"])

@@ -121,6 +121,54 @@ def test_only_the_source_role_itself_is_taken_for_it(sts: Any, base: Any, deploy
     assert verify(deployed(chain()), session=base)[0].index == 0
 
 
+def test_what_must_be_refused_is_tried_without_session_policies(sts: Any, base: Any, deployed: Any) -> None:
+    """The middle role's session is made a second time, without the policy, for the tries that must be refused."""
+    policy = {"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+    declared = Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=[ChainRole("222222222222", policy=policy), ChainRole("444444444444", policy=policy)],
+        targets=ChainRole("333333333333", external_id="ticket-7", policy=policy),
+    )
+    reports = verify(deployed(declared), session=base)
+    assert all(report.ok for report in reports)
+    assert [
+        (*pair, "Policy" in call.parameters) for call, pair in zip(_assumed(sts), sts.seen, strict=True)
+    ] == [
+        ("AKIABASE", "deploy-source", False),
+        ("ASIAdeploy-source.1", "deploy-middle-1", True),
+        ("ASIAdeploy-source.1", "deploy-middle-1", False),
+        ("ASIAdeploy-middle-1.1", "deploy-middle-2", True),
+        ("ASIAdeploy-middle-1.1", "deploy-middle-2", False),
+        ("ASIAdeploy-middle-2.1", "deploy-target", True),
+        ("ASIAdeploy-source.1", "deploy-middle-2", True),
+        ("ASIAdeploy-source.1", "deploy-target", True),
+        ("ASIAdeploy-middle-1.2", "deploy-target", True),
+        ("ASIAdeploy-middle-2.2", "deploy-target", True),
+    ]
+
+
+def test_without_the_second_session_nothing_is_tried_from_it(sts: Any, base: Any, deployed: Any) -> None:
+    """A limited session never stands in for one that is not: what it would be refused is left undecided."""
+    policy = {"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+    declared = Chain(
+        "deploy",
+        source=ChainRole("111111111111"),
+        middle=ChainRole("222222222222", policy=policy),
+        targets=ChainRole("333333333333", external_id="ticket-7"),
+    )
+    deployed(declared)
+    sts.script("deploy-middle", lambda: (200, ""), sts.error("AccessDenied", status=403))
+    reports = verify(declared, session=base)
+    assert [(report.altered, report.verdict, report.detail) for report in reports if not report.ok] == [
+        ("without external id", "undecided", f"not tried: {MIDDLE} was not reached")
+    ]
+
+
+def _assumed(sts: Any) -> list[Any]:
+    return [call for call in sts.calls if call.action == "AssumeRole"]
+
+
 def test_two_middle_roles_make_three_shortcuts(sts: Any, base: Any, deployed: Any) -> None:
     """Every pair that skips a role is tried, from a middle role too."""
     reports = verify(deployed(chain(middles=2)), session=base)

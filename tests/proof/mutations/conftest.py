@@ -29,6 +29,14 @@ ENTRANCES = [
     Entrance.saml("arn:aws:iam::100000000000:saml-provider/okta"),
     Entrance.permission_set("DeployAccess"),
 ]
+HOPS: Json = {"Effect": "Allow", "Action": "sts:*", "Resource": "arn:aws:iam::*:role/rolechain/deploy-*"}
+# What every next hop may pass through: narrower than any change of the roles' own policies.
+LIMITS: list[Json] = [
+    {},
+    {"policy": {"Version": "2012-10-17", "Statement": HOPS}},
+    {"policy": {"Statement": HOPS | {"Action": ["s3:*", "sts:A*", "sts:TagSession", "sts:SetSource*"]}}},
+    {"policy_arns": "arn:aws:iam::aws:policy/AdministratorAccess"},
+]
 VALUES = [["apollo"], ["dev", "test-*"], []]
 IDENTITIES = [
     SourceIdentity("deploy-bot"),
@@ -79,6 +87,7 @@ def _chains(draw: st.DrawFn, most_targets: int = 20) -> Chain:
             transitive_tag_keys=[tag.key for tag in tags[:1] if draw(st.booleans())],
             source_identity=draw(st.sampled_from(IDENTITIES)) if number - 1 == identity else None,
             organizational_units=[UNIT] if organization and not first and draw(st.booleans()) else [],
+            **draw(st.sampled_from(LIMITS)),
             **more,
         )
 

@@ -149,6 +149,28 @@ def _condition_edits(statement: Json) -> Iterator[Edit]:
                 yield f"less of {key}", under(operator, keys[key][:1])
 
 
+@settings(_all, max_examples=max(CHAINS // 4, 1))
+@given(data=st.data())
+def test_every_session_policy_that_breaks_a_hop_is_reported(
+    data: st.DataObject, chains: Chains, templates_of: TemplatesOf
+) -> None:
+    """Without one of the actions that the next hop uses the proof fails at that hop, and names the session policy."""
+    chain = data.draw(chains(most_targets=2))
+    limited = data.draw(st.sampled_from(chain.middle))
+    next_hop = chain.calls_of(limited)[0]
+    used = ["sts:AssumeRole", *["sts:TagSession"] * next_hop.carries_tags]
+    used += ["sts:SetSourceIdentity"] * next_hop.carries_source_identity
+    statement = {"Effect": "Allow", "NotAction": data.draw(st.sampled_from(used)), "Resource": "*"}
+    changed = replace(limited, policy={"Version": "2012-10-17", "Statement": statement}, policy_arns=())
+    middle = [changed if role == limited else role for role in chain.middle]
+    broken = replace(chain, middle=middle)
+    errors = [each for each in prove(broken, templates_of(broken)).findings if each.level is Level.ERROR]
+    assert {each.rule for each in errors} == {"RC08"}
+    assert all(
+        f"from {limited.arn} to" in each.message and "session policy" in each.message for each in errors
+    )
+
+
 @_all
 @given(data=st.data())
 def test_no_valid_chain_raises_an_alarm(
