@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,6 +176,22 @@ def test_a_unit_that_the_caller_has_left(
     assert code == "AccessDenied"
     assert message.endswith(refusal("sts:AssumeRole", chain.middle[1].arn, TRUST))
     assert ":assumed-role/release-middle-2/" in made.walk(hops)
+
+
+def test_a_session_policy(standing: Any, chain: Chain) -> None:
+    """The third hop's session takes the next hops, and is refused what the role's permissions allow it otherwise."""
+    hops = way_to(chain, chain.middle[2].arn)
+    without = replace(as_hop(hops[-1]), policy=None)
+
+    def parameter(*walked: Hop | Call) -> str:
+        session = chain_session(*walked, session=standing(chain).source(), region_name="us-east-1")
+        found = session.client("ssm").get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+        return str(found["Parameter"]["Value"])
+
+    assert parameter(*hops[:-1], without).isdigit()
+    with pytest.raises(ClientError) as caught:
+        parameter(*hops)
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 def test_a_boundary(standing: Any, chain: Chain) -> None:
