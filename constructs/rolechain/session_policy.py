@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST, MOST_ARNS = 2048, 10
@@ -14,6 +15,8 @@ POLICY_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::(?P<account>aws|\d{12}):policy/(?:[!-)+->@-~]+/)?[\w+=,.@-]{1,128}",
     re.ASCII,
 )
+
+_INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 
 
 def compact(policy: Any) -> Any:
@@ -31,3 +34,33 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError
     return found
+
+
+def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:
+    """What STS would refuse about a session policy, its length apart."""
+    # A policy is read where policies are decided; few chains need it.
+    from rolechain.policy.document import Policy
+    from rolechain.policy.elements import PolicyError
+
+    try:
+        policy = Policy.parse(written)
+    except PolicyError as error:
+        yield str(error)
+        return
+    if not isinstance(written, str):
+        yield "it holds what JSON has no word for: write texts, numbers, lists and objects"
+    elif intrinsic := _INTRINSIC.search(written):
+        yield f"it holds {intrinsic[1]}, which only CloudFormation reads: write the value itself"
+        return
+    elif not policy.statements:
+        yield "Statement is empty: a policy holds one at least"
+    for statement in policy.statements:
+        if statement.principals is not None or statement.not_principal:
+            yield (
+                f"statement {statement.index}: a session policy names no Principal, it limits whoever the session is "
+                "of: leave it out"
+            )
+        elif not statement.actions.written or not (statement.resources and statement.resources.written):
+            yield f"statement {statement.index}: Action or Resource is missing: name what it is about, or *"
+        elif wrong := [each for each in statement.resources.written if each != "*" and each[:4] != "arn:"]:
+            yield f"statement {statement.index}: {wrong[0]!r} is no resource: write its ARN, or *"

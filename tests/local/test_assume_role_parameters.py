@@ -164,10 +164,12 @@ def test_session_policies_are_checked(make: Any, accounts: Any, refused: Any, do
     """A session policy that is no policy and a managed one that does not exist are refused."""
     near = accounts()
     role = make.role(near, "role", near)
-    assert (
-        refused(lambda: make.assume(role, by=near, Policy='{"Version": "1999"}'))[0]
-        == "MalformedPolicyDocument"
-    )
+    statement = {"Effect": "Allow", "Action": "s3:*", "Principal": "*", "Resource": "*"}
+    for policy in ('{"Version": "1999"}', document(), document(statement)):
+        assert (
+            refused(lambda policy=policy: make.assume(role, by=near, Policy=policy))[0]
+            == "MalformedPolicyDocument"
+        )
     missing = [{"arn": f"arn:aws:iam::{near}:policy/missing"}]
     assert refused(lambda: make.assume(role, by=near, PolicyArns=missing)) == (
         "ValidationError",

@@ -95,7 +95,15 @@ def test_as_long_as_sts_takes() -> None:
         (document(ALLOW | {"Effect": "Maybe"}), "statement 0: Effect is 'Maybe': write Allow or Deny"),
         (
             document(ALLOW, {"Effect": "Allow", "Action": "*"}),
-            "statement 1: Resource is missing: name what the statement is about, or *",
+            "statement 1: Action or Resource is missing: name what it is about, or *",
+        ),
+        (
+            document(ALLOW | {"Action": []}),
+            "statement 0: Action or Resource is missing: name what it is about, or *",
+        ),
+        (
+            document(ALLOW | {"Resource": ["*", "${aws:userid}"]}),
+            "statement 0: '${aws:userid}' is no resource: write its ARN, or *",
         ),
         (
             document(ALLOW, ALLOW | {"Principal": "*"}),

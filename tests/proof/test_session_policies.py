@@ -129,10 +129,15 @@ def test_what_leaves_the_next_hop(proven: Any, middle: Json, target: Json) -> No
         ),
         # What variables stand for in the older version is text.
         (
-            {"policy": {**document("sts:AssumeRole", Resource="${*}"), "Version": "2008-10-17"}},
+            {
+                "policy": {
+                    **document("sts:AssumeRole", Resource="arn:aws:iam::${*}:role/*"),
+                    "Version": "2008-10-17",
+                }
+            },
             {},
             f"no session policy of the caller allows sts:AssumeRole on {TARGET}: statement 0 of session policy 0 "
-            "would, but its Resource is ${*}",
+            "would, but its Resource is arn:aws:iam::${*}:role/*",
         ),
     ],
 )
@@ -166,6 +171,11 @@ def test_a_policy_whose_document_the_chain_gives(proven: Any) -> None:
     """What no template holds stands under policy_documents."""
     assert proven({"policy_arns": LIMIT}, policy_documents={LIMIT: HOPS}).proven
     assert not proven({"policy_arns": LIMIT}, policy_documents={LIMIT: READS}).proven
+    unread = proven({"policy_arns": LIMIT}, policy_documents={LIMIT: {"Statement": "x"}}).findings
+    assert [(each.rule, each.level, each.message.partition(":")[0]) for each in unread] == [
+        ("RC00", "warning", "policy_arns of deploy-middle cannot be read"),
+        ("RC00", "error", "hop 2 from arn"),
+    ]
 
 
 @pytest.mark.parametrize("beside", [{}, {"policy": HOPS}])

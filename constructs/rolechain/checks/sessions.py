@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rolechain.checks.patterns import Found, is_tag_text, matches
 from rolechain.entrance import Entrance, brought
 from rolechain.errors import Place
 from rolechain.role import ChainRole
-from rolechain.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
+from rolechain.session_policy import LONGEST, MOST_ARNS, POLICY_ARN, problems_of
 from rolechain.session_tag import SessionTag, folded
 from rolechain.source_identity import ADVICE, LEGAL, SourceIdentity
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from rolechain.chain import Chain
 
 TAG_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 50, 128, 256
-_INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 _SECONDS, _CHAINED_SECONDS = range(900, 43201), 3600
 
 
@@ -126,7 +124,7 @@ def _of_policies(role: ChainRole) -> Found:
             f"{len(role.policy_arns)} policies: STS takes {MOST_ARNS} at most; leave some out",
         )
     if role.policy is not None:
-        for message in _of_policy(role.policy):
+        for message in problems_of(role.policy):
             yield ("policy",), message
     length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
     if length > LONGEST:
@@ -134,32 +132,6 @@ def _of_policies(role: ChainRole) -> Found:
             ("policy" if role.policy else "policy_arns",),
             f"{length} characters, the ARNs of policy_arns included: STS takes {LONGEST} at most; shorten it",
         )
-
-
-def _of_policy(written: Mapping[str, Any] | str) -> Iterator[str]:
-    # A policy is read where policies are decided; few chains need it.
-    from rolechain.policy.document import Policy
-    from rolechain.policy.elements import PolicyError
-
-    try:
-        policy = Policy.parse(written)
-    except PolicyError as error:
-        yield str(error)
-        return
-    if not isinstance(written, str):
-        yield "it holds what JSON has no word for: write texts, numbers, lists and objects"
-    elif intrinsic := _INTRINSIC.search(written):
-        yield f"it holds {intrinsic[1]}, which only CloudFormation reads: write the value itself"
-    elif not policy.statements:
-        yield "Statement is empty: a policy holds one at least"
-    for statement in policy.statements:
-        if statement.principals is not None or statement.not_principal:
-            yield (
-                f"statement {statement.index}: a session policy names no Principal, it limits whoever the session is "
-                "of: leave it out"
-            )
-        elif statement.resources is None:
-            yield f"statement {statement.index}: Resource is missing: name what the statement is about, or *"
 
 
 def _without_wildcards(value: object) -> object:

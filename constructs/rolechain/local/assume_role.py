@@ -14,8 +14,9 @@ from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
-from rolechain.policy import Callee, Policy, PolicyError, Request, decide
+from rolechain.policy import Callee, Request, decide
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.session_policy import problems_of
 from rolechain.session_tag import folded
 
 _CHAINED_SECONDS = 3600
@@ -114,11 +115,8 @@ def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         )
-    if call.policy is not None:
-        try:
-            Policy.parse(call.policy)
-        except PolicyError as error:
-            raise ServiceError("MalformedPolicyDocument", str(error)) from error
+    if call.policy is not None and (problem := next(problems_of(call.policy), None)):
+        raise ServiceError("MalformedPolicyDocument", problem)
     if any(emulator.managed_policy(arn, call.account) is None for arn in call.policy_arns):
         raise ServiceError(
             "ValidationError",

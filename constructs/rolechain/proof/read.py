@@ -82,6 +82,11 @@ class _Reader:
         existing = list(existing_roles(chain, {role.arn for role in created}, parts)) if chain else []
         roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
+        session_policies = {
+            role.arn: tuple(self._session_policies(role))
+            for role in (chain.roles if chain else ())
+            if role.policy is not None or role.policy_arns
+        }
         for stack in stacks.all:
             name, resolver = stack.template.name, stack.resolver
             for found in (*hidden(name, resolver), *touched(name, resolver, declared)):
@@ -101,11 +106,7 @@ class _Reader:
             identities=tuple(self._identities()),
             workloads=tuple(found for stack in stacks.all for found in workloads_of(stack)),
             openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
-            session_policies={
-                role.arn: tuple(self._session_policies(role))
-                for role in (chain.roles if chain else ())
-                if role.policy is not None or role.policy_arns
-            },
+            session_policies=session_policies,
         )
 
     def _read_policies(self, stack: Stack) -> None:
@@ -268,7 +269,7 @@ class _Reader:
 
     def _session_policies(self, role: ChainRole) -> Iterator[PolicyRecord]:
         """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
-        place = Place("", role.role)
+        place = Place("", role.role, part="policy_arns")
         if role.policy is not None:
             yield self._policy(role.policy, place, "policy", True, inline=True)
         for arn in role.policy_arns:

@@ -87,8 +87,8 @@ def _of_policies(hop: Hop) -> Found:
             or not _is_json_object(hop.policy)
         ):
             yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
-        elif len(hop.policy) > LONGEST:
-            yield "policy", f"has {len(hop.policy)} characters: a session policy has {LONGEST} at most"
+        elif (length := sum(map(len, (hop.policy, *map(str, hop.policy_arns))))) > LONGEST:
+            yield "policy", f"has {length} characters, the ARNs of policy_arns included: {LONGEST} at most"
     if len(hop.policy_arns) > MOST_ARNS:
         yield "policy_arns", f"names {len(hop.policy_arns)} policies: {MOST_ARNS} at most"
     for policy in hop.policy_arns:
