@@ -99,6 +99,18 @@ def is_of_moment(key: str) -> bool:
     return _OF_MOMENT.fullmatch(key) is not None
 
 
+_SAID = re.compile(
+    r"sts:(externalid|sourceidentity|transitivetagkeys)|aws:(sourceidentity|tagkeys|calledvia(first|last)?)"
+    r"|aws:(request|principal|resource)tag/.*|iam:resourcetag/.*",
+    re.ASCII,
+)
+
+
+def is_said(key: str) -> bool:
+    """Whether a call of a role's session lacks a key, in lower case, that neither the roles nor who calls give it."""
+    return key in NEVER["role"] or _SAID.fullmatch(key) is not None
+
+
 def is_of_tags(key: str) -> bool:
     """Whether a call that carries a key, in lower case, passes session tags and so needs sts:TagSession."""
     return key.startswith((REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS))

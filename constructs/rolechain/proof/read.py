@@ -138,6 +138,7 @@ class _Reader:
                 boundary=self._boundary(stack, logical_id, properties),
                 max_session_duration=int(seconds) if whole and seconds else 3600,
                 tags=_tags(tags),
+                tags_known=not texts.holds_unknown(tags, Unresolved),
                 depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
             )
 
