@@ -132,6 +132,42 @@ def test_an_action_that_nobody_declared_on_both_sides(
     assert "RC35" in _rules(chain, templates)
 
 
+STRANGERS = {"AWS": "arn:aws:iam::999999999999:root"}
+ROLES_ALONE = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::999999999999:role/*"}}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [_allow({"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"})],
+        [_allow(STRANGERS) | {"Condition": {"StringEquals": {"aws:PrincipalAccount": []}}}],
+        [
+            _allow(STRANGERS),
+            _allow(STRANGERS) | {"Effect": "Deny", "Condition": {"Null": {"aws:PrincipalArn": []}}},
+        ],
+        [
+            _allow(STRANGERS),
+            _allow(STRANGERS)
+            | {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:PrincipalArn": []}}},
+        ],
+        [_allow(STRANGERS) | {"Condition": ROLES_ALONE | {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}],
+    ],
+)
+def test_what_aws_does_not_document(chain: Chain, templates: list[Template], statements: list[Json]) -> None:
+    """A canonical user, an empty list of values, and MFA that a role's session denies to have, may let anybody in."""
+    _trust(templates, 1).extend(statements)
+    assert _rules(chain, templates) & {"RC00", "RC05"}
+
+
+@pytest.mark.parametrize(
+    "condition", [{"Null": {"aws:PrincipalArn": []}}, {"StringEquals": {"aws:PrincipalArn": []}}]
+)
+def test_a_deny_with_an_empty_list(chain: Chain, templates: list[Template], condition: Json) -> None:
+    """A Deny whose list of values is empty may deny the hop."""
+    _trust(templates, 1).append(_allow({"AWS": "*"}) | {"Effect": "Deny", "Condition": condition})
+    assert _rules(chain, templates) == {"RC00"}
+
+
 def test_a_wildcard_for_the_partition(chain: Chain, templates: list[Template]) -> None:
     """An ARN with a wildcard for its partition is that of the role's own, no more and no less."""
     condition = {"ArnLike": {"aws:PrincipalArn": "arn:*:iam::111111111111:role/rolechain/deploy-source"}}

@@ -57,7 +57,7 @@ _PRINCIPAL = (
 )
 
 NEVER: Mapping[Kind, frozenset[str]] = {
-    "role": frozenset((USER_NAME, *_MFA, *_SERVICE)),
+    "role": frozenset((USER_NAME, MFA_AGE, *_SERVICE)),
     "user": frozenset(_SERVICE),
     "service": frozenset((*_PRINCIPAL, *_MFA, PROVIDER)),
     "web_identity": frozenset((*_PRINCIPAL, *_MFA, *_SERVICE, EXTERNAL_ID)),
@@ -66,8 +66,11 @@ NEVER: Mapping[Kind, frozenset[str]] = {
 }
 """The keys, in lower case, that no request of such a caller carries.
 
-MFA is known of users alone: no session of a role carries it. The organization is that of an account's principal.
+The organization is that of an account's principal.
 """
+
+PERHAPS: Mapping[str, str] = {MFA_PRESENT: "false"}
+"""The keys, in lower case, of which a role's session carries this value or none: AWS does not say which."""
 
 ALWAYS: Mapping[Kind, Mapping[str, str]] = {
     "role": {
@@ -108,7 +111,7 @@ _SAID = re.compile(
 
 def is_said(key: str) -> bool:
     """Whether a call of a role's session lacks a key, in lower case, that neither the roles nor who calls give it."""
-    return key in NEVER["role"] or _SAID.fullmatch(key) is not None
+    return key in NEVER["role"] or key in PERHAPS or _SAID.fullmatch(key) is not None
 
 
 def is_of_tags(key: str) -> bool:

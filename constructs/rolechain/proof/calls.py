@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rolechain.hop import Hop
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
+from rolechain.policy.condition_keys import PERHAPS
 from rolechain.proof.narrow import narrowed
 from rolechain.proof.sent import Sent, as_declared
 from rolechain.proof.world import RoleRecord, World
@@ -135,11 +136,10 @@ def policies_of(request: Request) -> tuple[Policy, ...]:
     return (request.callee.trust_policy, *request.identity_policies, *boundary)
 
 
-def _otherwise(hop: Hop, request: Request, world: World) -> Iterator[dict[str, ContextValue]]:
+def _otherwise(hop: Hop, request: Request, world: World) -> Iterator[Mapping[str, ContextValue]]:
     """What the usual call of a hop may bring in place of what it brings."""
     yield {"sts:RoleSessionName": f"{SESSION_NAME}-q7zk"}
-    # AWS does not say whether a role's session lacks it, or says that there was none.
-    yield {"aws:MultiFactorAuthPresent": "false"}
+    yield from ({key: value} for key, value in PERHAPS.items())
     if "aws:PrincipalOrgPaths" in request.context:
         for unit in hop.callee.organizational_units[1:]:
             yield {"aws:PrincipalOrgPaths": [_path(world, unit)]}
