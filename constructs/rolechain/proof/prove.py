@@ -143,7 +143,8 @@ def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
     for finding in world.unknown:
         of_chain = finding.place is None or _resource(finding.place) in places
         if finding in world.roaming and finding.place is not None:
-            of_chain = of_chain or world.templates[finding.place.template].account in accounts
+            template = world.templates.get(finding.place.template)
+            of_chain = of_chain or template is None or template.account in accounts
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rolechain.chain import Chain
@@ -10,7 +11,7 @@ from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 from rolechain.proof import aws_managed, texts
 from rolechain.proof.callees import placed
-from rolechain.proof.calls import EVERYTHING
+from rolechain.proof.calls import EVERYTHING, account_of
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
@@ -54,10 +55,13 @@ class _Reader:
     def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> World:
         stacks = self._stacks
         self._given = chain.policy_documents if chain else {}
-        for stack in stacks.all:
+        for stack in (*stacks.all, *stacks.elsewhere):
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
-        existing = list(existing_roles(chain, {role.arn for role in created}, parts)) if chain else []
+        existing = self._with_attached(
+            existing_roles(chain, {role.arn for role in created}, parts) if chain else ()
+        )
+        self._attached_anywhere(chain, created)
         roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
         for stack in stacks.all:
@@ -92,10 +96,29 @@ class _Reader:
             roles = stack.resolver.resolve(listed, Place(stack.template.name, logical_id, part="Roles"))
             for role in roles if isinstance(roles, list) else [roles]:
                 if isinstance(role, str):
-                    self._attached.setdefault((account, role), []).append(record)
+                    self._attached.setdefault((account, role.lower()), []).append(record)
                 elif isinstance(role, Unresolved) and _speaks_of_roles(record.policy):
                     message = f"{logical_id} is attached to a role that is not known: {role}"
                     self._report(place, message, roams=True)
+
+    def _with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
+        """Roles that exist already, with the policies that templates attach to them."""
+        return [
+            replace(
+                role, policies=(*role.policies, *self._attached.get((role.account, role.name.lower()), ()))
+            )
+            for role in existing
+        ]
+
+    def _attached_anywhere(self, chain: Chain | None, created: Iterable[RoleRecord]) -> None:
+        """Says which policies are attached to a role of a chain's name in an account that is not known."""
+        own = {(account_of(role.arn), role.name.lower()) for role in created}
+        names = {role.role.lower() for role in chain.roles} if chain else set()
+        for (account, name), records in self._attached.items():
+            if account.startswith("<") and name in names and (account, name) not in own:
+                for record in filter(lambda each: _speaks_of_roles(each.policy), records):
+                    message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
+                    self._report(record.place, message, roams=True)
 
     def _roles(self, stack: Stack) -> Iterator[RoleRecord]:
         resolver = stack.resolver
@@ -162,7 +185,7 @@ class _Reader:
             record = self._by_arn(arn, place)
             seen.add(record.name)
             yield record
-        for record in self._attached.get((resolver.around.account, name), ()):
+        for record in self._attached.get((resolver.around.account, name.lower()), ()):
             if record.inline or record.name not in seen:
                 yield record
 
@@ -234,7 +257,7 @@ class _Reader:
 def _only_of_place(name: Json, account: str) -> bool:
     """Whether nothing of a name is unknown but the account and region that it is deployed to."""
     if isinstance(name, Unresolved):
-        return name.function == "Ref AWS::Region"
+        return name.function in ("Ref AWS::Region", "Ref AWS::StackName")
     return name is not None and "<" not in str(name).replace(account, "")
 
 
