@@ -83,6 +83,18 @@ def test_a_loop_in_a_property_is_unknown(chain: Chain, templates: list[Template]
         ),
         ("Custom::Fix", {"RoleName": {"Fn::Join": ["-", ["deploy", "target"]]}}),
         ("Custom::Fix", {"RoleName": {"Ref": "Whichever"}}),
+        (
+            "Custom::Fix",
+            {"Create": {"Fn::Join": ["", ['{"RoleName":"', {"Ref": "Role0"}, '"', {"Ref": "Whichever"}]]}},
+        ),
+        ("Custom::Fix", {"Create": {"Fn::Join": ["", ['{"roleName":"', {"Ref": "Whichever"}, '"}']]}}),
+        ("Custom::Fix", {"Run": {"Fn::Sub": "iam put-role-policy ${Role0} ${Whichever}"}}),
+        ("Custom::Fix", {"Run": {"Fn::Sub": ["iam ${A} ${Role0.Arn}", {"A": {"Ref": "Whichever"}}]}}),
+        ("Custom::Fix", {"Run": "iam put-role-policy --role-name Deploy-Target"}),
+        ("AWS::CloudFormation::Stack", {"TemplateURL": "https://x/y", "Parameters": {"R": {"Ref": "Role0"}}}),
+        ("AWS::CloudFormation::StackSet", {"TemplateURL": "https://x/y", "Description": TARGET}),
+        ("AWS::Serverless::Application", {"Location": "https://x/y", "Parameters": {"R": {"Ref": "Role0"}}}),
+        ("AWS::IAM::Roles::MODULE", {"R": {"Ref": "Role0"}}),
     ],
 )
 def test_others_that_are_told_of_a_role(
@@ -90,8 +102,24 @@ def test_others_that_are_told_of_a_role(
 ) -> None:
     """A resource of others that is told of a chain's role, however its name is made, may change it."""
     templates[2].body["Parameters"] = {"Whichever": {"Type": "String"}}  # type: ignore[index]
-    templates[2].body["Resources"]["Fix"] = {"Type": kind, "Properties": told}
+    fix = {"Type": kind, "Properties": told}
+    templates[2].body["Resources"]["Fix"] = fix
     assert _rules(chain, templates) == {"RC00"}
+    del templates[2].body["Resources"]["Fix"]
+    templates[2].body["Resources"]["Fn::ForEach::Fix"] = ["N", ["1"], {"Fix${N}": fix}]
+    assert _rules(chain, templates) == {"RC00"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy", "AWS::CloudFormation::StackSet"]
+)
+def test_a_function_in_place_of_properties(chain: Chain, templates: list[Template], kind: str) -> None:
+    """What stands where a resource's properties do is not known, be it a function or a loop."""
+    resources = templates[2].body["Resources"]
+    resources["On"] = {"Type": kind, "Properties": {"Fn::If": ["Any", {}, {"Ref": "AWS::NoValue"}]}}
+    assert _rules(chain, templates) == {"RC00"}
+    resources["On"] = {"Type": "AWS::S3::Bucket", "Properties": {"Fn::If": ["Any", {}, {}]}}
+    assert _rules(chain, templates) == set()
 
 
 @pytest.mark.parametrize("kind", ["Custom::LogRetention", "Custom::S3AutoDeleteObjects", "House::S3::Bucket"])

@@ -64,9 +64,12 @@ class _Reader:
         self._attached_anywhere(chain, created)
         roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
+        unread: dict[str, set[str]] = {}
+        for place, _, _ in stacks.unread:
+            unread.setdefault(place.template, set()).add(place.logical_id)
         for stack in stacks.all:
             name, resolver = stack.template.name, stack.resolver
-            for found in (*hidden(name, resolver), *touched(name, resolver, declared)):
+            for found in (*hidden(name, resolver), *touched(name, resolver, declared, unread.get(name, ()))):
                 self._report(found.place, found.words, found.level, roams=found.roams)
         for place, kind, reason in stacks.unread:
             self._report(
