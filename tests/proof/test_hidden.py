@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Template, audit, prove
+from rolechain.proof import Template, audit, prove, world_of
 
 Json = dict[str, Any]
 TRUST = "AssumeRolePolicyDocument"
@@ -225,3 +225,18 @@ def test_types_may_be_nested_however_deep(chain: Chain, templates: list[Template
     resources["Fn::ForEach::Deep"] = ["x", deep, {"Type": deep}]
     resources["Custom"] = {"Type": "Custom::Deep", "Properties": {"Deep": deep}}
     assert ("error", "the resources that Fn::ForEach::Deep makes are not known") in _said(chain, templates)
+
+
+def test_a_document_that_cannot_be_read_is_that_of_its_role(chain: Chain, templates: list[Template]) -> None:
+    """Of two roles with the same unreadable policy, each is said to have its own, and a repeated key is unreadable."""
+    resources = templates[0].body["Resources"]
+    text = '{"Version": "2012-10-17", "Statement": [], "Statement": []}'
+    for name in ("one", "two"):
+        properties: Json = {
+            "RoleName": name,
+            TRUST: {},
+            "Policies": [{"PolicyName": name, "PolicyDocument": text}],
+        }
+        resources[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
+    roles = [role for role in world_of(templates).roles if role.name in ("one", "two")]
+    assert [record.policy.missing for role in roles for record in role.policies] == ["one", "two"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rolechain.policy import Policy, PolicyError
+from rolechain.policy.elements import load
 from rolechain.proof.resolve import Unresolved
 
 STS_ACTIONS = (
@@ -47,19 +48,24 @@ class Documents:
             document: resolved JSON, or a JSON text.
             name: what to call it where it cannot be read.
         """
-        key = document if isinstance(document, str) else json.dumps(document, sort_keys=True, default=str)
-        found = self._seen.get(key)
-        if found is None:
-            found = self._seen[key] = _compile(document, name)
+        key = document if isinstance(document, str) else json.dumps(document, sort_keys=True, default=_marked)
+        found = self._seen.get(key) or _compile(document, name)
+        if found.policy.missing is None:
+            self._seen[key] = found
         return found
+
+
+def _marked(value: Any) -> list[str]:
+    """What stands in a key for a value that is not known; no text of a template is like it."""
+    return ["", str(value)]
 
 
 def parsed(document: Any) -> Mapping[str, Any] | None:
     """A document as an object, whether it stands as one or as JSON text; None if it is neither."""
     if isinstance(document, str):
         try:
-            document = json.loads(document)
-        except (ValueError, RecursionError):
+            document = load(document)
+        except PolicyError:
             return None
     return document if isinstance(document, Mapping) else None
 
@@ -75,7 +81,9 @@ def _compile(document: Any, name: str) -> Compiled:
         return Compiled(Policy.unknown(f"{name}, {document},"), None, {None: document})
     element = parsed(document)
     if element is None:
-        return Compiled(Policy.unknown(name), "it is no JSON object: write a policy document", {})
+        return Compiled(
+            Policy.unknown(name), "it is no JSON object, or holds a key twice: write a policy document", {}
+        )
     unresolved: dict[int | None, Unresolved] = {}
     for key, value in element.items():
         if key != "Statement" and (found := next(markers(value), None)):
