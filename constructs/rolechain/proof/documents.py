@@ -41,18 +41,26 @@ class Documents:
     def __init__(self) -> None:
         self._seen: dict[str, Compiled] = {}
 
-    def compile(self, document: Any, name: str) -> Compiled:
+    def compile(self, document: Any, name: str, most: int | None = None) -> Compiled:
         """``document`` as a policy.
 
         Args:
             document: resolved JSON, or a JSON text.
             name: what to call it where it cannot be read.
+            most: how many characters IAM takes at most; None where that does not matter.
         """
-        key = document if isinstance(document, str) else json.dumps(document, sort_keys=True, default=_marked)
+        key = document if isinstance(document, str) else _text(document)
+        if most is not None and len(key) > most:
+            problem = f"it has {len(key):,} characters, and IAM takes {most:,} at most"
+            return Compiled(Policy.unknown(name), problem, {})
         found = self._seen.get(key) or _compile(document, name)
         if found.policy.missing is None:
             self._seen[key] = found
         return found
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_marked)
 
 
 def _marked(value: Any) -> list[str]:

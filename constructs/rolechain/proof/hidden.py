@@ -174,19 +174,21 @@ def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
 
 def _loops(value: Json) -> bool:
     """Whether a loop stands anywhere in a value."""
-    if isinstance(value, Mapping):
-        return any(str(key).startswith(_LOOP) or _loops(item) for key, item in value.items())
-    return isinstance(value, (list, tuple)) and any(map(_loops, value))
+    return any(str(key).startswith(_LOOP) for item in _mappings(value) for key in item)
 
 
 def _types(value: Json) -> Iterator[Json]:
     """Whatever stands as a Type anywhere in a loop."""
+    return (item["Type"] for item in _mappings(value) if "Type" in item)
+
+
+def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
+    """Every object in a value, however deep."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, Mapping):
-            if "Type" in item:
-                yield item["Type"]
+            yield item
             waiting += item.values()
         elif isinstance(item, (list, tuple)):
             waiting += item

@@ -13,8 +13,8 @@ from rolechain.proof.unresolved import TRANSFORM, Unresolved
 if TYPE_CHECKING:
     from rolechain.proof.resolve import Resolver
 
-_LONGEST = 1_000_000
-"""How long a text may become: CloudFormation takes templates of a megabyte, and no value is longer."""
+_LONGEST = 100_000
+"""How long a text may become: a template within a stack set has 51,200 characters at most, and no value is longer."""
 
 
 def join(resolver: Resolver, argument: Json, place: Place, depth: int) -> Json:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from rolechain.chain import Chain
 from rolechain.policy import Verdict
+from rolechain.policy.language import patience
 from rolechain.proof.access import ASSUME
 from rolechain.proof.assembly import templates_in
 from rolechain.proof.closure import EntranceRecord, trusted, undeclared
@@ -63,6 +64,13 @@ def prove_world(
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
+    with patience():
+        return _proven(chain, world, scope, parts)
+
+
+def _proven(
+    chain: Chain, world: World, scope: Literal["chain", "app"], parts: Collection[str] | None
+) -> Proof:
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
     found = list(trusted(declared, world))
@@ -104,7 +112,11 @@ def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Pr
         replace(template, account=(accounts or {}).get(template.name, template.account))
         for template in _listed(templates)
     ]
-    world = world_of(placed)
+    with patience():
+        return _audited(world_of(placed))
+
+
+def _audited(world: World) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, edge.decision.verdict, edge.decision.reason)
         for edge in edges(world)

@@ -22,6 +22,7 @@ from rolechain.proof.resources import INLINE_POLICY, MANAGED_POLICY, ROLE, ROLE_
 from rolechain.proof.stacks import Stack, Stacks
 from rolechain.proof.template import Json, Template
 from rolechain.proof.world import PolicyRecord, RoleRecord, World
+from rolechain.quotas import MOST_TRUST_POLICY_LENGTH
 
 UNKNOWN_RULE = "RC00"
 
@@ -98,10 +99,11 @@ class _Reader:
             listed = [properties.get("RoleName")] if "RoleName" in properties else properties.get("Roles", [])
             roles = stack.resolver.resolve(listed, Place(stack.template.name, logical_id, part="Roles"))
             for role in roles if isinstance(roles, list) else [roles]:
-                if isinstance(role, str):
-                    self._attached.setdefault((account, role.lower()), []).append(record)
-                elif isinstance(role, Unresolved) and _speaks_of_roles(record.policy):
-                    message = f"{logical_id} is attached to a role that is not known: {role}"
+                if (title := texts.scalar(role)) is not None:
+                    self._attached.setdefault((account, title.lower()), []).append(record)
+                elif role is not None and _speaks_of_roles(record.policy):
+                    what = role if isinstance(role, Unresolved) else "it is no text"
+                    message = f"{logical_id} is attached to a role that is not known: {what}"
                     self._report(place, message, roams=True)
 
     def _with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
@@ -225,7 +227,7 @@ class _Reader:
     def _policy(
         self, document: Any, place: Place, name: str, made: Ternary, *, inline: bool, trust: bool = False
     ) -> PolicyRecord:
-        compiled = self._documents.compile(document, name)
+        compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_LENGTH if trust else None)
         self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
         if made is None and _speaks_of_roles(policy):
