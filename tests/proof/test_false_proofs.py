@@ -160,6 +160,53 @@ def test_an_action_that_nobody_declared_on_both_sides(
     assert "RC35" in _rules(chain, templates)
 
 
+def test_a_sid_that_stands_twice(chain: Chain, templates: list[Template]) -> None:
+    """IAM refuses a policy of which two statements have one Sid; Sids that are not known may differ."""
+    twice = _allow({"Service": "lambda.amazonaws.com"}) | {"Sid": "Twice"}
+    _trust(templates, 0).extend([twice, twice])
+    assert "RC00" in _rules(chain, templates)
+    for statement in _trust(templates, 0)[-2:]:
+        statement["Sid"] = {"Ref": "AWS::StackId"}
+    assert _rules(chain, templates) == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*"},
+        {"Effect": "Allow", "Action": "s3:*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": []},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "bucket"},
+    ],
+)
+def test_a_permission_that_iam_refuses(chain: Chain, templates: list[Template], statement: Json) -> None:
+    """A role whose policy cannot be made takes no hop."""
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    properties = templates[1].body["Resources"]["Role0"]["Properties"]
+    properties["Policies"] = [{"PolicyName": "p", "PolicyDocument": document}]
+    assert _rules(chain, templates) == {"RC03"}
+    statement |= {"Resource": ["arn:aws:s3:::bucket", "*"]}
+    statement.pop("Principal", None)
+    assert _rules(chain, templates) == set()
+
+
+@pytest.mark.parametrize("kind", ["oidc", "saml"])
+def test_a_token_that_brings_more_than_is_declared(templates_of: TemplatesOf, kind: str) -> None:
+    """An entrance of an identity provider that may tag its sessions, or name who it is, has to declare it."""
+    provider = f"arn:aws:iam::111111111111:{kind}-provider/x.com"
+    entrance = (
+        Entrance.oidc(provider, audience="sts.amazonaws.com", subject="a:b:c")
+        if kind == "oidc"
+        else Entrance.saml(provider)
+    )
+    source = ChainRole("111111111111", assumed_by=[entrance])
+    chain = Chain("deploy", source=source, middle=[], targets=[ChainRole("333333333333")])
+    templates = templates_of(chain)
+    assert _rules(chain, templates) == set()
+    _trust(templates, 0)[0]["Action"] = "sts:*"
+    assert _rules(chain, templates) == {"RC35"}
+
+
 STRANGERS = {"AWS": "arn:aws:iam::999999999999:root"}
 ROLES_ALONE = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::999999999999:role/*"}}
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 from rolechain.proof.resolve import Unresolved
+from rolechain.proof.texts import holds_unknown
 
 STS_ACTIONS = (
     "sts:assumerole",
@@ -100,7 +101,7 @@ def _compile(document: Any, name: str) -> Compiled:
         if found := next(markers(statement), None):
             unresolved[index] = found
     try:
-        policy = Policy.parse(_without_markers(element) if unresolved else element)
+        policy = Policy.parse(_without_markers(element) if holds_unknown(element, Unresolved) else element)
     except PolicyError as error:
         return Compiled(Policy.unknown(name), str(error), unresolved)
     return Compiled(policy, None, unresolved)
