@@ -128,6 +128,52 @@ def conditions_of_conditions() -> list[Template]:
     return templates([], {"R": role}, conditions)
 
 
+def fifty_patterns_of_three_wildcards() -> list[Template]:
+    """Whoever is like one of fifty patterns, each of which has letters of its own between wildcards."""
+    patterns = [f"*a*{number}*b*{number % 7}*c*" for number in range(50)]
+    return templates([allow({"StringLike": {"aws:PrincipalArn": patterns}})])
+
+
+def permissions_of_sixty_patterns() -> list[Template]:
+    """The middle role may assume roles like sixty patterns, but for three hundred others."""
+    patterns = [f"arn:aws:iam::*:role/*a{number}*b*" for number in range(60)]
+    statements: list[Json] = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": patterns}]
+    for number in range(30):
+        resources = [f"arn:aws:iam::{other}*:role/*{number}*" for other in range(10)]
+        statements.append({"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": resources})
+    properties = {"RoleName": "deploy-middle", "PolicyName": "p", "PolicyDocument": _document(statements)}
+    return templates([], {"P": {"Type": "AWS::IAM::RolePolicy", "Properties": properties}})
+
+
+def one_pattern_of_six_thousand() -> list[Template]:
+    """A pattern of six thousand wildcards and letters."""
+    return templates([allow({"StringLike": {"aws:PrincipalArn": "a*" * 3000}})])
+
+
+def texts_of_texts() -> list[Template]:
+    """A principal that is made of fifty texts, each of which is twice the next, all of them empty."""
+    made: Any = ""
+    for _ in range(50):
+        made = {"Fn::Sub": ["${Next}${Next}", {"Next": made}]}
+    return templates([allow({}, {"AWS": made})])
+
+
+def exports_of_exports() -> list[Template]:
+    """A principal that is imported, each of thirty exports being twice the next."""
+    outputs: Json = {"O30": {"Value": "", "Export": {"Name": "e30"}}}
+    for number in range(30):
+        value = {"Fn::Join": ["", [{"Fn::ImportValue": f"e{number + 1}"}] * 2]}
+        outputs[f"O{number}"] = {"Value": value, "Export": {"Name": f"e{number}"}}
+    exporting = Template("x", {"Resources": {}, "Outputs": outputs}, "222222222222")
+    return [*templates([allow({}, {"AWS": {"Fn::ImportValue": "e0"}})]), exporting]
+
+
+def five_hundred_accounts() -> list[Template]:
+    """Five hundred accounts that are let in and denied."""
+    accounts = [f"{number:012}" for number in range(500)]
+    return templates([allow({}, {"AWS": accounts}), allow({}, {"AWS": accounts}, effect="Deny")])
+
+
 INPUTS: dict[str, Callable[[], list[Template]]] = {
     made.__name__.replace("_", "-"): made
     for made in (
@@ -137,6 +183,12 @@ INPUTS: dict[str, Callable[[], list[Template]]] = {
         sixteen_denies,
         names_of_names,
         conditions_of_conditions,
+        fifty_patterns_of_three_wildcards,
+        permissions_of_sixty_patterns,
+        one_pattern_of_six_thousand,
+        texts_of_texts,
+        exports_of_exports,
+        five_hundred_accounts,
     )
 }
 

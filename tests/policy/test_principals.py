@@ -46,7 +46,6 @@ ALICE = "arn:aws:iam::111111111111:user/alice"
         ({"AWS": []}, None, None),
         ({"Service": "ec2.amazonaws.com"}, None, None),
         ({"Federated": "arn:aws:iam::111111111111:saml-provider/idp"}, None, None),
-        ({"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}, None, None),
         ({"Service": "ec2.amazonaws.com", "AWS": SOURCE}, Strength.ROLE, None),
     ],
 )

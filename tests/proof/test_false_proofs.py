@@ -83,6 +83,18 @@ def test_a_loop_in_a_property_is_unknown(chain: Chain, templates: list[Template]
         ),
         ("Custom::Fix", {"RoleName": {"Fn::Join": ["-", ["deploy", "target"]]}}),
         ("Custom::Fix", {"RoleName": {"Ref": "Whichever"}}),
+        (
+            "Custom::Fix",
+            {"Create": {"Fn::Join": ["", ['{"RoleName":"', {"Ref": "Role0"}, '"', {"Ref": "Whichever"}]]}},
+        ),
+        ("Custom::Fix", {"Create": {"Fn::Join": ["", ['{"roleName":"', {"Ref": "Whichever"}, '"}']]}}),
+        ("Custom::Fix", {"Run": {"Fn::Sub": "iam put-role-policy ${Role0} ${Whichever}"}}),
+        ("Custom::Fix", {"Run": {"Fn::Sub": ["iam ${A} ${Role0.Arn}", {"A": {"Ref": "Whichever"}}]}}),
+        ("Custom::Fix", {"Run": "iam put-role-policy --role-name Deploy-Target"}),
+        ("AWS::CloudFormation::Stack", {"TemplateURL": "https://x/y", "Parameters": {"R": {"Ref": "Role0"}}}),
+        ("AWS::CloudFormation::StackSet", {"TemplateURL": "https://x/y", "Description": TARGET}),
+        ("AWS::Serverless::Application", {"Location": "https://x/y", "Parameters": {"R": {"Ref": "Role0"}}}),
+        ("AWS::IAM::Roles::MODULE", {"R": {"Ref": "Role0"}}),
     ],
 )
 def test_others_that_are_told_of_a_role(
@@ -90,8 +102,24 @@ def test_others_that_are_told_of_a_role(
 ) -> None:
     """A resource of others that is told of a chain's role, however its name is made, may change it."""
     templates[2].body["Parameters"] = {"Whichever": {"Type": "String"}}  # type: ignore[index]
-    templates[2].body["Resources"]["Fix"] = {"Type": kind, "Properties": told}
+    fix = {"Type": kind, "Properties": told}
+    templates[2].body["Resources"]["Fix"] = fix
     assert _rules(chain, templates) == {"RC00"}
+    del templates[2].body["Resources"]["Fix"]
+    templates[2].body["Resources"]["Fn::ForEach::Fix"] = ["N", ["1"], {"Fix${N}": fix}]
+    assert _rules(chain, templates) == {"RC00"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy", "AWS::CloudFormation::StackSet"]
+)
+def test_a_function_in_place_of_properties(chain: Chain, templates: list[Template], kind: str) -> None:
+    """What stands where a resource's properties do is not known, be it a function or a loop."""
+    resources = templates[2].body["Resources"]
+    resources["On"] = {"Type": kind, "Properties": {"Fn::If": ["Any", {}, {"Ref": "AWS::NoValue"}]}}
+    assert _rules(chain, templates) == {"RC00"}
+    resources["On"] = {"Type": "AWS::S3::Bucket", "Properties": {"Fn::If": ["Any", {}, {}]}}
+    assert _rules(chain, templates) == set()
 
 
 @pytest.mark.parametrize("kind", ["Custom::LogRetention", "Custom::S3AutoDeleteObjects", "House::S3::Bucket"])
@@ -130,6 +158,89 @@ def test_an_action_that_nobody_declared_on_both_sides(
     more = {"PolicyName": "more", "PolicyDocument": {"Version": "2012-10-17", "Statement": [own]}}
     templates[1].body["Resources"]["Role0"]["Properties"]["Policies"] = [more]
     assert "RC35" in _rules(chain, templates)
+
+
+def test_a_sid_that_stands_twice(chain: Chain, templates: list[Template]) -> None:
+    """IAM refuses a policy of which two statements have one Sid; Sids that are not known may differ."""
+    twice = _allow({"Service": "lambda.amazonaws.com"}) | {"Sid": "Twice"}
+    _trust(templates, 0).extend([twice, twice])
+    assert "RC00" in _rules(chain, templates)
+    for statement in _trust(templates, 0)[-2:]:
+        statement["Sid"] = {"Ref": "AWS::StackId"}
+    assert _rules(chain, templates) == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*"},
+        {"Effect": "Allow", "Action": "s3:*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": []},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "bucket"},
+    ],
+)
+def test_a_permission_that_iam_refuses(chain: Chain, templates: list[Template], statement: Json) -> None:
+    """A role whose policy cannot be made takes no hop."""
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    properties = templates[1].body["Resources"]["Role0"]["Properties"]
+    properties["Policies"] = [{"PolicyName": "p", "PolicyDocument": document}]
+    assert _rules(chain, templates) == {"RC03"}
+    statement |= {"Resource": ["arn:aws:s3:::bucket", "*"]}
+    statement.pop("Principal", None)
+    assert _rules(chain, templates) == set()
+
+
+@pytest.mark.parametrize("kind", ["oidc", "saml"])
+def test_a_token_that_brings_more_than_is_declared(templates_of: TemplatesOf, kind: str) -> None:
+    """An entrance of an identity provider that may tag its sessions, or name who it is, has to declare it."""
+    provider = f"arn:aws:iam::111111111111:{kind}-provider/x.com"
+    entrance = (
+        Entrance.oidc(provider, audience="sts.amazonaws.com", subject="a:b:c")
+        if kind == "oidc"
+        else Entrance.saml(provider)
+    )
+    source = ChainRole("111111111111", assumed_by=[entrance])
+    chain = Chain("deploy", source=source, middle=[], targets=[ChainRole("333333333333")])
+    templates = templates_of(chain)
+    assert _rules(chain, templates) == set()
+    _trust(templates, 0)[0]["Action"] = "sts:*"
+    assert _rules(chain, templates) == {"RC35"}
+
+
+STRANGERS = {"AWS": "arn:aws:iam::999999999999:root"}
+ROLES_ALONE = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::999999999999:role/*"}}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [_allow({"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"})],
+        [_allow(STRANGERS) | {"Condition": {"StringEquals": {"aws:PrincipalAccount": []}}}],
+        [
+            _allow(STRANGERS),
+            _allow(STRANGERS) | {"Effect": "Deny", "Condition": {"Null": {"aws:PrincipalArn": []}}},
+        ],
+        [
+            _allow(STRANGERS),
+            _allow(STRANGERS)
+            | {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:PrincipalArn": []}}},
+        ],
+        [_allow(STRANGERS) | {"Condition": ROLES_ALONE | {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}],
+    ],
+)
+def test_what_aws_does_not_document(chain: Chain, templates: list[Template], statements: list[Json]) -> None:
+    """A canonical user, an empty list of values, and MFA that a role's session denies to have, may let anybody in."""
+    _trust(templates, 1).extend(statements)
+    assert _rules(chain, templates) & {"RC00", "RC05"}
+
+
+@pytest.mark.parametrize(
+    "condition", [{"Null": {"aws:PrincipalArn": []}}, {"StringEquals": {"aws:PrincipalArn": []}}]
+)
+def test_a_deny_with_an_empty_list(chain: Chain, templates: list[Template], condition: Json) -> None:
+    """A Deny whose list of values is empty may deny the hop."""
+    _trust(templates, 1).append(_allow({"AWS": "*"}) | {"Effect": "Deny", "Condition": condition})
+    assert _rules(chain, templates) == {"RC00"}
 
 
 def test_a_wildcard_for_the_partition(chain: Chain, templates: list[Template]) -> None:

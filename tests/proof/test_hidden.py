@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Template, audit, prove
+from rolechain.proof import Template, audit, prove, world_of
 
 Json = dict[str, Any]
 TRUST = "AssumeRolePolicyDocument"
@@ -225,3 +225,43 @@ def test_types_may_be_nested_however_deep(chain: Chain, templates: list[Template
     resources["Fn::ForEach::Deep"] = ["x", deep, {"Type": deep}]
     resources["Custom"] = {"Type": "Custom::Deep", "Properties": {"Deep": deep}}
     assert ("error", "the resources that Fn::ForEach::Deep makes are not known") in _said(chain, templates)
+
+
+def test_a_document_that_cannot_be_read_is_that_of_its_role(chain: Chain, templates: list[Template]) -> None:
+    """Of two roles with the same unreadable policy, each is said to have its own, and a repeated key is unreadable."""
+    resources = templates[0].body["Resources"]
+    text = '{"Version": "2012-10-17", "Statement": [], "Statement": []}'
+    for name in ("one", "two"):
+        properties: Json = {
+            "RoleName": name,
+            TRUST: {},
+            "Policies": [{"PolicyName": name, "PolicyDocument": text}],
+        }
+        resources[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
+    roles = [role for role in world_of(templates).roles if role.name in ("one", "two")]
+    assert [record.policy.missing for role in roles for record in role.policies] == ["one", "two"]
+
+
+def test_properties_may_be_nested_however_deep(chain: Chain, templates: list[Template]) -> None:
+    """What is nested deeper than CloudFormation takes is not known, and no reason to stop."""
+    deep: Any = {}
+    for _ in range(3000):
+        deep = {"a": [deep]}
+    resources = templates[0].body["Resources"]
+    resources["Policy"] = {
+        "Type": "AWS::IAM::RolePolicy",
+        "Properties": {"RoleName": deep, "PolicyDocument": deep},
+    }
+    properties = {"RoleName": "r", TRUST: deep, "Policies": deep, "Tags": deep}
+    resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": properties}
+    resources["Set"] = {"Type": "AWS::CloudFormation::StackSet", "Properties": {"TemplateBody": deep}}
+    assert any(level == "error" for level, _ in _said(chain, templates))
+
+
+def test_a_trust_policy_that_iam_refuses_for_its_length(chain: Chain, templates: list[Template]) -> None:
+    """A trust policy that is longer than any account takes is not read."""
+    statements = templates[2].body["Resources"]["Role0"]["Properties"][TRUST]["Statement"]
+    accounts = [f"{number:012}" for number in range(600)]
+    statements.append(statements[0] | {"Sid": "Deny", "Effect": "Deny", "Principal": {"AWS": accounts}})
+    (message,) = [words for _, words in _said(chain, templates) if "cannot be read" in words]
+    assert message.endswith("characters, and IAM takes 8,192 at most")

@@ -94,3 +94,88 @@ def test_values_of_a_nested_stack_that_are_not_known_are_not_the_defaults(
 
     assert prove_with({}).proven
     assert not prove_with({"Fn::Transform": {"Name": "Own"}}).proven
+
+
+def _errors(proof: Proof) -> set[str]:
+    return {finding.rule for finding in proof.findings if finding.level == "error"}
+
+
+def _set_of(body: Any, *groups: Json) -> Template:
+    properties = {"StackSetName": "s", "TemplateBody": json.dumps(body), "StackInstancesGroup": list(groups)}
+    resources = {"Set": {"Type": "AWS::CloudFormation::StackSet", "Properties": properties}}
+    parameters = {
+        "Regions": {"Type": "CommaDelimitedList", "Default": "us-east-1,eu-west-1"},
+        "Accounts": {"Type": "CommaDelimitedList"},
+    }
+    return Template("app", {"Parameters": parameters, "Resources": resources}, account="999999999999")
+
+
+def _group(accounts: Any, regions: Any, **targets: Any) -> Json:
+    return {"DeploymentTargets": {"Accounts": accounts, **targets}, "Regions": regions}
+
+
+def test_each_account_has_the_regions_of_its_group(chain: Chain, templates: list[Template]) -> None:
+    """Two accounts in a region each do not clash; one account in two regions does, however they are given."""
+    one = _group(["333333333333"], ["us-east-1"])
+    other = _group(["444444444444"], ["eu-west-1"])
+    text = json.dumps(templates[2].body)
+    more = _set_of(json.loads(text.replace("deploy-target", "other")), one, other)
+    assert _errors(prove(chain, [*templates, more])) == set()
+    for regions in (["us-east-1", "eu-west-1"], {"Ref": "Regions"}):
+        body = json.loads(text)
+        both = _set_of(body, _group(["333333333333"], regions))
+        assert _errors(prove(chain, [*templates[:2], both, templates[3]])) == {"RC33"}
+
+
+def test_a_condition_on_the_region_is_read_in_each(chain: Chain, templates: list[Template]) -> None:
+    """A role that is made in one region only is one role, and a policy of another region is read."""
+    body = json.loads(json.dumps(templates[2].body))
+    body["Conditions"] = {"Home": {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}}
+    for resource in body["Resources"].values():
+        resource["Condition"] = "Home"
+    regions = ["eu-west-1", "us-east-1"]
+    others = [*templates[:2], templates[3]]
+    assert prove(chain, [*others, _set_of(body, _group(["333333333333"], regions))]).proven
+    body["Conditions"]["Away"] = {"Fn::Not": [{"Condition": "Home"}]}
+    body["Resources"]["On"] = _onward(Condition="Away")
+    assert "RC30" in _errors(prove(chain, [*others, _set_of(body, _group(["333333333333"], regions))]))
+
+
+def _onward(**more: Any) -> Json:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    name = {"Fn::Join": ["-", ["deploy", "target"]]}
+    properties = {"RoleName": name, "PolicyName": "on", "PolicyDocument": document}
+    return {"Type": "AWS::IAM::RolePolicy", "Properties": properties, **more}
+
+
+def test_an_account_that_is_left_out_is_not_reached(chain: Chain, templates: list[Template]) -> None:
+    """DIFFERENCE takes the named accounts out of the units."""
+    units = {"OrganizationalUnitIds": ["ou-ab12-11111111"], "AccountFilterType": "DIFFERENCE"}
+    others = [*templates[:2], templates[3]]
+    for accounts, missing in ((["333333333333", "444444444444"], {"RC08"}), (["444444444444"], set())):
+        group = _group(accounts, ["us-east-1"], **units)
+        assert _errors(prove(chain, [*others, _set_of(templates[2].body, group)])) == missing
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        _group([], ["us-east-1"], OrganizationalUnitIds=["ou-ab12-11111111"]),
+        _group({"Ref": "Accounts"}, ["us-east-1"]),
+        _group(["888888888888", {"Ref": "Accounts"}], ["us-east-1"]),
+        _group(["888888888888"], ["us-east-1"], AccountsUrl="s3://accounts"),
+        {"Ref": "Accounts"},
+    ],
+)
+def test_a_policy_of_whatever_account(chain: Chain, templates: list[Template], group: Json) -> None:
+    """A stack set that may reach any account may attach its policy to the chain's role there."""
+    (found,) = [
+        each
+        for each in prove(chain, [*templates, _set_of({"Resources": {"On": _onward()}}, group)]).findings
+        if each.level == "error"
+    ]
+    assert (found.rule, found.message) == (
+        "RC00",
+        "On is attached to the role deploy-target of whatever account",
+    )

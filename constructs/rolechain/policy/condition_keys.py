@@ -57,7 +57,7 @@ _PRINCIPAL = (
 )
 
 NEVER: Mapping[Kind, frozenset[str]] = {
-    "role": frozenset((USER_NAME, *_MFA, *_SERVICE)),
+    "role": frozenset((USER_NAME, MFA_AGE, *_SERVICE)),
     "user": frozenset(_SERVICE),
     "service": frozenset((*_PRINCIPAL, *_MFA, PROVIDER)),
     "web_identity": frozenset((*_PRINCIPAL, *_MFA, *_SERVICE, EXTERNAL_ID)),
@@ -66,8 +66,11 @@ NEVER: Mapping[Kind, frozenset[str]] = {
 }
 """The keys, in lower case, that no request of such a caller carries.
 
-MFA is known of users alone: no session of a role carries it. The organization is that of an account's principal.
+The organization is that of an account's principal.
 """
+
+PERHAPS: Mapping[str, str] = {MFA_PRESENT: "false"}
+"""The keys, in lower case, of which a role's session carries this value or none: AWS does not say which."""
 
 ALWAYS: Mapping[Kind, Mapping[str, str]] = {
     "role": {
@@ -97,6 +100,18 @@ def is_of_moment(key: str) -> bool:
     No declared guard asks for such a key, and whoever makes the call can have it as it likes.
     """
     return _OF_MOMENT.fullmatch(key) is not None
+
+
+_SAID = re.compile(
+    r"sts:(externalid|sourceidentity|transitivetagkeys)|aws:(sourceidentity|tagkeys|calledvia(first|last)?)"
+    r"|aws:(request|principal|resource)tag/.*|iam:resourcetag/.*",
+    re.ASCII,
+)
+
+
+def is_said(key: str) -> bool:
+    """Whether a call of a role's session lacks a key, in lower case, that neither the roles nor who calls give it."""
+    return key in NEVER["role"] or key in PERHAPS or _SAID.fullmatch(key) is not None
 
 
 def is_of_tags(key: str) -> bool:

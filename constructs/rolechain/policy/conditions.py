@@ -136,6 +136,8 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
     quantifier = _QUANTIFIERS[match[1]] if match else None
     name, if_exists = (match[2], bool(match[3])) if match else ("", False)
     values = texts(value, "the value", scalars=True)
+    if not values:
+        return UnknownCondition(f"its Condition {operator} gives {key} no value, which AWS does not document")
     lookup = key.lower()
     if name == "null" and not if_exists:
         return NullCheck(key, lookup, frozenset({lookup}), tuple(map(_absence, values)), bool(quantifier))

@@ -79,8 +79,16 @@ class Policy:
         listed = element["Statement"]
         items = listed if isinstance(listed, (list, tuple)) else [listed]
         # Only the current version gives policy variables a meaning.
-        parsed = (parse_statement(item, index, version == CURRENT) for index, item in enumerate(items))
-        return cls(tuple(parsed))
+        parsed = tuple(parse_statement(item, index, version == CURRENT) for index, item in enumerate(items))
+        sids = [
+            sid
+            for item in items
+            if isinstance(item, Mapping) and isinstance(sid := item.get("Sid"), str) and sid
+        ]
+        if len(set(sids)) < len(sids):
+            repeated = next(sid for sid in sids if sids.count(sid) > 1)
+            raise PolicyError(f"the Sid {shown(repeated)} stands twice: give each statement its own")
+        return cls(parsed)
 
     @classmethod
     def unknown(cls, name: str) -> Policy:

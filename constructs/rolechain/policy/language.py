@@ -10,6 +10,8 @@ forty ARN patterns, and needs no dependency.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count, product, takewhile
@@ -18,10 +20,30 @@ from typing import NamedTuple
 
 from rolechain.policy.patterns import ARN_SEGMENTS
 
-STEPS = 100_000
-"""How many steps of patterns over characters are taken before a set is said to be too large to decide."""
+STEPS, FEW_STEPS = 20_000, 300
+"""How many steps of patterns over characters are taken before a set is said to be too large to decide: at first, and
+when the patience is used up."""
+FREE_STEPS = 1_000
+"""How many of them use no patience up: what people write takes fewer."""
+PATIENCE = 150_000
+"""How many others are taken before it is used up."""
 ALTERNATIVES = 4_000
-"""How many combinations of alternative patterns are tried before that."""
+"""How many combinations of alternative patterns are tried before a set is too large; each counts as some steps."""
+_STEPS_OF_ALTERNATIVE = 20
+LONGEST = 1_000
+"""How long a pattern with wildcards may be: no ARN, name or tag is longer."""
+
+_patience: ContextVar[list[int] | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Within it, the steps of all sets together are limited: where they are many, sets are too large sooner."""
+    token = _patience.set([PATIENCE])
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 class TooLarge(Exception):  # noqa: N818 - an outcome, not an error: whoever asks widens what it says
@@ -108,8 +130,8 @@ class Pattern:
         state = self.start
         for character in text:
             state = self.step(state, character)
-            if not state:
-                return False
+            if not state or self.always_matches(state):
+                return bool(state)
         return bool(state & self.final)
 
     def step(self, state: int, character: str) -> int:
@@ -259,18 +281,28 @@ class Language:
         """
         if self.values is not None:
             return min(self.values, default=None)
-        if prod(map(len, self.within)) > ALTERNATIVES:
+        if prod(map(len, self.within)) > ALTERNATIVES or any(
+            len(each.positions) > LONGEST and each.literal is None
+            for each in chain(self.without, *self.within)
+        ):
             raise TooLarge
+        left = _patience.get()
+        most = STEPS if left is None or left[0] > 0 else FEW_STEPS
         steps = 0
-        for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
-            if not self.without.isdisjoint(chosen) or not _begin_alike(chosen):
-                continue
-            found, taken = _search(tuple(dict.fromkeys(chosen)), self.without)
-            if found is not None:
-                return found
-            steps += taken
-            if steps > STEPS:
-                raise TooLarge
+        try:
+            for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
+                steps += _STEPS_OF_ALTERNATIVE
+                if not self.without.isdisjoint(chosen) or not _begin_alike(chosen):
+                    continue
+                found, taken = _search(tuple(dict.fromkeys(chosen)), self.without, most)
+                if found is not None:
+                    return found
+                steps += taken
+                if taken > most or steps > STEPS:
+                    raise TooLarge
+        finally:
+            if left is not None:
+                left[0] -= max(0, steps - FREE_STEPS)
         return None
 
     def is_empty(self) -> bool:
@@ -310,11 +342,11 @@ def _begin_alike(patterns: Iterable[Pattern]) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _search(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> tuple[str | None, int]:
+def _search(within: tuple[Pattern, ...], without: frozenset[Pattern], most: int) -> tuple[str | None, int]:
     """A text that matches all of ``within`` and none of ``without``, and how many steps were taken.
 
     What no pattern asks for is tried first, as it leads out of what ``without`` holds. Without a text and with more
-    than ``STEPS``, the search was given up.
+    than ``most``, the search was given up.
     """
     if within and within[0].literal is not None:
         text = within[0].literal
@@ -327,7 +359,7 @@ def _search(within: tuple[Pattern, ...], without: frozenset[Pattern]) -> tuple[s
     start = tuple(pattern.start for pattern in patterns)
     seen, steps = {start}, 0
     path, spelled = [(start, _characters(patterns, start, others))], [""]
-    while path and steps <= STEPS:
+    while path and steps <= most:
         state, characters = path[-1]
         ends = [bool(at & pattern.final) for pattern, at in zip(patterns, state, strict=True)]
         if all(ends[:count]) and not any(ends[count:]):

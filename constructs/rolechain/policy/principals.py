@@ -45,7 +45,7 @@ class Principals:
         services: service principals.
         federated: identity providers.
         unknown_federated: whether a CloudFormation intrinsic stands among those.
-        unknown: whether a CloudFormation intrinsic stands among them.
+        unknown: whether a CloudFormation intrinsic, or a canonical user, stands among them.
     """
 
     written: tuple[str, ...]
@@ -119,7 +119,9 @@ def parse(element: Any) -> Principals:
         everyone="*" in aws,
         aws=aws - {"*"},
         services=services,
-        unknown=any(
+        # Which account a canonical user stands for is not known.
+        unknown=any(values.get("CanonicalUser", ()))
+        or any(
             isinstance(value, Unresolved) for kind in ("AWS", "Service") for value in values.get(kind, ())
         ),
         federated=frozenset(

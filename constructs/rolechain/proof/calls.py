@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rolechain.hop import Hop
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
+from rolechain.policy.condition_keys import PERHAPS
 from rolechain.proof.narrow import narrowed
 from rolechain.proof.sent import Sent, as_declared
 from rolechain.proof.world import RoleRecord, World
@@ -124,11 +125,27 @@ def requests_of(hop: Hop, world: World, region: str | None = None) -> Iterator[R
     requests = [request_of(hop, sent, world, region) for sent in as_declared(hop)]
     found = [request for request in requests if request]
     yield from found
-    for unit in hop.callee.organizational_units[1:]:
-        for request in found[:1]:
-            if "aws:PrincipalOrgPaths" in request.context:
-                paths = {"aws:PrincipalOrgPaths": [_path(world, unit)]}
-                yield replace(request, context={**request.context, **paths})
+    for request in found[:1]:
+        asked = frozenset().union(*(policy.keys for policy in policies_of(request)))
+        for other in _otherwise(hop, request, world):
+            if not asked.isdisjoint(map(str.lower, other)):
+                yield replace(request, context={**request.context, **other})
+
+
+def policies_of(request: Request) -> tuple[Policy, ...]:
+    """The policies of both sides of a hop, the session's among them."""
+    boundary = (request.permissions_boundary,) if request.permissions_boundary else ()
+    sessions = request.session_policies or ()
+    return (request.callee.trust_policy, *request.identity_policies, *boundary, *sessions)
+
+
+def _otherwise(hop: Hop, request: Request, world: World) -> Iterator[Mapping[str, ContextValue]]:
+    """What the usual call of a hop may bring in place of what it brings."""
+    yield {"sts:RoleSessionName": f"{SESSION_NAME}-q7zk"}
+    yield from ({key: value} for key, value in PERHAPS.items())
+    if "aws:PrincipalOrgPaths" in request.context:
+        for unit in hop.callee.organizational_units[1:]:
+            yield {"aws:PrincipalOrgPaths": [_path(world, unit)]}
 
 
 def _path(world: World, unit: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rolechain.policy import Policy, PolicyError
+from rolechain.policy.elements import load
 from rolechain.proof.resolve import Unresolved
+from rolechain.proof.texts import holds_unknown
 
 STS_ACTIONS = (
     "sts:assumerole",
@@ -40,26 +42,39 @@ class Documents:
     def __init__(self) -> None:
         self._seen: dict[str, Compiled] = {}
 
-    def compile(self, document: Any, name: str) -> Compiled:
+    def compile(self, document: Any, name: str, most: int | None = None) -> Compiled:
         """``document`` as a policy.
 
         Args:
             document: resolved JSON, or a JSON text.
             name: what to call it where it cannot be read.
+            most: how many characters IAM takes at most; None where that does not matter.
         """
-        key = document if isinstance(document, str) else json.dumps(document, sort_keys=True, default=str)
-        found = self._seen.get(key)
-        if found is None:
-            found = self._seen[key] = _compile(document, name)
+        key = document if isinstance(document, str) else _text(document)
+        if most is not None and len(key) > most:
+            problem = f"it has {len(key):,} characters, and IAM takes {most:,} at most"
+            return Compiled(Policy.unknown(name), problem, {})
+        found = self._seen.get(key) or _compile(document, name)
+        if found.policy.missing is None:
+            self._seen[key] = found
         return found
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_marked)
+
+
+def _marked(value: Any) -> list[str]:
+    """What stands in a key for a value that is not known; no text of a template is like it."""
+    return ["", str(value)]
 
 
 def parsed(document: Any) -> Mapping[str, Any] | None:
     """A document as an object, whether it stands as one or as JSON text; None if it is neither."""
     if isinstance(document, str):
         try:
-            document = json.loads(document)
-        except (ValueError, RecursionError):
+            document = load(document)
+        except PolicyError:
             return None
     return document if isinstance(document, Mapping) else None
 
@@ -75,7 +90,9 @@ def _compile(document: Any, name: str) -> Compiled:
         return Compiled(Policy.unknown(f"{name}, {document},"), None, {None: document})
     element = parsed(document)
     if element is None:
-        return Compiled(Policy.unknown(name), "it is no JSON object: write a policy document", {})
+        return Compiled(
+            Policy.unknown(name), "it is no JSON object, or holds a key twice: write a policy document", {}
+        )
     unresolved: dict[int | None, Unresolved] = {}
     for key, value in element.items():
         if key != "Statement" and (found := next(markers(value), None)):
@@ -84,7 +101,7 @@ def _compile(document: Any, name: str) -> Compiled:
         if found := next(markers(statement), None):
             unresolved[index] = found
     try:
-        policy = Policy.parse(_without_markers(element) if unresolved else element)
+        policy = Policy.parse(_without_markers(element) if holds_unknown(element, Unresolved) else element)
     except PolicyError as error:
         return Compiled(Policy.unknown(name), str(error), unresolved)
     return Compiled(policy, None, unresolved)

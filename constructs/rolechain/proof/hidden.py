@@ -5,19 +5,25 @@ Source: CloudFormation User Guide, "Transform reference", "Fn::ForEach" and "Usi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from rolechain.proof import texts
 from rolechain.proof.finding import Level
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import TRANSFORM, Resolver, Unresolved
+from rolechain.proof.stack_sets import STACK_SET
 from rolechain.proof.template import Json
 
-_CUSTOM = ("AWS::CloudFormation::CustomResource", "AWS::ServiceCatalog::CloudFormationProvisionedProduct")
+_CUSTOM = (
+    "AWS::CloudFormation::CustomResource",
+    "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
+    "AWS::Serverless::Application",
+)
 _LOOP, _INCLUDE = "Fn::ForEach::", "AWS::Include"
-_IAM = "AWS::IAM::"
+_IAM, _MODULE = "AWS::IAM::", "::MODULE"
+_SPOKEN_OF = re.compile(r"role-?name", re.IGNORECASE)
 
 
 class Hidden(NamedTuple):
@@ -58,50 +64,99 @@ def hidden(name: str, resolver: Resolver) -> Iterator[Hidden]:
         elif isinstance(resource, Mapping):
             kind, properties = resource.get("Type"), resource.get("Properties")
             kind = kind if isinstance(kind, str) else _IAM
-            if kind.endswith("::MODULE"):
+            if kind.endswith(_MODULE):
                 yield Hidden(
                     place, f"the resources that the module {kind} makes are not known", Level.WARNING
                 )
-            elif kind.startswith((_IAM, "AWS::CloudFormation::Stack")) and _loops(properties):
-                words = f"what {_LOOP.removesuffix('::')} makes of {logical_id} is not known"
-                yield Hidden(place, words, Level.ERROR, roams=True)
             elif kind.startswith((_IAM, "AWS::CloudFormation::Stack")) and (
-                TRANSFORM in resource or (isinstance(properties, Mapping) and TRANSFORM in properties)
+                function := _changing(resource, properties)
             ):
-                words = f"what {TRANSFORM} makes of {logical_id} is not known"
+                words = f"what {function} makes of {logical_id} is not known"
                 yield Hidden(place, words, Level.ERROR, roams=True)
 
 
-def touched(name: str, resolver: Resolver, arns: Collection[str]) -> Iterator[Hidden]:
-    """The resources of others than AWS that are told of a role, which they may change: custom, private, and products.
+def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
+    """The function that stands where a resource's or its properties' names do, or the loop anywhere in these."""
+    names = (*resource, *(properties if isinstance(properties, Mapping) else ()))
+    found = next((str(name) for name in names if str(name).startswith("Fn::")), None)
+    loop = _LOOP.removesuffix("::")
+    return loop if (found or "").startswith(_LOOP) or _loops(properties) else found
 
-    One that is told of something that only the deployment knows may be told of any role, if a property says so.
+
+def touched(
+    name: str, resolver: Resolver, arns: Collection[str], unread: Collection[str] = ()
+) -> Iterator[Hidden]:
+    """The resources that are told of a role and may change it: custom, private, products, and stacks not at hand.
+
+    One that is told of something that only the deployment knows may be told of any role, if its name says so.
 
     Args:
         name: the template's.
         resolver: resolves its values.
         arns: the ARNs of the roles.
+        unread: the logical ids of the stacks whose templates are not at hand.
     """
-    for logical_id, resource in resolver.section("Resources").items():
-        kind = resource.get("Type") if isinstance(resource, Mapping) else None
-        if not isinstance(kind, str) or (kind.startswith("AWS::") and not kind.startswith(_CUSTOM)):
+    for logical_id, kind, properties in _resources(resolver):
+        is_looped = logical_id.startswith(_LOOP) and kind.startswith("AWS::CloudFormation::Stack")
+        is_stack = logical_id in unread or is_looped
+        if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
             continue
-        place = Place(name, str(logical_id))
-        properties = resolver.resolve(resource.get("Properties"), place)
-        if arns and (key := next(_unknown_roles(properties), None)):
+        place = Place(name, logical_id)
+        resolved = resolver.resolve(properties, place)
+        told = "\n".join(_told(properties, resolver, place))
+        key = next(_unknown_roles(resolved), None)
+        if key is None and _SPOKEN_OF.search(told) and texts.holds_unknown(resolved, Unresolved):
+            key = "RoleName"
+        if arns and key and not is_stack:
             words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
             yield Hidden(place, words, Level.ERROR, roams=True)
-        # Quotes within a text stand escaped: a name is told from a longer one by what surrounds it.
-        told = json.dumps(properties, default=str)
         for arn in arns:
             _, _, _, _, account, path = arn.split(":", 5)
             role = path.rsplit("/", 1)[-1]
             is_named = account == resolver.around.account and re.search(
-                rf'["\\/]{re.escape(role)}["\\]', told
+                rf"(?<![\w+=,.@-]){re.escape(role)}(?![\w+=,.@-])", told, re.IGNORECASE
             )
             if arn in told or is_named:
                 words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"
                 yield Hidden(place, words, Level.ERROR, roams=True)
+
+
+def _resources(resolver: Resolver) -> Iterator[tuple[str, str, Json]]:
+    """The resources of a template, those within loops by the loop's name: logical id, type and properties."""
+    for logical_id, resource in resolver.section("Resources").items():
+        waiting = [resource]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, Mapping) and isinstance(kind := item.get("Type"), str):
+                yield str(logical_id), kind, item.get("Properties")
+            elif str(logical_id).startswith(_LOOP):
+                waiting += (
+                    item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+                )
+
+
+def _told(value: Json, resolver: Resolver, place: Place) -> Iterator[str]:
+    """Every text of a value, and what each name in it stands for, whatever of the whole is not known."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            if len(item) == 1 and isinstance(found := resolver.resolve(item, place), str):
+                yield found
+            for template in _listed(item.get("Fn::Sub")):
+                names = texts.substitutions(template) if isinstance(template, str) else ()
+                waiting += (
+                    {"Ref": name} if "." not in name else {"Fn::GetAtt": name} for _, name in names if name
+                )
+            waiting += item.values()
+        elif isinstance(item, (list, tuple)):
+            waiting += item
+
+
+def _listed(value: Json) -> Iterator[Json]:
+    yield from value if isinstance(value, (list, tuple)) else [value]
 
 
 def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
@@ -119,26 +174,28 @@ def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
 
 def _loops(value: Json) -> bool:
     """Whether a loop stands anywhere in a value."""
-    if isinstance(value, Mapping):
-        return any(str(key).startswith(_LOOP) or _loops(item) for key, item in value.items())
-    return isinstance(value, (list, tuple)) and any(map(_loops, value))
+    return any(str(key).startswith(_LOOP) for item in _mappings(value) for key in item)
 
 
 def _types(value: Json) -> Iterator[Json]:
     """Whatever stands as a Type anywhere in a loop."""
+    return (item["Type"] for item in _mappings(value) if "Type" in item)
+
+
+def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
+    """Every object in a value, however deep."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, Mapping):
-            if "Type" in item:
-                yield item["Type"]
+            yield item
             waiting += item.values()
         elif isinstance(item, (list, tuple)):
             waiting += item
 
 
 def _may_be_of_iam(kind: Json) -> bool:
-    return not isinstance(kind, str) or kind.startswith(_IAM) or "${" in kind
+    return not isinstance(kind, str) or kind.startswith((_IAM, STACK_SET)) or "${" in kind
 
 
 def _macros(resolver: Resolver) -> Iterator[str]:

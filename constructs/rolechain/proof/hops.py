@@ -11,10 +11,10 @@ from rolechain.chain import Chain
 from rolechain.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.condition_keys import is_of_moment
-from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof.calls import EVERYTHING, requests_of
 from rolechain.proof.finding import Finding, Level
+from rolechain.proof.unknown_keys import as_written, at_best, in_doubt, not_known
 from rolechain.proof.world import RoleRecord, World
 
 MISSING, UNKNOWN = "RC08", "RC00"
@@ -38,67 +38,46 @@ class HopProof:
 
 
 def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Finding]]]:
-    """Each declared hop, decided as the calls that the runtime may make, and what keeps it from working."""
+    """Each declared hop, decided as the calls that the runtime may make, and what keeps it from working.
+
+    It works only if it does whatever the call brings that is not known.
+    """
     for hop in chain.hops():
-        decided = [(decide(request), request) for request in requests_of(hop, world, chain.region)]
+        decided = [
+            (decide(in_doubt(request, _not_known(request, hop, world))), request)
+            for request in requests_of(hop, world, chain.region)
+        ]
         if not decided:
             reason = "a role of the hop is not in the templates"
             yield HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), []
             continue
-        refused = [(decision, request) for decision, request in decided if not decision.allowed]
+        refused = [each for each in decided if not each[0].allowed]
         decision, request = (refused or decided)[0]
         if refused:
             # Asked of the whole policies, the reason names what comes nearest.
             policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
             request = replace(request, identity_policies=policies)
+            if keys := _of_moment(request, hop, world):
+                yield _unknown_here(hop, keys, world)
+                continue
+            request = in_doubt(request, _not_known(request, hop, world))
             decision = decide(request)
-        if refused and (keys := _of_moment(request)):
-            yield _unknown_here(hop, keys, world)
-            continue
         findings = [] if decision.allowed else list(_of_hop(hop, request, decision, chain, world))
         yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
 
 
-def _of_moment(request: Request) -> list[str]:
+def _not_known(request: Request, hop: Hop, world: World) -> frozenset[str]:
+    roles = (role for arn in (hop.caller.arn, hop.callee.arn) for role in world.by_arn[arn])
+    return not_known(request, tags=all(role.tags_known for role in roles))
+
+
+def _of_moment(request: Request, hop: Hop, world: World) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
-    policies = [request.callee.trust_policy, *request.identity_policies]
-    policies += [request.permissions_boundary] if request.permissions_boundary else []
-    policies += request.session_policies or ()
-    conditions = [
-        each for policy in policies for statement in policy.statements for each in statement.conditions
-    ]
-    asked = {each.key for each in conditions if isinstance(each, Condition) and _is_of_place(each)}
-    if not asked:
+    unknown = _not_known(request, hop, world)
+    moment = frozenset(filter(is_of_moment, unknown))
+    if not moment or not decide(at_best(in_doubt(request, unknown - moment), moment)).allowed:
         return []
-    decided = decide(
-        replace(
-            request,
-            callee=replace(request.callee, trust_policy=_aside(request.callee.trust_policy)),
-            identity_policies=tuple(map(_aside, request.identity_policies)),
-            permissions_boundary=_aside(request.permissions_boundary)
-            if request.permissions_boundary
-            else None,
-            session_policies=tuple(map(_aside, request.session_policies or ())) or None,
-        )
-    )
-    return sorted(asked) if decided.allowed else []
-
-
-def _is_of_place(condition: AnyCondition) -> bool:
-    lookup = condition.lookup if isinstance(condition, (Condition, NullCheck)) else ""
-    return is_of_moment(lookup) and not lookup.startswith("aws:principaltag/")
-
-
-def _aside(policy: Policy) -> Policy:
-    """A policy whose conditions on when and whence a call is made are met where it allows, and not where it denies."""
-    statements = []
-    for each in policy.statements:
-        of_moment = [condition for condition in each.conditions if _is_of_place(condition)]
-        if of_moment and each.effect == "Deny":
-            continue
-        kept = tuple(condition for condition in each.conditions if condition not in of_moment)
-        statements.append(replace(each, conditions=kept))
-    return Policy(tuple(statements), policy.missing)
+    return sorted(as_written(request, moment))
 
 
 def _unknown_here(hop: Hop, keys: list[str], world: World) -> tuple[HopProof, list[Finding]]:

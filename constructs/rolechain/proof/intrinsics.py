@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rolechain.proof import texts
 from rolechain.proof.place import Place
 from rolechain.proof.template import Json
-from rolechain.proof.unresolved import Unresolved
+from rolechain.proof.unresolved import TRANSFORM, Unresolved
 
 if TYPE_CHECKING:
     from rolechain.proof.resolve import Resolver
 
-_LONGEST = 1_000_000
-"""How long a text may become: CloudFormation takes templates of a megabyte, and no value is longer."""
+_LONGEST = 100_000
+"""How long a text may become: a template within a stack set has 51,200 characters at most, and no value is longer."""
 
 
 def join(resolver: Resolver, argument: Json, place: Place, depth: int) -> Json:
@@ -48,12 +48,15 @@ def sub(resolver: Resolver, argument: Json, place: Place, depth: int) -> Json:
     if not isinstance(template, str) or not isinstance(own, Mapping):
         return Unresolved("Fn::Sub", "it is not written as CloudFormation asks", place)
     parts: list[Json] = []
+    given: dict[str, Json] = {}
     for text, name in texts.substitutions(template):
         parts.append(text)
         if name is None:
             continue
         if name in own:
-            parts.append(resolver.resolve(own[name], place, depth))
+            if name not in given:
+                given[name] = resolver.resolve(own[name], place, depth)
+            parts.append(given[name])
         elif "." in name:
             parts.append(resolver.attribute(name, place, depth))
         else:
@@ -93,8 +96,12 @@ def find_in_map(resolver: Resolver, argument: Json, place: Place, depth: int) ->
         for key in keys[:3]:
             if isinstance(key, Unresolved):
                 return key
-            found = found.get(texts.scalar(key)) if isinstance(found, Mapping) else None
-        if found is not None:
+            is_known = isinstance(found, Mapping) and TRANSFORM not in found
+            found = found.get(texts.scalar(key)) if is_known else None
+        if texts.scalar(found) is not None or (
+            # A mapping holds no functions.
+            isinstance(found, list) and all(texts.scalar(item) is not None for item in found)
+        ):
             return resolver.resolve(found, place, depth)
         if len(keys) == 4 and isinstance(keys[3], Mapping) and "DefaultValue" in keys[3]:
             return keys[3]["DefaultValue"]

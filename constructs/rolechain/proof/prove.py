@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from rolechain.chain import Chain
 from rolechain.policy import Verdict
+from rolechain.policy.language import patience
 from rolechain.proof.access import ASSUME
 from rolechain.proof.administrators import TAKEN_FOR_GRANTED, Changer, changers
 from rolechain.proof.assembly import templates_in
@@ -67,6 +68,13 @@ def prove_world(
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
+    with patience():
+        return _proven(chain, world, scope, parts)
+
+
+def _proven(
+    chain: Chain, world: World, scope: Literal["chain", "app"], parts: Collection[str] | None
+) -> Proof:
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
     found = list(trusted(declared, world))
@@ -134,7 +142,11 @@ def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Pr
         replace(template, account=(accounts or {}).get(template.name, template.account))
         for template in _listed(templates)
     ]
-    world = world_of(placed)
+    with patience():
+        return _audited(world_of(placed))
+
+
+def _audited(world: World) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, edge.decision.verdict, edge.decision.reason)
         for edge in edges(world)
@@ -173,7 +185,8 @@ def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
     for finding in world.unknown:
         of_chain = finding.place is None or _resource(finding.place) in places
         if finding in world.roaming and finding.place is not None:
-            of_chain = of_chain or world.templates[finding.place.template].account in accounts
+            template = world.templates.get(finding.place.template)
+            of_chain = of_chain or template is None or template.account in accounts
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 

@@ -11,7 +11,7 @@ from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 from rolechain.proof import aws_managed, texts
 from rolechain.proof.callees import placed
-from rolechain.proof.calls import EVERYTHING
+from rolechain.proof.calls import EVERYTHING, account_of
 from rolechain.proof.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.proof.existing import assumptions_of, existing_roles, home_of
 from rolechain.proof.finding import Finding, Level
@@ -34,6 +34,7 @@ from rolechain.proof.stacks import Stack, Stacks
 from rolechain.proof.template import Json, Template
 from rolechain.proof.workloads import openings_of, workloads_of
 from rolechain.proof.world import IdentityRecord, PolicyRecord, RoleRecord, World
+from rolechain.quotas import MOST_TRUST_POLICY_LENGTH
 from rolechain.role import ChainRole
 
 UNKNOWN_RULE = "RC00"
@@ -69,6 +70,7 @@ class _Reader:
         self._roaming: set[Finding] = set()
         self._managed: dict[str, list[PolicyRecord]] = {}
         self._attached: dict[tuple[str, str, str], list[PolicyRecord]] = {}
+        self._titles: dict[tuple[str, str, str], str] = {}
         self._held: set[tuple[str, str, str]] = set()
         self._members: dict[tuple[str, str], set[str]] = {}
         self._given: Mapping[str, Mapping[str, Any]] = {}
@@ -76,10 +78,13 @@ class _Reader:
     def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> World:
         stacks = self._stacks
         self._given = chain.policy_documents if chain else {}
-        for stack in stacks.all:
+        for stack in (*stacks.all, *stacks.elsewhere):
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
-        existing = list(existing_roles(chain, {role.arn for role in created}, parts)) if chain else []
+        existing = self._with_attached(
+            existing_roles(chain, {role.arn for role in created}, parts) if chain else ()
+        )
+        self._attached_anywhere(chain, created)
         roles = placed((*created, *existing), chain)
         declared = [role.arn for role in chain.roles] if chain else []
         session_policies = {
@@ -87,9 +92,12 @@ class _Reader:
             for role in (chain.roles if chain else ())
             if role.policy is not None or role.policy_arns
         }
+        unread: dict[str, set[str]] = {}
+        for place, _, _ in stacks.unread:
+            unread.setdefault(place.template, set()).add(place.logical_id)
         for stack in stacks.all:
             name, resolver = stack.template.name, stack.resolver
-            for found in (*hidden(name, resolver), *touched(name, resolver, declared)):
+            for found in (*hidden(name, resolver), *touched(name, resolver, declared, unread.get(name, ()))):
                 self._report(found.place, found.words, found.level, roams=found.roams)
         for place, kind, reason in stacks.unread:
             self._report(
@@ -119,12 +127,15 @@ class _Reader:
             record = self._policy(resolved, place, name, made, inline=identity is None)
             if identity:
                 self._managed.setdefault(identity.arn, []).append(record)
-            for kind, name in self._holders(stack, logical_id, properties):
-                title = name if isinstance(name, str) else stack.resolver.placeholder(f"{logical_id}.{kind}")
-                self._attached.setdefault((account, kind, title), []).append(record)
-                if kind == ROLE and isinstance(name, Unresolved) and _speaks_of_roles(record.policy):
-                    message = f"{logical_id} is attached to a role that is not known: {name}"
+            for kind, holder in self._holders(stack, logical_id, properties):
+                title = texts.scalar(holder)
+                if title is None and kind == ROLE and _speaks_of_roles(record.policy):
+                    what = holder if isinstance(holder, Unresolved) else "it is no text"
+                    message = f"{logical_id} is attached to a role that is not known: {what}"
                     self._report(place, message, roams=True)
+                title = stack.resolver.placeholder(f"{logical_id}.{kind}") if title is None else title
+                self._attached.setdefault((account, kind, title.lower()), []).append(record)
+                self._titles[account, kind, title.lower()] = title
 
     def _holders(
         self, stack: Stack, logical_id: str, properties: Mapping[str, Json]
@@ -146,22 +157,24 @@ class _Reader:
             account = stack.resolver.around.account
             for logical_id, properties, _ in stack.resources(GROUP):
                 if found := self._identity(stack, logical_id, properties, GROUP):
-                    groups[account, found.arn.rsplit("/", 1)[-1]] = found
+                    groups[account, found.arn.rsplit("/", 1)[-1].lower()] = found
                     yield found
             for _, properties, _ in stack.resources(GROUP_MEMBERS):
                 resolved = stack.resolver.resolve(dict(properties), Place(stack.template.name))
                 group = resolved.get("GroupName") if isinstance(resolved, Mapping) else None
                 users = resolved.get("Users") if isinstance(resolved, Mapping) else None
                 for member in _listed(users):
-                    self._members.setdefault((account, member), set()).add(str(group))
+                    self._members.setdefault((account, member.lower()), set()).add(str(group).lower())
         for stack in self._stacks.all:
             account = stack.resolver.around.account
             for logical_id, properties, _ in stack.resources(USER):
                 if (user := self._identity(stack, logical_id, properties, USER)) is None:
                     continue
                 part = Place(stack.template.name, logical_id, part="Groups")
-                names = set(_listed(stack.resolver.resolve(properties.get("Groups"), part)))
-                names |= self._members.get((account, user.arn.rsplit("/", 1)[-1]), set())
+                names = {
+                    name.lower() for name in _listed(stack.resolver.resolve(properties.get("Groups"), part))
+                }
+                names |= self._members.get((account, user.arn.rsplit("/", 1)[-1].lower()), set())
                 of_user = [groups[account, name] for name in sorted(names) if (account, name) in groups]
                 yield replace(
                     user,
@@ -169,9 +182,10 @@ class _Reader:
                     groups=frozenset(group.arn for group in of_user),
                 )
         partition = self._stacks.all[0].resolver.around.partition if self._stacks.all else "aws"
-        for (account, kind, name), records in self._attached.items():
-            if (account, kind, name) not in self._held:
-                arn = f"arn:{partition}:iam::{account}:{kind.rsplit('::', 1)[-1].lower()}/{name}"
+        for key, records in self._attached.items():
+            if key not in self._held:
+                account, kind, _ = key
+                arn = f"arn:{partition}:iam::{account}:{kind.rsplit('::', 1)[-1].lower()}/{self._titles[key]}"
                 yield IdentityRecord(arn, records[0].place, tuple(records))
 
     def _identity(
@@ -185,6 +199,25 @@ class _Reader:
             policies=(*self._own_policies(stack, logical_id, properties, identity.name, kind),),
             boundary=self._boundary(stack, logical_id, properties, kind),
         )
+
+    def _with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
+        """Roles that exist already, with the policies that templates attach to them."""
+        found = []
+        for role in existing:
+            key = role.account, ROLE, role.name.lower()
+            self._held.add(key)
+            found.append(replace(role, policies=(*role.policies, *self._attached.get(key, ()))))
+        return found
+
+    def _attached_anywhere(self, chain: Chain | None, created: Iterable[RoleRecord]) -> None:
+        """Says which policies are attached to a role of a chain's name in an account that is not known."""
+        own = {(account_of(role.arn), role.name.lower()) for role in created}
+        names = {role.role.lower() for role in chain.roles} if chain else set()
+        for (account, kind, name), records in self._attached.items():
+            if kind == ROLE and account.startswith("<") and name in names and (account, name) not in own:
+                for record in filter(lambda each: _speaks_of_roles(each.policy), records):
+                    message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
+                    self._report(record.place, message, roams=True)
 
     def _roles(self, stack: Stack) -> Iterator[RoleRecord]:
         resolver = stack.resolver
@@ -227,6 +260,7 @@ class _Reader:
                 boundary=self._boundary(stack, logical_id, properties, ROLE),
                 max_session_duration=int(seconds) if whole and seconds else 3600,
                 tags=_tags(tags),
+                tags_known=not texts.holds_unknown(tags, Unresolved),
                 depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
             )
 
@@ -255,8 +289,8 @@ class _Reader:
             record = self._by_arn(arn, place, said=kind == ROLE)
             seen.add(record.name)
             yield record
-        self._held.add((resolver.around.account, kind, name))
-        for record in self._attached.get((resolver.around.account, kind, name), ()):
+        self._held.add((resolver.around.account, kind, name.lower()))
+        for record in self._attached.get((resolver.around.account, kind, name.lower()), ()):
             if record.inline or record.name not in seen:
                 yield record
 
@@ -324,7 +358,7 @@ class _Reader:
         trust: bool = False,
         said: bool = True,
     ) -> PolicyRecord:
-        compiled = self._documents.compile(document, name)
+        compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_LENGTH if trust else None)
         if said:
             self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
@@ -360,7 +394,7 @@ class _Reader:
 def _only_of_place(name: Json, account: str) -> bool:
     """Whether nothing of a name is unknown but the account and region that it is deployed to."""
     if isinstance(name, Unresolved):
-        return name.function == "Ref AWS::Region"
+        return name.function in ("Ref AWS::Region", "Ref AWS::StackName")
     return name is not None and "<" not in str(name).replace(account, "")
 
 

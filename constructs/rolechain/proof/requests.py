@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.condition_keys import ALWAYS, NEVER, Kind
+from rolechain.policy.condition_keys import ALWAYS, NEVER, PERHAPS, Kind
 from rolechain.policy.language import (
     EVERY_TEXT,
     NO_TEXT,
@@ -136,6 +136,9 @@ def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> tup
     """
     if key in NEVER[kind]:
         return values.absent
+    if kind == "role" and key in PERHAPS and isinstance(values, OneValue):
+        present = PERHAPS[key] in values.texts
+        return present if present == values.absent else not surely
     if (constant := ALWAYS[kind].get(key)) is not None and isinstance(values, OneValue):
         return constant in values.texts or (values.absent and not surely)
     if kind in ("role", "user") and isinstance(values, OneValue):

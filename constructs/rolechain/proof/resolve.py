@@ -14,12 +14,9 @@ from rolechain.proof.place import Place
 from rolechain.proof.resources import attribute_of, reference_to
 from rolechain.proof.surroundings import Surroundings
 from rolechain.proof.template import Json
-from rolechain.proof.unresolved import Unresolved
+from rolechain.proof.unresolved import TRANSFORM, Unresolved
 
 __all__ = ["TRANSFORM", "Resolver", "Unresolved"]
-
-TRANSFORM = "Fn::Transform"
-"""The one function that stands among other keys: a macro that may change them."""
 
 DEPTH_LIMIT = 60
 """How deep a value may be nested; IAM's grammar and CloudFormation's functions need far less."""
@@ -55,9 +52,11 @@ class Resolver:
         self._found: dict[tuple[str, str], Json | None] = {}
 
     def section(self, name: str) -> Mapping[str, Json]:
-        """A section of the template; empty where it is missing or no object."""
+        """A section of the template; empty where it is missing or no object, or where a macro may change all of it."""
         found = self.body.get(name)
-        return found if isinstance(found, Mapping) else {}
+        if not isinstance(found, Mapping) or (name != "Resources" and TRANSFORM in found):
+            return {}
+        return found
 
     def resolve(self, value: Json, place: Place, depth: int = 0) -> Json:
         """``value`` with every function in it resolved.
@@ -161,23 +160,27 @@ class Resolver:
         )
 
     def _parameter(self, name: str, place: Place) -> Json:
-        if name in self.around.parameters:
-            return self.around.parameters[name]
-        declared = self.section("Parameters")[name]
+        declared = self.section("Parameters").get(name)
         declared = declared if isinstance(declared, Mapping) else {}
         kind = str(declared.get("Type", "String"))
-        if "Default" not in declared:
+        is_given = name in self.around.parameters
+        value = self.around.parameters[name] if is_given else declared.get("Default")
+        if isinstance(value, Unresolved):
+            return value
+        if value is None or TRANSFORM in declared:
             return Unresolved(f"Ref {name}", f"parameter {name} has no default", place)
         if kind.startswith("AWS::SSM::Parameter::"):
             return Unresolved(
                 f"Ref {name}", f"parameter {name} is read from Systems Manager on deployment", place
             )
-        default = texts.scalar(declared["Default"])
-        if default is None:
-            return Unresolved(f"Ref {name}", f"the default of parameter {name} is no text", place)
-        self.around.assume(f"assuming {name} = {default} ({place.template})")
+        text = texts.scalar(value)
+        if text is None:
+            what = "what is given to" if is_given else "the default of"
+            return Unresolved(f"Ref {name}", f"{what} parameter {name} is no text", place)
+        if not is_given:
+            self.around.assume(f"assuming {name} = {text} ({place.template})")
         listed = kind == "CommaDelimitedList" or kind.startswith("List<")
-        return [item.strip() for item in default.split(",")] if listed else default
+        return [item.strip() for item in text.split(",")] if listed else text
 
     def attribute(self, argument: Json, place: Place, depth: int) -> Json:
         """``Fn::GetAtt``, as a list or as a text."""

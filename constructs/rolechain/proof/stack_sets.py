@@ -10,23 +10,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from rolechain.policy import PolicyError
+from rolechain.policy.elements import load
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import Resolver, Unresolved
 from rolechain.proof.template import Json, Template
+from rolechain.proof.texts import holds_unknown
 
 STACK_SET = "AWS::CloudFormation::StackSet"
+
+Instance = tuple[Template, Mapping[str, Json]]
+"""A template, with the values that its parameters are given."""
 
 
 class Instances(NamedTuple):
     """What a stack set deploys.
 
     Attributes:
-        stacks: its template with the values that its parameters are given, once for each account and for each
-            set of values; once without an account where none is known.
+        stacks: its template with the values that its parameters are given, once for each account, for each region
+            that may make a difference, and for each set of values; once without an account where none is known.
+        elsewhere: the same of accounts that are not known, beside those.
+        excepted: the accounts that it leaves out.
         assumptions: what was taken for granted, in words.
     """
 
-    stacks: tuple[tuple[Template, Mapping[str, Json]], ...]
+    stacks: tuple[Instance, ...]
+    elsewhere: tuple[Instance, ...]
+    excepted: frozenset[str]
     assumptions: tuple[str, ...]
 
 
@@ -50,8 +60,8 @@ def instances_of(
     body = resolver.resolve(properties.get("TemplateBody"), place)
     if isinstance(body, str):
         try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
+            body = load(body)
+        except PolicyError:
             return "its TemplateBody is no JSON: write the template as JSON"
     if isinstance(body, Unresolved):
         return f"its TemplateBody is {body}"
@@ -62,39 +72,60 @@ def instances_of(
     by_units = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
     name = f"{parent.name}/{logical_id}"
     template = replace(parent, name=name, body=body, account=None, region=None, nested={}, stack_name=None)
-    stacks: list[tuple[Template, Mapping[str, Json]]] = []
+    # Where neither the region nor a role's name stands, the stack is the same in every region.
+    text = json.dumps((body, given, groups), default=str)
+    is_regional = "AWS::Region" in text or "RoleName" in text
+    first: dict[str, str | None] = {}
+    seen: dict[str, list[Mapping[str, Json]]] = {}
+    stacks: list[Instance] = []
+    elsewhere: list[Instance] = []
+    left_out: set[str] = set()
     assumptions: dict[str, None] = {}
-    for group in groups if isinstance(groups, list) else ():
-        if not isinstance(group, Mapping):
-            continue
-        accounts, reaches_units = _targets(group)
-        regions = _texts(group.get("Regions"))
-        parameters = given | _parameters(group.get("ParameterOverrides"), body, place)
-        if reaches_units and by_units:
-            accounts += [account for account in by_units if account not in accounts]
+    for group in groups if isinstance(groups, list) else [groups]:
+        parameters = given
+        accounts, excepted, reaches_others = _targets(group)
+        regions: list[str | None] = [None]
+        if isinstance(group, Mapping):
+            parameters = given | _parameters(group.get("ParameterOverrides"), body, place)
+            regions = [*dict.fromkeys(_texts(group.get("Regions")))] or [None]
+        others = [each for each in by_units if each not in accounts and each not in excepted]
+        left_out.update(excepted)
+        if reaches_others:
+            elsewhere.append((replace(template, region=regions[0]), parameters))
+        if reaches_others and others:
+            accounts += others
             assumptions[
-                f"assuming stack set {logical_id} ({parent.name}) reaches {', '.join(by_units)} by its "
+                f"assuming stack set {logical_id} ({parent.name}) reaches {', '.join(others)} by its "
                 "organizational units"
             ] = None
         for account in accounts:
-            instance = replace(
-                template, name=f"{name}/{account}", account=account, region=regions[0] if regions else None
-            )
-            # The same stack in another region makes the same roles: which rules about it is for RC33 to say.
-            if not any(known.account == account and values == parameters for known, values in stacks):
-                stacks.append((instance, parameters))
-    return Instances(tuple(stacks) or ((template, given),), tuple(assumptions))
+            for region in regions if is_regional else regions[:1]:
+                last = account if first.setdefault(account, region) == region else f"{account}/{region}"
+                if parameters not in (known := seen.setdefault(last, [])):
+                    known.append(parameters)
+                    instance = replace(template, name=f"{name}/{last}", account=account, region=region)
+                    stacks.append((instance, parameters))
+    if not stacks:
+        stacks, elsewhere = elsewhere or [(template, given)], []
+    return Instances(tuple(stacks), tuple(elsewhere), frozenset(left_out), tuple(assumptions))
 
 
-def _targets(group: Mapping[str, Json]) -> tuple[list[str], bool]:
-    """The accounts that a group names, and whether it reaches more of them by organizational units."""
-    targets = group.get("DeploymentTargets")
-    targets = targets if isinstance(targets, Mapping) else {}
-    kind = targets.get("AccountFilterType", "NONE")
-    accounts = [] if kind == "DIFFERENCE" else _texts(targets.get("Accounts"))
-    return list(dict.fromkeys(accounts)), bool(
-        targets.get("OrganizationalUnitIds")
-    ) and kind != "INTERSECTION"
+def _targets(group: Json) -> tuple[list[str], list[str], bool]:
+    """The accounts that a group names, those that it leaves out, and whether it may reach more of them."""
+    targets = group.get("DeploymentTargets") if isinstance(group, Mapping) else group
+    if targets is None:
+        return [], [], False
+    if not isinstance(targets, Mapping):
+        return [], [], True
+    kind, listed = targets.get("AccountFilterType", "NONE"), targets.get("Accounts")
+    accounts = list(dict.fromkeys(_texts(listed)))
+    if kind == "DIFFERENCE":
+        return [], accounts, True
+    unknown = "AccountsUrl" in targets or any(
+        holds_unknown(targets.get(name), Unresolved) for name in ("AccountFilterType", "Accounts")
+    )
+    units = bool(targets.get("OrganizationalUnitIds")) and kind != "INTERSECTION"
+    return accounts, [], units or unknown
 
 
 def _texts(value: Json) -> list[str]:

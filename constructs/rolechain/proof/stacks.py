@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 
 from rolechain.chain import Chain
 from rolechain.partitions import partition_of
-from rolechain.policy.logic import Ternary
+from rolechain.policy.logic import Ternary, all_of
 from rolechain.proof.place import Place
-from rolechain.proof.resolve import Resolver
+from rolechain.proof.resolve import TRANSFORM, Resolver
 from rolechain.proof.resources import ROLE, identity_of, properties_of
 from rolechain.proof.stack_sets import STACK_SET, instances_of
 from rolechain.proof.surroundings import Surroundings
 from rolechain.proof.template import Json, Template
 
 _NESTED = "AWS::CloudFormation::Stack"
+_STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
+"""What CloudFormation takes as a stack's name: a file's name, an account's id or a part of another stack is none."""
 _PART_OF_NAME = re.compile(r"[^\w.@-]+", re.ASCII)
 
 
@@ -28,11 +30,13 @@ class Stack:
         template: the template.
         resolver: resolves its values.
         account: the id of its account; empty if that is not known.
+        made: whether it is made, as the Condition of its resource says; None if that cannot be known.
     """
 
     template: Template
     resolver: Resolver
     account: str
+    made: Ternary = True
 
     def resources(self, *kinds: str) -> Iterator[tuple[str, Mapping[str, Json], Ternary]]:
         """The resources of these types: logical id, properties, and whether it is made, as its Condition says.
@@ -44,9 +48,10 @@ class Stack:
                 continue
             if resource.get("Type") not in kinds:
                 continue
-            made: Ternary = True
+            made = self.made
             if "Condition" in resource:
-                made = self.resolver.condition(resource["Condition"], Place(self.template.name, logical_id))
+                place = Place(self.template.name, logical_id)
+                made = all_of((made, self.resolver.condition(resource["Condition"], place)))
             if made is not False:
                 yield logical_id, properties_of(self.resolver, logical_id)[1], made
 
@@ -60,68 +65,102 @@ class Stacks:
 
     Attributes:
         all: the stacks in order, nested ones and those of stack sets behind their own.
+        elsewhere: what stack sets may deploy to accounts that are not known.
         assumptions: what was taken for granted, in words, each once.
         unread: the nested stacks and stack sets whose template cannot be read: where, which of the two, and why.
     """
 
     def __init__(self, templates: Iterable[Template], chain: Chain | None) -> None:
         self.all: list[Stack] = []
+        self.elsewhere: list[Stack] = []
         self.assumptions: dict[str, None] = {}
         self.unread: list[tuple[Place, str, str]] = []
         self._chain = chain
         self._declared: dict[tuple[str, str], list[str]] = {}
         for role in chain.roles if chain else ():
             self._declared.setdefault((role.path, role.role), []).append(role.account)
-        self._children: dict[tuple[str, str], Stack] = {}
-        self._exports: dict[str, list[tuple[Stack, Json]]] | None = None
-        self._looking: set[str] = set()
+        self._children: dict[tuple[str, str], Stack | None] = {}
+        self._exports: dict[str, list[tuple[Stack, Json]]] = {}
+        self._exporting = 0
+        self._values: dict[tuple[int, str], Json | None] = {}
+        self._looking: set[tuple[int, str]] = set()
+        self._top: list[Stack] = []
+        # What one exports or puts out, another may need whichever is listed first.
         for template in templates:
-            self._add(template, {})
+            self._top.append(self._placed(template, {}))
+        for stack in self._top:
+            self._add(stack)
+        self._top = []
 
-    def _add(self, template: Template, parameters: Mapping[str, Json]) -> Stack:
-        stack = self._stack(template, parameters)
-        if not stack.account and (account := self._only_account(stack)):
-            stack = self._stack(replace(template, account=account), parameters)
+    def _add(self, stack: Stack) -> None:
         self.all.append(stack)
-        for logical_id, properties, _ in stack.resources(_NESTED, STACK_SET):
+        self._values = {}
+        template = stack.template
+        for logical_id, properties, made in stack.resources(_NESTED, STACK_SET):
             place = Place(template.name, logical_id)
             if logical_id in template.nested:
-                given = stack.resolver.resolve(properties.get("Parameters"), place)
-                if given is not None and not isinstance(given, Mapping):
-                    given = _none_known(template.nested[logical_id], given)
-                child = replace(
-                    stack.template,
-                    name=f"{template.name}/{logical_id}",
-                    body=template.nested[logical_id],
-                    dependencies=(*template.dependencies, template.name),
-                    nested={},
-                    stack_name=None,
-                )
-                self._children[template.name, logical_id] = self._add(
-                    child, given if isinstance(given, Mapping) else {}
-                )
+                self._child(stack, logical_id, made)
             elif stack.resolver.section("Resources")[logical_id].get("Type") == _NESTED:
                 self.unread.append(
                     (place, "nested stack", "its template is not at hand: give its file to the proof")
                 )
             else:
-                found = instances_of(properties, stack.template, logical_id, stack.resolver, self._declared)
+                found = instances_of(properties, template, logical_id, stack.resolver, self._declared)
                 if isinstance(found, str):
                     self.unread.append((place, "stack set", found))
                     continue
                 for assumption in found.assumptions:
                     self.assumptions[assumption] = None
                 for instance, values in found.stacks:
-                    self._add(instance, values)
+                    self._add(self._placed(instance, values, made, found.excepted))
+                self.elsewhere += (
+                    self._stack(instance, values, made) for instance, values in found.elsewhere
+                )
+
+    def _child(self, stack: Stack, logical_id: str, made: Ternary) -> Stack | None:
+        """A nested stack; None while its own parameters are looked up."""
+        template = stack.template
+        key = (template.name, logical_id)
+        if key not in self._children:
+            self._children[key] = None
+            place = Place(template.name, logical_id)
+            given = stack.resolver.resolve(
+                properties_of(stack.resolver, logical_id)[1].get("Parameters"), place
+            )
+            if given is not None and not isinstance(given, Mapping):
+                given = _none_known(template.nested[logical_id], given)
+            child = replace(
+                template,
+                name=f"{template.name}/{logical_id}",
+                body=template.nested[logical_id],
+                dependencies=(*template.dependencies, template.name),
+                nested={},
+                stack_name=None,
+            )
+            nested = self._placed(child, given if isinstance(given, Mapping) else {}, made)
+            self._children[key] = nested
+            self._add(nested)
+        return self._children[key]
+
+    def _placed(
+        self,
+        template: Template,
+        parameters: Mapping[str, Json],
+        made: Ternary = True,
+        excepted: frozenset[str] = frozenset(),
+    ) -> Stack:
+        stack = self._stack(template, parameters, made)
+        if not stack.account and (account := self._only_account(stack)) and account not in excepted:
+            return self._stack(replace(template, account=account), parameters, made)
         return stack
 
-    def _stack(self, template: Template, parameters: Mapping[str, Json]) -> Stack:
+    def _stack(self, template: Template, parameters: Mapping[str, Json], made: Ternary) -> Stack:
         name = _PART_OF_NAME.sub("-", template.name)
         partition = partition_of(template.region) if template.region else None
         if partition is None and self._chain is None and template.region is None:
             self.assumptions["assuming the partition aws where no region is known"] = None
         surroundings = Surroundings(
-            stack=template.stack_name or template.name,
+            stack=template.stack_name or (template.name if _STACK_NAME.fullmatch(template.name) else None),
             account=template.account or f"<{name}>",
             account_known=template.account is not None,
             region=template.region,
@@ -129,11 +168,12 @@ class Stacks:
             parameters=parameters,
             imported=lambda export: self._imported(export, template),
             output=self._output,
-            nested=lambda logical_id, output: self._nested_output(template.name, logical_id, output),
+            nested=lambda logical_id, output: self._nested_output(stack, logical_id, output),
             assume=self._assume,
         )
         resolver = Resolver(template.body, surroundings, lambda logical_id: f"<{name}.{logical_id}>")
-        return Stack(template, resolver, template.account or "")
+        stack = Stack(template, resolver, template.account or "", made)
+        return stack
 
     def _assume(self, words: str) -> None:
         self.assumptions[words] = None
@@ -150,9 +190,11 @@ class Stacks:
         return accounts.pop() if len(accounts) == 1 else None
 
     def _imported(self, export: str, template: Template) -> Json | None:
-        if self._exports is None:
+        stacks = self._known()
+        if self._exporting != len(stacks):
+            self._exporting = len(stacks)
             self._exports = {}
-            for stack in self.all:
+            for stack in stacks:
                 for name, value in _exports_of(stack):
                     self._exports.setdefault(name, []).append((stack, value))
         near = [
@@ -163,34 +205,51 @@ class Stacks:
         ]
         return self._value(f"export {export}", *near[0]) if len(near) == 1 else None
 
+    def _known(self) -> list[Stack]:
+        """The stacks that are read so far, and those at the top that are still to be."""
+        return list(dict.fromkeys((*self._top, *self.all))) if self._top else self.all
+
     def _output(self, wanted: Mapping[str, Json]) -> Json | None:
         name, region = wanted.get("StackName"), wanted.get("Region")
         found = [
             stack
-            for stack in self.all
+            for stack in self._known()
             if name in (stack.template.stack_name, stack.template.name)
             and (region is None or stack.template.region in (None, region))
         ]
         return self._output_of(found[0], wanted.get("OutputName")) if len(found) == 1 else None
 
-    def _nested_output(self, parent: str, logical_id: str, output: str) -> Json | None:
-        child = self._children.get((parent, logical_id))
+    def _nested_output(self, parent: Stack, logical_id: str, output: str) -> Json | None:
+        if logical_id not in parent.template.nested:
+            return None
+        child = self._child(parent, logical_id, parent.made)
         return self._output_of(child, output) if child else None
 
     def _output_of(self, stack: Stack, name: Json) -> Json | None:
         found = stack.resolver.section("Outputs").get(name) if isinstance(name, str) else None
-        if not isinstance(found, Mapping):
+        if not isinstance(found, Mapping) or not _is_made(stack, found):
             return None
-        return self._value(f"output {stack.template.name} {name}", stack, found.get("Value"))
+        return self._value(f"output {name}", stack, found.get("Value"))
 
     def _value(self, what: str, stack: Stack, value: Json) -> Json | None:
-        if what in self._looking:
+        key = (id(stack), what)
+        if key in self._looking:
             return None
-        self._looking.add(what)
-        try:
-            return stack.resolver.resolve(value, Place(stack.template.name, part="Outputs"))
-        finally:
-            self._looking.discard(what)
+        if key not in self._values:
+            self._looking.add(key)
+            try:
+                found = stack.resolver.resolve(value, Place(stack.template.name, part="Outputs"))
+            finally:
+                self._looking.discard(key)
+            self._values[key] = found
+        return self._values[key]
+
+
+def _is_made(stack: Stack, output: Mapping[str, Json]) -> bool:
+    """Whether an output is made, or may be."""
+    place = Place(stack.template.name, part="Outputs")
+    made = "Condition" not in output or stack.resolver.condition(output["Condition"], place) is not False
+    return made and TRANSFORM not in output
 
 
 def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
@@ -202,7 +261,7 @@ def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
 def _exports_of(stack: Stack) -> Iterator[tuple[str, Json]]:
     place = Place(stack.template.name, part="Outputs")
     for output in stack.resolver.section("Outputs").values():
-        export = output.get("Export") if isinstance(output, Mapping) else None
+        export = output.get("Export") if isinstance(output, Mapping) and _is_made(stack, output) else None
         name = stack.resolver.resolve(export.get("Name"), place) if isinstance(export, Mapping) else None
         if isinstance(name, str):
             yield name, output.get("Value")

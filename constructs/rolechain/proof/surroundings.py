@@ -13,7 +13,7 @@ class Surroundings:
     """What a template's values depend on besides the template.
 
     Attributes:
-        stack: the stack's name.
+        stack: the stack's name; None if that is not known.
         account: the id of its account, or what stands in for one that is not known.
         account_known: whether it is known.
         region: its region; None if that is not known.
@@ -25,7 +25,7 @@ class Surroundings:
         assume: is told what is taken for granted, in words.
     """
 
-    stack: str
+    stack: str | None
     account: str
     account_known: bool
     region: str | None

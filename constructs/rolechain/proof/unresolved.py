@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from rolechain.proof.place import Place
 
+TRANSFORM = "Fn::Transform"
+"""The one function that stands among other keys: a macro that may change them."""
+
 
 @dataclass(frozen=True)
 class Unresolved:

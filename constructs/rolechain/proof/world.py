@@ -50,7 +50,8 @@ class RoleRecord:
         policies: what it may do: inline and managed.
         boundary: its permissions boundary.
         max_session_duration: in seconds.
-        tags: its tags.
+        tags: its tags, as far as they are known.
+        tags_known: whether those are all.
         depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
         imported: whether the templates refer to it and do not create it.
         callee: what of it decides who gets in, besides its trust policy.
@@ -66,6 +67,7 @@ class RoleRecord:
     boundary: PolicyRecord | None = None
     max_session_duration: int = 3600
     tags: Mapping[str, str] = field(default_factory=dict)
+    tags_known: bool = True
     depends_on: frozenset[str] = frozenset()
     imported: bool = False
     callee: Callee = _NOWHERE

@@ -106,7 +106,7 @@ def _permission_edits() -> Iterator[Edit]:
     yield "drop the statement", lambda _: []
     yield "any resource", lambda s: s | {"Resource": "*"}
     yield "no such resource", lambda s: s | {"Resource": "arn:aws:iam::999999999999:role/none"}
-    yield "a denial", lambda s: [s, s | {"Effect": "Deny"}]
+    yield "a denial", lambda s: [s, s | {"Effect": "Deny", "Sid": "Denied"}]
     yield "another action", lambda s: s | {"Action": "sts:GetCallerIdentity"}
     yield "an address only", lambda s: s | {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
 

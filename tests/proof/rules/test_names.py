@@ -89,7 +89,7 @@ def test_rc33_fires_on_a_stack_set_of_two_regions(kit: Kit) -> None:
     (found,) = kit.read("RC33", _stack_set(kit, ["eu-west-1", "us-east-1"], RoleName="app"))
     assert (found.level, found.place) == (Level.ERROR, Place("t", "Set"))
     assert found.message == (
-        "the stack set creates the role app in each of eu-west-1, us-east-1, and the name is taken after the first"
+        "the stack set creates the role app in eu-west-1 and in us-east-1, where the name is taken"
     )
     assert found.cure == "write one region: Regions: [eu-west-1]"
 

@@ -87,7 +87,8 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
 def _both_sides(entry: Ruling, declared: Declared, action: str, survey: Survey) -> list[str]:
     """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
-    requests = both(known.get(entry.statement.index, ()), declared.who(entry.role))
+    who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
+    requests = both(known.get(entry.statement.index, ()), who)
     role = declared.roles[entry.role.arn]
     if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
         return ["callers"]

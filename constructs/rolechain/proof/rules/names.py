@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.resources import Resource, stack_set_resources
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.survey import Survey
 from rolechain.proof.world import RoleRecord
@@ -62,43 +62,22 @@ def role_name(survey: Survey) -> Faults:
 def one_region(survey: Survey) -> Faults:
     """A named role that is created in one account from several regions."""
     for first, second in _clashes(survey):
-        if _in_other_region(survey, first, second):
-            one, other = (survey.world.templates[role.place.template].region for role in (first, second))
-            yield Fault(
-                second.place,
-                f"{second.name} is created in {_account(second)} from {one} and from {other}",
-                f"leave it to {first.place.template}, or leave RoleName out",
-            )
-    for resource in survey.resources:
-        if resource.type != "AWS::CloudFormation::StackSet":
+        if not _in_other_region(survey, first, second):
             continue
-        regions = _regions(resource)
-        names = (
-            [name for name in map(_named, stack_set_resources(resource)) if name] if len(regions) > 1 else []
-        )
-        for name in names:
+        one, other = (survey.world.templates[role.place.template].region for role in (first, second))
+        if second.place.template.startswith(f"{first.place.template}/"):
+            template, logical_id, _ = first.place.template.rsplit("/", 2)
             yield Fault(
-                resource.place(),
-                f"the stack set creates the role {name} in each of {', '.join(regions)}, and the name is taken "
-                "after the first",
-                f"write one region: Regions: [{regions[0]}]",
+                Place(template, logical_id),
+                f"the stack set creates the role {second.name} in {one} and in {other}, where the name is taken",
+                f"write one region: Regions: [{one}]",
             )
-
-
-def _named(resource: Resource) -> str | None:
-    name = resource.properties.get("RoleName")
-    return name if resource.type == "AWS::IAM::Role" and isinstance(name, str) else None
-
-
-def _regions(resource: Resource) -> list[str]:
-    groups = resource.properties.get("StackInstancesGroup")
-    found: dict[str, None] = {}
-    for group in groups if isinstance(groups, list) else ():
-        listed = group.get("Regions") if isinstance(group, Mapping) else None
-        for region in listed if isinstance(listed, list) else ():
-            if isinstance(region, str):
-                found[region] = None
-    return list(found)
+            continue
+        yield Fault(
+            second.place,
+            f"{second.name} is created in {_account(second)} from {one} and from {other}",
+            f"leave it to {first.place.template}, or leave RoleName out",
+        )
 
 
 def _account(role: RoleRecord) -> str:

@@ -33,9 +33,9 @@ def imported_role(survey: Survey) -> Faults:
                 reported.add(resource.place())
                 yield _attached(resource.place(), resource.logical_id, name)
     for role in survey.world.roles:
-        for record in role.policies if role.imported and role.place.template else ():
+        for record in role.policies if role.imported else ():
             place = Place(record.place.template, record.place.logical_id)
-            if place not in reported:
+            if record.place.template and place not in reported:
                 reported.add(place)
                 yield _attached(record.place, record.name, role.name or role.arn)
 

@@ -7,7 +7,7 @@ from rolechain.policy.principals import is_unique_id
 from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
+from rolechain.proof.rules.ruling import Ruling, rulings
 from rolechain.proof.rules.survey import Survey
 
 
@@ -56,9 +56,10 @@ def wildcard_principal(survey: Survey) -> Faults:
 
 @rule(
     "RC03",
-    "a trust policy says whom it lets in by Principal, and names no Resource",
+    "a trust policy says whom it lets in by Principal, and names no Resource; a permission names its Resource as an "
+    "ARN or *, and no Principal",
     prevents="MalformedPolicyDocument when the stack is deployed",
-    source="IAM User Guide, JSON policy elements: NotPrincipal; AWS guardrails for IAM trust policies",
+    source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
 def refused_element(survey: Survey) -> Faults:
     """NotPrincipal, Resource or NotResource in a trust policy, or no Principal."""
@@ -84,6 +85,29 @@ def refused_element(survey: Survey) -> Faults:
                 ruling.place,
                 f"the trust policy of {ruling.role.arn} holds {name}, which IAM refuses there",
                 f"leave {name} out: a trust policy is about its own role",
+            )
+    for role in survey.world.roles:
+        for record in role.policies:
+            for ruling in rulings(role, record):
+                yield from _refused_permission(ruling)
+
+
+def _refused_permission(ruling: Ruling) -> Faults:
+    statement = ruling.statement
+    if statement.effect is None and not ruling.element:
+        return
+    whose = f"{ruling.record.name} of {ruling.role.arn}"
+    if statement.principals is not None or statement.not_principal:
+        yield Fault(ruling.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
+    resources = statement.resources.written if statement.resources else ()
+    if not resources:
+        yield Fault(ruling.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it")
+    for resource in resources:
+        if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
+            yield Fault(
+                ruling.place,
+                f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
+                "write an ARN or *",
             )
 
 
