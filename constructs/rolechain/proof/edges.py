@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from rolechain.entrance import BROUGHT
+from rolechain.entrance import BROUGHT, Brought
 from rolechain.policy import Decision, Request, Side, Verdict, decide
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.condition_keys import is_of_source_identity, is_of_tags
@@ -135,9 +135,9 @@ def _brought(role: RoleRecord) -> tuple[str, ...]:
         for each in allows
     ):
         return ()
-    found = [BROUGHT.get(name, {}) for name in services]
-    tags = all(each.get("transitive_tag_keys") for each in found)
-    identity = all(each.get("source_identity") for each in found)
+    found = [BROUGHT.get(name, Brought()) for name in services]
+    tags = all(each.transitive for each in found)
+    identity = all(each.identity for each in found)
     return (TAG_SESSION,) * tags + (SET_SOURCE_IDENTITY,) * identity
 
 
