@@ -102,6 +102,8 @@ class Entrance:
 
     def __post_init__(self) -> None:
         # What is of no right type stands as it is, to be told as a mistake.
+        for name in ("others", "transitive_tag_keys", "source_account", "source_arn"):
+            self._set(name, several(getattr(self, name)))
         if isinstance(self.value, (list, tuple)):
             first, *others = self.value or [()]
             self._set("value", first)
@@ -109,8 +111,6 @@ class Entrance:
         for name in ("audience", "subject"):
             if isinstance(value := getattr(self, name), list):
                 self._set(name, tuple(value))
-        for name in ("transitive_tag_keys", "source_account", "source_arn"):
-            self._set(name, several(getattr(self, name)))
         self._set("session_tags", session_tags(self.session_tags))
         self._set("source_identity", source_identity(self.source_identity))
         if known := self.known:
