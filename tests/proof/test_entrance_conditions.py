@@ -142,6 +142,62 @@ def test_the_looser_policies_matter(templates_of: TemplatesOf) -> None:
         assert matter == keys
 
 
+@pytest.mark.parametrize(
+    "name", ["service for one, tags", "account, both", "pods of one", "certificate", "certificate as"]
+)
+def test_the_same_in_other_words_is_proven(name: str, templates_of: TemplatesOf) -> None:
+    """A trust policy that says the same with lists, with a statement for each action, or closes more is no error."""
+    chain = Chain(
+        "deploy",
+        source=ChainRole(SOURCE, assumed_by=[ENTRANCES[name]]),
+        middle=[ChainRole("222222222222", session_tags={"Level": "low"})],
+        targets=[ChainRole("333333333333")],
+    )
+    for said in _said_otherwise:
+        templates = templates_of(chain)
+        for template in templates:
+            document = template.body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"]
+            document["Statement"] = said(document["Statement"])
+        assert _errors(chain, templates) == set(), said.__name__
+
+
+def _with_lists(statements: Sequence[Json]) -> list[Json]:
+    return [
+        each
+        | {
+            "Condition": {
+                operator: {key: value if isinstance(value, list) else [value] for key, value in asked.items()}
+                for operator, asked in each.get("Condition", {}).items()
+            }
+        }
+        for each in statements
+    ]
+
+
+def _one_action_each(statements: Sequence[Json]) -> list[Json]:
+    actions = [
+        each["Action"] if isinstance(each["Action"], list) else [each["Action"]] for each in statements
+    ]
+    return [
+        each | {"Sid": f"{each['Sid']}{number}", "Action": action}
+        for each, listed in zip(statements, actions, strict=True)
+        for number, action in enumerate(listed)
+    ]
+
+
+def _over_tls(statements: Sequence[Json]) -> list[Json]:
+    tls = {"Bool": {"aws:SecureTransport": "true"}}
+    return [each | {"Condition": each.get("Condition", {}) | tls} for each in statements]
+
+
+def _but_for_one(statements: Sequence[Json]) -> list[Json]:
+    eve = {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::777777777777:user/eve"}}
+    return [*statements, {"Effect": "Deny", "Action": "sts:*", "Principal": "*", "Condition": eve}]
+
+
+_said_otherwise = (_with_lists, _one_action_each, _over_tls, _but_for_one)
+
+
 def _errors(chain: Chain, templates: list[Template]) -> set[str]:
     return {finding.rule for finding in prove(chain, templates).findings if finding.level is Level.ERROR}
 
