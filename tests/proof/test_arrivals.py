@@ -205,6 +205,24 @@ def test_shared_statements_do_not_mix_what_is_asked(templates_of: TemplatesOf) -
     assert "RC05" in _errors(chain, templates)
 
 
+@pytest.mark.parametrize(
+    ("more", "action"),
+    [
+        ({"source_identity": "ann"}, "sts:SetSourceIdentity"),
+        ({"session_tags": {"Team": "a"}}, "sts:TagSession"),
+    ],
+)
+def test_what_one_entrance_brings_no_other_may(more: Json, action: str, templates_of: TemplatesOf) -> None:
+    """Where a role brings a source identity or tags, no other role of an account that enters as well may claim them."""
+    chain = _chain(Entrance.account("777777777777", iam_users=False), Entrance.arn(CI, **more))
+    templates = templates_of(chain)
+    assert _errors(chain, templates) == set()
+    document = templates[0].body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"]
+    (statement,) = (each for each in document["Statement"] if each["Action"] == action)
+    del statement["Condition"]["ArnEquals"]
+    assert _errors(chain, templates) == {"RC35"}
+
+
 def test_what_arrives_is_not_passed_again() -> None:
     """A hop that passes a tag which arrived as transitive, or sets another source identity, is refused."""
     tagged = Entrance.arn(CI, session_tags={"Team": "a"}, transitive_tag_keys="Team", source_identity="ann")
