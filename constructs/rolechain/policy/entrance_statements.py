@@ -26,11 +26,6 @@ _SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIde
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
 
-def entrance_statement(entrance: Entrance, source: ChainRole, organization: str | None = None) -> Statement:
-    """The statement of the source role's trust policy that lets one entrance in; see ``entrance_statements``."""
-    return entrance_statements([entrance], source, organization)[0]
-
-
 def entrance_statements(
     entrances: Iterable[Entrance], source: ChainRole, organization: str | None = None
 ) -> list[Statement]:
