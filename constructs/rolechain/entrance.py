@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rolechain.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.source_identity import SourceIdentity
+from rolechain.several import several
+from rolechain.source_identity import SourceIdentity, source_identity
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
 
@@ -19,17 +20,30 @@ _EKS_TAGS = (
     "kubernetes-pod-name",
     "kubernetes-pod-uid",
 )
-BROUGHT: Mapping[str, Mapping[str, Any]] = {
-    "pods.eks.amazonaws.com": {
-        "session_tags": tuple(SessionTag(key, required=False) for key in _EKS_TAGS),
-        "transitive_tag_keys": _EKS_TAGS,
-    },
-    "rolesanywhere.amazonaws.com": {
-        "session_tags": (SessionTag("x509*", required=False),),
-        "source_identity": SourceIdentity(required=False),
-    },
+ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
+
+
+class Brought(NamedTuple):
+    """What the sessions of a service arrive with.
+
+    Attributes:
+        tags: their session tags.
+        transitive: the keys of those that every later hop inherits.
+        identity: their source identity.
+    """
+
+    tags: tuple[SessionTag, ...] = ()
+    transitive: tuple[str, ...] = ()
+    identity: SourceIdentity | None = None
+
+
+BROUGHT: Mapping[str, Brought] = {
+    "pods.eks.amazonaws.com": Brought(
+        tuple(SessionTag(key, required=False) for key in _EKS_TAGS), transitive=_EKS_TAGS
+    ),
+    ROLES_ANYWHERE: Brought((SessionTag("x509*", required=False),), identity=SourceIdentity(required=False)),
 }
-"""What the sessions of services arrive with, where an entrance does not say otherwise.
+"""What AWS documents of the services that bring something.
 
 Source: Amazon EKS User Guide, "Grant Pods access to AWS resources based on tags"; IAM Roles Anywhere User Guide, "Trust
 model". EKS makes each of its tags transitive; IAM Roles Anywhere sets the source identity, and tags that are not.
@@ -57,7 +71,7 @@ class Entrance:
             session carries MFA, so that of an account only users enter then.
         mfa_max_age: how many seconds ago that may have been at most.
         session_tags: the session tags that whoever enters brings: allowed values by key, or ``SessionTag``. Those that
-            EKS Pod Identity and IAM Roles Anywhere bring are known.
+            EKS Pod Identity and IAM Roles Anywhere bring are known, and need none but the values that they must have.
         transitive_tag_keys: which of them every later hop inherits.
         source_identity: what whoever enters brings as source identity, which every later hop inherits.
         source_account: for ``service``, the account on whose behalf it calls, ``aws:SourceAccount``, or several.
@@ -79,7 +93,7 @@ class Entrance:
     mfa_max_age: int | None = field(default=None, kw_only=True)
     session_tags: SessionTags = field(default=(), kw_only=True)
     transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
-    source_identity: SourceIdentity | str | None = field(default=None, kw_only=True)
+    source_identity: SourceIdentity | str | Iterable[str] | None = field(default=None, kw_only=True)
     source_account: str | tuple[str, ...] = field(default=(), kw_only=True)
     source_arn: str | tuple[str, ...] = field(default=(), kw_only=True)
     source_organization: str | None = field(default=None, kw_only=True)
@@ -87,23 +101,33 @@ class Entrance:
     others: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, (list, tuple)) and self.value:
-            first, *others = self.value
-            object.__setattr__(self, "value", first)
-            object.__setattr__(self, "others", tuple(others))
+        # What is of no right type stands as it is, to be told as a mistake.
+        for name in ("others", "transitive_tag_keys", "source_account", "source_arn"):
+            self._set(name, several(getattr(self, name)))
+        if isinstance(self.value, (list, tuple)):
+            first, *others = self.value or [()]
+            self._set("value", first)
+            self._set("others", tuple(others))
         for name in ("audience", "subject"):
             if isinstance(value := getattr(self, name), list):
-                object.__setattr__(self, name, tuple(value))
-        for name in ("transitive_tag_keys", "source_account", "source_arn"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        object.__setattr__(self, "session_tags", session_tags(self.session_tags))
-        if isinstance(self.source_identity, str):
-            object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
-        if self.kind == "service" and not self.others:
-            for name, brought in BROUGHT.get(self.value, {}).items():
-                if not getattr(self, name):
-                    object.__setattr__(self, name, brought)
+                self._set(name, tuple(value))
+        self._set("session_tags", session_tags(self.session_tags))
+        self._set("source_identity", source_identity(self.source_identity))
+        if known := self.known:
+            tags = {str(getattr(tag, "key", tag)): tag for tag in (*known.tags, *self.tags)}
+            keys = (key for key in self.transitive_tag_keys if key not in known.transitive)
+            self._set("session_tags", tuple(tags.values()))
+            self._set("transitive_tag_keys", (*known.transitive, *keys))
+            self._set("source_identity", self.identity or known.identity)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def known(self) -> Brought | None:
+        """What the service is known to bring; None where nothing is."""
+        alone = self.kind == "service" and isinstance(self.value, str) and not self.others
+        return BROUGHT.get(self.value) if alone else None
 
     def each(self) -> Iterator[Entrance]:
         """One entrance for each of several principals."""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from rolechain.entrance import Entrance
 from rolechain.session_policy import compact
 from rolechain.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.source_identity import SourceIdentity
+from rolechain.several import several
+from rolechain.source_identity import SourceIdentity, source_identity
 
 Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.
@@ -42,7 +43,7 @@ class Permission:
 
     def __init__(self, actions: str | Iterable[str], resources: str | Iterable[str]) -> None:
         for name, value in (("actions", actions), ("resources", resources)):
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+            object.__setattr__(self, name, several(value))
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class ChainRole:
     external_id: str | None = field(default=None, kw_only=True)
     session_tags: SessionTags = field(default=(), kw_only=True)
     transitive_tag_keys: Sequence[str] = field(default=(), kw_only=True)
-    source_identity: SourceIdentity | str | None = field(default=None, kw_only=True)
+    source_identity: SourceIdentity | str | Iterable[str] | None = field(default=None, kw_only=True)
     duration_seconds: int | None = field(default=None, kw_only=True)
     policy: Mapping[str, Any] | str | None = field(default=None, kw_only=True)
     policy_arns: Sequence[str] = field(default=(), kw_only=True)
@@ -107,21 +108,17 @@ class ChainRole:
     partition: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        several = (
+        for name in (
             "assumed_by",
             "managed_policies",
             "permissions",
             "policy_arns",
             "transitive_tag_keys",
             "organizational_units",
-        )
-        for name in several:
-            value = getattr(self, name)
-            one = isinstance(value, (str, Entrance, Permission))
-            object.__setattr__(self, name, (value,) if one else tuple(value))
+        ):
+            object.__setattr__(self, name, several(getattr(self, name)))
         object.__setattr__(self, "session_tags", session_tags(self.session_tags))
-        if isinstance(self.source_identity, str):
-            object.__setattr__(self, "source_identity", SourceIdentity(self.source_identity))
+        object.__setattr__(self, "source_identity", source_identity(self.source_identity))
         if self.policy is not None:
             object.__setattr__(self, "policy", compact(self.policy))
 

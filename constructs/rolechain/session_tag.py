@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from rolechain.several import several
 from rolechain.wildcards import has_wildcard, matches
 
 
@@ -25,7 +26,7 @@ class SessionTag:
 
     def __init__(self, key: str, values: str | Iterable[str] = (), *, required: bool = True) -> None:
         object.__setattr__(self, "key", key)
-        object.__setattr__(self, "values", (values,) if isinstance(values, str) else tuple(values))
+        object.__setattr__(self, "values", several(values))
         object.__setattr__(self, "required", required)
 
     @property
@@ -52,5 +53,4 @@ def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
     """The tags that are meant, in order."""
     if isinstance(written, Mapping):
         return tuple(SessionTag(key, values) for key, values in written.items())
-    # A text is no session tag either, and told as one mistake.
-    return (written,) if isinstance(written, (SessionTag, str)) else tuple(written)
+    return several(written)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from rolechain.several import several
 from rolechain.wildcards import has_wildcard, matches
 
 LONGEST, LONGEST_BEFORE = 256, 64
@@ -44,7 +45,7 @@ class SourceIdentity:
     required: bool = True
 
     def __init__(self, values: str | Iterable[str] = (), *, required: bool = True) -> None:
-        object.__setattr__(self, "values", (values,) if isinstance(values, str) else tuple(values))
+        object.__setattr__(self, "values", several(values))
         object.__setattr__(self, "required", required)
 
     @property
@@ -56,3 +57,8 @@ class SourceIdentity:
     def allows(self, value: str) -> bool:
         """Whether it may have a value."""
         return not self.values or any(matches(allowed, value) for allowed in self.values)
+
+
+def source_identity(written: SourceIdentity | str | Iterable[str] | None) -> SourceIdentity | None:
+    """The source identity that is meant by one, or by the values that it may have, which is required then."""
+    return written if written is None or isinstance(written, SourceIdentity) else SourceIdentity(written)

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.local import LocalOrganization
+from rolechain.runtime import verify
 
 Make = Callable[[str, str], boto3.Session]
 Device = Callable[[str, str], tuple[str, Callable[[], str]]]
@@ -103,3 +104,21 @@ def test_who_signs_in_elsewhere_does_not_come_by_assume_role(
     deploy(chain)
     assert assume(function("111111111111", "other"), chain.source.arn) == "AccessDenied"
     assert assume(user("111111111111", "ann"), chain.source.arn) == "AccessDenied"
+
+
+def test_who_enters_brings_what_is_asked_of_it(deploy: Any, function: Make, assume: Any) -> None:
+    """A session that the entrance names passes the tags and the source identity that have one value by itself."""
+    entrance = Entrance.arn(
+        "arn:aws:iam::777777777777:role/runner",
+        external_id="ext-1",
+        session_tags={"Team": "red", "Stage": "dev"},
+        transitive_tag_keys="Team",
+        source_identity="ann",
+    )
+    chain = declared(entrance)
+    deploy(chain)
+    runner = function("777777777777", "runner")
+    assert assume(runner, chain.source.arn, ExternalId="ext-1") == "AccessDenied"
+    reports = verify(chain, session=runner)
+    assert [report for report in reports if not report.ok] == []
+    assert [report.index for report in reports if report.verdict == report.expected == "allowed"] == [0, 1, 2]

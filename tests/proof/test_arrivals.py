@@ -16,6 +16,7 @@ Json = dict[str, Any]
 TemplatesOf = Callable[[Chain], list[Template]]
 CLUSTER = "arn:aws:iam::111111111111:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 CI = "arn:aws:iam::777777777777:role/ci"
+PODS, ANYWHERE = "pods.eks.amazonaws.com", "rolesanywhere.amazonaws.com"
 
 
 def _chain(*entrances: Entrance, **more: Any) -> Chain:
@@ -41,9 +42,9 @@ def _actions(statements: list[Json]) -> set[str]:
     ("entrance", "at_source", "later"),
     [
         (Entrance.service("lambda.amazonaws.com"), set(), set()),
-        (Entrance.service("pods.eks.amazonaws.com"), {"sts:TagSession"}, {"sts:TagSession"}),
+        (Entrance.service(PODS), {"sts:TagSession"}, {"sts:TagSession"}),
         (
-            Entrance.service("rolesanywhere.amazonaws.com"),
+            Entrance.service(ANYWHERE),
             {"sts:TagSession", "sts:SetSourceIdentity"},
             {"sts:SetSourceIdentity"},
         ),
@@ -73,7 +74,53 @@ def test_what_arrives_is_allowed_on_both_sides_of_every_hop(
     assert _errors(chain, templates_of(chain)) == set()
 
 
-@pytest.mark.parametrize("service", ["pods.eks.amazonaws.com", "rolesanywhere.amazonaws.com"])
+def test_a_pod_is_held_to_its_tags_as_aws_writes_it(templates_of: TemplatesOf) -> None:
+    """What a pod's tags must be stands in one statement, and a policy that any pod meets is an error."""
+    tags = {"kubernetes-namespace": "team-a", "kubernetes-service-account": "runner"}
+    chain = _chain(Entrance.service(PODS, session_tags=tags))
+    (statement,) = trust_statements(chain, chain.source)
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    asked = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    assert statement["Condition"] == {"StringEquals": asked}
+    templates = templates_of(chain)
+    document = templates[0].body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"]
+    del document["Statement"][0]["Condition"]
+    assert _errors(chain, templates) == {"RC35"}
+
+
+def test_a_service_is_held_to_what_it_must_bring() -> None:
+    """A tag and a source identity that a service must bring are asked for, each by its own action."""
+    chain = _chain(
+        Entrance.service("codebuild.amazonaws.com", session_tags={"Team": "a"}, source_identity="ann")
+    )
+    entering, tagging, naming = trust_statements(chain, chain.source)
+    team, ann = {"aws:RequestTag/Team": "a"}, {"sts:SourceIdentity": "ann"}
+    assert entering["Condition"] == {"StringEquals": team | ann}
+    assert tagging["Condition"]["StringEquals"] == team
+    assert tagging["Condition"]["ForAllValues:StringEquals"] == {"aws:TagKeys": "Team"}
+    assert naming["Condition"] == {"StringEquals": ann}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"session_tags": {"kubernetes-namespace": "team-a"}},
+        {"transitive_tag_keys": "kubernetes-namespace"},
+    ],
+    ids=["a value", "a transitive key"],
+)
+def test_what_is_said_of_some_tags_of_a_pod_leaves_the_others(more: Json, templates_of: TemplatesOf) -> None:
+    """EKS sends all of its tags, all of them transitive, whatever the chain says of some: every hop takes them."""
+    chain = _chain(Entrance.service(PODS, **more))
+    every = _chain(Entrance.service(PODS))
+    for hop, other in zip(chain.hops(), every.hops(), strict=True):
+        assert trust_statements(chain, hop.callee) == trust_statements(every, other.callee)
+        keys = trust_statements(chain, hop.callee)[1]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
+        assert len(keys) == 6
+    assert _errors(chain, templates_of(chain)) == set()
+
+
+@pytest.mark.parametrize("service", [PODS, ANYWHERE])
 def test_a_side_that_does_not_take_what_arrives_is_found(service: str, templates_of: TemplatesOf) -> None:
     """Templates of a service that brings nothing do not do for one that does."""
     plain = templates_of(_chain(Entrance.service("lambda.amazonaws.com")))
@@ -86,6 +133,15 @@ def test_a_side_that_does_not_take_what_arrives_is_found(service: str, templates
     )
     assert "RC08" in found
     assert found & {"RC09", "RC10"}
+
+
+def test_the_cure_of_a_missing_entrance_is_all_of_its_statements(templates_of: TemplatesOf) -> None:
+    """An entrance that brings something is not let in by one statement alone."""
+    chain = _chain(Entrance.arn(CI, session_tags={"Team": "a"}, source_identity="ann"))
+    found = prove(chain, templates_of(_chain(Entrance.arn(CI.replace("ci", "other"))))).findings
+    (cure,) = {finding.cure for finding in found if "is declared, and its trust policy" in finding.message}
+    statements = trust_statements(chain, chain.source)
+    assert cure == f"write into its trust policy: {', '.join(map(json.dumps, statements))}"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +214,24 @@ def test_shared_statements_do_not_mix_what_is_asked(templates_of: TemplatesOf) -
     assert "RC05" in _errors(chain, templates)
 
 
+@pytest.mark.parametrize(
+    ("more", "action"),
+    [
+        ({"source_identity": "ann"}, "sts:SetSourceIdentity"),
+        ({"session_tags": {"Team": "a"}}, "sts:TagSession"),
+    ],
+)
+def test_what_one_entrance_brings_no_other_may(more: Json, action: str, templates_of: TemplatesOf) -> None:
+    """Where a role brings a source identity or tags, no other role of an account that enters as well may claim them."""
+    chain = _chain(Entrance.account("777777777777", iam_users=False), Entrance.arn(CI, **more))
+    templates = templates_of(chain)
+    assert _errors(chain, templates) == set()
+    document = templates[0].body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"]
+    (statement,) = (each for each in document["Statement"] if each["Action"] == action)
+    del statement["Condition"]["ArnEquals"]
+    assert _errors(chain, templates) == {"RC35"}
+
+
 def test_what_arrives_is_not_passed_again() -> None:
     """A hop that passes a tag which arrived as transitive, or sets another source identity, is refused."""
     tagged = Entrance.arn(CI, session_tags={"Team": "a"}, transitive_tag_keys="Team", source_identity="ann")
@@ -188,6 +262,57 @@ def test_what_arrives_is_not_passed_again() -> None:
             "certificate: 'CN' is no attribute",
         ),
         (Entrance.arn(CI, transitive_tag_keys="Team"), "'Team' is none of the session tags that it brings"),
+        (
+            Entrance.service(PODS, session_tags={"Team": "a"}),
+            f"{PODS} brings no session tag 'Team': write one of eks-",
+        ),
+        (
+            Entrance.service(PODS, transitive_tag_keys="nope"),
+            f"'nope' is none of the session tags that {PODS} makes",
+        ),
+        (Entrance.service(PODS, source_identity="ann"), f"{PODS} brings no source identity"),
+        (
+            Entrance.service(PODS, session_tags={"kubernetes-namespace": "a!"}),
+            "'a!' is no tag value",
+        ),
+        (
+            Entrance.service(ANYWHERE, session_tags={"x509Subject/CN": "build"}),
+            f"{ANYWHERE} brings no session tag 'x509Subject/CN': hold the certificate to it under certificate",
+        ),
+        (
+            Entrance.service(ANYWHERE, transitive_tag_keys="x509Subject/CN"),
+            "'x509Subject/CN' is none of the session",
+        ),
+        (
+            Entrance.service(["lambda.amazonaws.com", PODS], transitive_tag_keys="nope"),
+            f"that {PODS} makes transitive",
+        ),
+        (
+            Entrance.service([ANYWHERE, PODS], certificate={"x509Subject/CN": "a"}),
+            f"certificate is for {ANYWHERE}: {PODS} shows none",
+        ),
+        (
+            Entrance.arn([CI, "arn:aws:iam::777777777777:user/ann"], mfa=True),
+            f"mfa is for IAM users, and arn {CI} is",
+        ),
+        (
+            Entrance.arn([CI, "arn:aws-cn:iam::777777777777:role/ci"]),
+            "lies in another partition than the role's",
+        ),
+        (
+            Entrance.arn([CI, "arn:aws:iam::222222222222:role/rolechain/deploy-middle"]),
+            "would make the chain a cycle",
+        ),
+        (Entrance.oidc(CLUSTER, audience="sts", subject="${aws:username}"), "'${aws:username}' holds ${"),
+        (Entrance.oidc(CLUSTER, audience="${aws:username}", subject="a"), "'${aws:username}' holds ${"),
+        (
+            Entrance.service(
+                "lambda.amazonaws.com", source_arn="arn:aws:lambda:us-east-1:${aws:x}:function:f"
+            ),
+            "holds ${",
+        ),
+        (Entrance.service(ANYWHERE, certificate={"x509Subject/CN": "${aws:x}"}), "holds ${"),
+        (Entrance.arn("arn:aws:iam::777777777777:role/${aws:x}/ci"), "is no role's or user's ARN"),
     ],
 )
 def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
@@ -195,3 +320,45 @@ def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
     with pytest.raises(ChainError) as error:
         _chain(entrance)
     assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("entrance", "problem"),
+    [
+        (Entrance.account([]), "no principal stands here: name one at least"),
+        (Entrance.account(None), "None is no account id: write its 12 digits"),  # type: ignore[arg-type]
+        (Entrance.account({"a": "b"}), "{'a': 'b'} is no account id"),  # type: ignore[arg-type]
+        (Entrance.service([["x"]]), "'x' is no service principal"),  # type: ignore[list-item]
+        (Entrance.service("lambda.amazonaws.com", source_account=5), "source_account: 5 is no account id"),
+        (
+            Entrance.service("lambda.amazonaws.com", source_account=None),
+            "source_account: None is no account id",
+        ),
+        (Entrance.service("lambda.amazonaws.com", source_arn=3), "source_arn: 3 is no ARN"),
+        (
+            Entrance.service("lambda.amazonaws.com", source_organization=3),
+            "source_organization: 3 is no organ",
+        ),
+        (Entrance.arn(CI, transitive_tag_keys=5), "5 is none of the session tags"),
+        (Entrance.service(PODS, transitive_tag_keys=[[5]]), "[5] is none of the session tags"),
+        (Entrance.service(ANYWHERE, certificate=["x"]), "certificate: ['x'] holds no values by attribute"),
+        (Entrance.service(ANYWHERE, certificate=None), "certificate: None holds no values by attribute"),
+        (Entrance.arn(CI, source_identity=5), "5 is no source identity"),
+        (Entrance.arn(CI, source_identity={"required": False}), "{'required': False} is no source identity"),
+        (Entrance.arn(CI, source_identity=[["a"]]), "['a'] is no source identity"),
+        (Entrance.arn(CI, session_tags=5), "5 is no session tag"),
+        (Entrance.arn(CI, session_tags="Team", transitive_tag_keys="Team"), "'Team' is no session tag"),
+        (Entrance.arn(CI, session_tags={"Team": 5}), "5 is no tag value"),
+        (Entrance.service(PODS, session_tags=["Team", 5]), "'Team' is no session tag"),
+        (Entrance.oidc(CLUSTER, audience=5, subject="a"), "audience: 5 is no text"),  # type: ignore[arg-type]
+        (Entrance.oidc(CLUSTER, audience="a", subject=[]), "need audience and subject"),
+        (Entrance.saml(5), "5 is no SAML provider's ARN"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_of_no_right_type_is_told_with_its_place(entrance: Entrance, problem: str) -> None:
+    """Whatever stands in an entrance, its chain says what is wrong in one line, and where."""
+    with pytest.raises(ChainError) as error:
+        _chain(entrance)
+    told = [line for line in str(error.value).splitlines() if problem in line]
+    assert len(told) == 1
+    assert told[0].startswith("source.assumed_by[0]: ")

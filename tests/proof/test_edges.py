@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.policy import Decision, Request, decide
-from rolechain.proof import Place, Template, edges, hops, prove, world_of
+from rolechain.policy import Decision, Request, Verdict, decide
+from rolechain.proof import Place, Template, audit, edges, hops, prove, world_of
 
 Json = dict[str, Any]
 A = "111111111111"
@@ -61,6 +61,32 @@ def test_a_role_that_is_named_needs_no_permission_in_its_own_account() -> None:
     near = _template(a=(LAMBDA, None), b=({"Principal": {"AWS": f"{ARN}a"}}, None))
     far = _template("222222222222", b=({"Principal": {"AWS": f"{ARN}a"}}, None))
     assert _edges(near, far) == [("111111111111:role/a", "111111111111:role/b", "allow")]
+
+
+@pytest.mark.parametrize("more", ["ec2.amazonaws.com", None], ids=["a service", "an account"])
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_hop_that_some_sessions_cannot_make_is_not_shown_as_allowed(
+    more: str | None, *, tagged: bool
+) -> None:
+    """Where EKS makes sessions beside others, the audit allows a hop of theirs if both sides take their tags alone."""
+    pods = {"Service": ["pods.eks.amazonaws.com", *([more] if more else [])]}
+    both = ["sts:AssumeRole", "sts:TagSession"] if tagged else "sts:AssumeRole"
+    template = _template(
+        a=(
+            {
+                "Principal": pods if more else pods | ROOT["Principal"],
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+            },
+            f"{ARN}b",
+        ),
+        b=({**ROOT, "Action": both, "Condition": {"ArnEquals": {"aws:PrincipalArn": f"{ARN}a"}}}, None),
+    )
+    (own,) = template.body["Resources"]["a"]["Properties"]["Policies"]
+    own["PolicyDocument"]["Statement"][0]["Action"] = both
+    found = audit([template])
+    (hop,) = (hop for hop in found.hops if hop.callee == f"{ARN}b")
+    assert hop.verdict is (Verdict.ALLOW if tagged else Verdict.IMPLICIT_DENY)
+    assert ("RC09" in {each.rule for each in found.findings}) is not tagged
 
 
 def test_everyone_means_every_role_of_the_account_and_those_who_may_call() -> None:

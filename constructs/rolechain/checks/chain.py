@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from rolechain.checks.entrances import problems_of_entrance
 from rolechain.checks.patterns import ACCOUNT, ADMINISTRATOR, CHAIN_NAME, ORGANIZATION, Found, matches
 from rolechain.checks.roles import problems_of_role
 from rolechain.checks.sessions import problems_along
@@ -54,7 +55,8 @@ def _found(chain: Chain) -> Found:
     yield from _repeated(chain)
     yield from _entered_from_within(chain)
     yield from _of_callers(chain)
-    yield from problems_along(chain)
+    declared = (entrance for source in chain.sources for entrance in source.assumed_by)
+    yield from problems_along(chain, (each for each in declared if not any(problems_of_entrance(each))))
 
 
 def _places(chain: Chain) -> Iterator[tuple[Place, ChainRole]]:
@@ -152,8 +154,10 @@ def _entered_from_within(chain: Chain) -> Found:
     arns = {role.arn: Problem(place, "").where for place, role in _places(chain)}
     for place, role in _places(chain):
         for number, entrance in enumerate(role.assumed_by):
-            if isinstance(entrance, Entrance) and entrance.value in arns:
-                known = arns[entrance.value]
+            for one in entrance.each() if isinstance(entrance, Entrance) else ():
+                if not isinstance(one.value, str) or one.value not in arns:
+                    continue
+                known = arns[one.value]
                 why = (
                     "no hop ends in a source role"
                     if known.startswith("source")
@@ -161,7 +165,7 @@ def _entered_from_within(chain: Chain) -> Found:
                 )
                 yield (
                     (*place, "assumed_by", number),
-                    f"{entrance.value} is {known} of this chain, and {why}: name who enters from outside",
+                    f"{one.value} is {known} of this chain, and {why}: name who enters from outside",
                 )
 
 

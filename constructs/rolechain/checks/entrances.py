@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
 from rolechain.checks.patterns import (
@@ -15,8 +15,9 @@ from rolechain.checks.patterns import (
     matches,
 )
 from rolechain.checks.sessions import of_identity, of_tags
-from rolechain.entrance import BROUGHT, Entrance, EntranceKind
+from rolechain.entrance import ROLES_ANYWHERE, Entrance, EntranceKind
 from rolechain.session_tag import SessionTag
+from rolechain.several import several
 
 _MFA_SECONDS = range(1, 129_601)
 
@@ -27,25 +28,28 @@ def problems_of_entrance(entrance: Entrance) -> Iterator[str]:
         kinds = ", ".join(get_args(EntranceKind))
         yield f"{entrance!r} is no entrance: write Entrance.service(…), or another of {kinds}"
         return
-    for one in entrance.each():
-        yield from _of_value(one)
-    yield from _of_token(entrance)
-    yield from _of_service(entrance)
-    yield from _of_brought(entrance)
-    for flag in ("third_party", "iam_users", "mfa"):
-        if not isinstance(value := getattr(entrance, flag), bool):
-            yield f"{flag}: {value!r} is neither true nor false: write one of them"
-    yield from _of_third_party(entrance)
-    yield from _of_users(entrance)
+    checks = (
+        _of_value,
+        _of_variables,
+        _of_token,
+        _of_service,
+        _of_brought,
+        _of_flags,
+        _of_third_party,
+        _of_users,
+    )
+    yield from dict.fromkeys(problem for one in entrance.each() for check in checks for problem in check(one))
 
 
 def _of_value(entrance: Entrance) -> Iterator[str]:
-    value = entrance.value
-    if entrance.kind == "service" and not matches(SERVICE, value):
+    value: object = entrance.value
+    if value == ():
+        yield "no principal stands here: name one at least"
+    elif entrance.kind == "service" and not matches(SERVICE, value):
         yield f"{value!r} is no service principal: write one such as lambda.amazonaws.com"
-    elif entrance.kind == "account" and not isinstance(value, str):
+    elif entrance.kind == "account" and isinstance(value, int):
         yield f"{value!r} is a number: put the 12 digits in quotes"
-    elif entrance.kind == "account" and not ACCOUNT.fullmatch(value):
+    elif entrance.kind == "account" and not matches(ACCOUNT, value):
         yield f"{value!r} is no account id: write its 12 digits"
     elif entrance.kind == "permission_set" and not matches(PERMISSION_SET, value):
         yield f"{value!r} is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
@@ -71,6 +75,21 @@ def _of_token(entrance: Entrance) -> Iterator[str]:
             yield f"{name}: {value!r} is no text: put it in quotes"
 
 
+def _of_variables(entrance: Entrance) -> Iterator[str]:
+    """What a policy reads as the beginning of a variable, and nobody means."""
+    certificate = entrance.certificate if isinstance(entrance.certificate, Mapping) else {}
+    written = {
+        "audience": several(entrance.audience),
+        "subject": several(entrance.subject),
+        "source_arn": entrance.source_arn,
+        "certificate": tuple(certificate.values()),
+    }
+    for name, values in written.items():
+        for value in values:
+            if isinstance(value, str) and "${" in value:
+                yield f"{name}: {value!r} holds ${{, with which a variable of a policy begins: write the value out"
+
+
 def _of_service(entrance: Entrance) -> Iterator[str]:
     """What a service is held to: on whose behalf it calls, and with which certificate."""
     for name in ("source_account", "source_arn", "source_organization"):
@@ -85,8 +104,11 @@ def _of_service(entrance: Entrance) -> Iterator[str]:
     organization = entrance.source_organization
     if organization is not None and not matches(ORGANIZATION, organization):
         yield f"source_organization: {organization!r} is no organization's id: write one such as o-exampleorg1"
-    if entrance.certificate and entrance.value != "rolesanywhere.amazonaws.com":
-        yield f"certificate is for rolesanywhere.amazonaws.com: {entrance.value} shows none; leave it out"
+    if not isinstance(entrance.certificate, Mapping):
+        yield f"certificate: {entrance.certificate!r} holds no values by attribute: write {{x509Subject/CN: …}}"
+        return
+    if entrance.certificate and entrance.value != ROLES_ANYWHERE:
+        yield f"certificate is for {ROLES_ANYWHERE}: {entrance.value} shows none; leave it out"
     for name, value in entrance.certificate.items():
         if not str(name).startswith(("x509Subject/", "x509Issuer/", "x509SAN/")):
             yield f"certificate: {name!r} is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"
@@ -96,17 +118,42 @@ def _of_service(entrance: Entrance) -> Iterator[str]:
 
 def _of_brought(entrance: Entrance) -> Iterator[str]:
     """What whoever enters brings."""
-    if entrance.value in BROUGHT:
-        return
-    for _, problem in (
-        *of_tags(entrance.tags),
-        *(of_identity(entrance.identity) if entrance.identity else ()),
-    ):
+    known = entrance.known
+    if known is None:
+        tags = entrance.tags
+        transitive = [tag.key for tag in tags if isinstance(tag, SessionTag)]
+        origin = "it brings: declare it under session_tags too"
+    else:
+        tags = tuple(tag for tag in entrance.tags if tag not in known.tags)
+        transitive = list(known.transitive)
+        origin = f"{entrance.value} makes transitive: leave it out"
+        yield from _of_known(entrance, [tag.key for tag in known.tags], tags)
+    identity = entrance.identity
+    for _, problem in (*of_tags(tags), *(of_identity(identity) if identity else ())):
         yield problem
-    declared = {tag.key for tag in entrance.tags if isinstance(tag, SessionTag)}
     for key in entrance.transitive_tag_keys:
-        if key not in declared:
-            yield f"{key!r} is none of the session tags that it brings: declare it under session_tags too"
+        if key not in transitive:
+            yield f"{key!r} is none of the session tags that {origin}"
+
+
+def _of_known(entrance: Entrance, brings: list[str], declared: Iterable[SessionTag]) -> Iterator[str]:
+    """What is declared of a service that brings something else."""
+    for tag in declared:
+        if isinstance(tag, SessionTag) and tag.key not in brings:
+            cure = (
+                "hold the certificate to it under certificate"
+                if entrance.value == ROLES_ANYWHERE
+                else f"write one of {', '.join(brings)}"
+            )
+            yield f"{entrance.value} brings no session tag {tag.key!r}: {cure}"
+    if entrance.identity and entrance.known and not entrance.known.identity:
+        yield f"{entrance.value} brings no source identity: leave source_identity out"
+
+
+def _of_flags(entrance: Entrance) -> Iterator[str]:
+    for flag in ("third_party", "iam_users", "mfa"):
+        if not isinstance(value := getattr(entrance, flag), bool):
+            yield f"{flag}: {value!r} is neither true nor false: write one of them"
 
 
 def _of_third_party(entrance: Entrance) -> Iterator[str]:

@@ -34,7 +34,7 @@ def matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def is_arn(value: object, kinds: tuple[str, ...]) -> bool:
     """Whether a value is the ARN of one resource of IAM, of one of the kinds (``role/``)."""
-    if not isinstance(value, str) or set(value) & set("*? "):
+    if not isinstance(value, str) or set(value) & set("*?$ "):
         return False
     parts = value.split(":", 5)
     return (

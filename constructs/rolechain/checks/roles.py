@@ -66,16 +66,17 @@ def problems_of_role(role: ChainRole, *, is_source: bool) -> Found:
 
 def _of_way_in(role: ChainRole, entrance: Entrance) -> Iterator[str]:
     """What IAM refuses in the trust policy of this very role."""
-    if not isinstance(entrance, Entrance) or not is_arn(entrance.value, ("",)):
-        return
-    partition, account = (entrance.value.split(":")[part] for part in (1, 4))
-    if role.partition and partition != role.partition:
-        yield f"{entrance.value} lies in another partition than the role's, {role.partition}: nobody crosses them"
-    elif entrance.kind in ("oidc", "saml") and account != role.account:
-        yield (
-            f"{entrance.value} is not of the role's account, {role.account}, and IAM takes no other account's "
-            "provider: make one there"
-        )
+    for one in entrance.each() if isinstance(entrance, Entrance) else ():
+        if not is_arn(one.value, ("",)):
+            continue
+        partition, account = (one.value.split(":")[part] for part in (1, 4))
+        if role.partition and partition != role.partition:
+            yield f"{one.value} lies in another partition than the role's, {role.partition}: nobody crosses them"
+        elif one.kind in ("oidc", "saml") and account != role.account:
+            yield (
+                f"{one.value} is not of the role's account, {role.account}, and IAM takes no other account's "
+                "provider: make one there"
+            )
 
 
 def _of_name(role: ChainRole) -> Found:

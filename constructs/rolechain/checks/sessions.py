@@ -138,15 +138,14 @@ def _without_wildcards(value: object) -> object:
     return value.replace("*", "").replace("?", "") if isinstance(value, str) else value
 
 
-def problems_along(chain: Chain) -> Found:
-    """What is wrong with what the sessions of a chain hand on from one hop to the next."""
-    tags, identity = brought(
-        entrance
-        for source in chain.sources
-        for declared in source.assumed_by
-        if isinstance(declared, Entrance)
-        for entrance in declared.each()
-    )
+def problems_along(chain: Chain, entrances: Iterable[Entrance]) -> Found:
+    """What is wrong with what the sessions of a chain hand on from one hop to the next.
+
+    Args:
+        chain: the chain.
+        entrances: those of its entrances that are right by themselves.
+    """
+    tags, identity = brought(one for entrance in entrances for one in entrance.each())
     entry: Place = ("source", "assumed_by")
     inherited: dict[str, tuple[str, Place]] = {folded(tag.key): (tag.key, entry) for tag in tags}
     set_at: Place | None = entry if identity else None

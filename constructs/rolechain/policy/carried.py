@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rolechain.policy.writing import Conditions, asked, one_or_all
 from rolechain.session_tag import SessionTag
@@ -24,6 +24,14 @@ def tagged_call(
     return conditions
 
 
+def tag_values(tags: Iterable[SessionTag], conditions: Conditions) -> Conditions:
+    """Which values the tags may have that sts:TagSession passes, whatever others it passes."""
+    for tag in tags:
+        if tag.required or tag.values:
+            asked(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
+    return conditions
+
+
 def tag_conditions(
     tags: Sequence[SessionTag],
     own_transitive: Sequence[str],
@@ -31,9 +39,7 @@ def tag_conditions(
     conditions: Conditions,
 ) -> Conditions:
     """Which tags sts:TagSession may pass, and which of them the later hops inherit."""
-    for tag in tags:
-        if tag.required or tag.values:
-            asked(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
+    tag_values(tags, conditions)
     keys = conditions.setdefault("ForAllValues:StringEquals", {})
     keys[TAG_KEYS] = one_or_all([*(tag.key for tag in tags), *inherited_keys])
     transitive = [*own_transitive, *inherited_keys]

@@ -37,6 +37,9 @@ MULTIVALUED = re.compile(
 )
 """Keys, in lower case, that may hold several values, which a set operator is meant for."""
 
+NEVER_EMPTY = frozenset({TAG_KEYS, TRANSITIVE_TAG_KEYS})
+"""Those of them, in lower case, none of whose values is the empty text: STS takes no tag without a key."""
+
 _MFA = (MFA_PRESENT, MFA_AGE)
 _SERVICE = (
     SERVICE,
@@ -89,7 +92,7 @@ ALWAYS: Mapping[Kind, Mapping[str, str]] = {
 
 _OF_MOMENT = re.compile(
     r"aws:(currenttime|epochtime|tokenissuetime|sourceip|vpcsourceip|sourcevpc|sourcevpce|requestedregion|useragent"
-    r"|referer|viaawsservice|calledvia(first|last)?|principaltag/.*)",
+    r"|referer|viaawsservice|calledvia(first|last)?|principaltag/(?!x509(subject|issuer|san)/).*)",
     re.ASCII,
 )
 
@@ -97,7 +100,8 @@ _OF_MOMENT = re.compile(
 def is_of_moment(key: str) -> bool:
     """Whether a key, in lower case, says when, whence and with what a call is made, or is a tag of the caller's own.
 
-    No declared guard asks for such a key, and whoever makes the call can have it as it likes.
+    No declared guard asks for such a key, and whoever makes the call can have it as it likes. The attributes of a
+    certificate, which IAM Roles Anywhere gives as tags of the caller, are none.
     """
     return _OF_MOMENT.fullmatch(key) is not None
 

@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 from rolechain.entrance import Entrance
-from rolechain.policy.carried import identity_conditions, tag_conditions, tagged_call
+from rolechain.policy.carried import identity_conditions, tag_conditions, tag_values, tagged_call
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.writing import Conditions, Statement, allow, numbered, one_or_all
 from rolechain.role import ChainRole
@@ -22,12 +22,8 @@ SAML_AUDIENCES = {
 }
 """Where a SAML assertion is posted to, in the partitions that have a sign-in endpoint of their own."""
 
+_SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIdentity"}
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
-
-
-def entrance_statement(entrance: Entrance, source: ChainRole, organization: str | None = None) -> Statement:
-    """The statement of the source role's trust policy that lets one entrance in; see ``entrance_statements``."""
-    return entrance_statements([entrance], source, organization)[0]
 
 
 def entrance_statements(
@@ -80,25 +76,34 @@ def _of_group(group: Sequence[Entrance], source: ChainRole, organization: str | 
     principal, who = _who(group, source)
     if first.kind in ("account", "arn", "permission_set") and organization and not first.third_party:
         who.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = organization
-    action = _ACTIONS.get(first.kind, ASSUME_ROLE)
-    if first.kind == "service":
-        # A service is trusted with what it brings, and AWS writes its actions in one statement.
-        actions = [
-            action,
-            *([TAG_SESSION] if first.tags else []),
-            *([SET_SOURCE_IDENTITY] if first.identity else []),
-        ]
-        yield allow("AllowEntrance", actions if len(actions) > 1 else action, who, Principal=principal)
-        return
     entering = tagged_call(first.tags, first.identity, deepcopy(who))
     _of_call(first, entering)
-    yield allow("AllowEntrance", action, entering, Principal=principal)
+    asked_by = {_ACTIONS.get(first.kind, ASSUME_ROLE): entering}
     if first.tags:
-        conditions = tag_conditions(first.tags, first.transitive_tag_keys, (), deepcopy(who))
-        yield allow("AllowTagSession", TAG_SESSION, conditions, Principal=principal)
+        asked_by[TAG_SESSION] = (
+            tag_values(first.tags, deepcopy(who))
+            if first.known
+            else tag_conditions(first.tags, first.transitive_tag_keys, (), deepcopy(who))
+        )
     if first.identity:
-        conditions = identity_conditions(first.identity, deepcopy(who))
-        yield allow("AllowSetSourceIdentity", SET_SOURCE_IDENTITY, conditions, Principal=principal)
+        asked_by[SET_SOURCE_IDENTITY] = (
+            deepcopy(who)
+            if first.known and not first.identity.values
+            else identity_conditions(first.identity, deepcopy(who))
+        )
+    for actions, conditions in _gathered(asked_by) if first.known else asked_by.items():
+        sid = _SIDS.get(actions if isinstance(actions, str) else actions[0], "AllowEntrance")
+        yield allow(sid, actions, conditions, Principal=principal)
+
+
+def _gathered(asked_by: dict[str, Conditions]) -> Iterator[tuple[str | list[str], Conditions]]:
+    """Actions of which the same is asked together, as AWS writes them for the services that are known."""
+    left = list(asked_by)
+    while left:
+        conditions = asked_by[left[0]]
+        actions = [action for action in left if asked_by[action] == conditions]
+        left = [action for action in left if action not in actions]
+        yield actions if len(actions) > 1 else actions[0], conditions
 
 
 def _of_call(entrance: Entrance, conditions: Conditions) -> None:

@@ -7,7 +7,7 @@ own JSON, so that they match by construction and can be proven without a synthes
 from __future__ import annotations
 
 from rolechain.chain import Chain
-from rolechain.policy.entrance_statements import entrance_statement, entrance_statements
+from rolechain.policy.entrance_statements import entrance_statements
 from rolechain.policy.hop_permissions import hop_permissions
 from rolechain.policy.hop_trust import hop_trust
 from rolechain.policy.writing import Statement
@@ -15,7 +15,6 @@ from rolechain.role import ChainRole
 
 __all__ = [
     "Statement",
-    "entrance_statement",
     "entrance_statements",
     "own_statements",
     "permission_statements",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from rolechain.entrance import BROUGHT
+from rolechain.entrance import BROUGHT, Brought
 from rolechain.policy import Decision, Request, Side, Verdict, decide
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.condition_keys import is_of_source_identity, is_of_tags
@@ -34,6 +34,8 @@ class Edge:
         callee: the role that is assumed.
         decision: allowed, unknown, or refused for what services bring; None where the call lacks the permission for the
             tags or the source identity that it must carry.
+        hindered: what is decided instead of those sessions that a service makes which brings something, where others
+            make sessions as well; None where it is the same.
         trust: the statement of the callee's trust policy.
         permission: the statement of the caller's policies; None where it needs none, or none is known.
         entry: the statement of the trust policy, compiled.
@@ -43,6 +45,7 @@ class Edge:
     caller: RoleRecord
     callee: RoleRecord
     decision: Decision | None
+    hindered: Decision | None
     trust: Place
     permission: Place | None
     entry: Statement
@@ -126,19 +129,21 @@ def _may_be_tagged(role: RoleRecord) -> bool:
     )
 
 
-def _brought(role: RoleRecord) -> tuple[str, ...]:
-    """The actions that every call of a role's sessions needs, as the services that alone make them bring something."""
+def _brought(role: RoleRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The actions that every call of a role's sessions needs as services bring something, and those that some need."""
     allows = [each for each in role.trust.policy.allows if each.actions.match(ASSUME) is not False]
     services = {name for each in allows for name in (each.principals.services if each.principals else ())}
-    if not services or any(
-        each.principals is None or len(each.principals.written) != len(each.principals.services)
+    alone = all(
+        each.principals is not None and len(each.principals.written) == len(each.principals.services)
         for each in allows
-    ):
-        return ()
-    found = [BROUGHT.get(name, {}) for name in services]
-    tags = all(each.get("transitive_tag_keys") for each in found)
-    identity = all(each.get("source_identity") for each in found)
-    return (TAG_SESSION,) * tags + (SET_SOURCE_IDENTITY,) * identity
+    )
+    found = [BROUGHT.get(name, Brought()) for name in services]
+    by_action = {
+        TAG_SESSION: [bool(each.transitive) for each in found],
+        SET_SOURCE_IDENTITY: [bool(each.identity) for each in found],
+    }
+    some = tuple(action for action, bring in by_action.items() if any(bring))
+    return tuple(action for action in some if alone and all(by_action[action])), some
 
 
 def _names(statement: Statement, caller: RoleRecord, session_name: str) -> bool:
@@ -164,8 +169,13 @@ def _decided(
     if record and granting:
         place = replace(record.place, statement=None if record.policy.missing else granting.index)
     statements = [statement, *([granting] if granting else []), *callee.trust.policy.allows]
-    decision = _best(caller, replace(base, actions=(*base.actions, *_brought(caller))), requests, statements)
-    return Edge(caller, callee, decision, trust, place, statement, permission)
+    every, some = _brought(caller)
+    decision = _best(caller, replace(base, actions=(*base.actions, *every)), requests, statements)
+    hindered = None
+    if every != some:
+        hindered = _best(caller, replace(base, actions=(*base.actions, *some)), requests, statements)
+        hindered = None if hindered and hindered.allowed else hindered
+    return Edge(caller, callee, decision, hindered, trust, place, statement, permission)
 
 
 def _best(

@@ -9,7 +9,7 @@ from rolechain.chain import Chain
 from rolechain.entrance import Entrance
 from rolechain.policy import Policy
 from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.entrance_statements import entrance_statement, entrance_statements
+from rolechain.policy.entrance_statements import entrance_statements
 from rolechain.policy.language import Language
 from rolechain.policy.logic import Ternary, any_of
 from rolechain.proof.access import CARRYING, ENTERING, admitted, surely_allowed
@@ -48,8 +48,9 @@ def _finding(
         remedy = "write what cannot be known as a plain value"
         return Finding(UNKNOWN, Level.ERROR, place, message, remedy)
     message = f"{words} is declared, and its trust policy does not let it in"
-    statement = json.dumps(entrance_statement(entrance, source, chain.organization), ensure_ascii=False)
-    return Finding(MISSING, Level.ERROR, place, message, f"write into its trust policy: {statement}")
+    statements = entrance_statements([entrance], source, chain.organization)
+    written = ", ".join(json.dumps(each, ensure_ascii=False) for each in statements)
+    return Finding(MISSING, Level.ERROR, place, message, f"write into its trust policy: {written}")
 
 
 def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization: str | None) -> Ternary:

@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from rolechain.policy import scalars
-from rolechain.policy.condition_keys import MULTIVALUED, WHOLE_NUMBERS, Kind, is_of_moment
+from rolechain.policy.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Unresolved
 from rolechain.policy.language import (
@@ -148,7 +148,12 @@ def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bo
         # A set operator counts the empty text as no value.
         if surely and condition.quantifier == "ForAnyValue":
             texts &= Language(without=frozenset({_EMPTY}))
-        elif not surely and condition.quantifier == "ForAllValues" and "" not in texts:
+        elif (
+            not surely
+            and condition.quantifier == "ForAllValues"
+            and key not in NEVER_EMPTY
+            and "" not in texts
+        ):
             texts = _with_empty(texts)
     if MULTIVALUED.fullmatch(key) is None:
         return OneValue(texts, absent)

@@ -148,9 +148,9 @@ def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Pr
 
 def _audited(world: World) -> Proof:
     inner = [
-        HopProof(edge.caller.arn, edge.callee.arn, edge.decision.verdict, edge.decision.reason)
+        HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
         for edge in edges(world)
-        if edge.decision
+        if (decision := edge.hindered or edge.decision)
     ]
     return Proof(
         hops=(*inner, *_outward(world)),

@@ -7,6 +7,9 @@ from rolechain.entrance import Entrance
 from rolechain.role import ChainRole
 from rolechain.runtime.hop import Hop
 
+_CALLING = ("account", "arn", "permission_set")
+"""The kinds of entrances whose principals call AssumeRole by themselves, wherever they are."""
+
 
 def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
     """Whether a caller's ARN is that of a session of a role; a session's ARN leaves the role's path out."""
@@ -44,15 +47,30 @@ def lets_in(source: ChainRole, arn: str) -> bool:
 
 
 def way_in(source: ChainRole, arn: str) -> Hop:
-    """The call that assumes a source role, with the external id that the role asks of the session."""
-    asked = (entrance.external_id for entrance in source.entrances if _names(entrance, source, arn))
-    return Hop(source.arn, external_id=next(filter(None, asked), None))
+    """The call that assumes a source role, with what the role asks of the session and has one value."""
+    named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
+    asking = (entrance for entrance in named if entrance.external_id)
+    return _call(source, next(asking, named[0] if named else None))
 
 
 def ways_in(source: ChainRole) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
-    asked = dict.fromkeys([None, *(entrance.external_id for entrance in source.entrances)])
-    return tuple(Hop(source.arn, external_id=external_id) for external_id in asked)
+    asking = (entrance for entrance in source.entrances if entrance.kind in _CALLING)
+    return tuple(dict.fromkeys(_call(source, entrance) for entrance in (None, *asking)))
+
+
+def _call(source: ChainRole, entrance: Entrance | None) -> Hop:
+    """The call of whom an entrance names."""
+    if entrance is None:
+        return Hop(source.arn)
+    tags = {tag.key: tag.fixed for tag in entrance.tags if tag.fixed is not None}
+    return Hop(
+        source.arn,
+        external_id=entrance.external_id,
+        tags=tags or None,
+        transitive_tag_keys=[key for key in entrance.transitive_tag_keys if key in tags],
+        source_identity=entrance.identity.fixed if entrance.identity else None,
+    )
 
 
 def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:

@@ -21,6 +21,17 @@ from rolechain.policy.statements import statements_for
 ROOT = Path(__file__).parents[3]
 DEPLOYER = "222222222222"
 UNIT = "r-ab12/ou-ab12-11111111"
+ARRIVING = """
+name: arriving
+source:
+  account: "111111111111"
+  assumed_by:
+    arn: arn:aws:iam::777777777777:role/pipeline
+    session_tags: {{Team: [red, blue], Ticket: {{values: INC-*, required: false}}}}
+    transitive_tag_keys: Team
+    source_identity: ann-*
+targets: {{account: "{target}"}}
+"""
 LETS_LAMBDA_IN = {
     "Effect": "Allow",
     "Action": "sts:AssumeRole",
@@ -60,11 +71,27 @@ def chain(organization: LocalOrganization, unit: str, tmp_path_factory: pytest.T
     bootstrap(
         organization, declared.deployed_accounts, cdk(organization, folder, "bootstrap", "--show-template")
     )
-    assembly = str(folder / "cdk.out")
-    cdk(organization, ROOT, "synth", "--quiet", "--context", f"chain={file}", "--output", assembly)
-    at_once = ["--concurrency", "8", "--method", "direct", "--require-approval", "never"]
-    cdk(organization, ROOT, "deploy", "--all", "--app", assembly, *at_once)
+    deploy_app(organization, file)
     return declared
+
+
+@pytest.fixture(scope="session")
+def arriving(
+    organization: LocalOrganization, chain: Chain, tmp_path_factory: pytest.TempPathFactory
+) -> Chain:
+    """A chain whose entrance brings tags and a source identity, deployed likewise into accounts of the example."""
+    file = tmp_path_factory.mktemp("arriving") / "chain.yaml"
+    file.write_text(ARRIVING.format(target=chain.targets[0].account))
+    deploy_app(organization, file)
+    return Chain.load(file)
+
+
+def deploy_app(organization: LocalOrganization, file: Path) -> None:
+    """Has the CDK CLI deploy the repository's app with a chain."""
+    assembly = str(file.parent / "cdk.out")
+    app = ["--context", f"chain={file}", "--output", assembly]
+    at_once = ["--concurrency", "8", "--method", "direct", "--require-approval", "never"]
+    cdk(organization, ROOT, "deploy", "--all", *app, *at_once)
 
 
 def cdk(organization: LocalOrganization, folder: Path, *words: str) -> str:

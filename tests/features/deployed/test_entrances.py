@@ -1,4 +1,4 @@
-"""Who enters a deployed chain: its user with MFA, a vendor, an account's roles, a partner's role."""
+"""Who enters a deployed chain: its user with MFA, a vendor, an account's roles, a partner's role; what is brought."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from rolechain import Chain
+from rolechain import Chain, Hop
 from rolechain.runtime import Hop as Call
 from rolechain.runtime import chain_session
 
@@ -57,3 +57,41 @@ def test_the_role_of_the_partner(standing: Any, chain: Chain, function: Make, as
     inside = "arn:aws:sts::222222222222:assumed-role/release-middle-1/bare"
     assert assume(standing(chain).source(1), chain.middle[0].arn, **asked) == inside
     assert assume(function("888888888888", "other"), chain.middle[0].arn, **asked) == "AccessDenied"
+
+
+def test_who_enters_with_tags_and_an_identity(
+    arriving: Chain, function: Make, assume: Any, refusal: Refusal
+) -> None:
+    """What is brought goes with the session to the target; without it, or with anything else, the door is closed."""
+    pipeline, door = function("777777777777", "pipeline"), arriving.source.arn
+    brought: dict[str, Any] = {
+        "tags": {"Team": "red", "Ticket": "INC-4"},
+        "transitive_tag_keys": ["Team"],
+        "source_identity": "ann-7",
+    }
+    hops: list[Hop | Call] = [Call(door, **brought), *arriving.hops_to(arriving.targets[0])]
+    walked = chain_session(*hops, session=pipeline, region_name="us-east-1")
+    answer = walked.client("sts").get_caller_identity()["Arn"]
+    assert answer.startswith(f"arn:aws:sts::{arriving.targets[0].account}:assumed-role/arriving-target/")
+
+    def sent(**tags: str) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    right: dict[str, Any] = {
+        "Tags": sent(Team="red"),
+        "TransitiveTagKeys": ["Team"],
+        "SourceIdentity": "ann-7",
+    }
+    assert assume(pipeline, door, **right) == "arn:aws:sts::111111111111:assumed-role/arriving-source/bare"
+    wrongs: list[dict[str, Any]] = [
+        {"Tags": sent(Team="green")},
+        {"Tags": sent(Team="red", Ticket="REQ-4")},
+        {"Tags": sent(Team="red", Admin="yes")},
+        {"TransitiveTagKeys": []},
+        {"SourceIdentity": "eve"},
+    ]
+    for wrong in wrongs:
+        assert assume(pipeline, door, **right | wrong) == "AccessDenied", wrong
+    assert assume(pipeline, door, SourceIdentity="ann-7") == "AccessDenied"
+    assert assume(pipeline, door, Tags=right["Tags"], TransitiveTagKeys=["Team"]) == "AccessDenied"
+    assert assume(function("777777777777", "other"), door, **right) == "AccessDenied"

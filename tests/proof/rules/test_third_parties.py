@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.proof import Finding, Level, Place
 
 Kit = Any
@@ -65,6 +65,69 @@ def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
     ]
     assert kit.ask("RC04", kit.role(statements), other) == []
     assert kit.ask("RC04", *kit.of_chain(chain), chain=chain) == []
+
+
+@pytest.mark.parametrize(
+    "service", ["codebuild.amazonaws.com", "logs.eu-west-1.amazonaws.com", "monitoring.rds.amazonaws.com"]
+)
+def test_rc04_fires_on_a_service_that_acts_for_anyone(kit: Kit, service: str) -> None:
+    """A service that says on whose behalf it calls, and is not held to anybody, is a warning."""
+    (found,) = kit.ask("RC04", kit.role(kit.trust({"Service": [service, "lambda.amazonaws.com"]})))
+    assert found == Finding(
+        "RC04",
+        Level.WARNING,
+        PLACE,
+        f"{APP} lets in {service} on whosever behalf it calls",
+        'add {"StringEquals": {"aws:SourceAccount": "111111111111"}}, or aws:SourceArn',
+    )
+    loose = kit.trust({"Service": service}, {"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}})
+    assert len(kit.ask("RC04", kit.role(loose))) == 1
+
+
+def test_rc04_fires_on_any_certificate(kit: Kit) -> None:
+    """IAM Roles Anywhere without a trust anchor or an attribute of the certificate is a warning."""
+    (found,) = kit.ask("RC04", kit.role(kit.trust({"Service": "rolesanywhere.amazonaws.com"})))
+    assert found.level is Level.WARNING
+    assert found.message.startswith(f"{APP} lets in every certificate of every trust anchor")
+
+
+def test_rc04_fires_on_a_declared_service_that_acts_for_anyone(kit: Kit) -> None:
+    """In a chain, the entrance is where it is said for whom a service calls."""
+    entrance = Entrance.service("codebuild.amazonaws.com")
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[entrance]),
+        targets=[ChainRole("222222222222")],
+    )
+    (found,) = kit.ask("RC04", *kit.of_chain(chain), chain=chain)
+    assert found.cure == 'declare source_account: "111111111111" beside the service'
+
+
+def test_rc04_silent_on_services_that_are_held(kit: Kit) -> None:
+    """An account, a resource, an organization or an external id is enough; a workload acts for its own account."""
+    build, anywhere = {"Service": "codebuild.amazonaws.com"}, {"Service": "rolesanywhere.amazonaws.com"}
+    statements = [
+        kit.trust(build, {"StringEquals": {"aws:SourceAccount": "111111111111"}}),
+        kit.trust(build, {"ArnLike": {"aws:SourceArn": "arn:aws:codebuild:*:111111111111:project/*"}}),
+        kit.trust(build, {"StringEquals": {"aws:SourceOrgID": "o-exampleorg1"}}),
+        kit.trust(build, {"StringEquals": {"sts:ExternalId": "111111111111"}}),
+        kit.trust(
+            anywhere, {"ArnEquals": {"aws:SourceArn": "arn:aws:rolesanywhere:us-east-1:1:trust-anchor/a"}}
+        ),
+        kit.trust(anywhere, {"StringEquals": {"aws:PrincipalTag/x509Subject/CN": "build"}}),
+        kit.trust(
+            {
+                "Service": [
+                    "lambda.amazonaws.com",
+                    "ec2.amazonaws.com",
+                    "ecs-tasks.amazonaws.com",
+                    "glue.amazonaws.com",
+                ]
+            }
+        ),
+        kit.trust(build, action="sts:TagSession"),
+    ]
+    assert kit.ask("RC04", kit.role(statements)) == []
 
 
 def _control_policy(kit: Kit, statement: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.proof import Finding, Level, Place
 
 Kit = Any
@@ -81,6 +81,18 @@ def test_rc28_fires_on_users_in_the_chain(
         assert [finding.message for finding in found] == [
             f"{chain.middle[0].arn} lets in {who}, whose access keys last until they are deleted"
         ]
+
+
+def test_rc28_silent_on_users_that_one_of_two_entrances_means(kit: Kit) -> None:
+    """An account may let its users in with MFA, and its roles by another entrance."""
+    both = [Entrance.account("777777777777", mfa=True), Entrance.account("777777777777", iam_users=False)]
+    for entrances in (both, both[::-1]):
+        chain = Chain(
+            "deploy",
+            source=ChainRole("111111111111", assumed_by=entrances),
+            targets=[ChainRole("222222222222")],
+        )
+        assert kit.ask("RC28", *kit.of_chain(chain), chain=chain) == []
 
 
 def test_rc28_silent_on_roles_and_in_an_audit(kit: Kit, chain: Chain) -> None:

@@ -15,7 +15,7 @@ from rolechain.policy.writing import Conditions
 from rolechain.proof.access import ENTERING, admitted
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.permitted import may_call
-from rolechain.proof.requests import both
+from rolechain.proof.requests import beyond, both
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.survey import Survey
@@ -68,10 +68,12 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
         if action in each["Action"]
     ]
     whats = dict.fromkeys(_beside(guard.condition) for guard in _missing(entry, declared, action.lower()))
+    what = "with session tags" if action == TAG_SESSION else "with a source identity"
     if not declared.allowed(role, action.lower()):
-        what = "with session tags" if action == TAG_SESSION else "with a source identity"
         able = _both_sides(entry, declared, action, survey)
         whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in able[:1])
+    elif not whats and _of_others(entry, declared, action.lower()):
+        whats = dict.fromkeys([f"{what}, which the chain declares of others alone"])
     callers = [caller for caller, callee in declared.hops if callee == role.arn]
     who = listed(sorted(callers)) if callers else "callers"
     for what in whats:
@@ -82,6 +84,15 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
             if written
             else f"leave {action} out of the trust policy",
         )
+
+
+def _of_others(entry: Ruling, declared: Declared, action: str) -> bool:
+    """Whether somebody who gets in may carry what the chain declares of somebody else."""
+    policy, callee = entry.record.policy, entry.role.callee
+    carried = admitted(policy, callee, action, alone=True).get(entry.statement.index, ())
+    left = beyond(carried, declared.allowed(entry.role, action))
+    entering = (admitted(policy, callee, each, alone=True).values() for each in ENTERING)
+    return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
 def _both_sides(entry: Ruling, declared: Declared, action: str, survey: Survey) -> list[str]:

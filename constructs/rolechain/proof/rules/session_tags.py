@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 
-from rolechain.entrance import BROUGHT
+from rolechain.entrance import BROUGHT, Brought
 from rolechain.hop import Hop
 from rolechain.policy.statement import Statement
 from rolechain.proof.finding import Level
@@ -37,7 +37,7 @@ def tag_session(survey: Survey) -> Faults:
     """A side of a hop with tags that does not allow them to be passed."""
     tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
     heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
-    brought = _brought_by_services(survey, "transitive_tag_keys")
+    brought = _brought_by_services(survey, lambda service: service.transitive)
     for entry, service in brought:
         yield from _missing_entry(entry, service, TAG_SESSION, "session tags")
     heirs += _walks_on(survey, brought)
@@ -61,7 +61,7 @@ def set_source_identity(survey: Survey) -> Faults:
         or requires(walk.entry, _IDENTITY)
         or _by_name(survey, walk, SET_SOURCE_IDENTITY)
     ]
-    brought = _brought_by_services(survey, "source_identity")
+    brought = _brought_by_services(survey, lambda service: service.identity)
     for entry, service in brought:
         yield from _missing_entry(entry, service, SET_SOURCE_IDENTITY, "a source identity")
     declared = _declared(survey, lambda hop: hop.carries_source_identity)
@@ -188,13 +188,13 @@ def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
     return list(found)
 
 
-def _brought_by_services(survey: Survey, what: str) -> list[tuple[Ruling, str]]:
+def _brought_by_services(survey: Survey, what: Callable[[Brought], object]) -> list[tuple[Ruling, str]]:
     """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
     return [
         (entry, service)
         for entry in survey.entries
         for service in principals.services(entry)
-        if BROUGHT.get(service, {}).get(what)
+        if what(BROUGHT.get(service, Brought()))
     ]
 
 

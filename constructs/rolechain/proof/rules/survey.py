@@ -113,9 +113,13 @@ class Survey:
         return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
 
     def entrances(self, role: RoleRecord) -> Mapping[tuple[str, str], Entrance]:
-        """The entrances that the chain declares for a source role, by kind and value; none for another role."""
+        """The entrances that the chain declares for a source role, by kind and value; none for another role.
+
+        Of several for one principal it is one that lets IAM users in, if any does.
+        """
         declared = self.declared.get(role.arn)
-        return {(each.kind, each.value): each for each in declared.entrances} if declared else {}
+        listed = sorted(declared.entrances, key=lambda each: each.iam_users) if declared else ()
+        return {(each.kind, each.value): each for each in listed}
 
     def is_bootstrap(self, role: RoleRecord) -> bool:
         """Whether CDK's bootstrap template creates a role."""

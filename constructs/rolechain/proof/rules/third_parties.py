@@ -11,6 +11,7 @@ from rolechain.policy.condition_keys import EXTERNAL_ID
 from rolechain.policy.context import Context, ContextValue
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
+from rolechain.proof.rules.deputies import of_services
 from rolechain.proof.rules.rule import Fault, Faults, rule
 from rolechain.proof.rules.ruling import Ruling
 from rolechain.proof.rules.survey import Survey
@@ -20,15 +21,18 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 @rule(
     "RC04",
-    "a third party's account must pass an sts:ExternalId of 2 to 1,224 legal characters",
-    prevents="the confused deputy: a vendor that is talked into using its access to you for somebody else",
-    source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem",
+    "a third party's account must pass an sts:ExternalId of 2 to 1,224 legal characters; a service that acts for any "
+    "customer is held to the account, resource or organization that it acts for",
+    prevents="the confused deputy: a vendor or a service that is talked into using its access to you for another",
+    source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem: cross-service prevention",
+    levels="error warning",
 )
 def confused_deputy(survey: Survey) -> Faults:
-    """A third party that needs no external id, or an external id that STS refuses.
+    """A third party that needs no external id, an external id that STS refuses, or a service that anyone may use.
 
     Who is a third party is known in an audit only: an account that no template is placed in.
     """
+    yield from of_services(survey)
     for entry in survey.entries:
         for value in dict.fromkeys(principals.pinned(entry, EXTERNAL_ID)):
             if not _EXTERNAL_ID.fullmatch(value) and not value.startswith("an unresolved "):

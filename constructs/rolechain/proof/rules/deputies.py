@@ -1,0 +1,103 @@
+"""Services that assume roles for any customer: whether a trust policy says on whose behalf they may."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from rolechain.entrance import ROLES_ANYWHERE
+from rolechain.policy import condition_keys as keys_of
+from rolechain.proof.finding import Level
+from rolechain.proof.narrowing import lacking
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.rule import Fault, Faults
+from rolechain.proof.rules.ruling import Ruling, account_of
+from rolechain.proof.rules.survey import Survey
+
+SAYING = frozenset(
+    {
+        "autoscaling",
+        "bedrock",
+        "cloudformation",
+        "cloudtrail",
+        "codebuild",
+        "codecatalyst",
+        "codecatalyst-runner",
+        "comprehend",
+        "config",
+        "controltower",
+        "datasync",
+        "directoryservice.rds",
+        "forecast",
+        "hooks.cloudformation",
+        "iot",
+        "iotdeviceadvisor",
+        "iotfleethub",
+        "kendra",
+        "kinesisanalytics",
+        "logs",
+        "monitoring.rds",
+        "personalize",
+        "pipes",
+        "rds",
+        "rekognition",
+        "resources.cloudformation",
+        "scheduler",
+        "ses",
+        "sms-voice",
+        "ssm",
+        "states",
+        "transcribe",
+        "transcribe.streaming",
+        "transfer",
+        "vpc-flow-logs",
+    }
+)
+"""The services whose own guides write aws:SourceAccount or aws:SourceArn into the trust policy of a role of theirs.
+
+What runs a workload and is given its role with that (Lambda, EC2, ECS tasks) acts for nobody else and is none of them.
+Source: the pages of each service's guide on cross-service confused deputy prevention and on its service role.
+"""
+
+_WHOSE = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths")
+_REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
+
+
+def of_services(survey: Survey) -> Faults:
+    """The services that a trust policy lets in for whoever has them call."""
+    for entry in survey.entries:
+        for service in principals.services(entry) if not survey.is_bootstrap(entry.role) else ():
+            if service == ROLES_ANYWHERE:
+                yield from _of_certificates(entry)
+            elif _name(service) in SAYING and _may_lack(entry, service, (*_WHOSE, keys_of.EXTERNAL_ID)):
+                account = account_of(entry.role.arn)
+                known = account if account.isdigit() else "<the role's account>"
+                yield Fault(
+                    entry.place,
+                    f"{entry.role.arn} lets in {service} on whosever behalf it calls",
+                    f"declare source_account: {json.dumps(known)} beside the service"
+                    if ("service", service) in survey.entrances(entry.role)
+                    else f'add {{"StringEquals": {{"aws:SourceAccount": "{known}"}}}}, or aws:SourceArn',
+                    Level.WARNING,
+                )
+
+
+def _of_certificates(entry: Ruling) -> Faults:
+    tags = [key for key in entry.by_key if key.startswith("aws:principaltag/x509")]
+    if _may_lack(entry, ROLES_ANYWHERE, (*_WHOSE, *tags)):
+        yield Fault(
+            entry.place,
+            f"{entry.role.arn} lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",
+            'add {"ArnEquals": {"aws:SourceArn": "<the trust anchor>"}} and {"StringEquals": '
+            '{"aws:PrincipalTag/x509Subject/CN": "<the certificate\'s name>"}}',
+            Level.WARNING,
+        )
+
+
+def _name(service: str) -> str:
+    return _REGION.sub("", re.sub(r"\.amazonaws\.com(\.cn)?$", "", service))
+
+
+def _may_lack(entry: Ruling, service: str, keys: tuple[str, ...]) -> bool:
+    """Whether a service may be let in whose call lacks all of some keys, in lower case."""
+    return entry.may({keys_of.SERVICE: principals.only(service), **{key: lacking(key) for key in keys}})
