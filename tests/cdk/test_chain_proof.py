@@ -10,9 +10,11 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Template
+from constructs import Construct, RootConstruct
 
-from rolechain import Chain
-from rolechain.cdk import ChainProof, RoleChain
+from rolechain import Chain, ChainRole
+from rolechain.cdk import ChainProof, MiddleRole, RoleChain, SourceRole, TargetRole, add_roles
 
 ENTRY = "AssumeRolePolicyDocument.Statement.0"
 
@@ -27,7 +29,7 @@ def app(tmp_path: Path) -> cdk.App:
 def reported(app: cdk.App) -> list[dict[str, Any]]:
     """What a synth that fails reports of the chain."""
     with pytest.raises(RuntimeError, match="ValidationFailed"):
-        app.synth()
+        app.synth(force=True)
     report = json.loads((Path(app.outdir) / "validation-report.json").read_text())
     plugins = [each for each in report["pluginReports"] if each["pluginName"] == "rolechain deploy"]
     return [violation for plugin in plugins for violation in plugin["violations"]]
@@ -122,3 +124,118 @@ def test_stages_are_proven_too(app: cdk.App, minimal: Chain) -> None:
     stage = cdk.Stage(app, "Prod")
     RoleChain(stage, "deploy", chain=minimal)
     app.synth()
+
+
+def said(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that the proof printed, without the findings under them."""
+    return [line for line in capfd.readouterr().err.splitlines() if line.startswith("rolechain")]
+
+
+PROVEN = "rolechain: chain deploy is proven: 2 hops can be taken, and nothing else gets in than by 1 declared entrance"
+
+
+def stack(app: Construct, account: str) -> cdk.Stack:
+    """The stack of an account."""
+    return cdk.Stack(app, f"deploy-{account}", env=cdk.Environment(account=account, region="us-east-1"))
+
+
+def test_an_opt_out_beside_others(app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where one construct opts out and others do not, the chain is proven whole, and the opt-out is said."""
+    for account in minimal.accounts:
+        add_roles(stack(app, account), chain=minimal, account=account, proof=account != "222222222222")
+    app.synth()
+    assert said(capfd) == [
+        "rolechain: chain deploy: proof=False of deploy-222222222222 leaves nothing out, as another of its "
+        "constructs asks for the proof",
+        PROVEN,
+    ]
+
+
+def test_an_opt_out_hides_nothing(app: cdk.App, minimal: Chain) -> None:
+    """A role that is open fails the synth although it opts out, where another construct of its chain does not."""
+    SourceRole(stack(app, "111111111111"), "Source", chain=minimal)
+    middle = MiddleRole(stack(app, "222222222222"), "Middle", chain=minimal, proof=False)
+    middle.role.node.default_child.add_property_override(f"{ENTRY}.Condition", None)  # type: ignore[union-attr]
+    assert "RC05" in {violation["ruleName"] for violation in reported(app)}
+
+
+@pytest.mark.parametrize("on_stage", [False, True], ids=["app", "stage"])
+@pytest.mark.parametrize("proof", [False, True])
+@pytest.mark.parametrize("first", [False, True], ids=["behind", "before"])
+def test_a_proof_of_the_apps_own(
+    app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str], on_stage: bool, proof: bool, first: bool
+) -> None:
+    """The app's own proof takes the place of the constructs' one, wherever it is added: one line, and its terms."""
+
+    def add() -> None:
+        cdk.Validations.of(scope).add_plugins(ChainProof(minimal, scope="app"))
+
+    scope = cdk.Stage(app, "Prod") if on_stage else app
+    if first:
+        add()
+    RoleChain(scope, "deploy", chain=minimal, proof=proof)
+    if not first:
+        add()
+    elsewhere = stack(app, "999999999999")
+    iam.CfnRole(
+        elsewhere,
+        "Open",
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
+        },
+    )
+    assert [violation["ruleName"] for violation in reported(app)].count("RC01") == 1
+    assert said(capfd) == ["rolechain: chain deploy is not proven: 1 error"]
+
+
+def test_the_apps_own_proof_of_all_roles(
+    app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the constructs of some roles, the app's own proof asks for all: its word is the only one."""
+    MiddleRole(stack(app, "222222222222"), "Middle", chain=minimal)
+    cdk.Validations.of(app).add_plugins(ChainProof(minimal))
+    assert [violation["ruleName"] for violation in reported(app)].count("RC08") >= 2
+    (line,) = said(capfd)
+    assert line.startswith("rolechain: chain deploy is not proven: ")
+
+
+def test_a_synth_that_skips_the_constructs_validation(
+    app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The proof runs all the same."""
+    RoleChain(app, "deploy", chain=minimal)
+    app.synth(skip_validation=True)
+    assert said(capfd) == [PROVEN]
+
+
+def test_a_second_synth_reports_the_same(
+    app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Findings stand in the report of each synth, and are printed once."""
+    chain = RoleChain(app, "deploy", chain=minimal)
+    role(chain, minimal.middle[0].arn).add_property_override(f"{ENTRY}.Condition.ArnEquals", None)
+    assert reported(app) == reported(app) != []
+    assert len(said(capfd)) == 1
+
+
+def test_a_stack_without_an_app(minimal: Chain, capfd: pytest.CaptureFixture[str]) -> None:
+    """CDK makes an app for such a stack, where the roles of a chain are proven together."""
+    chain = replace(minimal, targets=[ChainRole("222222222222")])
+    alone = cdk.Stack(env=cdk.Environment(account="222222222222", region="us-east-1"))
+    MiddleRole(alone, "Middle", chain=chain)
+    TargetRole(alone, "Target", chain=chain)
+    Template.from_stack(alone)
+    assert said(capfd) == [
+        f"{PROVEN}; here are deploy-middle (222222222222), deploy-target (222222222222), and the other roles are "
+        "taken as declared"
+    ]
+
+
+@pytest.mark.parametrize("proof", [True, False])
+def test_a_tree_without_an_app(minimal: Chain, capfd: pytest.CaptureFixture[str], proof: bool) -> None:
+    """Where CDK validates nothing, it is said that the chain is not proven."""
+    MiddleRole(stack(RootConstruct("Tree"), "222222222222"), "Middle", chain=minimal, proof=proof)
+    assert said(capfd) == [
+        "rolechain: chain deploy is not proven: Tree/deploy-222222222222/Middle stands in no App"
+    ]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from aws_cdk import Annotations
 from constructs import Construct
 
-from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import ChainRoleConstruct
+from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.middle_role import MiddleRole
 from rolechain.cdk.source_role import SourceRole
 from rolechain.cdk.target_role import TargetRole

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Literal, cast
@@ -15,25 +14,24 @@ from aws_cdk import (
     PolicyViolatingResource,
     PolicyViolation,
     Stage,
-    Validations,
 )
-from constructs import Construct
 
+from rolechain.cdk.app_proofs import proofs_of, say
 from rolechain.chain import Chain
 from rolechain.proof import Finding, Place, prove, templates_in
 from rolechain.proof.rules import RULES
 from rolechain.proof.summary import finding_lines, last_line, passes
-from rolechain.role import ChainRole
 
 
 @jsii.implements(IPolicyValidationPlugin)
 class ChainProof:
     """Proves a chain from everything that the app synthesizes.
 
-    The constructs of this package register one for their chain. For roles that are made otherwise, register it with
-    ``Validations.of(app).add_plugins(ChainProof(chain))``. The synth fails unless every declared hop works and nothing
-    else gets in, whichever stacks are selected, and the findings are printed on standard error: the CDK CLI passes over
-    what stands in no selected stack. What is proven is said there in one line.
+    The constructs of this package register one for their chain. For roles that are made otherwise, or to ask for more,
+    register it with ``Validations.of(app).add_plugins(ChainProof(chain))``: it takes the place of theirs. The synth
+    fails unless every declared hop works and nothing else gets in, whichever stacks are selected, and the findings are
+    printed on standard error: the CDK CLI passes over what stands in no selected stack. What is proven is said there in
+    one line.
 
     Args:
         chain: the chain; an app with several registers one plugin for each.
@@ -48,8 +46,6 @@ class ChainProof:
         self._chain = chain
         self._strict = strict
         self._scope = scope
-        self._parts: set[str] | None = None
-        self._asked = True
 
     @property
     def name(self) -> str:
@@ -69,21 +65,27 @@ class ChainProof:
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Proves the chain from the assembly that was synthesized."""
         app = cast(Stage, context.app_construct)
-        if not self._asked:
-            _say(app, [f"chain {self._chain.name} is not proven: proof=False leaves its proof out"])
-            return self._report([], passed=True)
+        proofs_of(app).asked.append(self._chain)
+        return self.proven(app)
+
+    def proven(self, app: Stage, parts: frozenset[str] | None = None) -> PolicyValidationPluginReport:
+        """Proves the chain, and says so.
+
+        Args:
+            app: the app.
+            parts: the ARNs of the roles that it is to make; None for all of them.
+        """
         templates = templates_in(app.outdir)
-        parts = None if self._parts is None else frozenset(self._parts)
         proof = prove(self._chain, templates, scope=self._scope, parts=parts)
         passed = passes(proof, strict=self._strict)
         lines = [last_line(self._chain.name, proof, strict=self._strict)]
         lines += [f"  {line}" for finding in proof.findings for line in finding_lines(finding)]
-        # A second proof of the chain, which the app registers itself, says nothing twice.
-        found = proof.findings if _say(app, lines) else ()
+        say(app, lines)
         files = {template.name: template.file for template in templates}
-        return self._report([_violation(finding, files) for finding in found], passed=passed)
+        return self.report([_violation(finding, files) for finding in proof.findings], passed=passed)
 
-    def _report(self, violations: list[PolicyViolation], *, passed: bool) -> PolicyValidationPluginReport:
+    def report(self, violations: list[PolicyViolation], *, passed: bool) -> PolicyValidationPluginReport:
+        """What the CDK CLI is told."""
         if not passed:
             # One that stands nowhere is heard whichever stacks are selected.
             violations.append(
@@ -97,51 +99,6 @@ class ChainProof:
         return PolicyValidationPluginReport(
             success=passed, plugin_version=self.version, violations=violations
         )
-
-
-def prove_at_synth(
-    scope: Construct, chain: Chain, role: ChainRole | None = None, *, proof: bool = True
-) -> None:
-    """Registers the proof of a chain with the app of a construct, once for each chain.
-
-    Args:
-        scope: the construct.
-        chain: the chain.
-        role: the one role of the chain that is made there; None for all of them.
-        proof: whether the chain is to be proven; where nobody asks for it, the synth says so.
-    """
-    root = scope.node.root
-    if not isinstance(root, Stage):
-        return
-    known = _registered(root)
-    plugin = next((each for each in known if each._chain == chain), None)
-    if plugin is None:
-        plugin = ChainProof(chain)
-        plugin._parts, plugin._asked = set(), False
-        known.append(plugin)
-        Validations.of(root).add_plugins(plugin)
-    plugin._asked = plugin._asked or proof
-    if role is None:
-        plugin._parts = None
-    elif plugin._parts is not None:
-        plugin._parts.add(role.arn)
-
-
-def _registered(root: Construct) -> list[ChainProof]:
-    """The proofs that constructs registered with an app."""
-    found: list[ChainProof] = root.__dict__.setdefault("_rolechain_proofs", [])
-    return found
-
-
-def _say(app: Construct, lines: list[str]) -> bool:
-    """Prints lines on standard error, once for each app; says whether they were new."""
-    said: set[str] = app.__dict__.setdefault("_rolechain_said", set())
-    text = "\n".join(lines)
-    if text in said:
-        return False
-    said.add(text)
-    print(f"rolechain: {text}", file=sys.stderr)
-    return True
 
 
 def _violation(finding: Finding, files: Mapping[str, str | None]) -> PolicyViolation:

@@ -10,7 +10,7 @@ from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from rolechain.cdk.chain_proof import prove_at_synth
+from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.chain import Chain

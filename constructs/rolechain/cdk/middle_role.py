@@ -17,7 +17,8 @@ class MiddleRole(ChainRoleConstruct):
         id: the construct's id.
         chain: the chain.
         role: singles one out where the account holds several: its name, or the declared role.
-        proof: whether the synth proves the chain, as far as its roles are in the app.
+        proof: whether the synth proves the chain, as far as its roles are in the app; None where whoever makes
+            several registers the proof.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account.

@@ -6,8 +6,8 @@ from aws_cdk import Environment, Stack
 from constructs import Construct
 
 from rolechain.cdk.account_roles import add_roles
-from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import ChainRoleConstruct
+from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.stack_order import declare_order
 from rolechain.chain import Chain
 

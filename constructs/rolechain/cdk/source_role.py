@@ -22,7 +22,8 @@ class SourceRole(ChainRoleConstruct):
         role: singles one out where the account holds several: its name, or the declared role.
         assumed_by: who may enter here, besides those that the chain declares: any principals of CDK. The proof knows
             what the chain declares alone, and reports whoever else gets in.
-        proof: whether the synth proves the chain, as far as its roles are in the app.
+        proof: whether the synth proves the chain, as far as its roles are in the app; None where whoever makes
+            several registers the proof.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.
