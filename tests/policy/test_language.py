@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rolechain.policy.language import (
     Language,
     Pattern,
+    Position,
     TooLarge,
     arn_of,
     glob_of,
@@ -106,3 +107,13 @@ def test_patterns_say_themselves() -> None:
     assert str(glob_of("a*b?c")) == "a*b?c"
     assert repr(Pattern(text_of("x").positions)) == "Pattern('x')"
     assert re.fullmatch("x", str(text_of("x")))
+
+
+def test_a_digit_that_nothing_asks_for_is_tried() -> None:
+    """A wildcard for digits takes each, where every digit is asked for somewhere else and one of them leads astray."""
+    pattern = Pattern([Position(digit=True), *text_of("0123456789").positions])
+    left = matching([pattern]) & Language(without=frozenset({glob_of("1*")}))
+    example = left.example()
+    assert example is not None
+    assert example[0] in "023456789"
+    assert (left & Language(without=frozenset(glob_of(f"{digit}*") for digit in range(10)))).is_empty()

@@ -388,14 +388,15 @@ def _characters(patterns: Iterable[Pattern], state: Iterable[int], others: tuple
         text for pattern, at in zip(patterns, state, strict=True) if at for text in pattern.next_texts(at)
     )
     yield from (each for each in others if each not in asked)
+    # Of the digits that nothing asks for here, one stands for all.
+    yield from [each for each in "0123456789" if each not in asked][:1]
     yield from asked
 
 
 def _representatives(patterns: Iterable[Pattern]) -> tuple[str, ...]:
-    """A character for each kind of those that no position asks for by itself: a letter, a digit, and separators."""
+    """A character for each kind of those that no position asks for by itself: a letter, and separators."""
     positions = {position for pattern in patterns for position in pattern.positions}
     used = {position.text.lower() for position in positions}
     excluded = {character for position in positions for character in position.excluded}
     letter = next(each for each in map(chr, chain(range(97, 123), count(0x3B1))) if each not in used)
-    digits = [each for each in "0123456789" if each not in used][:1]
-    return (letter, *digits, *sorted(excluded))
+    return (letter, *sorted(excluded))

@@ -25,7 +25,7 @@ from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.access import SAML, WEB_IDENTITY
-from rolechain.proof.calls import EVERYTHING
+from rolechain.proof.calls import EVERYTHING, is_arn
 from rolechain.proof.requests import Requests
 from rolechain.proof.values import OneValue
 
@@ -193,7 +193,7 @@ def _caller(example: Example) -> Caller | None:
     if example.kind == "service":
         return Caller("service", str(context.get(keys_of.SERVICE, "")))
     arn, user_id = context.get(keys_of.PRINCIPAL_ARN), context.get(keys_of.USER_ID)
-    if not isinstance(arn, str) or example.kind == "unknown":
+    if not isinstance(arn, str) or not is_arn(arn) or example.kind == "unknown":
         return None
     unique_id, _, session = user_id.partition(":") if isinstance(user_id, str) else ("", "", "")
     account = arn.split(":")[4]
