@@ -48,7 +48,10 @@ def test_rc04_fires_on_an_illegal_external_id(kit: Kit, chain: Chain, value: str
     for declared in (None, chain):
         (found,) = kit.ask("RC04", role, chain=declared)
         assert found.message == f"{APP} asks for the external id {value!r}, which no call can pass"
-        assert found.cure == "write 2 to 1,224 of letters, digits and _+=,.@:/- under StringEquals"
+        assert (
+            found.cure
+            == "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone"
+        )
 
 
 def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
@@ -57,6 +60,8 @@ def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
     statements = [
         kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": "acme-1"}}),
         kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": ["x" * 1224, "a_+=,.@:/-1"]}}),
+        kit.trust(VENDOR, {"StringLike": {"sts:ExternalId": ["acme@*", "?a"]}}),
+        kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": {"Ref": "AgreedOn"}}}),
         kit.trust(VENDOR, {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}),
         kit.trust("arn:aws:iam::222222222222:root"),
         kit.trust("arn:aws:iam::111111111111:root"),
