@@ -63,7 +63,8 @@ class Entrance:
         others: the others of them.
         audience: for ``oidc`` and ``saml``, the audience that the token must carry, or several.
         subject: for ``oidc``, the subject that the token must carry, or several; ``*`` and ``?`` are wildcards.
-        external_id: for ``account`` and ``arn``, what the call must pass as ``sts:ExternalId``.
+        external_id: for ``account`` and ``arn``, what the call must pass as ``sts:ExternalId``; ``*`` and ``?`` are
+            wildcards.
         third_party: for ``account`` and ``arn``, whether it belongs to somebody else, so that it needs an
             external id.
         iam_users: for ``account``, whether its IAM users may enter besides its roles.

@@ -134,6 +134,12 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signa
             "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
             "assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),
+        (
+            'name: x\nsource: {account: "111111111111", assumed_by: {service: codebuild.amazonaws.com, '
+            'source_account: "111111111111"}}\ntargets: {account: "333333333333"}\n',
+            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
+            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+        ),
     ],
 )
 def test_a_chain_that_does_not_do(tmp_path: Path, text: str | None, expected: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
+from rolechain.cli.demo_cast import workload
 from rolechain.local import LocalOrganization
 from rolechain.runtime import verify
 
@@ -104,6 +105,23 @@ def test_who_signs_in_elsewhere_does_not_come_by_assume_role(
     deploy(chain)
     assert assume(function("111111111111", "other"), chain.source.arn) == "AccessDenied"
     assert assume(user("111111111111", "ann"), chain.source.arn) == "AccessDenied"
+
+
+def test_the_demo_enters_with_what_an_account_must_bring(
+    deploy: Any, organization: LocalOrganization, user: Make, assume: Any
+) -> None:
+    """Who plays an account's user makes up an external id, tags and a source identity that are allowed."""
+    entrance = Entrance.account(
+        "777777777777",
+        external_id="acme@*",
+        session_tags={"Team": ["red", "blue"]},
+        source_identity=["ann-*"],
+    )
+    chain = declared(entrance)
+    deploy(chain)
+    session = workload(organization, chain, chain.source, entrance)
+    assert ":assumed-role/door-source/" in session.client("sts").get_caller_identity()["Arn"]
+    assert assume(user("777777777777", "bob"), chain.source.arn, ExternalId="acme@1") == "AccessDenied"
 
 
 def test_who_enters_brings_what_is_asked_of_it(deploy: Any, function: Make, assume: Any) -> None:

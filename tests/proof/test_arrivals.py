@@ -135,6 +135,21 @@ def test_a_side_that_does_not_take_what_arrives_is_found(service: str, templates
     assert found & {"RC09", "RC10"}
 
 
+def test_a_vendor_may_make_up_the_end_of_its_external_id(templates_of: TemplatesOf) -> None:
+    """A pattern of external ids is compared as one, and one that is widened is an error."""
+    chain = _chain(Entrance.account("999999999999", external_id="acme@*", third_party=True))
+    (statement,) = trust_statements(chain, chain.source)
+    assert statement["Condition"] == {"StringLike": {"sts:ExternalId": "acme@*"}}
+    templates = templates_of(chain)
+    assert _errors(chain, templates) == set()
+    document = templates[0].body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"]
+    document["Statement"][0]["Condition"]["StringLike"]["sts:ExternalId"] = "a*"
+    assert _errors(chain, templates) == {"RC35"}
+    for loose in ("*", "a*", "a!*"):
+        with pytest.raises(ChainError, match="is no external id"):
+            _chain(Entrance.account("999999999999", external_id=loose, third_party=True))
+
+
 def test_the_cure_of_a_missing_entrance_is_all_of_its_statements(templates_of: TemplatesOf) -> None:
     """An entrance that brings something is not let in by one statement alone."""
     chain = _chain(Entrance.arn(CI, session_tags={"Team": "a"}, source_identity="ann"))

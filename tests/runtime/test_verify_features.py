@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, SessionTag, SourceIdentity
-from rolechain.runtime import verify
+from rolechain.runtime import Hop, verify
+from rolechain.runtime.entry import way_in, ways_in
 
 BASE = "arn:aws:iam::999999999999:user/base"
 ALTERED = [
@@ -243,3 +244,18 @@ def test_further_sessions_start_at_the_other_sources(sts: Any, base: Any) -> Non
         ("two", "deploy-middle", "allowed"),
     ]
     assert entering(sts, one, chain) == [("one", "two", "refused"), ("one", "deploy-middle", "allowed")]
+
+
+def test_an_external_id_that_is_left_open_is_not_made_up() -> None:
+    """A way in passes an external id, tags and a source identity of one value alone."""
+    arn = "arn:aws:sts::999999999999:assumed-role/vendor/session"
+    entrance = Entrance.account(
+        "999999999999",
+        external_id="acme@*",
+        third_party=True,
+        session_tags={"Team": "red", "Stage": ["dev", "test"]},
+    )
+    source = ChainRole("111111111111", "one", partition="aws", assumed_by=[entrance])
+    way = Hop(source.arn, tags={"Team": "red"})
+    assert way_in(source, arn) == way
+    assert ways_in(source) == (Hop(source.arn), way)

@@ -161,13 +161,21 @@ def _of_third_party(entrance: Entrance) -> Iterator[str]:
     if not named and (entrance.external_id is not None or entrance.third_party):
         key = "third_party" if entrance.third_party else "external_id"
         yield f"{key} is for account and arn: a {entrance.kind} passes no external id; leave it out"
-    elif entrance.external_id is not None and not matches(EXTERNAL_ID, entrance.external_id):
-        yield f"{entrance.external_id!r} is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+    elif entrance.external_id is not None and not _is_external_id(entrance.external_id):
+        yield (
+            f"{entrance.external_id!r} is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-, and "
+            "wildcards for what is open"
+        )
     elif entrance.third_party and entrance.external_id is None:
         yield (
             f"the third party {entrance.value} needs an external_id, or another of its customers can have it act on "
             "you: agree on one that it uses for you alone"
         )
+
+
+def _is_external_id(value: object) -> bool:
+    """Whether a value is an external id, or a pattern that fixes as much of one."""
+    return isinstance(value, str) and matches(EXTERNAL_ID, value.replace("*", "").replace("?", ""))
 
 
 def _of_users(entrance: Entrance) -> Iterator[str]:

@@ -42,13 +42,21 @@ def _local_entrance(source: ChainRole) -> Entrance:
     if source.existing and not source.assumed_by:
         return _LAMBDA
     for entrance in source.entrances:
-        # Nobody here holds an MFA device.
-        if entrance.kind in ("service", "account") and not entrance.mfa:
+        # Nobody here holds an MFA device, and no workload says on whose behalf it runs.
+        held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
+        if entrance.kind in ("service", "account") and not held:
             return entrance
     raise DemoError(
         f"the demo enters a chain as a service or an account, and {source.role} lets in neither: add one to "
         "assumed_by, such as {service: lambda.amazonaws.com}"
     )
+
+
+def _is_held(service: Entrance) -> bool:
+    """Whether more is asked of a service than to be it."""
+    named = service.identity is not None and service.identity.required
+    held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
+    return any(held) or named or any(tag.required for tag in service.tags)
 
 
 def third_parties(chain: Chain) -> list[str]:
@@ -108,7 +116,14 @@ def workload(
     """A session of a source role: as a service gives it to its workload, or as an account's user gets it."""
     if entrance.kind == "account":
         user = organization.session(entrance.value, region=chain.region)
-        way_in = Hop(source.arn, external_id=entrance.external_id)
+        tags = {tag.key: _example(tag.values) for tag in entrance.tags}
+        way_in = Hop(
+            source.arn,
+            external_id=_example([entrance.external_id]) if entrance.external_id else None,
+            tags=tags or None,
+            transitive_tag_keys=entrance.transitive_tag_keys,
+            source_identity=_example(entrance.identity.values) if entrance.identity else None,
+        )
         return chain_session(way_in, session=user, region_name=chain.region)
     return organization.workload(source.arn, entrance.value, region=chain.region)
 

@@ -13,7 +13,7 @@ from typing import Any
 from rolechain.entrance import Entrance
 from rolechain.policy.carried import identity_conditions, tag_conditions, tag_values, tagged_call
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy.writing import Conditions, Statement, allow, numbered, one_or_all
+from rolechain.policy.writing import Conditions, Statement, allow, asked, numbered, one_or_all
 from rolechain.role import ChainRole
 
 SAML_AUDIENCES = {
@@ -109,7 +109,7 @@ def _gathered(asked_by: dict[str, Conditions]) -> Iterator[tuple[str | list[str]
 def _of_call(entrance: Entrance, conditions: Conditions) -> None:
     """What the call of AssumeRole must bring besides."""
     if entrance.external_id is not None:
-        conditions.setdefault("StringEquals", {})["sts:ExternalId"] = entrance.external_id
+        asked("sts:ExternalId", [entrance.external_id], conditions)
     if entrance.mfa:
         conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
     if entrance.mfa_max_age is not None:

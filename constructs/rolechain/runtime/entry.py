@@ -6,6 +6,7 @@ from rolechain.chain import Chain
 from rolechain.entrance import Entrance
 from rolechain.role import ChainRole
 from rolechain.runtime.hop import Hop
+from rolechain.wildcards import has_wildcard
 
 _CALLING = ("account", "arn", "permission_set")
 """The kinds of entrances whose principals call AssumeRole by themselves, wherever they are."""
@@ -49,7 +50,7 @@ def lets_in(source: ChainRole, arn: str) -> bool:
 def way_in(source: ChainRole, arn: str) -> Hop:
     """The call that assumes a source role, with what the role asks of the session and has one value."""
     named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
-    asking = (entrance for entrance in named if entrance.external_id)
+    asking = (entrance for entrance in named if _external_id(entrance))
     return _call(source, next(asking, named[0] if named else None))
 
 
@@ -66,11 +67,16 @@ def _call(source: ChainRole, entrance: Entrance | None) -> Hop:
     tags = {tag.key: tag.fixed for tag in entrance.tags if tag.fixed is not None}
     return Hop(
         source.arn,
-        external_id=entrance.external_id,
+        external_id=_external_id(entrance),
         tags=tags or None,
         transitive_tag_keys=[key for key in entrance.transitive_tag_keys if key in tags],
         source_identity=entrance.identity.fixed if entrance.identity else None,
     )
+
+
+def _external_id(entrance: Entrance) -> str | None:
+    """The external id that an entrance asks for, where it is one and no pattern."""
+    return None if has_wildcard([entrance.external_id or ""]) else entrance.external_id
 
 
 def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:

@@ -28,6 +28,12 @@ ENTRANCES = [
     Entrance.oidc(OIDC, audience="sts.amazonaws.com", subject="repo:acme/app:ref:refs/heads/*"),
     Entrance.saml("arn:aws:iam::100000000000:saml-provider/okta"),
     Entrance.permission_set("DeployAccess"),
+    Entrance.service("pods.eks.amazonaws.com", session_tags={"kubernetes-namespace": "team-a"}),
+    Entrance.arn(
+        "arn:aws:iam::888888888888:role/ci/tagger",
+        session_tags={"Origin": "ci"},
+        transitive_tag_keys="Origin",
+    ),
 ]
 HOPS: Json = {"Effect": "Allow", "Action": "sts:*", "Resource": "arn:aws:iam::*:role/rolechain/deploy-*"}
 # What every next hop may pass through: narrower than any change of the roles' own policies.

@@ -48,7 +48,10 @@ def test_rc04_fires_on_an_illegal_external_id(kit: Kit, chain: Chain, value: str
     for declared in (None, chain):
         (found,) = kit.ask("RC04", role, chain=declared)
         assert found.message == f"{APP} asks for the external id {value!r}, which no call can pass"
-        assert found.cure == "write 2 to 1,224 of letters, digits and _+=,.@:/- under StringEquals"
+        assert (
+            found.cure
+            == "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone"
+        )
 
 
 def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
@@ -57,6 +60,8 @@ def test_rc04_silent_on_own_accounts(kit: Kit, chain: Chain) -> None:
     statements = [
         kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": "acme-1"}}),
         kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": ["x" * 1224, "a_+=,.@:/-1"]}}),
+        kit.trust(VENDOR, {"StringLike": {"sts:ExternalId": ["acme@*", "?a"]}}),
+        kit.trust(VENDOR, {"StringEquals": {"sts:ExternalId": {"Ref": "AgreedOn"}}}),
         kit.trust(VENDOR, {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}),
         kit.trust("arn:aws:iam::222222222222:root"),
         kit.trust("arn:aws:iam::111111111111:root"),
@@ -80,15 +85,27 @@ def test_rc04_fires_on_a_service_that_acts_for_anyone(kit: Kit, service: str) ->
         f"{APP} lets in {service} on whosever behalf it calls",
         'add {"StringEquals": {"aws:SourceAccount": "111111111111"}}, or aws:SourceArn',
     )
-    loose = kit.trust({"Service": service}, {"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}})
-    assert len(kit.ask("RC04", kit.role(loose))) == 1
+    loose: list[dict[str, Any]] = [
+        {"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}},
+        {"ArnLike": {"aws:SourceArn": "arn:aws:*:*:*:*"}},
+        {"StringNotEquals": {"aws:SourceAccount": "999999999999"}},
+    ]
+    for condition in loose:
+        assert len(kit.ask("RC04", kit.role(kit.trust({"Service": service}, condition)))) == 1
 
 
 def test_rc04_fires_on_any_certificate(kit: Kit) -> None:
     """IAM Roles Anywhere without a trust anchor or an attribute of the certificate is a warning."""
-    (found,) = kit.ask("RC04", kit.role(kit.trust({"Service": "rolesanywhere.amazonaws.com"})))
-    assert found.level is Level.WARNING
-    assert found.message.startswith(f"{APP} lets in every certificate of every trust anchor")
+    anywhere = {"Service": "rolesanywhere.amazonaws.com"}
+    loose: list[dict[str, Any] | None] = [
+        None,
+        {"StringEquals": {"aws:SourceAccount": "111111111111"}},
+        {"ArnLike": {"aws:SourceArn": "arn:aws:rolesanywhere:*:111111111111:trust-anchor/*"}},
+    ]
+    for condition in loose:
+        (found,) = kit.ask("RC04", kit.role(kit.trust(anywhere, condition)))
+        assert found.level is Level.WARNING
+        assert found.message.startswith(f"{APP} lets in every certificate of every trust anchor")
 
 
 def test_rc04_fires_on_a_declared_service_that_acts_for_anyone(kit: Kit) -> None:
@@ -115,6 +132,7 @@ def test_rc04_silent_on_services_that_are_held(kit: Kit) -> None:
             anywhere, {"ArnEquals": {"aws:SourceArn": "arn:aws:rolesanywhere:us-east-1:1:trust-anchor/a"}}
         ),
         kit.trust(anywhere, {"StringEquals": {"aws:PrincipalTag/x509Subject/CN": "build"}}),
+        kit.trust(anywhere, {"StringEquals": {"sts:SourceIdentity": "build"}}),
         kit.trust(
             {
                 "Service": [
@@ -125,9 +143,12 @@ def test_rc04_silent_on_services_that_are_held(kit: Kit) -> None:
                 ]
             }
         ),
+        kit.trust(build, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::bucket"}}),
         kit.trust(build, action="sts:TagSession"),
     ]
     assert kit.ask("RC04", kit.role(statements)) == []
+    others = kit.trust("*", {"StringNotEquals": {"aws:SourceAccount": "111111111111"}}, Effect="Deny")
+    assert kit.ask("RC04", kit.role([kit.trust(build), others])) == []
 
 
 def _control_policy(kit: Kit, statement: dict[str, Any]) -> Any:

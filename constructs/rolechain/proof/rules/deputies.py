@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from rolechain.entrance import ROLES_ANYWHERE
 from rolechain.policy import condition_keys as keys_of
+from rolechain.policy.language import Language, matching, segments_of
 from rolechain.proof.finding import Level
 from rolechain.proof.narrowing import lacking
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.rule import Fault, Faults
 from rolechain.proof.rules.ruling import Ruling, account_of
 from rolechain.proof.rules.survey import Survey
+from rolechain.proof.values import OneValue, Values
 
 SAYING = frozenset(
     {
@@ -59,7 +62,25 @@ What runs a workload and is given its role with that (Lambda, EC2, ECS tasks) ac
 Source: the pages of each service's guide on cross-service confused deputy prevention and on its service role.
 """
 
-_WHOSE = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths")
+_STRANGER = "000000000000"
+_STRANGERS: Mapping[str, Values] = {
+    "aws:sourceaccount": OneValue(Language(frozenset({_STRANGER})), absent=True),
+    "aws:sourcearn": OneValue(matching([segments_of(("arn", "*", "*", "*", _STRANGER, "*"))]), absent=True),
+    "aws:sourceorgid": OneValue(Language(frozenset({"o-stranger00"})), absent=True),
+    "aws:sourceorgpaths": lacking("aws:sourceorgpaths"),
+    keys_of.EXTERNAL_ID: lacking(keys_of.EXTERNAL_ID),
+}
+"""What a call on behalf of a stranger carries, at most."""
+
+_ANCHOR = "trust-anchor/00000000-0000-0000-0000-000000000000"
+_ANY_CERTIFICATE: Mapping[str, Values] = {
+    "aws:sourcearn": OneValue(
+        matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", _ANCHOR))]), absent=True
+    ),
+    keys_of.SET_SOURCE_IDENTITY: lacking(keys_of.SET_SOURCE_IDENTITY),
+}
+"""What a call with whatever certificate of another trust anchor carries, at most; its name is the source identity."""
+
 _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
 
 
@@ -69,7 +90,7 @@ def of_services(survey: Survey) -> Faults:
         for service in principals.services(entry) if not survey.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
-            elif _name(service) in SAYING and _may_lack(entry, service, (*_WHOSE, keys_of.EXTERNAL_ID)):
+            elif _name(service) in SAYING and _lets_in(entry, service, _STRANGERS):
                 account = account_of(entry.role.arn)
                 known = account if account.isdigit() else "<the role's account>"
                 yield Fault(
@@ -83,8 +104,8 @@ def of_services(survey: Survey) -> Faults:
 
 
 def _of_certificates(entry: Ruling) -> Faults:
-    tags = [key for key in entry.by_key if key.startswith("aws:principaltag/x509")]
-    if _may_lack(entry, ROLES_ANYWHERE, (*_WHOSE, *tags)):
+    tags = {key: lacking(key) for key in entry.by_key if key.startswith("aws:principaltag/x509")}
+    if _lets_in(entry, ROLES_ANYWHERE, {**_ANY_CERTIFICATE, **tags}):
         yield Fault(
             entry.place,
             f"{entry.role.arn} lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",
@@ -98,6 +119,6 @@ def _name(service: str) -> str:
     return _REGION.sub("", re.sub(r"\.amazonaws\.com(\.cn)?$", "", service))
 
 
-def _may_lack(entry: Ruling, service: str, keys: tuple[str, ...]) -> bool:
-    """Whether a service may be let in whose call lacks all of some keys, in lower case."""
-    return entry.may({keys_of.SERVICE: principals.only(service), **{key: lacking(key) for key in keys}})
+def _lets_in(entry: Ruling, service: str, wanted: Mapping[str, Values]) -> bool:
+    """Whether a service may be let in with a call of which each key, in lower case, is one of some values."""
+    return entry.may({keys_of.SERVICE: principals.only(service), **wanted})

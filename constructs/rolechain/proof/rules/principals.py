@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import Condition
+from rolechain.policy.elements import Unresolved
 from rolechain.policy.language import Language, Pattern, text_of
 from rolechain.proof.access import ASSUME, narrowed
 from rolechain.proof.narrowing import names_variable, unlike, written
@@ -97,8 +98,17 @@ def _named(ruling: Ruling, key: str) -> list[Pattern]:
 
 
 def asks_for_external_id(ruling: Ruling) -> bool:
-    """Whether a statement refuses calls without an external id, and those with any other than its own."""
-    return ruling.pins(keys_of.EXTERNAL_ID)
+    """Whether a statement refuses calls without an external id, and those with any other than its own.
+
+    One that is not known before the deployment is told as such, and none that is missing.
+    """
+    unknown = any(
+        isinstance(element, Unresolved)
+        for condition in ruling.by_key.get(keys_of.EXTERNAL_ID, ())
+        if isinstance(condition, Condition) and not condition.negated
+        for element in condition.elements
+    )
+    return ruling.pins(keys_of.EXTERNAL_ID) or (unknown and not ruling.may_lack(keys_of.EXTERNAL_ID))
 
 
 def lets_role_in(ruling: Ruling, arn: str, action: str = ASSUME) -> bool:

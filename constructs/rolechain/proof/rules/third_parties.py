@@ -8,6 +8,7 @@ from typing import Any
 
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.condition_keys import EXTERNAL_ID
+from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context, ContextValue
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
@@ -34,13 +35,12 @@ def confused_deputy(survey: Survey) -> Faults:
     """
     yield from of_services(survey)
     for entry in survey.entries:
-        for value in dict.fromkeys(principals.pinned(entry, EXTERNAL_ID)):
-            if not _EXTERNAL_ID.fullmatch(value) and not value.startswith("an unresolved "):
-                yield Fault(
-                    entry.place,
-                    f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
-                    "write 2 to 1,224 of letters, digits and _+=,.@:/- under StringEquals",
-                )
+        for value in _illegal_ids(entry):
+            yield Fault(
+                entry.place,
+                f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
+                "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
+            )
         if survey.chain is not None or survey.is_bootstrap(entry.role):
             continue
         if principals.asks_for_external_id(entry) or principals.within_organization(entry):
@@ -53,6 +53,19 @@ def confused_deputy(survey: Survey) -> Faults:
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
                     f"if {account} is yours, say so with --account",
                 )
+
+
+def _illegal_ids(entry: Ruling) -> Iterator[str]:
+    """The external ids that a statement asks for and that no call can pass, each once."""
+    found: dict[str, None] = {}
+    for condition in entry.by_key.get(EXTERNAL_ID, ()):
+        if isinstance(condition, Condition) and not condition.negated:
+            for value in (each for each in condition.elements if isinstance(each, str)):
+                like = condition.name == "stringlike"
+                passed = value.replace("*", "xx").replace("?", "x") if like else value
+                if not _EXTERNAL_ID.fullmatch(passed):
+                    found[value] = None
+    yield from found
 
 
 @rule(
