@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain, ChainRole, SessionTag, SourceIdentity
+from rolechain import Chain, ChainRole, Entrance, SessionTag, SourceIdentity
 from rolechain.policy.statements import trust_statements
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, Place, prove
 
 Kit = Any
 PLACE = Place("stack-222222222222", "deploy-middle", 0, "AssumeRolePolicyDocument")
@@ -259,3 +259,17 @@ def test_rc36_silent_on_what_is_used(kit: Kit, chain: Chain) -> None:
     assert kit.ask("RC36", *roles, chain=chain) == []
     pods = kit.trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
     assert kit.ask("RC36", kit.role([pods, kit.trust("*", action="sts:*", Effect="Deny")])) == []
+
+
+def test_rc35_silent_where_tags_are_asked_for_more_narrowly(templates_of: Any) -> None:
+    """What a statement asks beside the declared keys of tags lets no other tags in."""
+    middle = ChainRole("222222222222", session_tags={"team": "a"}, transitive_tag_keys=["team"])
+    source = ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")])
+    chain = Chain("deploy", source=source, middle=[middle], targets=[ChainRole("333333333333")])
+    templates = templates_of(chain)
+    for template in templates[1:]:
+        for statement in template.body["Resources"]["Role0"]["Properties"]["AssumeRolePolicyDocument"][
+            "Statement"
+        ]:
+            statement["Condition"]["Bool"] = {"aws:SecureTransport": "true"}
+    assert prove(chain, templates).proven
