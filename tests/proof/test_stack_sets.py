@@ -179,3 +179,15 @@ def test_a_policy_of_whatever_account(chain: Chain, templates: list[Template], g
         "RC00",
         "On is attached to the role deploy-target of whatever account",
     )
+
+
+def test_a_set_that_cannot_be_read_and_names_a_role(chain: Chain, templates: list[Template]) -> None:
+    """A template in YAML that names a role of the chain may change it, wherever the stack set stands."""
+    properties = {"TemplateBody": "Resources: {P: {Properties: {RoleName: deploy-target}}}"}
+    resources = {"Set": {"Type": "AWS::CloudFormation::StackSet", "Properties": properties}}
+    proof = prove(chain, [*templates, Template("app", {"Resources": resources}, account="999999999999")])
+    assert "RC00" in _errors(proof)
+    properties["TemplateBody"] = "Resources: {P: {Properties: {RoleName: other}}}"
+    assert prove(
+        chain, [*templates, Template("app", {"Resources": resources}, account="999999999999")]
+    ).proven

@@ -101,7 +101,8 @@ def touched(
         is_stack = logical_id in unread or is_looped
         if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
             continue
-        place = Place(name, logical_id)
+        # Where a stack set deploys to is no matter of where it stands.
+        place = Place(f"{name}/{logical_id}") if kind == STACK_SET else Place(name, logical_id)
         resolved = resolver.resolve(properties, place)
         told = "\n".join(_told(properties, resolver, place))
         key = next(_unknown_roles(resolved), None)
@@ -113,7 +114,8 @@ def touched(
         for arn in arns:
             _, _, _, _, account, path = arn.split(":", 5)
             role = path.rsplit("/", 1)[-1]
-            is_named = account == resolver.around.account and re.search(
+            is_near = kind == STACK_SET or account == resolver.around.account
+            is_named = is_near and re.search(
                 rf"(?<![\w+=,.@-]){re.escape(role)}(?![\w+=,.@-])", told, re.IGNORECASE
             )
             if arn in told or is_named:
