@@ -375,11 +375,16 @@ class _Reader:
             self._report(place, f"{what} cannot be read: {compiled.problem}")
         elif None in compiled.unresolved:
             self._report(place, f"{what} is not known: {compiled.unresolved[None]}")
+        for statement in compiled.policy.statements if trust else ():
+            named = statement.principals
+            if named and named.unknown and statement.index not in compiled.unresolved:
+                here = Place(place.template, place.logical_id, statement.index, place.part)
+                self._report(here, f"statement {statement.index} of {what} names a canonical user")
         for index, unresolved in compiled.unresolved.items():
             if compiled.problem or index is None:
                 continue
-            statement = compiled.policy.statements[index] if not compiled.policy.missing else None
-            if trust or statement is None or _speaks(statement.actions.match):
+            listed = compiled.policy.statements if not compiled.policy.missing else ()
+            if trust or not listed or _speaks(listed[index].actions.match):
                 here = Place(place.template, place.logical_id, index, place.part)
                 self._report(here, f"statement {index} of {what} holds {unresolved}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, Place, Template, audit
 
 Kit = Any
 TRUST = "AssumeRolePolicyDocument"
@@ -246,3 +246,53 @@ def test_rc06_on_bootstrap_roles(kit: Kit) -> None:
     assert (finding.rule, finding.level) == ("RC06", Level.WARNING)
     assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust was told" in finding.message
     assert len(kit.read("RC06", kit.template({"DeploymentActionRole": role}))) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "who"),
+    [
+        (
+            {"Condition": {"Bool": {"aws:PrincipalIsAWSService": "true"}}},
+            "a service that works for a stranger's account",
+        ),
+        ({"Action": "sts:AssumeRoleWithWebIdentity"}, "another provider's token"),
+        ({"Action": "sts:AssumeRoleWithSAML"}, "another provider's token"),
+    ],
+)
+def test_rc01_fires_on_services_and_tokens(kit: Kit, more: dict[str, Any], who: str) -> None:
+    """A * lets services and tokens in as well, where no condition names them."""
+    (found,) = kit.ask("RC01", kit.role([{**kit.trust("*"), **more}]))
+    assert found.message.endswith(f"trusts *, and no condition keeps {who} out")
+
+
+@pytest.mark.parametrize(
+    ("action", "condition"),
+    [
+        ("sts:AssumeRole", {"StringEquals": {"aws:SourceAccount": "111111111111"}}),
+        ("sts:AssumeRole", {"StringEquals": {"aws:PrincipalServiceName": "sns.amazonaws.com"}}),
+        ("sts:AssumeRoleWithWebIdentity", {"StringEquals": {"x.com:sub": "one"}}),
+        ("sts:AssumeRoleWithSAML", {"StringEquals": {"SAML:iss": "https://idp"}}),
+    ],
+)
+def test_rc01_silent_on_services_and_tokens_that_are_named(
+    kit: Kit, action: str, condition: dict[str, Any]
+) -> None:
+    """A service that works for a known account, and a token of which a claim is named, are no strangers."""
+    assert kit.ask("RC01", kit.role([kit.trust("*", condition, action)])) == []
+
+
+def test_rc02_fires_on_every_service(kit: Kit) -> None:
+    """A * among services is a wildcard."""
+    (found,) = kit.ask("RC02", kit.role([kit.trust({"Service": "*"})]))
+    assert found.message == "Principal * holds a wildcard, which IAM refuses"
+
+
+def test_a_canonical_user_is_said() -> None:
+    """Whose account a canonical user stands for is not known, with a chain or without."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"CanonicalUser": "79a5"}}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r", "AssumeRolePolicyDocument": trust}}
+    found = audit([Template("t", {"Resources": {"R": role}}, account="111111111111")]).findings
+    assert "statement 0 of AssumeRolePolicyDocument of R names a canonical user" in {
+        each.message for each in found
+    }

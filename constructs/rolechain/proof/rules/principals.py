@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import Condition
@@ -150,6 +150,36 @@ def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: 
     (wanted[keys_of.USER_ID],) = unlike(keys_of.USER_ID, ids)
     found = narrowed(ruling.requests(ASSUME), wanted)
     return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
+
+
+def strangers(ruling: Ruling) -> str | None:
+    """Whom a statement that names ``*`` lets in and none of its conditions names, in words; None for nobody."""
+    if lets_whole_account_in(ruling):
+        return "a stranger's account"
+    if _lets_any_in(ruling, "service", _OF_SERVICE):
+        return "a service that works for a stranger's account"
+    claims = [key for key in ruling.statement.keys if not key.startswith(("aws:", "sts:"))]
+    for kind in ("web_identity", "saml"):
+        if _lets_any_in(ruling, kind, (keys_of.PROVIDER, *claims)):
+            return "another provider's token"
+    return None
+
+
+_OF_SERVICE = (
+    keys_of.SERVICE,
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+)
+
+
+def _lets_any_in(ruling: Ruling, kind: keys_of.Kind, keys: Iterable[str]) -> bool:
+    """Whether a statement lets callers of a kind in, whatever each of some keys, in lower case, is."""
+    requests = [each for each in ruling.requests() if each.kind == kind]
+    return bool(requests) and all(
+        any(narrowed(requests, {key: values}) for values in unlike(key, _named(ruling, key))) for key in keys
+    )
 
 
 def _only_named(ruling: Ruling, names_somebody: Callable[[Pattern], bool]) -> bool:

@@ -21,10 +21,10 @@ def open_to_everyone(survey: Survey) -> Faults:
     """A ``*`` that no condition closes, whatever its operator is called."""
     organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
     for entry in survey.entries:
-        if principals.everyone(entry) and principals.lets_whole_account_in(entry):
+        if principals.everyone(entry) and (who := principals.strangers(entry)):
             yield Fault(
                 entry.place,
-                f"{entry.role.arn} trusts *, and no condition keeps a stranger's account out",
+                f"{entry.role.arn} trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
                 f'{{"StringEquals": {{"aws:PrincipalOrgID": "{organization}"}}}}',
             )
@@ -37,10 +37,10 @@ def open_to_everyone(survey: Survey) -> Faults:
     source="IAM User Guide, JSON policy elements: Principal",
 )
 def wildcard_principal(survey: Survey) -> Faults:
-    """A wildcard in a principal that is more than a ``*`` by itself."""
+    """A wildcard in a principal, but for the ``*`` that stands for everyone."""
     for ruling in survey.trust:
         for value in [*ruling.aws, *principals.services(ruling), *ruling.federated]:
-            if set(value) & set("*?") and (value != "*" or value in ruling.federated):
+            if set(value) & set("*?"):
                 account = value.split(":")[4] if value.count(":") >= 5 else ""
                 name = (
                     f"arn:{value.split(':')[1]}:iam::{account}:root"
