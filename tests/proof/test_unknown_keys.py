@@ -155,3 +155,18 @@ def test_a_tag_that_is_not_known(chain: Chain, templates: list[Template]) -> Non
     properties["Tags"] = [{"Key": "stage", "Value": {"Ref": "Stage"}}]
     errors = {each.rule for each in prove(chain, templates).findings if each.level is Level.ERROR}
     assert errors == {"RC00"}
+
+
+def test_a_moment_hides_no_refusal(chain: Chain, templates: list[Template]) -> None:
+    """A hop that depends on an address, and that another session name does not get, does not work."""
+    _denied_by_trust(templates, {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
+    assert _found(chain, templates) == {("RC00", "warning")}
+    _denied_by_trust(templates, {"StringNotEquals": {"sts:RoleSessionName": "rolechain"}})
+    assert ("RC08", "error") in _found(chain, templates)
+
+
+def test_another_region_is_a_matter_of_the_call(chain: Chain, templates: list[Template]) -> None:
+    """A trust policy that asks for a region leaves the hop to the calls that are made there."""
+    statement = templates[2].body["Resources"]["Role0"]["Properties"][TRUST]["Statement"][0]
+    statement["Condition"]["StringEquals"] = {"aws:RequestedRegion": "eu-west-1"}
+    assert _found(chain, templates) == {("RC00", "warning")}

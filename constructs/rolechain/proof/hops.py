@@ -10,11 +10,11 @@ from typing import Any
 from rolechain.chain import Chain
 from rolechain.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
-from rolechain.policy.condition_keys import is_of_moment
+from rolechain.policy.condition_keys import is_of_moment, is_said
 from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof.calls import EVERYTHING, requests_of
 from rolechain.proof.finding import Finding, Level
-from rolechain.proof.unknown_keys import as_written, at_best, in_doubt, not_known
+from rolechain.proof.unknown_keys import as_written, asked, at_best, in_doubt, not_known
 from rolechain.proof.world import RoleRecord, World
 
 MISSING, UNKNOWN = "RC08", "RC00"
@@ -51,18 +51,22 @@ def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Fin
             reason = "a role of the hop is not in the templates"
             yield HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), []
             continue
-        refused = [each for each in decided if not each[0].allowed]
-        decision, request = (refused or decided)[0]
-        if refused:
-            # Asked of the whole policies, the reason names what comes nearest.
-            policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
-            request = replace(request, identity_policies=policies)
-            if keys := _of_moment(request, hop, world):
-                yield _unknown_here(hop, keys, world)
-                continue
-            request = in_doubt(request, _not_known(request, hop, world))
-            decision = decide(request)
-        findings = [] if decision.allowed else list(_of_hop(hop, request, decision, chain, world))
+        refused = [request for decision, request in decided if not decision.allowed]
+        if not refused:
+            decision = decided[0][0]
+            yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), []
+            continue
+        # Asked of the whole policies, the reason names what comes nearest.
+        policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
+        whole = [replace(request, identity_policies=policies) for request in refused]
+        moments = [_of_moment(request, hop, world) for request in whole]
+        if all(moments):
+            yield _unknown_here(hop, moments[0], world)
+            continue
+        request = whole[moments.index([])]
+        request = in_doubt(request, _not_known(request, hop, world))
+        decision = decide(request)
+        findings = list(_of_hop(hop, request, decision, chain, world))
         yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
 
 
@@ -74,7 +78,7 @@ def _not_known(request: Request, hop: Hop, world: World) -> frozenset[str]:
 def _of_moment(request: Request, hop: Hop, world: World) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
     unknown = _not_known(request, hop, world)
-    moment = frozenset(filter(is_of_moment, unknown))
+    moment = frozenset(key for key in asked(request) if is_of_moment(key) and not is_said(key))
     if not moment or not decide(at_best(in_doubt(request, unknown - moment), moment)).allowed:
         return []
     return sorted(as_written(request, moment))

@@ -15,6 +15,11 @@ from rolechain.proof.calls import policies_of
 _ANYTHING = parse_resources("*", variables=False, negated=False)
 
 
+def asked(request: Request) -> frozenset[str]:
+    """The condition keys, in lower case, that the policies of a call ask for."""
+    return frozenset().union(*(policy.keys for policy in policies_of(request)))
+
+
 def not_known(request: Request, *, tags: bool) -> frozenset[str]:
     """The condition keys, in lower case, that policies ask for and that the call may bring with whatever value.
 
@@ -22,11 +27,11 @@ def not_known(request: Request, *, tags: bool) -> frozenset[str]:
         request: the call.
         tags: whether all tags of its roles are known.
     """
-    asked = frozenset().union(*(policy.keys for policy in policies_of(request)))
-    if not asked:
-        return asked
+    found = asked(request)
+    if not found:
+        return found
     given = {key.lower() for key in request.context}
-    return frozenset(key for key in asked - given if not is_said(key) or (not tags and "tag/" in key))
+    return frozenset(key for key in found - given if not is_said(key) or (not tags and "tag/" in key))
 
 
 def as_written(request: Request, keys: Collection[str]) -> set[str]:
