@@ -170,3 +170,36 @@ def test_another_region_is_a_matter_of_the_call(chain: Chain, templates: list[Te
     statement = templates[2].body["Resources"]["Role0"]["Properties"][TRUST]["Statement"][0]
     statement["Condition"]["StringEquals"] = {"aws:RequestedRegion": "eu-west-1"}
     assert _found(chain, templates) == {("RC00", "warning")}
+
+
+@pytest.mark.parametrize(
+    ("declared", "key", "number"),
+    [
+        ({"session_tags": {"team": "a*"}}, "aws:RequestTag/team", 1),
+        ({"session_tags": {"team": "a*"}, "transitive_tag_keys": ["team"]}, "aws:PrincipalTag/team", 2),
+        ({"source_identity": "a*"}, "sts:SourceIdentity", 1),
+        ({"source_identity": "a*"}, "aws:SourceIdentity", 2),
+    ],
+)
+def test_a_value_that_the_chain_leaves_open(
+    templates_of: Callable[[Chain], list[Template]], declared: Json, key: str, number: int
+) -> None:
+    """A hop works with each value that the chain allows, those among them that policies name."""
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        middle=[ChainRole("222222222222", **declared)],
+        targets=[ChainRole("333333333333")],
+    )
+    denial = {"Effect": "Deny", "Action": "sts:*", "Principal": "*"}
+    for condition, works in (
+        ({"StringEquals": {key: "bcd"}}, True),
+        ({"StringEquals": {key: "abc"}}, False),
+        ({"StringLike": {key: "*bc"}}, False),
+        ({"StringNotLike": {key: "ab*"}}, False),
+        ({"StringNotLike": {key: ["a*", "b*"]}}, True),
+    ):
+        templates = templates_of(chain)
+        properties = templates[number].body["Resources"]["Role0"]["Properties"]
+        properties[TRUST]["Statement"].append(denial | {"Condition": condition})
+        assert prove(chain, templates).proven is works, condition

@@ -9,7 +9,7 @@ from rolechain.hop import Hop
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
 from rolechain.policy.condition_keys import PERHAPS
 from rolechain.proof.narrow import narrowed
-from rolechain.proof.sent import Sent, as_declared
+from rolechain.proof.sent import Sent, as_declared, named_by
 from rolechain.proof.world import RoleRecord, World
 
 SESSION_NAME = "rolechain"
@@ -122,7 +122,9 @@ def requests_of(hop: Hop, world: World, region: str | None = None) -> Iterator[R
 
     There are none where caller or callee is not in the templates.
     """
-    requests = [request_of(hop, sent, world, region) for sent in as_declared(hop)]
+    plain = request_of(hop, Sent({}, ()), world, region)
+    named = named_by(policies_of(plain)) if plain else {}
+    requests = (request_of(hop, sent, world, region) for sent in as_declared(hop, named))
     found = [request for request in requests if request]
     yield from found
     for request in found[:1]:

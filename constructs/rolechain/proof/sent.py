@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rolechain.hop import Hop
-from rolechain.policy import ContextValue
+from rolechain.policy import ContextValue, Policy
 from rolechain.policy.carried import IDENTITY, REQUEST_TAG, SET_IDENTITY, TAG_KEYS, TRANSITIVE_TAG_KEYS
+from rolechain.policy.conditions import Condition
+from rolechain.policy.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.session_tag import SessionTag
 from rolechain.source_identity import SourceIdentity
+from rolechain.wildcards import has_wildcard
 
 _PRINCIPAL_TAG = "aws:PrincipalTag/"
 _ANY = "q7zk"
@@ -47,9 +51,30 @@ class Sent:
         return context
 
 
-def as_declared(hop: Hop) -> Iterator[Sent]:
-    """Each way to make a hop's call: the usual one first, then one for every other value, or none, of each thing."""
-    choices = _choices(hop)
+Named = Mapping[str, Collection[Pattern]]
+"""What policies name as values of condition keys, in lower case."""
+
+
+def named_by(policies: Iterable[Policy]) -> Named:
+    """The values that conditions on texts name."""
+    found: dict[str, dict[Pattern, None]] = {}
+    for condition in (each for policy in policies for one in policy.statements for each in one.conditions):
+        if isinstance(condition, Condition) and condition.name.startswith("string"):
+            for element in condition.elements:
+                if isinstance(element, str) and "${" not in element:
+                    is_like = condition.name.endswith("like")
+                    ignores_case = condition.name.endswith("ignorecase")
+                    pattern = glob_of(element) if is_like else text_of(element, ignores_case=ignores_case)
+                    found.setdefault(condition.lookup, {})[pattern] = None
+    return found
+
+
+def as_declared(hop: Hop, named: Named) -> Iterator[Sent]:
+    """Each way to make a hop's call: the usual one first, then one for every other value, or none, of each thing.
+
+    Of the values that the chain leaves open, one of each kind is tried that policies tell apart.
+    """
+    choices = _choices(hop, named)
     usual = {key: values[0] for key, values in choices.items() if values[0] is not None}
     yield _sent(hop, usual)
     for key, values in choices.items():
@@ -62,17 +87,37 @@ def as_declared(hop: Hop) -> Iterator[Sent]:
         yield _sent(hop, usual | {key: value for key, value in inherited.items() if value is not None})
 
 
-def _choices(hop: Hop) -> dict[str, list[str | None]]:
+def _choices(hop: Hop, named: Named) -> dict[str, list[str | None]]:
     """What each thing that a call carries may be, by condition key; None where it may be left out."""
-    choices = {REQUEST_TAG + tag.key: _values(tag) for tag in hop.callee.tags}
-    choices |= {_PRINCIPAL_TAG + tag.key: _values(tag) for tag in hop.inherited_tags}
-    identities = ((SET_IDENTITY, hop.callee.identity), (IDENTITY, hop.inherited_source_identity))
-    return choices | {key: _values(identity) for key, identity in identities if identity}
+    declared: dict[str, SessionTag | SourceIdentity | None] = {
+        **{REQUEST_TAG + tag.key: tag for tag in hop.callee.tags},
+        **{_PRINCIPAL_TAG + tag.key: tag for tag in hop.inherited_tags},
+        SET_IDENTITY: hop.callee.identity,
+        IDENTITY: hop.inherited_source_identity,
+    }
+    return {key: _values(each, named.get(key.lower(), ())) for key, each in declared.items() if each}
 
 
-def _values(declared: SessionTag | SourceIdentity) -> list[str | None]:
-    allowed: list[str | None] = [_one_of(value) for value in declared.values] or [_ANY]
+def _values(declared: SessionTag | SourceIdentity, named: Collection[Pattern]) -> list[str | None]:
+    shortest = "?*" if isinstance(declared, SessionTag) else "??*"
+    values = declared.values or ("*",)
+    found = dict.fromkeys(text for value in values for text in _texts(value, shortest, named))
+    allowed: list[str | None] = [*(found or map(_one_of, values))]
     return allowed if declared.required else [*allowed, None]
+
+
+def _texts(pattern: str, shortest: str, named: Collection[Pattern]) -> Iterator[str]:
+    """Texts that match a pattern of ``*`` and ``?``: one that nothing names, and one of each that is named."""
+    usual = _one_of(pattern)
+    if not named or not has_wildcard([pattern]):
+        yield usual
+        return
+    possible = matching([glob_of(pattern)]) & matching([glob_of(shortest)])
+    for texts in (Language(without=frozenset(named)), *(matching([each]) for each in named)):
+        with suppress(TooLarge):
+            text = usual if usual in texts else (possible & texts).example()
+            if text is not None:
+                yield text
 
 
 def _one_of(pattern: str) -> str:
