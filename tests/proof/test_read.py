@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolechain import Chain
 from rolechain.policy import Effect
-from rolechain.proof import RoleRecord, Template, audit, prove, world_of
+from rolechain.proof import Level, RoleRecord, Template, audit, prove, world_of
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::222222222222:role/next"
@@ -269,3 +270,20 @@ def test_values_nested_beyond_measure_are_unknown() -> None:
         deep = {"Fn::Join": ["", [deep]]}
     world = world_of([Template("app", {"Resources": {"Role": _role(RoleName=deep)}}, account="111111111111")])
     assert "nested too deeply" in world.unknown[0].message
+
+
+def test_stacks_of_one_name_are_kept_apart(chain: Chain, templates: list[Template]) -> None:
+    """A stack of one name in several accounts is one in each, and what is found is told of the right one."""
+    named = [replace(template, name="roles", dependencies=()) for template in templates]
+    elsewhere = Template("roles", {"Resources": {}}, account="999999999999")
+    assert prove(chain, [*named, elsewhere]).proven
+    told = {"Type": "Custom::Fix", "Properties": {"Role": "deploy-middle"}}
+    named[1].body["Resources"]["Fix"] = told
+    errors = [each for each in prove(chain, [*named, elsewhere]).findings if each.level is Level.ERROR]
+    assert [str(each.place) for each in errors] == ["roles (222222222222) Fix"]
+    world = world_of([*named, elsewhere])
+    assert list(world.templates)[2:] == [
+        f"roles ({account})" for account in ("333333333333", "444444444444", "999999999999")
+    ]
+    again = world_of([elsewhere, elsewhere, elsewhere])
+    assert list(again.templates) == ["roles", "roles (999999999999)", "roles (2)"]

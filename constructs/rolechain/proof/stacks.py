@@ -86,7 +86,7 @@ class Stacks:
         self._looking: set[tuple[int, str]] = set()
         self._top: list[Stack] = []
         # What one exports or puts out, another may need whichever is listed first.
-        for template in templates:
+        for template in _apart(templates):
             self._top.append(self._placed(template, {}))
         for stack in self._top:
             self._add(stack)
@@ -250,6 +250,20 @@ def _is_made(stack: Stack, output: Mapping[str, Json]) -> bool:
     place = Place(stack.template.name, part="Outputs")
     made = "Condition" not in output or stack.resolver.condition(output["Condition"], place) is not False
     return made and TRANSFORM not in output
+
+
+def _apart(templates: Iterable[Template]) -> Iterator[Template]:
+    """Templates of which each has a name of its own: stacks of one name may stand in several accounts and regions."""
+    taken: set[str] = set()
+    for template in templates:
+        where = ", ".join(part for part in (template.account, template.region) if part)
+        name, number = template.name, 1
+        while name in taken:
+            name = f"{template.name} ({where if where and number == 1 else number})"
+            number += 1
+        taken.add(name)
+        stack_name = template.stack_name or (template.name if name != template.name else None)
+        yield template if name == template.name else replace(template, name=name, stack_name=stack_name)
 
 
 def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
