@@ -144,9 +144,8 @@ def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bo
     if condition.negated:
         bounds = Bounds(*(_complement(bounds.most, widen=False), _complement(bounds.least, widen=True)))
     texts = bounds.least if surely else bounds.most
-    of_aws = MULTIVALUED.fullmatch(key) is not None and key.startswith(("aws:", "sts:"))
-    if condition.quantifier and not of_aws:
-        # A set operator counts the empty text as no value; AWS's own lists hold none.
+    if condition.quantifier:
+        # A set operator counts the empty text as no value.
         if surely and condition.quantifier == "ForAnyValue":
             texts &= Language(without=frozenset({_EMPTY}))
         elif (
