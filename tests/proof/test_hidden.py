@@ -69,6 +69,21 @@ def test_a_macro_within_a_role_fails_the_proof(chain: Chain, templates: list[Tem
     assert _said(chain, templates) == [("error", "what Fn::Transform makes of Role0 is not known")]
 
 
+def test_a_macro_that_may_make_another_resource_of_one(chain: Chain, templates: list[Template]) -> None:
+    """A macro beside a resource's type may make a policy of a bucket; one among a bucket's properties may not."""
+    resources = templates[2].body["Resources"]
+    resources["Bucket"] = {"Type": "AWS::S3::Bucket", "Properties": {"Fn::Transform": INCLUDE}}
+    assert _said(chain, templates) == []
+    resources["Bucket"] = {"Type": "AWS::S3::Bucket", "Fn::Transform": INCLUDE}
+    assert _said(chain, templates) == [("error", "what Fn::Transform makes of Bucket is not known")]
+    resources["Bucket"] = {"Type": "Custom::Fix", "Properties": {"Fn::Transform": INCLUDE}}
+    ((level, message),) = _said(chain, templates)
+    assert (level, message.split(" of a role")[0]) == (
+        "error",
+        "Bucket, a Custom::Fix, is told by Properties",
+    )
+
+
 def test_a_macro_within_a_statement_makes_it_unknown(chain: Chain, templates: list[Template]) -> None:
     """What a macro makes of a statement may let anybody in."""
     statements = templates[2].body["Resources"]["Role0"]["Properties"][TRUST]["Statement"]

@@ -68,7 +68,7 @@ def hidden(name: str, resolver: Resolver) -> Iterator[Hidden]:
                 yield Hidden(
                     place, f"the resources that the module {kind} makes are not known", Level.WARNING
                 )
-            elif kind.startswith((_IAM, "AWS::CloudFormation::Stack")) and (
+            elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
                 function := _changing(resource, properties)
             ):
                 words = f"what {function} makes of {logical_id} is not known"
@@ -105,7 +105,7 @@ def touched(
         place = Place(f"{name}/{logical_id}") if kind == STACK_SET else Place(name, logical_id)
         resolved = resolver.resolve(properties, place)
         told = "\n".join(_told(properties, resolver, place))
-        key = next(_unknown_roles(resolved), None)
+        key = "Properties" if isinstance(resolved, Unresolved) else next(_unknown_roles(resolved), None)
         if key is None and _SPOKEN_OF.search(told) and texts.holds_unknown(resolved, Unresolved):
             key = "RoleName"
         if arns and key and not is_stack:
