@@ -111,7 +111,7 @@ def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
     if changer.surely:
         yield Finding(changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", cure)
     else:
-        words = f"whether {changer.who} may {verb} {roles} is not known: its policy {first.unknown} is not"
+        words = f"whether {changer.who} may {verb} {roles} is not known: {first.unknown} is not"
         yield Finding("RC00", level, first.place, words, cure)
 
 

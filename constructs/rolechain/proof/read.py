@@ -112,7 +112,7 @@ class _Reader:
             organization=chain.organization if chain else None,
             home=home_of(chain) if chain else frozenset(),
             identities=tuple(self._identities()),
-            workloads=tuple(found for stack in stacks.all for found in workloads_of(stack)),
+            workloads=tuple(workloads_of(stacks.all)),
             openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
             session_policies=session_policies,
         )
@@ -159,27 +159,30 @@ class _Reader:
                 if found := self._identity(stack, logical_id, properties, GROUP):
                     groups[account, found.arn.rsplit("/", 1)[-1].lower()] = found
                     yield found
-            for _, properties, _ in stack.resources(GROUP_MEMBERS):
+            for _, properties, made in stack.resources(GROUP_MEMBERS):
                 resolved = stack.resolver.resolve(dict(properties), Place(stack.template.name))
                 group = resolved.get("GroupName") if isinstance(resolved, Mapping) else None
                 users = resolved.get("Users") if isinstance(resolved, Mapping) else None
                 for member in _listed(users):
-                    self._members.setdefault((account, member.lower()), set()).add(str(group).lower())
+                    known = str(group) if made else f"{group}, if its condition holds,"
+                    self._members.setdefault((account, member.lower()), set()).add(known)
         for stack in self._stacks.all:
             account = stack.resolver.around.account
             for logical_id, properties, _ in stack.resources(USER):
                 if (user := self._identity(stack, logical_id, properties, USER)) is None:
                     continue
                 part = Place(stack.template.name, logical_id, part="Groups")
-                names = {
-                    name.lower() for name in _listed(stack.resolver.resolve(properties.get("Groups"), part))
-                }
+                found = stack.resolver.resolve(properties.get("Groups"), part)
+                names = {str(name) for name in (found if isinstance(found, list) else [found]) if name}
                 names |= self._members.get((account, user.arn.rsplit("/", 1)[-1].lower()), set())
-                of_user = [groups[account, name] for name in sorted(names) if (account, name) in groups]
+                of_user = {name: groups.get((account, name.lower())) for name in sorted(names)}
+                policies = [record for group in of_user.values() if group for record in group.policies]
+                for title in (f"of the group {name}" for name, group in of_user.items() if group is None):
+                    policies.append(PolicyRecord(part, title, None, Policy.unknown(title)))
                 yield replace(
                     user,
-                    policies=(*user.policies, *(record for group in of_user for record in group.policies)),
-                    groups=frozenset(group.arn for group in of_user),
+                    policies=(*user.policies, *policies),
+                    groups=frozenset(group.arn for group in of_user.values() if group),
                 )
         partition = self._stacks.all[0].resolver.around.partition if self._stacks.all else "aws"
         for key, records in self._attached.items():
@@ -362,10 +365,12 @@ class _Reader:
         if said:
             self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
-        if made is None and _speaks_of_roles(policy):
-            self._report(
-                place, f"whether {place.logical_id} is made is not known: its Condition cannot be resolved"
-            )
+        if made is None and (policy.denies or _speaks_of_roles(policy)):
+            if _speaks_of_roles(policy):
+                self._report(
+                    place,
+                    f"whether {place.logical_id} is made is not known: its Condition cannot be resolved",
+                )
             policy = Policy.unknown(name)
         return PolicyRecord(place, name, parsed(document), policy, inline)
 
