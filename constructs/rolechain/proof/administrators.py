@@ -20,14 +20,14 @@ from rolechain.policy.language import Language, Pattern, Position, glob_of, matc
 from rolechain.proof import aws_managed, escalation
 from rolechain.proof.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.proof.allowed_calls import RESOURCE, Allowed, Principal, allowed_calls, kind_of
-from rolechain.proof.calls import account_of, is_arn
+from rolechain.proof.calls import EVERYTHING, account_of, is_arn
 from rolechain.proof.escalation import Way
 from rolechain.proof.place import Place
 from rolechain.proof.requests import Requests, both
 from rolechain.proof.resources import FUNCTION
 from rolechain.proof.stack_sets import STACK_SET
 from rolechain.proof.values import OneValue, Values
-from rolechain.proof.world import IdentityRecord, RoleRecord, Workload, World
+from rolechain.proof.world import IdentityRecord, PolicyRecord, RoleRecord, Workload, World
 from rolechain.wildcards import matches
 
 Rule = Literal["RC38", "RC39"]
@@ -53,9 +53,11 @@ _WITHIN_BOUNDARY = frozenset(
 )
 """The actions whose ``iam:PermissionsBoundary`` is the boundary that the role or user has; Service Authorization
 Reference, IAM."""
-_GRANTING = frozenset(way.action.lower() for ways in escalation.GRANTS.values() for way in ways) | {
-    way.action.lower() for way in escalation.ON_POLICY
-}
+_GRANTING, _LIFTING = (
+    frozenset(way.action.lower() for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
+    for table in (escalation.GRANTS, escalation.LIFTS)
+)
+_EVERYTHING = PolicyRecord(Place(""), "everything", None, EVERYTHING)
 _P = TypeVar("_P", bound=Principal)
 _Each = TypeVar("_Each")
 _ANY = matching([glob_of("*")])
@@ -142,6 +144,8 @@ class _Estate:
         self._trusting: dict[tuple[RoleRecord, str], bool] = {}
         self._speaking: WeakKeyDictionary[Policy, frozenset[str]] = WeakKeyDictionary()
         self._reached: dict[str, dict[tuple[Rule, str], list[Means]]] = {}
+        self._gained: dict[Principal, Means] = {}
+        self._lifted: dict[Principal, Means] = {}
         members = {arn for user in world.identities for arn in user.groups}
         everybody: list[Principal] = [*world.roles, *world.identities]
         self._principals = [
@@ -149,6 +153,8 @@ class _Estate:
             for each in everybody
             if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
         ]
+        by_account = _grouped(self._principals)
+        self._principals = [self._enlarged(each, by_account) for each in self._principals]
 
     @cached_property
     def _by_account(self) -> Mapping[str, list[Principal]]:
@@ -182,15 +188,13 @@ class _Estate:
         """Who reaches which role of the chain, and by what."""
         for principal in self._principals:
             self._add(principal, [*self._direct(principal), *self._by_deployment(principal)])
-        for principal in self._principals:
-            self._add(principal, self._by_itself(principal))
+        for principal, reach in self._entrances():
+            self._add(principal, [reach])
         self._follow()
-        self._by_others()
         for arn in dict.fromkeys(each.arn for each in self._principals):
             for (rule, role), ways in self._reached.get(arn, {}).items():
                 for means in ways:
                     yield arn, (rule, role, _if_placed(means, arn))
-        yield from self._entrances()
         yield from self._open()
 
     def _add(self, principal: Principal, found: Iterable[Reach]) -> bool:
@@ -201,11 +205,6 @@ class _Estate:
             if (rule, role) not in before:
                 known.setdefault((rule, role), []).append(means)
         return len(known) > len(before)
-
-    def _whole(self, principal: Principal, means: Means) -> Iterator[Reach]:
-        """What somebody with any permission in the account of a principal reaches."""
-        for role in _near(self._roles, principal.arn):
-            yield CHANGES, role.arn, replace(means, words=f"{means.words}, which gives it any permission")
 
     def _direct(self, principal: Principal) -> Iterator[Reach]:
         """What a principal may do to the chain's roles of its own account, and to those that its stack sets make."""
@@ -281,7 +280,7 @@ class _Estate:
                     resources = allowed.statement.resources
                     written = resources.written if resources and not resources.negated else ("*",)
                     if any(map(_NAMES_NONE.fullmatch, written)):
-                        yield self._means(allowed, way.action)
+                        yield self._means(principal, allowed, way.action)
 
     def _by_deployment(self, principal: Principal) -> Iterator[Reach]:
         """Who may act as a role that administers an account and is not in the templates: CDK's, or one of AWS.
@@ -301,7 +300,7 @@ class _Estate:
                     on = _arns("iam", "", account, f"role/{role}") & Language(without=_OTHER_BOOTSTRAP_ROLES)
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
-                        yield from self._all_of(account, self._means(allowed, words))
+                        yield from self._all_of(account, self._means(principal, allowed, words))
         for account in own if self._has(principal, escalation.PASS_ROLE) else ():
             on = _arns("iam", "", account, escalation.EXECUTING.rsplit(":", 1)[-1])
             for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
@@ -312,39 +311,66 @@ class _Estate:
         for role in self._roles[account]:
             yield CHANGES, role.arn, means
 
-    def _by_itself(self, principal: Principal) -> Iterator[Reach]:
-        """Who may give itself permissions, as far as its boundary lets it use them, or make somebody who has them."""
-        if not self._speaks(principal):
-            return
-        for means in self._makes(principal):
-            yield from self._whole(principal, means)
-        boundary = principal.boundary
-        lift = next(self._lifts(principal), None) if boundary else None
+    def _enlarged(self, principal: Principal, by_account: Mapping[str, list[Principal]]) -> Principal:
+        """A principal with what it may give itself: any permission, as far as a boundary that it cannot lift leaves it.
+
+        That is by its own policies, or by making or taking over somebody.
+        """
+        if not self._has_any(principal, _GRANTING | _LIFTING):
+            return principal
+        lift = next(self._lifts(principal), None) if principal.boundary else None
+        found = replace(principal, boundary=None) if lift else principal
+        own = next(self._grants(found, found), None)
+        gained = next(self._makes(found), None) or (None if found.boundary else own)
+        if not gained and self._has_any(found, _GRANTING):
+            others = (each for each in _near(by_account, found.arn) if each is not principal)
+            gained = next((means for each in others for means in self._overtakes(found, each)), None)
+        power = _EVERYTHING if gained or not found.boundary else found.boundary
+        if gained := gained or own:
+            found = replace(found, policies=(*found.policies, power))
+            self._gained[found] = gained
         if lift:
-            for rule, role, means in self._direct(replace(principal, boundary=None)):
-                yield rule, role, replace(means, words=f"{lift.words} on its own boundary with {means.words}")
-        for means in self._grants(principal, principal):
-            if boundary is None or lift:
-                yield from self._whole(principal, means)
-                continue
-            enlarged = replace(principal, policies=(boundary,), boundary=None)
-            for rule, role, _ in self._direct(enlarged):
-                yield rule, role, replace(means, words=f"{means.words}, which gives it any permission")
-            if next(self._makes(enlarged), None):
-                yield from self._whole(principal, means)
+            self._lifted[found] = lift
+        return found
+
+    def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
+        """By what a principal may both enlarge another one and act as it."""
+        if other.arn not in self._chain_arns and (grant := next(self._grants(principal, other), None)):
+            for take in self._takes(principal, other):
+                yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
 
     def _makes(self, principal: Principal) -> Iterator[Means]:
         """What makes a new role or user, gives it permissions, and acts as it."""
-        free: Mapping[str, Values] = {_BOUNDARY: OneValue(Language(frozenset()), absent=True)}
         for making, grants, acting in escalation.MAKING:
             if not all(self._has(principal, each) for each in (making, *acting)):
                 continue
-            made = [narrowed(each.requests, free) for each in self._of(principal, making)]
+            lifts = escalation.LIFTS["role" if making == "iam:CreateRole" else "user"]
             for grant in grants:
                 for allowed in self._of(principal, grant):
-                    given = [one for one in narrowed(allowed.requests, free) if not _is_harmless(one)]
-                    if any(both(requests, given) for requests in made):
-                        yield self._means(allowed, " with ".join((making, grant, *acting)))
+                    given = [one for one in allowed.requests if not _is_harmless(one)]
+                    made = (both(each.requests, given) for each in self._of(principal, making))
+                    if any(self._is_free(principal, lifts, one) for found in made for one in found):
+                        yield self._means(principal, allowed, " with ".join((making, grant, *acting)))
+
+    def _is_free(self, principal: Principal, lifts: Iterable[Way], made: Requests) -> bool:
+        """Whether what is made has no boundary, or one that binds nothing or that its maker may lift."""
+        if not _binds(made):
+            return True
+        boundary = made.values[_BOUNDARY]
+        names = boundary.texts.values or () if isinstance(boundary, OneValue) else ()
+        if any(
+            next(self._may(principal, way, _one(name)), None)
+            for name in names
+            for way in escalation.ON_POLICY
+        ):
+            return True
+        other = replace(made, values={key: found for key, found in made.values.items() if key != _BOUNDARY})
+        return any(
+            not _binds(one) or way.action.startswith("iam:Delete")
+            for way in lifts
+            for allowed in self._of(principal, way.action)
+            for one in both(allowed.requests, [made if way.action.startswith("iam:Delete") else other])
+        )
 
     def _on(
         self, principal: Principal, table: Mapping[str, tuple[Way, ...]], other: Principal
@@ -394,23 +420,6 @@ class _Estate:
                 if self._add(principal, found) and principal.arn not in self._chain_arns:
                     waiting.append(principal.arn)
 
-    def _by_others(self) -> None:
-        """Adds who may both enlarge and take over somebody, and so reaches what that account holds."""
-        for principal in self._principals:
-            known = self._reached[principal.arn].keys()
-            roles = [*_near(self._roles, principal.arn)]
-            if all((CHANGES, role.arn) in known for role in roles) or not self._has_any(principal, _GRANTING):
-                continue
-            for other in _near(self._by_account, principal.arn):
-                if other is principal or other.arn in self._chain_arns:
-                    continue
-                grant = next(self._grants(principal, other), None)
-                take = grant and next(self._takes(principal, other), None)
-                if grant and take:
-                    words = f"{grant.words} and {take.words} on {other.arn}"
-                    self._add(principal, self._whole(principal, replace(grant, words=words)))
-                    break
-
     def _takes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """By what a principal may act as another one."""
         if isinstance(other, RoleRecord):
@@ -446,7 +455,7 @@ class _Estate:
         if named and account_of(principal.arn) == account_of(role.arn):
             yield Means("sts:AssumeRole", role.trust.place)
 
-    def _entrances(self) -> Iterator[tuple[str, Reach]]:
+    def _entrances(self) -> Iterator[tuple[Principal, Reach]]:
         """Who may come in by an entrance that is meant for somebody else."""
         for source in self._chain.sources:
             for entrance in source.entrances:
@@ -475,8 +484,7 @@ class _Estate:
                         found += (means for role in roles for means in self._acts(principal, role))
                         for means in found:
                             words = f"{means.words} on {value}, by which the chain is entered"
-                            means = _if_placed(replace(means, words=words), principal.arn)
-                            yield principal.arn, (ACTS, source.arn, means)
+                            yield principal, (ACTS, source.arn, replace(means, words=words))
 
     def _open(self) -> Iterator[tuple[str, Reach]]:
         """Who else may call a function that runs as a role of the chain."""
@@ -558,17 +566,26 @@ class _Estate:
     ) -> Iterator[Means]:
         """What lets a principal make a call: a statement that is known, else one that is not."""
         wanted = {RESOURCE: OneValue(on, absent=False), **asked}
-        found = [each for each in self._of(principal, action) if narrowed(each.requests, wanted)]
-        found.sort(key=lambda each: each.statement.effect is None)
-        for allowed in found[:1]:
-            yield self._means(allowed, action)
+        allowed = (each for each in self._of(principal, action) if narrowed(each.requests, wanted))
+        found = [self._means(principal, each, action) for each in allowed]
+        yield from sorted(found, key=lambda means: means.unknown is not None)[:1]
 
-    def _means(self, allowed: Allowed, words: str) -> Means:
+    def _means(self, principal: Principal, allowed: Allowed, words: str) -> Means:
         record, statement = allowed.record, allowed.statement
+        gained, lifted = self._gained.get(principal), self._lifted.get(principal)
+        if gained and record is _EVERYTHING:
+            return replace(gained, words=f"{gained.words}, which gives it any permission")
+        if gained and record is principal.boundary:
+            return replace(gained, words=f"{words}, which {gained.words} gives it within its boundary")
         index = None if statement.stands_in else statement.index
         unknown = f"its policy {record.name}" if statement.effect is None else None
         if unknown is None and statement.resources and all(map(_is_unknown, statement.resources.written)):
             unknown = f"the Resource of statement {index} of its policy {record.name}"
+        if lifted:
+            words, unknown = (
+                f"{words}, once {lifted.words} has lifted its boundary",
+                unknown or lifted.unknown,
+            )
         return Means(words, replace(record.place, statement=index), unknown)
 
     def _of(self, principal: Principal, action: str) -> tuple[Allowed, ...]:
@@ -697,8 +714,21 @@ def _is_harmless(requests: Requests) -> bool:
     values = requests.values.get("iam:policyarn")
     if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
         return False
-    documents = [aws_managed.document_of(arn) for arn in values.texts.values]
-    return all(document is not None and not document["Statement"] for document in documents)
+    return all(map(_is_silent, values.texts.values))
+
+
+def _binds(made: Requests) -> bool:
+    """Whether what is made surely has a boundary: one of the customer's own, or one of AWS that gives nobody a way."""
+    found = made.values.get(_BOUNDARY)
+    if not isinstance(found, OneValue) or found.absent or found.texts.values is None:
+        return False
+    return all(_is_own(name) or _is_silent(name) for name in found.texts.values)
+
+
+def _is_silent(name: str) -> bool:
+    """Whether a policy is one of AWS that gives nobody a way."""
+    document = aws_managed.document_of(name)
+    return document is not None and not document["Statement"]
 
 
 def _is_own(name: str) -> bool:

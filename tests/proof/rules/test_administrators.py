@@ -736,7 +736,7 @@ def test_a_template_of_an_account_that_is_not_known_may_be_in_any(estate: Estate
         (TARGET, ("target",)),
     ):
         _unplaced(estate, _allow("iam:PutRolePolicy", on=on))
-        assert estate.found() == [("RC38", "role/ops", roles)], on
+        assert [found for found in estate.found() if found[0] == "RC38"] == [("RC38", "role/ops", roles)], on
     (finding,) = prove(estate.chain, estate.templates).findings
     assert (finding.rule, finding.message) == (
         "RC00",
@@ -791,6 +791,75 @@ def test_every_way_to_give_oneself_permissions_is_bounded(estate: Estate) -> Non
     making = _allow("iam:CreateRole", "iam:AttachRolePolicy")
     estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", **{**limit, "PolicyDocument": _document(*own, making)})
     assert estate.found() == [("RC38", "user/ann", ("target",))]
+
+
+def test_what_a_boundary_leaves_to_give_oneself_leads_on(estate: Estate) -> None:
+    """Who may write its own policies within a boundary may assume whom the boundary lets it assume."""
+    boss = OPS.replace("ops", "boss")
+    account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "333333333333"}}
+    estate.add(2, "Boss", "AWS::IAM::Role", **_role("boss", _allow("iam:*"), trust=account))
+    grant = _allow("iam:PutRolePolicy", on=OPS)
+    estate.role(2, grant, PermissionsBoundary={"Ref": "Limit"})
+    for on, found in ((boss, [("RC38", "role/boss", ("target",)), *CHANGED]), (f"{boss}-other", None)):
+        limit = _document(grant, _allow("sts:AssumeRole", on=on))
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=limit)
+        assert estate.found() == (found or [("RC38", "role/boss", ("target",))])
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        {"StringLike": {"iam:PermissionsBoundary": "*"}},
+        {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}},
+    ],
+)
+def test_a_boundary_that_binds_nothing_is_none(estate: Estate, boundary: Json) -> None:
+    """Whoever makes roles under a boundary of its own choice, or one that allows everything, is bound by none."""
+    making = ("iam:CreateRole", "iam:AttachRolePolicy")
+    estate.role(2, _allow(*making, on=OPS.replace("ops", "app-*"), Condition=boundary))
+    assert estate.found() == CHANGED
+
+
+@pytest.mark.parametrize(
+    ("lift", "near"),
+    [
+        (_allow("iam:DeleteRolePermissionsBoundary", on=OPS.replace("ops", "app-*")), OPS),
+        (_allow("iam:PutRolePermissionsBoundary", on=OPS.replace("ops", "app-*")), OPS),
+        (_allow("iam:CreatePolicyVersion", on=OPS.replace("role/ops", "policy/limit")), OWN_POLICY),
+    ],
+)
+def test_a_boundary_that_its_maker_may_lift_is_none(estate: Estate, lift: Json, near: str) -> None:
+    """Whoever makes roles under a boundary and may take it away or rewrite it is bound by none."""
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": OPS.replace("role/ops", "policy/limit")}}
+    making = _allow(
+        "iam:CreateRole", "iam:AttachRolePolicy", on=OPS.replace("ops", "app-*"), Condition=bounded
+    )
+    estate.role(2, making, lift)
+    assert estate.found() == CHANGED
+    estate.role(2, making, {**lift, "Resource": near})
+    assert estate.found() == []
+    if lift["Action"][0].startswith("iam:Put"):
+        estate.role(2, making, {**lift, "Condition": bounded})
+        assert estate.found() == []
+
+
+def test_who_leads_to_an_entrance_is_found(templates_of: Callable[[Chain], list[Template]]) -> None:
+    """Who may act as somebody who may take an entrance, or may give itself the right to, is found."""
+    user, clerk, ops = (f"arn:aws:iam::555555555555:{each}" for each in ("user/ci", "user/clerk", "role/ops"))
+    source = ChainRole("111111111111", assumed_by=[Entrance.arn(user)])
+    chain = Chain("deploy", source=source, targets=[ChainRole("333333333333")])
+    estate = Estate(chain, templates_of(chain))
+    estate.templates.append(Template("people", {"Resources": {}}, account="555555555555"))
+    keys = _inline(_allow("iam:CreateAccessKey", on=user))
+    estate.add(2, "Clerk", "AWS::IAM::User", UserName="clerk", Policies=keys)
+    for way, on in (("iam:CreateLoginProfile", clerk), ("iam:PutRolePolicy", ops)):
+        estate.role(2, _allow(way, on=on))
+        assert sorted(estate.found()) == [
+            ("RC39", "role/ops", ("source",)),
+            ("RC39", "user/clerk", ("source",)),
+        ]
+        estate.role(2, _allow(way, on=f"{on}-other"))
+        assert estate.found() == [("RC39", "user/clerk", ("source",))]
 
 
 @pytest.mark.parametrize(
