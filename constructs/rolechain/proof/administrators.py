@@ -54,10 +54,11 @@ _WITHIN_BOUNDARY = frozenset(
 """The actions whose ``iam:PermissionsBoundary`` is the boundary that the role or user has; Service Authorization
 Reference, IAM."""
 _GRANTING, _LIFTING = (
-    frozenset(way.action.lower() for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
+    frozenset(way.action for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
     for table in (escalation.GRANTS, escalation.LIFTS)
 )
-_EVERYTHING = PolicyRecord(Place(""), "everything", None, EVERYTHING)
+_ANYWHERE = Place("", statement=0)
+_EVERYTHING = PolicyRecord(_ANYWHERE, "everything", None, EVERYTHING)
 _P = TypeVar("_P", bound=Principal)
 _Each = TypeVar("_Each")
 _ANY = matching([glob_of("*")])
@@ -203,8 +204,21 @@ class _Estate:
         before = set(known)
         for rule, role, means in found:
             if (rule, role) not in before:
-                known.setdefault((rule, role), []).append(means)
+                known.setdefault((rule, role), []).append(self._told(principal, means))
         return len(known) > len(before)
+
+    def _told(self, principal: Principal, means: Means) -> Means:
+        """By what a principal may do something, where it has given itself the permission for it."""
+        gained, lifted = self._gained.get(principal), self._lifted.get(principal)
+        if gained and means.place == _ANYWHERE:
+            return replace(gained, words=f"{gained.words}, which gives it any permission")
+        boundary = principal.boundary
+        if gained and boundary and replace(means.place, statement=boundary.place.statement) == boundary.place:
+            return replace(gained, words=f"{means.words}, after {gained.words} within its boundary")
+        if lifted:
+            words = f"{means.words}, after {lifted.words} on its boundary"
+            return replace(means, words=words, unknown=means.unknown or lifted.unknown)
+        return means
 
     def _direct(self, principal: Principal) -> Iterator[Reach]:
         """What a principal may do to the chain's roles of its own account, and to those that its stack sets make."""
@@ -264,7 +278,8 @@ class _Estate:
             for way in escalation.PASSING.get(service, ()):
                 for means in self._may(principal, way, _ANY):
                     words = f"{escalation.PASS_ROLE} with {means.words}"
-                    yield replace(first, words=words, unknown=first.unknown or means.unknown)
+                    place = means.place if means.place == _ANYWHERE else first.place
+                    yield Means(words, place, first.unknown or means.unknown)
 
     def _of_others(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
         """Workloads that are not in the templates, of a service that a role trusts: who may change any of them."""
@@ -280,7 +295,7 @@ class _Estate:
                     resources = allowed.statement.resources
                     written = resources.written if resources and not resources.negated else ("*",)
                     if any(map(_NAMES_NONE.fullmatch, written)):
-                        yield self._means(principal, allowed, way.action)
+                        yield self._means(allowed, way.action)
 
     def _by_deployment(self, principal: Principal) -> Iterator[Reach]:
         """Who may act as a role that administers an account and is not in the templates: CDK's, or one of AWS.
@@ -300,7 +315,7 @@ class _Estate:
                     on = _arns("iam", "", account, f"role/{role}") & Language(without=_OTHER_BOOTSTRAP_ROLES)
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
-                        yield from self._all_of(account, self._means(principal, allowed, words))
+                        yield from self._all_of(account, self._means(allowed, words))
         for account in own if self._has(principal, escalation.PASS_ROLE) else ():
             on = _arns("iam", "", account, escalation.EXECUTING.rsplit(":", 1)[-1])
             for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
@@ -316,13 +331,13 @@ class _Estate:
 
         That is by its own policies, or by making or taking over somebody.
         """
-        if not self._has_any(principal, _GRANTING | _LIFTING):
+        if not self._has(principal, *_GRANTING, *_LIFTING):
             return principal
         lift = next(self._lifts(principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
         own = next(self._grants(found, found), None)
         gained = next(self._makes(found), None) or (None if found.boundary else own)
-        if not gained and self._has_any(found, _GRANTING):
+        if not gained and self._has(found, *_GRANTING):
             others = (each for each in _near(by_account, found.arn) if each is not principal)
             gained = next((means for each in others for means in self._overtakes(found, each)), None)
         power = _EVERYTHING if gained or not found.boundary else found.boundary
@@ -350,7 +365,7 @@ class _Estate:
                     given = [one for one in allowed.requests if not _is_harmless(one)]
                     made = (both(each.requests, given) for each in self._of(principal, making))
                     if any(self._is_free(principal, lifts, one) for found in made for one in found):
-                        yield self._means(principal, allowed, " with ".join((making, grant, *acting)))
+                        yield self._means(allowed, " with ".join((making, grant, *acting)))
 
     def _is_free(self, principal: Principal, lifts: Iterable[Way], made: Requests) -> bool:
         """Whether what is made has no boundary, or one that binds nothing or that its maker may lift."""
@@ -567,25 +582,15 @@ class _Estate:
         """What lets a principal make a call: a statement that is known, else one that is not."""
         wanted = {RESOURCE: OneValue(on, absent=False), **asked}
         allowed = (each for each in self._of(principal, action) if narrowed(each.requests, wanted))
-        found = [self._means(principal, each, action) for each in allowed]
+        found = [self._means(each, action) for each in allowed]
         yield from sorted(found, key=lambda means: means.unknown is not None)[:1]
 
-    def _means(self, principal: Principal, allowed: Allowed, words: str) -> Means:
+    def _means(self, allowed: Allowed, words: str) -> Means:
         record, statement = allowed.record, allowed.statement
-        gained, lifted = self._gained.get(principal), self._lifted.get(principal)
-        if gained and record is _EVERYTHING:
-            return replace(gained, words=f"{gained.words}, which gives it any permission")
-        if gained and record is principal.boundary:
-            return replace(gained, words=f"{words}, which {gained.words} gives it within its boundary")
         index = None if statement.stands_in else statement.index
         unknown = f"its policy {record.name}" if statement.effect is None else None
         if unknown is None and statement.resources and all(map(_is_unknown, statement.resources.written)):
             unknown = f"the Resource of statement {index} of its policy {record.name}"
-        if lifted:
-            words, unknown = (
-                f"{words}, once {lifted.words} has lifted its boundary",
-                unknown or lifted.unknown,
-            )
         return Means(words, replace(record.place, statement=index), unknown)
 
     def _of(self, principal: Principal, action: str) -> tuple[Allowed, ...]:
@@ -601,11 +606,10 @@ class _Estate:
         """Whether a principal's policies speak of any way at all, besides assuming roles."""
         return any(self._spoken(record.policy) - {ASSUME} for record in principal.policies)
 
-    def _has(self, principal: Principal, action: str) -> bool:
-        return any(action.lower() in self._spoken(record.policy) for record in principal.policies)
-
-    def _has_any(self, principal: Principal, actions: frozenset[str]) -> bool:
-        return any(actions & self._spoken(record.policy) for record in principal.policies)
+    def _has(self, principal: Principal, *actions: str) -> bool:
+        """Whether a principal's policies speak of one of some actions."""
+        wanted = {action.lower() for action in actions}
+        return any(wanted & self._spoken(record.policy) for record in principal.policies)
 
     def _spoken(self, policy: Policy) -> frozenset[str]:
         """The actions of the ways that a policy speaks of."""

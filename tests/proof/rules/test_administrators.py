@@ -863,6 +863,49 @@ def test_who_leads_to_an_entrance_is_found(templates_of: Callable[[Chain], list[
 
 
 @pytest.mark.parametrize(
+    ("statements", "limit", "words"),
+    [
+        (
+            [_allow("iam:PutRolePolicy", on=OPS)],
+            None,
+            "iam:PutRolePolicy, which gives it any permission",
+        ),
+        (
+            [_allow("iam:PutRolePolicy", on=OPS)],
+            [_allow("iam:PutRolePolicy", on=OPS), _allow("iam:DeleteRolePolicy", on=TARGET)],
+            "iam:DeleteRolePolicy, after iam:PutRolePolicy within its boundary",
+        ),
+        (
+            [_allow("iam:DeleteRolePermissionsBoundary", on=OPS), PUT],
+            [_allow("iam:DeleteRolePermissionsBoundary", on=OPS)],
+            "iam:PutRolePolicy, after iam:DeleteRolePermissionsBoundary on its boundary",
+        ),
+        (
+            [_allow("iam:CreateRole", "iam:PutRolePolicy", on=OPS.replace("ops", "new")), PUT],
+            None,
+            "iam:CreateRole with iam:PutRolePolicy, which gives it any permission; iam:PutRolePolicy",
+        ),
+    ],
+)
+def test_each_step_is_said(
+    estate: Estate, statements: list[Json], limit: list[Json] | None, words: str
+) -> None:
+    """A finding says by which action somebody gets a permission that it does not have, and where that stands."""
+    bounded: Json = {}
+    if limit:
+        document = _document(*limit)
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=document)
+        bounded = {"PermissionsBoundary": {"Ref": "Limit"}}
+    estate.role(2, *statements, **bounded)
+    (finding,) = prove(estate.chain, estate.templates).findings
+    assert finding.message == f"{OPS} may change {TARGET}: {words}"
+    assert (finding.place and finding.place.logical_id, finding.cure) == (
+        "Ops",
+        f"take that away, or declare {OPS} under administrators",
+    )
+
+
+@pytest.mark.parametrize(
     "on", ["arn:*", "arn:aws:lambda:*", "arn:aws:lambda:*:*:*:*", "arn:aws:lambda:us-east-1:*:function:?*"]
 )
 def test_every_function_is_written_in_many_ways(estate: Estate, on: str) -> None:
