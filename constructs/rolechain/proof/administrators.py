@@ -24,7 +24,7 @@ from rolechain.proof.calls import EVERYTHING, account_of, is_arn
 from rolechain.proof.escalation import Way
 from rolechain.proof.place import Place
 from rolechain.proof.requests import Requests, both
-from rolechain.proof.resources import FUNCTION
+from rolechain.proof.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.proof.stack_sets import STACK_SET
 from rolechain.proof.values import OneValue, Values
 from rolechain.proof.world import IdentityRecord, PolicyRecord, RoleRecord, Workload, World
@@ -439,7 +439,7 @@ class _Estate:
         """By what a principal may act as another one."""
         if isinstance(other, RoleRecord):
             yield from self._assumes(principal, other)
-        elif _type_of(other.arn) == "role":
+        elif _type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
             for means in self._may(principal, Way("sts:AssumeRole", ""), _one(other.arn)):
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
@@ -706,7 +706,8 @@ def _arns(service: str, region: str, account: str, resource: str) -> Language:
 
 def _runs_as(workload: Workload, role: RoleRecord) -> bool:
     """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
-    return workload.role in (role.arn, role.arn.rsplit("/", 1)[-1])
+    names = role.arn, role.arn.rsplit("/", 1)[-1]
+    return workload.role is not None and workload.role.lower() in map(str.lower, names)
 
 
 def _value(text: str) -> OneValue:

@@ -1104,3 +1104,35 @@ def test_a_stack_of_the_templates_does_not_hold_a_role_that_exists(
         on = f"arn:aws:cloudformation:*:*:stack/{name}/*"
         estate.role(1, _allow("cloudformation:UpdateStack", on=on))
         assert estate.found() == found
+
+
+def test_a_permission_set_is_a_role_of_the_accounts_it_is_assigned_to(estate: Estate) -> None:
+    """What a permission set allows is allowed in the accounts of its assignments; without one, in any."""
+    estate.templates.append(Template("center", {"Resources": {}}, account="999999999999"))
+    admin = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    given = {"Name": "Admin", "InstanceArn": "arn:aws:sso:::instance/ssoins-1", "ManagedPolicies": admin}
+    target = {"PermissionSetArn": {"Fn::GetAtt": ["Admin", "PermissionSetArn"]}, "TargetType": "AWS_ACCOUNT"}
+    estate.add(3, "Admin", "AWS::SSO::PermissionSet", **given)
+    named = "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_<center.Admin>"
+    assert [found for found in estate.found() if found[0] == "RC38"] == [
+        ("RC38", named, ("source", "middle", "target"))
+    ]
+    assert not any(each.surely for each in prove(estate.chain, estate.templates).changers or ())
+    estate.add(3, "To", "AWS::SSO::Assignment", TargetId="333333333333", **target)
+    assert estate.found() == [("RC38", named, ("target",))]
+    estate.role(0, _allow("sts:AssumeRole", on="arn:aws:iam::*:role/aws-reserved/*"))
+    assert estate.found() == [("RC38", named, ("target",))]
+    for harmless in (
+        {"ManagedPolicies": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]},
+        {"InlinePolicy": _document({**_allow("*"), "Effect": "Deny"})},
+        {"PermissionsBoundary": {"ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+    ):
+        estate.add(3, "Admin", "AWS::SSO::PermissionSet", **{**given, **harmless})
+        assert estate.found() == []
+    for unknown in (
+        {"ManagedPolicies": [], "CustomerManagedPolicyReferences": [{"Name": "own"}]},
+        {"ManagedPolicies": {"Ref": "Nothing"}},
+    ):
+        estate.add(3, "Admin", "AWS::SSO::PermissionSet", **{**given, **unknown})
+        (changer,) = prove(estate.chain, estate.templates).changers or ()
+        assert (changer.rule, changer.surely) == ("RC38", False)
