@@ -285,10 +285,7 @@ RUNNING: Mapping[str, Runner] = {
     "AWS::Cognito::IdentityPoolRoleAttachment": Runner(
         "Roles.authenticated",
         "cognito-identity.amazonaws.com",
-        (
-            Way("cognito-identity:UpdateIdentityPool", _REFERENCE),
-            Way("cognito-identity:GetOpenIdTokenForDeveloperIdentity", _REFERENCE),
-        ),
+        (Way("cognito-identity:UpdateIdentityPool", _REFERENCE),),
         ("Roles.unauthenticated",),
     ),
     "AWS::EC2::Instance": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
@@ -320,7 +317,7 @@ RUNNING: Mapping[str, Runner] = {
         (Way("elasticmapreduce:AddJobFlowSteps", _REFERENCE), *_INSTANCE),
     ),
     "AWS::GameLift::Fleet": Runner(
-        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:GetComputeAccess", _REFERENCE),)
+        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:UpdateRuntimeConfiguration", _REFERENCE),)
     ),
     "AWS::Glue::DevEndpoint": Runner(
         "RoleArn", "glue.amazonaws.com", (Way("glue:UpdateDevEndpoint", "glue-002; Rhino 19"),)
