@@ -520,18 +520,19 @@ class _Estate:
     def _stack_sets(self) -> tuple[tuple[str, Language, RoleRecord], ...]:
         """The chain's roles that stack sets make: the account of the stack set, and which one it is."""
         found = []
-        for roles in self._roles.values():
-            for role in roles:
-                name = role.place.template
-                while "/" in name:
-                    name, logical_id = name.rsplit("/", 1)
-                    template = self._world.templates.get(name)
-                    resource = template.body.get("Resources", {}).get(logical_id, {}) if template else {}
-                    if template and resource.get("Type") == STACK_SET:
-                        own = resource.get("Properties", {}).get("StackSetName")
-                        on = f"stackset/{own if isinstance(own, str) else '*'}:*"
-                        account = _placed(template.account or "<")
-                        found.append((account, _arns("cloudformation", "*", "*", on), role))
+        for role in (role for roles in self._roles.values() for role in roles):
+            name = role.place.template
+            while "/" in name:
+                name, logical_id = name.rsplit("/", 1)
+                template = self._world.templates.get(name)
+                resources = template.body.get("Resources") if template else None
+                resource = resources.get(logical_id) if isinstance(resources, Mapping) else None
+                if template and isinstance(resource, Mapping) and resource.get("Type") == STACK_SET:
+                    properties = resource.get("Properties")
+                    own = properties.get("StackSetName") if isinstance(properties, Mapping) else None
+                    on = f"stackset/{own if isinstance(own, str) else '*'}:*"
+                    account = _placed(template.account or "<")
+                    found.append((account, _arns("cloudformation", "*", "*", on), role))
         return tuple(found)
 
     def _trusts(self, role: RoleRecord, service: str) -> bool:

@@ -79,24 +79,27 @@ def openings_of(stack: Stack) -> Iterator[OpenWorkload]:
     Source: AWS Lambda Developer Guide, "Working with resource-based IAM policies in Lambda" and "Control access to
     Lambda function URLs".
     """
-    resolver = stack.resolver
-    for logical_id, properties, _ in stack.resources(_PERMISSION):
-        place = Place(stack.template.name, logical_id)
-        found = resolver.resolve(dict(properties), place)
-        who = _who(found, resolver.around.account)
+    account = stack.resolver.around.account
+    for place, found in _resolved(stack, _PERMISSION):
+        who = _who(found, account)
         function, action = texts.scalar(found.get("FunctionName")), texts.scalar(found.get("Action"))
         ways = (way.action.lower() for way in RUNNING[FUNCTION].ways)
         if who and (action is None or any(matches(action.lower(), each) for each in ways)):
-            yield OpenWorkload(
-                place, resolver.around.account, function, who, f"{action} on {function or 'a function'}"
-            )
-    for logical_id, properties, _ in stack.resources(_URL):
-        place = Place(stack.template.name, logical_id)
-        found = resolver.resolve(dict(properties), place)
+            how = f"{found.get('Action')} on {function or 'a function'}"
+            yield OpenWorkload(place, account, function, who, how)
+    for place, found in _resolved(stack, _URL):
         function, kind = texts.scalar(found.get("TargetFunctionArn")), found.get("AuthType")
         if kind != "AWS_IAM":
             known = "of AuthType NONE" if kind == "NONE" else "whose AuthType is not known"
-            yield OpenWorkload(place, resolver.around.account, function, "anybody", f"a function URL {known}")
+            yield OpenWorkload(place, account, function, "anybody", f"a function URL {known}")
+
+
+def _resolved(stack: Stack, kind: str) -> Iterator[tuple[Place, Mapping[str, Json]]]:
+    """The resources of a type, with their properties resolved; where none of them is known, the principal is not."""
+    for logical_id, properties, _ in stack.resources(kind):
+        place = Place(stack.template.name, logical_id)
+        found = stack.resolver.resolve(dict(properties), place)
+        yield place, found if isinstance(found, Mapping) else {"Principal": found}
 
 
 def _account(source: Json) -> str:

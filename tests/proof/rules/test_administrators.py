@@ -1136,3 +1136,31 @@ def test_a_permission_set_is_a_role_of_the_accounts_it_is_assigned_to(estate: Es
         estate.add(3, "Admin", "AWS::SSO::PermissionSet", **{**given, **unknown})
         (changer,) = prove(estate.chain, estate.templates).changers or ()
         assert (changer.rule, changer.surely) == ("RC38", False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *escalation.RUNNING,
+        "AWS::IAM::User",
+        "AWS::IAM::UserToGroupAddition",
+        "AWS::IAM::InstanceProfile",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
+        "AWS::SSO::Assignment",
+        "AWS::SSO::PermissionSet",
+    ],
+)
+def test_no_properties_raise(estate: Estate, kind: str) -> None:
+    """What is no such resource as CloudFormation takes raises nothing, and hides nobody else."""
+    estate.add(0, "Work", kind)
+    estate.role(2, PUT)
+    resource: Any = estate.templates[0].body["Resources"]["Work"]
+    for junk in (None, "text", [1], {"Ref": "Role0"}, {"Ref": "Nothing"}, {"Fn::Transform": {"Name": "x"}}):
+        resource["Properties"] = junk
+        assert CHANGED[0] in estate.found()
+        resource["Properties"] = dict.fromkeys(
+            ["Role", "RoleArn", "Roles", "Groups", "Users", "Principal", "InlinePolicy", "ManagedPolicies"],
+            junk,
+        )
+        assert CHANGED[0] in estate.found()
