@@ -127,6 +127,8 @@ class Pattern:
         """Whether a whole text matches."""
         if self.literal is not None:
             return text == self.literal
+        if not text.startswith(self.prefix):
+            return False
         state = self.start
         for character in text:
             state = self.step(state, character)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ RESOURCE = "<resource>"
 """Stands among the condition keys for the ARN that a call is about."""
 
 _REST = Position(repeated=True)
+_UNPLACED = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(<[^:>]+>):")
+"""The beginning of an ARN in an account that is not known."""
 
 Principal = RoleRecord | IdentityRecord
 """Whose policies are asked about: a role, a user, or a group in place of its members."""
@@ -71,11 +74,12 @@ def kind_of(principal: Principal) -> Kind:
 def caller_of(principal: Principal, organization: str = "") -> dict[str, str]:
     """The condition keys, in lower case, that a principal settles for every call, as far as their values are known."""
     of_group = isinstance(principal, IdentityRecord) and principal.is_group
-    return {
-        **({} if of_group else {keys_of.PRINCIPAL_ARN: principal.arn}),
+    found = {
+        keys_of.PRINCIPAL_ARN: "" if of_group else principal.arn,
         keys_of.PRINCIPAL_ACCOUNT: account_of(principal.arn),
-        **({keys_of.ORGANIZATION: organization} if organization else {}),
+        keys_of.ORGANIZATION: organization,
     }
+    return {key: value for key, value in found.items() if value and "<" not in value}
 
 
 def requests_of(policy: Policy, caller: Mapping[str, str], action: str, kind: Kind) -> Iterator[Requests]:
@@ -89,7 +93,8 @@ def _requests(statement: Statement, caller: Mapping[str, str], action: str, kind
     if resources is None or statement.actions.match(action) is False:
         return
     if found := met(statement, caller, kind, surely=False):
-        texts = outside(resources) if resources.negated else matching(map(pattern_of, resources.written))
+        written = map(_anywhere, resources.written)
+        texts = outside(resources) if resources.negated else matching(map(pattern_of, written))
         if left := found.where(RESOURCE, OneValue(texts, absent=False)):
             yield left
 
@@ -126,6 +131,12 @@ def met(statement: Statement, caller: Mapping[str, str], kind: Kind, *, surely: 
 def outside(resources: Resources) -> Language:
     """What a NotResource leaves: at least all that is like none of its entries whose meaning is plain."""
     return Language(without=frozenset(pattern_of(entry) for entry in resources.written if _is_plain(entry)))
+
+
+def _anywhere(entry: str) -> str:
+    """An entry of Resource with the account that is not known as a wildcard, wherever it stands."""
+    unplaced = _UNPLACED.match(entry)
+    return entry.replace(unplaced[1], "*") if unplaced else entry
 
 
 def _is_plain(entry: str) -> bool:

@@ -52,6 +52,9 @@ ON_STACK = (
 )
 """What changes the stack that makes a role; it runs with the rights of the stack's own role."""
 
+ON_STACK_SET = (Way("cloudformation:UpdateStackSet", "cloudformation-004"),)
+"""What changes the stacks of a stack set, in its own account."""
+
 ON_USER = (
     Way("iam:CreateAccessKey", "iam-002; Rhino 4"),
     Way("iam:CreateLoginProfile", "iam-004; Rhino 5"),
@@ -59,6 +62,10 @@ ON_USER = (
 )
 """What lets one sign in as a user."""
 
+USER_BOUNDARY = (
+    Way("iam:PutUserPermissionsBoundary", _REFERENCE),
+    Way("iam:DeleteUserPermissionsBoundary", _REFERENCE),
+)
 USER_GRANTS = (
     Way("iam:PutUserPolicy", "iam-007; Rhino 10"),
     Way("iam:AttachUserPolicy", "iam-008; Rhino 7"),
@@ -72,8 +79,20 @@ GROUP_GRANTS = (
 ON_GROUP = (Way("iam:AddUserToGroup", "iam-013; Rhino 13"),)
 """What makes a user a member of a group."""
 
+TAKES: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[:1], "user": ON_USER, "group": ON_GROUP}
+"""What lets one act as a role, as a user, or with the permissions of a group."""
+
+GRANTS: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[1:3], "user": USER_GRANTS, "group": GROUP_GRANTS}
+"""What gives a role, a user or a group permissions."""
+
+LIFTS: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[5:7], "user": USER_BOUNDARY}
+"""What takes a boundary from a role or a user, or puts another in its place."""
+
 ON_PROVIDER: Mapping[str, tuple[Way, ...]] = {
-    "saml": (Way("iam:UpdateSAMLProvider", _REFERENCE),),
+    "saml": (
+        Way("iam:UpdateSAMLProvider", _REFERENCE),
+        Way("iam:CreateSAMLProvider", _REFERENCE, ("iam:DeleteSAMLProvider",)),
+    ),
     "oidc": (Way("iam:UpdateOpenIDConnectProviderThumbprint", _REFERENCE),),
 }
 """What lets one sign the assertions or the tokens of an identity provider, by the kind of entrance."""
@@ -98,6 +117,7 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
         Way("bedrock-agentcore:CreateCodeInterpreter", "bedrock-001"),
         Way("bedrock-agentcore:CreateAgentRuntime", "bedrock-003"),
         Way("bedrock-agentcore:CreateHarness", "bedrock-005"),
+        Way("bedrock-agentcore:CreateBrowser", "bedrock-006"),
     ),
     "braket.amazonaws.com": (Way("braket:CreateJob", "braket-001"),),
     "cloudformation.amazonaws.com": (
@@ -108,14 +128,14 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
         Way("cloudformation:UpdateStackSet", "cloudformation-004"),
     ),
     "codebuild.amazonaws.com": (
-        Way("codebuild:CreateProject", "codebuild-001"),
+        Way("codebuild:CreateProject", "codebuild-001; codebuild-004"),
         Way("codebuild:UpdateProject", _REFERENCE),
     ),
     "cognito-identity.amazonaws.com": (Way("cognito-identity:SetIdentityPoolRoles", "cognitoidentity-001"),),
     "datapipeline.amazonaws.com": (Way("datapipeline:PutPipelineDefinition", "datapipeline-001; Rhino 21"),),
     "ec2.amazonaws.com": (
         Way("ec2:RunInstances", "ec2-001; Rhino 3"),
-        Way("ec2:RequestSpotInstances", "ec2-004"),
+        Way("ec2:RequestSpotInstances", "ec2-003"),
         Way("ec2:RequestSpotFleet", _REFERENCE),
         Way("ec2:CreateFleet", _REFERENCE),
         Way("ec2:AssociateIamInstanceProfile", _REFERENCE),
@@ -124,21 +144,22 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
         Way("ec2:CreateLaunchTemplateVersion", _REFERENCE),
         Way("autoscaling:CreateLaunchConfiguration", _REFERENCE),
         Way("elasticmapreduce:RunJobFlow", "emr-001"),
+        Way("gamelift:CreateFleet", "gamelift-001"),
         Way("imagebuilder:CreateInfrastructureConfiguration", "imagebuilder-001"),
     ),
     "ecs-tasks.amazonaws.com": (
-        Way("ecs:RegisterTaskDefinition", "ecs-003"),
-        Way("ecs:RunTask", "ecs-004"),
-        Way("ecs:StartTask", "ecs-005"),
-        Way("batch:RegisterJobDefinition", "batch-001"),
+        Way("ecs:RegisterTaskDefinition", "ecs-003; ecs-004; ecs-005"),
+        Way("ecs:RunTask", "ecs-008"),
+        Way("ecs:StartTask", "ecs-007; ecs-009"),
+        Way("batch:RegisterJobDefinition", "batch-001; batch-003"),
     ),
     "emr-serverless.amazonaws.com": (Way("emr-serverless:StartJobRun", "emrserverless-001"),),
     "events.amazonaws.com": (Way("events:PutTargets", _REFERENCE),),
-    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet", "gamelift-001"),),
+    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet", _REFERENCE),),
     "glue.amazonaws.com": (
         Way("glue:CreateDevEndpoint", "glue-001; Rhino 18"),
-        Way("glue:CreateJob", "glue-003"),
-        Way("glue:UpdateJob", "glue-005"),
+        Way("glue:CreateJob", "glue-003; glue-004"),
+        Way("glue:UpdateJob", "glue-005; glue-006"),
         Way("glue:CreateSession", "glue-007"),
     ),
     "kinesisanalytics.amazonaws.com": (Way("kinesisanalytics:CreateApplication", "kinesisanalytics-001"),),
@@ -159,9 +180,16 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
         Way("sagemaker:CreateNotebookInstance", "sagemaker-001"),
         Way("sagemaker:CreateTrainingJob", "sagemaker-002"),
         Way("sagemaker:CreateProcessingJob", "sagemaker-003"),
+        Way("sagemaker:CreateHyperParameterTuningJob", _REFERENCE),
+        Way("sagemaker:CreateModel", _REFERENCE),
+        Way("sagemaker:CreatePipeline", _REFERENCE),
+        Way("sagemaker:CreateDomain", _REFERENCE),
         Way("sagemaker:CreateUserProfile", _REFERENCE),
     ),
-    "scheduler.amazonaws.com": (Way("scheduler:CreateSchedule", _REFERENCE),),
+    "scheduler.amazonaws.com": (
+        Way("scheduler:CreateSchedule", _REFERENCE),
+        Way("scheduler:UpdateSchedule", _REFERENCE),
+    ),
     "ssm.amazonaws.com": (
         Way("ssm:StartAutomationExecution", "ssm-003"),
         Way("ssm:CreateActivation", _REFERENCE),
@@ -169,6 +197,7 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
     "states.amazonaws.com": (
         Way("states:CreateStateMachine", _REFERENCE),
         Way("states:UpdateStateMachine", _REFERENCE),
+        Way("states:TestState", _REFERENCE),
     ),
 }
 """What, together with iam:PassRole, runs code as a role, by the service that the role has to trust.
@@ -181,19 +210,22 @@ class Runner(NamedTuple):
     """A type of resource that runs code as a role.
 
     Attributes:
-        role: the property that names the role, a dot before each one within another.
+        role: the property that names the role or an instance profile, a dot before each one within another.
         service: the service that the role has to trust.
         ways: what changes that code, or starts it.
+        others: other properties that name a role likewise.
     """
 
     role: str
     service: str
     ways: tuple[Way, ...]
+    others: tuple[str, ...] = ()
 
 
 _INSTANCE = (
     Way("ssm:SendCommand", "ssm-002"),
     Way("ssm:StartSession", "ssm-001"),
+    Way("ssm:CreateAssociation", _REFERENCE),
     Way("ec2-instance-connect:SendSSHPublicKey", "ec2instanceconnect-003"),
     Way("ec2:ModifyInstanceAttribute", "ec2-002"),
     Way("codedeploy:CreateDeployment", "codedeploy-001"),
@@ -210,11 +242,35 @@ RUNNING: Mapping[str, Runner] = {
         "ContainerProperties.JobRoleArn",
         "ecs-tasks.amazonaws.com",
         (Way("batch:SubmitJob", "batch-002"),),
+        (
+            "EcsProperties.TaskProperties.TaskRoleArn",
+            "NodeProperties.NodeRangeProperties.Container.JobRoleArn",
+            "NodeProperties.NodeRangeProperties.EcsProperties.TaskProperties.TaskRoleArn",
+        ),
+    ),
+    "AWS::BedrockAgentCore::BrowserCustom": Runner(
+        "ExecutionRoleArn",
+        "bedrock-agentcore.amazonaws.com",
+        (
+            Way(
+                "bedrock-agentcore:StartBrowserSession",
+                "bedrock-007",
+                ("bedrock-agentcore:ConnectBrowserAutomationStream",),
+            ),
+        ),
     ),
     "AWS::BedrockAgentCore::CodeInterpreterCustom": Runner(
         "ExecutionRoleArn",
         "bedrock-agentcore.amazonaws.com",
         (Way("bedrock-agentcore:InvokeCodeInterpreter", "bedrock-002"),),
+    ),
+    "AWS::BedrockAgentCore::Runtime": Runner(
+        "RoleArn",
+        "bedrock-agentcore.amazonaws.com",
+        (
+            Way("bedrock-agentcore:InvokeAgentRuntimeCommand", "bedrock-004"),
+            Way("bedrock-agentcore:UpdateAgentRuntime", _REFERENCE),
+        ),
     ),
     "AWS::CodeBuild::Project": Runner(
         "ServiceRole",
@@ -223,19 +279,29 @@ RUNNING: Mapping[str, Runner] = {
             Way("codebuild:StartBuild", "codebuild-002"),
             Way("codebuild:StartBuildBatch", "codebuild-003"),
             Way("codebuild:UpdateProject", _REFERENCE),
+            Way("codebuild:StartSandbox", _REFERENCE),
         ),
+    ),
+    "AWS::Cognito::IdentityPoolRoleAttachment": Runner(
+        "Roles.authenticated",
+        "cognito-identity.amazonaws.com",
+        (Way("cognito-identity:UpdateIdentityPool", _REFERENCE),),
+        ("Roles.unauthenticated",),
     ),
     "AWS::EC2::Instance": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
     "AWS::EC2::LaunchTemplate": Runner(
         "LaunchTemplateData.IamInstanceProfile",
         "ec2.amazonaws.com",
-        (Way("ec2:CreateLaunchTemplateVersion", "ec2-005"), *_INSTANCE),
+        (Way("ec2:CreateLaunchTemplateVersion", "ec2-004; ec2-005"), *_INSTANCE),
+    ),
+    "AWS::EC2::SpotFleet": Runner(
+        "SpotFleetRequestConfigData.LaunchSpecifications.IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE
     ),
     "AWS::ECS::TaskDefinition": Runner(
         "TaskRoleArn",
         "ecs-tasks.amazonaws.com",
         (
-            Way("ecs:ExecuteCommand", _REFERENCE),
+            Way("ecs:ExecuteCommand", "ecs-006"),
             Way("ecs:RunTask", _REFERENCE),
             Way("ecs:StartTask", _REFERENCE),
         ),
@@ -245,13 +311,29 @@ RUNNING: Mapping[str, Runner] = {
         "pods.eks.amazonaws.com",
         ON_CLUSTERS,
     ),
+    "AWS::EMR::Cluster": Runner(
+        "JobFlowRole",
+        "ec2.amazonaws.com",
+        (Way("elasticmapreduce:AddJobFlowSteps", _REFERENCE), *_INSTANCE),
+    ),
+    "AWS::GameLift::Fleet": Runner(
+        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:UpdateRuntimeConfiguration", _REFERENCE),)
+    ),
     "AWS::Glue::DevEndpoint": Runner(
         "RoleArn", "glue.amazonaws.com", (Way("glue:UpdateDevEndpoint", "glue-002; Rhino 19"),)
     ),
     "AWS::Glue::Job": Runner(
         "Role",
         "glue.amazonaws.com",
-        (Way("glue:UpdateJob", "glue-005"), Way("glue:StartJobRun", _REFERENCE)),
+        (Way("glue:UpdateJob", "glue-005; glue-006"), Way("glue:StartJobRun", _REFERENCE)),
+    ),
+    "AWS::ImageBuilder::InfrastructureConfiguration": Runner(
+        "InstanceProfileName", "ec2.amazonaws.com", (Way("imagebuilder:CreateImage", _REFERENCE), *_INSTANCE)
+    ),
+    "AWS::KinesisAnalyticsV2::Application": Runner(
+        "ServiceExecutionRole",
+        "kinesisanalytics.amazonaws.com",
+        (Way("kinesisanalytics:UpdateApplication", _REFERENCE),),
     ),
     "AWS::Lambda::Function": Runner(
         "Role",
@@ -261,6 +343,8 @@ RUNNING: Mapping[str, Runner] = {
             Way("lambda:UpdateFunctionConfiguration", _REFERENCE),
             Way("lambda:AddPermission", "lambda-005"),
             Way("lambda:InvokeFunction", _REFERENCE, changes=False),
+            Way("lambda:InvokeFunctionUrl", _REFERENCE, changes=False),
+            Way("lambda:CreateEventSourceMapping", _REFERENCE, changes=False),
         ),
     ),
     "AWS::RolesAnywhere::Profile": Runner(
@@ -271,6 +355,12 @@ RUNNING: Mapping[str, Runner] = {
             Way("rolesanywhere:UpdateTrustAnchor", _REFERENCE),
         ),
     ),
+    "AWS::SageMaker::Domain": Runner(
+        "DefaultUserSettings.ExecutionRole",
+        "sagemaker.amazonaws.com",
+        (Way("sagemaker:CreatePresignedDomainUrl", _REFERENCE),),
+        ("DefaultSpaceSettings.ExecutionRole",),
+    ),
     "AWS::SageMaker::NotebookInstance": Runner(
         "RoleArn",
         "sagemaker.amazonaws.com",
@@ -279,12 +369,18 @@ RUNNING: Mapping[str, Runner] = {
             Way("sagemaker:UpdateNotebookInstance", "sagemaker-005"),
         ),
     ),
+    "AWS::SageMaker::UserProfile": Runner(
+        "UserSettings.ExecutionRole",
+        "sagemaker.amazonaws.com",
+        (Way("sagemaker:CreatePresignedDomainUrl", _REFERENCE),),
+    ),
     "AWS::StepFunctions::StateMachine": Runner(
         "RoleArn",
         "states.amazonaws.com",
         (
             Way("states:UpdateStateMachine", _REFERENCE),
             Way("states:StartExecution", _REFERENCE, changes=False),
+            Way("states:StartSyncExecution", _REFERENCE, changes=False),
         ),
     ),
 }
@@ -293,6 +389,7 @@ RUNNING: Mapping[str, Runner] = {
 MAKING = (
     ("iam:CreateRole", ("iam:AttachRolePolicy", "iam:PutRolePolicy"), ()),
     ("iam:CreateUser", ("iam:AttachUserPolicy", "iam:PutUserPolicy"), ("iam:CreateAccessKey",)),
+    ("iam:CreateUser", ("iam:AttachUserPolicy", "iam:PutUserPolicy"), ("iam:CreateLoginProfile",)),
 )
 """What makes a new role or user, what gives it permissions, and what acts as it: a new role trusts its maker."""
 
@@ -318,7 +415,9 @@ ACTIONS = frozenset(
         ON_ROLE,
         ON_POLICY,
         ON_STACK,
+        ON_STACK_SET,
         ON_USER,
+        USER_BOUNDARY,
         USER_GRANTS,
         GROUP_GRANTS,
         ON_GROUP,

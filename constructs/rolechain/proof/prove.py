@@ -107,18 +107,20 @@ def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
     roles = _shortened(changer.roles)
     first = next((means for means in changer.means if means.unknown is None), changer.means[0])
     ways = _shortened(tuple(dict.fromkeys(means.words for means in changer.means)))
-    cure = f"take it from {changer.who}, or declare {changer.who} under administrators"
+    cure = "let nobody else call it"
+    if changer.who.startswith("arn:"):
+        cure = f"take that away, or declare {changer.who} under administrators"
     if changer.surely:
         yield Finding(changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", cure)
     else:
-        words = f"whether {changer.who} may {verb} {roles} is not known: its policy {first.unknown} is not"
+        words = f"whether {changer.who} may {verb} {roles} is not known: {first.unknown} is not"
         yield Finding("RC00", level, first.place, words, cure)
 
 
 def _shortened(texts: Sequence[str]) -> str:
     """Some texts, of many the first ones and how many more there are."""
     more = f" and {len(texts) - _MOST} more" if len(texts) > _MOST else ""
-    return ", ".join(texts[:_MOST]) + more
+    return ("; " if any("," in text for text in texts) else ", ").join(texts[:_MOST]) + more
 
 
 def _names(chain: Chain, parts: Collection[str] | None) -> tuple[str, ...]:

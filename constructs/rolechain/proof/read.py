@@ -19,11 +19,14 @@ from rolechain.proof.hidden import hidden, touched
 from rolechain.proof.place import Place
 from rolechain.proof.resolve import Unresolved
 from rolechain.proof.resources import (
+    ASSIGNMENT,
     GROUP,
     GROUP_MEMBERS,
     GROUP_POLICY,
+    IDENTITY_CENTER,
     INLINE_POLICY,
     MANAGED_POLICY,
+    PERMISSION_SET,
     ROLE,
     ROLE_POLICY,
     USER,
@@ -112,7 +115,7 @@ class _Reader:
             organization=chain.organization if chain else None,
             home=home_of(chain) if chain else frozenset(),
             identities=tuple(self._identities()),
-            workloads=tuple(found for stack in stacks.all for found in workloads_of(stack)),
+            workloads=tuple(workloads_of(stacks.all)),
             openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
             session_policies=session_policies,
         )
@@ -159,28 +162,32 @@ class _Reader:
                 if found := self._identity(stack, logical_id, properties, GROUP):
                     groups[account, found.arn.rsplit("/", 1)[-1].lower()] = found
                     yield found
-            for _, properties, _ in stack.resources(GROUP_MEMBERS):
+            for _, properties, made in stack.resources(GROUP_MEMBERS):
                 resolved = stack.resolver.resolve(dict(properties), Place(stack.template.name))
                 group = resolved.get("GroupName") if isinstance(resolved, Mapping) else None
                 users = resolved.get("Users") if isinstance(resolved, Mapping) else None
                 for member in _listed(users):
-                    self._members.setdefault((account, member.lower()), set()).add(str(group).lower())
+                    known = str(group) if made else f"{group}, if its condition holds,"
+                    self._members.setdefault((account, member.lower()), set()).add(known)
         for stack in self._stacks.all:
             account = stack.resolver.around.account
             for logical_id, properties, _ in stack.resources(USER):
                 if (user := self._identity(stack, logical_id, properties, USER)) is None:
                     continue
                 part = Place(stack.template.name, logical_id, part="Groups")
-                names = {
-                    name.lower() for name in _listed(stack.resolver.resolve(properties.get("Groups"), part))
-                }
+                found = stack.resolver.resolve(properties.get("Groups"), part)
+                names = {str(name) for name in (found if isinstance(found, list) else [found]) if name}
                 names |= self._members.get((account, user.arn.rsplit("/", 1)[-1].lower()), set())
-                of_user = [groups[account, name] for name in sorted(names) if (account, name) in groups]
+                of_user = {name: groups.get((account, name.lower())) for name in sorted(names)}
+                policies = [record for group in of_user.values() if group for record in group.policies]
+                for title in (f"of the group {name}" for name, group in of_user.items() if group is None):
+                    policies.append(PolicyRecord(part, title, None, Policy.unknown(title)))
                 yield replace(
                     user,
-                    policies=(*user.policies, *(record for group in of_user for record in group.policies)),
-                    groups=frozenset(group.arn for group in of_user),
+                    policies=(*user.policies, *policies),
+                    groups=frozenset(group.arn for group in of_user.values() if group),
                 )
+            yield from self._permission_sets(stack)
         partition = self._stacks.all[0].resolver.around.partition if self._stacks.all else "aws"
         for key, records in self._attached.items():
             if key not in self._held:
@@ -199,6 +206,44 @@ class _Reader:
             policies=(*self._own_policies(stack, logical_id, properties, identity.name, kind),),
             boundary=self._boundary(stack, logical_id, properties, kind),
         )
+
+    def _permission_sets(self, stack: Stack) -> Iterator[IdentityRecord]:
+        """The permission sets of IAM Identity Center, each as the role that it is in the accounts it is assigned to."""
+        resolver = stack.resolver
+        for logical_id, properties, _ in stack.resources(PERMISSION_SET):
+            place, hidden_id = Place(stack.template.name, logical_id), resolver.placeholder(logical_id)
+            given = resolver.resolve(dict(properties), place)
+            if not isinstance(given, Mapping):
+                continue
+            boundary = given.get("PermissionsBoundary")
+            arns = [given.get(key) for key in ("ManagedPolicies", "CustomerManagedPolicyReferences")]
+            listed = [each for arn in arns if arn for each in (arn if isinstance(arn, list) else [arn])]
+            role = {
+                "Policies": [{"PolicyDocument": given[key]} for key in ("InlinePolicy",) if key in given],
+                "ManagedPolicyArns": list(map(_named_policy, listed)),
+                "PermissionsBoundary": _named_policy(boundary),
+            }
+            name = texts.scalar(given.get("Name")) or hidden_id
+            own = tuple(self._own_policies(stack, logical_id, role, name, USER))
+            for account in self._assigned(stack, logical_id) or [hidden_id]:
+                arn = (
+                    f"arn:{resolver.around.partition}:iam::{account}:role/{IDENTITY_CENTER}{name}_{hidden_id}"
+                )
+                yield IdentityRecord(arn, place, own, self._boundary(stack, logical_id, role, USER))
+
+    def _assigned(self, stack: Stack, logical_id: str) -> list[str]:
+        """The accounts that a permission set is assigned to in its own stack; one that is not known as a stand-in."""
+        found: dict[str, None] = {}
+        for assignment, properties, _ in stack.resources(ASSIGNMENT):
+            given = stack.resolver.resolve(dict(properties), Place(stack.template.name, assignment))
+            whose = given.get("PermissionSetArn") if isinstance(given, Mapping) else None
+            if (
+                isinstance(whose, Unresolved)
+                and whose.function == f"Fn::GetAtt {logical_id}.PermissionSetArn"
+            ):
+                account = texts.scalar(given.get("TargetId"))
+                found[account or stack.resolver.placeholder(assignment)] = None
+        return list(found)
 
     def _with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
         """Roles that exist already, with the policies that templates attach to them."""
@@ -362,10 +407,12 @@ class _Reader:
         if said:
             self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
-        if made is None and _speaks_of_roles(policy):
-            self._report(
-                place, f"whether {place.logical_id} is made is not known: its Condition cannot be resolved"
-            )
+        if made is None and (policy.denies or _speaks_of_roles(policy)):
+            if _speaks_of_roles(policy):
+                self._report(
+                    place,
+                    f"whether {place.logical_id} is made is not known: its Condition cannot be resolved",
+                )
             policy = Policy.unknown(name)
         return PolicyRecord(place, name, parsed(document), policy, inline)
 
@@ -394,6 +441,17 @@ class _Reader:
         self._unknown[finding] = None
         if roams:
             self._roaming.add(finding)
+
+
+def _named_policy(policy: Json) -> Json:
+    """How a permission set names a managed policy: by its ARN, or by its name in whichever account."""
+    if not isinstance(policy, Mapping):
+        return policy
+    named = policy.get("CustomerManagedPolicyReference", policy)
+    return (
+        policy.get("ManagedPolicyArn")
+        or f"named {named.get('Name') if isinstance(named, Mapping) else named}"
+    )
 
 
 def _only_of_place(name: Json, account: str) -> bool:

@@ -23,6 +23,9 @@ ROLE_POLICY, USER_POLICY, GROUP_POLICY = (
     "AWS::IAM::GroupPolicy",
 )
 GROUP_MEMBERS, INSTANCE_PROFILE = "AWS::IAM::UserToGroupAddition", "AWS::IAM::InstanceProfile"
+PERMISSION_SET, ASSIGNMENT = "AWS::SSO::PermissionSet", "AWS::SSO::Assignment"
+IDENTITY_CENTER = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+"""What the path and name of a role begin with that IAM Identity Center makes of a permission set."""
 FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
 
 _NAMED = {

@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rolechain.proof import texts
+from rolechain.proof.calls import account_of
 from rolechain.proof.escalation import RUNNING
 from rolechain.proof.place import Place
-from rolechain.proof.resolve import Unresolved
-from rolechain.proof.resources import INSTANCE_PROFILE, identity_of
+from rolechain.proof.resolve import Resolver, Unresolved
+from rolechain.proof.resources import FUNCTION, INSTANCE_PROFILE, identity_of
 from rolechain.proof.stacks import Stack
 from rolechain.proof.template import Json
 from rolechain.proof.world import OpenWorkload, Workload
+from rolechain.wildcards import matches
 
 _PERMISSION, _URL = "AWS::Lambda::Permission", "AWS::Lambda::Url"
 _SOURCES = ("SourceArn", "SourceAccount", "PrincipalOrgID", "EventSourceToken")
 
 
-def workloads_of(stack: Stack) -> Iterator[Workload]:
-    """The resources of a stack that run code as a role."""
-    resolver = stack.resolver
-    profiles = _instance_profiles(stack)
-    for kind, runner in RUNNING.items():
-        for logical_id, properties, _ in stack.resources(kind):
-            place = Place(stack.template.name, logical_id)
-            identity = identity_of(resolver, logical_id, place)
-            value: Json = properties
-            for key in runner.role.split("."):
-                resolved = resolver.resolve(value, place)
-                value = resolved.get(key) if isinstance(resolved, Mapping) else resolved
-            if value is None:
-                continue
-            for role in _roles(resolver.resolve(value, place), profiles):
-                arn = identity.arn if identity else ""
-                yield Workload(place, kind, arn, resolver.around.account, role)
+def workloads_of(stacks: Iterable[Stack]) -> Iterator[Workload]:
+    """The resources of stacks that run code as a role."""
+    listed = list(stacks)
+    profiles = {key: roles for stack in listed for key, roles in _instance_profiles(stack)}
+    for stack in listed:
+        account = stack.resolver.around.account
+        for kind, runner in RUNNING.items():
+            of_profile = runner.service == "ec2.amazonaws.com"
+            for logical_id, properties, _ in stack.resources(kind):
+                place = Place(stack.template.name, logical_id)
+                identity = identity_of(stack.resolver, logical_id, place)
+                for path in (runner.role, *runner.others):
+                    for value in _values(stack.resolver, properties, path.split("."), place):
+                        for role in _roles(value, account, profiles if of_profile else None):
+                            arn, where = identity.arn if identity else "", account_of(role or "") or account
+                            yield Workload(place, kind, arn, where, role)
 
 
-def _instance_profiles(stack: Stack) -> Mapping[str, Json]:
-    """The roles of the stack's instance profiles, by the profile's ARN and by its name."""
-    found: dict[str, Json] = {}
+def _values(resolver: Resolver, value: Json, path: Sequence[str], place: Place) -> Iterator[Json]:
+    """What stands at a path, in each item of a list on the way; what hides it, where that is not known."""
+    value = resolver.resolve(value, place)
+    if isinstance(value, list):
+        for item in value:
+            yield from _values(resolver, item, path, place)
+    elif isinstance(value, Mapping) and path:
+        yield from _values(resolver, value.get(path[0]), path[1:], place)
+    elif value is not None:
+        yield value
+
+
+def _instance_profiles(stack: Stack) -> Iterator[tuple[tuple[str, str], Json]]:
+    """The roles of the stack's instance profiles, by account and the profile's ARN, and by account and its name."""
+    account = stack.resolver.around.account
     for logical_id, properties, _ in stack.resources(INSTANCE_PROFILE):
         place = Place(stack.template.name, logical_id)
         roles = stack.resolver.resolve(properties.get("Roles"), place)
         if identity := identity_of(stack.resolver, logical_id, place):
-            found |= {identity.arn: roles, identity.name: roles}
-    return found
+            yield from (((account, identity.arn), roles), ((account, identity.name), roles))
 
 
-def _roles(value: Json, profiles: Mapping[str, Json]) -> Iterator[str | None]:
-    """The roles that a property names: by ARN, by name, by an instance profile, or in a list; None for an unknown."""
+def _roles(
+    value: Json, account: str, profiles: Mapping[tuple[str, str], Json] | None
+) -> Iterator[str | None]:
+    """The roles that a property names, by ARN, by name or by an instance profile; None for one that is not known."""
     if isinstance(value, Mapping):
         value = value.get("Arn", value.get("Name"))
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, str) and item in profiles:
-            yield from _roles(profiles[item], {})
-        elif isinstance(item, str) and ":instance-profile/" not in item:
-            yield item
-        else:
-            yield None
+    if profiles is None:
+        yield value if isinstance(value, str) else None
+        return
+    found = profiles.get((account, value)) if isinstance(value, str) else None
+    for item in found if isinstance(found, list) else [found]:
+        yield from _roles(item, account, None)
 
 
 def openings_of(stack: Stack) -> Iterator[OpenWorkload]:
@@ -66,23 +79,27 @@ def openings_of(stack: Stack) -> Iterator[OpenWorkload]:
     Source: AWS Lambda Developer Guide, "Working with resource-based IAM policies in Lambda" and "Control access to
     Lambda function URLs".
     """
-    resolver = stack.resolver
-    for logical_id, properties, _ in stack.resources(_PERMISSION):
-        place = Place(stack.template.name, logical_id)
-        found = resolver.resolve(dict(properties), place)
-        who = _who(found, resolver.around.account)
-        if who:
-            function, action = texts.scalar(found.get("FunctionName")), found.get("Action")
-            yield OpenWorkload(
-                place, resolver.around.account, function, who, f"{action} on {function or 'a function'}"
-            )
-    for logical_id, properties, _ in stack.resources(_URL):
-        place = Place(stack.template.name, logical_id)
-        found = resolver.resolve(dict(properties), place)
+    account = stack.resolver.around.account
+    for place, found in _resolved(stack, _PERMISSION):
+        who = _who(found, account)
+        function, action = texts.scalar(found.get("FunctionName")), texts.scalar(found.get("Action"))
+        ways = (way.action.lower() for way in RUNNING[FUNCTION].ways)
+        if who and (action is None or any(matches(action.lower(), each) for each in ways)):
+            how = f"{found.get('Action')} on {function or 'a function'}"
+            yield OpenWorkload(place, account, function, who, how)
+    for place, found in _resolved(stack, _URL):
         function, kind = texts.scalar(found.get("TargetFunctionArn")), found.get("AuthType")
         if kind != "AWS_IAM":
             known = "of AuthType NONE" if kind == "NONE" else "whose AuthType is not known"
-            yield OpenWorkload(place, resolver.around.account, function, "anybody", f"a function URL {known}")
+            yield OpenWorkload(place, account, function, "anybody", f"a function URL {known}")
+
+
+def _resolved(stack: Stack, kind: str) -> Iterator[tuple[Place, Mapping[str, Json]]]:
+    """The resources of a type, with their properties resolved; where none of them is known, the principal is not."""
+    for logical_id, properties, _ in stack.resources(kind):
+        place = Place(stack.template.name, logical_id)
+        found = stack.resolver.resolve(dict(properties), place)
+        yield place, found if isinstance(found, Mapping) else {"Principal": found}
 
 
 def _account(source: Json) -> str:
@@ -92,7 +109,7 @@ def _account(source: Json) -> str:
 
 
 def _who(permission: Mapping[str, Json], account: str) -> str | None:
-    """Whom a permission lets call a function; None where it is the account itself, or a service on its behalf."""
+    """Whom a permission lets call a function; None where its account's own policies say, or a service acts for it."""
     principal = permission.get("Principal")
     if isinstance(principal, Unresolved) or principal is None:
         return f"somebody, {principal}," if principal else None
@@ -105,5 +122,5 @@ def _who(permission: Mapping[str, Json], account: str) -> str | None:
         if others:
             return f"{name} on behalf of {', '.join(sorted(others))}"
         return None if held else f"any customer of {name}"
-    own = name == account or (name.startswith("arn:") and name.split(":")[4:5] == [account])
-    return None if own else name
+    of_account = name == account or (account_of(name) == account and name.endswith(":root"))
+    return None if of_account else name

@@ -188,17 +188,22 @@ def test_whoever_may_change_or_start_what_runs_as_a_role_is_found(
     estate: Estate, kind: str, way: Way
 ) -> None:
     """What runs as a role of the chain is found, what runs as another one or elsewhere is not."""
-    profile = "Profile" in escalation.RUNNING[kind].role
+    profile = escalation.RUNNING[kind].service == "ec2.amazonaws.com"
     for name, role in (("Mine", "deploy-source"), ("Other", "other")):
         estate.add(0, name, "AWS::IAM::InstanceProfile", Roles=[role])
     estate.add(0, "Work", kind, **_properties(kind, {"Ref": "Mine"} if profile else SOURCE))
-    estate.role(0, _allow(way.action))
+    estate.role(0, _allow(way.action, *way.besides))
     assert estate.found() == [("RC39", "role/ops", ("source",))]
-    estate.role(0, _allow(way.action, on="arn:aws:s3:::elsewhere"))
+    estate.role(0, _allow(way.action, *way.besides, on="arn:aws:s3:::elsewhere"))
     assert estate.found() == []
     estate.add(0, "Work", kind, **_properties(kind, {"Ref": "Other"} if profile else f"{SOURCE}-other"))
     estate.role(
-        0, _allow(way.action, on={"Fn::GetAtt": ["Work", "Arn"]} if kind == "AWS::Lambda::Function" else "*")
+        0,
+        _allow(
+            way.action,
+            *way.besides,
+            on={"Fn::GetAtt": ["Work", "Arn"]} if kind == "AWS::Lambda::Function" else "*",
+        ),
     )
     assert estate.found() == []
 
@@ -635,3 +640,527 @@ def test_who_may_run_pods_takes_an_entrance_of_eks(templates_of: Callable[[Chain
     assert estate.found() == [("RC39", "role/ops", ("source",))]
     estate.role(0, _allow("eks:DescribeCluster"))
     assert estate.found() == []
+
+
+PUT = _allow("iam:PutRolePolicy", on=TARGET)
+OPS = "arn:aws:iam::333333333333:role/ops"
+CHANGED = [("RC38", "role/ops", ("target",))]
+
+
+def _inline(*statements: Json) -> list[Json]:
+    return [{"PolicyName": "p", "PolicyDocument": _document(*statements)}]
+
+
+def _undecided(estate: Estate, account: int, logical_id: str) -> None:
+    """Makes a resource depend on a condition that is known on deployment only."""
+    body: Any = estate.templates[account].body
+    body["Parameters"] = {"Stage": {"Type": "String"}}
+    body["Conditions"] = {"Undecided": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}}
+    body["Resources"][logical_id]["Condition"] = "Undecided"
+
+
+def _unplaced(estate: Estate, *statements: Json) -> None:
+    """A role of the name ``ops`` in a template whose account is not known."""
+    ops = {"Type": "AWS::IAM::Role", "Properties": _role("ops", *statements)}
+    del estate.templates[3:]
+    estate.templates.append(Template("app", {"Resources": {"Ops": ops}}))
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [{**PUT, "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app-*"}}}],
+        [
+            PUT,
+            {
+                **_allow("iam:*"),
+                "Effect": "Deny",
+                "Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app-*"}},
+            },
+        ],
+    ],
+)
+def test_the_name_of_a_principal_that_is_made_up_may_be_any(estate: Estate, statements: list[Json]) -> None:
+    """A condition on the ARN of a role that CloudFormation names does not keep it out, and one of a named role does."""
+    unnamed = _role("ops", *statements)
+    del unnamed["RoleName"]
+    estate.add(2, "Ops", "AWS::IAM::Role", **unnamed)
+    assert [(rule, roles) for rule, _, roles in estate.found()] == [("RC38", ("target",))]
+    estate.role(2, *statements)
+    assert estate.found() == []
+
+
+@pytest.mark.parametrize("group", ["Administrators", {"Fn::ImportValue": "group"}])
+@pytest.mark.parametrize("added", [True, False])
+def test_a_group_that_is_not_at_hand_may_allow_anything(estate: Estate, group: Any, added: bool) -> None:
+    """A user of a group that no template holds is said not to be known."""
+    if added:
+        estate.add(2, "Ann", "AWS::IAM::User", UserName="ann")
+        estate.add(2, "More", "AWS::IAM::UserToGroupAddition", GroupName=group, Users=[{"Ref": "Ann"}])
+    else:
+        estate.add(2, "Ann", "AWS::IAM::User", UserName="ann", Groups=[group])
+    (changer,) = prove(estate.chain, estate.templates).changers or ()
+    assert (changer.who, changer.rule, changer.surely) == (
+        "arn:aws:iam::333333333333:user/ann",
+        "RC38",
+        False,
+    )
+    assert (changer.means[0].unknown or "").startswith("its policy of the group ")
+
+
+def test_a_deny_that_may_be_missing_keeps_nobody(estate: Estate) -> None:
+    """A Deny counts only where the policy that holds it, and the membership that brings it, surely exist."""
+    deny = _document({**_allow("iam:*"), "Effect": "Deny"})
+    estate.role(2, PUT)
+    estate.add(2, "No", "AWS::IAM::Policy", PolicyName="no", PolicyDocument=deny, Roles=[{"Ref": "Ops"}])
+    assert estate.found() == []
+    _undecided(estate, 2, "No")
+    assert estate.found() == CHANGED
+    for name in ("Ops", "No"):
+        del estate.templates[2].body["Resources"][name]
+    policies = [{"PolicyName": "no", "PolicyDocument": deny}]
+    estate.add(2, "Group", "AWS::IAM::Group", GroupName="g", Policies=policies)
+    estate.add(2, "Ann", "AWS::IAM::User", UserName="ann", Policies=_inline(PUT))
+    estate.add(2, "In", "AWS::IAM::UserToGroupAddition", GroupName="g", Users=["ann"])
+    assert estate.found() == []
+    _undecided(estate, 2, "In")
+    assert estate.found() == [("RC38", "user/ann", ("target",))]
+
+
+def test_a_template_of_an_account_that_is_not_known_may_be_in_any(estate: Estate) -> None:
+    """Its principals are said not to be known where their permissions may be about a role of the chain."""
+    here = "arn:aws:iam::${AWS::AccountId}:role"
+    for on, roles in (
+        ("*", ("source", "middle", "target")),
+        ({"Fn::Sub": f"{here}/rolechain/*"}, ("source", "middle", "target")),
+        (TARGET, ("target",)),
+    ):
+        _unplaced(estate, _allow("iam:PutRolePolicy", on=on))
+        assert [found for found in estate.found() if found[0] == "RC38"] == [("RC38", "role/ops", roles)], on
+    (finding,) = prove(estate.chain, estate.templates).findings
+    assert (finding.rule, finding.message) == (
+        "RC00",
+        f"whether arn:aws:iam::<app>:role/ops may change {TARGET} is not known: its account is not",
+    )
+    for near in ({"Fn::Sub": f"{here}/app-*"}, "arn:aws:iam::999999999999:role/app-*"):
+        _unplaced(estate, _allow("iam:PutRolePolicy", on=near))
+        assert estate.found() == [], near
+
+
+def test_a_function_is_in_the_account_of_its_role(estate: Estate) -> None:
+    """A template without an account whose function runs as a role of the chain is in that role's account."""
+    estate.role(0, _allow("lambda:UpdateFunctionCode", on=FUNCTION))
+    assert estate.found() == []
+    runner = {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "runner", "Role": SOURCE}}
+    estate.templates.append(Template("app", {"Resources": {"Runner": runner}}))
+    assert estate.found() == [("RC39", "role/ops", ("source",))]
+
+
+@pytest.mark.parametrize(
+    "lift",
+    [
+        _allow("iam:DeleteRolePermissionsBoundary", on=OPS),
+        _allow("iam:PutRolePermissionsBoundary", on=OPS),
+        _allow("iam:CreatePolicyVersion", on="arn:aws:iam::333333333333:policy/limit"),
+    ],
+)
+def test_a_boundary_that_can_be_lifted_bounds_nothing(estate: Estate, lift: Json) -> None:
+    """Who may take away or rewrite its own boundary has what its policies allow, or what it may give itself."""
+    grant = _allow("iam:PutRolePolicy", on=OPS)
+    for within, beyond in ((grant, grant), (_allow("s3:*"), PUT)):
+        limit = _document(lift, within)
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=limit)
+        estate.role(2, lift, beyond, PermissionsBoundary={"Ref": "Limit"})
+        assert estate.found() == CHANGED
+        limit = _document(within)
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=limit)
+        assert estate.found() == []
+
+
+def test_every_way_to_give_oneself_permissions_is_bounded(estate: Estate) -> None:
+    """A boundary holds for what a policy's new version or a group's policy gives, and for no role that is made."""
+    policy, group = OPS.replace("role/ops", "policy/mine"), OPS.replace("role/ops", "group/ops")
+    own = [_allow("iam:CreatePolicyVersion", on=policy), _allow("iam:PutGroupPolicy", on=group)]
+    limit = {"ManagedPolicyName": "limit", "PolicyDocument": _document(*own)}
+    estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", **limit)
+    estate.add(2, "Mine", "AWS::IAM::ManagedPolicy", ManagedPolicyName="mine", PolicyDocument=_document(*own))
+    estate.add(2, "Group", "AWS::IAM::Group", GroupName="ops")
+    held = {"ManagedPolicyArns": [policy], "PermissionsBoundary": {"Ref": "Limit"}}
+    estate.add(2, "Ann", "AWS::IAM::User", UserName="ann", Groups=["ops"], **held)
+    assert estate.found() == []
+    making = _allow("iam:CreateRole", "iam:AttachRolePolicy")
+    estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", **{**limit, "PolicyDocument": _document(*own, making)})
+    assert estate.found() == [("RC38", "user/ann", ("target",))]
+
+
+def test_what_a_boundary_leaves_to_give_oneself_leads_on(estate: Estate) -> None:
+    """Who may write its own policies within a boundary may assume whom the boundary lets it assume."""
+    boss = OPS.replace("ops", "boss")
+    account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "333333333333"}}
+    estate.add(2, "Boss", "AWS::IAM::Role", **_role("boss", _allow("iam:*"), trust=account))
+    grant = _allow("iam:PutRolePolicy", on=OPS)
+    estate.role(2, grant, PermissionsBoundary={"Ref": "Limit"})
+    for on, found in ((boss, [("RC38", "role/boss", ("target",)), *CHANGED]), (f"{boss}-other", None)):
+        limit = _document(grant, _allow("sts:AssumeRole", on=on))
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=limit)
+        assert estate.found() == (found or [("RC38", "role/boss", ("target",))])
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        {"StringLike": {"iam:PermissionsBoundary": "*"}},
+        {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}},
+    ],
+)
+def test_a_boundary_that_binds_nothing_is_none(estate: Estate, boundary: Json) -> None:
+    """Whoever makes roles under a boundary of its own choice, or one that allows everything, is bound by none."""
+    making = ("iam:CreateRole", "iam:AttachRolePolicy")
+    estate.role(2, _allow(*making, on=OPS.replace("ops", "app-*"), Condition=boundary))
+    assert estate.found() == CHANGED
+
+
+@pytest.mark.parametrize(
+    ("lift", "near"),
+    [
+        (_allow("iam:DeleteRolePermissionsBoundary", on=OPS.replace("ops", "app-*")), OPS),
+        (_allow("iam:PutRolePermissionsBoundary", on=OPS.replace("ops", "app-*")), OPS),
+        (_allow("iam:CreatePolicyVersion", on=OPS.replace("role/ops", "policy/limit")), OWN_POLICY),
+    ],
+)
+def test_a_boundary_that_its_maker_may_lift_is_none(estate: Estate, lift: Json, near: str) -> None:
+    """Whoever makes roles under a boundary and may take it away or rewrite it is bound by none."""
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": OPS.replace("role/ops", "policy/limit")}}
+    making = _allow(
+        "iam:CreateRole", "iam:AttachRolePolicy", on=OPS.replace("ops", "app-*"), Condition=bounded
+    )
+    estate.role(2, making, lift)
+    assert estate.found() == CHANGED
+    estate.role(2, making, {**lift, "Resource": near})
+    assert estate.found() == []
+    if lift["Action"][0].startswith("iam:Put"):
+        estate.role(2, making, {**lift, "Condition": bounded})
+        assert estate.found() == []
+
+
+def test_who_leads_to_an_entrance_is_found(templates_of: Callable[[Chain], list[Template]]) -> None:
+    """Who may act as somebody who may take an entrance, or may give itself the right to, is found."""
+    user, clerk, ops = (f"arn:aws:iam::555555555555:{each}" for each in ("user/ci", "user/clerk", "role/ops"))
+    source = ChainRole("111111111111", assumed_by=[Entrance.arn(user)])
+    chain = Chain("deploy", source=source, targets=[ChainRole("333333333333")])
+    estate = Estate(chain, templates_of(chain))
+    estate.templates.append(Template("people", {"Resources": {}}, account="555555555555"))
+    keys = _inline(_allow("iam:CreateAccessKey", on=user))
+    estate.add(2, "Clerk", "AWS::IAM::User", UserName="clerk", Policies=keys)
+    for way, on in (("iam:CreateLoginProfile", clerk), ("iam:PutRolePolicy", ops)):
+        estate.role(2, _allow(way, on=on))
+        assert sorted(estate.found()) == [
+            ("RC39", "role/ops", ("source",)),
+            ("RC39", "user/clerk", ("source",)),
+        ]
+        estate.role(2, _allow(way, on=f"{on}-other"))
+        assert estate.found() == [("RC39", "user/clerk", ("source",))]
+
+
+@pytest.mark.parametrize(
+    ("statements", "limit", "words"),
+    [
+        (
+            [_allow("iam:PutRolePolicy", on=OPS)],
+            None,
+            "iam:PutRolePolicy, which gives it any permission",
+        ),
+        (
+            [_allow("iam:PutRolePolicy", on=OPS)],
+            [_allow("iam:PutRolePolicy", on=OPS), _allow("iam:DeleteRolePolicy", on=TARGET)],
+            "iam:DeleteRolePolicy, after iam:PutRolePolicy within its boundary",
+        ),
+        (
+            [_allow("iam:DeleteRolePermissionsBoundary", on=OPS), PUT],
+            [_allow("iam:DeleteRolePermissionsBoundary", on=OPS)],
+            "iam:PutRolePolicy, after iam:DeleteRolePermissionsBoundary on its boundary",
+        ),
+        (
+            [_allow("iam:CreateRole", "iam:PutRolePolicy", on=OPS.replace("ops", "new")), PUT],
+            None,
+            "iam:CreateRole with iam:PutRolePolicy, which gives it any permission; iam:PutRolePolicy",
+        ),
+    ],
+)
+def test_each_step_is_said(
+    estate: Estate, statements: list[Json], limit: list[Json] | None, words: str
+) -> None:
+    """A finding says by which action somebody gets a permission that it does not have, and where that stands."""
+    bounded: Json = {}
+    if limit:
+        document = _document(*limit)
+        estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=document)
+        bounded = {"PermissionsBoundary": {"Ref": "Limit"}}
+    estate.role(2, *statements, **bounded)
+    (finding,) = prove(estate.chain, estate.templates).findings
+    assert finding.message == f"{OPS} may change {TARGET}: {words}"
+    assert (finding.place and finding.place.logical_id, finding.cure) == (
+        "Ops",
+        f"take that away, or declare {OPS} under administrators",
+    )
+
+
+@pytest.mark.parametrize(
+    "on", ["arn:*", "arn:aws:lambda:*", "arn:aws:lambda:*:*:*:*", "arn:aws:lambda:us-east-1:*:function:?*"]
+)
+def test_every_function_is_written_in_many_ways(estate: Estate, on: str) -> None:
+    """A right to all functions counts however all of them are written."""
+    estate.role(0, _allow("lambda:UpdateFunctionCode", on=on))
+    assert estate.found() == [("RC39", "role/ops", ("source",))]
+    estate.role(0, _allow("lambda:UpdateFunctionCode", on="arn:aws:lambda:*:*:function:app-*"))
+    assert estate.found() == []
+
+
+def test_a_resource_that_is_not_known_is_said(estate: Estate) -> None:
+    """A statement whose Resource alone is not known gives a finding of what is not known."""
+    estate.role(2, _allow("iam:PutRolePolicy", on={"Fn::ImportValue": "role"}))
+    (changer,) = prove(estate.chain, estate.templates).changers or ()
+    assert (changer.surely, changer.means[0].unknown) == (
+        False,
+        "the Resource of statement 0 of its policy inline",
+    )
+
+
+@pytest.mark.parametrize(
+    ("permission", "who"),
+    [
+        ({"Principal": "arn:aws:iam::111111111111:role/any"}, "role/any"),
+        ({"Principal": "arn:aws:iam::111111111111:root"}, None),
+        ({"Principal": "999999999999", "Action": "lambda:GetFunction"}, None),
+        ({"Principal": "999999999999", "Action": "lambda:invoke*"}, "999999999999"),
+        ({"Principal": "999999999999", "Action": {"Ref": "Nothing"}}, "999999999999"),
+    ],
+)
+def test_a_permission_of_a_function_lets_those_call_it_whom_it_names(
+    estate: Estate, permission: Json, who: str | None
+) -> None:
+    """A role of the account is let in by its name, and no action that does not start a function counts."""
+    estate.add(0, "Runner", "AWS::Lambda::Function", FunctionName="runner", Role=SOURCE)
+    opened = {"FunctionName": "runner", "Action": "lambda:InvokeFunction", **permission}
+    estate.add(0, "Opened", "AWS::Lambda::Permission", **opened)
+    assert estate.found() == ([("RC39", who, ("source",))] if who else [])
+
+
+def _trusting(estate: Estate, service: str) -> None:
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+    source = estate.templates[0].body["Resources"]["Role0"]["Properties"]
+    source["AssumeRolePolicyDocument"]["Statement"].append(trust)
+
+
+def test_an_instance_profile_is_found_in_any_stack_of_its_account(estate: Estate) -> None:
+    """An instance runs as the role of its profile, which another stack may hold, or none that is at hand."""
+    _trusting(estate, "ec2.amazonaws.com")
+    estate.add(0, "Machine", "AWS::EC2::Instance", IamInstanceProfile="machine")
+    estate.role(0, _allow("ssm:StartSession", on="arn:aws:ec2:us-east-1:111111111111:instance/i-1"))
+    found = [("RC39", "role/ops", ("source",))]
+    assert estate.found() == found
+    for role, expected in (("deploy-source", found), ("other", [])):
+        profile = {"InstanceProfileName": "machine", "Roles": [role]}
+        body = {"Resources": {"Profile": {"Type": "AWS::IAM::InstanceProfile", "Properties": profile}}}
+        estate.templates[3:] = [Template("profiles", body, account="111111111111")]
+        assert estate.found() == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [
+        ("ec2.amazonaws.com.cn", "ssm:SendCommand"),
+        ("states.us-east-1.amazonaws.com", "states:UpdateStateMachine"),
+    ],
+)
+def test_a_service_is_known_by_the_principals_of_all_regions(
+    estate: Estate, service: str, action: str
+) -> None:
+    """A role that trusts a service by its name in a region or partition may run as its workloads."""
+    _trusting(estate, service)
+    estate.role(0, _allow(action))
+    assert estate.found() == [("RC39", "role/ops", ("source",))]
+    estate.role(0, _allow("iam:PassRole", on=SOURCE), _allow("ec2:RunInstances", "states:TestState"))
+    assert estate.found() == [("RC39", "role/ops", ("source",))]
+    estate.role(0, _allow("iam:PassRole", on=SOURCE))
+    assert estate.found() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [(kind, path) for kind, runner in escalation.RUNNING.items() for path in runner.others]
+)
+def test_a_role_is_found_at_every_property_that_names_one(estate: Estate, kind: str, path: str) -> None:
+    """A workload may name its role in several places, in the items of lists too."""
+    value: Any = {"Fn::GetAtt": ["Role0", "Arn"]}
+    for key in reversed(path.split(".")):
+        value = {key: [value] if key.endswith("Properties") and key != "EcsProperties" else value}
+    estate.add(0, "Work", kind, **value)
+    estate.role(0, _allow(escalation.RUNNING[kind].ways[0].action))
+    assert estate.found() == [("RC39", "role/ops", ("source",))]
+
+
+def test_a_role_outside_of_the_templates_is_a_role(estate: Estate) -> None:
+    """A role to which templates attach policies may write its own, and others may act as it."""
+    outside = OPS.replace("ops", "outside")
+    power = {"PolicyName": "p", "Roles": ["outside"]}
+    own = _document(_allow("iam:PutRolePolicy", on=outside))
+    estate.add(2, "More", "AWS::IAM::Policy", PolicyDocument=own, **power)
+    assert estate.found() == [("RC38", "role/outside", ("target",))]
+    estate.add(2, "More", "AWS::IAM::Policy", PolicyDocument=_document(_allow("iam:*")), **power)
+    for action, surely in (("iam:UpdateAssumeRolePolicy", True), ("sts:AssumeRole", False)):
+        estate.role(2, _allow(action, on=outside))
+        found = {each.who: each.surely for each in prove(estate.chain, estate.templates).changers or ()}
+        assert found == {outside: True, OPS: surely}
+        estate.role(2, _allow(action, on=f"{outside}-other"))
+        assert estate.found() == [("RC38", "role/outside", ("target",))]
+
+
+@pytest.mark.parametrize(
+    "way", escalation.PASSING["cloudformation.amazonaws.com"], ids=lambda way: way.action
+)
+def test_whoever_may_pass_the_execution_role_of_cdk_is_found(estate: Estate, way: Way) -> None:
+    """CloudFormation acts with the rights of CDK's execution role for whoever may pass it."""
+    new = _allow(way.action, on="arn:aws:cloudformation:*:999999999999:stack/mine/*")
+    executing = OPS.replace("ops", "cdk-hnb659fds-cfn-exec-role-333333333333-us-east-1")
+    estate.role(2, _allow("iam:PassRole", on=executing), new)
+    assert estate.found() == CHANGED
+    for near in (executing.replace("cdk-", "app-"), executing.replace("333333333333", "999999999999")):
+        estate.role(2, _allow("iam:PassRole", on=near), new)
+        assert estate.found() == []
+
+
+def test_one_principal_is_found_by_both_rules(estate: Estate) -> None:
+    """Who may act as a role and, by another way, change it is found as both."""
+    estate.add(0, "Runner", "AWS::Lambda::Function", FunctionName="runner", Role=SOURCE)
+    boss = "arn:aws:iam::111111111111:role/boss"
+    account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "111111111111"}}
+    estate.add(0, "Boss", "AWS::IAM::Role", **_role("boss", _allow("iam:*"), trust=account))
+    for change in (
+        _allow("iam:PutRolePolicy", on=OPS.replace("333333333333", "111111111111")),
+        _allow("sts:AssumeRole", on=boss),
+    ):
+        estate.role(0, _allow("lambda:InvokeFunction", on=FUNCTION), change)
+        assert sorted(estate.found()) == [
+            ("RC38", "role/boss", ("source",)),
+            ("RC38", "role/ops", ("source",)),
+            ("RC39", "role/boss", ("source",)),
+            ("RC39", "role/ops", ("source",)),
+        ]
+
+
+def test_whoever_may_run_code_as_an_entrance_is_found(
+    templates_of: Callable[[Chain], list[Template]],
+) -> None:
+    """A role that enters is taken by what runs as it and by what it is passed to."""
+    ci = "arn:aws:iam::111111111111:role/ci"
+    source = ChainRole("111111111111", assumed_by=[Entrance.arn(ci)])
+    chain = Chain("deploy", source=source, targets=[ChainRole("333333333333")])
+    estate = Estate(chain, templates_of(chain))
+    service = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+    estate.add(0, "Ci", "AWS::IAM::Role", **_role("ci", trust=service))
+    estate.add(
+        0, "Runner", "AWS::Lambda::Function", FunctionName="runner", Role={"Fn::GetAtt": ["Ci", "Arn"]}
+    )
+    for statements in (
+        [_allow("lambda:UpdateFunctionCode", on=FUNCTION)],
+        [_allow("iam:PassRole", on=ci), _allow("lambda:CreateFunction")],
+    ):
+        estate.role(0, *statements)
+        assert estate.found() == [("RC39", "role/ops", ("source",))]
+    estate.role(0, _allow("lambda:UpdateFunctionCode", on=f"{FUNCTION}-other"))
+    assert estate.found() == []
+
+
+def test_whoever_may_change_the_stack_set_of_a_role_is_found(estate: Estate) -> None:
+    """A stack set changes the roles that its instances make, from an account that holds none of them."""
+    stacks = {
+        "StackSetName": "targets",
+        "TemplateBody": estate.templates.pop().body,
+        "StackInstancesGroup": [
+            {"DeploymentTargets": {"Accounts": ["333333333333"]}, "Regions": ["us-east-1"]}
+        ],
+    }
+    estate.templates.append(Template("home", {"Resources": {}}, account="999999999999"))
+    estate.add(2, "Targets", "AWS::CloudFormation::StackSet", **stacks)
+    for name, found in (("targets", CHANGED), ("others", [])):
+        on = f"arn:aws:cloudformation:*:*:stackset/{name}:*"
+        estate.role(2, _allow("cloudformation:UpdateStackSet", on=on))
+        assert estate.found() == found
+
+
+def test_a_stack_of_the_templates_does_not_hold_a_role_that_exists(
+    templates_of: Callable[[Chain], list[Template]],
+) -> None:
+    """An existing role may be in any stack but those that are given."""
+    source = ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")])
+    chain = Chain("deploy", source=source, targets=[ChainRole("333333333333", existing=True)])
+    estate = Estate(chain, templates_of(chain))
+    estate.templates.append(Template("app", {"Resources": {}}, account="333333333333", stack_name="app"))
+    for name, found in (("app", []), ("other", CHANGED)):
+        on = f"arn:aws:cloudformation:*:*:stack/{name}/*"
+        estate.role(1, _allow("cloudformation:UpdateStack", on=on))
+        assert estate.found() == found
+
+
+def test_a_permission_set_is_a_role_of_the_accounts_it_is_assigned_to(estate: Estate) -> None:
+    """What a permission set allows is allowed in the accounts of its assignments; without one, in any."""
+    estate.templates.append(Template("center", {"Resources": {}}, account="999999999999"))
+    admin = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    given = {"Name": "Admin", "InstanceArn": "arn:aws:sso:::instance/ssoins-1", "ManagedPolicies": admin}
+    target = {"PermissionSetArn": {"Fn::GetAtt": ["Admin", "PermissionSetArn"]}, "TargetType": "AWS_ACCOUNT"}
+    estate.add(3, "Admin", "AWS::SSO::PermissionSet", **given)
+    named = "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_<center.Admin>"
+    assert [found for found in estate.found() if found[0] == "RC38"] == [
+        ("RC38", named, ("source", "middle", "target"))
+    ]
+    assert not any(each.surely for each in prove(estate.chain, estate.templates).changers or ())
+    estate.add(3, "To", "AWS::SSO::Assignment", TargetId="333333333333", **target)
+    assert estate.found() == [("RC38", named, ("target",))]
+    estate.role(0, _allow("sts:AssumeRole", on="arn:aws:iam::*:role/aws-reserved/*"))
+    assert estate.found() == [("RC38", named, ("target",))]
+    for harmless in (
+        {"ManagedPolicies": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]},
+        {"InlinePolicy": _document({**_allow("*"), "Effect": "Deny"})},
+        {"PermissionsBoundary": {"ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+    ):
+        estate.add(3, "Admin", "AWS::SSO::PermissionSet", **{**given, **harmless})
+        assert estate.found() == []
+    for unknown in (
+        {"ManagedPolicies": [], "CustomerManagedPolicyReferences": [{"Name": "own"}]},
+        {"ManagedPolicies": {"Ref": "Nothing"}},
+    ):
+        estate.add(3, "Admin", "AWS::SSO::PermissionSet", **{**given, **unknown})
+        (changer,) = prove(estate.chain, estate.templates).changers or ()
+        assert (changer.rule, changer.surely) == ("RC38", False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *escalation.RUNNING,
+        "AWS::IAM::User",
+        "AWS::IAM::UserToGroupAddition",
+        "AWS::IAM::InstanceProfile",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
+        "AWS::SSO::Assignment",
+        "AWS::SSO::PermissionSet",
+    ],
+)
+def test_no_properties_raise(estate: Estate, kind: str) -> None:
+    """What is no such resource as CloudFormation takes raises nothing, and hides nobody else."""
+    estate.add(0, "Work", kind)
+    estate.role(2, PUT)
+    resource: Any = estate.templates[0].body["Resources"]["Work"]
+    for junk in (None, "text", [1], {"Ref": "Role0"}, {"Ref": "Nothing"}, {"Fn::Transform": {"Name": "x"}}):
+        resource["Properties"] = junk
+        assert CHANGED[0] in estate.found()
+        resource["Properties"] = dict.fromkeys(
+            ["Role", "RoleArn", "Roles", "Groups", "Users", "Principal", "InlinePolicy", "ManagedPolicies"],
+            junk,
+        )
+        assert CHANGED[0] in estate.found()
