@@ -36,6 +36,8 @@ MOST = 256
 _TOO_LARGE = "there are too many combinations of conditions to decide"
 _REST = Position(repeated=True)
 _ID = Position(repeated=True, excluded="*?")
+_NAMED = Position(excluded="*?/")
+"""How a name of IAM ends: no wildcard is a part of one."""
 _PATH = Pattern([*map(Position, "o-"), _ID, Position("/"), _ID])
 """The path of an organizational unit; ids hold no wildcards, so that a path that is compared as a text holds none."""
 _ACCOUNT = (Position(digit=True),) * 12
@@ -232,7 +234,7 @@ def anybody(kind: Kind, partition: str) -> Requests:
     values: dict[str, Values] = {}
     if kind in ("role", "user"):
         begins = ("arn", partition, "iam", "")
-        name = [*map(Position, f"{kind}/"), Position(), _REST]
+        name = [*map(Position, f"{kind}/"), _REST, _NAMED]
         arns = matching(segments_of((*begins, account, name)) for account in (_ACCOUNT, _UNPLACED))
         values[keys_of.PRINCIPAL_ARN] = OneValue(arns, absent=False)
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([_PATH]), (), absent=True)
