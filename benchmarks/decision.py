@@ -10,7 +10,7 @@ from benchmarks.oracle import PACKAGE, missing, started
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import decide
 from rolechain.policy.cases import Case, parse
-from rolechain.policy.statements import permission_statements, trust_statements
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 REPEATS, ROUND, ROUNDS = 2000, 250, 20

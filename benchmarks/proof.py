@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.cli.toolchain import find_node
-from rolechain.policy.layout import lay_out
-from rolechain.policy.statements import trust_statements
-from rolechain.proof import Template, prove, templates_in, world_of
+from rolechain.proof import Template, prove, role_graph_of, templates_in
 from rolechain.proof.prove import prove_world
+from rolechain.statements.builder import trust_statements
+from rolechain.statements.packing import lay_out
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def _prove(count: int) -> None:
     """Three roles in each account: two that the chain ends in, and one that has nothing to do with it."""
     chain = _chain(count, ["deploy-reader", "deploy-writer"])
     templates = list(_templates(chain))
-    read, world = _seconds(lambda: world_of(templates, chain))
+    read, world = _seconds(lambda: role_graph_of(templates, chain))
     seconds, proof = _seconds(lambda: prove_world(chain, world))
     hops, roles = len(proof.hops), len(world.roles)
     found = ", ".join(sorted({finding.rule for finding in proof.findings})) or "none"

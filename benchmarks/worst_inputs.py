@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Level, Template, audit, prove
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 

@@ -5,14 +5,14 @@ in the subpackages: ``policy`` decides one AssumeRole, ``cdk`` makes the roles, 
 ``local`` is an organization on one machine.
 """
 
-from rolechain.chain import Chain
-from rolechain.entrance import Entrance
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
-from rolechain.hop import Hop
-from rolechain.quotas import Quotas
-from rolechain.role import ChainRole, Permission
-from rolechain.session_tag import SessionTag
-from rolechain.source_identity import SourceIdentity
+from rolechain.model.chain import Chain
+from rolechain.model.entry_principal import Entrance
+from rolechain.model.hop import Hop
+from rolechain.model.quotas import Quotas
+from rolechain.model.role import ChainRole, Permission
+from rolechain.model.session_tag import SessionTag
+from rolechain.model.source_identity import SourceIdentity
 
 __all__ = [
     "Chain",

@@ -13,8 +13,8 @@ from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NagPack, NIST80053R
 
 from rolechain import Chain, ChainRole
 from rolechain.cdk import PlacementError, RoleChain, TargetRole
-from rolechain.policy.statements import trust_statements
 from rolechain.proof import prove
+from rolechain.statements.builder import trust_statements
 
 Json = dict[str, Any]
 MINIMIZING = {"@aws-cdk/aws-iam:minimizePolicies": True}
@@ -119,7 +119,7 @@ def test_an_existing_role_has_no_construct(make_stack: Callable[[str], cdk.Stack
 def test_a_thousand_targets_fit(make_stack: Callable[[str], cdk.Stack], tmp_path: Path) -> None:
     """The policies of a caller of a thousand roles fit in the template, and what was chosen is said."""
     from rolechain.cdk import MiddleRole
-    from rolechain.policy.layout import length_of
+    from rolechain.statements.packing import length_of
 
     chain = Chain(
         "deploy",

@@ -13,8 +13,8 @@ import pytest
 
 from rolechain import Chain
 from rolechain.cdk import RoleChain
+from rolechain.cloudformation.assembly import templates_in
 from rolechain.proof import Template, prove
-from rolechain.proof.assembly import templates_in
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]

@@ -18,7 +18,7 @@ import yaml
 from rolechain import Chain
 from rolechain.cli import main
 from rolechain.local import LocalOrganization
-from rolechain.policy.statements import own_statements, permission_statements, trust_statements
+from rolechain.statements.builder import own_statements, permission_statements, trust_statements
 
 
 def policy(statements: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from rolechain import Chain
 from rolechain.cli import main
-from rolechain.policy.statements import permission_statements, trust_statements
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 Capture = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rolechain.policy.statements import trust_statements
+from rolechain.statements.builder import trust_statements
 
 MIDDLE, TARGET = (
     "arn:aws:iam::222222222222:role/rolechain/deploy-middle",

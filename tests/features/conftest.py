@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 from rolechain import Chain, ChainRole, Hop
 from rolechain.local import LocalOrganization
 from rolechain.local.mfa import code_at
-from rolechain.policy.statements import own_statements, permission_statements, trust_statements
 from rolechain.runtime import Hop as Call
 from rolechain.runtime import HopError, chain_session
 from rolechain.runtime.hop import as_hop
+from rolechain.statements.builder import own_statements, permission_statements, trust_statements
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
-from rolechain.policy.statements import trust_statements
+from rolechain.statements.builder import trust_statements
 
 Make = Callable[[str, str], boto3.Session]
 LAMBDA = [Entrance.service("lambda.amazonaws.com")]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance, SessionTag, SourceIdentity
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Template, prove
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 USER = "arn:aws:iam::888888888888:user/ann"

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Permission
 from rolechain.local import LocalOrganization
-from rolechain.policy.statements import statements_for
 from rolechain.runtime import Hop, chain_session
 from rolechain.runtime.hop import as_hop
+from rolechain.statements.builder import statements_for
 
 Make = Callable[[str, str], boto3.Session]
 Send = Callable[..., Sequence[Any]]

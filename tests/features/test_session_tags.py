@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Hop, SessionTag
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.runtime import chain_session
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Send = Callable[..., Sequence[Any]]
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization, LocalOrganizationError
-from rolechain.policy.statements import permission_statements, trust_statements
+from rolechain.statements.builder import permission_statements, trust_statements
 
 VENDOR, OWN = "888888888888", "111111111111"
 

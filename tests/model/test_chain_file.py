@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
-from rolechain.chain_file import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
+from rolechain.model.chain_yaml import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "constructs/rolechain/chain.schema.json").read_text())

@@ -20,8 +20,8 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Level, Proof, Template, prove
+from rolechain.statements.builder import permission_statements, trust_statements
 
 z3 = pytest.importorskip("z3", reason="z3-solver is not installed: make oracle")
 

@@ -9,16 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolechain.policy.language import (
-    Language,
-    Pattern,
-    Position,
-    TooLarge,
-    arn_of,
-    glob_of,
-    matching,
-    text_of,
-)
+from rolechain.graph.language import Language, Pattern, Position, TooLarge, arn_of, glob_of, matching, text_of
 from rolechain.policy.patterns import Text, arn_glob, glob
 
 LETTERS = "ab:"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance, Permission, Quotas
-from rolechain.policy.layout import Layout, LayoutError, lay_out, length_of
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Template, prove
+from rolechain.statements.builder import permission_statements, trust_statements
+from rolechain.statements.packing import Layout, LayoutError, lay_out, length_of
 
 LIMIT = 6144
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Template
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 

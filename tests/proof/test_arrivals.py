@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, SourceIdentity
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Level, Template, prove
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 TemplatesOf = Callable[[Chain], list[Template]]

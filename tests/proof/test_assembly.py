@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 
 from rolechain import Chain
 from rolechain.cdk import RoleChain, declare_order
-from rolechain.proof import AssemblyError, prove, templates_in, world_of
+from rolechain.proof import AssemblyError, prove, role_graph_of, templates_in
 from stacks import AccountStack
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ def test_stages_nested_stacks_and_dependencies_are_read(synth: Synth) -> None:
         "Prod-Third": ("222222222222", "eu-west-1"),
     }
     assert templates["Second"].dependencies == ("First",)
-    roles = {role.name: role for role in world_of(templates.values()).roles}
+    roles = {role.name: role for role in role_graph_of(templates.values()).roles}
     assert set(roles) == {"first", "nested", "second", "third"}
     assert roles["nested"].account == "111111111111"
     for name in ("nested", "third"):

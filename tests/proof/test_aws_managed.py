@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rolechain.proof import aws_managed
+from rolechain.graph import aws_managed
 
 POLICIES = {
     "Admin": {

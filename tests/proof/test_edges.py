@@ -10,7 +10,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Decision, Request, Verdict, decide
-from rolechain.proof import Place, Template, audit, edges, hops, prove, world_of
+from rolechain.proof import SourceLocation, Template, audit, edges, hops, prove, role_graph_of
 
 Json = dict[str, Any]
 A = "111111111111"
@@ -37,7 +37,7 @@ def _template(account: str = A, **roles: tuple[Json, Any]) -> Template:
 def _edges(*templates: Template) -> list[tuple[str, str, str]]:
     return [
         (edge.caller.arn.split("::")[1], edge.callee.arn.split("::")[1], edge.decision.verdict.value)
-        for edge in edges(world_of(templates))
+        for edge in edges(role_graph_of(templates))
         if edge.decision
     ]
 
@@ -109,9 +109,9 @@ def test_a_session_that_is_named_is_taken_by_its_role() -> None:
 
 def test_an_edge_names_both_statements() -> None:
     """An edge says where the trust and the permission stand."""
-    (edge,) = edges(world_of([_template(a=(LAMBDA, f"{ARN}b"), b=(ROOT, None))]))
-    assert edge.trust == Place(A, "b", 0, "AssumeRolePolicyDocument")
-    assert edge.permission == Place(A, "a", 0, "Policies[0]")
+    (edge,) = edges(role_graph_of([_template(a=(LAMBDA, f"{ARN}b"), b=(ROOT, None))]))
+    assert edge.trust == SourceLocation(A, "b", 0, "AssumeRolePolicyDocument")
+    assert edge.permission == SourceLocation(A, "a", 0, "Policies[0]")
 
 
 def test_what_a_caller_chooses_opens_an_edge() -> None:
@@ -143,7 +143,7 @@ def test_the_work_grows_with_the_hops_alone(
         decisions += 1
         return decide(request)
 
-    monkeypatch.setattr(sys.modules["rolechain.proof.edges"], "decide", counted)
+    monkeypatch.setattr(sys.modules["rolechain.graph.edges"], "decide", counted)
     monkeypatch.setattr(hops, "decide", counted)
     chain = Chain(
         "deploy",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Template, audit, prove, world_of
+from rolechain.proof import Template, audit, prove, role_graph_of
 
 Json = dict[str, Any]
 TRUST = "AssumeRolePolicyDocument"
@@ -253,7 +253,7 @@ def test_a_document_that_cannot_be_read_is_that_of_its_role(chain: Chain, templa
             "Policies": [{"PolicyName": name, "PolicyDocument": text}],
         }
         resources[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
-    roles = [role for role in world_of(templates).roles if role.name in ("one", "two")]
+    roles = [role for role in role_graph_of(templates).roles if role.name in ("one", "two")]
     assert [record.policy.missing for role in roles for record in role.policies] == ["one", "two"]
 
 

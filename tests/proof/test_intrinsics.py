@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rolechain.proof import Template, world_of
+from rolechain.proof import Template, role_graph_of
 
 Json = dict[str, Any]
 ACCOUNT = "111111111111"
@@ -38,7 +38,7 @@ def _template(principal: Any, name: str = "app", **sections: Any) -> Template:
 
 
 def _principal_of(template: Template, *others: Template) -> Any:
-    world = world_of([template, *others])
+    world = role_graph_of([template, *others])
     (role,) = (role for role in world.roles if role.name == "role" and role.place.template == template.name)
     assert role.trust.document is not None
     return role.trust.document["Statement"][0]["Principal"]["AWS"]
@@ -127,7 +127,7 @@ def test_functions_are_resolved(value: Any, resolved: Any) -> None:
 )
 def test_what_is_not_known_is_said(value: Any, reason: str) -> None:
     """A principal that cannot be known before deployment is an error at its statement, never a guess."""
-    world = world_of([_template(value, **SECTIONS)])
+    world = role_graph_of([_template(value, **SECTIONS)])
     (finding,) = (
         finding for finding in world.unknown if finding.place and finding.place.logical_id == "Role"
     )
@@ -139,7 +139,7 @@ def test_what_is_not_known_is_said(value: Any, reason: str) -> None:
 
 def test_a_default_is_an_assumption() -> None:
     """A parameter is read with its default, and the report says so."""
-    world = world_of([_template({"Ref": "Account"}, **SECTIONS)])
+    world = role_graph_of([_template({"Ref": "Account"}, **SECTIONS)])
     assert world.assumptions == ("assuming Account = 222222222222 (app)",)
 
 
@@ -168,7 +168,7 @@ def test_a_resource_whose_condition_is_false_is_absent() -> None:
         }
         for name in ("Yes", "No", "Maybe")
     }
-    world = world_of(
+    world = role_graph_of(
         [Template("app", {"Resources": resources, **SECTIONS}, account=ACCOUNT, region="cn-north-1")]
     )
     assert [role.place.logical_id for role in world.roles] == ["Yes", "Maybe"]
@@ -184,6 +184,6 @@ def test_references_that_go_round_in_a_circle_are_not_followed() -> None:
         "Properties": {"RoleName": {"Ref": "B"}, "AssumeRolePolicyDocument": _trust("*")},
     }
     other = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": {"Ref": "A"}}}
-    world = world_of([Template("app", {"Resources": {"A": role, "B": other}}, account=ACCOUNT)])
+    world = role_graph_of([Template("app", {"Resources": {"A": role, "B": other}}, account=ACCOUNT)])
     assert [role.name for role in world.roles] == ["", ""]
     assert world.unknown[0].message == "RoleName of A is made of <app.A>, known on deployment only"

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.policy.statements import permission_statements, trust_statements
-from rolechain.proof import Finding, Place, Proof, Template, prove
+from rolechain.proof import Finding, Proof, SourceLocation, Template, prove
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 TemplatesOf = Callable[[Chain], list[Template]]
@@ -63,7 +63,7 @@ def test_a_chain_as_declared_is_proven(chain: Chain, templates: list[Template]) 
         "lambda.amazonaws.com",
         "the service lambda.amazonaws.com",
         True,
-        Place("111111111111", "Role0", 0, TRUST),
+        SourceLocation("111111111111", "Role0", 0, TRUST),
     )
     assert [finding for finding in proof.findings if finding.level == "error"] == []
 
@@ -79,7 +79,7 @@ def test_a_missing_permission_is_named_with_the_statement_to_write(
     """A hop without its caller's half fails at the caller, with the exact statement as the cure."""
     _statements(templates, 1, "Hops0").clear()
     first, second = _engine(prove(chain, templates))
-    assert (first.rule, first.place) == ("RC08", Place("222222222222", "Role0"))
+    assert (first.rule, first.place) == ("RC08", SourceLocation("222222222222", "Role0"))
     middle = chain.middle[0]
     statements = permission_statements(chain, middle)
     assert first.cure == f"write into the permission of deploy-middle: {json.dumps(statements[0])}"
@@ -101,8 +101,8 @@ def test_a_missing_trust_is_named_with_the_statement_to_write(
     _statements(templates, 2)[0] = service
     (statement,) = trust_statements(chain, chain.targets[0])
     door, missing = _engine(prove(chain, templates))
-    assert (door.rule, door.place) == ("RC05", Place("333333333333", "Role0", 0, TRUST))
-    assert (missing.rule, missing.place) == ("RC08", Place("333333333333", "Role0", 0, TRUST))
+    assert (door.rule, door.place) == ("RC05", SourceLocation("333333333333", "Role0", 0, TRUST))
+    assert (missing.rule, missing.place) == ("RC08", SourceLocation("333333333333", "Role0", 0, TRUST))
     assert missing.cure == f"write into the trust policy of deploy-target: {json.dumps(statement)}"
 
 
@@ -115,7 +115,10 @@ def test_both_halves_missing_are_two_findings(chain: Chain, templates: list[Temp
         for finding in _engine(prove(chain, templates))
         if chain.targets[0].arn in finding.message
     ]
-    assert found == [Place("222222222222", "Role0"), Place("333333333333", "Role0", None, TRUST)]
+    assert found == [
+        SourceLocation("222222222222", "Role0"),
+        SourceLocation("333333333333", "Role0", None, TRUST),
+    ]
 
 
 def test_a_role_that_is_missing_is_named(chain: Chain, templates: list[Template]) -> None:
@@ -135,7 +138,7 @@ def test_a_missing_entrance_is_a_hop_that_does_not_work(chain: Chain, templates:
     """A declared entrance that the source role's trust leaves out is an error."""
     _statements(templates, 0).clear()
     (finding,) = _engine(prove(chain, templates))
-    assert (finding.rule, finding.place) == ("RC08", Place("111111111111", "Role0", None, TRUST))
+    assert (finding.rule, finding.place) == ("RC08", SourceLocation("111111111111", "Role0", None, TRUST))
     assert finding.message == (
         "the entrance service lambda.amazonaws.com of arn:aws:iam::111111111111:role/rolechain/deploy-source is "
         "declared, and its trust policy does not let it in"
@@ -166,7 +169,7 @@ def test_a_permissions_boundary_breaks_a_hop(chain: Chain, templates: list[Templ
     resources["Role0"]["Properties"]["PermissionsBoundary"] = {"Ref": "Boundary"}
     found = _engine(prove(chain, templates))
     assert [finding.place for finding in found] == [
-        Place("222222222222", "Boundary", 0, "PolicyDocument")
+        SourceLocation("222222222222", "Boundary", 0, "PolicyDocument")
     ] * 2
     assert found[0].cure == f"let the boundary allow sts:AssumeRole on {chain.targets[0].arn}"
 
@@ -178,7 +181,7 @@ def test_a_stranger_in_the_app_is_named_with_the_open_statement(
     del _statements(templates, 2)[0]["Condition"]["ArnEquals"]
     templates[1].body["Resources"]["Stranger"] = _stranger("222222222222", "*")
     (finding,) = _engine(prove(chain, templates))
-    assert (finding.rule, finding.place) == ("RC05", Place("333333333333", "Role0", 0, TRUST))
+    assert (finding.rule, finding.place) == ("RC05", SourceLocation("333333333333", "Role0", 0, TRUST))
     assert finding.message == (
         "arn:aws:iam::333333333333:role/rolechain/deploy-target lets in every principal of account 222222222222 in "
         "organization o-exampleorg1 that its own account allows, which the chain does not declare, such as "
@@ -204,7 +207,7 @@ def test_an_external_id_closes_nothing(chain: Chain, templates: list[Template]) 
         "StringEquals": {"sts:ExternalId": "ext-1", "aws:PrincipalOrgID": "o-exampleorg1"}
     }
     (finding,) = _engine(prove(chain, templates))
-    assert (finding.rule, finding.place) == ("RC05", Place("444444444444", "Role0", 0, TRUST))
+    assert (finding.rule, finding.place) == ("RC05", SourceLocation("444444444444", "Role0", 0, TRUST))
 
 
 def test_the_middle_cannot_be_skipped(chain: Chain, templates: list[Template]) -> None:
@@ -212,7 +215,7 @@ def test_the_middle_cannot_be_skipped(chain: Chain, templates: list[Template]) -
     root = {"AWS": chain.source.arn}
     _statements(templates, 2).append({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": root})
     (finding,) = _engine(prove(chain, templates))
-    assert (finding.rule, finding.place) == ("RC05", Place("333333333333", "Role0", 1, TRUST))
+    assert (finding.rule, finding.place) == ("RC05", SourceLocation("333333333333", "Role0", 1, TRUST))
     assert f"lets in the principal {chain.source.arn}, which the chain does not declare" in finding.message
 
 
@@ -229,7 +232,10 @@ def test_a_way_back_through_a_declared_entrance_is_found(templates_of: Templates
     back = _stranger("333333333333", chain.source.arn)["Properties"]["Policies"]
     templates[2].body["Resources"]["Role0"]["Properties"]["Policies"] = back
     (finding,) = _engine(prove(chain, templates))
-    assert (finding.rule, finding.place) == ("RC05", Place("333333333333", "Role0", 0, "Policies[0]"))
+    assert (finding.rule, finding.place) == (
+        "RC05",
+        SourceLocation("333333333333", "Role0", 0, "Policies[0]"),
+    )
     assert "the chain declares no such hop" in finding.message
 
 
@@ -267,7 +273,7 @@ def test_what_another_role_leaves_open_is_a_warning(chain: Chain, templates: lis
         chain, [replace(templates[0]), *templates[1:], Template("app", {"Resources": {"X": stranger}})]
     )
     found = {(finding.level, finding.place) for finding in proof.findings if finding.rule == "RC00"}
-    assert found == {("warning", Place("app", "X", 0, "Policies[0]"))}
+    assert found == {("warning", SourceLocation("app", "X", 0, "Policies[0]"))}
     assert _engine(proof) == []
 
 

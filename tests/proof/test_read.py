@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolechain import Chain
 from rolechain.policy import Effect
-from rolechain.proof import Level, RoleRecord, Template, audit, prove, world_of
+from rolechain.proof import Level, RoleRecord, Template, audit, prove, role_graph_of
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::222222222222:role/next"
@@ -29,7 +29,7 @@ def _role(**properties: Any) -> Json:
 
 
 def _read(**resources: Any) -> RoleRecord:
-    (role,) = world_of([Template("app", {"Resources": resources}, account="111111111111")]).roles
+    (role,) = role_graph_of([Template("app", {"Resources": resources}, account="111111111111")]).roles
     return role
 
 
@@ -91,7 +91,7 @@ def test_a_policy_that_is_not_at_hand_is_said() -> None:
     """A managed policy of somewhere else is unknown, and an error of RC00."""
     arn = "arn:aws:iam::111111111111:policy/elsewhere"
     body = {"Resources": {"Role": _role(ManagedPolicyArns=[arn])}}
-    world = world_of([Template("app", body, account="111111111111")])
+    world = role_graph_of([Template("app", body, account="111111111111")])
     assert [(each.level, each.message) for each in world.unknown if "has the policy" in each.message] == [
         ("error", f"Role has the policy {arn}, whose document is not at hand")
     ]
@@ -102,7 +102,7 @@ def test_a_boundary_that_is_not_at_hand_is_taken_for_granted() -> None:
     """A boundary can only take away: one of somewhere else opens nothing, and what it leaves is said to be assumed."""
     arn = "arn:aws:iam::111111111111:policy/elsewhere"
     body = {"Resources": {"Role": _role(PermissionsBoundary=arn)}}
-    world = world_of([Template("app", body, account="111111111111")])
+    world = role_graph_of([Template("app", body, account="111111111111")])
     assert not any("has the policy" in each.message for each in world.unknown)
     assert f"assuming that the permissions boundary {arn} leaves what the chain needs" in world.assumptions
     boundary = world.roles[0].boundary
@@ -125,7 +125,7 @@ def test_only_statements_about_roles_matter() -> None:
             ),
         }
     }
-    world = world_of([Template("app", body, account="111111111111")])
+    world = role_graph_of([Template("app", body, account="111111111111")])
     (finding,) = world.unknown
     assert (finding.place and finding.place.part, finding.place and finding.place.statement) == (
         "Policies[1]",
@@ -136,13 +136,13 @@ def test_only_statements_about_roles_matter() -> None:
 def test_a_template_without_account_finds_it_in_the_chain(chain: Chain, templates: list[Template]) -> None:
     """A template that holds a role which the chain declares once is taken for that role's account."""
     unplaced = [Template(f"file{number}", template.body) for number, template in enumerate(templates[:2])]
-    roles = world_of([*unplaced, *templates[2:]], chain).roles
+    roles = role_graph_of([*unplaced, *templates[2:]], chain).roles
     assert [role.arn for role in roles] == [role.arn for role in chain.roles]
 
 
 def test_two_roles_of_one_name_leave_the_account_open(chain: Chain, templates: list[Template]) -> None:
     """Where several accounts hold the declared role, a template without account stays unplaced."""
-    (role,) = world_of([Template("target", templates[2].body)], chain).roles
+    (role,) = role_graph_of([Template("target", templates[2].body)], chain).roles
     assert (role.account, role.arn) == ("", "arn:aws:iam::<target>:role/rolechain/deploy-target")
 
 
@@ -165,7 +165,7 @@ def test_a_stack_set_makes_its_roles_in_every_account() -> None:
             ],
         },
     }
-    world = world_of([Template("app", {"Resources": {"Set": stack_set}}, account="111111111111")])
+    world = role_graph_of([Template("app", {"Resources": {"Set": stack_set}}, account="111111111111")])
     assert [role.arn for role in world.roles] == [
         "arn:aws:iam::333333333333:role/target",
         "arn:aws:iam::444444444444:role/target",
@@ -185,7 +185,7 @@ def test_a_stack_set_by_organizational_unit_reaches_the_declared_accounts(
         },
     }
     body = {"Resources": {"Set": stack_set}}
-    world = world_of([Template("hub", body, account="222222222222", region="us-east-1")], chain)
+    world = role_graph_of([Template("hub", body, account="222222222222", region="us-east-1")], chain)
     assert {role.account for role in world.roles} == {"333333333333", "444444444444"}
     assert world.assumptions == (
         "assuming stack set Set (hub) reaches 333333333333, 444444444444 by its organizational units",
@@ -195,7 +195,9 @@ def test_a_stack_set_by_organizational_unit_reaches_the_declared_accounts(
 def test_resources_that_are_made_in_a_loop_are_said() -> None:
     """Resources of an Fn::ForEach are not read, and the world says so."""
     loop = ["Name", ["a", "b"], {"Role${Name}": _role()}]
-    world = world_of([Template("app", {"Resources": {"Fn::ForEach::Roles": loop}}, account="111111111111")])
+    world = role_graph_of(
+        [Template("app", {"Resources": {"Fn::ForEach::Roles": loop}}, account="111111111111")]
+    )
     assert [(finding.level, finding.message) for finding in world.unknown] == [
         ("error", "the resources that Fn::ForEach::Roles makes are not known")
     ]
@@ -204,7 +206,9 @@ def test_resources_that_are_made_in_a_loop_are_said() -> None:
 def test_a_malformed_policy_is_said() -> None:
     """A trust policy that IAM would refuse is unknown, with the reason, and lets nobody in unnoticed."""
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Maybe", "Action": "sts:AssumeRole"}]}
-    world = world_of([Template("app", {"Resources": {"Role": _role(AssumeRolePolicyDocument=document)}})])
+    world = role_graph_of(
+        [Template("app", {"Resources": {"Role": _role(AssumeRolePolicyDocument=document)}})]
+    )
     assert [finding.message for finding in world.unknown] == [
         "AssumeRolePolicyDocument of Role cannot be read: statement 0: Effect is 'Maybe': write Allow or Deny"
     ]
@@ -268,7 +272,9 @@ def test_values_nested_beyond_measure_are_unknown() -> None:
     deep: Any = "x"
     for _ in range(100):
         deep = {"Fn::Join": ["", [deep]]}
-    world = world_of([Template("app", {"Resources": {"Role": _role(RoleName=deep)}}, account="111111111111")])
+    world = role_graph_of(
+        [Template("app", {"Resources": {"Role": _role(RoleName=deep)}}, account="111111111111")]
+    )
     assert "nested too deeply" in world.unknown[0].message
 
 
@@ -281,9 +287,9 @@ def test_stacks_of_one_name_are_kept_apart(chain: Chain, templates: list[Templat
     named[1].body["Resources"]["Fix"] = told
     errors = [each for each in prove(chain, [*named, elsewhere]).findings if each.level is Level.ERROR]
     assert [str(each.place) for each in errors] == ["roles (222222222222) Fix"]
-    world = world_of([*named, elsewhere])
+    world = role_graph_of([*named, elsewhere])
     assert list(world.templates)[2:] == [
         f"roles ({account})" for account in ("333333333333", "444444444444", "999999999999")
     ]
-    again = world_of([elsewhere, elsewhere, elsewhere])
+    again = role_graph_of([elsewhere, elsewhere, elsewhere])
     assert list(again.templates) == ["roles", "roles (999999999999)", "roles (2)"]

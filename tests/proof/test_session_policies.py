@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Place, Proof, Template, prove
+from rolechain.proof import Proof, SourceLocation, Template, prove
 
 Json = dict[str, Any]
 TemplatesOf = Callable[[Chain], list[Template]]
@@ -57,7 +57,7 @@ def policy(body: Json) -> Callable[[list[Json]], None]:
     )
 
 
-def errors(proof: Proof) -> list[tuple[str, Place | None, str]]:
+def errors(proof: Proof) -> list[tuple[str, SourceLocation | None, str]]:
     return [
         (finding.rule, finding.place, finding.message.partition(f"{TARGET} ")[2])
         for finding in proof.findings
@@ -144,7 +144,7 @@ def test_what_leaves_the_next_hop(proven: Any, middle: Json, target: Json) -> No
 def test_what_breaks_the_next_hop(proven: Any, middle: Json, target: Json, reason: str) -> None:
     """It is found once, at the caller's role, with the session policy as the side at fault."""
     proof = proven(middle, target)
-    assert errors(proof) == [("RC08", Place("222222222222", "Role0"), f"does not work: {reason}")]
+    assert errors(proof) == [("RC08", SourceLocation("222222222222", "Role0"), f"does not work: {reason}")]
     assert not proof.proven
 
 
@@ -161,7 +161,7 @@ def test_a_policy_that_a_template_makes(proven: Any) -> None:
     """Its document is read, and a fault of it is found where it stands."""
     assert proven({"policy_arns": LIMIT}, change=policy(HOPS)).proven
     ((rule, place, reason),) = errors(proven({"policy_arns": LIMIT}, change=policy(READS)))
-    assert (rule, place) == ("RC08", Place("222222222222", "Limit", 0, "PolicyDocument"))
+    assert (rule, place) == ("RC08", SourceLocation("222222222222", "Limit", 0, "PolicyDocument"))
     assert reason.startswith(
         f"does not work: no session policy of the caller allows sts:AssumeRole on {TARGET}"
     )
@@ -185,7 +185,7 @@ def test_a_policy_that_is_not_at_hand(proven: Any, beside: Json) -> None:
     assert errors(proven({"policy_arns": LIMIT, **beside})) == [
         (
             "RC00",
-            Place("222222222222", "Role0"),
+            SourceLocation("222222222222", "Role0"),
             f"cannot be decided: it is not known whether session policy {number} allows or denies sts:AssumeRole: the "
             f"document of {LIMIT} is not at hand",
         )
@@ -214,7 +214,7 @@ def test_it_closes_nothing(proven: Any, limited: Json) -> None:
             who = {"AWS": TARGET} if number == 0 else {"AWS": "arn:aws:iam::222222222222:root"}
             trust.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": who})
 
-    def found(proof: Proof) -> set[tuple[str, Place | None, str]]:
+    def found(proof: Proof) -> set[tuple[str, SourceLocation | None, str]]:
         return {
             (each.rule, each.place, each.message)
             for each in proof.findings

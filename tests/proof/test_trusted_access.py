@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rolechain.proof import RoleRecord, Template, audit, world_of
-from rolechain.proof.trusted_access import trusted_access
+from rolechain.graph.trusted_access import trusted_access
+from rolechain.proof import RoleRecord, Template, audit, role_graph_of
 
 Json = dict[str, Any]
 ROOT = {"AWS": "arn:aws:iam::444444444444:root"}
@@ -21,7 +21,7 @@ def _role(*statements: Json) -> RoleRecord:
         "Type": "AWS::IAM::Role",
         "Properties": {"RoleName": "role", "AssumeRolePolicyDocument": document},
     }
-    (record,) = world_of([Template("app", {"Resources": {"Role": role}}, account="111111111111")]).roles
+    (record,) = role_graph_of([Template("app", {"Resources": {"Role": role}}, account="111111111111")]).roles
     return record
 
 

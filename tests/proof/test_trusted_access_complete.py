@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rolechain.graph.trusted_access import TrustedAccess, trusted_access
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
 from rolechain.policy.patterns import Text, glob
-from rolechain.proof import RoleRecord, Template, world_of
-from rolechain.proof.trusted_access import TrustedAccess, trusted_access
+from rolechain.proof import RoleRecord, Template, role_graph_of
 
 Json = dict[str, Any]
 IAM = "arn:aws:iam::"
@@ -106,7 +106,9 @@ def test_whoever_gets_in_is_named(statements: list[Json]) -> None:
         "Type": "AWS::IAM::Role",
         "Properties": {"RoleName": "r", "AssumeRolePolicyDocument": document},
     }
-    (role,) = world_of([Template("app", {"Resources": {"Role": resource}}, account="111111111111")]).roles
+    (role,) = role_graph_of(
+        [Template("app", {"Resources": {"Role": resource}}, account="111111111111")]
+    ).roles
     found = list(trusted_access(role))
     unnamed = [
         arn for arn in CALLERS if _admitted(role, arn) and not any(_names(access, arn) for access in found)

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from rolechain import Chain, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
-from rolechain.chain_file import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
-from rolechain.policy.statements import permission_statements, trust_statements
+from rolechain.model.chain_yaml import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
+from rolechain.statements.builder import permission_statements, trust_statements
 
 TEXT = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
 NAMES = {each.__name__: each for each in (Entrance, Permission, Quotas, SessionTag, SourceIdentity)}

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from rolechain.runtime.causes import Cause, read
+from rolechain.runtime.error_classification import Cause, read
 from rolechain.runtime.errors import HopError, hop_error, source_error
 
 CALLER = "arn:aws:sts::111111111111:assumed-role/deploy-source/ann@host"

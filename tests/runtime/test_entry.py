@@ -8,8 +8,8 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.policy.statements import trust_statements
 from rolechain.runtime.entry import lets_in
+from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
 SSO = "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Deploy_0123456789abcdef"

@@ -11,7 +11,7 @@ import pytest
 
 from rolechain import Chain, ChainError, ChainRole
 from rolechain.runtime import Cause, Hop, HopError, fan_out
-from rolechain.runtime.pace import Pace
+from rolechain.runtime.rate_limiter import Pace
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"

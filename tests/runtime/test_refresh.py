@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rolechain.runtime.causes import Cause
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.refresh import Refresh
 from rolechain.runtime.session_credentials import SessionCredentials

@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rolechain.runtime.causes import Cause
+from rolechain.runtime.cache_slot import Slot
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.refresh import Refresh
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.slot import Slot
 
 BACK_OFF, MEMORY = 300.0, 1.0
 """What the jitter gives here: always the least."""

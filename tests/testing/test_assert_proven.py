@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import AssemblyError
+from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.testing import assert_proven
 
 Json = dict[str, Any]

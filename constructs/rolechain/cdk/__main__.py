@@ -8,8 +8,8 @@ import sys
 import aws_cdk as cdk
 
 from rolechain.cdk.role_chain import RoleChain
-from rolechain.chain import Chain
 from rolechain.errors import RolechainError
+from rolechain.model.chain import Chain
 
 
 def main() -> int:

@@ -13,9 +13,9 @@ from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.middle_role import MiddleRole
 from rolechain.cdk.source_role import SourceRole
 from rolechain.cdk.target_role import TargetRole
-from rolechain.chain import Chain
-from rolechain.policy.statements import statements_for
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
+from rolechain.statements.builder import statements_for
 
 Make = Callable[..., ChainRoleConstruct]
 

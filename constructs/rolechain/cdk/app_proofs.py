@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Stage
 
-from rolechain.chain import Chain
+from rolechain.model.chain import Chain
 
 if TYPE_CHECKING:
     from rolechain.cdk.constructs_proof import ConstructsProof

@@ -17,8 +17,8 @@ from aws_cdk import (
 )
 
 from rolechain.cdk.app_proofs import proofs_of, say
-from rolechain.chain import Chain
-from rolechain.proof import Finding, Place, prove, templates_in
+from rolechain.model.chain import Chain
+from rolechain.proof import Finding, SourceLocation, prove, templates_in
 from rolechain.proof.rules import RULES
 from rolechain.proof.summary import finding_lines, last_line, passes
 
@@ -111,7 +111,9 @@ def _violation(finding: Finding, files: Mapping[str, str | None]) -> PolicyViola
     )
 
 
-def _resources(place: Place | None, files: Mapping[str, str | None]) -> list[PolicyViolatingResource]:
+def _resources(
+    place: SourceLocation | None, files: Mapping[str, str | None]
+) -> list[PolicyViolatingResource]:
     if place is None or not place.logical_id:
         # What is nowhere in the templates concerns the app as a whole.
         return [PolicyViolatingResource(construct_path="/", locations=[])]

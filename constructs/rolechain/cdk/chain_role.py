@@ -13,11 +13,11 @@ from constructs import Construct
 from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
-from rolechain.chain import Chain
 from rolechain.errors import RolechainError
-from rolechain.policy.layout import LaidOut, lay_out
-from rolechain.policy.statements import Statement, trust_statements
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
+from rolechain.statements.builder import Statement, trust_statements
+from rolechain.statements.packing import LaidOut, lay_out
 
 
 class PlacementError(RolechainError, ValueError):
@@ -177,7 +177,7 @@ def declared_here(
     if len(here) == 1 and here[0].existing:
         raise PlacementError(
             f"{here[0].arn} exists already, so chain {chain.name} leaves it to its owner: what has to be added there "
-            "is told by rolechain.policy.statements.statements_for(chain, role)"
+            "is told by rolechain.statements.statements_for(chain, role)"
         )
     if len(here) == 1:
         return here[0]

@@ -17,8 +17,8 @@ from constructs import Construct, IValidation
 
 from rolechain.cdk.app_proofs import announce, proofs_of, say
 from rolechain.cdk.chain_proof import ChainProof
-from rolechain.chain import Chain
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 
 _IN_VAIN = "leaves nothing out, as another of its constructs asks for the proof"
 

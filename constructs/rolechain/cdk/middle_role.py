@@ -5,8 +5,8 @@ from __future__ import annotations
 from constructs import Construct
 
 from rolechain.cdk.chain_role import ChainRoleConstruct, declared_here
-from rolechain.chain import Chain
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 
 
 class MiddleRole(ChainRoleConstruct):

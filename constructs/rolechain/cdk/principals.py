@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import jsii
 from aws_cdk import aws_iam as iam
 
-from rolechain.policy.statements import Statement
+from rolechain.statements.builder import Statement
 
 
 def trusted(statements: Iterable[Statement], more: Iterable[iam.IPrincipal] = ()) -> iam.IPrincipal:

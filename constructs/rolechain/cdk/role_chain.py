@@ -9,7 +9,7 @@ from rolechain.cdk.account_roles import add_roles
 from rolechain.cdk.chain_role import ChainRoleConstruct
 from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.stack_order import declare_order
-from rolechain.chain import Chain
+from rolechain.model.chain import Chain
 
 
 class RoleChain(Construct):

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from cdk_nag import IApplyRule, NagMessageLevel, NagPack, NagRuleCompliance
 from constructs import IConstruct
 
-from rolechain.proof import Finding, Level, Template, world_of
+from rolechain.proof import Finding, Level, Template, role_graph_of
 from rolechain.proof.rules import RULES, Rule, check
 
 ALONE = (
@@ -57,7 +57,7 @@ class RoleChainChecks(NagPack):
 def _findings(root: IConstruct) -> dict[tuple[str, str], list[Finding]]:
     """What the rules say of an app's roles and policies, by stack and logical id."""
     stacks = [node for node in root.node.find_all() if isinstance(node, Stack)]
-    world = world_of(
+    world = role_graph_of(
         Template(stack.artifact_id, {"Resources": _iam_resources(stack)}, _account_of(stack))
         for stack in stacks
     )

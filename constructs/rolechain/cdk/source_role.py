@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from rolechain.cdk.chain_role import ChainRoleConstruct, PlacementError, declared_here
-from rolechain.chain import Chain
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 
 
 class SourceRole(ChainRoleConstruct):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import Stack
 
 from rolechain.cdk.chain_role import PlacementError
-from rolechain.chain import Chain
+from rolechain.model.chain import Chain
 
 
 def declare_order(chain: Chain, stacks: Mapping[str, Stack]) -> None:

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.cli.start import open_session
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
 from rolechain.runtime import HopError, chain_session
 
 
@@ -53,7 +54,7 @@ class Administrators:
         elif self._home_account() == account:
             return self._session
         elif self._role:
-            arn = f"arn:{self._partition}:iam::{account}:role/{self._role}"
+            arn = iam_arn(self._partition, account, f"role/{self._role}")
             session, what = chain_session(arn, session=self._session), f"role {self._role}"
         else:
             raise AdministratorError(

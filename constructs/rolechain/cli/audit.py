@@ -11,7 +11,7 @@ from rich.console import Console
 from rolechain.cli import sarif
 from rolechain.cli.proof_text import ProofText, counted, tally
 from rolechain.cli.template_files import FilesByName, TemplateFileError, by_name, holding, placed, read
-from rolechain.proof import AssemblyError, Place, Proof, Template, audit
+from rolechain.proof import AssemblyError, Proof, SourceLocation, Template, audit
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
@@ -86,7 +86,7 @@ def _show(report: Proof, files: FilesByName, *, passes: bool) -> None:
     text.verdict(f"{counted(len(files), 'template')}: {tally(report.findings)}", good=passes)
 
 
-def _where(place: Place, files: FilesByName) -> str:
+def _where(place: SourceLocation, files: FilesByName) -> str:
     """``FILE:LINE logical id, part, statement``."""
     file = holding(files, place)
     if file is None:

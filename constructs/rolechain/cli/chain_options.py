@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rolechain.chain import Chain
 from rolechain.errors import NoSuchTargetError, RolechainError
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 
 
 class UsageError(RolechainError):

@@ -6,10 +6,10 @@ import argparse
 import sys
 import webbrowser
 
-from rolechain.chain import Chain
 from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
 from rolechain.cli.federation import endpoint_of, sign_in_url
 from rolechain.cli.walk import walk_to_target
+from rolechain.model.chain import Chain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

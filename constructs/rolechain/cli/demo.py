@@ -15,8 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from rolechain.chain import Chain
-from rolechain.cli.demo_cast import (
+from rolechain.cli.demo_principals import (
     STRANGER,
     DemoError,
     choices,
@@ -31,6 +30,7 @@ from rolechain.cli.report_table import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
+from rolechain.model.chain import Chain
 from rolechain.proof import Level, Proof, prove
 from rolechain.runtime import chain_session, verify
 

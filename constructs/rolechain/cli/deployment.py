@@ -8,10 +8,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rolechain.chain import Chain
 from rolechain.cli.subprocesses import Program, started
 from rolechain.cli.toolchain import Toolchain
 from rolechain.local import LocalOrganization
+from rolechain.model.chain import Chain
 
 # What a deployment may do in an account: a chain's stacks hold nothing but IAM, and CloudFormation reads the
 # version of the bootstrap from SSM.

@@ -20,7 +20,7 @@ from rolechain.cli.start import Start
 from rolechain.cli.walk import Entry, Walked, cache_of, session_of
 from rolechain.cli.way import Way
 from rolechain.errors import RolechainError
-from rolechain.role import ChainRole
+from rolechain.model.role import ChainRole
 from rolechain.runtime import HopError, fan_out
 from rolechain.runtime.hop import Hop
 

@@ -7,11 +7,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from rolechain.chain import Chain
 from rolechain.cli.aws_files import Profiles
 from rolechain.cli.way import Way
-from rolechain.hop import Hop
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
 from rolechain.runtime.session_name import default_session_name
 
 Settings = dict[str, str]

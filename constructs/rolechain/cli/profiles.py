@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rolechain.chain import Chain
 from rolechain.cli.atomic_file import read_bytes, replace_bytes
 from rolechain.cli.aws_files import (
     Profiles,
@@ -19,6 +18,7 @@ from rolechain.cli.chain_options import UsageError, add_chain_options, add_sessi
 from rolechain.cli.config_block import with_block, without_block
 from rolechain.cli.profile_sets import ProfileSets
 from rolechain.cli.way import Way
+from rolechain.model.chain import Chain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from rolechain.policy import Verdict
-from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, Place
+from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, SourceLocation
 from rolechain.proof.summary import counted, tally
 
 __all__ = ["ProofText", "counted", "short", "tally"]
 
-Where = Callable[[Place], str]
+Where = Callable[[SourceLocation], str]
 """Says where a place is."""
 
 _MARKS = {Verdict.ALLOW: ("✓", "green"), Verdict.UNKNOWN: ("?", "yellow")}

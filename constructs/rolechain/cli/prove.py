@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rolechain.chain import Chain
 from rolechain.cli.proof_text import ProofText
 from rolechain.errors import ChainError, RolechainError
+from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof import AssemblyError, Proof, prove
 from rolechain.proof.summary import last_line, passes

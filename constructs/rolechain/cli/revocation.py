@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rolechain.cli.administrators import brief
 from rolechain.cli.session_environment import timestamp
 from rolechain.errors import RolechainError
-from rolechain.role import ChainRole
+from rolechain.model.role import ChainRole
 from rolechain.runtime import FileCache, HopError
 from rolechain.runtime.entry import is_session_of
 

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator
 
-from rolechain.chain import Chain
 from rolechain.cli.administrators import AdministratorError, Administrators
 from rolechain.cli.chain_options import (
     UsageError,
@@ -18,7 +17,8 @@ from rolechain.cli.chain_options import (
 from rolechain.cli.revocation import RevocationError, forget, revoke
 from rolechain.cli.session_environment import timestamp
 from rolechain.cli.start import StartError, open_session
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 from rolechain.runtime import FileCache, default_cache_folder
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.cli.template_files import FilesByName, holding
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 from rolechain.proof.rules import RULES
 
 Json = dict[str, Any]
@@ -79,7 +79,7 @@ def _rule(rule: str, name: str, title: str, prevents: str, source: str, level: L
 def _result(finding: Finding, files: FilesByName) -> Json:
     # What stands nowhere concerns all files: code scanning needs one to show it in.
     anywhere = next(iter(files.values()))
-    place = finding.place or Place(anywhere.template.name)
+    place = finding.place or SourceLocation(anywhere.template.name)
     file = holding(files, place) or anywhere
     where: Json = {
         "physicalLocation": {
@@ -116,6 +116,6 @@ def _encoded(relative: Path) -> str:
     return (root / relative).as_uri().removeprefix(root.as_uri())
 
 
-def _qualified(place: Place) -> str:
+def _qualified(place: SourceLocation) -> str:
     steps = [place.logical_id, place.part, "" if place.statement is None else f"Statement[{place.statement}]"]
     return ".".join(filter(None, steps))

@@ -9,10 +9,10 @@ import boto3
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from rolechain.chain import Chain
 from rolechain.cli.cli_cache import share_cache
 from rolechain.cli.known_source import region_in_environment
 from rolechain.errors import RolechainError
+from rolechain.model.chain import Chain
 from rolechain.runtime.attempts import identified
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.hop import Hop

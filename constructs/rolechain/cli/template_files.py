@@ -12,7 +12,7 @@ from typing import Any
 
 from rolechain.cli.template_nodes import NodeError, compose, line_of, value_of
 from rolechain.errors import RolechainError
-from rolechain.proof import Place, Template, templates_in
+from rolechain.proof import SourceLocation, Template, templates_in
 
 SUFFIXES = (".json", ".yaml", ".yml", ".template")
 """What the name of a template in a folder ends with."""
@@ -44,7 +44,7 @@ class TemplateFile:
         except NodeError:  # JSON that is not YAML as well has no lines here
             return None
 
-    def line(self, place: Place) -> int:
+    def line(self, place: SourceLocation) -> int:
         """The line of a place of this template, counted from 1; of what is around it where it has none of its own."""
         return line_of(self._root, _path(place, self.template.name)) if self._root else 1
 
@@ -163,7 +163,7 @@ def _with_json_body(element: Any) -> Any:
     return {**element, "Properties": {**properties, "TemplateBody": as_json}}
 
 
-def _path(place: Place, template: str) -> Iterator[str | int]:
+def _path(place: SourceLocation, template: str) -> Iterator[str | int]:
     """The steps from the root of a file to a place; of a stack inside a template, to what holds it."""
     if place.template != template:
         yield "Resources"
@@ -188,7 +188,7 @@ def by_name(files: Iterable[TemplateFile]) -> FilesByName:
     return {file.template.name: file for file in files}
 
 
-def holding(files: FilesByName, place: Place) -> TemplateFile | None:
+def holding(files: FilesByName, place: SourceLocation) -> TemplateFile | None:
     """The file that holds a place: its own template, or the one that a nested stack or stack set stands in."""
     name = place.template
     while name and name not in files:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rolechain.cli.chain_options import wanted_role
 from rolechain.cli.known_source import known_source
 from rolechain.cli.way import Way
-from rolechain.role import ChainRole
+from rolechain.model.role import ChainRole
 from rolechain.runtime.cache_entry import read_entry
 from rolechain.runtime.file_cache import FileCache, default_cache_folder
 from rolechain.runtime.hop import Hop

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rolechain.chain import Chain
-from rolechain.choices import choose
 from rolechain.cli.chain_options import UsageError, arns, chain_from_source
 from rolechain.errors import ChainError, Problem
-from rolechain.hop import Hop as DeclaredHop
-from rolechain.role import ChainRole
+from rolechain.model.chain import Chain
+from rolechain.model.choices import choose
+from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.role import ChainRole
 from rolechain.runtime.entry import entered_by, source_of, way_in, ways_in
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.session_name import legal_session_name

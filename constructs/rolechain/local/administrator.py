@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from rolechain.iam.limits import ACCOUNT
 
 NAME = "administrator"
-
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
 def is_account(access_key_id: str) -> bool:
     """Whether an access key id is an account's id."""
-    return bool(_ACCOUNT.fullmatch(access_key_id))
+    return bool(ACCOUNT.fullmatch(access_key_id))
 
 
 def administrator_arn(account: str) -> str:

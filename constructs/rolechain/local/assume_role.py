@@ -9,17 +9,17 @@ import time
 import zlib
 from dataclasses import dataclass
 
+from rolechain.iam.arn import partition_of
+from rolechain.iam.limits import CHAINED_SECONDS, folded
 from rolechain.local import denials, emulator, mfa, policies, request_context, trust_principals
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
+from rolechain.model.session_policy import problems_of
 from rolechain.policy import Callee, Request, decide
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.session_policy import problems_of
-from rolechain.session_tag import folded
 
-_CHAINED_SECONDS = 3600
 _PACKED_BYTES = 2048
 _KEY_LETTERS = string.ascii_uppercase + "234567"
 
@@ -59,7 +59,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
 
 def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
     """What the sessions before this one forbid."""
-    if principal.chained and (call.duration or 0) > _CHAINED_SECONDS:
+    if principal.chained and (call.duration or 0) > CHAINED_SECONDS:
         raise ServiceError(
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
@@ -132,7 +132,7 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             f"Packed policy consumes {packed}% of allotted space, please use smaller policy.",
         )
     credentials = _credentials(call)
-    partition = role["Arn"].split(":")[1]
+    partition = partition_of(role["Arn"])
     arn = f"arn:{partition}:sts::{call.account}:assumed-role/{role['RoleName']}/{call.session_name}"
     user_id = f"{role['RoleId']}:{call.session_name}"
     source_identity = principal.source_identity or call.source_identity

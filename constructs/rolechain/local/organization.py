@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
+from rolechain.iam.limits import ACCOUNT, ORGANIZATION
 from rolechain.local.errors import LocalOrganizationError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 MANAGEMENT_ACCOUNT = "000000000000"
 """The organization's management account: it alone writes to Organizations, and no control policy binds it."""
 
-_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 # Nothing else of the user's environment reaches the server: ministack reads dozens of variables, and takes the
 # access key it finds there for that of a root user.
 _INHERITED = ("PATH", "PYTHONPATH", "TMPDIR", "LANG", "LC_ALL", "SYSTEMROOT")
@@ -61,7 +59,7 @@ class LocalOrganization:
         organization_id: str = "o-exampleorg1",
         outside: Iterable[str] = (),
     ) -> None:
-        if not _ORGANIZATION.fullmatch(organization_id):
+        if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
                 f"{organization_id!r} is no organization id: write o- and 10 to 32 lowercase letters or digits"
             )
@@ -258,6 +256,6 @@ class LocalOrganization:
 
 
 def _checked(account: str) -> str:
-    if not _ACCOUNT.fullmatch(account):
+    if not ACCOUNT.fullmatch(account):
         raise LocalOrganizationError(f"{account!r} is no account id: write 12 digits")
     return account

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rolechain.iam.arn import account_of
+from rolechain.iam.limits import (
+    CHAINED_SECONDS,
+    SESSION_POLICY_ARNS,
+    SESSION_SECONDS,
+    SESSION_TAGS,
+    SOURCE_IDENTITY_CHARACTERS,
+    TAG_KEY_CHARACTERS,
+    TAG_VALUE_CHARACTERS,
+    folded,
+    is_tag_text,
+)
 from rolechain.local.errors import ServiceError
-from rolechain.session_tag import folded
-from rolechain.source_identity import LONGEST
 
-DEFAULT_DURATION = 3600
+DEFAULT_DURATION = CHAINED_SECONDS
 """Seconds that a session lasts where the call does not say."""
 
 _NAME = r"[\w+=,.@-]*"
@@ -32,7 +41,7 @@ _TEXTS: tuple[tuple[str, int, int, str], ...] = (
     ),
     ("RoleSessionName", 2, 64, _NAME),
     ("ExternalId", 2, 1224, r"[\w+=,.@:\/-]*"),
-    ("SourceIdentity", 2, LONGEST, _NAME),
+    ("SourceIdentity", 2, SOURCE_IDENTITY_CHARACTERS, _NAME),
     ("SerialNumber", 9, 256, r"[\w+=/:,.@-]*"),
     ("TokenCode", 6, 6, r"[\d]*"),
     ("Policy", 1, 2048, r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
@@ -66,7 +75,7 @@ class AssumeRoleCall:
     @property
     def account(self) -> str:
         """The account that the role is looked for in."""
-        return self.role_arn.split(":")[4]
+        return account_of(self.role_arn)
 
 
 def read(parameters: Mapping[str, str]) -> AssumeRoleCall:
@@ -128,9 +137,9 @@ def _of_duration(parameters: Mapping[str, str]) -> Iterator[str]:
         return
     if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
         raise ServiceError("MalformedInput", f"'{text}' at 'durationSeconds' is no number of seconds")
-    if int(text) < 900:
+    if int(text) < SESSION_SECONDS.start:
         yield _problem(f"'{text}'", "DurationSeconds", "must have value greater than or equal to 900")
-    if int(text) > 43200:
+    if int(text) >= SESSION_SECONDS.stop:
         yield _problem(f"'{text}'", "DurationSeconds", "must have value less than or equal to 43200")
 
 
@@ -138,18 +147,18 @@ def _of_lists(
     tags: list[tuple[str, str]], policy_arns: tuple[str, ...], transitive: tuple[str, ...]
 ) -> Iterator[str]:
     for name, values, most in (
-        ("tags", tags, 50),
-        ("policyArns", policy_arns, 10),
-        ("transitiveTagKeys", transitive, 50),
+        ("tags", tags, SESSION_TAGS),
+        ("policyArns", policy_arns, SESSION_POLICY_ARNS),
+        ("transitiveTagKeys", transitive, SESSION_TAGS),
     ):
         if len(values) > most:
             at_most = f"Member must have length less than or equal to {most}"
             yield f"Value at '{name}' failed to satisfy constraint: {at_most}"
     for number, (key, value) in enumerate(tags, 1):
-        yield from _of_length(key, f"tags.{number}.member.key", 1, 128)
-        yield from _of_length(value, f"tags.{number}.member.value", 0, 256)
+        yield from _of_length(key, f"tags.{number}.member.key", 1, TAG_KEY_CHARACTERS)
+        yield from _of_length(value, f"tags.{number}.member.value", 0, TAG_VALUE_CHARACTERS)
         for part, text, repeat in (("key", key, "+"), ("value", value, "*")):
-            if not all(_in_tags(character) for character in text):
+            if not is_tag_text(text):
                 pattern = f"must satisfy regular expression pattern: {_TAG_PATTERN}{repeat}"
                 yield _problem(f"'{text}'", f"tags.{number}.member.{part}", pattern)
 
@@ -190,10 +199,6 @@ def _members(parameters: Mapping[str, str], name: str) -> Iterator[str]:
     while (value := parameters.get(name.format(number))) is not None:
         yield value
         number += 1
-
-
-def _in_tags(character: str) -> bool:
-    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"
 
 
 def _problem(value: str, name: str, constraint: str) -> str:

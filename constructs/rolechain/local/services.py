@@ -6,16 +6,13 @@ A service obtains the first role of the workload that it runs. Here whoever play
 
 from __future__ import annotations
 
-import re
-
+from rolechain.iam.limits import SERVICE
 from rolechain.policy.request import ContextValue
-
-_PRINCIPAL = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
 
 
 def is_service(access_key_id: str) -> bool:
     """Whether an access key id is a service principal, such as ``lambda.amazonaws.com``."""
-    return bool(_PRINCIPAL.fullmatch(access_key_id))
+    return bool(SERVICE.fullmatch(access_key_id))
 
 
 def condition_keys(principal: str) -> dict[str, ContextValue]:

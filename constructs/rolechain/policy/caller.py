@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rolechain.iam.arn import partition_of, resource_of
+
 CallerKind = Literal["role-session", "user", "root", "service"]
 
 
@@ -13,7 +15,7 @@ def is_service_linked(role_arn: str) -> bool:
 
     Source: AWS Organizations User Guide on service and resource control policies.
     """
-    return role_arn.split(":", 5)[-1].startswith("role/aws-service-role/")
+    return resource_of(role_arn).startswith("role/aws-service-role/")
 
 
 @dataclass(frozen=True)
@@ -39,4 +41,4 @@ class Caller:
     @property
     def partition(self) -> str | None:
         """The partition that its credentials belong to; None for a service."""
-        return None if self.kind == "service" else self.arn.split(":", 2)[1]
+        return None if self.kind == "service" else partition_of(self.arn)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import account_of
 from rolechain.policy.caller import Caller
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
@@ -206,7 +207,7 @@ def _caller(element: Mapping[str, Any]) -> Caller:
     return Caller(
         kind=kind,
         arn=arn,
-        account=str(element.get("account") or arn.split(":")[4]),
+        account=str(element.get("account") or account_of(arn)),
         role_arn=element.get("role_arn"),
         unique_id=unique_id.split(":")[0] if isinstance(unique_id, str) else None,
         in_management_account=_in_management_account(element),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rolechain.policy.condition_keys import MULTIVALUED
+from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation

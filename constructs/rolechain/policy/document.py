@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from rolechain.policy import doubt
+from rolechain.policy import undocumented_keys as doubt
 from rolechain.policy.context import Context, ContextValue
 from rolechain.policy.elements import PolicyError, load, mapping, shown, unresolved
 from rolechain.policy.logic import any_of

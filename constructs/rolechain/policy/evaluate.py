@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from rolechain.policy import doubt, explain
+from rolechain.policy import explain
+from rolechain.policy import undocumented_keys as doubt
+from rolechain.policy.action_request import NOTHING, ActionRequest, PolicyResult
 from rolechain.policy.context import Context
 from rolechain.policy.decision import Decision, Side, Verdict
-from rolechain.policy.question import NOTHING, Answer, Question
+from rolechain.policy.policy_types import TRUST, ApplicablePolicies, Limit
 from rolechain.policy.request import Request
-from rolechain.policy.sides import TRUST, Limit, Sides
 
 _SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
 _ALLOW, _IMPLICIT_DENY = Verdict.ALLOW, Verdict.IMPLICIT_DENY  # see sides
@@ -38,16 +39,18 @@ def decide(request: Request) -> Decision:
     if caller.partition not in (None, partition):
         reason = explain.foreign_partition(caller, callee.arn)
         return Decision(Verdict.IMPLICIT_DENY, Side.TRUST_POLICY, request.actions[0], reason)
-    context, sides = Context.of(request.context), Sides.of(request)
+    context, sides = Context.of(request.context), ApplicablePolicies.of(request)
     if len(request.actions) == 1:
         return _decide_action(request, sides, request.actions[0], partition, context)
     decisions = [_decide_action(request, sides, action, partition, context) for action in request.actions]
     return min(decisions, key=lambda decision: _SEVERITY.index(decision.verdict))
 
 
-def _decide_action(request: Request, sides: Sides, action: str, partition: str, context: Context) -> Decision:
+def _decide_action(
+    request: Request, sides: ApplicablePolicies, action: str, partition: str, context: Context
+) -> Decision:
     lowered = action.lower()
-    question = Question(action, lowered, request.caller, request.callee.arn, partition, context)
+    question = ActionRequest(action, lowered, request.caller, request.callee.arn, partition, context)
     if lowered not in doubt.DOUBTFUL:
         return _decide(question, sides)
     doubts = doubt.doubts(lowered, context, sides.keys)
@@ -62,7 +65,7 @@ def _decide_action(request: Request, sides: Sides, action: str, partition: str, 
     )
 
 
-def _decide(question: Question, sides: Sides) -> Decision:
+def _decide(question: ActionRequest, sides: ApplicablePolicies) -> Decision:
     side, denial = sides.denial(question)
     if denial.value:
         why = partial(explain.denied, side, denial, question)
@@ -81,7 +84,7 @@ def _decide(question: Question, sides: Sides) -> Decision:
 
     open_limits = [limit for limit in limits if limit.binds(nearest)]
     if nearest is None or not nearest.value:
-        trust = Answer(None, 0, nearest.statement) if nearest else NOTHING
+        trust = PolicyResult(None, 0, nearest.statement) if nearest else NOTHING
         open_limits.append(Limit(TRUST, trust))
     if not is_possible:
         refusing = [limit.side for limit in open_limits if limit.answer.value is False]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rolechain.policy import misses
+from rolechain.policy import mismatches as misses
+from rolechain.policy.action_request import ActionRequest, PolicyResult
 from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import UnknownCondition
 from rolechain.policy.decision import Explanation, Side
 from rolechain.policy.document import Policy
-from rolechain.policy.misses import listed
-from rolechain.policy.question import Answer, Question
-from rolechain.policy.sides import Sides
+from rolechain.policy.mismatches import listed
+from rolechain.policy.policy_types import ApplicablePolicies
 from rolechain.policy.statement import Statement
 
 ROOT_USER = "root user credentials cannot assume a role: call as an IAM user or as a role"
@@ -29,13 +29,13 @@ def foreign_partition(caller: Caller, arn: str) -> str:
     )
 
 
-def let_in(statement: Statement, question: Question) -> Explanation:
+def let_in(statement: Statement, question: ActionRequest) -> Explanation:
     """Why a request is allowed."""
-    answer = Answer(True, 0, statement)
+    answer = PolicyResult(True, 0, statement)
     return _explained(f"{_place(Side.TRUST_POLICY, answer)} lets {question.caller.arn} in", answer)
 
 
-def denied(side: Side, answer: Answer, question: Question) -> Explanation:
+def denied(side: Side, answer: PolicyResult, question: ActionRequest) -> Explanation:
     """Why a request is explicitly denied, with the conditions that made the statement apply."""
     conditions = answer.statement.conditions if answer.statement else ()
     met = dict.fromkeys(
@@ -57,7 +57,7 @@ def doubtful_keys(action: str, keys: Sequence[str]) -> str:
     )
 
 
-def unknown(side: Side, answer: Answer, question: Question) -> Explanation:
+def unknown(side: Side, answer: PolicyResult, question: ActionRequest) -> Explanation:
     """Why it is not known whether a request is allowed."""
     statement = answer.statement
     if statement is None:
@@ -71,7 +71,7 @@ def unknown(side: Side, answer: Answer, question: Question) -> Explanation:
     )
 
 
-def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> Explanation:
+def refused(refusing: Sequence[Side], sides: ApplicablePolicies, question: ActionRequest) -> Explanation:
     """Why nothing allows a request, and the statement that comes nearest to it.
 
     Args:
@@ -98,21 +98,23 @@ def refused(refusing: Sequence[Side], sides: Sides, question: Question) -> Expla
     return _explained(f"{what}: {words}{also}", nearest)
 
 
-def _nearest(side: Side, policies: Sequence[Policy], above: int, question: Question) -> tuple[Answer, str]:
+def _nearest(
+    side: Side, policies: Sequence[Policy], above: int, question: ActionRequest
+) -> tuple[PolicyResult, str]:
     of_side = misses.in_trust if side is Side.TRUST_POLICY else misses.in_policy
     found = [
-        (of_side(statement, question), Answer(False, above + number, statement))
+        (of_side(statement, question), PolicyResult(False, above + number, statement))
         for number, policy in enumerate(policies)
         for statement in policy.allows
     ]
     if not found:
-        return Answer(False), "it holds no Allow" if policies else "there is none"
+        return PolicyResult(False), "it holds no Allow" if policies else "there is none"
     failing, answer = min(found, key=lambda pair: sum(miss.weight for miss in pair[0]))
     place = _place(side, answer, within=side in _SINGLE)
     return answer, f"{place} would, but {listed([miss.words for miss in failing])}"
 
 
-def _explained(reason: str, answer: Answer) -> Explanation:
+def _explained(reason: str, answer: PolicyResult) -> Explanation:
     statement = answer.statement
     return Explanation(
         reason,
@@ -126,7 +128,7 @@ def _noun(side: Side) -> str:
     return side.value.replace("_", " ")
 
 
-def _place(side: Side, answer: Answer, within: bool = False) -> str:
+def _place(side: Side, answer: PolicyResult, within: bool = False) -> str:
     """Where a statement stands; ``within`` leaves out what the sentence has named already."""
     statement = answer.statement
     if statement is None:

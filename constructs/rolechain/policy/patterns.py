@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from rolechain.iam.glob import Piece, has_wildcard, pieces, regex
 from rolechain.policy.logic import Ternary
-from rolechain.wildcards import Piece, has_wildcard, pieces, regex
 
 ARN_SEGMENTS = 6
 

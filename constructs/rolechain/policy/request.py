@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rolechain.iam.arn import account_of, partition_of
 from rolechain.policy.caller import Caller, CallerKind
 from rolechain.policy.context import ContextValue
 from rolechain.policy.document import Policy
@@ -43,12 +44,12 @@ class Callee:
     @property
     def account(self) -> str:
         """The id of the account that holds the role."""
-        return self.arn.split(":")[4]
+        return account_of(self.arn)
 
     @property
     def partition(self) -> str:
         """The partition that holds the role."""
-        return self.arn.split(":", 2)[1]
+        return partition_of(self.arn)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """The whole chain, proven from templates."""
 
-from rolechain.proof.administrators import Changer
-from rolechain.proof.assembly import AssemblyError, templates_in
-from rolechain.proof.closure import EntranceRecord
-from rolechain.proof.edges import Edge, edges
-from rolechain.proof.finding import Finding, Level
+import warnings
+
+from rolechain.cloudformation.assembly import AssemblyError, templates_in
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Template
+from rolechain.graph.administrators import Changer
+from rolechain.graph.edges import Edge, edges
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
+from rolechain.graph.template_reader import role_graph_of
+from rolechain.proof.containment import EntranceRecord
 from rolechain.proof.hops import HopProof
-from rolechain.proof.place import Place
 from rolechain.proof.prove import audit, prove
-from rolechain.proof.read import world_of
 from rolechain.proof.report import Proof
-from rolechain.proof.template import Template
-from rolechain.proof.world import PolicyRecord, RoleRecord, World
 
 __all__ = [
     "AssemblyError",
@@ -21,15 +23,25 @@ __all__ = [
     "Finding",
     "HopProof",
     "Level",
-    "Place",
     "PolicyRecord",
     "Proof",
+    "RoleGraph",
     "RoleRecord",
+    "SourceLocation",
     "Template",
-    "World",
     "audit",
     "edges",
     "prove",
+    "role_graph_of",
     "templates_in",
-    "world_of",
 ]
+
+_RENAMED = {"Place": "SourceLocation", "World": "RoleGraph", "world_of": "role_graph_of"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    now = _RENAMED[name]
+    warnings.warn(f"rolechain.proof.{name} is called {now} now", DeprecationWarning, stacklevel=2)
+    return globals()[now]

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rolechain.chain import Chain
+from rolechain.graph.access import ASSUME, Callee, surely_allowed
+from rolechain.graph.documents import statements_in
+from rolechain.graph.narrowing import narrowing
+from rolechain.graph.requests import Requests, beyond, both
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.iam import condition_keys as keys_of
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
-from rolechain.policy import condition_keys as keys_of
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.statement import Statement
-from rolechain.policy.statements import trust_statements
-from rolechain.proof.access import ASSUME, Callee, surely_allowed
-from rolechain.proof.documents import statements_in
-from rolechain.proof.narrowing import narrowing
-from rolechain.proof.requests import Requests, beyond, both
-from rolechain.proof.world import RoleRecord
-from rolechain.role import ChainRole
+from rolechain.statements.builder import trust_statements
 
 
 class Guard(NamedTuple):

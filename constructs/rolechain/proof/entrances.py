@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rolechain.chain import Chain
-from rolechain.entrance import Entrance
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.access import CARRYING, ENTERING, admitted, surely_allowed
+from rolechain.graph.examples import decided, example_of
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.language import Language
+from rolechain.graph.requests import Requests, both
+from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.values import OneValue
+from rolechain.iam import condition_keys as keys_of
+from rolechain.model.chain import Chain
+from rolechain.model.entry_principal import Entrance
+from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
-from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.entrance_statements import entrance_statements
-from rolechain.policy.language import Language
 from rolechain.policy.logic import Ternary, any_of
-from rolechain.proof.access import CARRYING, ENTERING, admitted, surely_allowed
 from rolechain.proof.declared import Declared
-from rolechain.proof.examples import decided, example_of
-from rolechain.proof.finding import Finding, Level
-from rolechain.proof.place import Place
-from rolechain.proof.requests import Requests, both
-from rolechain.proof.values import OneValue
-from rolechain.proof.world import RoleRecord, World
-from rolechain.role import ChainRole
+from rolechain.statements.entry_statements import entrance_statements
 
 MISSING, UNKNOWN = "RC08", "RC00"
 _WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)
 
 
-def missing_entrances(chain: Chain, declared: Declared, world: World) -> Iterator[Finding]:
+def missing_entrances(chain: Chain, declared: Declared, world: RoleGraph) -> Iterator[Finding]:
     """The declared entrances that a source role's trust policy does not let in."""
     for source in chain.sources:
         for role in world.by_arn.get(source.arn, ()):
@@ -41,7 +41,7 @@ def missing_entrances(chain: Chain, declared: Declared, world: World) -> Iterato
 def _finding(
     entrance: Entrance, source: ChainRole, role: RoleRecord, works: bool | None, chain: Chain
 ) -> Finding:
-    place = Place(role.place.template, role.place.logical_id, part=role.trust.place.part)
+    place = SourceLocation(role.place.template, role.place.logical_id, part=role.trust.place.part)
     words = f"the entrance {entrance.kind} {entrance.value} of {source.arn}"
     if works is None:
         message = f"whether {words} works cannot be decided"

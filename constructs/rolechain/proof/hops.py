@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rolechain.chain import Chain
-from rolechain.hop import Hop
+from rolechain.graph.calls import EVERYTHING, requests_of
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.unknown_keys import as_written, asked, at_best, in_doubt, not_known
+from rolechain.iam.condition_keys import is_of_moment, is_said
+from rolechain.model.chain import Chain
+from rolechain.model.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
-from rolechain.policy.condition_keys import is_of_moment, is_said
-from rolechain.policy.statements import permission_statements, trust_statements
-from rolechain.proof.calls import EVERYTHING, requests_of
-from rolechain.proof.finding import Finding, Level
-from rolechain.proof.unknown_keys import as_written, asked, at_best, in_doubt, not_known
-from rolechain.proof.world import RoleRecord, World
+from rolechain.statements.builder import permission_statements, trust_statements
 
 MISSING, UNKNOWN = "RC08", "RC00"
 
@@ -37,7 +37,7 @@ class HopProof:
     reason: str
 
 
-def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Finding]]]:
+def proven_hops(chain: Chain, world: RoleGraph) -> Iterator[tuple[HopProof, list[Finding]]]:
     """Each declared hop, decided as the calls that the runtime may make, and what keeps it from working.
 
     It works only if it does whatever the call brings that is not known.
@@ -70,12 +70,12 @@ def proven_hops(chain: Chain, world: World) -> Iterator[tuple[HopProof, list[Fin
         yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
 
 
-def _not_known(request: Request, hop: Hop, world: World) -> frozenset[str]:
+def _not_known(request: Request, hop: Hop, world: RoleGraph) -> frozenset[str]:
     roles = (role for arn in (hop.caller.arn, hop.callee.arn) for role in world.by_arn[arn])
     return not_known(request, tags=all(role.tags_known for role in roles))
 
 
-def _of_moment(request: Request, hop: Hop, world: World) -> list[str]:
+def _of_moment(request: Request, hop: Hop, world: RoleGraph) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
     unknown = _not_known(request, hop, world)
     moment = frozenset(key for key in asked(request) if is_of_moment(key) and not is_said(key))
@@ -84,7 +84,7 @@ def _of_moment(request: Request, hop: Hop, world: World) -> list[str]:
     return sorted(as_written(request, moment))
 
 
-def _unknown_here(hop: Hop, keys: list[str], world: World) -> tuple[HopProof, list[Finding]]:
+def _unknown_here(hop: Hop, keys: list[str], world: RoleGraph) -> tuple[HopProof, list[Finding]]:
     """A hop that works where the moment of the call brings what conditions ask for."""
     reason = f"it depends on {', '.join(keys)}, which only the call brings and cannot be known here"
     message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} cannot be known to work: {reason}"
@@ -94,7 +94,7 @@ def _unknown_here(hop: Hop, keys: list[str], world: World) -> tuple[HopProof, li
     return HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), [finding]
 
 
-def missing_roles(chain: Chain, world: World) -> Iterator[Finding]:
+def missing_roles(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
     """The declared roles that no template creates."""
     for role in chain.roles:
         if role.arn not in world.by_arn:
@@ -107,7 +107,9 @@ def missing_roles(chain: Chain, world: World) -> Iterator[Finding]:
             )
 
 
-def _of_hop(hop: Hop, request: Request, decision: Decision, chain: Chain, world: World) -> Iterator[Finding]:
+def _of_hop(
+    hop: Hop, request: Request, decision: Decision, chain: Chain, world: RoleGraph
+) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
     caller, callee = world.by_arn[hop.caller.arn][0], world.by_arn[hop.callee.arn][0]
     free = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None, session_policies=None)
@@ -148,7 +150,7 @@ def _trusting(hop: Hop) -> Policy:
 
 
 def _finding(
-    hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], world: World
+    hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], world: RoleGraph
 ) -> Finding:
     rule = UNKNOWN if decision.verdict is Verdict.UNKNOWN else MISSING
     place = role.place

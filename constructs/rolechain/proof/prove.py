@@ -7,26 +7,26 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
 
-from rolechain.chain import Chain
+from rolechain.cloudformation.assembly import templates_in
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Template
+from rolechain.graph.access import ASSUME
+from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
+from rolechain.graph.edges import edges
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.language import patience
+from rolechain.graph.role_graph import RoleGraph
+from rolechain.graph.template_reader import role_graph_of
+from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
-from rolechain.policy.language import patience
-from rolechain.proof.access import ASSUME
-from rolechain.proof.administrators import TAKEN_FOR_GRANTED, Changer, changers
-from rolechain.proof.assembly import templates_in
-from rolechain.proof.closure import EntranceRecord, trusted, undeclared
+from rolechain.proof.containment import EntranceRecord, trusted, undeclared
 from rolechain.proof.declared import Declared
-from rolechain.proof.edges import edges
 from rolechain.proof.entrances import missing_entrances
-from rolechain.proof.finding import Finding, Level
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
-from rolechain.proof.place import Place
-from rolechain.proof.read import world_of
 from rolechain.proof.relevance import of_chain
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
-from rolechain.proof.template import Template
-from rolechain.proof.trusted_access import TrustedAccess, trusted_access
-from rolechain.proof.world import World
 
 _MOST = 3
 """How many roles, or ways to change them, a finding names."""
@@ -57,12 +57,12 @@ def prove(
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
     """
-    return prove_world(chain, world_of(_listed(templates), chain, parts), scope=scope, parts=parts)
+    return prove_world(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
 def prove_world(
     chain: Chain,
-    world: World,
+    world: RoleGraph,
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
@@ -73,7 +73,7 @@ def prove_world(
 
 
 def _proven(
-    chain: Chain, world: World, scope: Literal["chain", "app"], parts: Collection[str] | None
+    chain: Chain, world: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
 ) -> Proof:
     hops = list(proven_hops(chain, world))
     declared = Declared(chain)
@@ -145,10 +145,10 @@ def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Pr
         for template in _listed(templates)
     ]
     with patience():
-        return _audited(world_of(placed))
+        return _audited(role_graph_of(placed))
 
 
-def _audited(world: World) -> Proof:
+def _audited(world: RoleGraph) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
         for edge in edges(world)
@@ -175,7 +175,7 @@ def _listed(templates: Templates) -> list[Template]:
     return list(templates)
 
 
-def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
+def _unknown(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
     """What could not be resolved; where no role of the chain depends on it, it is a warning."""
     places: set[tuple[str, str]] = set()
     accounts = {None, *chain.accounts}
@@ -192,7 +192,7 @@ def _unknown(chain: Chain, world: World) -> Iterator[Finding]:
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 
-def _resource(place: Place) -> tuple[str, str]:
+def _resource(place: SourceLocation) -> tuple[str, str]:
     return place.template, place.logical_id
 
 
@@ -200,7 +200,7 @@ def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
     return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
 
 
-def _outward(world: World) -> Iterator[HopProof]:
+def _outward(world: RoleGraph) -> Iterator[HopProof]:
     """What the roles of the templates may assume outside of them, as far as their own side says."""
     for role in world.roles:
         for record in role.policies:

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from rolechain.chain import Chain
-from rolechain.proof.calls import account_of
-from rolechain.proof.edges import Edge, links
-from rolechain.proof.finding import Finding, Level
-from rolechain.proof.place import Place
-from rolechain.proof.world import RoleRecord, World
-from rolechain.role import ChainRole
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.edges import Edge, links
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.iam.arn import account_of
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
 
 _IAM = "AWS::IAM::"
 
 
-def of_chain(findings: Iterable[Finding], chain: Chain, world: World) -> Iterator[Finding]:
+def of_chain(findings: Iterable[Finding], chain: Chain, world: RoleGraph) -> Iterator[Finding]:
     """Findings, those about roles that neither belong to a chain nor can reach it as warnings.
 
     What stands nowhere, in a template as a whole, or in a resource that is none of IAM's is about the chain.
@@ -35,7 +35,7 @@ def of_chain(findings: Iterable[Finding], chain: Chain, world: World) -> Iterato
         yield replace(finding, level=Level.WARNING) if apart else finding
 
 
-def _near(chain: Chain, world: World) -> set[str]:
+def _near(chain: Chain, world: RoleGraph) -> set[str]:
     """The ARNs of the chain's roles, and of every role that may lead to one of them."""
     callers: dict[str, set[str]] = {}
     declared = {role.arn: role for role in chain.roles}
@@ -63,7 +63,7 @@ def _is_welcome(edge: Edge, declared: Mapping[str, ChainRole]) -> bool:
     )
 
 
-def _is_apart(place: Place, places: set[tuple[str, str]], names: set[str], world: World) -> bool:
+def _is_apart(place: SourceLocation, places: set[tuple[str, str]], names: set[str], world: RoleGraph) -> bool:
     """Whether a place is in a resource of IAM that is none of the chain's and names none of its roles."""
     template = world.templates.get(place.template)
     resources = template.body.get("Resources") if template else None
@@ -78,11 +78,11 @@ def _is_apart(place: Place, places: set[tuple[str, str]], names: set[str], world
     return not any(name in text for name in names)
 
 
-def _of(role: RoleRecord) -> Iterator[Place]:
+def _of(role: RoleRecord) -> Iterator[SourceLocation]:
     yield from (role.place, role.trust.place, *(record.place for record in role.policies))
     if role.boundary:
         yield role.boundary.place
 
 
-def _resource(place: Place) -> tuple[str, str]:
+def _resource(place: SourceLocation) -> tuple[str, str]:
     return place.template, place.logical_id

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.proof.administrators import Changer
-from rolechain.proof.closure import EntranceRecord
-from rolechain.proof.finding import Finding, Level
+from rolechain.graph.administrators import Changer
+from rolechain.graph.finding import Finding, Level
+from rolechain.proof.containment import EntranceRecord
 from rolechain.proof.hops import HopProof
 
 _DEFAULT = re.compile(r"assuming ([A-Za-z0-9]+) = (.*) \(.*\)", re.DOTALL)

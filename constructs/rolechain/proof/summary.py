@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from rolechain.proof.finding import Finding, Level
-from rolechain.proof.place import Place
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.finding import Finding, Level
 from rolechain.proof.report import Proof
 
 
@@ -41,7 +41,7 @@ def passes(proof: Proof, *, strict: bool) -> bool:
     return proof.proven and not (strict and (proof.findings or proof.premises))
 
 
-def finding_lines(finding: Finding, where: Callable[[Place], str] = str) -> Iterator[str]:
+def finding_lines(finding: Finding, where: Callable[[SourceLocation], str] = str) -> Iterator[str]:
     """A finding: its level, rule and place, the message, and what to write instead."""
     place = f" {where(finding.place)}" if finding.place else ""
     yield f"{finding.level.value} {finding.rule}{place}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rolechain.runtime.attempts import attempt
-    from rolechain.runtime.causes import Cause
+    from rolechain.runtime.error_classification import Cause
     from rolechain.runtime.errors import HopError
     from rolechain.runtime.fanout import fan_out
     from rolechain.runtime.file_cache import FileCache, default_cache_folder
@@ -37,7 +37,7 @@ __all__ = [
 
 # No module here is called as what it holds: once it is imported it would stand in the name's place.
 _HOMES = {
-    "Cause": "causes",
+    "Cause": "error_classification",
     "FileCache": "file_cache",
     "Hop": "hop",
     "HopError": "errors",

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from rolechain.runtime.causes import Cause
-from rolechain.runtime.drift import NOTICED, Clock, drift_in_words
+from rolechain.iam.limits import CHAINED_SECONDS
+from rolechain.runtime.clock_skew import NOTICED, Clock, drift_in_words
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.limits import CHAINED_SECONDS
 from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts

@@ -10,14 +10,14 @@ import boto3
 from botocore.credentials import ReadOnlyCredentials
 
 from rolechain.runtime.cache_entry import cache_key
+from rolechain.runtime.cache_slot import Cache, Slot
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.causes import STALE_SESSION
-from rolechain.runtime.drift import Clock
+from rolechain.runtime.clock_skew import Clock
+from rolechain.runtime.error_classification import STALE_SESSION
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.refresh import Refresh, Uniform, system_uniform
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.slot import Cache, Slot
 from rolechain.runtime.sts import Signer, Sts
 
 # A role that was deleted and made again shows in its old sessions so, and an endpoint that knows them no longer.

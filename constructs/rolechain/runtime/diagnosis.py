@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rolechain.iam.arn import account_of
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.causes import Cause
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.inheritance import Inheritance
@@ -194,7 +195,7 @@ class Diagnostician:
                 yield session.client("iam", region_name=region)
         # The last one met is the newest.
         for signer in reversed(self._signers):
-            if signer.arn and signer.arn.split(":")[4] == account:
+            if signer.arn and account_of(signer.arn) == account:
                 yield self._session.client(
                     "iam",
                     region_name=region,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rolechain.chain import Chain
-from rolechain.entrance import Entrance
-from rolechain.role import ChainRole
+from rolechain.iam.arn import account_of, partition_of, resource_of
+from rolechain.iam.glob import has_wildcard
+from rolechain.model.chain import Chain
+from rolechain.model.entry_principal import Entrance
+from rolechain.model.role import ChainRole
 from rolechain.runtime.hop import Hop
-from rolechain.wildcards import has_wildcard
 
 _CALLING = ("account", "arn", "permission_set")
 """The kinds of entrances whose principals call AssumeRole by themselves, wherever they are."""
@@ -37,14 +38,14 @@ def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
     if len(chain.sources) == 1:
         return tuple(chain.sources)
     inviting = tuple(role for role in chain.sources if lets_in(role, arn))
-    return inviting or tuple(role for role in chain.sources if role.account == _account(arn))
+    return inviting or tuple(role for role in chain.sources if role.account == account_of(arn))
 
 
 def lets_in(source: ChainRole, arn: str) -> bool:
     """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
     if source.assumed_by:
         return any(_names(entrance, source, arn) for entrance in source.entrances)
-    return source.account == _account(arn)
+    return source.account == account_of(arn)
 
 
 def way_in(source: ChainRole, arn: str) -> Hop:
@@ -81,7 +82,7 @@ def _external_id(entrance: Entrance) -> str | None:
 
 def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
     """Whether an entrance names the session with an ARN; services and web identities are never outside."""
-    account, resource = _account(arn), arn.split(":", 5)[5]
+    account, resource = account_of(arn), resource_of(arn)
     is_session = resource.startswith("assumed-role/")
     if entrance.mfa and is_session:  # No role's session carries MFA.
         return False
@@ -89,7 +90,7 @@ def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
         case "account":
             return entrance.value == account and (entrance.iam_users or is_session)
         case "arn" if ":role/" in entrance.value:
-            partition, owner = entrance.value.split(":")[1], _account(entrance.value)
+            partition, owner = partition_of(entrance.value), account_of(entrance.value)
             return is_session_of(arn, partition, owner, entrance.value.rsplit("/", 1)[1])
         case "arn":
             return entrance.value == arn
@@ -98,7 +99,3 @@ def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
                 f"assumed-role/AWSReservedSSO_{entrance.value}_"
             )
     return False
-
-
-def _account(arn: str) -> str:
-    return arn.split(":")[4]

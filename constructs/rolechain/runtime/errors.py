@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from rolechain.errors import RolechainError
-from rolechain.runtime.causes import ACCESS_DENIED, BARE_DENIAL, MENDING, Cause, Finding, read
-from rolechain.runtime.drift import NOTICED, drift_in_words
+from rolechain.runtime.clock_skew import NOTICED, drift_in_words
+from rolechain.runtime.error_classification import ACCESS_DENIED, BARE_DENIAL, MENDING, Cause, Finding, read
 
 _BRIEF = 300
 _USER = re.compile(r"User: (arn:\S+) is not authorized")

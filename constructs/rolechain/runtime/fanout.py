@@ -10,15 +10,15 @@ from typing import TypeVar
 import boto3
 
 from rolechain.errors import ChainError, Problem
+from rolechain.runtime.cache_slot import CacheLike, as_cache
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.causes import Cause
 from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.pace import Pace
+from rolechain.runtime.rate_limiter import Pace
 from rolechain.runtime.session import declared_hops, session_with
-from rolechain.runtime.slot import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
 Target = TypeVar("Target", bound=HopLike)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
-from rolechain.hop import Hop as DeclaredHop
+from rolechain.iam.arn import account_of, partition_of
+from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.session_policy import compact
 from rolechain.runtime.limits import problems_of
-from rolechain.session_policy import compact
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ class Hop:
     @property
     def account(self) -> str:
         """The id of the account that holds the role."""
-        return self.role_arn.split(":")[4]
+        return account_of(self.role_arn)
 
     @property
     def partition(self) -> str:
         """The partition that the role lies in."""
-        return self.role_arn.split(":")[1]
+        return partition_of(self.role_arn)
 
     @property
     def role_name(self) -> str:

@@ -7,31 +7,35 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rolechain.errors import Problem
-from rolechain.partitions import PARTITIONS, partition_of
-from rolechain.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
-from rolechain.session_tag import folded
-from rolechain.source_identity import LEGAL, LONGEST_BEFORE, longest_here
+from rolechain.iam.limits import (
+    CHAINED_SECONDS,
+    EXTERNAL_ID,
+    MFA_SERIAL_NUMBER,
+    SESSION_NAME,
+    SESSION_SECONDS,
+    SESSION_TAGS,
+    SOURCE_IDENTITY,
+    SOURCE_IDENTITY_CHARACTERS_BEFORE,
+    TAG_KEY_CHARACTERS,
+    TAG_VALUE_CHARACTERS,
+    folded,
+    is_tag_text,
+    source_identity_characters_here,
+)
+from rolechain.iam.partitions import PARTITIONS, partition_of
+from rolechain.model.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
 
 if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
 
-CHAINED_SECONDS = 3600
-"""The longest session that STS gives to a caller that is a role session itself."""
-
 _ROLE_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::\d{12}:role(?P<path>/(?:[!-~]+/)?)[\w+=,.@-]{1,64}", re.ASCII
 )
-_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 _POLICY = re.compile("[\t\n\r\x20-\xff]+")
-_TAGS_LIMIT, _KEY_LIMIT, _VALUE_LIMIT = 50, 128, 256
-_DURATION = range(900, 43201)
 
 Found = Iterator[tuple[str, str]]
 """A field's name, and what is wrong with it."""
@@ -46,14 +50,14 @@ def problems_of(hop: Hop) -> Found:
             f"{hop.role_arn!r} is no role's ARN: write one such as arn:aws:iam::222222222222:role/name",
         )
     name = "write 2 to 64 of letters, digits and _+=,.@-"
-    yield from _unless(_NAME, "session_name", hop.session_name, name)
+    yield from _unless(SESSION_NAME, "session_name", hop.session_name, name)
     yield from _of_source_identity(hop.source_identity)
     yield from _unless(
-        _EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
+        EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
     )
     seconds = hop.duration_seconds
     if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in _DURATION
+        isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in SESSION_SECONDS
     ):
         yield "duration_seconds", f"{seconds!r} is outside the limits of STS: write 900 to 43200"
     yield from _of_policies(hop)
@@ -64,13 +68,16 @@ def problems_of(hop: Hop) -> Found:
 def _of_source_identity(identity: object) -> Found:
     # botocore is asked only where it matters: it takes half a second to start.
     longest = (
-        longest_here() if isinstance(identity, str) and len(identity) > LONGEST_BEFORE else LONGEST_BEFORE
+        source_identity_characters_here()
+        if isinstance(identity, str) and len(identity) > SOURCE_IDENTITY_CHARACTERS_BEFORE
+        else SOURCE_IDENTITY_CHARACTERS_BEFORE
     )
-    legal = isinstance(identity, str) and LEGAL.fullmatch(identity) and len(identity) <= longest
+    legal = isinstance(identity, str) and SOURCE_IDENTITY.fullmatch(identity) and len(identity) <= longest
     if identity is not None and not legal:
         yield (
             "source_identity",
-            f"{identity!r} is not accepted by STS: write 2 to {longest_here()} of letters, digits and _+=,.@-",
+            f"{identity!r} is not accepted by STS: write 2 to {source_identity_characters_here()} of letters, digits "
+            "and _+=,.@-",
         )
 
 
@@ -111,17 +118,17 @@ def _of_tags(hop: Hop) -> Found:
     if not isinstance(tags, Mapping):
         yield "tags", f"a {type(tags).__name__} is no mapping: write {{key: value}}"
         return
-    if len(tags) > _TAGS_LIMIT:
-        yield "tags", f"has {len(tags)} tags: {_TAGS_LIMIT} at most"
+    if len(tags) > SESSION_TAGS:
+        yield "tags", f"has {len(tags)} tags: {SESSION_TAGS} at most"
     seen: dict[str, str] = {}
     for key, value in tags.items():
-        if not _is_tag_text(key, _KEY_LIMIT) or not key:
+        if not _fits(key, TAG_KEY_CHARACTERS) or not key:
             yield "tags", f"{key!r} is no tag key: write 1 to 128 of letters, digits, blanks and _.:/=+-@"
         elif key.lower().startswith("aws:"):
             yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
         elif (first := seen.setdefault(folded(key), key)) != key:
             yield "tags", f"{key!r} repeats {first!r}, as STS ignores case in keys: leave one out"
-        if not _is_tag_text(value, _VALUE_LIMIT):
+        if not _fits(value, TAG_VALUE_CHARACTERS):
             yield (
                 "tags",
                 f"the value of {key!r} is not accepted: write up to 256 of letters, digits, blanks, _.:/=+-@",
@@ -134,17 +141,13 @@ def _of_tags(hop: Hop) -> Found:
             )
 
 
-def _is_tag_text(text: object, limit: int) -> bool:
-    return (
-        isinstance(text, str)
-        and len(text) <= limit
-        and all(char in "_.:/=+-@" or unicodedata.category(char)[0] in "LZN" for char in text)
-    )
+def _fits(text: object, characters: int) -> bool:
+    return isinstance(text, str) and len(text) <= characters and is_tag_text(text)
 
 
 def _of_mfa(hop: Hop) -> Found:
     yield from _unless(
-        _SERIAL_NUMBER, "serial_number", hop.serial_number, "write the MFA device's ARN or serial"
+        MFA_SERIAL_NUMBER, "serial_number", hop.serial_number, "write the MFA device's ARN or serial"
     )
     if hop.token_code is not None and not callable(hop.token_code):
         yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rolechain.runtime.drift import Clock
+from rolechain.runtime.cache_slot import Slot
+from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.forking import reset_in_child
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.slot import Slot
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rolechain.runtime.causes import Cause
+from rolechain.runtime.error_classification import Cause
 
 
 class Outcome(StrEnum):

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rolechain.runtime.drift import NOTICED, Clock, drift, drift_in_words
+from rolechain.runtime.clock_skew import NOTICED, Clock, drift, drift_in_words
 from rolechain.runtime.forking import reset_in_child
 from rolechain.runtime.session_credentials import is_sendable
 

@@ -7,23 +7,23 @@ from dataclasses import replace
 
 import boto3
 
-from rolechain.chain import Chain
-from rolechain.choices import choose
 from rolechain.errors import ChainError, Problem
-from rolechain.hop import Hop as DeclaredHop
+from rolechain.model.chain import Chain
+from rolechain.model.choices import choose
+from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.role import ChainRole
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind
-from rolechain.role import ChainRole
 from rolechain.runtime.attempts import Patience, identified, try_call
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.causes import Cause
 from rolechain.runtime.diagnosis import Diagnostician
 from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
+from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.refusals import Refusal, refusals
+from rolechain.runtime.negative_checks import Refusal, refusals
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.sts import Signer, Sts
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 
 from rolechain.runtime.cache_entry import cache_key
-from rolechain.runtime.drift import Clock
+from rolechain.runtime.cache_slot import CacheLike, Slot, as_cache
+from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.slot import CacheLike, Slot, as_cache
 
 
 def warm_session(

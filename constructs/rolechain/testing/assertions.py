@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rolechain.testing.synthesis import Synthesizable, templates_of
 
 if TYPE_CHECKING:
-    from rolechain.chain import Chain
+    from rolechain.model.chain import Chain
     from rolechain.proof import Finding
     from rolechain.proof.prove import Templates
 

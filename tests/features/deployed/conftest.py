@@ -16,7 +16,7 @@ from rolechain import Chain, ChainRole
 from rolechain.cli.deployment import EXECUTION_POLICIES
 from rolechain.cli.toolchain import find
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
-from rolechain.policy.statements import statements_for
+from rolechain.statements.builder import statements_for
 
 ROOT = Path(__file__).parents[3]
 DEPLOYER = "222222222222"

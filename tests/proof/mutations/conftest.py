@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rolechain import Chain, ChainRole, Entrance, Hop, Quotas, SessionTag, SourceIdentity
 from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.policy.statements import statements_for
 from rolechain.proof import Template
+from rolechain.statements.builder import statements_for
 
 Json = dict[str, Any]
 OUTSIDER, OTHER_ORG, ORG = "999999999999", "o-otherother1", "o-exampleorg1"

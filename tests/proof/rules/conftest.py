@@ -12,9 +12,17 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Policy
-from rolechain.policy.statements import permission_statements, trust_statements
-from rolechain.proof import Finding, Place, PolicyRecord, RoleRecord, Template, World, world_of
+from rolechain.proof import (
+    Finding,
+    PolicyRecord,
+    RoleGraph,
+    RoleRecord,
+    SourceLocation,
+    Template,
+    role_graph_of,
+)
 from rolechain.proof.rules import check
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
 Statements = Json | Sequence[Json]
@@ -47,13 +55,17 @@ class Kit:
     ) -> PolicyRecord:
         """A policy of a role."""
         document = {"Version": "2012-10-17", "Statement": statements}
-        where = Place(place.get("template", "t"), place.get("logical_id", "Policy"), part="PolicyDocument")
+        where = SourceLocation(
+            place.get("template", "t"), place.get("logical_id", "Policy"), part="PolicyDocument"
+        )
         return PolicyRecord(where, name, document, Policy.parse(document), inline)
 
     @staticmethod
     def missing(name: str) -> PolicyRecord:
         """A policy whose document is not at hand."""
-        return PolicyRecord(Place("t", "Role", part="ManagedPolicyArns"), name, None, Policy.unknown(name))
+        return PolicyRecord(
+            SourceLocation("t", "Role", part="ManagedPolicyArns"), name, None, Policy.unknown(name)
+        )
 
     def role(
         self,
@@ -72,7 +84,7 @@ class Kit:
             "Version": "2012-10-17",
             "Statement": trust or self.trust({"Service": "lambda.amazonaws.com"}),
         }
-        place = Place(template, logical_id)
+        place = SourceLocation(template, logical_id)
         return RoleRecord(
             arn=arn or f"arn:aws:iam::{account}:role{path}{name}",
             account=account,
@@ -87,13 +99,13 @@ class Kit:
         )
 
     @staticmethod
-    def world(*roles: RoleRecord, templates: Sequence[Template] = ()) -> World:
+    def world(*roles: RoleRecord, templates: Sequence[Template] = ()) -> RoleGraph:
         """The roles, in templates without a body unless these are given."""
         known = {template.name: template for template in templates}
         for role in roles:
             name = role.place.template
             known.setdefault(name, Template(name, {}, role.account or None, "us-east-1"))
-        return World(known, roles)
+        return RoleGraph(known, roles)
 
     def ask(
         self, rule: str, *roles: RoleRecord, chain: Chain | None = None, templates: Sequence[Template] = ()
@@ -106,7 +118,9 @@ class Kit:
     @staticmethod
     def read(rule: str | None, *templates: Template, chain: Chain | None = None) -> list[Finding]:
         """What one rule, or every one, finds in templates that are read as they stand."""
-        return [found for found in check(world_of(templates, chain), chain) if rule in (None, found.rule)]
+        return [
+            found for found in check(role_graph_of(templates, chain), chain) if rule in (None, found.rule)
+        ]
 
     @staticmethod
     def template(

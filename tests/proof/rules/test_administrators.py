@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Level, Template, escalation, prove
-from rolechain.proof.escalation import Way
+from rolechain.graph import escalation
+from rolechain.graph.escalation import Way
+from rolechain.proof import Level, Template, prove
 from rolechain.proof.summary import last_line
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Policy, PolicyError
-from rolechain.proof import Place, PolicyRecord, RoleRecord, Template, World
+from rolechain.proof import PolicyRecord, RoleGraph, RoleRecord, SourceLocation, Template
 from rolechain.proof.rules import check
 
 Kit = Any
@@ -147,7 +147,7 @@ _BODY = st.one_of(
 )
 
 
-def _record(document: Any, name: str, place: Place) -> PolicyRecord:
+def _record(document: Any, name: str, place: SourceLocation) -> PolicyRecord:
     try:
         policy = Policy.parse(document)
     except PolicyError:
@@ -158,7 +158,7 @@ def _record(document: Any, name: str, place: Place) -> PolicyRecord:
 
 
 @st.composite
-def _worlds(draw: st.DrawFn) -> World:
+def _worlds(draw: st.DrawFn) -> RoleGraph:
     names = draw(st.lists(st.sampled_from(["t", "u", "v"]), min_size=1, max_size=3, unique=True))
     accounts = st.sampled_from([None, "111111111111", "222222222222"])
     regions = st.sampled_from([None, "us-east-1", "cn-north-1", "nowhere"])
@@ -170,7 +170,7 @@ def _worlds(draw: st.DrawFn) -> World:
     }
     roles = []
     for number in range(draw(st.integers(0, 4))):
-        place = Place(draw(st.sampled_from(names)), f"Role{number}")
+        place = SourceLocation(draw(st.sampled_from(names)), f"Role{number}")
         account = draw(st.sampled_from(["111111111111", "222222222222", "<t>"]))
         name = draw(st.sampled_from(["r", "R", "", "x" * 70]))
         roles.append(
@@ -189,7 +189,7 @@ def _worlds(draw: st.DrawFn) -> World:
                 imported=draw(st.booleans()),
             )
         )
-    return World(templates, tuple(roles))
+    return RoleGraph(templates, tuple(roles))
 
 
 _CHAIN = Chain(
@@ -203,14 +203,14 @@ _CHAIN = Chain(
 
 @settings(max_examples=150, deadline=None)
 @given(_worlds(), st.booleans())
-def test_no_world_crashes_a_rule(world: World, declared: bool) -> None:
+def test_no_world_crashes_a_rule(world: RoleGraph, declared: bool) -> None:
     """Whatever stands in templates, the rules answer, and every finding says what is wrong and what to do."""
     for finding in check(world, _CHAIN if declared else None):
         assert all((finding.message, finding.cure))
         assert "\n" not in finding.message + finding.cure
 
 
-def _many(kit: Kit, count: int) -> tuple[Chain, World]:
+def _many(kit: Kit, count: int) -> tuple[Chain, RoleGraph]:
     chain = Chain(
         "deploy",
         organization="o-exampleorg1",
@@ -221,7 +221,7 @@ def _many(kit: Kit, count: int) -> tuple[Chain, World]:
     return chain, kit.world(*kit.of_chain(chain))
 
 
-def _asked(world: World, chain: Chain) -> int:
+def _asked(world: RoleGraph, chain: Chain) -> int:
     """How often the rules have anything of a policy asked."""
     with cProfile.Profile() as profile:
         rules = {finding.rule for finding in check(world, chain)}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
-PLACE = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+PLACE = SourceLocation("t", "Role", 0, "AssumeRolePolicyDocument")
 CURE = 'write {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-<id>/r-<root>/ou-<unit>/*"}}'
 
 
@@ -95,7 +95,7 @@ def test_rc25_fires_on_organization_keys(kit: Kit) -> None:
     ]
     condition = {"StringEqualsIfExists": {"aws:ResourceOrgID": "o-exampleorg1"}}
     (found,) = kit.ask("RC25", kit.role((), kit.policy(kit.allow("*", condition))))
-    assert found.place == Place("t", "Policy", 0, "PolicyDocument")
+    assert found.place == SourceLocation("t", "Policy", 0, "PolicyDocument")
 
 
 def test_rc25_silent_where_the_key_must_be_there(kit: Kit) -> None:

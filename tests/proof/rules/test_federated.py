@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
-PLACE = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+PLACE = SourceLocation("t", "Role", 0, "AssumeRolePolicyDocument")
 GITHUB, GITLAB = "token.actions.githubusercontent.com", "gitlab.com"
 EKS, HCP = "oidc.eks.eu-west-1.amazonaws.com/id/ABC", "app.terraform.io"
 

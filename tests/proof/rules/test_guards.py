@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance, SessionTag, SourceIdentity
-from rolechain.policy.statements import trust_statements
-from rolechain.proof import Finding, Level, Place, prove
+from rolechain.proof import Finding, Level, SourceLocation, prove
+from rolechain.statements.builder import trust_statements
 
 Kit = Any
-PLACE = Place("stack-222222222222", "deploy-middle", 0, "AssumeRolePolicyDocument")
+PLACE = SourceLocation("stack-222222222222", "deploy-middle", 0, "AssumeRolePolicyDocument")
 ORGANIZATION = {"aws:PrincipalOrgID": "o-exampleorg1"}
 EXTERNAL_ID = {"sts:ExternalId": "jump-1"}
 APP = "arn:aws:iam::111111111111:role/app"
@@ -154,7 +154,7 @@ def test_rc35_fires_on_what_a_call_may_carry(
     del changed[statement]["Condition"][operator][key]
     roles = kit.of_chain(carrying, **{callee.role.replace("-", "_"): {"trust": changed}})
     found = kit.ask("RC35", *roles, chain=carrying)
-    place = Place(f"stack-{callee.account}", callee.role, statement, "AssumeRolePolicyDocument")
+    place = SourceLocation(f"stack-{callee.account}", callee.role, statement, "AssumeRolePolicyDocument")
     caller = carrying.calls_into(callee)[0].caller
     message = f"{callee.arn} lets {caller.arn} in {what}"
     cure = f"write as the statements of {changed[statement]['Action']}: {written}"

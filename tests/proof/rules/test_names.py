@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole
-from rolechain.proof import Finding, Level, Place, Template
+from rolechain.proof import Finding, Level, SourceLocation, Template
 
 Kit = Any
 
@@ -28,7 +28,7 @@ Kit = Any
 def test_rc17_fires_on_length(kit: Kit, name: str, path: str, message: str, cure: str) -> None:
     """A name or path that is too long for IAM, or both for the console, is an error."""
     role = kit.role(kit.trust("111111111111"), name=name, path=path)
-    assert kit.ask("RC17", role) == [Finding("RC17", Level.ERROR, Place("t", "Role"), message, cure)]
+    assert kit.ask("RC17", role) == [Finding("RC17", Level.ERROR, SourceLocation("t", "Role"), message, cure)]
 
 
 def test_rc17_fires_on_a_name_that_is_taken(kit: Kit) -> None:
@@ -39,7 +39,7 @@ def test_rc17_fires_on_a_name_that_is_taken(kit: Kit) -> None:
         Finding(
             "RC17",
             Level.ERROR,
-            Place("u", "Two"),
+            SourceLocation("u", "Two"),
             "deploy is the name of another role of account 111111111111: Deploy of t One",
             "rename one: IAM compares names without case and path",
         )
@@ -67,7 +67,7 @@ def test_rc33_fires_on_two_regions(kit: Kit) -> None:
         Finding(
             "RC33",
             Level.ERROR,
-            Place("us-east-1", "Role"),
+            SourceLocation("us-east-1", "Role"),
             "app is created in account 111111111111 from eu-west-1 and from us-east-1",
             "leave it to eu-west-1, or leave RoleName out",
         )
@@ -87,7 +87,7 @@ def _stack_set(kit: Kit, regions: list[str], **role: Any) -> Template:
 def test_rc33_fires_on_a_stack_set_of_two_regions(kit: Kit) -> None:
     """A stack set that brings a named role to two regions fails in the second."""
     (found,) = kit.read("RC33", _stack_set(kit, ["eu-west-1", "us-east-1"], RoleName="app"))
-    assert (found.level, found.place) == (Level.ERROR, Place("t", "Set"))
+    assert (found.level, found.place) == (Level.ERROR, SourceLocation("t", "Set"))
     assert found.message == (
         "the stack set creates the role app in eu-west-1 and in us-east-1, where the name is taken"
     )
@@ -118,7 +118,7 @@ def test_rc29_fires_in_another_partition(kit: Kit, region: str, partition: str) 
         Finding(
             "RC29",
             Level.ERROR,
-            Place("t", "Role"),
+            SourceLocation("t", "Role"),
             f"{READ_ONLY} names the partition aws, and the template is deployed to {partition}",
             f'write {{"Fn::Sub": "arn:${{AWS::Partition}}:…"}}, or arn:{partition}:…',
         )
@@ -145,7 +145,7 @@ def test_rc29_fires_as_warning_where_it_serves_several(kit: Kit) -> None:
     assert found == Finding(
         "RC29",
         Level.WARNING,
-        Place("t", "Role"),
+        SourceLocation("t", "Role"),
         f"{READ_ONLY} names the partition aws, and the template names AWS::Partition elsewhere",
         'write {"Fn::Sub": "arn:${AWS::Partition}:…"}',
     )

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Permission
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
 OTHER = "arn:aws:iam::222222222222:role/other"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-PLACE = Place("t", "Policy", 0, "PolicyDocument")
+PLACE = SourceLocation("t", "Policy", 0, "PolicyDocument")
 IN_ORGANIZATION = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
 
 
@@ -212,7 +212,7 @@ def test_rc22_fires_on_a_circle(kit: Kit, size: int) -> None:
     assert (
         found.message == f"these roles assume each other in a circle: {', '.join(role.arn for role in roles)}"
     )
-    assert found.place == Place("stack-222222222222", "Role", 0, "AssumeRolePolicyDocument")
+    assert found.place == SourceLocation("stack-222222222222", "Role", 0, "AssumeRolePolicyDocument")
     assert (
         found.cure == f"take {roles[0].arn} out of the trust policy of {roles[1].arn}, or the other way round"
     )
@@ -268,7 +268,7 @@ def test_rc23_fires_on_either_side_in_a_chain(kit: Kit, chain: Chain) -> None:
     roles = kit.of_chain(chain, deploy_middle={"trust": trust, "policies": [policy]})
     found = kit.ask("RC23", *roles, chain=chain)
     assert [finding.place for finding in found] == [
-        Place("stack-222222222222", "deploy-middle", 1, "AssumeRolePolicyDocument"),
+        SourceLocation("stack-222222222222", "deploy-middle", 1, "AssumeRolePolicyDocument"),
         PLACE,
     ]
     assert found[1].message == f"{middle.arn} may assume itself, and the chain declares no such hop"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Finding, Level, Place, Template
+from rolechain.proof import Finding, Level, SourceLocation, Template
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
 OTHER = "arn:aws:iam::111111111111:role/other"
-TRUST = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+TRUST = SourceLocation("t", "Role", 0, "AssumeRolePolicyDocument")
 ROOT = "arn:aws:iam::111111111111:root"
 
 
@@ -48,7 +48,7 @@ def test_rc18_fires_beyond_the_quota(kit: Kit) -> None:
     assert found == Finding(
         "RC18",
         Level.ERROR,
-        Place("t", "Role", part="AssumeRolePolicyDocument"),
+        SourceLocation("t", "Role", part="AssumeRolePolicyDocument"),
         f"the trust policy of {APP} has 2,049 characters, 1 too many",
         "let statements with equal conditions share one, with their principals in a list, or ask AWS for a higher "
         "quota (8,192 at most)",
@@ -67,7 +67,7 @@ def test_rc19_fires_on_a_managed_policy(kit: Kit) -> None:
         Finding(
             "RC19",
             Level.ERROR,
-            Place("t", "p", part="PolicyDocument"),
+            SourceLocation("t", "p", part="PolicyDocument"),
             "the managed policy p has 6,145 characters, 1 too many",
             "spread its statements over 2 policies",
         )
@@ -80,10 +80,10 @@ def test_rc19_fires_on_a_role(kit: Kit) -> None:
     inline = [_policy(kit, 5120, "a", inline=True), _policy(kit, 5121, "b", inline=True)]
     found = kit.ask("RC19", kit.role((), *many, *inline))
     assert [(finding.level, finding.place, finding.message) for finding in found] == [
-        (Level.ERROR, Place("t", "Role"), f"{APP} has 11 managed policies"),
+        (Level.ERROR, SourceLocation("t", "Role"), f"{APP} has 11 managed policies"),
         (
             Level.ERROR,
-            Place("t", "Role"),
+            SourceLocation("t", "Role"),
             f"the inline policies of {APP} have 10,241 characters together, 1 too many",
         ),
     ]

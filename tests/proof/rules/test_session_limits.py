@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
 CALLER = "arn:aws:iam::444444444444:role/runner"
-PLACE = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+PLACE = SourceLocation("t", "Role", 0, "AssumeRolePolicyDocument")
 CURE = "leave the condition on {} out, and ask for MFA where users enter the source role, or at their identity provider"
 MFA = [
     ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "Allow", "aws:multifactorauthpresent"),
@@ -46,7 +46,7 @@ def test_rc14_fires_in_a_chain(
     roles = kit.of_chain(chain, deploy_middle={"trust": trust}, deploy_source={"policies": [policy]})
     found = kit.ask("RC14", *roles, chain=chain)
     assert [finding.place.statement for finding in found] == [0, 1, 0]
-    assert found[2].place == Place("t", "Policy", 0, "PolicyDocument")
+    assert found[2].place == SourceLocation("t", "Policy", 0, "PolicyDocument")
     assert (
         found[2].message
         == f"{chain.source.arn} may assume roles with MFA only, which its sessions never carry"
@@ -92,7 +92,7 @@ def test_rc15_fires_as_warning_on_a_limit_that_misleads(kit: Kit, chain: Chain) 
     assert found == Finding(
         "RC15",
         Level.WARNING,
-        Place("stack-333333333333", "deploy-target"),
+        SourceLocation("stack-333333333333", "deploy-target"),
         f"{target} has a MaxSessionDuration of 7200, and roles that assume it get 3600 seconds at most",
         "write MaxSessionDuration: 3600",
     )
@@ -116,7 +116,7 @@ def test_rc16_fires_outside_the_limits(kit: Kit, seconds: int) -> None:
         Finding(
             "RC16",
             Level.ERROR,
-            Place("t", "Role"),
+            SourceLocation("t", "Role"),
             f"{APP} has a MaxSessionDuration of {seconds}, which IAM refuses",
             "write 3600 to 43200, in seconds",
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 A, B, C = (f"arn:aws:iam::{digit * 12}:role/app" for digit in "123")
@@ -42,14 +42,14 @@ def test_rc09_fires_on_both_sides(kit: Kit) -> None:
         Finding(
             "RC09",
             Level.ERROR,
-            Place("t", "Policy", 0, "PolicyDocument"),
+            SourceLocation("t", "Policy", 0, "PolicyDocument"),
             f"the hop from {A} to {B} carries session tags, and no policy of the caller allows sts:TagSession",
             f'add to the caller: {{"Effect": "Allow", "Action": "sts:TagSession", "Resource": "{B}"}}',
         ),
         Finding(
             "RC09",
             Level.ERROR,
-            Place("222222222222", "Role", None, TRUST),
+            SourceLocation("222222222222", "Role", None, TRUST),
             f"the hop from {A} to {B} carries session tags, and the trust policy of the callee does not allow "
             "sts:TagSession",
             'add to the trust policy: {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, '
@@ -62,13 +62,13 @@ def test_rc09_fires_on_the_side_that_is_missing(kit: Kit, chain: Chain) -> None:
     """A caller that is granted sts:TagSession by name passes tags; in a chain the callee's trust says so as well."""
     tag = ["sts:TagSession"]
     (found,) = kit.ask("RC09", *_line(kit, {"caller": tag}))
-    assert found.place == Place("222222222222", "Role", None, TRUST)
+    assert found.place == SourceLocation("222222222222", "Role", None, TRUST)
     (found,) = kit.ask("RC09", *_line(kit, {"condition": TEAM, "callee": tag}))
-    assert found.place == Place("t", "Policy", 0, "PolicyDocument")
+    assert found.place == SourceLocation("t", "Policy", 0, "PolicyDocument")
     trust = kit.trust(chain.source.arn, action=["sts:AssumeRole", "sts:TagSession"])
     roles = kit.of_chain(chain, deploy_middle={"trust": trust})
     (found,) = kit.ask("RC09", *roles, chain=chain)
-    assert found.place == Place("t", "deploy-sourceHops", 0, "PolicyDocument")
+    assert found.place == SourceLocation("t", "deploy-sourceHops", 0, "PolicyDocument")
 
 
 def test_rc09_fires_on_inherited_tags(kit: Kit) -> None:
@@ -101,8 +101,8 @@ def test_rc10_fires_from_where_the_identity_is_set(kit: Kit) -> None:
     both = ["sts:SetSourceIdentity"]
     found = kit.ask("RC10", *_line(kit, {"condition": IDENTITY, "caller": both, "callee": both}, {}))
     assert [(finding.level, finding.place) for finding in found] == [
-        (Level.ERROR, Place("t", "Policy", 0, "PolicyDocument")),
-        (Level.ERROR, Place("333333333333", "Role", None, TRUST)),
+        (Level.ERROR, SourceLocation("t", "Policy", 0, "PolicyDocument")),
+        (Level.ERROR, SourceLocation("333333333333", "Role", None, TRUST)),
     ]
     assert found[0].message == (
         f"the hop from {B} to {C} carries a source identity, and no policy of the caller allows sts:SetSourceIdentity"
@@ -129,7 +129,7 @@ def test_rc11_fires_on_a_required_identity(kit: Kit, deny: bool) -> None:
     assert found == Finding(
         "RC11",
         Level.WARNING,
-        Place("t", "Role", 0, TRUST),
+        SourceLocation("t", "Role", 0, TRUST),
         f"{A} asks for sts:SourceIdentity, which the console does not set",
         "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
     )
@@ -149,7 +149,7 @@ def test_rc12_fires_on_a_tag_that_is_inherited(kit: Kit) -> None:
     assert found == Finding(
         "RC12",
         Level.ERROR,
-        Place("333333333333", "Role", 0, TRUST),
+        SourceLocation("333333333333", "Role", 0, TRUST),
         f"{C} asks for the tag team with the call, and the caller's session inherits it as transitive from the hop "
         f"into {B}",
         "ask for aws:PrincipalTag/team instead of aws:RequestTag/team",
@@ -171,14 +171,14 @@ def test_rc13_fires_on_tags_beyond_the_limits(kit: Kit) -> None:
         "RC13", kit.role([kit.trust("1" * 12, many), kit.trust("1" * 12, long)], tags={"k": "v" * 257})
     )
     assert [(finding.place, finding.message, finding.cure) for finding in found] == [
-        (Place("t", "Role", 0, TRUST), f"{A} has or asks for 51 tags", "keep to 50"),
-        (Place("t", "Role", 1, TRUST), f"{A} has a tag key of 129 characters", "keep to 128"),
+        (SourceLocation("t", "Role", 0, TRUST), f"{A} has or asks for 51 tags", "keep to 50"),
+        (SourceLocation("t", "Role", 1, TRUST), f"{A} has a tag key of 129 characters", "keep to 128"),
         (
-            Place("t", "Role", 1, TRUST),
+            SourceLocation("t", "Role", 1, TRUST),
             f"{A} has a value of 257 characters for tag {'k' * 129}",
             "keep to 256",
         ),
-        (Place("t", "Role"), f"{A} has a value of 257 characters for tag k", "keep to 256"),
+        (SourceLocation("t", "Role"), f"{A} has a value of 257 characters for tag k", "keep to 256"),
     ]
 
 
@@ -205,7 +205,7 @@ def test_rc13_warns_of_a_source_identity_that_older_sdks_do_not_send(
     """Between 64 and 256 characters it depends on the SDK: a warning where the installed one sends less."""
     asked = {"StringEquals": {"sts:SourceIdentity": "x" * 65}}
     role = kit.role(kit.trust("arn:aws:iam::444444444444:role/ci", asked))
-    sends = "rolechain.proof.rules.session_tags.longest_here"
+    sends = "rolechain.proof.rules.session_tags.source_identity_characters_here"
     monkeypatch.setattr(sends, lambda: 64)
     assert [found.level for found in kit.ask("RC13", role)] == [Level.WARNING]
     monkeypatch.setattr(sends, lambda: 256)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole
-from rolechain.proof import Finding, Level, Place, Template
+from rolechain.proof import Finding, Level, SourceLocation, Template
 
 Kit = Any
 BUCKET = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 DOCUMENT = {"Version": "2012-10-17", "Statement": [BUCKET]}
-PLACE = Place("t", "Set")
+PLACE = SourceLocation("t", "Set")
 
 
 def _role(kit: Kit, name: str = "app") -> tuple[str, dict[str, Any]]:
@@ -35,7 +35,7 @@ def test_rc32_fires_on_an_attached_policy(kit: Kit, policy: tuple[str, dict[str,
         Finding(
             "RC32",
             Level.ERROR,
-            Place("t", "Policy"),
+            SourceLocation("t", "Policy"),
             "Policy is attached to the role existing, which no template creates",
             "import the role with mutable=False and grant what it needs where it is created",
         )
@@ -45,7 +45,7 @@ def test_rc32_fires_on_an_attached_policy(kit: Kit, policy: tuple[str, dict[str,
 def test_rc32_fires_on_an_imported_role_with_policies(kit: Kit) -> None:
     """A role that is known to be imported and has policies of the templates is an error."""
     (found,) = kit.ask("RC32", kit.role((), kit.policy(BUCKET, name="p"), imported=True))
-    assert found.place == Place("t", "Policy", part="PolicyDocument")
+    assert found.place == SourceLocation("t", "Policy", part="PolicyDocument")
     assert found.message == "p is attached to the role app, which no template creates"
 
 
@@ -127,7 +127,7 @@ def test_rc34_fires_on_nested_stacks_and_macros(kit: Kit, as_text: bool) -> None
     messages = []
     for body in bodies:
         (found,) = kit.read("RC34", _stack_set(kit, json.dumps(body) if as_text else body))
-        assert (found.level, found.place) == (Level.ERROR, Place("t", "Set", part="TemplateBody"))
+        assert (found.level, found.place) == (Level.ERROR, SourceLocation("t", "Set", part="TemplateBody"))
         messages.append(found.message)
     assert messages == [
         "the stack set's template holds the nested stack Inner, which is refused",

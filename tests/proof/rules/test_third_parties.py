@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
 VENDOR = "arn:aws:iam::999999999999:root"
-PLACE = Place("t", "Role", 0, "AssumeRolePolicyDocument")
+PLACE = SourceLocation("t", "Role", 0, "AssumeRolePolicyDocument")
 OIDC = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
 
 

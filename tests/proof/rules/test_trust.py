@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Place, Template, audit
+from rolechain.proof import Finding, Level, SourceLocation, Template, audit
 
 Kit = Any
 TRUST = "AssumeRolePolicyDocument"
@@ -24,7 +24,7 @@ def test_rc01_fires_with_place_and_cure(kit: Kit) -> None:
         Finding(
             "RC01",
             Level.ERROR,
-            Place("t", "Role", 1, TRUST),
+            SourceLocation("t", "Role", 1, TRUST),
             f"{APP} trusts *, and no condition keeps a stranger's account out",
             "name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
             '{"StringEquals": {"aws:PrincipalOrgID": "<the organization\'s id>"}}',
@@ -118,7 +118,7 @@ def test_rc01_silent_on_ordinary_roles(kit: Kit) -> None:
 def test_rc02_fires_on_a_wildcard_within_a_principal(kit: Kit, principal: dict[str, Any]) -> None:
     """IAM refuses a wildcard that is not the whole principal."""
     (found,) = kit.ask("RC02", kit.role(kit.trust(principal)))
-    assert (found.level, found.place) == (Level.ERROR, Place("t", "Role", 0, TRUST))
+    assert (found.level, found.place) == (Level.ERROR, SourceLocation("t", "Role", 0, TRUST))
     assert found.message.endswith("holds a wildcard, which IAM refuses")
 
 
@@ -182,7 +182,7 @@ def test_rc06_fires_on_a_whole_account(kit: Kit, condition: dict[str, Any] | Non
         assert found == Finding(
             "RC06",
             Level.ERROR,
-            Place("t", "Role", 0, TRUST),
+            SourceLocation("t", "Role", 0, TRUST),
             f"{APP} trusts account 444444444444 as a whole: every role and user that may call sts:AssumeRole there "
             "gets in",
             'add {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444444444444:role/<path and name>"}}',

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Finding, Level, Place
+from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
 TRUST = "AssumeRolePolicyDocument"
@@ -23,7 +23,7 @@ def test_rc21_fires_on_a_role_named_directly(kit: Kit) -> None:
     assert found[0] == Finding(
         "RC21",
         Level.WARNING,
-        Place("t", "Role", 0, TRUST),
+        SourceLocation("t", "Role", 0, TRUST),
         f"{APP} trusts {CALLER} itself: deleted and made again, that role is locked out",
         f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{CALLER}"}}}}',
     )
@@ -43,7 +43,7 @@ def test_rc27_fires_on_one_session(kit: Kit) -> None:
     assert found == Finding(
         "RC27",
         Level.WARNING,
-        Place("t", "Role", 0, TRUST),
+        SourceLocation("t", "Role", 0, TRUST),
         f"{APP} trusts {session}: a session of that role by another name is refused",
         f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": '
         '"arn:aws:iam::444444444444:role/runner"}}, path included',
@@ -76,7 +76,9 @@ def test_rc28_fires_on_users_in_the_chain(
     roles = kit.of_chain(chain, deploy_middle={"trust": kit.trust(principal, condition)})
     found = kit.ask("RC28", *roles, chain=chain)
     assert {finding.level for finding in found} == {Level.WARNING}
-    assert {finding.place for finding in found} == {Place("stack-222222222222", "deploy-middle", 0, TRUST)}
+    assert {finding.place for finding in found} == {
+        SourceLocation("stack-222222222222", "deploy-middle", 0, TRUST)
+    }
     if who:
         assert [finding.message for finding in found] == [
             f"{chain.middle[0].arn} lets in {who}, whose access keys last until they are deleted"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain import Chain
-from rolechain.proof import Finding, Level, Template, prove, world_of
+from rolechain.proof import Finding, Level, Template, prove, role_graph_of
 from rolechain.proof.rules import check
 
 Kit = Any
@@ -66,9 +66,9 @@ def test_rc08_silent_on_a_whole_chain(minimal: Chain, synthesized: Synthesized) 
 
 def test_synthesized_chains_break_no_rule(minimal: Chain, maximal: Chain, synthesized: Synthesized) -> None:
     """What the constructs make breaks no rule; that a role named directly must not be made again is said."""
-    assert list(check(world_of(synthesized("minimal", minimal), minimal), minimal)) == []
-    assert list(check(world_of(synthesized("minimal", minimal)), None)) == []
-    found = list(check(world_of(synthesized("maximal", maximal), maximal), maximal))
+    assert list(check(role_graph_of(synthesized("minimal", minimal), minimal), minimal)) == []
+    assert list(check(role_graph_of(synthesized("minimal", minimal)), None)) == []
+    found = list(check(role_graph_of(synthesized("maximal", maximal), maximal), maximal))
     assert [
         (finding.rule, finding.level, finding.place.template if finding.place else "") for finding in found
     ] == [

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
-from rolechain.policy.condition_keys import MULTIVALUED
 from tests.proof.soundness.strangers import document, single, text
 
 Json = dict[str, Any]

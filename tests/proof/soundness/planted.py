@@ -9,8 +9,8 @@ from typing import Any
 
 from rolechain import Chain, ChainRole, Entrance, SessionTag
 from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import Template
+from rolechain.statements.builder import permission_statements, trust_statements
 from tests.proof.soundness.drawn_conditions import condition, conditions, gap, merged, met
 from tests.proof.soundness.strangers import (
     GITHUB,

@@ -15,7 +15,7 @@ from typing import Any
 
 from rolechain import Chain, ChainRole
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
-from rolechain.policy.statements import trust_statements
+from rolechain.statements.builder import trust_statements
 
 Json = dict[str, Any]
 Keys = dict[str, ContextValue]

@@ -7,8 +7,8 @@ from typing import Any
 
 from rolechain import Chain
 from rolechain.local import LocalOrganization
-from rolechain.policy.statements import own_statements, permission_statements, trust_statements
-from rolechain.role import ChainRole
+from rolechain.model.role import ChainRole
+from rolechain.statements.builder import own_statements, permission_statements, trust_statements
 
 Statements = list[dict[str, Any]]
 LISTS = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}

@@ -17,10 +17,10 @@ from rolechain import Chain, RolechainError
 from rolechain.cli import main
 from rolechain.cli.deployment import EXECUTION_POLICIES
 from rolechain.local import LocalOrganization
-from rolechain.policy.statements import permission_statements, trust_statements
 from rolechain.proof import prove
 from rolechain.proof.summary import last_line
 from rolechain.runtime import HopError, chain_session
+from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.testing import assert_proven
 from tests.repository.documents.blocks import ROOT, Block, blocks
 from tests.repository.documents.commands import check, command_lines

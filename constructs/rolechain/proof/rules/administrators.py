@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rolechain.proof.rules.rule import Faults, rule
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.rule import Violations, rule
 
 
 @rule(
@@ -14,7 +14,7 @@ from rolechain.proof.rules.survey import Survey
     source="pathfinding.cloud; Rhino Security Labs, AWS IAM Privilege Escalation Methods",
     levels="warning error",
 )
-def changed_by_others(_: Survey) -> Faults:
+def changed_by_others(_: RuleContext) -> Violations:
     """Nothing here: the proof itself finds who may change the chain; an error where administrators are declared."""
     yield from ()
 
@@ -27,6 +27,6 @@ def changed_by_others(_: Survey) -> Faults:
     source="pathfinding.cloud; Rhino Security Labs, AWS IAM Privilege Escalation Methods",
     levels="warning error",
 )
-def acted_as_by_others(_: Survey) -> Faults:
+def acted_as_by_others(_: RuleContext) -> Violations:
     """Nothing here: the proof itself finds who may act as its roles; an error where administrators are declared."""
     yield from ()

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rolechain.policy.condition_keys import MULTIVALUED
-from rolechain.policy.condition_keys import ORGANIZATION_PATHS as PATHS
+from rolechain.iam.condition_keys import MULTIVALUED
+from rolechain.iam.condition_keys import ORGANIZATION_PATHS as PATHS
+from rolechain.iam.limits import ORGANIZATION as ORGANIZATION_ID
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
 )
-_ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 _STEPS = re.compile(r"(/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII)
 
 
-def _guarding(survey: Survey) -> Iterator[tuple[Ruling, Condition]]:
+def _guarding(survey: RuleContext) -> Iterator[tuple[LocatedStatement, Condition]]:
     """Every condition under which somebody may assume a role, or a role may assume others."""
     for ruling in (*survey.entries, *survey.permissions):
         for condition in ruling.statement.conditions:
@@ -34,7 +34,7 @@ def _guarding(survey: Survey) -> Iterator[tuple[Ruling, Condition]]:
     prevents="a wrong organizational unit, or one of somebody else's organization, gets in",
     source="IAM User Guide, AWS global condition context keys: aws:PrincipalOrgPaths",
 )
-def organization_path(survey: Survey) -> Faults:
+def organization_path(survey: RuleContext) -> Violations:
     """A path of organizational units that is not compared as one, or does not begin with the organization."""
     organization = survey.chain.organization if survey.chain else None
     for ruling, condition in _guarding(survey):
@@ -47,22 +47,22 @@ def organization_path(survey: Survey) -> Faults:
         operator = condition.operator.lower()
         exact = operator == "foranyvalue:stringequals" and not any("*" in value for value in condition.values)
         if operator != "foranyvalue:stringlike" and not exact:
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"aws:PrincipalOrgPaths stands under {condition.operator}, which does not compare it path by path",
                 cure,
             )
         for value in condition.values:
             head = re.split(r"[/*?]", value, maxsplit=1)[0]
-            if organization and _ORGANIZATION_ID.fullmatch(head) and head != organization:
+            if organization and ORGANIZATION_ID.fullmatch(head) and head != organization:
                 message = f"the path {value} lies in organization {head}, and the chain's is {organization}"
-            elif not _ORGANIZATION_ID.fullmatch(head) or value[len(head) : len(head) + 1] not in ("/", ""):
+            elif not ORGANIZATION_ID.fullmatch(head) or value[len(head) : len(head) + 1] not in ("/", ""):
                 message = f"the path {value} does not begin with the id of one organization"
             elif not _STEPS.fullmatch(value[len(head) :]):
                 message = f"the path {value} does not lead over whole ids to an organizational unit"
             else:
                 continue
-            yield Fault(ruling.place, message, cure)
+            yield Violation(ruling.place, message, cure)
 
 
 @rule(
@@ -71,12 +71,12 @@ def organization_path(survey: Survey) -> Faults:
     prevents="principals of accounts that belong to no organization get in, as they do not bring the key",
     source="IAM User Guide, Condition operators: …IfExists",
 )
-def open_without_organization(survey: Survey) -> Faults:
+def open_without_organization(survey: RuleContext) -> Violations:
     """An organization's key that may be absent."""
     for ruling, condition in _guarding(survey):
         key = condition.lookup
         if condition.if_exists and key in ORGANIZATION_KEYS and not needs(ruling, key):
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
                 f"write {re.sub('(?i)ifexists$', '', condition.operator)}",
@@ -89,7 +89,7 @@ def open_without_organization(survey: Survey) -> Faults:
     prevents="a request that does not bring the key gets in",
     source="IAM User Guide, Multivalued context keys",
 )
-def open_without_key(survey: Survey) -> Faults:
+def open_without_key(survey: RuleContext) -> Violations:
     """A set operator that is met by nothing, on a key that is no set."""
     for ruling, condition in _guarding(survey):
         key = condition.lookup
@@ -97,14 +97,14 @@ def open_without_key(survey: Survey) -> Faults:
             continue
         if not needs(ruling, key):
             operator = condition.operator.split(":", 1)[-1]
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"{condition.operator} {condition.key} is met by a request that does not bring the key",
                 f"write {operator}: {condition.key} has one value",
             )
 
 
-def needs(ruling: Ruling, key: str) -> bool:
+def needs(ruling: LocatedStatement, key: str) -> bool:
     """Whether a statement's own conditions are never met where ``key``, in lower case, is absent."""
     nothing = Context({})
     return any(condition.holds(nothing) is False for condition in ruling.by_key.get(key, ()))

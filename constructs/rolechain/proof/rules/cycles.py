@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rolechain.policy.condition_keys import PRINCIPAL_ARN
-from rolechain.proof.edges import edges
+from rolechain.graph.edges import edges
+from rolechain.iam.arn import root_of
+from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.rules import principals
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.permissions import names_one
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 Graph = dict[str, list[str]]
 
@@ -21,7 +22,7 @@ Graph = dict[str, list[str]]
     prevents="a session that renews itself for ever, an hour at a time",
     source="IAM User Guide, Roles terms and concepts: role chaining",
 )
-def circle(survey: Survey) -> Faults:
+def circle(survey: RuleContext) -> Violations:
     """Two roles or more, each of which leads to all the others."""
     may_be = _graph((walk.caller.arn, walk.callee.arn) for walk in survey.walks)
     if next(_circles(may_be), None) is None:
@@ -32,7 +33,7 @@ def circle(survey: Survey) -> Faults:
     for roles in map(sorted, _circles(graph)):
         inside = set(roles)
         back = next((one, other) for one in roles for other in graph[one] if other in inside - {one})
-        yield Fault(
+        yield Violation(
             places[back],
             f"these roles assume each other in a circle: {', '.join(roles)}",
             f"take {back[0]} out of the trust policy of {back[1]}, or the other way round",
@@ -45,14 +46,14 @@ def circle(survey: Survey) -> Faults:
     prevents="AccessDenied: a role does not trust itself unless its trust policy names it",
     source="IAM User Guide, Roles terms and concepts; AWS Security Blog on implicit trust of roles in themselves",
 )
-def itself(survey: Survey) -> Faults:
+def itself(survey: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
     trusting = {entry.role.arn for entry in survey.entries if _lets_itself_in(entry.role.arn, entry)}
     for entry in survey.entries:
         arn = entry.role.arn
         named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
         if arn in survey.declared and arn in named:
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{arn} trusts itself, and the chain declares no such hop",
                 "name its caller in the chain alone, and leave the role itself out",
@@ -67,8 +68,8 @@ def itself(survey: Survey) -> Faults:
         ):
             continue
         if arn in survey.declared or arn not in trusting:
-            root = ":".join([*arn.split(":")[:5], "root"])
-            yield Fault(
+            root = root_of(arn)
+            yield Violation(
                 permission.place,
                 f"{arn} may assume itself, and "
                 + (
@@ -92,7 +93,7 @@ def _graph(pairs: Iterable[tuple[str, str]]) -> Graph:
     return graph
 
 
-def _lets_itself_in(arn: str, entry: Ruling) -> bool:
+def _lets_itself_in(arn: str, entry: LocatedStatement) -> bool:
     return principals.lets_role_in(entry, arn)
 
 

@@ -6,16 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 
-from rolechain.entrance import ROLES_ANYWHERE
-from rolechain.policy import condition_keys as keys_of
-from rolechain.policy.language import Language, matching, segments_of
-from rolechain.proof.finding import Level
-from rolechain.proof.narrowing import lacking
+from rolechain.graph.finding import Level
+from rolechain.graph.language import Language, matching, segments_of
+from rolechain.graph.narrowing import lacking
+from rolechain.graph.values import OneValue, Values
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of
+from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults
-from rolechain.proof.rules.ruling import Ruling, account_of
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.values import OneValue, Values
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations
 
 SAYING = frozenset(
     {
@@ -84,7 +85,7 @@ _ANY_CERTIFICATE: Mapping[str, Values] = {
 _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
 
 
-def of_services(survey: Survey) -> Faults:
+def of_services(survey: RuleContext) -> Violations:
     """The services that a trust policy lets in for whoever has them call."""
     for entry in survey.entries:
         for service in principals.services(entry) if not survey.is_bootstrap(entry.role) else ():
@@ -93,7 +94,7 @@ def of_services(survey: Survey) -> Faults:
             elif _name(service) in SAYING and _lets_in(entry, service, _STRANGERS):
                 account = account_of(entry.role.arn)
                 known = account if account.isdigit() else "<the role's account>"
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} lets in {service} on whosever behalf it calls",
                     f"declare source_account: {json.dumps(known)} beside the service"
@@ -103,10 +104,10 @@ def of_services(survey: Survey) -> Faults:
                 )
 
 
-def _of_certificates(entry: Ruling) -> Faults:
+def _of_certificates(entry: LocatedStatement) -> Violations:
     tags = {key: lacking(key) for key in entry.by_key if key.startswith("aws:principaltag/x509")}
     if _lets_in(entry, ROLES_ANYWHERE, {**_ANY_CERTIFICATE, **tags}):
-        yield Fault(
+        yield Violation(
             entry.place,
             f"{entry.role.arn} lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",
             'add {"ArnEquals": {"aws:SourceArn": "<the trust anchor>"}} and {"StringEquals": '
@@ -119,6 +120,6 @@ def _name(service: str) -> str:
     return _REGION.sub("", re.sub(r"\.amazonaws\.com(\.cn)?$", "", service))
 
 
-def _lets_in(entry: Ruling, service: str, wanted: Mapping[str, Values]) -> bool:
+def _lets_in(entry: LocatedStatement, service: str, wanted: Mapping[str, Values]) -> bool:
     """Whether a service may be let in with a call of which each key, in lower case, is one of some values."""
     return entry.may({keys_of.SERVICE: principals.only(service), **wanted})

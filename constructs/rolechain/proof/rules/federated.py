@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rolechain.policy.entrance_statements import SAML_AUDIENCES
-from rolechain.proof.finding import Level
+from rolechain.graph.finding import Level
+from rolechain.iam.arn import partition_of
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.statements.entry_statements import SAML_AUDIENCES
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ _APPLICATIONS = ("www.amazon.com", "graph.facebook.com")
     source="IAM User Guide, Create a role for OpenID Connect federation; Available keys for SAML-based federation",
     levels="error warning",
 )
-def federated(survey: Survey) -> Faults:
+def federated(survey: RuleContext) -> Violations:
     """An audience or a subject that no condition pins (error), or a subject that spans an owner (warning)."""
     for entry in survey.entries:
         for provider in entry.federated:
@@ -63,22 +64,22 @@ def federated(survey: Survey) -> Faults:
                 yield from _oidc(entry, provider)
 
 
-def _saml(entry: Ruling, provider: str) -> Faults:
+def _saml(entry: LocatedStatement, provider: str) -> Violations:
     if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
-        audience = SAML_AUDIENCES.get(provider.split(":")[1], "https://signin.aws.amazon.com/saml")
-        yield Fault(
+        audience = SAML_AUDIENCES.get(partition_of(provider), "https://signin.aws.amazon.com/saml")
+        yield Violation(
             entry.place,
             f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
             f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
         )
 
 
-def _oidc(entry: Ruling, provider: str) -> Faults:
+def _oidc(entry: LocatedStatement, provider: str) -> Violations:
     host = provider.split(":oidc-provider/", 1)[-1]
     audience = f"{host}:app_id" if host in _APPLICATIONS else f"{host}:aud"
     if not _pins(entry, audience):
         value = "<the application's id>" if host in _APPLICATIONS else "sts.amazonaws.com"
-        yield Fault(
+        yield Violation(
             entry.place,
             f"{entry.role.arn} lets in tokens of {host} for any audience",
             f'add {{"StringEquals": {{"{audience}": "{value}"}}}}',
@@ -94,7 +95,7 @@ def _oidc(entry: Ruling, provider: str) -> Faults:
         example = (
             "repo:<owner>/<repository>:ref:refs/heads/<branch>" if "github" in host else "<the workload's>"
         )
-        yield Fault(
+        yield Violation(
             entry.place,
             f"{entry.role.arn} lets in tokens of {host} with any subject",
             f'add {{"StringEquals": {{"{key}": "{example}"}}}}',
@@ -104,12 +105,12 @@ def _oidc(entry: Ruling, provider: str) -> Faults:
         yield from _wildcard(entry, key, value)
 
 
-def _pins(entry: Ruling, key: str) -> bool:
+def _pins(entry: LocatedStatement, key: str) -> bool:
     """Whether no token without the key, or with a value that nobody wrote, gets in."""
     return entry.pins(key.lower())
 
 
-def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
+def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
     if not set(subject) & set("*?") or not _matches_many(entry, key.lower(), subject):
         return
     fixed = re.split(r"[*?]", subject, maxsplit=1)[0]
@@ -118,7 +119,7 @@ def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
         return
     in_owner = bool(kind.owner.match(fixed))
     example = f": {kind.begins}<owner>/<repository>:*" if kind.begins == "repo:" else ""
-    yield Fault(
+    yield Violation(
         entry.place,
         f"{entry.role.arn} lets in every token whose subject is {subject}, "
         + ("across repositories or groups of one owner" if in_owner else "of whatever owner"),
@@ -127,7 +128,7 @@ def _wildcard(entry: Ruling, key: str, subject: str) -> Faults:
     )
 
 
-def _matches_many(entry: Ruling, key: str, subject: str) -> bool:
+def _matches_many(entry: LocatedStatement, key: str, subject: str) -> bool:
     """Whether a value's wildcards are wildcards under the operator that it stands under."""
     instance = subject.replace("*", "xx").replace("?", "x")
     return entry.may({key: principals.only(instance)})

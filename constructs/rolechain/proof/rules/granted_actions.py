@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling, rulings
-from rolechain.proof.rules.survey import Survey
-from rolechain.role import ChainRole
+from rolechain.model.role import ChainRole
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _SESSION_ACTIONS = {
     "sts:tagsession": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
@@ -23,7 +23,7 @@ _SESSION_ACTIONS = {
     source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
     levels="warning",
 )
-def actions_granted(survey: Survey) -> Faults:
+def actions_granted(survey: RuleContext) -> Violations:
     """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
     for ruling in survey.trust:
         if ruling.statement.effect != "Allow":
@@ -42,14 +42,14 @@ def actions_granted(survey: Survey) -> Faults:
                     if not set(name) & set("*?") and _unused(survey, ruling, name)
                 ]
         if surplus:
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"the trust policy of {ruling.role.arn} grants {', '.join(surplus)}",
                 f"write {uses}",
             )
 
 
-def _entry_actions(ruling: Ruling) -> list[str]:
+def _entry_actions(ruling: LocatedStatement) -> list[str]:
     found = []
     if any(":saml-provider/" in provider for provider in ruling.federated):
         found.append("sts:AssumeRoleWithSAML")
@@ -58,7 +58,7 @@ def _entry_actions(ruling: Ruling) -> list[str]:
     return found or ["sts:AssumeRole"]
 
 
-def _unused(survey: Survey, ruling: Ruling, name: str) -> bool:
+def _unused(survey: RuleContext, ruling: LocatedStatement, name: str) -> bool:
     """Whether an action of a chain's trust policy is none that the hop into it uses."""
     action = name.lower()
     if action == "sts:assumerole" or name.startswith("an unresolved "):
@@ -67,7 +67,7 @@ def _unused(survey: Survey, ruling: Ruling, name: str) -> bool:
         return True
     keys = {
         key
-        for entry in rulings(ruling.role, ruling.role.trust)
+        for entry in located_statements(ruling.role, ruling.role.trust)
         for c in entry.statement.conditions
         for key in c.keys
     }
@@ -77,17 +77,17 @@ def _unused(survey: Survey, ruling: Ruling, name: str) -> bool:
     )
 
 
-def _callers(survey: Survey, ruling: Ruling) -> Iterator[ChainRole]:
+def _callers(survey: RuleContext, ruling: LocatedStatement) -> Iterator[ChainRole]:
     callee = survey.hop_roles.get(ruling.role.arn)
     for hop in survey.chain.calls_into(callee) if survey.chain and callee else ():
         yield hop.caller
 
 
-def _grants_by_name(survey: Survey, caller: ChainRole, action: str) -> bool:
+def _grants_by_name(survey: RuleContext, caller: ChainRole, action: str) -> bool:
     role = survey.roles.get(caller.arn)
     return role is not None and any(
         action in ruling.statement.actions.exact
         for record in role.policies
-        for ruling in rulings(role, record)
+        for ruling in located_statements(role, record)
         if ruling.statement.effect == "Allow"
     )

@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rolechain.policy import condition_keys as keys_of
+from rolechain.graph.access import ENTERING, admitted
+from rolechain.graph.permitted import may_call
+from rolechain.graph.requests import beyond, both
+from rolechain.iam import condition_keys as keys_of
 from rolechain.policy.conditions import Condition, NullCheck
-from rolechain.policy.misses import listed
+from rolechain.policy.mismatches import listed
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy.statements import trust_statements
-from rolechain.policy.writing import Conditions
-from rolechain.proof.access import ENTERING, admitted
 from rolechain.proof.declared import Declared, Guard
-from rolechain.proof.permitted import may_call
-from rolechain.proof.requests import beyond, both
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.statements.builder import trust_statements
+from rolechain.statements.writing import Conditions
 
 
 @rule(
@@ -28,7 +28,7 @@ from rolechain.proof.rules.survey import Survey
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
-def enforced(survey: Survey) -> Faults:
+def enforced(survey: RuleContext) -> Violations:
     """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     if survey.chain is None:
         return
@@ -45,21 +45,21 @@ def enforced(survey: Survey) -> Faults:
     yield from _unbounded(survey)
 
 
-def _entering(entry: Ruling, declared: Declared, action: str) -> Faults:
+def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
     """Callers that get in without a guard of theirs."""
     told: set[str] = set()
     for guard in _missing(entry, declared, action):
         what = _without(guard.condition)
         if what not in told:
             told.add(what)
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} lets callers in {what}",
                 f"add {json.dumps(_element(guard.condition))}",
             )
 
 
-def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) -> Faults:
+def _carrying(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> Violations:
     """Tags, or source identities, that a caller may pass and that are not declared, whatever its own side says."""
     role = entry.role
     written = [
@@ -77,7 +77,7 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
     callers = [caller for caller, callee in declared.hops if callee == role.arn]
     who = listed(sorted(callers)) if callers else "callers"
     for what in whats:
-        yield Fault(
+        yield Violation(
             entry.place,
             f"{role.arn} lets {who} in {what}",
             f"write as the statements of {action}: {json.dumps(written)}"
@@ -86,7 +86,7 @@ def _carrying(entry: Ruling, declared: Declared, action: str, survey: Survey) ->
         )
 
 
-def _of_others(entry: Ruling, declared: Declared, action: str) -> bool:
+def _of_others(entry: LocatedStatement, declared: Declared, action: str) -> bool:
     """Whether somebody who gets in may carry what the chain declares of somebody else."""
     policy, callee = entry.record.policy, entry.role.callee
     carried = admitted(policy, callee, action, alone=True).get(entry.statement.index, ())
@@ -95,7 +95,7 @@ def _of_others(entry: Ruling, declared: Declared, action: str) -> bool:
     return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
-def _both_sides(entry: Ruling, declared: Declared, action: str, survey: Survey) -> list[str]:
+def _both_sides(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> list[str]:
     """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
@@ -112,7 +112,7 @@ def _both_sides(entry: Ruling, declared: Declared, action: str, survey: Survey) 
     ]
 
 
-def _missing(entry: Ruling, declared: Declared, action: str) -> Iterator[Guard]:
+def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterator[Guard]:
     """The declared guards of an action's callers that a statement does not enforce."""
     policy, callee = entry.record.policy, entry.role.callee
     known = admitted(policy, callee, action, alone=True)
@@ -170,14 +170,14 @@ def _element(condition: Condition | NullCheck) -> Conditions:
     return {condition.operator: {condition.key: values}}
 
 
-def _unbounded(survey: Survey) -> Faults:
+def _unbounded(survey: RuleContext) -> Violations:
     """A role without the permissions boundary that it is declared with."""
     for role in survey.world.roles:
         declared = survey.declared.get(role.arn)
         wanted = declared.boundary_arn if declared and not role.imported else None
         if wanted and (role.boundary is None or role.boundary.name != wanted):
             found = role.boundary.name if role.boundary else "none"
-            yield Fault(
+            yield Violation(
                 replace(role.place, part="PermissionsBoundary"),
                 f"{role.arn} is declared with the permissions boundary {wanted} and has {found}",
                 f"write PermissionsBoundary: {wanted}",

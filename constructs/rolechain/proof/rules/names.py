@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rolechain.proof.place import Place
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.iam.limits import CONSOLE_CHARACTERS, PATH_CHARACTERS, ROLE_NAME_CHARACTERS
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.world import RoleRecord
-
-NAME_LIMIT, PATH_LIMIT, CONSOLE_LIMIT = 64, 512, 64
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -20,33 +19,33 @@ NAME_LIMIT, PATH_LIMIT, CONSOLE_LIMIT = 64, 512, 64
     prevents="the role cannot be created, or the console cannot switch to it",
     source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
 )
-def role_name(survey: Survey) -> Faults:
+def role_name(survey: RuleContext) -> Violations:
     """A name or path that is too long, or taken."""
     switched = {entry.role.arn for entry in survey.entries if principals.delegated(entry)}
     for role in survey.world.roles:
         size = len(role.path) + len(role.name)
-        if len(role.name) > NAME_LIMIT:
-            yield Fault(
+        if len(role.name) > ROLE_NAME_CHARACTERS:
+            yield Violation(
                 role.place,
                 f"the role name {role.name} has {len(role.name)} characters",
-                f"shorten it to {NAME_LIMIT}",
+                f"shorten it to {ROLE_NAME_CHARACTERS}",
             )
-        elif len(role.path) > PATH_LIMIT:
-            yield Fault(
+        elif len(role.path) > PATH_CHARACTERS:
+            yield Violation(
                 role.place,
                 f"the path of {role.name or role.place.logical_id} has {len(role.path)} characters",
-                f"shorten it to {PATH_LIMIT}",
+                f"shorten it to {PATH_CHARACTERS}",
             )
-        elif size > CONSOLE_LIMIT and role.name and role.arn in (survey.declared or switched):
-            yield Fault(
+        elif size > CONSOLE_CHARACTERS and role.name and role.arn in (survey.declared or switched):
+            yield Violation(
                 role.place,
                 f"{role.path}{role.name} has {size} characters, and the console switches to no role with more than "
-                f"{CONSOLE_LIMIT}",
-                f"shorten path or name by {size - CONSOLE_LIMIT}",
+                f"{CONSOLE_CHARACTERS}",
+                f"shorten path or name by {size - CONSOLE_CHARACTERS}",
             )
     for first, second in _clashes(survey):
         if not _in_other_region(survey, first, second):
-            yield Fault(
+            yield Violation(
                 second.place,
                 f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
                 "rename one: IAM compares names without case and path",
@@ -59,7 +58,7 @@ def role_name(survey: Survey) -> Faults:
     prevents="the second region's stack fails, as IAM is global and the name is taken",
     source="AWS CloudFormation, AWS::IAM::Role: RoleName",
 )
-def one_region(survey: Survey) -> Faults:
+def one_region(survey: RuleContext) -> Violations:
     """A named role that is created in one account from several regions."""
     for first, second in _clashes(survey):
         if not _in_other_region(survey, first, second):
@@ -67,13 +66,13 @@ def one_region(survey: Survey) -> Faults:
         one, other = (survey.world.templates[role.place.template].region for role in (first, second))
         if second.place.template.startswith(f"{first.place.template}/"):
             template, logical_id, _ = first.place.template.rsplit("/", 2)
-            yield Fault(
-                Place(template, logical_id),
+            yield Violation(
+                SourceLocation(template, logical_id),
                 f"the stack set creates the role {second.name} in {one} and in {other}, where the name is taken",
                 f"write one region: Regions: [{one}]",
             )
             continue
-        yield Fault(
+        yield Violation(
             second.place,
             f"{second.name} is created in {_account(second)} from {one} and from {other}",
             f"leave it to {first.place.template}, or leave RoleName out",
@@ -84,7 +83,7 @@ def _account(role: RoleRecord) -> str:
     return f"account {role.account}" if role.account else f"template {role.place.template}"
 
 
-def _clashes(survey: Survey) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+def _clashes(survey: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """Each role whose name is taken, after the role that has it."""
     seen: dict[tuple[str, str], RoleRecord] = {}
     for role in survey.world.roles:
@@ -94,7 +93,7 @@ def _clashes(survey: Survey) -> Iterator[tuple[RoleRecord, RoleRecord]]:
                 yield first, role
 
 
-def _in_other_region(survey: Survey, first: RoleRecord, second: RoleRecord) -> bool:
+def _in_other_region(survey: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
     templates = [survey.world.templates.get(role.place.template) for role in (first, second)]
     regions = [template.region if template else None for template in templates]
     return None not in regions and regions[0] != regions[1]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rolechain.chain import Chain
+from rolechain.cloudformation.template import Json
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.iam.arn import root_of
+from rolechain.model.chain import Chain
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.template import Json
-from rolechain.proof.world import RoleRecord
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -19,7 +20,7 @@ from rolechain.proof.world import RoleRecord
     prevents="Invalid principal in policy, when the stack is deployed",
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
-def deploy_order(survey: Survey) -> Faults:
+def deploy_order(survey: RuleContext) -> Violations:
     """A role's ARN as principal, of which it is not proven that the role exists by then."""
     for entry in survey.entries:
         if entry.role.imported:
@@ -29,8 +30,8 @@ def deploy_order(survey: Survey) -> Faults:
             if named is None or named.imported:
                 if survey.chain is None or _exists(survey.chain, arn) or (named and arn in survey.declared):
                     continue
-                root = ":".join([*arn.split(":")[:5], "root"])
-                yield Fault(
+                root = root_of(arn)
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {arn} itself, which no template creates",
                     f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}, or '
@@ -38,7 +39,7 @@ def deploy_order(survey: Survey) -> Faults:
                 )
             elif named is not entry.role and not _comes_first(survey, named, entry.role):
                 here = named.place.template == entry.role.place.template
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {arn} itself, and nothing makes {named.place} come first",
                     f"add DependsOn: {named.place.logical_id}"
@@ -55,13 +56,13 @@ def _exists(chain: Chain, arn: str) -> bool:
     )
 
 
-def _comes_first(survey: Survey, named: RoleRecord, role: RoleRecord) -> bool:
+def _comes_first(survey: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
     if named.place.template == role.place.template:
         return named.place.logical_id in _waits_for(survey, role)
     return named.place.template in _before(survey, role.place.template)
 
 
-def _before(survey: Survey, name: str) -> set[str]:
+def _before(survey: RuleContext, name: str) -> set[str]:
     """The templates that are deployed before one."""
     found: set[str] = set()
     waiting = [name]
@@ -74,7 +75,7 @@ def _before(survey: Survey, name: str) -> set[str]:
     return found
 
 
-def _waits_for(survey: Survey, role: RoleRecord) -> set[str]:
+def _waits_for(survey: RuleContext, role: RoleRecord) -> set[str]:
     """The resources of its template that a role waits for, directly or by way of others."""
     template = survey.world.templates.get(role.place.template)
     listed = template.body.get("Resources") if template else None

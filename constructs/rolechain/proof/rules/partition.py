@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rolechain.partitions import partition_of
-from rolechain.proof.finding import Level
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.template import Json, Template
+from rolechain.cloudformation.template import Json, Template
+from rolechain.graph.finding import Level
+from rolechain.iam.partitions import partition_of
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _LITERAL = "arn:aws:"
 
@@ -20,7 +20,7 @@ _LITERAL = "arn:aws:"
     source="IAM User Guide, IAM identifiers: partitions",
     levels="error warning",
 )
-def literal_partition(survey: Survey) -> Faults:
+def literal_partition(survey: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
     chain = survey.chain
     anywhere: set[str] = set()
@@ -48,7 +48,7 @@ def literal_partition(survey: Survey) -> Faults:
             message = f"{found} names the partition aws, and the template is deployed to {partition}"
         else:
             message = f"{found} names the partition aws, and the template names AWS::Partition elsewhere"
-        yield Fault(
+        yield Violation(
             resource.place(),
             message,
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from rolechain.policy import condition_keys as keys_of
+from rolechain.graph.allowed_calls import RESOURCE
+from rolechain.graph.assumable import assumable
+from rolechain.graph.finding import Level
+from rolechain.graph.narrowing import names_variable
+from rolechain.graph.requests import Requests
+from rolechain.graph.role_graph import PolicyRecord, RoleRecord
+from rolechain.graph.values import OneValue
+from rolechain.iam import condition_keys as keys_of
+from rolechain.model.role import ChainRole
 from rolechain.policy.patterns import Text, glob
-from rolechain.proof.allowed_calls import RESOURCE
-from rolechain.proof.assumable import assumable
-from rolechain.proof.finding import Level
-from rolechain.proof.narrowing import names_variable
-from rolechain.proof.requests import Requests
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.values import OneValue
-from rolechain.proof.world import PolicyRecord, RoleRecord
-from rolechain.role import ChainRole
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
 """The AWS managed policies that are known to allow sts:AssumeRole on every role."""
@@ -34,7 +34,7 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
     source="IAM User Guide, Grant a user permissions to switch roles; aws:ResourceOrgID",
     levels="error warning",
 )
-def beyond_the_chain(survey: Survey) -> Faults:
+def beyond_the_chain(survey: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
     for permission in survey.permissions:
         role = permission.role
@@ -46,7 +46,7 @@ def beyond_the_chain(survey: Survey) -> Faults:
         elif not (_is_aws_managed(permission.record) or survey.is_bootstrap(role)):
             for resource, requests in _roles_in(permission, survey.organization):
                 if not names_one(resource) and not _narrowed(requests) and not _names_single(requests):
-                    yield Fault(
+                    yield Violation(
                         permission.place,
                         f"{role.arn} may assume {resource}",
                         "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>",
@@ -60,8 +60,8 @@ def beyond_the_chain(survey: Survey) -> Faults:
 
 
 def _beyond(
-    permission: Ruling, declared: ChainRole, callees: Sequence[ChainRole], organization: str | None
-) -> Faults:
+    permission: LocatedStatement, declared: ChainRole, callees: Sequence[ChainRole], organization: str | None
+) -> Violations:
     arns = {callee.arn for callee in callees}
     own = _declared_resources(declared)
     for resource, requests in _roles_in(permission, organization):
@@ -76,7 +76,7 @@ def _beyond(
             if names_one(resource)
             else "which names no roles by account, path and name"
         )
-        yield Fault(
+        yield Violation(
             permission.place,
             f"{declared.arn} may assume {resource}, {what}",
             f"write Resource: {', '.join(sorted(arns))}",
@@ -89,7 +89,7 @@ def _beyond(
     prevents="AccessDenied",
     source="IAM User Guide, Cross-account policy evaluation logic",
 )
-def missing_half(_: Survey) -> Faults:
+def missing_half(_: RuleContext) -> Violations:
     """Nothing here: the proof itself decides every declared hop and entrance, and says which side is missing."""
     yield from ()
 
@@ -101,7 +101,7 @@ def missing_half(_: Survey) -> Faults:
     source="IAM User Guide, Security best practices: least privilege; Roles terms: role chaining",
     levels="error warning",
 )
-def onward_from_target(survey: Survey) -> Faults:
+def onward_from_target(survey: RuleContext) -> Violations:
     """A target that may assume roles (error), or may by a managed policy that it declares (warning)."""
     targets = {target.arn: target for target in survey.chain.targets} if survey.chain else {}
     for permission in survey.permissions:
@@ -115,7 +115,7 @@ def onward_from_target(survey: Survey) -> Faults:
             continue
         for resource, requests in _roles_in(permission, survey.organization):
             if resource not in own and not _names_only(requests, own):
-                yield Fault(
+                yield Violation(
                     permission.place,
                     f"the target {target.arn} may assume {resource}",
                     f"leave sts:AssumeRole out, or declare it under permissions of {target.role}",
@@ -131,9 +131,9 @@ def _level(record: PolicyRecord, target: ChainRole | None) -> Level:
     return Level.WARNING if _policy_name(record) in declared else Level.ERROR
 
 
-def _any_role(record: PolicyRecord, role: RoleRecord, level: Level) -> Fault:
+def _any_role(record: PolicyRecord, role: RoleRecord, level: Level) -> Violation:
     name = _policy_name(record)
-    return Fault(
+    return Violation(
         record.place,
         f"{role.arn} comes with {name}, which allows sts:AssumeRole on every role that trusts its account",
         f"name the actions that it needs under permissions instead of {name}",
@@ -156,7 +156,9 @@ def _is_aws_managed(record: PolicyRecord) -> bool:
     return ":iam::aws:policy/" in record.name
 
 
-def _roles_in(permission: Ruling, organization: str | None) -> Iterator[tuple[str, tuple[Requests, ...]]]:
+def _roles_in(
+    permission: LocatedStatement, organization: str | None
+) -> Iterator[tuple[str, tuple[Requests, ...]]]:
     """The entries of a permission's Resource that let its role assume any role, with the requests that it may make."""
     for entry, requests in assumable(permission.role, permission.statement, organization or ""):
         if requests:
@@ -184,7 +186,9 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
     return len(parts) == 6 and "*" in parts[4] and any(parts[5].startswith(path) for path in paths)
 
 
-def _within_organization(permission: Ruling, requests: Iterable[Requests], organization: str | None) -> bool:
+def _within_organization(
+    permission: LocatedStatement, requests: Iterable[Requests], organization: str | None
+) -> bool:
     """Whether requests are about roles of one organization, of the chain's own where it declares one."""
     if names_variable(permission.statement, keys_of.RESOURCE_ORGANIZATION, keys_of.ORGANIZATION):
         return True

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from rolechain.policy import condition_keys as keys_of
+from rolechain.graph.access import ASSUME, narrowed
+from rolechain.graph.language import Language, Pattern, text_of
+from rolechain.graph.narrowing import names_variable, unlike, written
+from rolechain.graph.values import OneValue, Values
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, partition_of, root_of
 from rolechain.policy.conditions import Condition
 from rolechain.policy.elements import Unresolved
-from rolechain.policy.language import Language, Pattern, text_of
-from rolechain.proof.access import ASSUME, narrowed
-from rolechain.proof.narrowing import names_variable, unlike, written
-from rolechain.proof.rules.ruling import ACCOUNT, Ruling, account_of
-from rolechain.proof.values import OneValue, Values
+from rolechain.proof.rules.located_statement import ACCOUNT, LocatedStatement
 
 _OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({ACCOUNT.pattern}):.+", re.ASCII)
 
@@ -20,21 +21,21 @@ Account = tuple[str, str]
 """An account's id, and its partition."""
 
 
-def everyone(ruling: Ruling) -> bool:
+def everyone(ruling: LocatedStatement) -> bool:
     """Whether a statement names ``*``."""
     return ruling.statement.principals is not None and ruling.statement.principals.everyone
 
 
-def services(ruling: Ruling) -> list[str]:
+def services(ruling: LocatedStatement) -> list[str]:
     """The service principals that a statement names, in order."""
     return sorted(ruling.statement.principals.services) if ruling.statement.principals else []
 
 
-def delegated(ruling: Ruling) -> list[Account]:
+def delegated(ruling: LocatedStatement) -> list[Account]:
     """The accounts that a statement names as a whole: by root, by id, or as the only ones that ``*`` leaves."""
     if not everyone(ruling):
         return list(ruling.whole_accounts)
-    partition = ruling.role.arn.split(":", 2)[1] if ":" in ruling.role.arn else "aws"
+    partition = partition_of(ruling.role.arn)
     found = dict.fromkeys(ruling.whole_accounts)
     for value in pinned(ruling, keys_of.PRINCIPAL_ACCOUNT):
         if ACCOUNT.fullmatch(value):
@@ -45,7 +46,7 @@ def delegated(ruling: Ruling) -> list[Account]:
     return list(found)
 
 
-def of_accounts(ruling: Ruling) -> list[Account]:
+def of_accounts(ruling: LocatedStatement) -> list[Account]:
     """The accounts that a statement names, as a whole or by one of their principals."""
     found = dict.fromkeys(delegated(ruling))
     for value in ruling.aws:
@@ -54,14 +55,14 @@ def of_accounts(ruling: Ruling) -> list[Account]:
     return list(found)
 
 
-def pinned(ruling: Ruling, key: str) -> Iterator[str]:
+def pinned(ruling: LocatedStatement, key: str) -> Iterator[str]:
     """The values that a statement's conditions give for a key, in lower case."""
     for condition in ruling.by_key.get(key, ()):
         if isinstance(condition, Condition) and not condition.negated:
             yield from condition.values
 
 
-def role_arns(ruling: Ruling) -> list[str]:
+def role_arns(ruling: LocatedStatement) -> list[str]:
     """The roles that a statement names directly."""
     return [value for value in ruling.aws if is_role(value)]
 
@@ -74,7 +75,7 @@ def is_role(value: str) -> bool:
     )
 
 
-def within_organization(ruling: Ruling) -> bool:
+def within_organization(ruling: LocatedStatement) -> bool:
     """Whether a statement lets in principals of organizations that its policy names only."""
     if names_variable(ruling.statement, keys_of.ORGANIZATION, keys_of.RESOURCE_ORGANIZATION):
         return True
@@ -90,14 +91,14 @@ def within_organization(ruling: Ruling) -> bool:
     )
 
 
-def _named(ruling: Ruling, key: str) -> list[Pattern]:
+def _named(ruling: LocatedStatement, key: str) -> list[Pattern]:
     """What the conditions of a statement, and of those that deny beside it, name as values of a key."""
     statements = (ruling.statement, *ruling.denies)
     constants = ruling.role.callee.constants
     return [pattern for statement in statements for pattern in written(statement, key, constants)]
 
 
-def asks_for_external_id(ruling: Ruling) -> bool:
+def asks_for_external_id(ruling: LocatedStatement) -> bool:
     """Whether a statement refuses calls without an external id, and those with any other than its own.
 
     One that is not known before the deployment is told as such, and none that is missing.
@@ -111,7 +112,7 @@ def asks_for_external_id(ruling: Ruling) -> bool:
     return ruling.pins(keys_of.EXTERNAL_ID) or (unknown and not ruling.may_lack(keys_of.EXTERNAL_ID))
 
 
-def lets_role_in(ruling: Ruling, arn: str, action: str = ASSUME) -> bool:
+def lets_role_in(ruling: LocatedStatement, arn: str, action: str = ASSUME) -> bool:
     """Whether a statement may let in a session of a role, of which only the ARN is known."""
     return ruling.may({keys_of.PRINCIPAL_ARN: only(arn)}, action)
 
@@ -121,7 +122,9 @@ def only(*texts: str) -> OneValue:
     return OneValue(Language(frozenset(texts)), absent=False)
 
 
-def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: bool = False) -> bool:
+def lets_whole_account_in(
+    ruling: LocatedStatement, account: str | None = None, *, users: bool = False
+) -> bool:
     """Whether a statement may let in principals of an account, or of any, whom none of its conditions names.
 
     A condition names somebody by an ARN with a part of a name in it, or by a unique id; of principals of any account
@@ -152,7 +155,7 @@ def lets_whole_account_in(ruling: Ruling, account: str | None = None, *, users: 
     return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
 
 
-def strangers(ruling: Ruling) -> str | None:
+def strangers(ruling: LocatedStatement) -> str | None:
     """Whom a statement that names ``*`` lets in and none of its conditions names, in words; None for nobody."""
     if lets_whole_account_in(ruling):
         return "a stranger's account"
@@ -174,7 +177,7 @@ _OF_SERVICE = (
 )
 
 
-def _lets_any_in(ruling: Ruling, kind: keys_of.Kind, keys: Iterable[str]) -> bool:
+def _lets_any_in(ruling: LocatedStatement, kind: keys_of.Kind, keys: Iterable[str]) -> bool:
     """Whether a statement lets callers of a kind in, whatever each of some keys, in lower case, is."""
     requests = [each for each in ruling.requests() if each.kind == kind]
     return bool(requests) and all(
@@ -182,7 +185,7 @@ def _lets_any_in(ruling: Ruling, kind: keys_of.Kind, keys: Iterable[str]) -> boo
     )
 
 
-def _only_named(ruling: Ruling, names_somebody: Callable[[Pattern], bool]) -> bool:
+def _only_named(ruling: LocatedStatement, names_somebody: Callable[[Pattern], bool]) -> bool:
     """Whether a condition of a statement asks for ARNs that name somebody, so that nothing need be tried."""
     constants = ruling.role.callee.constants
     for condition in ruling.by_key.get(keys_of.PRINCIPAL_ARN, ()):
@@ -216,10 +219,10 @@ def _names_name(pattern: Pattern) -> bool:
     return bool(name.strip("*?"))
 
 
-def names(ruling: Ruling, role_arn: str) -> bool:
+def names(ruling: LocatedStatement, role_arn: str) -> bool:
     """Whether a statement names a role: itself, its account, or everyone."""
     named = ruling.statement.principals
     if named is None:
         return False
-    root = ":".join([*role_arn.split(":")[:5], "root"])
+    root = root_of(role_arn)
     return named.everyone or bool({role_arn, root, account_of(role_arn)} & named.aws)

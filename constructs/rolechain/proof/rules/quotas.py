@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rolechain.proof.place import Place
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.world import PolicyRecord, RoleRecord
-from rolechain.quotas import MANAGED_POLICY_LENGTH
-
-INLINE_SIZE = 10240
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.role_graph import PolicyRecord, RoleRecord
+from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -20,12 +18,12 @@ INLINE_SIZE = 10240
     prevents="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     source="IAM User Guide, IAM and STS quotas: role trust policy length",
 )
-def trust_size(survey: Survey) -> Faults:
+def trust_size(survey: RuleContext) -> Violations:
     """A trust policy beyond the quota that an account has by default."""
     most = survey.quotas.role_trust_policy_length
     for role in _created(survey):
         if (size := _size(role.trust)) > most:
-            yield Fault(
+            yield Violation(
                 role.trust.place,
                 f"the trust policy of {role.arn} has {size:,} characters, {size - most:,} too many",
                 "let statements with equal conditions share one, with their principals in a list, or ask AWS for a "
@@ -39,39 +37,39 @@ def trust_size(survey: Survey) -> Faults:
     prevents="LimitExceeded: Cannot exceed quota for PolicySize",
     source="IAM User Guide, IAM and STS quotas: managed and inline policy length, policies attached to a role",
 )
-def policy_size(survey: Survey) -> Faults:
+def policy_size(survey: RuleContext) -> Violations:
     """Policies beyond the quotas that an account has by default."""
-    reported: set[Place] = set()
+    reported: set[SourceLocation] = set()
     most = survey.quotas.managed_policies_per_role
     for role in _created(survey):
         for record in _managed(role.policies):
             size = _size(record)
-            if size > MANAGED_POLICY_LENGTH and record.place not in reported:
+            if size > MANAGED_POLICY_CHARACTERS and record.place not in reported:
                 reported.add(record.place)
-                yield Fault(
+                yield Violation(
                     record.place,
                     f"the managed policy {record.name} has {size:,} characters, "
-                    f"{size - MANAGED_POLICY_LENGTH:,} too many",
-                    f"spread its statements over {-(-size // MANAGED_POLICY_LENGTH)} policies",
+                    f"{size - MANAGED_POLICY_CHARACTERS:,} too many",
+                    f"spread its statements over {-(-size // MANAGED_POLICY_CHARACTERS)} policies",
                 )
         attached = sum(not record.inline for record in role.policies)
         if attached > most:
-            yield Fault(
+            yield Violation(
                 role.place,
                 f"{role.arn} has {attached} managed policies",
                 f"attach {most} at most, or ask AWS for a higher quota (25 at most)",
             )
         inline = sum(_size(record) for record in role.policies if record.inline)
-        if inline > INLINE_SIZE:
-            yield Fault(
+        if inline > INLINE_POLICY_CHARACTERS:
+            yield Violation(
                 role.place,
                 f"the inline policies of {role.arn} have {inline:,} characters together, "
-                f"{inline - INLINE_SIZE:,} too many",
+                f"{inline - INLINE_POLICY_CHARACTERS:,} too many",
                 "move statements into managed policies",
             )
 
 
-def _created(survey: Survey) -> Iterator[RoleRecord]:
+def _created(survey: RuleContext) -> Iterator[RoleRecord]:
     """The roles whose policies are written here."""
     return (role for role in survey.world.roles if not role.imported)
 

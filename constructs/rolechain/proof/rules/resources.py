@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rolechain.proof.place import Place
-from rolechain.proof.template import Json
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Resource:
     properties: Mapping[str, Json]
     element: Mapping[str, Json]
 
-    def place(self, part: str = "") -> Place:
+    def place(self, part: str = "") -> SourceLocation:
         """The place of the resource, or of a part of it."""
-        return Place(self.template, self.logical_id, part=part)
+        return SourceLocation(self.template, self.logical_id, part=part)
 
 
 def resources_of(template: str, body: object) -> Iterator[Resource]:

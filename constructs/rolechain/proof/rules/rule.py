@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rolechain.proof.finding import Finding, Level
-from rolechain.proof.place import Place
-from rolechain.proof.rules.survey import Survey
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.finding import Finding, Level
+from rolechain.proof.rules.context import RuleContext
 
 
 @dataclass(frozen=True)
-class Fault:
+class Violation:
     """One place where a rule is broken.
 
     Attributes:
@@ -21,14 +21,14 @@ class Fault:
         level: how bad it is here; None for the rule's first level.
     """
 
-    place: Place | None
+    place: SourceLocation | None
     message: str
     cure: str
     level: Level | None = None
 
 
-Faults = Iterator[Fault]
-Check = Callable[[Survey], Faults]
+Violations = Iterator[Violation]
+Check = Callable[[RuleContext], Violations]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rule:
     levels: tuple[Level, ...]
     check: Check
 
-    def findings(self, survey: Survey) -> Iterator[Finding]:
+    def findings(self, survey: RuleContext) -> Iterator[Finding]:
         """Every place where it is broken."""
         for fault in self.check(survey):
             yield Finding(self.id, fault.level or self.levels[0], fault.place, fault.message, fault.cure)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from rolechain.policy.condition_keys import PRINCIPAL_ARN
+from rolechain.graph.finding import Level
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.iam.limits import CHAINED_SECONDS, ROLE_SECONDS
 from rolechain.policy.conditions import AnyCondition
 from rolechain.policy.context import Context, ContextValue
-from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.world import RoleRecord
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
-CHAINED_SECONDS = 3600
-SESSION_SECONDS = range(3600, 43201)
 _MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
 _DURATION = "sts:durationseconds"
 
@@ -24,7 +23,7 @@ _DURATION = "sts:durationseconds"
     prevents="a hop that can never be taken: a role's session carries no MFA",
     source="IAM User Guide, Secure API access with MFA; STS API Reference, AssumeRole",
 )
-def mfa_between_roles(survey: Survey) -> Faults:
+def mfa_between_roles(survey: RuleContext) -> Violations:
     """A condition on MFA where the caller is a role; users may be asked for it where they enter the source role."""
     cure = (
         "leave the condition on {} out, and ask for MFA where users enter the source role, or at their identity "
@@ -32,21 +31,21 @@ def mfa_between_roles(survey: Survey) -> Faults:
     )
     for ruling in survey.trust:
         if key := _asked_of_a_role(survey, ruling):
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"{ruling.role.arn} asks its caller for MFA, and the caller is a role",
                 cure.format(key),
             )
     for permission in survey.permissions:
         if key := _mfa(permission):
-            yield Fault(
+            yield Violation(
                 permission.place,
                 f"{permission.role.arn} may assume roles with MFA only, which its sessions never carry",
                 cure.format(key),
             )
 
 
-def _asked_of_a_role(survey: Survey, ruling: Ruling) -> str | None:
+def _asked_of_a_role(survey: RuleContext, ruling: LocatedStatement) -> str | None:
     if ruling.statement.effect is None or ruling.role.arn not in survey.hop_roles:
         asked = ruling.statement.effect == "Allow" and _only_roles(ruling)
     else:
@@ -54,7 +53,7 @@ def _asked_of_a_role(survey: Survey, ruling: Ruling) -> str | None:
     return _mfa(ruling) if asked else None
 
 
-def _mfa(ruling: Ruling) -> str | None:
+def _mfa(ruling: LocatedStatement) -> str | None:
     """The MFA key that decides against every session of a role, if one does."""
     of_mfa = [condition for condition in ruling.statement.conditions if condition.keys & _MFA]
     if not of_mfa:
@@ -72,7 +71,7 @@ def _may_hold(conditions: list[AnyCondition], given: dict[str, ContextValue]) ->
     return all(condition.holds(Context(given)) is not False for condition in conditions)
 
 
-def _only_roles(entry: Ruling) -> bool:
+def _only_roles(entry: LocatedStatement) -> bool:
     """Whether a statement lets in sessions of roles and nobody else."""
     if entry.federated or principals.services(entry):
         return False
@@ -90,11 +89,11 @@ def _only_roles(entry: Ruling) -> bool:
     source="STS API Reference, AssumeRole: DurationSeconds; IAM User Guide, Role chaining",
     levels="error warning",
 )
-def chained_duration(survey: Survey) -> Faults:
+def chained_duration(survey: RuleContext) -> Violations:
     """A condition that asks for more (error), or a role that seems to allow more (warning)."""
     for entry in survey.entries:
         if _only_roles(entry) and _asks_for_hours(entry):
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
                 "refuses that to a role's session",
@@ -103,7 +102,7 @@ def chained_duration(survey: Survey) -> Faults:
     chained = set(survey.hop_roles) if survey.chain else _assumed_by_roles_only(survey)
     for role in survey.world.roles:
         if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
-            yield Fault(
+            yield Violation(
                 role.place,
                 f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
                 f"{CHAINED_SECONDS} seconds at most",
@@ -112,14 +111,14 @@ def chained_duration(survey: Survey) -> Faults:
             )
 
 
-def _asks_for_hours(entry: Ruling) -> bool:
+def _asks_for_hours(entry: LocatedStatement) -> bool:
     asked = [condition for condition in entry.statement.conditions if condition.keys == {_DURATION}]
     return bool(asked) and not any(
         _may_hold(asked, {_DURATION: str(seconds)}) for seconds in (900, 901, 1800, CHAINED_SECONDS)
     )
 
 
-def _assumed_by_roles_only(survey: Survey) -> set[str]:
+def _assumed_by_roles_only(survey: RuleContext) -> set[str]:
     by_role: dict[str, bool] = {}
     for entry in survey.entries:
         by_role[entry.role.arn] = by_role.get(entry.role.arn, True) and _only_roles(entry)
@@ -132,16 +131,16 @@ def _assumed_by_roles_only(survey: Survey) -> set[str]:
     prevents="the role cannot be created",
     source="IAM API Reference, CreateRole: MaxSessionDuration",
 )
-def session_duration(survey: Survey) -> Faults:
+def session_duration(survey: RuleContext) -> Violations:
     """A limit of sessions that IAM refuses."""
     for role in survey.world.roles:
         if not _legal(role):
-            yield Fault(
+            yield Violation(
                 role.place,
                 f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
-                f"write {SESSION_SECONDS[0]} to {SESSION_SECONDS[-1]}, in seconds",
+                f"write {ROLE_SECONDS[0]} to {ROLE_SECONDS[-1]}, in seconds",
             )
 
 
 def _legal(role: RoleRecord) -> bool:
-    return role.max_session_duration in SESSION_SECONDS
+    return role.max_session_duration in ROLE_SECONDS

@@ -9,20 +9,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 
-from rolechain.entrance import BROUGHT, Brought
-from rolechain.hop import Hop
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.finding import Level
+from rolechain.iam.arn import root_of
+from rolechain.iam.limits import (
+    SESSION_TAGS,
+    SOURCE_IDENTITY,
+    SOURCE_IDENTITY_CHARACTERS,
+    SOURCE_IDENTITY_CHARACTERS_BEFORE,
+    TAG_KEY_CHARACTERS,
+    TAG_VALUE_CHARACTERS,
+    source_identity_characters_here,
+)
+from rolechain.model.entry_principal import BROUGHT, Brought
+from rolechain.model.hop import Hop
+from rolechain.model.source_identity import ADVICE
 from rolechain.policy.statement import Statement
-from rolechain.proof.finding import Level
-from rolechain.proof.place import Place
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling, rulings
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.rules.walks import Walk, covers
-from rolechain.source_identity import ADVICE, LEGAL, LONGEST, LONGEST_BEFORE, longest_here
+from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, covers
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
-TAG_LIMIT, KEY_LIMIT, VALUE_LIMIT = 50, 128, 256
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
 
@@ -33,7 +42,7 @@ _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
     prevents="AccessDenied",
     source="IAM User Guide, Pass session tags in AWS STS",
 )
-def tag_session(survey: Survey) -> Faults:
+def tag_session(survey: RuleContext) -> Violations:
     """A side of a hop with tags that does not allow them to be passed."""
     tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
     heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
@@ -52,7 +61,7 @@ def tag_session(survey: Survey) -> Faults:
     prevents="AccessDenied",
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
 )
-def set_source_identity(survey: Survey) -> Faults:
+def set_source_identity(survey: RuleContext) -> Violations:
     """A side of a hop with a source identity that does not allow it to be set."""
     first = [
         walk
@@ -76,7 +85,7 @@ def set_source_identity(survey: Survey) -> Faults:
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
     levels="warning",
 )
-def console_sets_no_identity(survey: Survey) -> Faults:
+def console_sets_no_identity(survey: RuleContext) -> Violations:
     """A trust policy that is refused to whoever sets no source identity."""
     for entry in survey.entries:
         declared = survey.hop_roles.get(entry.role.arn)
@@ -84,7 +93,7 @@ def console_sets_no_identity(survey: Survey) -> Faults:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
@@ -97,13 +106,13 @@ def console_sets_no_identity(survey: Survey) -> Faults:
     prevents="AssumeRole fails",
     source="IAM User Guide, Pass session tags in AWS STS: role chaining",
 )
-def inherited_tag(survey: Survey) -> Faults:
+def inherited_tag(survey: RuleContext) -> Violations:
     """A trust policy that asks for a tag anew which an earlier hop made transitive."""
     for first in survey.walks:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
         for walk in _after(survey, [first]) if inherited else ():
             for key in _tags_of(walk.entry) & inherited.keys():
-                yield Fault(
+                yield Violation(
                     walk.entry.place,
                     f"{walk.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
                     f"inherits it as transitive from the hop into {first.callee.arn}",
@@ -114,12 +123,13 @@ def inherited_tag(survey: Survey) -> Faults:
 @rule(
     "RC13",
     "a session has 50 tags at most, with keys of 128 and values of 256 characters; a source identity has 2 to "
-    f"{LONGEST} characters, {LONGEST_BEFORE} where an older SDK sets it, and does not begin with aws:",
+    f"{SOURCE_IDENTITY_CHARACTERS} characters, {SOURCE_IDENTITY_CHARACTERS_BEFORE} where an older SDK sets it, and "
+    "does not begin with aws:",
     prevents="the call is rejected, or the role cannot be created",
     source="STS API Reference, AssumeRole: Tags, SourceIdentity; IAM User Guide, Tags for IAM resources",
     levels="error warning",
 )
-def tag_limits(survey: Survey) -> Faults:
+def tag_limits(survey: RuleContext) -> Violations:
     """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
     for entry in survey.entries:
         tags: dict[str, list[str]] = {}
@@ -134,17 +144,19 @@ def tag_limits(survey: Survey) -> Faults:
         yield from _tag_faults(entry.place, entry.role.arn, pairs, len(required))
         for value in principals.pinned(entry, _SET_IDENTITY):
             shortest = value.replace("*", "").replace("?", "x")
-            if LONGEST_BEFORE < len(shortest) <= LONGEST and longest_here() < len(shortest):
-                yield Fault(
+            if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
+                shortest
+            ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
-                    f"1.44.8 send {LONGEST_BEFORE} at most",
+                    f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
                     "see that whoever calls has a newer one, or ask for a shorter one",
                     Level.WARNING,
                 )
-            legal = LEGAL.fullmatch(value.replace("*", "xx").replace("?", "x"))
+            legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
             if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
                     ADVICE,
@@ -154,19 +166,23 @@ def tag_limits(survey: Survey) -> Faults:
         yield from _tag_faults(role.place, role.arn, tagged, len(role.tags))
 
 
-def _tag_faults(place: Place, arn: str, tags: Iterable[tuple[str, str]], count: int) -> Faults:
-    if count > TAG_LIMIT:
-        yield Fault(place, f"{arn} has or asks for {count} tags", f"keep to {TAG_LIMIT}")
+def _tag_faults(place: SourceLocation, arn: str, tags: Iterable[tuple[str, str]], count: int) -> Violations:
+    if count > SESSION_TAGS:
+        yield Violation(place, f"{arn} has or asks for {count} tags", f"keep to {SESSION_TAGS}")
     for key, value in tags:
-        if not 1 <= len(key) <= KEY_LIMIT:
-            yield Fault(place, f"{arn} has a tag key of {len(key)} characters", f"keep to {KEY_LIMIT}")
-        if len(value) > VALUE_LIMIT:
-            yield Fault(
-                place, f"{arn} has a value of {len(value)} characters for tag {key}", f"keep to {VALUE_LIMIT}"
+        if not 1 <= len(key) <= TAG_KEY_CHARACTERS:
+            yield Violation(
+                place, f"{arn} has a tag key of {len(key)} characters", f"keep to {TAG_KEY_CHARACTERS}"
+            )
+        if len(value) > TAG_VALUE_CHARACTERS:
+            yield Violation(
+                place,
+                f"{arn} has a value of {len(value)} characters for tag {key}",
+                f"keep to {TAG_VALUE_CHARACTERS}",
             )
 
 
-def _declared(survey: Survey, carries: Callable[[Hop], bool]) -> list[Walk]:
+def _declared(survey: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
     """The walks that are hops of the chain which carry something on."""
     hops = {
         (hop.caller.arn, hop.callee.arn)
@@ -176,9 +192,9 @@ def _declared(survey: Survey, carries: Callable[[Hop], bool]) -> list[Walk]:
     return [walk for walk in survey.walks if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
 
 
-def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
+def _after(survey: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
     """Every walk that a session may make after one of ``first``, nearest first."""
-    found: dict[Walk, None] = {}
+    found: dict[AssumeRoleEdge, None] = {}
     waiting = [walk.callee.arn for walk in first]
     for arn in waiting:
         for walk in survey.walks_by_caller.get(arn, ()):
@@ -188,7 +204,9 @@ def _after(survey: Survey, first: Iterable[Walk]) -> list[Walk]:
     return list(found)
 
 
-def _brought_by_services(survey: Survey, what: Callable[[Brought], object]) -> list[tuple[Ruling, str]]:
+def _brought_by_services(
+    survey: RuleContext, what: Callable[[Brought], object]
+) -> list[tuple[LocatedStatement, str]]:
     """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
     return [
         (entry, service)
@@ -198,26 +216,26 @@ def _brought_by_services(survey: Survey, what: Callable[[Brought], object]) -> l
     ]
 
 
-def _walks_on(survey: Survey, brought: Iterable[tuple[Ruling, str]]) -> list[Walk]:
+def _walks_on(survey: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
     """Every walk that a session may make which a service made."""
     roles = dict.fromkeys(entry.role.arn for entry, _ in brought)
     first = [walk for arn in roles for walk in survey.walks_by_caller.get(arn, ())]
     return [*first, *_after(survey, first)]
 
 
-def _missing_entry(entry: Ruling, service: str, action: str, what: str) -> Faults:
+def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str) -> Violations:
     """A trust policy that lets a service in, and not with what it brings."""
-    trust = rulings(entry.role, entry.role.trust)
+    trust = located_statements(entry.role, entry.role.trust)
     if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
         added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
-        yield Fault(
+        yield Violation(
             entry.place,
             f"{service} brings {what} into {entry.role.arn}, and its trust policy does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )
 
 
-def _tags_of(entry: Ruling) -> set[str]:
+def _tags_of(entry: LocatedStatement) -> set[str]:
     """The keys of the tags that a call must pass, in lower case."""
     keys = {key for condition in entry.statement.conditions for key in condition.keys}
     asked = {
@@ -229,17 +247,17 @@ def _tags_of(entry: Ruling) -> set[str]:
     return asked
 
 
-def requires(entry: Ruling, key: str) -> bool:
+def requires(entry: LocatedStatement, key: str) -> bool:
     """Whether a statement lets nobody in whose request lacks a key, in lower case."""
     return not entry.may_lack(key)
 
 
-def _transitive(entry: Ruling) -> list[str]:
+def _transitive(entry: LocatedStatement) -> list[str]:
     """The tag keys that a call must make transitive."""
     return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
 
 
-def _by_name(survey: Survey, walk: Walk, action: str) -> bool:
+def _by_name(survey: RuleContext, walk: AssumeRoleEdge, action: str) -> bool:
     """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
     name = action.lower()
     allows = [statement for record in walk.caller.policies for statement in record.policy.allows]
@@ -260,22 +278,22 @@ def _names(statements: Iterable[Statement], action: str) -> bool:
     )
 
 
-def _permitting(walk: Walk, action: str) -> list[Ruling]:
+def _permitting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
     return [
         ruling
         for record in walk.caller.policies
-        for ruling in rulings(walk.caller, record)
+        for ruling in located_statements(walk.caller, record)
         if ruling.statement.effect == "Allow"
         and ruling.statement.actions.match(action.lower())
         and covers(ruling, walk.callee.arn)
     ]
 
 
-def _trusting(walk: Walk, action: str) -> list[Ruling]:
+def _trusting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
     arn = walk.caller.arn
     return [
         ruling
-        for ruling in rulings(walk.callee, walk.callee.trust)
+        for ruling in located_statements(walk.callee, walk.callee.trust)
         if ruling.statement.effect == "Allow"
         and ruling.statement.actions.match(action.lower())
         and principals.names(ruling, arn)
@@ -283,26 +301,26 @@ def _trusting(walk: Walk, action: str) -> list[Ruling]:
     ]
 
 
-def _missing(walk: Walk, action: str, what: str) -> Faults:
+def _missing(walk: AssumeRoleEdge, action: str, what: str) -> Violations:
     caller_arn, callee_arn = walk.caller.arn, walk.callee.arn
     missing = any(record.policy.missing is not None for record in walk.caller.policies)
     hop = f"the hop from {caller_arn} to {callee_arn} carries {what}"
     if not missing and not _permitting(walk, action):
         statement = {"Effect": "Allow", "Action": action, "Resource": callee_arn}
-        yield Fault(
+        yield Violation(
             walk.permission.place if walk.permission else walk.caller.place,
             f"{hop}, and no policy of the caller allows {action}",
             f"add to the caller: {json.dumps(statement)}",
         )
     if walk.callee.trust.policy.missing is None and not _trusting(walk, action):
-        root = ":".join([*caller_arn.split(":")[:5], "root"])
+        root = root_of(caller_arn)
         added = {
             "Effect": "Allow",
             "Principal": {"AWS": root},
             "Action": action,
             "Condition": {"ArnEquals": {"aws:PrincipalArn": caller_arn}},
         }
-        yield Fault(
+        yield Violation(
             walk.callee.trust.place,
             f"{hop}, and the trust policy of the callee does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rolechain.proof.place import Place
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json
+from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.resources import Resource, inline_template, stack_set_resources
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.template import Json
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _ATTACHING = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
 
@@ -19,11 +19,11 @@ _ATTACHING = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePoli
     prevents="a policy that is silently attached to an existing role, or in another account silently dropped",
     source="AWS CDK, Role.from_role_arn: mutable; AWS CloudFormation, AWS::IAM::Policy: Roles",
 )
-def imported_role(survey: Survey) -> Faults:
+def imported_role(survey: RuleContext) -> Violations:
     """A policy that is attached to a role by name which no template of its account creates."""
     own = [role for role in survey.world.roles if not role.imported]
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
-    reported: set[Place] = set()
+    reported: set[SourceLocation] = set()
     for resource in survey.resources:
         if resource.type not in _ATTACHING:
             continue
@@ -34,14 +34,14 @@ def imported_role(survey: Survey) -> Faults:
                 yield _attached(resource.place(), resource.logical_id, name)
     for role in survey.world.roles:
         for record in role.policies if role.imported else ():
-            place = Place(record.place.template, record.place.logical_id)
+            place = SourceLocation(record.place.template, record.place.logical_id)
             if record.place.template and place not in reported:
                 reported.add(place)
                 yield _attached(record.place, record.name, role.name or role.arn)
 
 
-def _attached(place: Place, policy: str, role: str) -> Fault:
-    return Fault(
+def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
+    return Violation(
         place,
         f"{policy} is attached to the role {role}, which no template creates",
         "import the role with mutable=False and grant what it needs where it is created",
@@ -65,7 +65,7 @@ def _attached_to(resource: Resource) -> Iterator[str]:
     prevents="a target that never appears",
     source="AWS CloudFormation User Guide, StackSets with service-managed permissions: considerations",
 )
-def service_managed(survey: Survey) -> Faults:
+def service_managed(survey: RuleContext) -> Violations:
     """A service-managed stack set that cannot be deployed, or not to where it is meant to go."""
     for resource in survey.resources:
         if (
@@ -78,30 +78,30 @@ def service_managed(survey: Survey) -> Faults:
         if management is None:
             continue
         if management in _accounts(resource):
-            yield Fault(
+            yield Violation(
                 resource.place(),
                 f"the stack set is to be deployed to {management}, the management account, where it never goes",
                 f"take {management} out of Accounts, and deploy its role by a stack of its own",
             )
         for arn in _meant_for(survey, resource, management):
-            yield Fault(
+            yield Violation(
                 resource.place(),
                 f"{arn} lies in the management account, where a service-managed stack set never goes",
                 f"deploy it by a stack of its own in {management}",
             )
 
 
-def _unfit_body(resource: Resource) -> Faults:
+def _unfit_body(resource: Resource) -> Violations:
     for inner in stack_set_resources(resource):
         if inner.type == "AWS::CloudFormation::Stack":
-            yield Fault(
+            yield Violation(
                 resource.place("TemplateBody"),
                 f"the stack set's template holds the nested stack {inner.logical_id}, which is refused",
                 "write its resources into the template itself",
             )
     body = inline_template(resource)
     if isinstance(body, Mapping) and ("Transform" in body or _holds(body, "Fn::Transform")):
-        yield Fault(
+        yield Violation(
             resource.place("TemplateBody"),
             "the stack set's template holds a macro (Transform), which is refused",
             "write out what the macro makes",
@@ -120,7 +120,7 @@ def _holds(value: Json, key: str) -> bool:
     return False
 
 
-def _management_account(survey: Survey, resource: Resource) -> str | None:
+def _management_account(survey: RuleContext, resource: Resource) -> str | None:
     """The management account, as far as it can be told: without CallAs, the stack set is made from there."""
     if resource.properties.get("CallAs", "SELF") != "SELF":
         return None
@@ -139,7 +139,7 @@ def _accounts(resource: Resource) -> set[str]:
     return found
 
 
-def _meant_for(survey: Survey, resource: Resource, management: str) -> Iterator[str]:
+def _meant_for(survey: RuleContext, resource: Resource, management: str) -> Iterator[str]:
     """The roles that the chain declares in the management account and that the stack set alone would create."""
     names = {
         inner.properties.get("RoleName")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rolechain.chain import Chain
-from rolechain.proof.finding import Finding
+from rolechain.graph.finding import Finding
+from rolechain.graph.role_graph import RoleGraph
+from rolechain.model.chain import Chain
 from rolechain.proof.rules import (
     administrators,
     conditions,
@@ -24,9 +25,8 @@ from rolechain.proof.rules import (
     third_parties,
     trust,
 )
+from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Rule, rules_of
-from rolechain.proof.rules.survey import Survey
-from rolechain.proof.world import World
 
 _MODULES = (
     administrators,
@@ -53,13 +53,13 @@ RULES: tuple[Rule, ...] = tuple(
 """RC01 to RC39."""
 
 
-def check(world: World, chain: Chain | None) -> Iterator[Finding]:
+def check(world: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
     """Every rule that the templates break, in the order of the rules.
 
     Args:
         world: every role of the templates.
         chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
     """
-    survey = Survey(world, chain)
+    survey = RuleContext(world, chain)
     for rule in RULES:
         yield from rule.findings(survey)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from rolechain.iam import limits
+from rolechain.iam.condition_keys import EXTERNAL_ID
 from rolechain.policy import Policy, PolicyError
-from rolechain.policy.condition_keys import EXTERNAL_ID
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context, ContextValue
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
+from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.deputies import of_services
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling
-from rolechain.proof.rules.survey import Survey
-
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -28,7 +26,7 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
     source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem: cross-service prevention",
     levels="error warning",
 )
-def confused_deputy(survey: Survey) -> Faults:
+def confused_deputy(survey: RuleContext) -> Violations:
     """A third party that needs no external id, an external id that STS refuses, or a service that anyone may use.
 
     Who is a third party is known in an audit only: an account that no template is placed in.
@@ -36,7 +34,7 @@ def confused_deputy(survey: Survey) -> Faults:
     yield from of_services(survey)
     for entry in survey.entries:
         for value in _illegal_ids(entry):
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
                 "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
@@ -47,7 +45,7 @@ def confused_deputy(survey: Survey) -> Faults:
             continue
         for account, _ in principals.of_accounts(entry):
             if account not in survey.accounts:
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts account {account}, which is none of yours, without an external id",
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
@@ -55,7 +53,7 @@ def confused_deputy(survey: Survey) -> Faults:
                 )
 
 
-def _illegal_ids(entry: Ruling) -> Iterator[str]:
+def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     """The external ids that a statement asks for and that no call can pass, each once."""
     found: dict[str, None] = {}
     for condition in entry.by_key.get(EXTERNAL_ID, ()):
@@ -63,7 +61,7 @@ def _illegal_ids(entry: Ruling) -> Iterator[str]:
             for value in (each for each in condition.elements if isinstance(each, str)):
                 like = condition.name == "stringlike"
                 passed = value.replace("*", "xx").replace("?", "x") if like else value
-                if not _EXTERNAL_ID.fullmatch(passed):
+                if not limits.EXTERNAL_ID.fullmatch(passed):
                     found[value] = None
     yield from found
 
@@ -75,7 +73,7 @@ def _illegal_ids(entry: Ruling) -> Iterator[str]:
     source="AWS Organizations User Guide, Resource control policies: examples",
     levels="warning",
 )
-def denied_by_control_policy(survey: Survey) -> Faults:
+def denied_by_control_policy(survey: RuleContext) -> Violations:
     """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
     policies = [(name, policy) for name, policy in _control_policies(survey) if policy.denies]
     for entry in survey.entries if policies else ():
@@ -83,7 +81,7 @@ def denied_by_control_policy(survey: Survey) -> Faults:
             context = Context(given)
             for name, policy in policies:
                 if any(_denies(deny, action, entry.role.arn, context) for deny in policy.denies):
-                    yield Fault(
+                    yield Violation(
                         entry.place,
                         f"{entry.role.arn} lets in {who}, which the resource control policy {name} denies "
                         f"{action} where it is attached above the role",
@@ -91,7 +89,7 @@ def denied_by_control_policy(survey: Survey) -> Faults:
                     )
 
 
-def _control_policies(survey: Survey) -> Iterator[tuple[str, Policy]]:
+def _control_policies(survey: RuleContext) -> Iterator[tuple[str, Policy]]:
     for resource in survey.resources:
         properties = resource.properties
         if (
@@ -107,7 +105,9 @@ def _control_policies(survey: Survey) -> Iterator[tuple[str, Policy]]:
             yield name if isinstance(name, str) else resource.logical_id, policy
 
 
-def _outsiders(survey: Survey, entry: Ruling) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
+def _outsiders(
+    survey: RuleContext, entry: LocatedStatement
+) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
     """Who is let in and is no principal of the organization, what it calls, and what its call carries."""
     actions = entry.statement.actions
     for provider in entry.federated:

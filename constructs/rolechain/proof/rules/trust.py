@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from rolechain.policy.condition_keys import PRINCIPAL_ARN
+from rolechain.graph.finding import Level
+from rolechain.iam.arn import account_of, partition_of, root_of
+from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.principals import is_unique_id
-from rolechain.proof.finding import Level
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.rule import Fault, Faults, rule
-from rolechain.proof.rules.ruling import Ruling, rulings
-from rolechain.proof.rules.survey import Survey
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -17,12 +18,12 @@ from rolechain.proof.rules.survey import Survey
     prevents="a role that every AWS account of the world may assume",
     source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
 )
-def open_to_everyone(survey: Survey) -> Faults:
+def open_to_everyone(survey: RuleContext) -> Violations:
     """A ``*`` that no condition closes, whatever its operator is called."""
     organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
     for entry in survey.entries:
         if principals.everyone(entry) and (who := principals.strangers(entry)):
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
@@ -36,18 +37,18 @@ def open_to_everyone(survey: Survey) -> Faults:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: Principal",
 )
-def wildcard_principal(survey: Survey) -> Faults:
+def wildcard_principal(survey: RuleContext) -> Violations:
     """A wildcard in a principal, but for the ``*`` that stands for everyone."""
     for ruling in survey.trust:
         for value in [*ruling.aws, *principals.services(ruling), *ruling.federated]:
             if set(value) & set("*?"):
-                account = value.split(":")[4] if value.count(":") >= 5 else ""
+                account = account_of(value) if value.count(":") >= 5 else ""
                 name = (
                     f"arn:{value.split(':')[1]}:iam::{account}:root"
                     if account.isdigit()
                     else "the account's root"
                 )
-                yield Fault(
+                yield Violation(
                     ruling.place,
                     f"Principal {value} holds a wildcard, which IAM refuses",
                     f"name one principal; for several, {name} with ArnLike aws:PrincipalArn {value}",
@@ -61,50 +62,52 @@ def wildcard_principal(survey: Survey) -> Faults:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
-def refused_element(survey: Survey) -> Faults:
+def refused_element(survey: RuleContext) -> Violations:
     """NotPrincipal, Resource or NotResource in a trust policy, or no Principal."""
     for ruling in survey.trust:
         statement = ruling.statement
         if statement.effect is None and not ruling.element:
             continue
         if statement.not_principal:
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"the trust policy of {ruling.role.arn} holds NotPrincipal, which IAM refuses there",
                 "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
             )
         elif statement.principals is None:
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"a statement of the trust policy of {ruling.role.arn} names no Principal, which IAM refuses",
                 "name whom it lets in with Principal",
             )
         if statement.resources is not None:
             name = "NotResource" if statement.resources.negated else "Resource"
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"the trust policy of {ruling.role.arn} holds {name}, which IAM refuses there",
                 f"leave {name} out: a trust policy is about its own role",
             )
     for role in survey.world.roles:
         for record in role.policies:
-            for ruling in rulings(role, record):
+            for ruling in located_statements(role, record):
                 yield from _refused_permission(ruling)
 
 
-def _refused_permission(ruling: Ruling) -> Faults:
+def _refused_permission(ruling: LocatedStatement) -> Violations:
     statement = ruling.statement
     if statement.effect is None and not ruling.element:
         return
     whose = f"{ruling.record.name} of {ruling.role.arn}"
     if statement.principals is not None or statement.not_principal:
-        yield Fault(ruling.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
+        yield Violation(ruling.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
     resources = statement.resources.written if statement.resources else ()
     if not resources:
-        yield Fault(ruling.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it")
+        yield Violation(
+            ruling.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
+        )
     for resource in resources:
         if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
-            yield Fault(
+            yield Violation(
                 ruling.place,
                 f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
                 "write an ARN or *",
@@ -117,7 +120,7 @@ def _refused_permission(ruling: Ruling) -> Faults:
     prevents="access of a principal that nobody declared",
     source="AWS guardrail IAM-STS-3",
 )
-def undeclared_principal(_: Survey) -> Faults:
+def undeclared_principal(_: RuleContext) -> Violations:
     """Nothing here: the proof itself finds who is let in and not declared, as it tries every edge."""
     yield from ()
 
@@ -130,7 +133,7 @@ def undeclared_principal(_: Survey) -> Faults:
     source="IAM User Guide, JSON policy elements: AWS account principals",
     levels="error warning",
 )
-def whole_account(survey: Survey) -> Faults:
+def whole_account(survey: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
@@ -146,7 +149,7 @@ def whole_account(survey: Survey) -> Faults:
             if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
                 continue
             if bootstrap:
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
                     "may call sts:AssumeRole there works here through CDK's roles",
@@ -155,7 +158,7 @@ def whole_account(survey: Survey) -> Faults:
                     Level.WARNING,
                 )
                 continue
-            yield Fault(
+            yield Violation(
                 entry.place,
                 f"{entry.role.arn} trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
@@ -165,7 +168,7 @@ def whole_account(survey: Survey) -> Faults:
             )
 
 
-def _opens(survey: Survey, entry: Ruling, account: str) -> bool:
+def _opens(survey: RuleContext, entry: LocatedStatement, account: str) -> bool:
     """Whether the chain declares that a role trusts its caller's account as a whole."""
     declared = survey.hop_roles.get(entry.role.arn)
     if declared is None or declared.trust != "account" or survey.chain is None:
@@ -173,7 +176,7 @@ def _opens(survey: Survey, entry: Ruling, account: str) -> bool:
     return any(hop.caller.account == account for hop in survey.chain.calls_into(declared))
 
 
-def _caller(survey: Survey, entry: Ruling, account: str, partition: str) -> str:
+def _caller(survey: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
     """The role of an account that is meant to call, or where its name has to be written."""
     declared = survey.hop_roles.get(entry.role.arn)
     hops = survey.chain.calls_into(declared) if survey.chain and declared else ()
@@ -188,23 +191,23 @@ def _caller(survey: Survey, entry: Ruling, account: str, partition: str) -> str:
     source="IAM User Guide, JSON policy elements: IAM role principals",
     levels="warning",
 )
-def orphaned_when_recreated(survey: Survey) -> Faults:
+def orphaned_when_recreated(survey: RuleContext) -> Violations:
     """A role that is named directly, or what is left of one."""
     for entry in survey.entries:
         for value in entry.aws:
             if principals.is_role(value):
-                root = ":".join([*value.split(":")[:5], "root"])
+                root = root_of(value)
                 statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
                 declared = survey.hop_roles.get(entry.role.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {value} itself: deleted and made again, that role is locked out",
                     ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
                     + statement,
                 )
             elif is_unique_id(value):
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {value}, the id that IAM shows where a principal was deleted",
                     "name the principal's ARN as aws:PrincipalArn, with its account's root as Principal",
@@ -218,14 +221,14 @@ def orphaned_when_recreated(survey: Survey) -> Faults:
     source="IAM User Guide, JSON policy elements: Role session principals",
     levels="warning",
 )
-def pinned_to_session(survey: Survey) -> Faults:
+def pinned_to_session(survey: RuleContext) -> Violations:
     """The ARN of an assumed role as principal."""
     for entry in survey.entries:
         for value in entry.aws:
             parts = value.split(":", 5)
             if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
                 name = parts[5].split("/")[1]
-                yield Fault(
+                yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {value}: a session of that role by another name is refused",
                     f'write "Principal": {{"AWS": "arn:{parts[1]}:iam::{parts[4]}:root"}} with {{"ArnEquals": '
@@ -240,7 +243,7 @@ def pinned_to_session(survey: Survey) -> Faults:
     source="IAM User Guide, Security best practices: require temporary credentials",
     levels="warning",
 )
-def users_let_in(survey: Survey) -> Faults:
+def users_let_in(survey: RuleContext) -> Violations:
     """A chain's role that lets IAM users in, by name or along with others."""
     for entry in survey.entries:
         if entry.role.arn not in survey.declared:
@@ -262,9 +265,9 @@ def users_let_in(survey: Survey) -> Faults:
                 yield _user(entry, f"IAM users of {whose}")
 
 
-def _user(entry: Ruling, who: str) -> Fault:
-    partition = entry.role.arn.split(":", 2)[1] if ":" in entry.role.arn else "aws"
-    return Fault(
+def _user(entry: LocatedStatement, who: str) -> Violation:
+    partition = partition_of(entry.role.arn)
+    return Violation(
         entry.place,
         f"{entry.role.arn} lets in {who}, whose access keys last until they are deleted",
         f'let roles in only: {{"ArnLike": {{"aws:PrincipalArn": "arn:{partition}:iam::<account>:role/<path and '

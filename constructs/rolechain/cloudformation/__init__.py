@@ -1,0 +1,1 @@
+"""CloudFormation templates, resolved: stacks, stack sets, nested stacks and intrinsic functions."""

@@ -1,0 +1,142 @@
+"""The templates of a synthesized CDK app, as its cloud assembly (``cdk.out``) holds them.
+
+Source: AWS CDK, "Cloud assembly schema".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rolechain.cloudformation.template import Template
+from rolechain.errors import RolechainError
+
+_STACK, _ASSEMBLY, _ASSETS = "aws:cloudformation:stack", "cdk:cloud-assembly", "cdk:asset-manifest"
+
+
+class AssemblyError(RolechainError, ValueError):
+    """A folder is no cloud assembly, or a file of it cannot be read."""
+
+
+def templates_in(folder: str | PathLike[str]) -> tuple[Template, ...]:
+    """The templates of all stacks of a cloud assembly, those of its stages and nested stacks included.
+
+    Raises:
+        AssemblyError: there is no manifest, or a file cannot be read, in one line.
+    """
+    path = Path(folder)
+    if not (path / "manifest.json").is_file():
+        raise AssemblyError(
+            f"{path} holds no manifest.json: name the folder that cdk synth wrote, such as cdk.out"
+        )
+    return tuple(_templates(path))
+
+
+def _templates(folder: Path) -> Iterator[Template]:
+    artifacts = _section(_read(folder / "manifest.json"), "artifacts")
+    stacks = {name for name, artifact in artifacts.items() if _kind(artifact) == _STACK}
+    for name, artifact in artifacts.items():
+        properties = _section(artifact, "properties")
+        if _kind(artifact) == _ASSEMBLY:
+            yield from _templates(folder / str(properties.get("directoryName", "")))
+        elif name in stacks:
+            file = folder / str(properties.get("templateFile", ""))
+            body = _read(file)
+            account, region = _environment(artifact)
+            yield Template(
+                name=name,
+                body=body,
+                account=account,
+                region=region,
+                dependencies=tuple(each for each in artifact.get("dependencies", ()) if each in stacks),
+                file=str(file),
+                stack_name=str(properties.get("stackName", name)),
+                nested=_nested(folder, body, artifacts, artifact),
+            )
+
+
+def _kind(artifact: Any) -> Any:
+    return artifact.get("type") if isinstance(artifact, Mapping) else None
+
+
+def _environment(artifact: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Account and region of ``aws://<account>/<region>``; None for what the app leaves open."""
+    account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
+    return (
+        account if account.isdecimal() else None,
+        region if region and not region.startswith("unknown-") else None,
+    )
+
+
+def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, str]:
+    """The files of a stack's assets, by the bucket and key that each is published to: ``/bucket/key``."""
+    found: dict[str, str] = {}
+    for name in stack.get("dependencies", ()):
+        artifact = artifacts.get(name)
+        if _kind(artifact) == _ASSETS:
+            manifest = _read(folder / str(_section(artifact, "properties").get("file", "")))
+            for asset in _section(manifest, "files").values():
+                path = _section(asset, "source").get("path")
+                for destination in _section(asset, "destinations").values():
+                    bucket, key = destination.get("bucketName"), destination.get("objectKey")
+                    if isinstance(path, str) and isinstance(bucket, str) and isinstance(key, str):
+                        found[f"/{bucket}/{key}"] = path
+    return found
+
+
+def _address(url: Any) -> str:
+    """A TemplateURL as one text, with ``${name}`` for what it refers to; empty where it is made otherwise."""
+    if isinstance(url, Mapping) and len(url) == 1:
+        ((function, argument),) = url.items()
+        if function == "Ref" and isinstance(argument, str):
+            return f"${{{argument}}}"
+        if function == "Fn::Sub":
+            return argument if isinstance(argument, str) else ""
+        if function == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and argument[0] == "":
+            parts = [_address(part) for part in argument[1]] if isinstance(argument[1], list) else [""]
+            return "".join(parts) if all(parts) else ""
+    return url if isinstance(url, str) else ""
+
+
+def _nested(
+    folder: Path, body: Mapping[str, Any], artifacts: Mapping[str, Any], stack: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """The templates of a template's nested stacks, which are assets that their TemplateURL names by bucket and key."""
+    resources = _section(body, "Resources").items()
+    addresses = {
+        logical_id: _address(_section(resource, "Properties").get("TemplateURL"))
+        for logical_id, resource in resources
+        if _kind_of_resource(resource) == "AWS::CloudFormation::Stack"
+    }
+    # Most stacks nest none: their list of assets need not be read.
+    assets = _assets(folder, artifacts, stack) if addresses else {}
+    return {
+        logical_id: _read(folder / path)
+        for logical_id, address in addresses.items()
+        for key, path in assets.items()
+        if address.endswith(key) and (folder / path).is_file()
+    }
+
+
+def _kind_of_resource(resource: Any) -> Any:
+    return resource.get("Type") if isinstance(resource, Mapping) else None
+
+
+def _section(element: Any, name: str) -> Mapping[str, Any]:
+    found = element.get(name) if isinstance(element, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AssemblyError(f"{file} cannot be read: {error.strerror}: run cdk synth again") from error
+    except (ValueError, RecursionError) as error:
+        raise AssemblyError(f"{file} is no JSON: run cdk synth again") from error
+    if not isinstance(found, dict):
+        raise AssemblyError(f"{file} holds no JSON object: run cdk synth again")
+    return found

@@ -1,0 +1,126 @@
+"""The names and ARNs of a template's resources, as Ref and Fn::GetAtt give them.
+
+Source: CloudFormation User Guide, "AWS IAM resource type reference", the return values of each type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolechain.cloudformation import texts
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json
+
+if TYPE_CHECKING:
+    from rolechain.cloudformation.resolver import Resolver
+
+ROLE, USER, GROUP = "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"
+MANAGED_POLICY, INLINE_POLICY = "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"
+ROLE_POLICY, USER_POLICY, GROUP_POLICY = (
+    "AWS::IAM::RolePolicy",
+    "AWS::IAM::UserPolicy",
+    "AWS::IAM::GroupPolicy",
+)
+GROUP_MEMBERS, INSTANCE_PROFILE = "AWS::IAM::UserToGroupAddition", "AWS::IAM::InstanceProfile"
+PERMISSION_SET, ASSIGNMENT = "AWS::SSO::PermissionSet", "AWS::SSO::Assignment"
+IDENTITY_CENTER = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+"""What the path and name of a role begin with that IAM Identity Center makes of a permission set."""
+FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
+
+_NAMED = {
+    ROLE: ("role", "RoleName"),
+    USER: ("user", "UserName"),
+    GROUP: ("group", "GroupName"),
+    MANAGED_POLICY: ("policy", "ManagedPolicyName"),
+    INSTANCE_PROFILE: ("instance-profile", "InstanceProfileName"),
+}
+_REGIONAL = {FUNCTION: ("lambda", "function:", "FunctionName"), PROJECT: ("codebuild", "project/", "Name")}
+_PROVIDERS = {
+    "AWS::IAM::OIDCProvider": ("oidc-provider", "Url"),
+    "Custom::AWSCDKOpenIdConnectProvider": ("oidc-provider", "Url"),
+    "AWS::IAM::SAMLProvider": ("saml-provider", "Name"),
+}
+UNPLACED = "<region>"
+"""Stands for the region of a template of which none is known."""
+_ARN_IS_REF = {MANAGED_POLICY, *_PROVIDERS}
+
+
+class Identity(NamedTuple):
+    """How IAM names a resource.
+
+    Attributes:
+        arn: its ARN; a part that is not known stands in it as a placeholder.
+        name: its name, or the placeholder.
+        path: its path.
+        named: whether the template names it; otherwise CloudFormation makes the name up.
+    """
+
+    arn: str
+    name: str
+    path: str
+    named: bool
+
+
+def properties_of(resolver: Resolver, logical_id: str) -> tuple[str, Mapping[str, Json]]:
+    """A resource's type and properties; both empty where they are not as CloudFormation asks."""
+    resource = resolver.section("Resources").get(logical_id)
+    if not isinstance(resource, Mapping):
+        return "", {}
+    properties = resource.get("Properties")
+    return str(resource.get("Type", "")), properties if isinstance(properties, Mapping) else {}
+
+
+def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> Identity | None:
+    """How IAM names a resource of the template; None for one that is not named by its properties alone."""
+    kind, properties = properties_of(resolver, logical_id)
+    if kind in _PROVIDERS:
+        word, key = _PROVIDERS[kind]
+        given = resolver.resolve(properties.get(key), place)
+        name = given.split("://", 1)[-1].rstrip("/") if isinstance(given, str) else None
+        path, separator = "/", "/"
+    elif kind in _NAMED:
+        word, key = _NAMED[kind]
+        given = resolver.resolve(properties.get(key), place)
+        name = texts.scalar(given)
+        path = resolver.resolve(properties.get("Path"), place) or "/"
+        path = separator = path if isinstance(path, str) else f"/{resolver.placeholder(logical_id)}/"
+    elif kind in _REGIONAL:
+        service, word, key = _REGIONAL[kind]
+        name = texts.scalar(resolver.resolve(properties.get(key), place)) or resolver.placeholder(logical_id)
+        around = resolver.around
+        arn = f"arn:{around.partition}:{service}:{around.region or UNPLACED}:{around.account}:{word}{name}"
+        return Identity(arn, name, "/", "<" not in name)
+    else:
+        return None
+    # A name that holds another's placeholder is made up as well.
+    known = bool(name) and "<" not in str(name)
+    name = name or resolver.placeholder(logical_id)
+    around = resolver.around
+    return Identity(
+        f"arn:{around.partition}:iam::{around.account}:{word}{separator}{name}", name, path, known
+    )
+
+
+def reference_to(resolver: Resolver, logical_id: str, place: SourceLocation) -> Json | None:
+    """What ``Ref`` gives for a resource; None if that is known on deployment only."""
+    identity = identity_of(resolver, logical_id, place)
+    if identity is None:
+        return None
+    kind, _ = properties_of(resolver, logical_id)
+    return identity.arn if kind in _ARN_IS_REF else identity.name
+
+
+def attribute_of(resolver: Resolver, logical_id: str, attribute: str, place: SourceLocation) -> Json | None:
+    """What ``Fn::GetAtt`` gives for a resource; None if that is known on deployment only."""
+    identity = identity_of(resolver, logical_id, place)
+    if identity is None:
+        return None
+    kind, _ = properties_of(resolver, logical_id)
+    known = {
+        ROLE: ("Arn",),
+        USER: ("Arn",),
+        GROUP: ("Arn",),
+        MANAGED_POLICY: ("PolicyArn",),
+    }.get(kind, ("Arn",))
+    return identity.arn if attribute in known else None

@@ -1,0 +1,283 @@
+"""The stacks that templates become: each with its account, its nested stacks, and what it exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from rolechain.cloudformation.resolver import TRANSFORM, Resolver
+from rolechain.cloudformation.resources import ROLE, identity_of, properties_of
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
+from rolechain.cloudformation.surroundings import Surroundings
+from rolechain.cloudformation.template import Json, Template
+from rolechain.iam.partitions import partition_of
+from rolechain.model.chain import Chain
+from rolechain.policy.logic import Ternary, all_of
+
+_NESTED = "AWS::CloudFormation::Stack"
+_STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
+"""What CloudFormation takes as a stack's name: a file's name, an account's id or a part of another stack is none."""
+_PART_OF_NAME = re.compile(r"[^\w.@-]+", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A template with the values of where it is deployed.
+
+    Attributes:
+        template: the template.
+        resolver: resolves its values.
+        account: the id of its account; empty if that is not known.
+        made: whether it is made, as the Condition of its resource says; None if that cannot be known.
+    """
+
+    template: Template
+    resolver: Resolver
+    account: str
+    made: Ternary = True
+
+    def resources(self, *kinds: str) -> Iterator[tuple[str, Mapping[str, Json], Ternary]]:
+        """The resources of these types: logical id, properties, and whether it is made, as its Condition says.
+
+        One that is known not to be made is left out.
+        """
+        for logical_id, resource in self.resolver.section("Resources").items():
+            if not isinstance(logical_id, str) or not isinstance(resource, Mapping):
+                continue
+            if resource.get("Type") not in kinds:
+                continue
+            made = self.made
+            if "Condition" in resource:
+                place = SourceLocation(self.template.name, logical_id)
+                made = all_of((made, self.resolver.condition(resource["Condition"], place)))
+            if made is not False:
+                yield logical_id, properties_of(self.resolver, logical_id)[1], made
+
+
+class Stacks:
+    """All stacks of a set of templates.
+
+    Args:
+        templates: the templates.
+        chain: tells the partition, and the account of a template that holds one of the chain's roles.
+
+    Attributes:
+        all: the stacks in order, nested ones and those of stack sets behind their own.
+        elsewhere: what stack sets may deploy to accounts that are not known.
+        assumptions: what was taken for granted, in words, each once.
+        unread: the nested stacks and stack sets whose template cannot be read: where, which of the two, and why.
+    """
+
+    def __init__(self, templates: Iterable[Template], chain: Chain | None) -> None:
+        self.all: list[Stack] = []
+        self.elsewhere: list[Stack] = []
+        self.assumptions: dict[str, None] = {}
+        self.unread: list[tuple[SourceLocation, str, str]] = []
+        self._chain = chain
+        self._declared: dict[tuple[str, str], list[str]] = {}
+        for role in chain.roles if chain else ():
+            self._declared.setdefault((role.path, role.role), []).append(role.account)
+        self._children: dict[tuple[str, str], Stack | None] = {}
+        self._exports: dict[str, list[tuple[Stack, Json]]] = {}
+        self._exporting = 0
+        self._values: dict[tuple[int, str], Json | None] = {}
+        self._looking: set[tuple[int, str]] = set()
+        self._top: list[Stack] = []
+        # What one exports or puts out, another may need whichever is listed first.
+        for template in _apart(templates):
+            self._top.append(self._placed(template, {}))
+        for stack in self._top:
+            self._add(stack)
+        self._top = []
+
+    def _add(self, stack: Stack) -> None:
+        self.all.append(stack)
+        self._values = {}
+        template = stack.template
+        for logical_id, properties, made in stack.resources(_NESTED, STACK_SET):
+            place = SourceLocation(template.name, logical_id)
+            if logical_id in template.nested:
+                self._child(stack, logical_id, made)
+            elif stack.resolver.section("Resources")[logical_id].get("Type") == _NESTED:
+                self.unread.append(
+                    (place, "nested stack", "its template is not at hand: give its file to the proof")
+                )
+            else:
+                found = instances_of(properties, template, logical_id, stack.resolver, self._declared)
+                if isinstance(found, str):
+                    self.unread.append((place, "stack set", found))
+                    continue
+                for assumption in found.assumptions:
+                    self.assumptions[assumption] = None
+                for instance, values in found.stacks:
+                    self._add(self._placed(instance, values, made, found.excepted))
+                self.elsewhere += (
+                    self._stack(instance, values, made) for instance, values in found.elsewhere
+                )
+
+    def _child(self, stack: Stack, logical_id: str, made: Ternary) -> Stack | None:
+        """A nested stack; None while its own parameters are looked up."""
+        template = stack.template
+        key = (template.name, logical_id)
+        if key not in self._children:
+            self._children[key] = None
+            place = SourceLocation(template.name, logical_id)
+            given = stack.resolver.resolve(
+                properties_of(stack.resolver, logical_id)[1].get("Parameters"), place
+            )
+            if given is not None and not isinstance(given, Mapping):
+                given = _none_known(template.nested[logical_id], given)
+            child = replace(
+                template,
+                name=f"{template.name}/{logical_id}",
+                body=template.nested[logical_id],
+                dependencies=(*template.dependencies, template.name),
+                nested={},
+                stack_name=None,
+            )
+            nested = self._placed(child, given if isinstance(given, Mapping) else {}, made)
+            self._children[key] = nested
+            self._add(nested)
+        return self._children[key]
+
+    def _placed(
+        self,
+        template: Template,
+        parameters: Mapping[str, Json],
+        made: Ternary = True,
+        excepted: frozenset[str] = frozenset(),
+    ) -> Stack:
+        stack = self._stack(template, parameters, made)
+        if not stack.account and (account := self._only_account(stack)) and account not in excepted:
+            return self._stack(replace(template, account=account), parameters, made)
+        return stack
+
+    def _stack(self, template: Template, parameters: Mapping[str, Json], made: Ternary) -> Stack:
+        name = _PART_OF_NAME.sub("-", template.name)
+        partition = partition_of(template.region) if template.region else None
+        if partition is None and self._chain is None and template.region is None:
+            self.assumptions["assuming the partition aws where no region is known"] = None
+        surroundings = Surroundings(
+            stack=template.stack_name or (template.name if _STACK_NAME.fullmatch(template.name) else None),
+            account=template.account or f"<{name}>",
+            account_known=template.account is not None,
+            region=template.region,
+            partition=partition or (self._chain.partition if self._chain else "aws"),
+            parameters=parameters,
+            imported=lambda export: self._imported(export, template),
+            output=self._output,
+            nested=lambda logical_id, output: self._nested_output(stack, logical_id, output),
+            assume=self._assume,
+        )
+        resolver = Resolver(template.body, surroundings, lambda logical_id: f"<{name}.{logical_id}>")
+        stack = Stack(template, resolver, template.account or "", made)
+        return stack
+
+    def _assume(self, words: str) -> None:
+        self.assumptions[words] = None
+
+    def _only_account(self, stack: Stack) -> str | None:
+        """The account of the chain's roles in a stack whose own account is not known, if they agree on one."""
+        accounts: set[str] = set()
+        for logical_id, _, _ in stack.resources(ROLE):
+            identity = identity_of(
+                stack.resolver, logical_id, SourceLocation(stack.template.name, logical_id)
+            )
+            if identity and identity.named:
+                declared = self._declared.get((identity.path, identity.name), [])
+                if len(declared) == 1:
+                    accounts.update(declared)
+        return accounts.pop() if len(accounts) == 1 else None
+
+    def _imported(self, export: str, template: Template) -> Json | None:
+        stacks = self._known()
+        if self._exporting != len(stacks):
+            self._exporting = len(stacks)
+            self._exports = {}
+            for stack in stacks:
+                for name, value in _exports_of(stack):
+                    self._exports.setdefault(name, []).append((stack, value))
+        near = [
+            (stack, value)
+            for stack, value in self._exports.get(export, [])
+            if template.account in (None, stack.template.account)
+            and template.region in (None, stack.template.region)
+        ]
+        return self._value(f"export {export}", *near[0]) if len(near) == 1 else None
+
+    def _known(self) -> list[Stack]:
+        """The stacks that are read so far, and those at the top that are still to be."""
+        return list(dict.fromkeys((*self._top, *self.all))) if self._top else self.all
+
+    def _output(self, wanted: Mapping[str, Json]) -> Json | None:
+        name, region = wanted.get("StackName"), wanted.get("Region")
+        found = [
+            stack
+            for stack in self._known()
+            if name in (stack.template.stack_name, stack.template.name)
+            and (region is None or stack.template.region in (None, region))
+        ]
+        return self._output_of(found[0], wanted.get("OutputName")) if len(found) == 1 else None
+
+    def _nested_output(self, parent: Stack, logical_id: str, output: str) -> Json | None:
+        if logical_id not in parent.template.nested:
+            return None
+        child = self._child(parent, logical_id, parent.made)
+        return self._output_of(child, output) if child else None
+
+    def _output_of(self, stack: Stack, name: Json) -> Json | None:
+        found = stack.resolver.section("Outputs").get(name) if isinstance(name, str) else None
+        if not isinstance(found, Mapping) or not _is_made(stack, found):
+            return None
+        return self._value(f"output {name}", stack, found.get("Value"))
+
+    def _value(self, what: str, stack: Stack, value: Json) -> Json | None:
+        key = (id(stack), what)
+        if key in self._looking:
+            return None
+        if key not in self._values:
+            self._looking.add(key)
+            try:
+                found = stack.resolver.resolve(value, SourceLocation(stack.template.name, part="Outputs"))
+            finally:
+                self._looking.discard(key)
+            self._values[key] = found
+        return self._values[key]
+
+
+def _is_made(stack: Stack, output: Mapping[str, Json]) -> bool:
+    """Whether an output is made, or may be."""
+    place = SourceLocation(stack.template.name, part="Outputs")
+    made = "Condition" not in output or stack.resolver.condition(output["Condition"], place) is not False
+    return made and TRANSFORM not in output
+
+
+def _apart(templates: Iterable[Template]) -> Iterator[Template]:
+    """Templates of which each has a name of its own: stacks of one name may stand in several accounts and regions."""
+    taken: set[str] = set()
+    for template in templates:
+        where = ", ".join(part for part in (template.account, template.region) if part)
+        name, number = template.name, 1
+        while name in taken:
+            name = f"{template.name} ({where if where and number == 1 else number})"
+            number += 1
+        taken.add(name)
+        stack_name = template.stack_name or (template.name if name != template.name else None)
+        yield template if name == template.name else replace(template, name=name, stack_name=stack_name)
+
+
+def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
+    """``value`` for every parameter that a template declares."""
+    declared = body.get("Parameters")
+    return dict.fromkeys(declared if isinstance(declared, Mapping) else (), value)
+
+
+def _exports_of(stack: Stack) -> Iterator[tuple[str, Json]]:
+    place = SourceLocation(stack.template.name, part="Outputs")
+    for output in stack.resolver.section("Outputs").values():
+        export = output.get("Export") if isinstance(output, Mapping) and _is_made(stack, output) else None
+        name = stack.resolver.resolve(export.get("Name"), place) if isinstance(export, Mapping) else None
+        if isinstance(name, str):
+            yield name, output.get("Value")

@@ -1,0 +1,28 @@
+"""A value that is not known before deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolechain.cloudformation.source_location import SourceLocation
+
+TRANSFORM = "Fn::Transform"
+"""The one function that stands among other keys: a macro that may change them."""
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A value of a template that cannot be known before it is deployed.
+
+    Attributes:
+        function: the intrinsic function, such as ``Fn::GetAtt``.
+        reason: why it is not known.
+        place: where it stands.
+    """
+
+    function: str
+    reason: str
+    place: SourceLocation | None = None
+
+    def __str__(self) -> str:
+        return f"an unresolved {self.function} ({self.reason})"

@@ -1,0 +1,1 @@
+"""Roles and who may assume whom, read from templates; who is let in, as sets of requests."""

@@ -1,0 +1,767 @@
+"""Who of the templates may change a chain, or act as one of its roles, in another way than by a declared hop.
+
+Every answer is a set that surely holds everybody: a permission, a Deny or a boundary that is not known is taken to
+let in. See ``rolechain.graph.escalation`` for the ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, TypeVar
+from weakref import WeakKeyDictionary
+
+from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.stack_sets import STACK_SET
+from rolechain.graph import aws_managed, escalation
+from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
+from rolechain.graph.allowed_calls import RESOURCE, Allowed, Principal, allowed_calls, kind_of
+from rolechain.graph.calls import EVERYTHING
+from rolechain.graph.escalation import Way
+from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
+from rolechain.graph.requests import Requests, both
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord, Workload
+from rolechain.graph.values import OneValue, Values
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.glob import matches
+from rolechain.model.chain import Chain
+from rolechain.policy import Policy
+
+Rule = Literal["RC38", "RC39"]
+CHANGES: Rule = "RC38"
+ACTS: Rule = "RC39"
+
+TAKEN_FOR_GRANTED = (
+    "assuming that CDK's bootstrap execution role of each account is meant to change the chain"
+)
+
+_PASSED_TO, _BOUNDARY = "iam:passedtoservice", "iam:permissionsboundary"
+_WITHIN_BOUNDARY = frozenset(
+    {
+        "iam:putrolepolicy",
+        "iam:attachrolepolicy",
+        "iam:deleterolepolicy",
+        "iam:detachrolepolicy",
+        "iam:deleterolepermissionsboundary",
+        "iam:putuserpolicy",
+        "iam:attachuserpolicy",
+        "iam:deleteuserpermissionsboundary",
+    }
+)
+"""The actions whose ``iam:PermissionsBoundary`` is the boundary that the role or user has; Service Authorization
+Reference, IAM."""
+_GRANTING, _LIFTING = (
+    frozenset(way.action for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
+    for table in (escalation.GRANTS, escalation.LIFTS)
+)
+_ANYWHERE = SourceLocation("", statement=0)
+_EVERYTHING = PolicyRecord(_ANYWHERE, "everything", None, EVERYTHING)
+_P = TypeVar("_P", bound=Principal)
+_Each = TypeVar("_Each")
+_ANY = matching([glob_of("*")])
+_NAMES_NONE = re.compile(r"\*.*|arn:\*|arn:([^:]*:){0,3}[^:]*|arn:([^:]*:){4}([\w-]*[:/])?[*?:/]+", re.ASCII)
+"""An entry of Resource that names no resource of its kind, but all of them; an ARN that is cut short among them."""
+_REGIONAL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.com)|(?<=\.amazonaws\.com)\.cn", re.ASCII)
+"""What a service's principal holds besides the service's name: a region, the partition."""
+_OTHER_BOOTSTRAP_ROLES = frozenset(
+    glob_of(f"*-{each}-role-*") for each in ("lookup", "file-publishing", "image-publishing", "cfn-exec")
+)
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what somebody may change or act as a role.
+
+    Attributes:
+        words: the actions, or through whom.
+        place: the statement that allows it.
+        unknown: what is not known and so may allow it, in words; None where a statement allows it.
+    """
+
+    words: str
+    place: SourceLocation
+    unknown: str | None = None
+
+
+@dataclass(frozen=True)
+class Changer:
+    """Somebody who may change a chain, or act as one of its roles.
+
+    Attributes:
+        who: the ARN of a role, user or group of the templates, or others in words.
+        rule: ``RC38`` for who may change the roles, ``RC39`` for who may act as them.
+        roles: the ARNs of the chain's roles, in its order.
+        means: by what; one at least.
+        declared: whether the chain declares it as an administrator.
+    """
+
+    who: str
+    rule: Rule
+    roles: tuple[str, ...]
+    means: tuple[Means, ...]
+    declared: bool
+
+    @property
+    def surely(self) -> bool:
+        """Whether a statement that is known allows it."""
+        return any(each.unknown is None for each in self.means)
+
+
+def changers(chain: Chain, world: RoleGraph) -> tuple[Changer, ...]:
+    """Everybody of the templates who may change a chain or act as one of its roles, in the order of the templates."""
+    order = {role.arn: number for number, role in enumerate(chain.roles)}
+    patterns = (*(chain.administrators or ()), escalation.EXECUTING)
+    found: dict[tuple[str, Rule], dict[Means, set[str]]] = {}
+    for who, (rule, arn, means) in _Estate(chain, world).all():
+        found.setdefault((who, rule), {}).setdefault(means, set()).add(arn)
+    return tuple(
+        Changer(
+            who,
+            rule,
+            tuple(sorted({arn for arns in by.values() for arn in arns}, key=order.__getitem__)),
+            tuple(by),
+            any(matches(pattern, who) for pattern in patterns),
+        )
+        for (who, rule), by in found.items()
+    )
+
+
+Reach = tuple[Rule, str, Means]
+"""What somebody may do to which role of the chain, and by what."""
+
+
+class _Estate:
+    """The principals of a world, and the roles of a chain among them."""
+
+    def __init__(self, chain: Chain, world: RoleGraph) -> None:
+        self._chain = chain
+        self._world = world
+        self._organization = chain.organization or ""
+        self._chain_arns = {role.arn for role in chain.roles}
+        self._calls: dict[tuple[Principal, str], tuple[Allowed, ...]] = {}
+        self._trusting: dict[tuple[RoleRecord, str], bool] = {}
+        self._speaking: WeakKeyDictionary[Policy, frozenset[str]] = WeakKeyDictionary()
+        self._reached: dict[str, dict[tuple[Rule, str], list[Means]]] = {}
+        self._gained: dict[Principal, Means] = {}
+        self._lifted: dict[Principal, Means] = {}
+        members = {arn for user in world.identities for arn in user.groups}
+        everybody: list[Principal] = [*world.roles, *world.identities]
+        self._principals = [
+            each
+            for each in everybody
+            if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
+        ]
+        by_account = _grouped(self._principals)
+        self._principals = [self._enlarged(each, by_account) for each in self._principals]
+
+    @cached_property
+    def _by_account(self) -> Mapping[str, list[Principal]]:
+        return _grouped(self._principals)
+
+    @cached_property
+    def _roles(self) -> Mapping[str, list[RoleRecord]]:
+        """The chain's roles by account."""
+        return _grouped([role for role in self._world.roles if role.arn in self._chain_arns])
+
+    @cached_property
+    def _workloads(self) -> Mapping[str, list[Workload]]:
+        found: dict[str, list[Workload]] = {}
+        for each in self._world.workloads:
+            found.setdefault(_placed(each.account), []).append(each)
+        return found
+
+    @cached_property
+    def _assuming(self) -> Mapping[str, list[Principal]]:
+        """Who may have the permission to assume each role that a statement names, and any role by ``*``."""
+        found: dict[str, list[Principal]] = {}
+        for principal in self._principals:
+            for allowed in self._of(principal, ASSUME):
+                resources = allowed.statement.resources
+                plain = resources and not resources.negated and not resources.tests
+                for arn in resources.exact if resources and plain else ("*",):
+                    found.setdefault(arn, []).append(principal)
+        return found
+
+    def all(self) -> Iterator[tuple[str, Reach]]:
+        """Who reaches which role of the chain, and by what."""
+        for principal in self._principals:
+            self._add(principal, [*self._direct(principal), *self._by_deployment(principal)])
+        for principal, reach in self._entrances():
+            self._add(principal, [reach])
+        self._follow()
+        for arn in dict.fromkeys(each.arn for each in self._principals):
+            for (rule, role), ways in self._reached.get(arn, {}).items():
+                for means in ways:
+                    yield arn, (rule, role, _if_placed(means, arn))
+        yield from self._open()
+
+    def _add(self, principal: Principal, found: Iterable[Reach]) -> bool:
+        """Adds what a principal was not known to reach; whether there was any."""
+        known = self._reached.setdefault(principal.arn, {})
+        before = set(known)
+        for rule, role, means in found:
+            if (rule, role) not in before:
+                known.setdefault((rule, role), []).append(self._told(principal, means))
+        return len(known) > len(before)
+
+    def _told(self, principal: Principal, means: Means) -> Means:
+        """By what a principal may do something, where it has given itself the permission for it."""
+        gained, lifted = self._gained.get(principal), self._lifted.get(principal)
+        if gained and means.place == _ANYWHERE:
+            return replace(gained, words=f"{gained.words}, which gives it any permission")
+        boundary = principal.boundary
+        if gained and boundary and replace(means.place, statement=boundary.place.statement) == boundary.place:
+            return replace(gained, words=f"{means.words}, after {gained.words} within its boundary")
+        if lifted:
+            words = f"{means.words}, after {lifted.words} on its boundary"
+            return replace(means, words=words, unknown=means.unknown or lifted.unknown)
+        return means
+
+    def _direct(self, principal: Principal) -> Iterator[Reach]:
+        """What a principal may do to the chain's roles of its own account, and to those that its stack sets make."""
+        if not self._speaks(principal):
+            return
+        for role in _near(self._roles, principal.arn):
+            for means in self._changes(principal, role):
+                yield CHANGES, role.arn, means
+            for means in self._acts(principal, role):
+                yield ACTS, role.arn, means
+        for account, on, role in self._stack_sets:
+            if "<" in (account, _account(principal)) or account == _account(principal):
+                for way in escalation.ON_STACK_SET:
+                    for means in self._may(principal, way, on):
+                        yield CHANGES, role.arn, means
+
+    def _changes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
+        for way in escalation.ON_ROLE:
+            yield from self._may(principal, way, _one(role.arn), _bounded(way, role))
+        policies = {record.name for record in role.policies if _is_own(record.name)}
+        if role.boundary and _is_own(role.boundary.name):
+            policies.add(role.boundary.name)
+        for name in sorted(policies):
+            for way in escalation.ON_POLICY:
+                yield from self._may(principal, way, _one(name))
+        for way in escalation.ON_STACK:
+            yield from self._may(principal, way, self._stack_of(role))
+
+    def _acts(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
+        yield from self._passes(principal, role)
+        for workload in _near(self._workloads, role.arn):
+            runner = escalation.RUNNING[workload.kind]
+            ways = [way for way in runner.ways if self._has(principal, way.action)]
+            if ways and (
+                _runs_as(workload, role) or (workload.role is None and self._trusts(role, runner.service))
+            ):
+                for way in ways:
+                    yield from self._may(principal, way, _workload(workload))
+        yield from self._of_others(principal, role)
+
+    def _passes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
+        """The services to which a principal may pass a role that trusts them, and have them run code."""
+        if self._has(principal, escalation.PASS_ROLE):
+            named = {_REGIONAL.sub("", name) for name in _services(role)}
+            for service in sorted(named | set(escalation.PASSING)):
+                if self._trusts(role, service):
+                    yield from self._passed(principal, _one(role.arn), service)
+
+    def _passed(self, principal: Principal, on: Language, service: str) -> Iterator[Means]:
+        """By what a principal may pass a role to a service, and have it run code."""
+        passed = matching([text_of(service), text_of(f"{service}.cn"), _in_region(service)])
+        for first in self._allowed(
+            principal, escalation.PASS_ROLE, on, {_PASSED_TO: OneValue(passed, absent=False)}
+        ):
+            if service not in escalation.PASSING:
+                yield replace(first, words=f"{escalation.PASS_ROLE} to {service}")
+            for way in escalation.PASSING.get(service, ()):
+                for means in self._may(principal, way, _ANY):
+                    words = f"{escalation.PASS_ROLE} with {means.words}"
+                    place = means.place if means.place == _ANYWHERE else first.place
+                    yield Means(words, place, first.unknown or means.unknown)
+
+    def _of_others(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
+        """Workloads that are not in the templates, of a service that a role trusts: who may change any of them."""
+        known = list(_near(self._workloads, role.arn))
+        for kind, runner in escalation.RUNNING.items():
+            if any(each.kind == kind and _runs_as(each, role) for each in known):
+                continue
+            ways = [way for way in runner.ways if way.changes and self._has(principal, way.action)]
+            if not ways or not self._trusts(role, runner.service):
+                continue
+            for way in ways:
+                for allowed in self._of(principal, way.action):
+                    resources = allowed.statement.resources
+                    written = resources.written if resources and not resources.negated else ("*",)
+                    if any(map(_NAMES_NONE.fullmatch, written)):
+                        yield self._means(allowed, way.action)
+
+    def _by_deployment(self, principal: Principal) -> Iterator[Reach]:
+        """Who may act as a role that administers an account and is not in the templates: CDK's, or one of AWS.
+
+        CDK's trusts its own account, so that there every AssumeRole counts that may be about it; elsewhere one that
+        names it. CDK's execution role is passed to CloudFormation.
+        """
+        own = _accounts(self._roles, _account(principal))
+        for allowed in self._of(principal, ASSUME):
+            resources = allowed.statement.resources
+            written = resources.written if resources and not resources.negated else ()
+            for name in escalation.ADMINISTERING:
+                begins = name.split("-")[0]
+                named = any(begins in each for each in written)
+                for account in self._roles if named else own if name == escalation.DEPLOYING else ():
+                    role = name.format(account=account)
+                    on = _arns("iam", "", account, f"role/{role}") & Language(without=_OTHER_BOOTSTRAP_ROLES)
+                    if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
+                        words = f"sts:AssumeRole of {role}, which administers account {account}"
+                        yield from self._all_of(account, self._means(allowed, words))
+        for account in own if self._has(principal, escalation.PASS_ROLE) else ():
+            on = _arns("iam", "", account, escalation.EXECUTING.rsplit(":", 1)[-1])
+            for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
+                words = f"{means.words} of CDK's execution role, which administers account {account}"
+                yield from self._all_of(account, replace(means, words=words))
+
+    def _all_of(self, account: str, means: Means) -> Iterator[Reach]:
+        for role in self._roles[account]:
+            yield CHANGES, role.arn, means
+
+    def _enlarged(self, principal: Principal, by_account: Mapping[str, list[Principal]]) -> Principal:
+        """A principal with what it may give itself: any permission, as far as a boundary that it cannot lift leaves it.
+
+        That is by its own policies, or by making or taking over somebody.
+        """
+        if not self._has(principal, *_GRANTING, *_LIFTING):
+            return principal
+        lift = next(self._lifts(principal), None) if principal.boundary else None
+        found = replace(principal, boundary=None) if lift else principal
+        own = next(self._grants(found, found), None)
+        gained = next(self._makes(found), None) or (None if found.boundary else own)
+        if not gained and self._has(found, *_GRANTING):
+            others = (each for each in _near(by_account, found.arn) if each is not principal)
+            gained = next((means for each in others for means in self._overtakes(found, each)), None)
+        power = _EVERYTHING if gained or not found.boundary else found.boundary
+        if gained := gained or own:
+            found = replace(found, policies=(*found.policies, power))
+            self._gained[found] = gained
+        if lift:
+            self._lifted[found] = lift
+        return found
+
+    def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
+        """By what a principal may both enlarge another one and act as it."""
+        if other.arn not in self._chain_arns and (grant := next(self._grants(principal, other), None)):
+            for take in self._takes(principal, other):
+                yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
+
+    def _makes(self, principal: Principal) -> Iterator[Means]:
+        """What makes a new role or user, gives it permissions, and acts as it."""
+        for making, grants, acting in escalation.MAKING:
+            if not all(self._has(principal, each) for each in (making, *acting)):
+                continue
+            lifts = escalation.LIFTS["role" if making == "iam:CreateRole" else "user"]
+            for grant in grants:
+                for allowed in self._of(principal, grant):
+                    given = [one for one in allowed.requests if not _is_harmless(one)]
+                    made = (both(each.requests, given) for each in self._of(principal, making))
+                    if any(self._is_free(principal, lifts, one) for found in made for one in found):
+                        yield self._means(allowed, " with ".join((making, grant, *acting)))
+
+    def _is_free(self, principal: Principal, lifts: Iterable[Way], made: Requests) -> bool:
+        """Whether what is made has no boundary, or one that binds nothing or that its maker may lift."""
+        if not _binds(made):
+            return True
+        boundary = made.values[_BOUNDARY]
+        names = boundary.texts.values or () if isinstance(boundary, OneValue) else ()
+        if any(
+            next(self._may(principal, way, _one(name)), None)
+            for name in names
+            for way in escalation.ON_POLICY
+        ):
+            return True
+        other = replace(made, values={key: found for key, found in made.values.items() if key != _BOUNDARY})
+        return any(
+            not _binds(one) or way.action.startswith("iam:Delete")
+            for way in lifts
+            for allowed in self._of(principal, way.action)
+            for one in both(allowed.requests, [made if way.action.startswith("iam:Delete") else other])
+        )
+
+    def _on(
+        self, principal: Principal, table: Mapping[str, tuple[Way, ...]], other: Principal
+    ) -> Iterator[Means]:
+        """By what a principal may take the ways of a table on another one, or on a group that it belongs to."""
+        groups = other.groups if isinstance(other, IdentityRecord) else frozenset()
+        for arn in (other.arn, *sorted(groups)):
+            for way in table.get(_type_of(arn), ()):
+                yield from self._may(principal, way, _one(arn), _bounded(way, other))
+
+    def _grants(self, principal: Principal, other: Principal) -> Iterator[Means]:
+        """What gives another principal, or itself, permissions."""
+        yield from self._on(principal, escalation.GRANTS, other)
+        for name in sorted({record.name for record in other.policies if _is_own(record.name)}):
+            for way in escalation.ON_POLICY:
+                yield from self._may(principal, way, _one(name))
+
+    def _lifts(self, principal: Principal) -> Iterator[Means]:
+        """What takes its boundary from a principal, or lets it change that."""
+        yield from self._on(principal, escalation.LIFTS, principal)
+        if principal.boundary and _is_own(principal.boundary.name):
+            for way in escalation.ON_POLICY:
+                yield from self._may(principal, way, _one(principal.boundary.name))
+
+    def _follow(self) -> None:
+        """Adds who may act as somebody who reaches the chain, until nobody is left."""
+        records: dict[str, list[Principal]] = {}
+        for each in self._principals:
+            records.setdefault(each.arn, []).append(each)
+        waiting = [arn for arn, pairs in self._reached.items() if pairs and arn not in self._chain_arns]
+        verb = {CHANGES: "change", ACTS: "act as"}
+        while waiting:
+            arn = waiting.pop()
+            pairs = self._reached[arn]
+            others = *self._assuming.get(arn, ()), *self._assuming.get("*", ())
+            for principal in dict.fromkeys((*_near(self._by_account, records[arn][0].arn), *others)):
+                if principal.arn == arn or pairs.keys() <= self._reached[principal.arn].keys():
+                    continue
+                takes = (means for each in records[arn] for means in self._takes(principal, each))
+                if (means := next(takes, None)) is None:
+                    continue
+                words = f"{means.words}, as {arn}"
+                found = [
+                    (rule, role, replace(means, words=f"{words}, which may {verb[rule]} it"))
+                    for rule, role in pairs
+                ]
+                if self._add(principal, found) and principal.arn not in self._chain_arns:
+                    waiting.append(principal.arn)
+
+    def _takes(self, principal: Principal, other: Principal) -> Iterator[Means]:
+        """By what a principal may act as another one."""
+        if isinstance(other, RoleRecord):
+            yield from self._assumes(principal, other)
+        elif _type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
+            for means in self._may(principal, Way("sts:AssumeRole", ""), _one(other.arn)):
+                yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
+        accounts = {_account(principal), _account(other)}
+        if (len(accounts) == 1 or "<" in accounts) and self._speaks(principal):
+            yield from self._on(principal, escalation.TAKES, other)
+            if isinstance(other, RoleRecord):
+                yield from self._acts(principal, other)
+
+    def _assumes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
+        """By what a principal may assume a role of the templates that lets it in."""
+        if principal.arn in self._chain_arns and role.arn in self._chain_arns:
+            return
+        named = any(
+            statement.principals and principal.arn in statement.principals.aws
+            for statement in role.trust.policy.allows
+        )
+        if not named and not self._has(principal, ASSUME):
+            return
+        caller: Mapping[str, Values] = {keys_of.PRINCIPAL_ARN: _value(principal.arn)}
+        requests = [
+            one
+            for one in everybody(role.trust.policy, role.callee)
+            if one.kind in (kind_of(principal), "unknown")
+        ]
+        if not narrowed(requests, caller):
+            return
+        yield from self._may(principal, Way("sts:AssumeRole", ""), _one(role.arn))
+        if named and account_of(principal.arn) == account_of(role.arn):
+            yield Means("sts:AssumeRole", role.trust.place)
+
+    def _entrances(self) -> Iterator[tuple[Principal, Reach]]:
+        """Who may come in by an entrance that is meant for somebody else."""
+        for source in self._chain.sources:
+            for entrance in source.entrances:
+                for value in (entrance.value, *entrance.others):
+                    ways = escalation.ON_PROVIDER.get(entrance.kind, ())
+                    if ":oidc-provider/oidc.eks." in value:
+                        ways = (*ways, *escalation.ON_CLUSTERS)
+                    account = account_of(value)
+                    if entrance.kind == "arn":
+                        ways = escalation.TAKES.get(_type_of(value), ())
+                    elif entrance.kind == "permission_set":
+                        ways, account = escalation.ON_ASSIGNMENTS, ""
+                    if not ways:
+                        continue
+                    roles = self._world.by_arn.get(value, ())
+                    for principal in _near(self._by_account, value) if account else self._principals:
+                        if principal.arn == value or not self._speaks(principal):
+                            continue
+                        found = [
+                            means
+                            for way in ways
+                            for means in self._may(
+                                principal, way, _one(value) if way.action.startswith("iam:") else _ANY
+                            )
+                        ]
+                        found += (means for role in roles for means in self._acts(principal, role))
+                        for means in found:
+                            words = f"{means.words} on {value}, by which the chain is entered"
+                            yield principal, (ACTS, source.arn, replace(means, words=words))
+
+    def _open(self) -> Iterator[tuple[str, Reach]]:
+        """Who else may call a function that runs as a role of the chain."""
+        for opening in self._world.openings:
+            account = _placed(opening.account)
+            functions = [
+                each
+                for where in _accounts(self._workloads, account)
+                for each in self._workloads[where]
+                if each.kind == FUNCTION and (opening.workload is None or _names(opening.workload, each))
+            ]
+            for where in _accounts(self._roles, account) if functions else ():
+                for role in self._roles[where]:
+                    if any(each.role is None or _runs_as(each, role) for each in functions):
+                        yield opening.who, (ACTS, role.arn, Means(opening.how, opening.place))
+
+    @cached_property
+    def _stack_sets(self) -> tuple[tuple[str, Language, RoleRecord], ...]:
+        """The chain's roles that stack sets make: the account of the stack set, and which one it is."""
+        found = []
+        for role in (role for roles in self._roles.values() for role in roles):
+            name = role.place.template
+            while "/" in name:
+                name, logical_id = name.rsplit("/", 1)
+                template = self._world.templates.get(name)
+                resources = template.body.get("Resources") if template else None
+                resource = resources.get(logical_id) if isinstance(resources, Mapping) else None
+                if template and isinstance(resource, Mapping) and resource.get("Type") == STACK_SET:
+                    properties = resource.get("Properties")
+                    own = properties.get("StackSetName") if isinstance(properties, Mapping) else None
+                    on = f"stackset/{own if isinstance(own, str) else '*'}:*"
+                    account = _placed(template.account or "<")
+                    found.append((account, _arns("cloudformation", "*", "*", on), role))
+        return tuple(found)
+
+    def _trusts(self, role: RoleRecord, service: str) -> bool:
+        """Whether a service may act as a role, by its principal of any region and partition."""
+        if (role, service) not in self._trusting:
+            policy, callee = role.trust.policy, role.callee
+            services = [one for one in everybody(policy, callee) if one.kind == "service"]
+            names = {service, *(each for each in _services(role) if _REGIONAL.sub("", each) == service)}
+            found = any(narrowed(services, {keys_of.SERVICE: _value(name)}) for name in names)
+            if not found and service == "cognito-identity.amazonaws.com":
+                tokens = everybody(policy, callee, WEB_IDENTITY)
+                found = bool(narrowed(tokens, {keys_of.PROVIDER: _value(service)}))
+            self._trusting[role, service] = found
+        return self._trusting[role, service]
+
+    def _stack_of(self, role: RoleRecord) -> Language:
+        """The ARNs that the stack of a role may have."""
+        templates = self._world.templates
+        template = templates.get(role.place.template)
+        name = template.stack_name if template and template.stack_name else "*"
+        region = template.region if template and template.region else "*"
+        found = _arns("cloudformation", region, account_of(role.arn), f"stack/{name}/*")
+        if template:
+            return found
+        # A role that is not in the templates is in none of their stacks.
+        others = {each.stack_name for each in templates.values() if each.stack_name}
+        return found & Language(without=frozenset(glob_of(f"*:stack/{each}/*") for each in others))
+
+    def _may(
+        self,
+        principal: Principal,
+        way: Way,
+        on: Language,
+        asked: Mapping[str, Values] | None = None,
+    ) -> Iterator[Means]:
+        """By what a principal may take a way, once."""
+        for means in self._allowed(principal, way.action, on, asked or {}):
+            others = [next(self._allowed(principal, each, _ANY, {}), None) for each in way.besides]
+            known = [each for each in others if each]
+            if len(known) == len(others):
+                words = " with ".join((way.action, *way.besides))
+                unknown = means.unknown or next((each.unknown for each in known if each.unknown), None)
+                yield replace(means, words=words, unknown=unknown)
+
+    def _allowed(
+        self, principal: Principal, action: str, on: Language, asked: Mapping[str, Values]
+    ) -> Iterator[Means]:
+        """What lets a principal make a call: a statement that is known, else one that is not."""
+        wanted = {RESOURCE: OneValue(on, absent=False), **asked}
+        allowed = (each for each in self._of(principal, action) if narrowed(each.requests, wanted))
+        found = [self._means(each, action) for each in allowed]
+        yield from sorted(found, key=lambda means: means.unknown is not None)[:1]
+
+    def _means(self, allowed: Allowed, words: str) -> Means:
+        record, statement = allowed.record, allowed.statement
+        index = None if statement.stands_in else statement.index
+        unknown = f"its policy {record.name}" if statement.effect is None else None
+        if unknown is None and statement.resources and all(map(_is_unknown, statement.resources.written)):
+            unknown = f"the Resource of statement {index} of its policy {record.name}"
+        return Means(words, replace(record.place, statement=index), unknown)
+
+    def _of(self, principal: Principal, action: str) -> tuple[Allowed, ...]:
+        key = (principal, action.lower())
+        if key not in self._calls:
+            has = self._has(principal, action)
+            self._calls[key] = (
+                tuple(allowed_calls(principal, action.lower(), self._organization)) if has else ()
+            )
+        return self._calls[key]
+
+    def _speaks(self, principal: Principal) -> bool:
+        """Whether a principal's policies speak of any way at all, besides assuming roles."""
+        return any(self._spoken(record.policy) - {ASSUME} for record in principal.policies)
+
+    def _has(self, principal: Principal, *actions: str) -> bool:
+        """Whether a principal's policies speak of one of some actions."""
+        wanted = {action.lower() for action in actions}
+        return any(wanted & self._spoken(record.policy) for record in principal.policies)
+
+    def _spoken(self, policy: Policy) -> frozenset[str]:
+        """The actions of the ways that a policy speaks of."""
+        if policy not in self._speaking:
+            found: set[str] = set()
+            for statement in policy.allows:
+                actions = statement.actions
+                if not actions.globs and not actions.negated and not actions.unknown:
+                    found |= actions.exact & escalation.ACTIONS
+                else:
+                    found |= {each for each in escalation.ACTIONS if actions.match(each) is not False}
+            self._speaking[policy] = frozenset(found)
+        return self._speaking[policy]
+
+
+def _grouped(principals: Iterable[_P]) -> dict[str, list[_P]]:
+    """Principals by their account."""
+    found: dict[str, list[_P]] = {}
+    for each in principals:
+        found.setdefault(_account(each), []).append(each)
+    return found
+
+
+def _account(principal: Principal) -> str:
+    return _placed(account_of(principal.arn))
+
+
+def _placed(account: str) -> str:
+    """An account; ``<`` for any that is not known."""
+    return "<" if account.startswith("<") else account
+
+
+def _accounts(known: Mapping[str, object], account: str) -> Iterable[str]:
+    """Those of some accounts that may be the same as another one."""
+    return known if account == "<" else [each for each in (account, "<") if each in known]
+
+
+def _near(by_account: Mapping[str, list[_Each]], arn: str) -> Iterator[_Each]:
+    """What may be in the account of an ARN."""
+    for account in _accounts(by_account, _placed(account_of(arn))):
+        yield from by_account[account]
+
+
+def _if_placed(means: Means, arn: str) -> Means:
+    """What holds of a principal of an account that is not known if that is the chain's."""
+    unplaced = account_of(arn).startswith("<") and means.unknown is None
+    return replace(means, unknown="its account") if unplaced else means
+
+
+def _is_unknown(entry: str) -> bool:
+    """Whether an entry of Resource is not known at all."""
+    return entry.startswith("an unresolved ")
+
+
+def _type_of(arn: str) -> str:
+    """What an ARN of IAM is about: ``role``, ``user``, ``group``."""
+    return arn.rsplit(":", 1)[-1].split("/", 1)[0]
+
+
+def _services(role: RoleRecord) -> frozenset[str]:
+    """The service principals that a role's trust policy names."""
+    found = (each.principals.services for each in role.trust.policy.allows if each.principals)
+    return frozenset(name for services in found for name in services)
+
+
+def _in_region(service: str) -> Pattern:
+    """The principal of a service in any region."""
+    name, _, rest = service.partition(".amazonaws.com")
+    return glob_of(f"{name}.*.amazonaws.com{rest}", ".")
+
+
+def _one(arn: str) -> Language:
+    """An ARN; what is not known of it may be any text, but no stand-in for what is not known of another one."""
+    if "<" not in arn:
+        return Language(frozenset({arn}))
+    return matching([text_of(arn), Pattern(_around_unknown(arn))])
+
+
+def _around_unknown(arn: str) -> Iterator[Position]:
+    hidden = False
+    for character in arn:
+        if character == "<":
+            yield Position(repeated=True, excluded="<:")
+        hidden = character == "<" or (hidden and character != ">")
+        if not hidden and character != ">":
+            yield Position(character)
+
+
+def _arns(service: str, region: str, account: str, resource: str) -> Language:
+    """The ARNs of a resource, no wildcard of which stands for a colon; ``*`` alone is any resource."""
+    last = resource if resource == "*" else glob_of(resource, ":").positions
+    return matching([segments_of(("arn", "*", service, region, account, last))])
+
+
+def _runs_as(workload: Workload, role: RoleRecord) -> bool:
+    """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
+    names = role.arn, role.arn.rsplit("/", 1)[-1]
+    return workload.role is not None and workload.role.lower() in map(str.lower, names)
+
+
+def _value(text: str) -> OneValue:
+    return OneValue(_one(text), absent=False)
+
+
+def _is_harmless(requests: Requests) -> bool:
+    """Whether what may be attached are policies of AWS alone that give nobody a way."""
+    values = requests.values.get("iam:policyarn")
+    if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
+        return False
+    return all(map(_is_silent, values.texts.values))
+
+
+def _binds(made: Requests) -> bool:
+    """Whether what is made surely has a boundary: one of the customer's own, or one of AWS that gives nobody a way."""
+    found = made.values.get(_BOUNDARY)
+    if not isinstance(found, OneValue) or found.absent or found.texts.values is None:
+        return False
+    return all(_is_own(name) or _is_silent(name) for name in found.texts.values)
+
+
+def _is_silent(name: str) -> bool:
+    """Whether a policy is one of AWS that gives nobody a way."""
+    document = aws_managed.document_of(name)
+    return document is not None and not document["Statement"]
+
+
+def _is_own(name: str) -> bool:
+    """Whether a policy is a managed one of the customer's own."""
+    return ":policy/" in name and ":iam::aws:" not in name
+
+
+def _bounded(way: Way, other: Principal) -> Mapping[str, Values]:
+    """What the boundary of a role or user makes of the conditions that ask for it."""
+    if way.action.lower() not in _WITHIN_BOUNDARY:
+        return {}
+    if other.boundary is None:
+        return {_BOUNDARY: OneValue(Language(frozenset()), absent=True)}
+    return {_BOUNDARY: _value(other.boundary.name)} if is_arn(other.boundary.name) else {}
+
+
+def _workload(workload: Workload) -> Language:
+    """The ARNs that a workload may have, a version's or an alias's included."""
+    if not workload.arn:
+        return _arns("*", "*", workload.account, "*")
+    qualified = [*_around_unknown(workload.arn), Position(":"), Position(repeated=True, excluded="<")]
+    patterns = [text_of(workload.arn), Pattern(_around_unknown(workload.arn)), Pattern(qualified)]
+    return matching(dict.fromkeys(patterns))
+
+
+def _names(name: str, workload: Workload) -> bool:
+    """Whether a function's name or ARN, qualified or not, is that of a workload."""
+    function = workload.arn.rsplit(":function:", 1)[-1]
+    return name.rsplit(":function:", 1)[-1].split(":")[0] == function

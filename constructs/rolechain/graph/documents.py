@@ -1,0 +1,133 @@
+"""Resolved policy documents, compiled once each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from rolechain.cloudformation.resolver import Unresolved
+from rolechain.cloudformation.texts import holds_unknown
+from rolechain.policy import Policy, PolicyError
+from rolechain.policy.elements import load
+
+STS_ACTIONS = (
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:tagsession",
+    "sts:setsourceidentity",
+)
+"""The actions that let somebody into a role or belong to such a call, in lower case."""
+
+
+class Compiled(NamedTuple):
+    """A document, compiled.
+
+    Attributes:
+        policy: the policy; unknown where the document cannot be read.
+        problem: why it cannot be read, if so.
+        unresolved: the first value of each statement that is not known, by the statement's place in the document;
+            that of the document as a whole by None.
+    """
+
+    policy: Policy
+    problem: str | None
+    unresolved: Mapping[int | None, Unresolved]
+
+
+class Documents:
+    """Compiles documents; one that was seen before is not read again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Compiled] = {}
+
+    def compile(self, document: Any, name: str, most: int | None = None) -> Compiled:
+        """``document`` as a policy.
+
+        Args:
+            document: resolved JSON, or a JSON text.
+            name: what to call it where it cannot be read.
+            most: how many characters IAM takes at most; None where that does not matter.
+        """
+        key = document if isinstance(document, str) else _text(document)
+        if most is not None and len(key) > most:
+            problem = f"it has {len(key):,} characters, and IAM takes {most:,} at most"
+            return Compiled(Policy.unknown(name), problem, {})
+        found = self._seen.get(key) or _compile(document, name)
+        if found.policy.missing is None:
+            self._seen[key] = found
+        return found
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_marked)
+
+
+def _marked(value: Any) -> list[str]:
+    """What stands in a key for a value that is not known; no text of a template is like it."""
+    return ["", str(value)]
+
+
+def parsed(document: Any) -> Mapping[str, Any] | None:
+    """A document as an object, whether it stands as one or as JSON text; None if it is neither."""
+    if isinstance(document, str):
+        try:
+            document = load(document)
+        except PolicyError:
+            return None
+    return document if isinstance(document, Mapping) else None
+
+
+def statements_in(document: Mapping[str, Any] | None) -> list[Any]:
+    """The statements of a document as they stand in it."""
+    listed = (document or {}).get("Statement", [])
+    return list(listed) if isinstance(listed, (list, tuple)) else [listed]
+
+
+def _compile(document: Any, name: str) -> Compiled:
+    if isinstance(document, Unresolved):
+        return Compiled(Policy.unknown(f"{name}, {document},"), None, {None: document})
+    element = parsed(document)
+    if element is None:
+        return Compiled(
+            Policy.unknown(name), "it is no JSON object, or holds a key twice: write a policy document", {}
+        )
+    unresolved: dict[int | None, Unresolved] = {}
+    for key, value in element.items():
+        if key != "Statement" and (found := next(markers(value), None)):
+            unresolved[None] = found
+    for index, statement in enumerate(statements_in(element)):
+        if found := next(markers(statement), None):
+            unresolved[index] = found
+    try:
+        policy = Policy.parse(_without_markers(element) if holds_unknown(element, Unresolved) else element)
+    except PolicyError as error:
+        return Compiled(Policy.unknown(name), str(error), unresolved)
+    return Compiled(policy, None, unresolved)
+
+
+def markers(value: Any) -> Iterator[Unresolved]:
+    """Everything in ``value`` that is not known; a Sid says nothing and is left out."""
+    if isinstance(value, Unresolved):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key != "Sid":
+                yield from markers(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from markers(item)
+
+
+def _without_markers(value: Any) -> Any:
+    """``value`` with intrinsics, which a policy takes for unknown, in place of the markers."""
+    if isinstance(value, Unresolved):
+        name = value.function
+        known = name if name.startswith("Fn::") else "Ref" if name.startswith("Ref") else "Fn::Unresolved"
+        return {known: str(value.place or "")}
+    if isinstance(value, Mapping):
+        return {key: _without_markers(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_markers(item) for item in value]
+    return value

@@ -1,0 +1,347 @@
+"""What a condition asks of a request, as the values that it leaves a key.
+
+An Allow is read so that it lets in at least what it lets in, a Deny so that it keeps out at most what it keeps out:
+what is not known, and what a caller chooses in a way that is not followed here (numbers, times, addresses), is met
+where that opens and is not met where that closes. So is whatever the moment of the call brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
+
+from rolechain.graph.language import (
+    EVERY_TEXT,
+    NO_TEXT,
+    Language,
+    Pattern,
+    Position,
+    arn_of,
+    glob_of,
+    matching,
+    text_of,
+)
+from rolechain.graph.requests import asking
+from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber
+from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
+from rolechain.policy import scalars
+from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
+from rolechain.policy.elements import Unresolved
+from rolechain.policy.logic import any_of
+from rolechain.policy.patterns import Text
+from rolechain.policy.statement import Statement
+from rolechain.policy.variables import Template, Variable
+from rolechain.policy.variables import parse as parse_template
+
+_EMPTY = Pattern(())
+_STRINGS = ("stringequals", "stringequalsignorecase", "stringlike")
+
+
+class Bounds(NamedTuple):
+    """What the values of a condition match.
+
+    Attributes:
+        least: what they surely match.
+        most: what they may match.
+    """
+
+    least: Language
+    most: Language
+
+
+class Narrowing(NamedTuple):
+    """What one condition asks.
+
+    Attributes:
+        key: the key, in lower case.
+        values: what it may be.
+    """
+
+    key: str
+    values: Values
+
+
+def narrowing(
+    condition: AnyCondition, kind: Kind, constants: Mapping[str, str], *, surely: bool
+) -> Narrowing | bool:
+    """What a condition asks of a caller of a kind.
+
+    Args:
+        condition: the condition.
+        kind: the kind of caller.
+        constants: the keys, in lower case, whose values the callee settles.
+        surely: whether the values are such that the condition surely holds; else, such that it may.
+
+    Returns:
+        The key and what it may be; or whether it holds whatever the request.
+    """
+    if surely and any(map(is_of_moment, condition.keys)):
+        return False
+    if isinstance(condition, NullCheck):
+        values = _of_presence(condition, surely=surely)
+    elif isinstance(condition, Condition):
+        if (exchanged := _exchanged(condition, constants)) is not None:
+            key, text = exchanged
+            values = OneValue(Language(frozenset({text})), absent=False)
+            return _placed(kind, key, values, surely=surely)
+        values = _of_values(condition, constants, surely=surely)
+    else:
+        return not surely
+    if isinstance(values, bool):
+        return values
+    constant = constants.get(condition.lookup)
+    if constant is not None and isinstance(values, OneValue):
+        return constant in values.texts
+    return _placed(kind, condition.lookup, values, surely=surely)
+
+
+def _placed(kind: Kind, key: str, values: Values, *, surely: bool) -> Narrowing | bool:
+    found = asking(kind, key, values, surely=surely)
+    return found if isinstance(found, bool) else Narrowing(*found)
+
+
+def _exchanged(condition: Condition, constants: Mapping[str, str]) -> tuple[str, str] | None:
+    """The key that a variable names and the text that it must have, where the condition's own key is settled."""
+    constant = constants.get(condition.lookup)
+    if constant is None or condition.name not in _STRINGS or len(condition.elements) != 1:
+        return None
+    (element,) = condition.elements
+    if isinstance(element, Unresolved):
+        return None
+    parts = parse_template(element, condition.variables).parts
+    (part, *more) = parts or [None]
+    if more or not isinstance(part, Variable) or part.default is not None or part.key in constants:
+        return None
+    return part.key, constant
+
+
+def _of_presence(condition: NullCheck, *, surely: bool) -> Values | bool:
+    wanted = any_of(condition.absent) if not condition.quantified else None
+    if wanted is None:
+        return not surely
+    both = True in condition.absent and False in condition.absent
+    if both:
+        return True
+    return _with_absence(condition.lookup, EVERY_TEXT if not wanted else NO_TEXT, absent=bool(wanted))
+
+
+def _with_absence(key: str, texts: Language, *, absent: bool) -> Values:
+    if key in WHOLE_NUMBERS:
+        return WholeNumber(0, None, absent) if texts is EVERY_TEXT else WholeNumber(1, 0, absent)
+    if MULTIVALUED.fullmatch(key):
+        return ManyValues(texts, (), absent)
+    return OneValue(texts, absent)
+
+
+def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bool) -> Values | bool:
+    key = condition.lookup
+    absent = _absent(condition, surely=surely)
+    if key in WHOLE_NUMBERS:
+        return _of_number(condition, absent=absent, surely=surely)
+    bounds = _bounds(condition, constants)
+    if condition.negated:
+        bounds = Bounds(*(_complement(bounds.most, widen=False), _complement(bounds.least, widen=True)))
+    texts = bounds.least if surely else bounds.most
+    if condition.quantifier:
+        # A set operator counts the empty text as no value.
+        if surely and condition.quantifier == "ForAnyValue":
+            texts &= Language(without=frozenset({_EMPTY}))
+        elif (
+            not surely
+            and condition.quantifier == "ForAllValues"
+            and key not in NEVER_EMPTY
+            and "" not in texts
+        ):
+            texts = _with_empty(texts)
+    if MULTIVALUED.fullmatch(key) is None:
+        return OneValue(texts, absent)
+    if condition.quantifier == "ForAllValues":
+        return ManyValues(texts, (), absent)
+    if condition.quantifier == "ForAnyValue":
+        return ManyValues(EVERY_TEXT, (texts,), absent)
+    # AWS does not say what an operator without a set operator makes of several values.
+    if surely:
+        return ManyValues(NO_TEXT, (), absent)
+    return ManyValues(EVERY_TEXT, () if condition.negated else (texts,), absent)
+
+
+def _with_empty(texts: Language) -> Language:
+    """A set with the empty text in it, or all texts where that cannot be written."""
+    if texts.values is not None:
+        return Language(texts.values | {""})
+    return EVERY_TEXT if texts.without or len(texts.within) != 1 else matching({*texts.within[0], _EMPTY})
+
+
+def _absent(condition: Condition, *, surely: bool) -> bool:
+    """Whether a request without the key meets a condition."""
+    if condition.quantifier == "ForAllValues":
+        return True
+    if condition.quantifier == "ForAnyValue":
+        return condition.if_exists and not surely
+    return condition.negated or condition.if_exists
+
+
+def _complement(texts: Language, *, widen: bool) -> Language:
+    """The texts that are not in a set; where they cannot be written as one, all or none."""
+    rests = list(texts.complements())
+    if not rests:
+        return NO_TEXT
+    return rests[0] if len(rests) == 1 else EVERY_TEXT if widen else NO_TEXT
+
+
+def _bounds(condition: Condition, constants: Mapping[str, str]) -> Bounds:
+    least: list[Pattern] = []
+    most: list[Pattern] = []
+    everything = False
+    for element in condition.elements:
+        found = (None, None) if isinstance(element, Unresolved) else _patterns(condition, element, constants)
+        if found is None:
+            continue
+        sure, possible = found
+        least += [sure] if sure else []
+        if possible:
+            most.append(possible)
+        else:
+            everything = True
+    return Bounds(
+        matching(least) if least else NO_TEXT,
+        EVERY_TEXT if everything else matching(most) if most else NO_TEXT,
+    )
+
+
+def _patterns(
+    condition: Condition, element: str, constants: Mapping[str, str]
+) -> tuple[Pattern | None, Pattern | None] | None:
+    """What a value surely matches and what it may match; None in place of nothing, and of everything; None for none."""
+    name = condition.name
+    if name == "bool":
+        wanted = scalars.boolean(element)
+        return (None, None) if wanted is None else _same(text_of(str(wanted).lower(), ignores_case=True))
+    if name.startswith("arn"):
+        return _arn_patterns(_settled(parse_template(element, condition.variables), constants))
+    if not name.startswith("string"):
+        return None, None
+    template = _settled(parse_template(element, condition.variables), constants)
+    wildcards = name.endswith("like")
+    positions: list[Position] = []
+    for part in template.parts:
+        if isinstance(part, Variable):
+            positions.append(Position(repeated=True))
+        elif part.literal or not wildcards:
+            positions += text_of(part.text, ignores_case=name.endswith("ignorecase")).positions
+        else:
+            positions += glob_of(part.text).positions
+    pattern = Pattern(positions)
+    return (None, pattern) if template.keys else _same(pattern)
+
+
+def _same(pattern: Pattern) -> tuple[Pattern, Pattern]:
+    return pattern, pattern
+
+
+def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] | None:
+    if template.keys:
+        return None, None
+    texts = [part for part in template.parts if isinstance(part, Text)]
+    whole = "".join(part.text for part in texts)
+    if not whole.startswith("arn:") or any(part.literal and set(part.text) & set("*?") for part in texts):
+        return None, None
+    pattern = arn_of(whole)
+    return None if pattern is None else _same(pattern)
+
+
+def _settled(template: Template, constants: Mapping[str, str]) -> Template:
+    """A text with the variables replaced whose values the callee settles."""
+    parts = (
+        Text(constants[part.key], literal=True)
+        if isinstance(part, Variable) and part.key in constants
+        else part
+        for part in template.parts
+    )
+    return replace(template, parts=tuple(parts))
+
+
+def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | bool:
+    """What a condition asks of a number of seconds."""
+    ranges = list(_ranges(condition))
+    if not surely and (condition.negated or not ranges or len(ranges) < len(condition.elements)):
+        return WholeNumber(0, None, absent)
+    if surely and (condition.negated or len(ranges) != 1):
+        return WholeNumber(1, 0, absent)
+    highs = [high for _, high in ranges]
+    high = None if None in highs else max(high for high in highs if high is not None)
+    return WholeNumber(max(0, min(low for low, _ in ranges)), high, absent)
+
+
+def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
+    for element in condition.elements:
+        wanted = None if isinstance(element, Unresolved) else scalars.number(element)
+        if wanted is None or not condition.name.startswith("numeric"):
+            continue
+        below, above = _whole(wanted, ROUND_FLOOR), _whole(wanted, ROUND_CEILING)
+        comparison = condition.name.removeprefix("numeric")
+        if comparison == "lessthan":
+            yield 0, above - 1
+        elif comparison == "lessthanequals":
+            yield 0, below
+        elif comparison == "greaterthan":
+            yield below + 1, None
+        elif comparison == "greaterthanequals":
+            yield above, None
+        elif comparison == "equals":
+            yield above, below
+
+
+def _whole(number: Decimal, rounding: str) -> int:
+    return int(number.to_integral_value(rounding))
+
+
+def written(
+    statement: Statement, key: str, constants: Mapping[str, str], only: Condition | None = None
+) -> list[Pattern]:
+    """What the conditions of a statement on a key, in lower case, name as its values; wildcards alone name nothing.
+
+    A condition of a Deny names whom it keeps out as well as whom it leaves.
+
+    Args:
+        statement: the statement.
+        key: the key.
+        constants: the keys, in lower case, whose values the callee settles.
+        only: the one condition that is asked about; None for all.
+    """
+    return [
+        sure
+        for condition in ([only] if only else statement.conditions)
+        if isinstance(condition, Condition) and condition.lookup == key
+        if statement.effect != "Allow" or not condition.negated
+        for element in condition.elements
+        if isinstance(element, str) and (found := _patterns(condition, element, constants)) is not None
+        if (sure := found[0]) is not None and any(position.text for position in sure.positions)
+    ]
+
+
+def names_variable(statement: Statement, key: str, variable: str) -> bool:
+    """Whether a statement is never met but where a key, in lower case, has the value of another one."""
+    for condition in statement.conditions:
+        if not isinstance(condition, Condition) or condition.lookup != key or condition.quantifier:
+            continue
+        if condition.name != "stringequals" or condition.if_exists or not condition.variables:
+            continue
+        if all(isinstance(each, str) and each.lower() == f"${{{variable}}}" for each in condition.elements):
+            return True
+    return False
+
+
+def unlike(key: str, patterns: Iterable[Pattern]) -> tuple[Values, ...]:
+    """The requests that lack a key, in lower case, or have a value of it that is like none of ``patterns``."""
+    others = Language(without=frozenset(patterns))
+    if MULTIVALUED.fullmatch(key):
+        return ManyValues(NO_TEXT, (), absent=True), ManyValues(EVERY_TEXT, (others,), absent=False)
+    return (OneValue(others, absent=True),)
+
+
+def lacking(key: str) -> Values:
+    """The requests that lack a key, in lower case."""
+    return _with_absence(key, NO_TEXT, absent=True)

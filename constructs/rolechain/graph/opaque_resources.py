@@ -1,0 +1,221 @@
+"""What a template makes without showing it: by macros, included files, loops, modules and custom resources.
+
+Source: CloudFormation User Guide, "Transform reference", "Fn::ForEach" and "Using modules".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from rolechain.cloudformation import texts
+from rolechain.cloudformation.resolver import TRANSFORM, Resolver, Unresolved
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.stack_sets import STACK_SET
+from rolechain.cloudformation.template import Json
+from rolechain.graph.finding import Level
+
+_CUSTOM = (
+    "AWS::CloudFormation::CustomResource",
+    "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
+    "AWS::Serverless::Application",
+)
+_LOOP, _INCLUDE = "Fn::ForEach::", "AWS::Include"
+_IAM, _MODULE = "AWS::IAM::", "::MODULE"
+_SPOKEN_OF = re.compile(r"role-?name", re.IGNORECASE)
+
+
+class OpaqueResource(NamedTuple):
+    """Something that cannot be seen.
+
+    Attributes:
+        place: where.
+        words: what is not known.
+        level: an error where it may well be about roles.
+        roams: whether it may be about any role of its account, and not only about those of its place.
+    """
+
+    place: SourceLocation
+    words: str
+    level: Level
+    roams: bool = False
+
+
+def hidden(name: str, resolver: Resolver) -> Iterator[OpaqueResource]:
+    """What a template does not show of its resources.
+
+    Args:
+        name: the template's.
+        resolver: resolves its values.
+    """
+    resources = resolver.section("Resources")
+    for macro in (*_macros(resolver), *_named(resources.get(TRANSFORM))):
+        if macro != _INCLUDE:
+            yield OpaqueResource(
+                SourceLocation(name), f"the macro {macro} may change every resource of {name}", Level.ERROR
+            )
+    for logical_id, resource in resources.items():
+        if not isinstance(logical_id, str):
+            continue
+        place = SourceLocation(name, logical_id)
+        if logical_id.startswith("Fn::"):
+            about_roles = logical_id.startswith(_LOOP) and any(map(_may_be_of_iam, _types(resource)))
+            level = Level.ERROR if about_roles else Level.WARNING
+            yield OpaqueResource(
+                place, f"the resources that {logical_id} makes are not known", level, roams=True
+            )
+        elif isinstance(resource, Mapping):
+            kind, properties = resource.get("Type"), resource.get("Properties")
+            kind = kind if isinstance(kind, str) else _IAM
+            if kind.endswith(_MODULE):
+                yield OpaqueResource(
+                    place, f"the resources that the module {kind} makes are not known", Level.WARNING
+                )
+            elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
+                function := _changing(resource, properties)
+            ):
+                words = f"what {function} makes of {logical_id} is not known"
+                yield OpaqueResource(place, words, Level.ERROR, roams=True)
+
+
+def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
+    """The function that stands where a resource's or its properties' names do, or the loop anywhere in these."""
+    names = (*resource, *(properties if isinstance(properties, Mapping) else ()))
+    found = next((str(name) for name in names if str(name).startswith("Fn::")), None)
+    loop = _LOOP.removesuffix("::")
+    return loop if (found or "").startswith(_LOOP) or _loops(properties) else found
+
+
+def touched(
+    name: str, resolver: Resolver, arns: Collection[str], unread: Collection[str] = ()
+) -> Iterator[OpaqueResource]:
+    """The resources that are told of a role and may change it: custom, private, products, and stacks not at hand.
+
+    One that is told of something that only the deployment knows may be told of any role, if its name says so.
+
+    Args:
+        name: the template's.
+        resolver: resolves its values.
+        arns: the ARNs of the roles.
+        unread: the logical ids of the stacks whose templates are not at hand.
+    """
+    for logical_id, kind, properties in _resources(resolver):
+        is_looped = logical_id.startswith(_LOOP) and kind.startswith("AWS::CloudFormation::Stack")
+        is_stack = logical_id in unread or is_looped
+        if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
+            continue
+        # Where a stack set deploys to is no matter of where it stands.
+        place = (
+            SourceLocation(f"{name}/{logical_id}") if kind == STACK_SET else SourceLocation(name, logical_id)
+        )
+        resolved = resolver.resolve(properties, place)
+        told = "\n".join(_told(properties, resolver, place))
+        key = "Properties" if isinstance(resolved, Unresolved) else next(_unknown_roles(resolved), None)
+        if key is None and _SPOKEN_OF.search(told) and texts.holds_unknown(resolved, Unresolved):
+            key = "RoleName"
+        if arns and key and not is_stack:
+            words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
+            yield OpaqueResource(place, words, Level.ERROR, roams=True)
+        for arn in arns:
+            _, _, _, _, account, path = arn.split(":", 5)
+            role = path.rsplit("/", 1)[-1]
+            is_near = kind == STACK_SET or account == resolver.around.account
+            is_named = is_near and re.search(
+                rf"(?<![\w+=,.@-]){re.escape(role)}(?![\w+=,.@-])", told, re.IGNORECASE
+            )
+            if arn in told or is_named:
+                words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"
+                yield OpaqueResource(place, words, Level.ERROR, roams=True)
+
+
+def _resources(resolver: Resolver) -> Iterator[tuple[str, str, Json]]:
+    """The resources of a template, those within loops by the loop's name: logical id, type and properties."""
+    for logical_id, resource in resolver.section("Resources").items():
+        waiting = [resource]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, Mapping) and isinstance(kind := item.get("Type"), str):
+                yield str(logical_id), kind, item.get("Properties")
+            elif str(logical_id).startswith(_LOOP):
+                waiting += (
+                    item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+                )
+
+
+def _told(value: Json, resolver: Resolver, place: SourceLocation) -> Iterator[str]:
+    """Every text of a value, and what each name in it stands for, whatever of the whole is not known."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            if len(item) == 1 and isinstance(found := resolver.resolve(item, place), str):
+                yield found
+            for template in _listed(item.get("Fn::Sub")):
+                names = texts.substitutions(template) if isinstance(template, str) else ()
+                waiting += (
+                    {"Ref": name} if "." not in name else {"Fn::GetAtt": name} for _, name in names if name
+                )
+            waiting += item.values()
+        elif isinstance(item, (list, tuple)):
+            waiting += item
+
+
+def _listed(value: Json) -> Iterator[Json]:
+    yield from value if isinstance(value, (list, tuple)) else [value]
+
+
+def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
+    """The properties whose names speak of a role and whose values are not known."""
+    if isinstance(value, Unresolved):
+        if "role" in key.lower():
+            yield key
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _unknown_roles(item, str(name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _unknown_roles(item, key)
+
+
+def _loops(value: Json) -> bool:
+    """Whether a loop stands anywhere in a value."""
+    return any(str(key).startswith(_LOOP) for item in _mappings(value) for key in item)
+
+
+def _types(value: Json) -> Iterator[Json]:
+    """Whatever stands as a Type anywhere in a loop."""
+    return (item["Type"] for item in _mappings(value) if "Type" in item)
+
+
+def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
+    """Every object in a value, however deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            yield item
+            waiting += item.values()
+        elif isinstance(item, (list, tuple)):
+            waiting += item
+
+
+def _may_be_of_iam(kind: Json) -> bool:
+    return not isinstance(kind, str) or kind.startswith((_IAM, STACK_SET)) or "${" in kind
+
+
+def _macros(resolver: Resolver) -> Iterator[str]:
+    """The macros of a whole template that are not AWS's own; AWS's leave roles alone, but for what they include."""
+    for macro in (*_named(resolver.body.get("Transform")), *_named(resolver.body.get(TRANSFORM))):
+        if macro == _INCLUDE or not macro.startswith("AWS::"):
+            yield f"{_INCLUDE} at its top" if macro == _INCLUDE else macro
+
+
+def _named(transforms: Json) -> Iterator[str]:
+    for transform in (
+        transforms if isinstance(transforms, list) else [] if transforms is None else [transforms]
+    ):
+        name = transform.get("Name") if isinstance(transform, Mapping) else transform
+        yield name if isinstance(name, str) else "that is not named"

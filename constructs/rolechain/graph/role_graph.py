@@ -1,0 +1,175 @@
+"""Every role of the templates, resolved: what the proof and the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Template
+from rolechain.graph.access import Callee
+from rolechain.graph.finding import Finding
+from rolechain.policy import Policy
+
+_NOWHERE = Callee("aws", "")
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyRecord:
+    """A policy of a role.
+
+    Attributes:
+        place: where the document stands.
+        name: the policy's name or ARN.
+        document: the document as resolved JSON; None if it is not at hand. What could not be resolved in it is
+            an ``Unresolved`` of ``rolechain.cloudformation.resolver``.
+        policy: the same, compiled; ``Policy.unknown`` where that is not possible.
+        inline: whether it stands in the role itself.
+    """
+
+    place: SourceLocation
+    name: str
+    document: Mapping[str, Any] | None
+    policy: Policy
+    inline: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class RoleRecord:
+    """A role that the templates create.
+
+    Attributes:
+        arn: its ARN, path included; where a part is not known, it stands as ``<logical id>``.
+        account: the id of its account; empty if that is not known.
+        name: its name; empty if CloudFormation makes one up.
+        path: its path.
+        place: its resource.
+        trust: its trust policy.
+        policies: what it may do: inline and managed.
+        boundary: its permissions boundary.
+        max_session_duration: in seconds.
+        tags: its tags, as far as they are known.
+        tags_known: whether those are all.
+        depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
+        imported: whether the templates refer to it and do not create it.
+        callee: what of it decides who gets in, besides its trust policy.
+    """
+
+    arn: str
+    account: str
+    name: str
+    path: str
+    place: SourceLocation
+    trust: PolicyRecord
+    policies: tuple[PolicyRecord, ...] = ()
+    boundary: PolicyRecord | None = None
+    max_session_duration: int = 3600
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tags_known: bool = True
+    depends_on: frozenset[str] = frozenset()
+    imported: bool = False
+    callee: Callee = _NOWHERE
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityRecord:
+    """An IAM user or group that the templates create, or a principal outside of them to which they attach policies.
+
+    Attributes:
+        arn: its ARN, path included; where a part is not known, it stands as ``<logical id>``.
+        place: its resource, or that of such a policy.
+        policies: what it may do: inline and managed, and of a user those of its groups.
+        boundary: a user's permissions boundary.
+        groups: the ARNs of the groups that a user belongs to.
+    """
+
+    arn: str
+    place: SourceLocation
+    policies: tuple[PolicyRecord, ...] = ()
+    boundary: PolicyRecord | None = None
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group, whose members are not named here."""
+        return ":group/" in self.arn
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """A resource that runs code as a role, or that such code is started by.
+
+    Attributes:
+        place: the resource.
+        kind: its type, such as ``AWS::Lambda::Function``.
+        arn: its ARN, where a part that is not known stands as ``<logical id>``; empty where none of it is known.
+        account: the id of its account, or what stands in for one that is not known.
+        role: the ARN of the role, or the name of one of its account; None if that is not known.
+    """
+
+    place: SourceLocation
+    kind: str
+    arn: str
+    account: str
+    role: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class InvocationGrant:
+    """What lets somebody call a workload, beside the policies of principals.
+
+    Attributes:
+        place: the resource.
+        account: the id of its account, or what stands in for one that is not known.
+        workload: the workload's ARN, or its name; None if that is not known.
+        who: who may call it, in words.
+        how: by what, in words.
+    """
+
+    place: SourceLocation
+    account: str
+    workload: str | None
+    who: str
+    how: str
+
+
+@dataclass(frozen=True, eq=False)
+class RoleGraph:
+    """All roles of all templates.
+
+    Attributes:
+        templates: the templates by name.
+        roles: the roles, in the order of the templates.
+        unknown: what could not be resolved where it matters, as findings of RC00.
+        roaming: those of them that may be about any role of the account that their template is deployed to.
+        assumptions: what was assumed, in words: a parameter's default.
+        organization: the id of the organization that ``home`` belongs to, as a chain declares it.
+        home: the ids of accounts that are known to belong to it.
+        identities: the IAM users and groups.
+        workloads: what runs code as a role.
+        openings: what lets others call it.
+        session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
+            makes a session otherwise passes what it likes, so that they close nothing.
+    """
+
+    templates: Mapping[str, Template]
+    roles: tuple[RoleRecord, ...]
+    unknown: tuple[Finding, ...] = ()
+    roaming: frozenset[Finding] = frozenset()
+    assumptions: tuple[str, ...] = ()
+    organization: str | None = None
+    home: frozenset[str] = frozenset()
+    identities: tuple[IdentityRecord, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    openings: tuple[InvocationGrant, ...] = ()
+    session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:
+        """The roles by their ARN; more than one where several templates create the same."""
+        found: dict[str, list[RoleRecord]] = {}
+        for role in self.roles:
+            found.setdefault(role.arn, []).append(role)
+        return {arn: tuple(roles) for arn, roles in found.items()}

@@ -1,0 +1,220 @@
+"""Whom a role's trust policy lets in, statement by statement, in the words of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.access import ASSUME, ENTERING, admitted, principal_named
+from rolechain.graph.condition_words import words_of
+from rolechain.graph.examples import Example, decided, example_of
+from rolechain.graph.language import EVERY_TEXT, Language, Pattern, matching
+from rolechain.graph.requests import Requests, both
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.graph.values import OneValue
+from rolechain.iam import condition_keys as keys_of
+from rolechain.policy.statement import Statement
+
+
+@dataclass(frozen=True)
+class TrustedAccess:
+    """Somebody whom a statement of a trust policy lets in.
+
+    Attributes:
+        role: the role.
+        kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``session``, ``service``, ``federated`` or ``unknown``.
+        who: the account id, pattern, ARN, service or provider; ``*`` for everyone.
+        words: the same, as a person says it.
+        place: the statement.
+        statement: the same, compiled.
+        action: the action, in lower case, by which it gets in.
+        requests: the requests by which it gets in.
+    """
+
+    role: RoleRecord
+    kind: str
+    who: str
+    words: str
+    place: SourceLocation
+    statement: Statement = field(compare=False)
+    action: str
+    requests: tuple[Requests, ...] = field(compare=False)
+
+    @cached_property
+    def certain(self) -> bool:
+        """Whether it is shown that somebody gets in by it."""
+        return shown(self.role, self.statement, self.requests) is not None
+
+
+def trusted_access(role: RoleRecord) -> Iterator[TrustedAccess]:
+    """Whom each statement of a role's trust policy lets in, each once for each statement."""
+    for statement in role.trust.policy.allows:
+        place = replace(role.trust.place, statement=None if statement.stands_in else statement.index)
+        for action in ENTERING:
+            requests = admitted(role.trust.policy, role.callee, action).get(statement.index, ())
+            for kind, who, words, some in _of_statement(role, statement, action, requests):
+                yield TrustedAccess(role, kind, who, words, place, statement, action, some)
+
+
+def shown(role: RoleRecord, statement: Statement, requests: Iterable[Requests]) -> Example | None:
+    """A request of a set that the decision allows; None where no example is allowed."""
+    for one in requests:
+        example = example_of(one, [statement, *role.trust.policy.allows], role.callee.constants)
+        if example and decided(example, role.arn, role.trust.policy):
+            return example
+    return None
+
+
+class _Named(NamedTuple):
+    kind: str
+    who: str
+    words: str
+    requests: tuple[Requests, ...]
+
+
+def _of_statement(
+    role: RoleRecord, statement: Statement, action: str, requests: tuple[Requests, ...]
+) -> Iterator[_Named]:
+    if not requests:
+        return
+    principals = statement.principals
+    if principals is None:
+        yield _Named("unknown", "", "somebody who is not known", requests)
+        return
+    conditions = words_of(statement)
+    for kind, key, word in (("service", keys_of.SERVICE, "the service"), ("federated", keys_of.PROVIDER, "")):
+        for name in sorted(principals.services if kind == "service" else principals.federated):
+            only = OneValue(Language(frozenset({name})), absent=False)
+            some = tuple(
+                found for each in requests if key in each.values and (found := each.where(key, only))
+            )
+            if some and kind == "service":
+                yield _Named(kind, name, f"{word} {name}{conditions.beside}", some)
+            elif some:
+                pinned = f" with {conditions.claims}" if conditions.claims else ""
+                words = f"tokens of {name}{pinned}" if pinned else f"every token of {name}"
+                yield _Named(kind, name, f"{words}{conditions.beside}", some)
+    if principals.unknown_federated and (some := tuple(each for each in requests if each.doubts)):
+        yield _Named("federated", "", "tokens of a provider that cannot be resolved", some)
+    if action != ASSUME:
+        if principals.everyone:
+            yield _Named("everyone", "*", f"every token of every provider{conditions.beside}", requests)
+        return
+    if principals.unknown:
+        yield _Named("unknown", "", f"a principal that cannot be resolved{conditions.beside}", requests)
+    elif principals.everyone:
+        yield from _by_arns(requests, statement)
+        return
+    for name in sorted(principals.aws):
+        some = both(requests, principal_named(name, role.callee.partition, role.callee.callers))
+        if not some:
+            continue
+        if _is_account(name):
+            yield from _by_arns(some, statement)
+        elif name.startswith("arn:"):
+            kind = (
+                "session" if ":assumed-role/" in name else "arn" if some[0].kind != "unknown" else "unknown"
+            )
+            yield _Named(kind, name, f"the principal {name}{conditions.beside}", some)
+        else:
+            words = f"the principal {name}, whoever that is{conditions.beside}"
+            yield _Named("unknown" if some[0].kind == "unknown" else "arn", name, words, some)
+
+
+def _is_account(name: str) -> bool:
+    return name.endswith(":root") or name.isdecimal() or name.startswith("<")
+
+
+def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Named]:
+    """Those of accounts, as far as they can be told apart: single ones, those like a pattern, or all."""
+    groups: dict[tuple[str, str], list[Requests]] = {}
+    for one in _apart(requests):
+        values = one.values.get(keys_of.PRINCIPAL_ARN)
+        if not isinstance(values, OneValue):
+            groups.setdefault(("everyone", "*"), []).append(one)
+        elif values.texts.values is not None:
+            for arn in sorted(values.texts.values):
+                only = OneValue(Language(frozenset({arn})), absent=False)
+                groups.setdefault(("arn", arn), []).append(
+                    replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: only})
+                )
+        else:
+            groups.setdefault(_like(values.texts), []).append(one)
+    conditions = words_of(statement)
+    for (kind, who), some in groups.items():
+        kinds = {each.kind for each in some}
+        one_of = "role" if kinds == {"role"} else "IAM user" if kinds == {"user"} else "principal"
+        if kind == "arn":
+            words = f"the principal {who}{conditions.within}"
+        elif kind == "everyone":
+            every = (
+                "every AWS service"
+                if kinds == {"service"}
+                else "everyone"
+                if len(kinds) > 1
+                else f"every {one_of}"
+            )
+            words = f"{every}{conditions.within} that its own account allows"
+        elif kind == "account":
+            words = f"every {one_of} of account {who}{conditions.within} that its own account allows"
+        else:
+            account, _, who = who.partition(" ")
+            of = f"account {account}" if account != "*" else "any account"
+            words = f"every principal of {of} whose ARN is like {who}{conditions.within}"
+        yield _Named(kind, who, f"{words}{conditions.beside}", tuple(some))
+
+
+def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
+    """``requests`` with one product for each of several accounts or patterns of ARNs."""
+    for one in requests:
+        values = one.values.get(keys_of.PRINCIPAL_ARN)
+        texts = values.texts if isinstance(values, OneValue) else EVERY_TEXT
+        several = next((each for each in texts.within if len(each) > 1 and any(map(_says, each))), None)
+        if several is None:
+            yield one
+            continue
+        rest = replace(texts, within=tuple(each for each in texts.within if each != several))
+        whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
+        only = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
+        yield from _apart(part for each in only if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
+
+
+def _says(pattern: Pattern) -> bool:
+    """Whether a pattern of ARNs says more than the partition and the kind."""
+    account, more = _shape(pattern)
+    return bool(account) or more
+
+
+def _like(arns: Language) -> tuple[str, str]:
+    """What the ARNs of a product have in common: an account, patterns with the account before them, or nothing."""
+    accounts: set[str] | None = None
+    patterns: list[str] = []
+    for alternatives in arns.within:
+        shapes = [_shape(pattern) for pattern in alternatives]
+        if all(account and not more for account, more in shapes):
+            found = {account for account, _ in shapes}
+            accounts = found if accounts is None else accounts & found
+        elif any(more for _, more in shapes):
+            patterns.append(" or ".join(sorted(map(str, alternatives))))
+    account = accounts.pop() if accounts and len(accounts) == 1 else "*"
+    if patterns:
+        return "pattern", f"{account} {' and '.join(patterns)}"
+    if account != "*":
+        return "account", account
+    return ("everyone", "*") if accounts is None else ("pattern", f"* {' or '.join(sorted(accounts))}")
+
+
+def _shape(pattern: Pattern) -> tuple[str, bool]:
+    """The account that a pattern of ARNs fixes, empty for none, and whether it fixes more than partition and kind."""
+    if any(position.digit for position in pattern.positions):
+        return "", False
+    segments = str(pattern).split(":", 5)
+    if len(segments) < 6:
+        return "", bool(str(pattern).strip("*"))
+    account = "" if set(segments[4]) & set("*?") else segments[4]
+    name = segments[5].removeprefix("role/").removeprefix("user/")
+    more = bool(name.strip("*?")) or (not account and bool(segments[4].strip("*?<>")))
+    return account, more

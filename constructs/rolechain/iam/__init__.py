@@ -1,0 +1,1 @@
+"""Facts of IAM and STS, each once."""

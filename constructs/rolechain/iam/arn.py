@@ -1,0 +1,54 @@
+"""ARNs: taken apart, and put together.
+
+Source: IAM User Guide, "IAM identifiers". A part of an ARN that is not known may stand in it as ``<name>``.
+"""
+
+from __future__ import annotations
+
+SEGMENTS = 6
+"""``arn``, partition, service, region, account and resource; the resource keeps the colons that are left."""
+
+
+def is_arn(text: str) -> bool:
+    """Whether a text has the six segments of an ARN."""
+    return text.count(":") >= SEGMENTS - 1
+
+
+def _segment(arn: str, number: int, default: str = "") -> str:
+    parts = arn.split(":", SEGMENTS - 1)
+    return parts[number] if len(parts) == SEGMENTS else default
+
+
+def partition_of(arn: str) -> str:
+    """The partition of an ARN; ``aws`` where it is none."""
+    return _segment(arn, 1, "aws")
+
+
+def account_of(arn: str) -> str:
+    """The account of an ARN; empty where it has none."""
+    return _segment(arn, 4)
+
+
+def resource_of(arn: str) -> str:
+    """The resource of an ARN, such as ``role/path/name``; empty where it is no ARN."""
+    return _segment(arn, 5)
+
+
+def name_of(arn: str) -> str:
+    """The name of a role, user or group, given its ARN: without its path."""
+    return arn.rsplit("/", 1)[-1]
+
+
+def iam_arn(partition: str, account: str, resource: str) -> str:
+    """The ARN of a resource of IAM: ``role/path/name``, ``user/name``, ``policy/name``, ``root``."""
+    return f"arn:{partition}:iam::{account}:{resource}"
+
+
+def root_of(arn: str) -> str:
+    """The ARN that stands for the whole account of a resource of IAM."""
+    return iam_arn(partition_of(arn), account_of(arn), "root")
+
+
+def session_arn(role_arn: str, session_name: str) -> str:
+    """The ARN of a role's session, which leaves the role's path out."""
+    return f"arn:{partition_of(role_arn)}:sts::{account_of(role_arn)}:assumed-role/{name_of(role_arn)}/{session_name}"

@@ -1,0 +1,70 @@
+"""How IAM and STS write names, ids and values, and how long, many and large they may be.
+
+Sources: IAM User Guide, "IAM and STS quotas"; STS API Reference, AssumeRole; IAM API Reference, the patterns of its
+data types; Organizations API Reference.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
+SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
+PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
+ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+PATH = re.compile(r"/|/[!-~]+/", re.ASCII)
+EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+MFA_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+
+ROLE_NAME_CHARACTERS, PATH_CHARACTERS = 64, 512
+CONSOLE_CHARACTERS = 64
+"""Path and name of a role together, for the console to switch to it."""
+
+SESSION_SECONDS, ROLE_SECONDS = range(900, 43201), range(3600, 43201)
+"""How long a session may be asked to last, and what MaxSessionDuration may be."""
+CHAINED_SECONDS = 3600
+"""How long a session lasts at most that another role's session asks for; it is the default of every session too."""
+
+SESSION_TAGS, TAG_KEY_CHARACTERS, TAG_VALUE_CHARACTERS = 50, 128, 256
+SESSION_POLICY_ARNS, SESSION_POLICY_CHARACTERS = 10, 2048
+
+TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS = 2048, 8192
+POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
+"""The quotas that AWS raises on request: by default, and at most."""
+MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
+"""Characters without blanks of a managed policy, and of all inline policies of a role."""
+
+SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
+"""How many characters a source identity may have, and how many before botocore 1.44.8."""
+SOURCE_IDENTITY = re.compile(rf"[\w+=,.@-]{{2,{SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
+
+
+@cache
+def source_identity_characters_here() -> int:
+    """How many characters of a source identity the installed botocore sends, by its model of STS.
+
+    Without botocore, as many as any release sends.
+    """
+    try:
+        from botocore.loaders import Loader
+    except ModuleNotFoundError:
+        return SOURCE_IDENTITY_CHARACTERS_BEFORE
+    shapes = Loader().load_service_model("sts", "service-2")["shapes"]
+    return int(shapes["sourceIdentityType"]["max"])
+
+
+def is_tag_text(text: object) -> bool:
+    """Whether a value holds what tags may: letters, digits and blanks of any language, and ``_.:/=+-@``."""
+    return isinstance(text, str) and all(
+        character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN" for character in text
+    )
+
+
+def folded(tag_key: str) -> str:
+    """A tag key in the form in which STS compares it: without upper case."""
+    return tag_key.lower()

@@ -1,0 +1,1 @@
+"""The declared chain, in Python and in YAML."""

@@ -1,0 +1,238 @@
+"""The declared chain: the source roles, the middle roles in order, and the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os import PathLike, fspath
+from typing import Any
+
+from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
+from rolechain.model.choices import choose
+from rolechain.model.entry_principal import brought
+from rolechain.model.hop import Hop
+from rolechain.model.quotas import Quotas
+from rolechain.model.role import ChainRole
+from rolechain.model.validation import problems_of
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of roles: source → middle … → each target.
+
+    It is frozen, and checked when it is made.
+
+    Args:
+        source: the role where the chain is entered, or several, each of which may assume the first middle role.
+
+    Attributes:
+        name: begins the names of roles and stacks that are not named otherwise.
+        sources: the roles where the chain is entered; one at least.
+        middle: the roles in between, in the order of the hops; none where the sources assume the targets themselves.
+        targets: the roles at the end, each reached from the last middle role, or from the sources; one at least.
+        organization: the id of the AWS Organization that every caller must belong to.
+        region: where the stacks are deployed; IAM itself is global.
+        partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
+        quotas: the quotas of IAM in the chain's accounts, where AWS has raised them.
+        policy_documents: the documents of policies that no template holds, by ARN, such as a boundary that others made.
+        administrators: who is expected to be able to change the chain's roles or to act as them, by ARN; ``*`` and
+            ``?`` are wildcards. None where nothing is said of it: whoever else can is a warning then, else an error.
+
+    Raises:
+        ChainError: with every mistake and its place.
+    """
+
+    name: str
+    sources: Sequence[ChainRole] = field(kw_only=True)
+    middle: Sequence[ChainRole] = field(kw_only=True)
+    targets: Sequence[ChainRole] = field(kw_only=True)
+    organization: str | None = field(default=None, kw_only=True)
+    region: str = field(default="us-east-1", kw_only=True)
+    partition: str = field(default="aws", kw_only=True)
+    quotas: Quotas = field(default=Quotas(), kw_only=True)
+    policy_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True, hash=False)
+    administrators: Sequence[str] | None = field(default=None, kw_only=True)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        source: ChainRole | Sequence[ChainRole] | None = None,
+        sources: Sequence[ChainRole] = (),
+        middle: ChainRole | Sequence[ChainRole] = (),
+        targets: ChainRole | Sequence[ChainRole],
+        organization: str | None = None,
+        region: str = "us-east-1",
+        partition: str = "aws",
+        quotas: Quotas | None = None,
+        policy_documents: Mapping[str, Mapping[str, Any]] | None = None,
+        administrators: str | Sequence[str] | None = None,
+    ) -> None:
+        self._set("name", name)
+        self._set("organization", organization)
+        self._set("region", region)
+        self._set("partition", partition)
+        self._set("quotas", quotas or Quotas())
+        self._set("policy_documents", policy_documents or {})
+        listed = (administrators,) if isinstance(administrators, str) else administrators
+        self._set("administrators", None if listed is None else tuple(listed))
+        self._set("sources", self._filled(sources if source is None else source, "source"))
+        self._set("middle", self._filled(middle, "middle"))
+        self._set("targets", self._filled(targets, "target"))
+        if problems := problems_of(self):
+            raise ChainError(problems)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _filled(self, roles: Sequence[ChainRole] | ChainRole, kind: str) -> tuple[ChainRole, ...]:
+        """The roles with their default names and the chain's partition."""
+        roles = (roles,) if isinstance(roles, (ChainRole, str)) else tuple(roles)
+        place = "targets" if kind == "target" else kind
+        if strange := [(at, role) for at, role in enumerate(roles) if not isinstance(role, ChainRole)]:
+            raise ChainError(
+                Problem((place, at), f"{role!r} is no role: write ChainRole(account, …)")
+                for at, role in strange
+            )
+        several = kind != "target" and len(roles) > 1
+        return tuple(
+            replace(
+                role,
+                role=role.role or f"{self.name}-{kind}" + (f"-{number}" if several else ""),
+                partition=role.partition or self.partition,
+            )
+            for number, role in enumerate(roles, 1)
+        )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Chain:
+        """The chain that a YAML file declares.
+
+        Raises:
+            ChainError: with every mistake, its line and its place; a file that cannot be read is one too.
+            RolechainError: PyYAML is not installed.
+        """
+        try:
+            from rolechain.model.chain_yaml import read
+        except ModuleNotFoundError as error:
+            raise RolechainError(
+                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[cli]'"
+            ) from error
+        return read(path, cls)
+
+    @property
+    def source(self) -> ChainRole:
+        """The first of the source roles, where whoever is none of them enters."""
+        return self.sources[0]
+
+    @property
+    def roles(self) -> tuple[ChainRole, ...]:
+        """Every role, in the order of the declaration."""
+        return (*self.sources, *self.middle, *self.targets)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The ids of the accounts that hold a role, each once, in the order of the declaration."""
+        return tuple(dict.fromkeys(role.account for role in self.roles))
+
+    @property
+    def deployed_accounts(self) -> tuple[str, ...]:
+        """The ids of the accounts in which a role is created, likewise."""
+        return tuple(dict.fromkeys(role.account for role in self.roles if not role.existing))
+
+    def hops(self) -> Iterator[Hop]:
+        """Each hop once: from the source roles, along the middle roles, then from the last of them to each target."""
+        yield from self._hops
+
+    @cached_property
+    def _hops(self) -> tuple[Hop, ...]:
+        hops: list[Hop] = []
+        callers = tuple(self.sources)
+        tags, identity = brought(entrance for source in self.sources for entrance in source.entrances)
+        for index, callee in enumerate(self.middle, 1):
+            hops += [Hop(caller, callee, index, tags, identity) for caller in callers]
+            # A session hands on what it inherited, and what was passed when it was made.
+            callers = (callee,)
+            tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
+            identity = identity or callee.identity
+        last = len(self.middle) + 1
+        return (
+            *hops,
+            *(Hop(each, target, last, tags, identity) for target in self.targets for each in callers),
+        )
+
+    @cached_property
+    def _calls(self) -> tuple[dict[str, list[Hop]], dict[str, list[Hop]]]:
+        """The hops by their caller's ARN, and by their callee's."""
+        by_caller: dict[str, list[Hop]] = {}
+        by_callee: dict[str, list[Hop]] = {}
+        for hop in self._hops:
+            by_caller.setdefault(hop.caller.arn, []).append(hop)
+            by_callee.setdefault(hop.callee.arn, []).append(hop)
+        return by_caller, by_callee
+
+    def paths(self) -> Iterator[tuple[Hop, ...]]:
+        """Each way from a source role to a target, as its hops in order."""
+        for source in self.sources:
+            for target in self.targets:
+                yield self._way(source, target)
+
+    def hops_to(
+        self,
+        target: str | ChainRole,
+        *,
+        session_tags: Mapping[str, str] | None = None,
+        source_identity: str | None = None,
+    ) -> tuple[Hop, ...]:
+        """The hops that lead from the source role to a role further on; of several sources, from the first.
+
+        Args:
+            target: an account id, if the chain ends in one role of that account; else a role's ARN, or the
+                declared role.
+            session_tags: the values of the session tags that the chain leaves open, by key.
+            source_identity: who is behind the session, where the chain leaves it open.
+
+        Raises:
+            NoSuchTargetError: no role of the chain is meant, or more than one.
+            ChainError: no hop on the way takes a value that was chosen.
+        """
+        return choose(self._way(self.source, self.target(target)), session_tags, source_identity)
+
+    def _way(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
+        """The hops from a source role to a role further on."""
+        last = self.calls_into(callee)[-1]
+        if last.index == 1:
+            return (next(hop for hop in self.calls_into(callee) if hop.caller == source),)
+        along = [self.calls_into(middle) for middle in self.middle[: last.index]]
+        first = next(hop for hop in along[0] if hop.caller == source)
+        return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
+
+    def target(self, target: str | ChainRole) -> ChainRole:
+        """The role that is meant by an account id, an ARN or a role, as ``hops_to`` reads them."""
+        callees = (*self.middle, *self.targets)
+        if isinstance(target, ChainRole):
+            named = replace(target, partition=target.partition or self.partition)
+            found = [role for role in callees if role.arn == named.arn]
+        elif target.startswith("arn:"):
+            found = [role for role in callees if role.arn == target]
+        else:
+            found = [role for role in self.targets if role.account == target]
+        if len(found) == 1:
+            return found[0]
+        wanted = target.arn if isinstance(target, ChainRole) else target
+        if found:
+            arns = ", ".join(role.arn for role in found)
+            raise NoSuchTargetError(
+                f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
+            )
+        known = ", ".join(role.arn for role in self.targets)
+        raise NoSuchTargetError(f"chain {self.name} has no target {wanted!r}: it has {known}")
+
+    def calls_of(self, caller: ChainRole) -> tuple[Hop, ...]:
+        """The hops that ``caller`` makes."""
+        return tuple(self._calls[0].get(caller.arn, ()))
+
+    def calls_into(self, callee: ChainRole) -> tuple[Hop, ...]:
+        """The hops that end in ``callee``; none for a source role."""
+        return tuple(self._calls[1].get(callee.arn, ()))

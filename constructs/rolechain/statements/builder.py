@@ -1,0 +1,56 @@
+"""Both halves of every hop, and the entrances, as IAM policy statements.
+
+The trust policy of a callee and the permission of its caller are derived here from one ``Chain``, in IAM's
+own JSON, so that they match by construction and can be proven without a synthesis.
+"""
+
+from __future__ import annotations
+
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
+from rolechain.statements.entry_statements import entrance_statements
+from rolechain.statements.permissions_policy import hop_permissions
+from rolechain.statements.trust_policy import hop_trust
+from rolechain.statements.writing import Statement
+
+__all__ = [
+    "Statement",
+    "entrance_statements",
+    "own_statements",
+    "permission_statements",
+    "statements_for",
+    "trust_statements",
+]
+
+
+def trust_statements(chain: Chain, callee: ChainRole) -> list[Statement]:
+    """The statements of ``callee``'s trust policy: those of the hops into it, or one for each entrance."""
+    if hops := chain.calls_into(callee):
+        return hop_trust(hops, chain.organization)
+    return entrance_statements(callee.assumed_by, callee, chain.organization)
+
+
+def permission_statements(chain: Chain, caller: ChainRole) -> list[Statement]:
+    """The statements that let ``caller`` make its hops, each callee named; ``layout`` makes them fit into policies."""
+    return hop_permissions(chain.calls_of(caller))
+
+
+def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[Statement]]:
+    """What the owner of a role that exists already has to add on its side.
+
+    Returns:
+        The statements by where they belong: ``trust_policy`` and ``permissions``; an empty list where nothing is
+        to be added.
+    """
+    return {
+        "trust_policy": trust_statements(chain, role),
+        "permissions": permission_statements(chain, role),
+    }
+
+
+def own_statements(role: ChainRole) -> list[Statement]:
+    """What ``role`` may do beyond its hops, as it declares it."""
+    return [
+        {"Effect": "Allow", "Action": list(permission.actions), "Resource": list(permission.resources)}
+        for permission in role.permissions
+    ]

@@ -1,0 +1,200 @@
+"""How a role's policies are laid out so that they fit IAM's quotas.
+
+A permission names each callee as long as that fits: in one managed policy, then spread over several. Spread callees
+are kept apart by the bits of their ARN's hash, a policy that is full being split in two: which policy a callee stands
+in depends on no other callee, so that one target more or less changes one policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from rolechain.errors import RolechainError
+from rolechain.iam.limits import (
+    MANAGED_POLICY_CHARACTERS,
+    MOST_POLICIES_OF_ROLE,
+    MOST_TRUST_POLICY_CHARACTERS,
+)
+from rolechain.model.chain import Chain
+from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
+from rolechain.statements.builder import own_statements, trust_statements
+from rolechain.statements.permissions_policy import (
+    Named,
+    by_account,
+    by_arn,
+    by_folder,
+    by_path,
+    hop_permissions,
+)
+from rolechain.statements.writing import Statement
+
+
+class LayoutError(RolechainError):
+    """A role's policies fit into the quotas in no way."""
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """One managed policy.
+
+    Attributes:
+        id: its name among the role's policies; the same from one synth to the next.
+        statements: what stands in it.
+    """
+
+    id: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The managed policies that are written for a role.
+
+    Attributes:
+        hops: those that let it make its hops.
+        own: those of its own permissions.
+        note: how the hops are laid out, in words; None where each callee is named in one policy.
+    """
+
+    hops: tuple[LaidOut, ...]
+    own: tuple[LaidOut, ...]
+    note: str | None = None
+
+
+def length_of(statements: Iterable[Statement]) -> int:
+    """The characters of a policy with these statements, as IAM counts them: without blanks."""
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+def lay_out(chain: Chain, role: ChainRole) -> Layout:
+    """The managed policies of a role of a chain.
+
+    Raises:
+        LayoutError: they, or its trust policy, fit in no way; with the numbers and the choices.
+    """
+    _check_trust(chain, role)
+    own = _own(role)
+    room = chain.quotas.managed_policies_per_role - len(role.managed_policies) - len(own)
+    hops = chain.calls_of(role)
+    if not hops:
+        if room < 0:
+            raise LayoutError(_too_many(chain, role, len(own)))
+        return Layout((), own)
+    listed = _spread(hops, by_arn)
+    if len(listed) == 1 <= room:
+        return Layout(listed, own)
+    if 1 < len(listed) <= room:
+        note = f"the {len(hops)} callees of {role.role} are named in {len(listed)} managed policies"
+        return Layout(listed, own, note)
+    too_many = (
+        f"the {len(hops)} callees of {role.role} would need {len(listed)} managed policies, and there is room for "
+        f"{max(room, 0)}: they are named by "
+    )
+    for words, named in _in_organization(chain, hops) if room > 0 else ():
+        statements = hop_permissions(hops, named)
+        if length_of(statements) <= MANAGED_POLICY_CHARACTERS:
+            note = f"{too_many}{words} in every account of {chain.organization} (aws:ResourceOrgID)"
+            return Layout((LaidOut("Hops", tuple(statements)),), own, note)
+    shorter = _spread(hops, by_account)
+    if len(shorter) <= room:
+        note = f"{too_many}path, name and account (aws:ResourceAccount), in {len(shorter)}"
+        return Layout(shorter, own, note)
+    raise LayoutError(_refusal(chain, role, len(hops), len(listed), room))
+
+
+def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[LaidOut, ...]:
+    """The hops in as many policies as they need."""
+    statements = hop_permissions(hops, named)
+    if length_of(statements) <= MANAGED_POLICY_CHARACTERS or len(hops) == 1:
+        return (LaidOut(f"Hops{bits}", tuple(statements)),)
+    halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]
+    return tuple(
+        policy
+        for bit, half in zip("01", halves, strict=True)
+        if half
+        for policy in _spread(half, named, bits + bit)
+    )
+
+
+def _bit(hop: Hop, number: int) -> str:
+    digest = hashlib.sha256(hop.callee.arn.encode()).digest()
+    return format(int.from_bytes(digest), "0256b")[number]
+
+
+def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named]]:
+    """How callees can be named in any account of the organization, narrowest first; the root path is nobody's own."""
+    if not chain.organization or any(hop.callee.path == "/" for hop in hops):
+        return []
+    return [
+        ("path and name", partial(by_path, organization=chain.organization)),
+        ("path", partial(by_folder, organization=chain.organization)),
+    ]
+
+
+def _own(role: ChainRole) -> tuple[LaidOut, ...]:
+    """A role's own permissions in their order, each policy filled before the next is begun."""
+    policies: list[list[Statement]] = []
+    for statement in own_statements(role):
+        if length_of([statement]) > MANAGED_POLICY_CHARACTERS:
+            raise LayoutError(
+                f"one of the permissions of {role.arn} has {length_of([statement]):,} characters, and a managed policy "
+                f"takes {MANAGED_POLICY_CHARACTERS:,}: spread its actions or resources over several permissions"
+            )
+        if policies and length_of([*policies[-1], statement]) <= MANAGED_POLICY_CHARACTERS:
+            policies[-1].append(statement)
+        else:
+            policies.append([statement])
+    return tuple(
+        LaidOut("Permissions" if number == 1 else f"Permissions{number}", tuple(statements))
+        for number, statements in enumerate(policies, 1)
+    )
+
+
+def _check_trust(chain: Chain, role: ChainRole) -> None:
+    most = chain.quotas.role_trust_policy_length
+    length = length_of(trust_statements(chain, role))
+    if length > most:
+        entered = "entrances" if role.assumed_by else "session tags, allowed values or source roles"
+        raised = (
+            f", or have AWS raise the quota ({MOST_TRUST_POLICY_CHARACTERS:,} at most) and declare it as "
+            f"quotas: {{role_trust_policy_length: {length}}}"
+            if length <= MOST_TRUST_POLICY_CHARACTERS
+            else ""
+        )
+        raise LayoutError(
+            f"the trust policy of {role.arn} has {length:,} characters, {length - most:,} more than the quota of "
+            f"{most:,}: declare fewer {entered}{raised}"
+        )
+
+
+def _too_many(chain: Chain, role: ChainRole, own: int) -> str:
+    most = chain.quotas.managed_policies_per_role
+    return (
+        f"{role.arn} needs {len(role.managed_policies) + own} managed policies, and the quota is {most}: declare "
+        f"fewer, or have AWS raise the quota ({MOST_POLICIES_OF_ROLE} at most) and declare it under quotas"
+    )
+
+
+def _refusal(chain: Chain, role: ChainRole, hops: int, needed: int, room: int) -> str:
+    most = chain.quotas.managed_policies_per_role
+    choices = []
+    if not chain.organization:
+        choices.append("declare the organization, so that they can be named by path")
+    if most < MOST_POLICIES_OF_ROLE:
+        choices.append(
+            f"have AWS raise the quota ({MOST_POLICIES_OF_ROLE} at most) and declare it as "
+            "quotas: {managed_policies_per_role: …}"
+        )
+    choices.append(
+        "give the targets one path of their own, one name and one external id, or split the chain in two"
+    )
+    return (
+        f"the {hops} callees of {role.arn} need {needed} managed policies of {MANAGED_POLICY_CHARACTERS:,} characters, "
+        f"and {max(room, 0)} of {most} are left: {'; or '.join(choices)}"
+    )

@@ -1,0 +1,82 @@
+"""The caller's half of its hops: the statements of its permission.
+
+What carries tags or a source identity on stands in statements of its own, as sts:ExternalId is not known to be there
+when sts:TagSession and sts:SetSourceIdentity are decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rolechain.iam.arn import iam_arn
+from rolechain.model.hop import Hop
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.statements.writing import Conditions, Statement, allow, numbered, one_or_all
+
+Named = Callable[[Sequence[Hop]], Iterable[tuple[str | list[str], Conditions]]]
+"""How the callees of hops are named: as Resource elements, each with the conditions that close it."""
+
+_CARRIED: tuple[tuple[str, str, Callable[[Hop], bool]], ...] = (
+    ("TagSessions", TAG_SESSION, lambda hop: hop.carries_tags),
+    ("SetSourceIdentity", SET_SOURCE_IDENTITY, lambda hop: hop.carries_source_identity),
+)
+
+
+def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[Statement]:
+    """The statements that allow hops of one caller: those of AssumeRole by external id, callees in order.
+
+    Args:
+        hops: the hops.
+        named: how the callees are named; by default each by its ARN.
+    """
+    named = named or by_arn
+    by_external_id: dict[str | None, list[Hop]] = {}
+    for hop in hops:
+        by_external_id.setdefault(hop.external_id, []).append(hop)
+    statements: list[Statement] = []
+    for external_id, group in by_external_id.items():
+        for resource, closed in named(group):
+            conditions = {operator: dict(keys) for operator, keys in closed.items()}
+            if external_id:
+                conditions.setdefault("StringEquals", {})["sts:ExternalId"] = external_id
+            sid = numbered("AssumeCallees", len(statements))
+            statements.append(allow(sid, ASSUME_ROLE, conditions, Resource=resource))
+    for name, action, carries in _CARRIED:
+        carrying = [hop for hop in hops if carries(hop)]
+        for number, (resource, closed) in enumerate(named(carrying) if carrying else ()):
+            statements.append(allow(numbered(name, number), action, closed, Resource=resource))
+    return statements
+
+
+def by_arn(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:
+    """Each callee by its ARN."""
+    return [(one_or_all(hop.callee.arn for hop in hops), {})]
+
+
+def by_account(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:
+    """Callees of one path and name together, closed by the list of their accounts: the same roles, said shorter."""
+    accounts: dict[str, list[str]] = {}
+    for hop in hops:
+        accounts.setdefault(in_any_account(hop), []).append(hop.callee.account)
+    return [
+        (pattern, {"StringEquals": {"aws:ResourceAccount": one_or_all(ids)}})
+        for pattern, ids in accounts.items()
+    ]
+
+
+def by_path(hops: Sequence[Hop], organization: str) -> list[tuple[str | list[str], Conditions]]:
+    """Callees by path and name in every account of the organization."""
+    patterns = one_or_all(in_any_account(hop) for hop in hops)
+    return [(patterns, {"StringEquals": {"aws:ResourceOrgID": organization}})]
+
+
+def by_folder(hops: Sequence[Hop], organization: str) -> list[tuple[str | list[str], Conditions]]:
+    """Whatever stands in the callees' paths, in every account of the organization."""
+    paths = (f"{in_any_account(hop).removesuffix(hop.callee.role)}*" for hop in hops)
+    return [(one_or_all(paths), {"StringEquals": {"aws:ResourceOrgID": organization}})]
+
+
+def in_any_account(hop: Hop) -> str:
+    """The ARN of a hop's callee with any account."""
+    callee = hop.callee
+    return iam_arn(callee.partition, "*", f"role{callee.path}{callee.role}")
