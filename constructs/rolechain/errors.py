@@ -54,4 +54,4 @@ class ChainError(RolechainError, ValueError):
 
 
 class NoSuchTargetError(RolechainError, LookupError):
-    """A role was asked for that the chain does not declare, or that the words given do not single out."""
+    """The chain declares no such role, or the name that was given matches several roles."""

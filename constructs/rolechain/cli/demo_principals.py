@@ -114,7 +114,7 @@ def _document(statements: Sequence[object]) -> str:
 def workload(
     organization: LocalOrganization, chain: Chain, source: ChainRole, entrance: Entrance
 ) -> boto3.Session:
-    """A session of a source role: as a service gives it to its workload, or as an account's user gets it."""
+    """A session of a source role, as the service or the user of the entrance gets it."""
     if entrance.kind == "account":
         user = organization.session(entrance.value, region=chain.region)
         tags = {tag.key: _example(tag.values) for tag in entrance.tags}

@@ -21,7 +21,7 @@ IN_THE_WAY = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_BEARER_TOKEN_BEDROCK",
 )
-"""Variables by which an SDK would find, or take these credentials for, somebody else's."""
+"""Variables that take precedence over these credentials in an SDK, or name another principal."""
 
 
 def variables_of(walked: Walked) -> dict[str, str]:

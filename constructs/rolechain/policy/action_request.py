@@ -65,7 +65,7 @@ class Grant:
 
 
 NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
-"""The answers of no statement in particular: that none applies, and that none is needed."""
+"""No statement applies; no statement has to apply."""
 
 
 def granted(policies: Sequence[Policy], question: ActionRequest) -> PolicyResult:
@@ -79,7 +79,7 @@ def denied(policies: Sequence[Policy], question: ActionRequest) -> PolicyResult:
 
 
 def _first(policies: Sequence[Policy], question: ActionRequest, denies: bool) -> PolicyResult:
-    """The first statement that applies; without one, the first of which it is not known."""
+    """The first statement that applies, or else the first of which it is not known whether it applies."""
     doubtful = NOTHING
     for number, policy in enumerate(policies):
         for statement in policy.denies if denies else policy.allows:

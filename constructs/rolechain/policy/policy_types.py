@@ -36,7 +36,8 @@ class Kind:
     Attributes:
         side: which kind.
         policies: those of it.
-        spared: how strongly a caller must be named to do without their allowing; None where it never can.
+        spared: how strongly the trust policy must name the caller for these policies not to have to allow the call;
+            None where they always have to.
     """
 
     side: Side
@@ -46,12 +47,12 @@ class Kind:
 
 @dataclass(slots=True)
 class Limit:
-    """What does not allow, or may not.
+    """A type of policies that does not allow the call, or of which it is not known.
 
     Attributes:
-        side: the kind of policy.
-        answer: which of the two; the statement that may allow.
-        spared: how strongly a caller must be named to do without; None where it never can.
+        side: the type.
+        answer: whether it is not known, and the statement that may allow the call.
+        spared: as of ``Kind``.
     """
 
     side: Side
@@ -59,7 +60,7 @@ class Limit:
     spared: Strength | None = None
 
     def binds(self, grant: Grant | None) -> bool:
-        """Whether a caller who is named like this cannot do without."""
+        """Whether the call needs these policies to allow it, given how the trust policy names the caller."""
         return self.spared is None or (grant is not None and grant.strength < self.spared)
 
 

@@ -57,7 +57,7 @@ class Principals:
     unknown_federated: bool = False
 
     def match(self, caller: Caller, partition: str) -> tuple[Match, ...]:
-        """The strongest way in which it names ``caller``, and what it may name it by that is not known.
+        """The strongest way in which the statement names ``caller``, and a stronger one that is not known.
 
         Args:
             caller: who calls.

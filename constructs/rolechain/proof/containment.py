@@ -25,7 +25,7 @@ UNDECLARED, UNKNOWN = "RC05", "RC00"
 
 @dataclass(frozen=True)
 class EntranceRecord:
-    """Somebody from outside of the templates, or from anywhere in them, who is let into a role.
+    """A principal that the trust policy of a role lets in by other than a declared hop.
 
     Attributes:
         role: the ARN of the role.

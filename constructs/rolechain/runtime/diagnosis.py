@@ -34,7 +34,7 @@ _ABSENT = frozenset(
         "sts:transitivetagkeys",
     }
 )
-"""Condition keys that the calls made here are known not to carry, unless they are said to."""
+"""Condition keys that the calls of a walk do not carry, unless a hop declares them."""
 
 
 class Diagnosis(NamedTuple):

@@ -10,7 +10,7 @@ from rolechain.runtime.hop import Hop
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What a session hands on to each one that it assumes, as far as it is known.
+    """The tags and the source identity that the next session inherits, as far as they are known.
 
     Attributes:
         tags: the transitive session tags, by key.
@@ -21,6 +21,6 @@ class Inheritance:
     source_identity: str | None = None
 
     def after(self, call: Hop) -> Inheritance:
-        """What the session hands on that a call has given to a session with this inheritance."""
+        """What the session after ``call`` passes on: this inheritance, and what the call makes transitive."""
         own = {key: value for key, value in (call.tags or {}).items() if key in call.transitive_tag_keys}
         return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)

@@ -124,7 +124,7 @@ def _of_quotas(chain: Chain) -> Found:
 
 
 def _repeated(chain: Chain) -> Found:
-    """Roles that stand in the chain twice: IAM compares their names without case."""
+    """Roles that the chain declares twice; IAM compares names without case."""
     seen: dict[tuple[str, str], tuple[Place, ChainRole]] = {}
     for place, role in _places(chain):
         if not matches(ACCOUNT, role.account):
