@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 from rolechain.iam.arn import partition_of
+from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
 from rolechain.local import denials, emulator, mfa, policies, request_context, trust_principals
 from rolechain.local.errors import ServiceError
@@ -49,7 +50,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
     )
     role = emulator.role(call.account, call.role_arn.rsplit("/", 1)[-1])
     if role is None or role["Arn"] != call.role_arn:
-        raise _denied(denials.bare(principal.caller.arn, ASSUME_ROLE, call.role_arn))
+        raise _denied(iam_denial(principal.caller.arn, ASSUME_ROLE, call.role_arn))
     decision = decide(_request(call, principal, role, organization, with_mfa))
     if not decision.allowed:
         raise _denied(denials.denial(principal.caller.arn, call.role_arn, decision))
@@ -72,7 +73,7 @@ def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
             "from the calling session.",
         )
     if principal.source_identity and call.source_identity not in (None, principal.source_identity):
-        raise _denied(denials.bare(principal.caller.arn, SET_SOURCE_IDENTITY, call.role_arn))
+        raise _denied(iam_denial(principal.caller.arn, SET_SOURCE_IDENTITY, call.role_arn))
 
 
 def _request(

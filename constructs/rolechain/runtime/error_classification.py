@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from rolechain.iam.denials import denied_by
+
 
 class Cause(StrEnum):
     """What stood in the way.
@@ -62,18 +64,6 @@ _SOURCE_CODES = STALE_SESSION | {
 _SERVER_CODES = frozenset({"InternalError", "InternalFailure", "RequestTimeout", "ServiceUnavailable"})
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 
-_KINDS = {
-    "identity-based policy": Cause.IDENTITY_POLICY,
-    "role trust policy": Cause.TRUST_POLICY,
-    "resource-based policy": Cause.TRUST_POLICY,
-    "session policy": Cause.SESSION_POLICY,
-    "permissions boundary": Cause.PERMISSIONS_BOUNDARY,
-    "service control policy": Cause.SERVICE_CONTROL_POLICY,
-    "resource control policy": Cause.RESOURCE_CONTROL_POLICY,
-}
-_KIND = r"(?P<kind>[a-z][a-z -]*?(?:polic(?:y|ies)|boundary))"
-_EXPLICIT = re.compile(rf"with an explicit deny(?: in (?:an? |the )?{_KIND})?", re.IGNORECASE)
-_IMPLICIT = re.compile(rf"because no {_KIND} allows", re.IGNORECASE)
 _ROOT = re.compile(r"may not be assumed by root", re.IGNORECASE)
 _MFA = re.compile(r"MultiFactorAuthentication failed", re.IGNORECASE)
 _CLOCK_TEXT = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
@@ -123,17 +113,12 @@ def read(code: str, text: str, status: int) -> Finding:
 
 
 def _of_denial(text: str) -> Cause:
-    if denied := _EXPLICIT.search(text):
-        return _KINDS.get(_singular(denied["kind"] or ""), Cause.EXPLICIT_DENY)
-    if missing := _IMPLICIT.search(text):
-        return _KINDS.get(_singular(missing["kind"]), Cause.UNKNOWN)
+    if denied := denied_by(text):
+        explicit, policy_type = denied
+        return Cause(policy_type) if policy_type else Cause.EXPLICIT_DENY if explicit else Cause.UNKNOWN
     if _ROOT.search(text) or _MFA.search(text):
         return Cause.SOURCE_CREDENTIALS
     return Cause.UNKNOWN
-
-
-def _singular(kind: str) -> str:
-    return re.sub(r"policies$", "policy", kind.lower().strip())
 
 
 MENDING = {

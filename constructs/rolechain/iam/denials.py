@@ -1,0 +1,56 @@
+"""The texts in which AWS denies a call, written and read.
+
+Source: IAM User Guide, "Troubleshoot access denied error messages".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+POLICY_NAMES: Mapping[str, str] = {
+    "identity_policy": "identity-based policy",
+    "trust_policy": "role trust policy",
+    "session_policy": "session policy",
+    "permissions_boundary": "permissions boundary",
+    "service_control_policy": "service control policy",
+    "resource_control_policy": "resource control policy",
+}
+"""What AWS calls each type of policy in a denial, by the project's name of the type."""
+
+_TYPES = {name: policy_type for policy_type, name in POLICY_NAMES.items()} | {
+    "resource-based policy": "trust_policy"
+}
+_NAME = r"(?P<name>[a-z][a-z -]*?(?:polic(?:y|ies)|boundary))"
+_EXPLICIT = re.compile(rf"with an explicit deny(?: in (?:an? |the )?{_NAME})?", re.IGNORECASE)
+_IMPLICIT = re.compile(rf"because no {_NAME} allows", re.IGNORECASE)
+
+
+def denial(caller: str, action: str, resource: str) -> str:
+    """The denial that gives no reason: AWS's for a role that does not exist, which it does not disclose."""
+    return f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
+
+
+def explicit_deny(policy_type: str) -> str:
+    """How a denial goes on that a statement with Effect Deny caused."""
+    name = POLICY_NAMES[policy_type]
+    article = "the" if policy_type == "trust_policy" else "an" if name[0] in "aeiou" else "a"
+    return f" with an explicit deny in {article} {name}"
+
+
+def implicit_deny(policy_type: str, action: str) -> str:
+    """How a denial goes on that no statement allowed."""
+    return f" because no {POLICY_NAMES[policy_type]} allows the {action} action"
+
+
+def denied_by(text: str) -> tuple[bool, str | None] | None:
+    """What a denial says: whether the deny is explicit, and the type of the policy, None for one that is not known.
+
+    None where the text gives no reason.
+    """
+    explicit = _EXPLICIT.search(text)
+    found = explicit or _IMPLICIT.search(text)
+    if not found:
+        return None
+    name = re.sub(r"policies$", "policy", (found["name"] or "").lower().strip())
+    return bool(explicit), _TYPES.get(name)
