@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from rolechain import Chain, ChainRole, Entrance, SessionTag
+from rolechain.iam.arn import account_of, name_of
 from rolechain.policy import Callee, Caller, Policy, Request, decide
 from rolechain.proof import Template
 from rolechain.statements.builder import permission_statements, trust_statements
@@ -117,7 +118,7 @@ def in_trust(r: Random, chain: Chain) -> Planted:
     declared = trust_statements(chain, role)
     while True:
         somebody, asked = guarded(r, chain, role, stranger(r, chain, role))
-        if somebody.is_let_in(role.arn, declared):
+        if somebody.is_let_in(role.arn, declared) or _is_taken(chain, somebody):
             continue
         allow: Json = {"Effect": "Allow", "Principal": _principal(r, somebody), "Action": somebody.action}
         if len(somebody.actions) > 1 or r.random() < 0.1:
@@ -134,6 +135,15 @@ def in_trust(r: Random, chain: Chain) -> Planted:
                 planted.append(denial)
         if somebody.is_let_in(role.arn, [*declared, *planted]):
             return Planted(chain, role, planted, "Role0", somebody)
+
+
+def _is_taken(chain: Chain, somebody: Stranger) -> bool:
+    """Whether a role of the chain has the stranger's name: a name stands once in an account, whatever its path."""
+    arn = somebody.caller.role_arn
+    if arn is None:
+        return False
+    name = account_of(arn), name_of(arn).lower()
+    return any((role.account, str(role.role).lower()) == name and role.arn != arn for role in chain.roles)
 
 
 def _principal(r: Random, somebody: Stranger) -> Any:
