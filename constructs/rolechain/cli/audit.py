@@ -9,6 +9,7 @@ import re
 from rich.console import Console
 
 from rolechain.cli import sarif
+from rolechain.cli.parameters import pair, values_of
 from rolechain.cli.proof_text import ProofText, counted, tally
 from rolechain.cli.template_files import FilesByName, TemplateFileError, by_name, holding, placed, read
 from rolechain.proof import AssemblyError, Proof, SourceLocation, Template, audit
@@ -32,6 +33,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_account,
         help="the account that a template is deployed to, or just one that is yours; may be given again",
     )
+    parser.add_argument(
+        "--parameter",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        type=pair,
+        help="the value of a parameter, for every template that declares it; may be given again",
+    )
+    parser.add_argument(
+        "--parameters",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file of such values, as CloudFormation and CodePipeline take it or as a mapping in YAML; "
+        "may be given again",
+    )
+    parser.add_argument(
+        "--region", help="the region of the templates that do not say theirs, such as us-east-1"
+    )
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
     parser.add_argument(
         "--json", dest="format", action="store_const", const="json", help="the same as --format json"
@@ -47,7 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         TemplateFileError: a file is no template, or cannot be read.
+        ParameterError: a parameter is given that no template declares, a value that it does not take, or a region
+            that is none.
     """
+    values = values_of(arguments.parameters, arguments.parameter)
     accounts = {file: account for file, account in arguments.account if file}
     try:
         files = by_name(placed(read(arguments.templates), accounts))
@@ -57,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     own = [
         Template(f"account {account}", {}, account=account) for file, account in arguments.account if not file
     ]
-    report = audit([*(file.template for file in files.values()), *own])
+    templates = [*(file.template for file in files.values()), *own]
+    report = audit(templates, parameters=values, region=arguments.region)
     passes = report.proven and not (arguments.strict and report.findings)
     if arguments.format == "sarif":
         print(json.dumps(sarif.log(report.findings, files), ensure_ascii=False, indent=2))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rolechain.cloudformation import intrinsics, texts
+from rolechain.cloudformation.parameter_values import is_list, stored_type
 from rolechain.cloudformation.resources import attribute_of, reference_to
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.surroundings import Surroundings
@@ -49,6 +50,7 @@ class Resolver:
         self.body = body
         self._open: set[tuple[str, str]] = set()
         self._conditions: dict[str, Ternary] = {}
+        self._asked: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], Json | None] = {}
 
     def section(self, name: str) -> Mapping[str, Json]:
@@ -106,6 +108,29 @@ class Resolver:
                 self._open.discard(("condition", name))
         return self._conditions[name]
 
+    def asked_of(self, name: Json, place: SourceLocation) -> tuple[str, ...]:
+        """What would settle whether a condition holds, as ``Unresolved.asks``."""
+        if not isinstance(name, str):
+            return ()
+        if name not in self._asked:
+            self._asked[name] = ()  # for a condition that refers to itself
+            asks: dict[str, None] = {}
+            parts = [self.section("Conditions").get(name)]
+            for part in parts:
+                if isinstance(part, (list, tuple)):
+                    parts += part
+                elif isinstance(part, Mapping):
+                    for function, argument in part.items():
+                        if function == "Condition":
+                            asks |= dict.fromkeys(self.asked_of(argument, place))
+                        elif function != "Fn::Equals":
+                            parts.append(argument)
+                        elif isinstance(compared := self.resolve(argument, place), list):
+                            for value in compared:
+                                asks |= dict.fromkeys(value.asks if isinstance(value, Unresolved) else ())
+            self._asked[name] = tuple(asks)
+        return self._asked[name]
+
     def _test(self, value: Json, place: SourceLocation, depth: int) -> Ternary:
         if depth > DEPTH_LIMIT or not isinstance(value, Mapping) or len(value) != 1:
             return {"true": True, "false": False}.get(str(value).lower())
@@ -153,11 +178,10 @@ class Resolver:
             "AWS::URLSuffix": "amazonaws.com.cn" if around.partition == "aws-cn" else "amazonaws.com",
         }
         found = known.get(name)
-        return (
-            Unresolved(f"Ref {name}", "its value is known on deployment only", place)
-            if found is None
-            else found
-        )
+        if found is not None:
+            return found
+        asks = (name,) if name == "AWS::Region" else ()
+        return Unresolved(f"Ref {name}", "its value is known on deployment only", place, asks)
 
     def _parameter(self, name: str, place: SourceLocation) -> Json:
         declared = self.section("Parameters").get(name)
@@ -168,19 +192,24 @@ class Resolver:
         if isinstance(value, Unresolved):
             return value
         if value is None or TRANSFORM in declared:
-            return Unresolved(f"Ref {name}", f"parameter {name} has no default", place)
-        if kind.startswith("AWS::SSM::Parameter::"):
-            return Unresolved(
-                f"Ref {name}", f"parameter {name} is read from Systems Manager on deployment", place
-            )
+            asks = (name,) if self.around.by_user and declared and TRANSFORM not in declared else ()
+            return Unresolved(f"Ref {name}", f"parameter {name} has no default", place, asks)
         text = texts.scalar(value)
+        if (stored := stored_type(kind)) is not None:
+            if text is None or text not in self.around.stored:
+                return Unresolved(
+                    f"Ref {name}",
+                    f"parameter {name} is read from Systems Manager on deployment",
+                    place,
+                    (text,) if text and self.around.by_user else (),
+                )
+            kind, text, is_given = stored, self.around.stored[text], True
         if text is None:
             what = "what is given to" if is_given else "the default of"
             return Unresolved(f"Ref {name}", f"{what} parameter {name} is no text", place)
         if not is_given:
             self.around.assume(f"assuming {name} = {text} ({place.template})")
-        listed = kind == "CommaDelimitedList" or kind.startswith("List<")
-        return [item.strip() for item in text.split(",")] if listed else text
+        return [_settled(item.strip(), place) for item in text.split(",")] if is_list(kind) else text
 
     def attribute(self, argument: Json, place: SourceLocation, depth: int) -> Json:
         """``Fn::GetAtt``, as a list or as a text."""
@@ -225,7 +254,8 @@ class Resolver:
         both = [self._resolve(item, place, depth) for item in argument[1:]]
         if both[0] == both[1]:
             return both[0]
-        return Unresolved("Fn::If", f"condition {argument[0]} cannot be known", place)
+        asks = self.asked_of(argument[0], place)
+        return Unresolved("Fn::If", f"condition {argument[0]} cannot be known", place, asks)
 
 
 def _settled(text: str, place: SourceLocation) -> Json:

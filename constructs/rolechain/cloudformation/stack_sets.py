@@ -71,7 +71,17 @@ def instances_of(
     given = _parameters(resolver.resolve(properties.get("Parameters"), place), body, place)
     by_units = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
     name = f"{parent.name}/{logical_id}"
-    template = replace(parent, name=name, body=body, account=None, region=None, nested={}, stack_name=None)
+    template = replace(
+        parent,
+        name=name,
+        body=body,
+        account=None,
+        region=None,
+        nested={},
+        stack_name=None,
+        parameters={},
+        stored={},
+    )
     # Where neither the region nor a role's name stands, the stack is the same in every region.
     text = json.dumps((body, given, groups), default=str)
     is_regional = "AWS::Region" in text or "RoleName" in text

@@ -55,6 +55,12 @@ class Stack:
             if made is not False:
                 yield logical_id, properties_of(self.resolver, logical_id)[1], made
 
+    def asked_of(self, logical_id: str) -> tuple[str, ...]:
+        """What would settle whether a resource is made, as ``Unresolved.asks``."""
+        resource = self.resolver.section("Resources").get(logical_id)
+        condition = resource.get("Condition") if isinstance(resource, Mapping) else None
+        return self.resolver.asked_of(condition, SourceLocation(self.template.name, logical_id))
+
 
 class Stacks:
     """All stacks of a set of templates.
@@ -87,7 +93,7 @@ class Stacks:
         self._top: list[Stack] = []
         # What one exports or puts out, another may need whichever is listed first.
         for template in _apart(templates):
-            self._top.append(self._placed(template, {}))
+            self._top.append(self._placed(template, template.parameters, by_user=True))
         for stack in self._top:
             self._add(stack)
         self._top = []
@@ -136,6 +142,7 @@ class Stacks:
                 dependencies=(*template.dependencies, template.name),
                 nested={},
                 stack_name=None,
+                parameters={},
             )
             nested = self._placed(child, given if isinstance(given, Mapping) else {}, made)
             self._children[key] = nested
@@ -148,13 +155,17 @@ class Stacks:
         parameters: Mapping[str, Json],
         made: Ternary = True,
         excepted: frozenset[str] = frozenset(),
+        *,
+        by_user: bool = False,
     ) -> Stack:
-        stack = self._stack(template, parameters, made)
+        stack = self._stack(template, parameters, made, by_user=by_user)
         if not stack.account and (account := self._only_account(stack)) and account not in excepted:
-            return self._stack(replace(template, account=account), parameters, made)
+            return self._stack(replace(template, account=account), parameters, made, by_user=by_user)
         return stack
 
-    def _stack(self, template: Template, parameters: Mapping[str, Json], made: Ternary) -> Stack:
+    def _stack(
+        self, template: Template, parameters: Mapping[str, Json], made: Ternary, *, by_user: bool = False
+    ) -> Stack:
         name = _PART_OF_NAME.sub("-", template.name)
         partition = partition_of(template.region) if template.region else None
         if partition is None and self._chain is None and template.region is None:
@@ -166,6 +177,8 @@ class Stacks:
             region=template.region,
             partition=partition or (self._chain.partition if self._chain else "aws"),
             parameters=parameters,
+            stored=template.stored,
+            by_user=by_user,
             imported=lambda export: self._imported(export, template),
             output=self._output,
             nested=lambda logical_id, output: self._nested_output(stack, logical_id, output),

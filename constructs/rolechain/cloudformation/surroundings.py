@@ -19,6 +19,8 @@ class Surroundings:
         region: its region; None if that is not known.
         partition: its partition.
         parameters: the values that its parameters are given.
+        stored: what Systems Manager holds where it is deployed, by name.
+        by_user: whether the user gives its parameters, and no other stack.
         imported: looks up an export of another stack by its name.
         output: looks up an output of another stack, given the argument of Fn::GetStackOutput.
         nested: looks up an output of a nested stack, by logical id and name.
@@ -31,6 +33,8 @@ class Surroundings:
     region: str | None
     partition: str
     parameters: Mapping[str, Json]
+    stored: Mapping[str, str]
+    by_user: bool
     imported: Callable[[str], Json | None]
     output: Callable[[Mapping[str, Json]], Json | None]
     nested: Callable[[str, str], Json | None]

@@ -22,6 +22,8 @@ class Template:
         file: the file that it was read from, for the report.
         stack_name: the stack's name, where ``name`` is another.
         nested: the templates of its nested stacks, by the logical id of each; one that is not at hand is left out.
+        parameters: the values that its parameters are given, by name.
+        stored: what Systems Manager holds where it is deployed, by name.
     """
 
     name: str
@@ -32,3 +34,5 @@ class Template:
     file: str | None = None
     stack_name: str | None = None
     nested: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)

@@ -18,11 +18,14 @@ class Unresolved:
         function: the intrinsic function, such as ``Fn::GetAtt``.
         reason: why it is not known.
         place: where it stands.
+        asks: the names of the parameters, of the pseudo parameter AWS::Region or of what Systems Manager holds, whose
+            value would settle it.
     """
 
     function: str
     reason: str
     place: SourceLocation | None = None
+    asks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"an unresolved {self.function} ({self.reason})"

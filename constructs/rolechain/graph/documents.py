@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rolechain.cloudformation.resolver import Unresolved
@@ -66,7 +67,7 @@ def _text(document: Any) -> str:
 
 def _marked(value: Any) -> list[str]:
     """What stands in a key for a value that is not known; no text of a template is like it."""
-    return ["", str(value)]
+    return ["", str(value), *(value.asks if isinstance(value, Unresolved) else ())]
 
 
 def parsed(document: Any) -> Mapping[str, Any] | None:
@@ -99,7 +100,8 @@ def _compile(document: Any, name: str) -> Compiled:
             unresolved[None] = found
     for index, statement in enumerate(statements_in(element)):
         if found := next(markers(statement), None):
-            unresolved[index] = found
+            asks = dict.fromkeys(name for marker in markers(statement) for name in marker.asks)
+            unresolved[index] = replace(found, asks=tuple(asks))
     try:
         policy = Policy.parse(_without_markers(element) if holds_unknown(element, Unresolved) else element)
     except PolicyError as error:

@@ -79,10 +79,12 @@ class _Reader:
         self._held: set[tuple[str, str, str]] = set()
         self._members: dict[tuple[str, str], set[str]] = {}
         self._given: Mapping[str, Mapping[str, Any]] = {}
+        self._of_chain = False
 
     def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> RoleGraph:
         stacks = self._stacks
         self._given = chain.policy_documents if chain else {}
+        self._of_chain = chain is not None
         for stack in (*stacks.all, *stacks.elsewhere):
             self._read_policies(stack)
         created = [role for stack in stacks.all for role in self._roles(stack)]
@@ -137,7 +139,7 @@ class _Reader:
                 if title is None and kind == ROLE and _speaks_of_roles(record.policy):
                     what = holder if isinstance(holder, Unresolved) else "it is no text"
                     message = f"{logical_id} is attached to a role that is not known: {what}"
-                    self._report(place, message, roams=True)
+                    self._report(place, message, asks=_asks(holder), roams=True)
                 title = stack.resolver.placeholder(f"{logical_id}.{kind}") if title is None else title
                 self._attached.setdefault((account, kind, title.lower()), []).append(record)
                 self._titles[account, kind, title.lower()] = title
@@ -289,10 +291,13 @@ class _Reader:
                     self._report(
                         SourceLocation(place.template, logical_id, part=key),
                         f"{key} of {logical_id} is {words}",
+                        asks=_asks(found),
                     )
             if made is None:
                 self._report(
-                    place, f"whether {logical_id} is made is not known: its Condition cannot be resolved"
+                    place,
+                    f"whether {logical_id} is made is not known: its Condition cannot be resolved",
+                    asks=stack.asked_of(logical_id),
                 )
             part = SourceLocation(place.template, logical_id, part="AssumeRolePolicyDocument")
             document = resolver.resolve(properties.get("AssumeRolePolicyDocument"), part)
@@ -395,7 +400,8 @@ class _Reader:
                 ] = None
             return PolicyRecord(place, name, None, EVERYTHING)
         if said:
-            self._report(place, f"{place.logical_id} has the policy {name}, whose document is not at hand")
+            message = f"{place.logical_id} has the policy {name}, whose document is not at hand"
+            self._report(place, message, asks=_asks(arn))
         return PolicyRecord(place, name, None, Policy.unknown(name))
 
     def _policy(
@@ -418,6 +424,7 @@ class _Reader:
                 self._report(
                     place,
                     f"whether {place.logical_id} is made is not known: its Condition cannot be resolved",
+                    asks=self._asked_of(place),
                 )
             policy = Policy.unknown(name)
         return PolicyRecord(place, name, parsed(document), policy, inline)
@@ -427,7 +434,8 @@ class _Reader:
         if compiled.problem:
             self._report(place, f"{what} cannot be read: {compiled.problem}")
         elif None in compiled.unresolved:
-            self._report(place, f"{what} is not known: {compiled.unresolved[None]}")
+            found = compiled.unresolved[None]
+            self._report(place, f"{what} is not known: {found}", asks=found.asks)
         for statement in compiled.policy.statements if trust else ():
             named = statement.principals
             if named and named.unknown and statement.index not in compiled.unresolved:
@@ -439,16 +447,38 @@ class _Reader:
             listed = compiled.policy.statements if not compiled.policy.missing else ()
             if trust or not listed or _speaks(listed[index].actions.match):
                 here = SourceLocation(place.template, place.logical_id, index, place.part)
-                self._report(here, f"statement {index} of {what} holds {unresolved}")
+                self._report(here, f"statement {index} of {what} holds {unresolved}", asks=unresolved.asks)
+
+    def _asked_of(self, place: SourceLocation) -> tuple[str, ...]:
+        stacks = (stack for stack in self._stacks.all if stack.template.name == place.template)
+        return next((stack.asked_of(place.logical_id) for stack in stacks), ())
 
     def _report(
-        self, place: SourceLocation, message: str, level: Level = Level.ERROR, *, roams: bool = False
+        self,
+        place: SourceLocation,
+        message: str,
+        level: Level = Level.ERROR,
+        *,
+        asks: Iterable[str] = (),
+        roams: bool = False,
     ) -> None:
         cure = "write a value that is known before deployment, or give the proof what it refers to"
+        # A proof takes no values but the chain's.
+        if not self._of_chain and (options := " ".join(map(_option, asks))):
+            cure = f"give {options}, or write a value that is known before deployment"
         finding = Finding(UNKNOWN_RULE, level, place, message, cure)
         self._unknown[finding] = None
         if roams:
             self._roaming.add(finding)
+
+
+def _asks(value: Json) -> tuple[str, ...]:
+    return value.asks if isinstance(value, Unresolved) else ()
+
+
+def _option(name: str) -> str:
+    """The option of the audit that gives a value."""
+    return "--region REGION" if name == "AWS::Region" else f"--parameter {name}=VALUE"
 
 
 def _named_policy(policy: Json) -> Json:

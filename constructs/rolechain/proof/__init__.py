@@ -3,6 +3,7 @@
 import warnings
 
 from rolechain.cloudformation.assembly import AssemblyError, templates_in
+from rolechain.cloudformation.parameter_values import ParameterError
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.administrators import Changer
@@ -23,6 +24,7 @@ __all__ = [
     "Finding",
     "HopProof",
     "Level",
+    "ParameterError",
     "PolicyRecord",
     "Proof",
     "RoleGraph",

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from rolechain.cloudformation.assembly import templates_in
+from rolechain.cloudformation.parameter_values import ParameterError, with_values
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
@@ -18,6 +19,7 @@ from rolechain.graph.language import patience
 from rolechain.graph.role_graph import RoleGraph
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof.containment import EntranceRecord, trusted, undeclared
@@ -130,22 +132,39 @@ def _names(chain: Chain, parts: Collection[str] | None) -> tuple[str, ...]:
     return tuple(f"{role.role} ({role.account})" for role in chain.roles if role.arn in parts)
 
 
-def audit(templates: Templates, accounts: Mapping[str, str] | None = None) -> Proof:
+def audit(
+    templates: Templates,
+    accounts: Mapping[str, str] | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    region: str | None = None,
+) -> Proof:
     """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
 
     Args:
         templates: the templates.
         accounts: the account of each template that is not given with one, by the template's name.
+        parameters: the value of each parameter, in place of its default, for every template that declares it; a list
+            for one that takes a list. By the name under which Systems Manager holds a value, that value.
+        region: the region of each template that is not given with one.
 
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
+        ParameterError: no template declares a parameter, one does not take the value, or the region is none.
     """
+    if region is not None and partition_of(region) is None:
+        raise ParameterError(f"{region!r} is no region: write one such as us-east-1")
     placed = [
-        replace(template, account=(accounts or {}).get(template.name, template.account))
+        replace(
+            template,
+            account=(accounts or {}).get(template.name, template.account),
+            region=template.region or region,
+        )
         for template in _listed(templates)
     ]
+    given = with_values(placed, parameters or {})
     with patience():
-        return _audited(role_graph_of(placed))
+        return _audited(role_graph_of(given))
 
 
 def _audited(world: RoleGraph) -> Proof:
