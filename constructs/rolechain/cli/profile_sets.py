@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from rolechain.cli.aws_files import Profiles
+from rolechain.cli.chain_options import UsageError
 from rolechain.cli.way import Way
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
@@ -39,6 +40,7 @@ class ProfileSets:
         self._region = region
         self._hops = way.chosen(way.chain.hops())
         self._roles = _role_names(way.chain)
+        self._further = (*way.chain.middle, *way.chain.targets)
         self.names = {
             self._name(source, role) for source in self._chain.sources for role in self._chain.roles
         }
@@ -52,7 +54,15 @@ class ProfileSets:
 
         Returns:
             The profiles; and why some of them call the command all the same, by their names.
+
+        Raises:
+            UsageError: the start is a profile of a role further on, which would lead in a circle.
         """
+        if further := next((role for role in self._further if settings.get("role_arn") == role.arn), None):
+            raise UsageError(
+                f"profile {start} is of {further.arn}, a role of the chain itself: name the one to start from with "
+                "--profile"
+            )
         inside = next((role for role in self._chain.sources if settings.get("role_arn") == role.arn), None)
         sections: Profiles = {}
         apart: dict[str, str] = {}

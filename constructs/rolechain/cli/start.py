@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import boto3
@@ -93,6 +96,14 @@ class Start:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
         signer = Signer(given.access_key, given.secret_key, given.token)
         return identified(self._asking, signer).arn or ""
+
+    def own(self) -> SessionCredentials:
+        """The session that the walk starts from, where it ends there too."""
+        access_key, secret_key, token, arn = self.signer
+        # botocore has no public name for it, and none at all for keys that stand in a file.
+        ends: datetime | None = getattr(self.session.get_credentials(), "_expiry_time", None)
+        expires_at = ends.timestamp() if ends else math.inf
+        return SessionCredentials(access_key, secret_key, token or "", expires_at, time.time(), arn)
 
     @cached_property
     def _asking(self) -> HopCall:

@@ -30,7 +30,7 @@ class Walked:
     """A session at the end of a walk.
 
     Attributes:
-        session: its credentials.
+        session: its credentials; those of the start where that is of the role already.
         role: the role that it is of.
         region: the region that it was asked for in.
     """
@@ -48,7 +48,8 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
 
     Raises:
         ChainError: the chain cannot be read.
-        UsageError: it has no such source role or target, or asks for something that was not given.
+        UsageError: it has no such source role or target, asks for something that was not given, or leads no further
+            from the role that the start is of.
         StartError: there is no such profile.
         HopError: a hop failed.
     """
@@ -65,17 +66,19 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
 
     start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     kept = _kept(way, hops, start.signer.access_key, start.region, cache)
-    session = kept or take(start, (*way.way_in(start.arn()), *hops), cache)
-    return Walked(session, role, start.region)
+    if kept:
+        return Walked(kept, role, start.region)
+    left = way.going_on(start.arn(), hops, role.arn)
+    return Walked(take(start, left, cache) if left else start.own(), role, start.region)
 
 
 def _kept(
-    way: Way, hops: Sequence[Hop], access_key: str, region: str, cache: MutableMapping[str, Entry]
+    way: Way, hops: tuple[Hop, ...], access_key: str, region: str, cache: MutableMapping[str, Entry]
 ) -> SessionCredentials | None:
-    """The session that is kept, whether its walk began outside the source role or inside."""
+    """The session that is kept, whether its walk began outside the source role, inside, or further on."""
     found = (
-        warm_session((*way_in, *hops), access_key=access_key, region_name=region, cache=cache)
-        for way_in in way.ways_in()
+        warm_session(taken, access_key=access_key, region_name=region, cache=cache)
+        for taken in way.kept_ways(hops)
     )
     return next((session for session in found if session), None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rolechain.iam.arn import account_of, partition_of, resource_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.model.chain import Chain
@@ -25,7 +27,16 @@ def source_of(chain: Chain, arn: str) -> ChainRole | None:
         chain: the chain.
         arn: the session's ARN, as GetCallerIdentity gives it.
     """
-    inside = (role for role in chain.sources if is_session_of(arn, role.partition, role.account, role.role))
+    return _session_role(chain.sources, arn)
+
+
+def role_of(chain: Chain, arn: str) -> ChainRole | None:
+    """The role of the chain that a session is of: source, middle or target; arguments and answer as ``source_of``'s."""
+    return _session_role(chain.roles, arn)
+
+
+def _session_role(roles: Iterable[ChainRole], arn: str) -> ChainRole | None:
+    inside = (role for role in roles if is_session_of(arn, role.partition, role.account, role.role))
     return next(inside, None)
 
 
