@@ -113,7 +113,7 @@ class EveryTarget:
                     if isinstance(session, HopError):
                         if session.index < session.total:
                             # Said once, not for every target.
-                            raise session
+                            raise self.start.explained(session, self.arn)
                         advance()
                         yield role, session
                     else:

@@ -18,6 +18,8 @@ from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
 from rolechain.runtime.attempts import identified
 from rolechain.runtime.call import HopCall
+from rolechain.runtime.entry import lack_of_mfa
+from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Signer, Sts
@@ -96,6 +98,18 @@ class Start:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
         signer = Signer(given.access_key, given.secret_key, given.token)
         return identified(self._asking, signer).arn or ""
+
+    def explained(self, error: HopError, arn: str) -> HopError:
+        """The error of a walk, with what the chain's entrances tell of a refusal at the source role.
+
+        Args:
+            error: the error.
+            arn: who the session is, as ``arn`` says.
+        """
+        entered = next((role for role in self.chain.sources if role.arn == error.role_arn), None)
+        if entered is None:
+            return error
+        return error.refused_there(lack_of_mfa(entered, arn, temporary=bool(self.signer.token)))
 
     def own(self) -> SessionCredentials:
         """The session that the walk starts from, where it ends there too."""

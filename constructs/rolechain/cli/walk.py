@@ -68,8 +68,9 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
     kept = _kept(way, hops, start.signer.access_key, start.region, cache)
     if kept:
         return Walked(kept, role, start.region)
-    left = way.going_on(start.arn(), hops, role.arn)
-    return Walked(take(start, left, cache) if left else start.own(), role, start.region)
+    arn = start.arn()
+    left = way.going_on(arn, hops, role.arn)
+    return Walked(take(start, left, cache, arn) if left else start.own(), role, start.region)
 
 
 def _kept(
@@ -88,16 +89,27 @@ def cache_of(arguments: argparse.Namespace) -> MutableMapping[str, Entry]:
     return {} if arguments.no_cache else _NotingCache(default_cache_folder())
 
 
-def take(start: Start, hops: Sequence[Hop], cache: MutableMapping[str, Entry]) -> SessionCredentials:
+def take(
+    start: Start, hops: Sequence[Hop], cache: MutableMapping[str, Entry], arn: str
+) -> SessionCredentials:
     """Takes some hops, those that ``cache`` keeps excepted.
+
+    Args:
+        start: where the walk starts.
+        hops: the hops.
+        cache: where they are kept.
+        arn: who the start is.
 
     Raises:
         HopError: one of them failed.
     """
-    from rolechain.runtime import chain_session
+    from rolechain.runtime import HopError, chain_session
 
     session = chain_session(*hops, session=start.session, region_name=start.region, cache=cache)
-    return session_of(session, cache)
+    try:
+        return session_of(session, cache)
+    except HopError as error:
+        raise start.explained(error, arn) from error.__cause__
 
 
 def session_of(session: boto3.Session, cache: MutableMapping[str, Entry]) -> SessionCredentials:

@@ -59,7 +59,7 @@ def _one_target(arguments: argparse.Namespace) -> int:
 
     def steps() -> Iterator[Step]:
         for index, hop in enumerate(hops, 1):
-            given = take(start, hops[:index], cache)
+            given = take(start, hops[:index], cache, arn)
             yield {
                 "hop": index,
                 "role_arn": hop.role_arn,

@@ -17,7 +17,7 @@ from rolechain.policy.caller import CallerKind
 from rolechain.runtime.attempts import Patience, identified, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.diagnosis import Diagnostician
-from rolechain.runtime.entry import entered_by, lets_in, role_of, source_of, way_in
+from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
@@ -220,7 +220,8 @@ class _Trial:
         arn = start.arn or ""
         own = source_of(self._chain, arn)
         caller = _session_of(own, start) if own else _stranger(arn)
-        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source)
+        advice = lack_of_mfa(source, arn, temporary=bool(start.token))
+        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source, advice)
 
     def _from(
         self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole, signer: Signer | None
@@ -231,7 +232,13 @@ class _Trial:
         return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
 
     def _try(
-        self, call: HopCall, signer: Signer, caller: Caller, expected: Outcome, callee: ChainRole
+        self,
+        call: HopCall,
+        signer: Signer,
+        caller: Caller,
+        expected: Outcome,
+        callee: ChainRole,
+        advice: str | None = None,
     ) -> HopReport:
         report, given = try_call(
             call,
@@ -240,6 +247,7 @@ class _Trial:
             expected=expected,
             index=call.index,
             until=self._patience,
+            advice=advice,
         )
         inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
