@@ -8,7 +8,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.runtime.entry import lets_in
+from rolechain.runtime.entry import lack_of_mfa, lets_in
 from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
@@ -64,3 +64,33 @@ def test_the_runtime_lets_in_whom_the_trust_policy_does(entrance: Entrance, arn:
         )
     )
     assert lets_in(chain.source, _session(arn)) is decision.allowed
+
+
+@pytest.mark.parametrize(
+    ("entrances", "arn", "temporary", "expected"),
+    [
+        ([Entrance.arn(USER, mfa=True)], USER, False, "no MFA was brought, and "),
+        ([Entrance.arn(USER, mfa=True)], USER, True, "it may be that no MFA was brought, and "),
+        (
+            [Entrance.account("777777777777", mfa=True, mfa_max_age=900)],
+            USER,
+            True,
+            "it may be that no MFA was brought, or none of the last 900 seconds, and ",
+        ),
+        ([Entrance.arn(USER, mfa=True), Entrance.account("777777777777")], USER, False, None),
+        ([Entrance.arn(USER, mfa=True)], SECURITY, False, None),
+        ([Entrance.arn(USER)], USER, False, None),
+        ([Entrance.service("lambda.amazonaws.com")], USER, False, None),
+    ],
+)
+def test_what_is_said_of_mfa(
+    entrances: list[Entrance], arn: str, temporary: bool, expected: str | None
+) -> None:
+    """A lack of MFA is told of those whom every entrance asks for it, and surely where the keys are long-term."""
+    source = ChainRole("111111111111", "door", partition="aws", assumed_by=entrances)
+    said = lack_of_mfa(source, arn, temporary=temporary)
+    rest = (
+        f"{source.arn} asks for it: start with a session that was made with a code, as aws sts get-session-token "
+        "makes it"
+    )
+    assert said == (None if expected is None else expected + rest)

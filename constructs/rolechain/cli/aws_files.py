@@ -34,6 +34,13 @@ def gives_credentials(settings: Mapping[str, str]) -> bool:
     return is_provided(settings) or "aws_access_key_id" in settings
 
 
+def has_own_keys(settings: Mapping[str, str]) -> bool:
+    """Whether a profile's credentials are long-term keys, as an IAM user has them."""
+    return (
+        "aws_access_key_id" in settings and "aws_session_token" not in settings and not is_provided(settings)
+    )
+
+
 def config_file() -> Path:
     """The config file that AWS's tools read; raises as ``credentials_file`` does."""
     return _file("AWS_CONFIG_FILE", "~/.aws/config")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
-from rolechain.cli.session_environment import timestamp
+from rolechain.cli.session_environment import expiration_of
 from rolechain.cli.walk import walk_to_target
 
 WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         "AccessKeyId": session.access_key,
         "SecretAccessKey": session.secret_key,
         "SessionToken": session.token,
-        "Expiration": timestamp(session.expires_at),
+        **({"Expiration": ends} if (ends := expiration_of(session)) else {}),
     }
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -64,7 +64,8 @@ class EveryTarget:
         shared, ends = way.hops_to_each(targets)
         start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
         arn = start.arn()
-        return cls(start, arn, targets, (*way.way_in(arn), *shared), ends, cache_of(arguments))
+        shared = way.going_on(arn, shared, "every target", later=ends)
+        return cls(start, arn, targets, shared, ends, cache_of(arguments))
 
     def name(self, role: ChainRole) -> str:
         """What tells a target from the others: its account, with its name where the account holds several."""
@@ -112,7 +113,7 @@ class EveryTarget:
                     if isinstance(session, HopError):
                         if session.index < session.total:
                             # Said once, not for every target.
-                            raise session
+                            raise self.start.explained(session, self.arn)
                         advance()
                         yield role, session
                     else:

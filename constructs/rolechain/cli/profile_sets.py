@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from rolechain.cli.aws_files import Profiles
+from rolechain.cli.aws_files import Profiles, has_own_keys
+from rolechain.cli.chain_options import UsageError
 from rolechain.cli.way import Way
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
+from rolechain.runtime.entry import asks_for_mfa, lets_in_without_mfa
 from rolechain.runtime.session_name import default_session_name
 
 Settings = dict[str, str]
@@ -39,6 +41,7 @@ class ProfileSets:
         self._region = region
         self._hops = way.chosen(way.chain.hops())
         self._roles = _role_names(way.chain)
+        self._further = (*way.chain.middle, *way.chain.targets)
         self.names = {
             self._name(source, role) for source in self._chain.sources for role in self._chain.roles
         }
@@ -52,17 +55,29 @@ class ProfileSets:
 
         Returns:
             The profiles; and why some of them call the command all the same, by their names.
+
+        Raises:
+            UsageError: the start is a profile of a role further on, which would lead in a circle.
         """
+        if further := next((role for role in self._further if settings.get("role_arn") == role.arn), None):
+            raise UsageError(
+                f"profile {start} is of {further.arn}, a role of the chain itself: name the one to start from with "
+                "--profile"
+            )
         inside = next((role for role in self._chain.sources if settings.get("role_arn") == role.arn), None)
         sections: Profiles = {}
         apart: dict[str, str] = {}
         for source in (inside,) if inside else self._chain.sources:
             if not inside:
-                sections[self._name(source, source)] = self._assuming(source, start)
+                sections[self._name(source, source)] = self._assuming(source, start) | self._mfa(
+                    source, settings
+                )
+            # A code is asked for by the source's profile.
+            begins = self._name(source, source) if not inside and self._mfa(source, settings) else start
             for hop in self._from(source):
                 name = self._name(source, hop.callee)
                 if why := _beyond_config(hop):
-                    sections[name] = self._calling(source, hop.callee, start)
+                    sections[name] = self._calling(source, hop.callee, begins)
                     apart[name] = why
                     continue
                 resting = start if hop.caller == inside else self._name(source, hop.caller)
@@ -76,6 +91,22 @@ class ProfileSets:
             for source in self._chain.sources
             for hop in self._from(source)
         }
+
+    def lacking_device(self, settings: Settings) -> list[str]:
+        """The profiles of source roles that ask every user for MFA, where the start is a user and names no device."""
+        return [
+            self._name(source, source)
+            for source in self._chain.sources
+            if asks_for_mfa(source)
+            and not lets_in_without_mfa(source)
+            and has_own_keys(settings)
+            and "mfa_serial" not in settings
+        ]
+
+    def _mfa(self, source: ChainRole, settings: Settings) -> Settings:
+        """The device whose code the role asks for: the start's, where that is a user's long-term keys."""
+        device = settings.get("mfa_serial")
+        return {"mfa_serial": device} if device and asks_for_mfa(source) and has_own_keys(settings) else {}
 
     def _from(self, source: ChainRole) -> list[Hop]:
         return [hop for hop in self._hops if hop.index > 1 or hop.caller == source]

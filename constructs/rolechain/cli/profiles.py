@@ -58,6 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         replace_bytes(file, before, after)
     done = "wrote" if after != before else "nothing to change: has"
     print(f"{file}: {done} profiles {', '.join(sections)}")
+    for name in sets.lacking_device(others[start]) if start else ():
+        if name in sections:
+            print(f"profile {name} asks for MFA: add mfa_serial to profile {start}, and write again")
     for name, why in apart.items():
         print(f"profile {name} calls rolechain credential-process: AWS's config files cannot pass {why}")
     return 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from rolechain.cli.walk import Walked
+from rolechain.runtime.session_credentials import SessionCredentials
 
 IN_THE_WAY = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SECURITY_TOKEN",
     "AWS_SESSION_EXPIRATION",
+    "AWS_CREDENTIAL_EXPIRATION",
     "AWS_ACCOUNT_ID",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
@@ -21,7 +24,7 @@ IN_THE_WAY = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_BEARER_TOKEN_BEDROCK",
 )
-"""Variables that take precedence over these credentials in an SDK, or name another principal."""
+"""Variables that take precedence over these credentials in an SDK, name another principal, or say when one ends."""
 
 
 def variables_of(walked: Walked) -> dict[str, str]:
@@ -31,10 +34,15 @@ def variables_of(walked: Walked) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": session.access_key,
         "AWS_SECRET_ACCESS_KEY": session.secret_key,
         "AWS_SESSION_TOKEN": session.token,
-        "AWS_CREDENTIAL_EXPIRATION": timestamp(session.expires_at),
+        **({"AWS_CREDENTIAL_EXPIRATION": ends} if (ends := expiration_of(session)) else {}),
         "AWS_REGION": walked.region,
         "AWS_DEFAULT_REGION": walked.region,
     }
+
+
+def expiration_of(session: SessionCredentials) -> str | None:
+    """When a session ends, as AWS writes it; None where that is not known."""
+    return None if math.isinf(session.expires_at) else timestamp(session.expires_at)
 
 
 def timestamp(seconds: float) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import boto3
@@ -15,6 +18,8 @@ from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
 from rolechain.runtime.attempts import identified
 from rolechain.runtime.call import HopCall
+from rolechain.runtime.entry import lack_of_mfa
+from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Signer, Sts
@@ -93,6 +98,26 @@ class Start:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
         signer = Signer(given.access_key, given.secret_key, given.token)
         return identified(self._asking, signer).arn or ""
+
+    def explained(self, error: HopError, arn: str) -> HopError:
+        """The error of a walk, with what the chain's entrances tell of a refusal at the source role.
+
+        Args:
+            error: the error.
+            arn: who the session is, as ``arn`` says.
+        """
+        entered = next((role for role in self.chain.sources if role.arn == error.role_arn), None)
+        if entered is None:
+            return error
+        return error.refused_there(lack_of_mfa(entered, arn, temporary=bool(self.signer.token)))
+
+    def own(self) -> SessionCredentials:
+        """The session that the walk starts from, where it ends there too."""
+        access_key, secret_key, token, arn = self.signer
+        # botocore has no public name for it, and none at all for keys that stand in a file.
+        ends: datetime | None = getattr(self.session.get_credentials(), "_expiry_time", None)
+        expires_at = ends.timestamp() if ends else math.inf
+        return SessionCredentials(access_key, secret_key, token or "", expires_at, time.time(), arn)
 
     @cached_property
     def _asking(self) -> HopCall:

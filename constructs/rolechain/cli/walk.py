@@ -30,7 +30,7 @@ class Walked:
     """A session at the end of a walk.
 
     Attributes:
-        session: its credentials.
+        session: its credentials; those of the start where that is of the role already.
         role: the role that it is of.
         region: the region that it was asked for in.
     """
@@ -48,7 +48,8 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
 
     Raises:
         ChainError: the chain cannot be read.
-        UsageError: it has no such source role or target, or asks for something that was not given.
+        UsageError: it has no such source role or target, asks for something that was not given, or leads no further
+            from the role that the start is of.
         StartError: there is no such profile.
         HopError: a hop failed.
     """
@@ -65,17 +66,20 @@ def walk_to_target(arguments: argparse.Namespace) -> Walked:
 
     start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     kept = _kept(way, hops, start.signer.access_key, start.region, cache)
-    session = kept or take(start, (*way.way_in(start.arn()), *hops), cache)
-    return Walked(session, role, start.region)
+    if kept:
+        return Walked(kept, role, start.region)
+    arn = start.arn()
+    left = way.going_on(arn, hops, role.arn)
+    return Walked(take(start, left, cache, arn) if left else start.own(), role, start.region)
 
 
 def _kept(
-    way: Way, hops: Sequence[Hop], access_key: str, region: str, cache: MutableMapping[str, Entry]
+    way: Way, hops: tuple[Hop, ...], access_key: str, region: str, cache: MutableMapping[str, Entry]
 ) -> SessionCredentials | None:
-    """The session that is kept, whether its walk began outside the source role or inside."""
+    """The session that is kept, whether its walk began outside the source role, inside, or further on."""
     found = (
-        warm_session((*way_in, *hops), access_key=access_key, region_name=region, cache=cache)
-        for way_in in way.ways_in()
+        warm_session(taken, access_key=access_key, region_name=region, cache=cache)
+        for taken in way.kept_ways(hops)
     )
     return next((session for session in found if session), None)
 
@@ -85,16 +89,27 @@ def cache_of(arguments: argparse.Namespace) -> MutableMapping[str, Entry]:
     return {} if arguments.no_cache else _NotingCache(default_cache_folder())
 
 
-def take(start: Start, hops: Sequence[Hop], cache: MutableMapping[str, Entry]) -> SessionCredentials:
+def take(
+    start: Start, hops: Sequence[Hop], cache: MutableMapping[str, Entry], arn: str
+) -> SessionCredentials:
     """Takes some hops, those that ``cache`` keeps excepted.
+
+    Args:
+        start: where the walk starts.
+        hops: the hops.
+        cache: where they are kept.
+        arn: who the start is.
 
     Raises:
         HopError: one of them failed.
     """
-    from rolechain.runtime import chain_session
+    from rolechain.runtime import HopError, chain_session
 
     session = chain_session(*hops, session=start.session, region_name=start.region, cache=cache)
-    return session_of(session, cache)
+    try:
+        return session_of(session, cache)
+    except HopError as error:
+        raise start.explained(error, arn) from error.__cause__
 
 
 def session_of(session: boto3.Session, cache: MutableMapping[str, Entry]) -> SessionCredentials:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from rolechain.cli.chain_options import UsageError, arns, chain_from_source
 from rolechain.errors import ChainError, Problem
+from rolechain.iam.arn import name_of
 from rolechain.model.chain import Chain
 from rolechain.model.choices import choose
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.role import ChainRole
-from rolechain.runtime.entry import entered_by, source_of, way_in, ways_in
+from rolechain.runtime.entry import entered_by, role_of, source_of, way_in, ways_in
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.session_name import legal_session_name
 
@@ -83,6 +84,58 @@ class Way:
         shared = ways[0][:-1]
         calls = self._calls([*shared, *(way[-1] for way in ways)])
         return calls[: len(shared)], calls[len(shared) :]
+
+    def going_on(
+        self, arn: str, hops: tuple[Hop, ...], wanted: str, *, later: Sequence[Hop] = ()
+    ) -> tuple[Hop, ...]:
+        """The calls by which a session takes a way: all and the way in from outside, else those after its own role.
+
+        Args:
+            arn: the session's ARN.
+            hops: the calls from the source role on.
+            wanted: where the way leads, as an error says it.
+            later: the calls that follow, whichever of them is meant.
+
+        Returns:
+            None where the session is of the last role already.
+
+        Raises:
+            UsageError: no hop leads on from the session's role, what was given is passed by none that is left, or it
+                is not clear which source role is entered.
+        """
+        standing = role_of(self.chain, arn)
+        if standing is None or standing in self.chain.sources:
+            return (*self.way_in(arn), *hops)
+        already = f"the session that it starts from is of {standing.arn} already"
+        other = "start from another session with --profile"
+        reached = [hop.role_arn for hop in hops]
+        if standing.arn not in reached:
+            raise UsageError(
+                f"chain {self.chain.name} leads to {wanted} by no hop from here: {already}; {other}"
+            )
+        left = hops[reached.index(standing.arn) + 1 :]
+        if lost := ", ".join(self._lost(arn, (*left, *later))):
+            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or leave it out")
+        return left
+
+    def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:
+        """What was given and is passed by none of some calls."""
+        for key in self.session_tags:
+            if not any(key in (hop.tags or {}) for hop in left):
+                yield f"--session-tag {key}"
+        if self.source_identity and not any(hop.source_identity for hop in left):
+            yield "--source-identity"
+        if self.session_name and not left and self.session_name != name_of(arn):
+            yield "--session-name"
+
+    def kept_ways(self, hops: tuple[Hop, ...]) -> Iterable[tuple[Hop, ...]]:
+        """Every way over some calls that needs no look at the session.
+
+        Those that begin at a later role are none where a value was given, which they may not pass.
+        """
+        yield from ((*way_in, *hops) for way_in in self.ways_in())
+        if not self.session_tags and not self.source_identity:
+            yield from (hops[passed:] for passed in range(1, len(hops)))
 
     def way_in(self, arn: str) -> tuple[Hop, ...]:
         """The call that leads a session with an ARN into a source role; none where it is of one already.

@@ -16,7 +16,7 @@ from rolechain.cli.chain_options import (
     wanted_role,
 )
 from rolechain.cli.every_target import EveryTarget
-from rolechain.cli.session_environment import timestamp
+from rolechain.cli.session_environment import expiration_of
 from rolechain.cli.start import Start
 from rolechain.cli.walk import Walked, cache_of, take
 from rolechain.cli.way import Way
@@ -54,22 +54,23 @@ def _one_target(arguments: argparse.Namespace) -> int:
     hops = way.hops_to(role)
     start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
     arn = start.arn()
-    hops = (*way.way_in(arn), *hops)
+    hops = way.going_on(arn, hops, role.arn)
     cache = cache_of(arguments)
 
     def steps() -> Iterator[Step]:
         for index, hop in enumerate(hops, 1):
-            given = take(start, hops[:index], cache)
+            given = take(start, hops[:index], cache, arn)
             yield {
                 "hop": index,
                 "role_arn": hop.role_arn,
                 "arn": start.answer_to(given),
-                "expires_at": timestamp(given.expires_at),
+                "expires_at": expiration_of(given),
             }
 
     if arguments.json:
         walked = list(steps())
-        answer = {"account": role.account, "arn": walked[-1]["arn"], "start": arn, "hops": walked}
+        answers = walked[-1]["arn"] if walked else arn
+        answer = {"account": role.account, "arn": answers, "start": arn, "hops": walked}
         sys.stdout.write(json.dumps(answer) + "\n")
         return 0
     print(f"start  {arn}")
@@ -83,7 +84,7 @@ def _every_target(arguments: argparse.Namespace) -> int:
 
     def answer(walked: Walked) -> Step:
         arn = every.start.answer_to(walked.session)
-        return {"arn": arn, "expires_at": timestamp(walked.session.expires_at), "error": None}
+        return {"arn": arn, "expires_at": expiration_of(walked.session), "error": None}
 
     found: dict[str, Step] = {}
     for role, result in every.each(answer, at_once=_AT_ONCE):

@@ -106,7 +106,14 @@ class Patience:
 
 
 def try_call(
-    call: HopCall, signer: Signer, *, caller: str, expected: Outcome, index: int, until: Patience
+    call: HopCall,
+    signer: Signer,
+    *,
+    caller: str,
+    expected: Outcome,
+    index: int,
+    until: Patience,
+    advice: str | None = None,
 ) -> tuple[HopReport, SessionCredentials | None]:
     """Makes a hop's call and asks the session that it gave who it is.
 
@@ -117,6 +124,7 @@ def try_call(
         expected: what ought to happen; only a hop that ought to be allowed is tried again.
         index: how the report counts the hop.
         until: how long a denial is taken for one that will pass.
+        advice: what to do where the callee's side refuses, if the chain tells.
 
     Returns:
         The report, and the session if the declared role gave it.
@@ -138,7 +146,8 @@ def try_call(
             milliseconds = (time.perf_counter() - started) * 1000
             if error.denied and expected is Outcome.ALLOWED and until.pause(tries):
                 continue
-            return report(Outcome.REFUSED if error.denied else Outcome.UNDECIDED, str(error), error), None
+            verdict = Outcome.REFUSED if error.denied else Outcome.UNDECIDED
+            return report(verdict, str(error.refused_there(advice)), error), None
         milliseconds = (time.perf_counter() - started) * 1000
         break
     if expected is not Outcome.ALLOWED:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from rolechain.iam.arn import account_of, partition_of, resource_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.model.chain import Chain
@@ -11,6 +14,8 @@ from rolechain.runtime.hop import Hop
 
 _CALLING = ("account", "arn", "permission_set")
 """The kinds of entrances whose principals call AssumeRole by themselves, wherever they are."""
+
+_WITH_CODE = "with a session that was made with a code, as aws sts get-session-token makes it"
 
 
 def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
@@ -25,7 +30,16 @@ def source_of(chain: Chain, arn: str) -> ChainRole | None:
         chain: the chain.
         arn: the session's ARN, as GetCallerIdentity gives it.
     """
-    inside = (role for role in chain.sources if is_session_of(arn, role.partition, role.account, role.role))
+    return _session_role(chain.sources, arn)
+
+
+def role_of(chain: Chain, arn: str) -> ChainRole | None:
+    """The role of the chain that a session is of: source, middle or target; arguments and answer as ``source_of``'s."""
+    return _session_role(chain.roles, arn)
+
+
+def _session_role(roles: Iterable[ChainRole], arn: str) -> ChainRole | None:
+    inside = (role for role in roles if is_session_of(arn, role.partition, role.account, role.role))
     return next(inside, None)
 
 
@@ -39,6 +53,23 @@ def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
         return tuple(chain.sources)
     inviting = tuple(role for role in chain.sources if lets_in(role, arn))
     return inviting or tuple(role for role in chain.sources if role.account == account_of(arn))
+
+
+def asks_for_mfa(source: ChainRole) -> bool:
+    """Whether a source role asks some of the IAM users who enter for MFA."""
+    return any(entrance.mfa for entrance in source.entrances)
+
+
+def lets_in_without_mfa(source: ChainRole) -> bool:
+    """Whether a source role lets in some IAM users without MFA."""
+    return any(_of_users(entrance) and not entrance.mfa for entrance in source.entrances)
+
+
+def _of_users(entrance: Entrance) -> bool:
+    """Whether an entrance may name an IAM user."""
+    return (entrance.kind == "account" and entrance.iam_users) or (
+        entrance.kind == "arn" and ":user/" in entrance.value
+    )
 
 
 def lets_in(source: ChainRole, arn: str) -> bool:
@@ -59,6 +90,36 @@ def ways_in(source: ChainRole) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
     asking = (entrance for entrance in source.entrances if entrance.kind in _CALLING)
     return tuple(dict.fromkeys(_call(source, entrance) for entrance in (None, *asking)))
+
+
+def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
+    """What to do where a source role that asks for MFA refuses a session: it brought none, as far as can be told.
+
+    Args:
+        source: the source role.
+        arn: the session's ARN.
+        temporary: whether its credentials are temporary; long-term keys never carry MFA.
+
+    Returns:
+        None where no entrance of the session asks for MFA, or one lets it in without.
+    """
+    named = [
+        each for each in source.entrances if _names(replace(each, mfa=False, mfa_max_age=None), source, arn)
+    ]
+    if not named or not all(entrance.mfa for entrance in named):
+        return None
+    if resource_of(arn).startswith("assumed-role/"):
+        return (
+            f"{source.arn} asks for MFA, and no role's session brings it: start as an IAM user, {_WITH_CODE}"
+        )
+    ages = [each.mfa_max_age for each in named]
+    if not temporary:
+        brought = "no MFA was brought"
+    elif None in ages:
+        brought = "it may be that no MFA was brought"
+    else:
+        brought = f"it may be that no MFA was brought, or none of the last {max(filter(None, ages))} seconds"
+    return f"{brought}, and {source.arn} asks for it: start {_WITH_CODE}"
 
 
 def _call(source: ChainRole, entrance: Entrance | None) -> Hop:

@@ -33,6 +33,7 @@ class HopError(RolechainError):
         request_id: the id of the request that STS gave, for a support case; None if there was no answer.
         recoverable: whether the same call may succeed later with nothing mended (throttling, network).
         denied: whether a policy refused the call, as against a call about which none decided.
+        advice: what to do about it, where that is known; the message ends with it.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class HopError(RolechainError):
         request_id: str | None = None,
         recoverable: bool = False,
         denied: bool = False,
+        advice: str = "",
     ) -> None:
-        super().__init__(message)
+        super().__init__(f"{message}; {advice}" if advice else message)
+        self._said = message
         self.index = index
         self.total = total
         self.role_arn = role_arn
@@ -59,13 +62,22 @@ class HopError(RolechainError):
         self.request_id = request_id
         self.recoverable = recoverable
         self.denied = denied
+        self.advice = advice
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _remade, (type(self), str(self), self._fields())
+        return _remade, (type(self), self._said, self._fields())
 
     def copy(self) -> Self:
         """The same error without its traceback, for raising it once more."""
-        copied = _remade(type(self), str(self), self._fields())
+        return self._advising(self.advice)
+
+    def refused_there(self, advice: str | None) -> Self:
+        """The same error with other advice, where the callee's side refused, or none that STS names; else itself."""
+        there = self.denied and self.cause in (Cause.TRUST_POLICY, Cause.UNKNOWN)
+        return self._advising(advice) if advice and there else self
+
+    def _advising(self, advice: str) -> Self:
+        copied = _remade(type(self), self._said, self._fields() | {"advice": advice})
         copied.__cause__ = self.__cause__
         return copied
 
@@ -73,7 +85,18 @@ class HopError(RolechainError):
         return {name: vars(self)[name] for name in _FIELDS}
 
 
-_FIELDS = ("index", "total", "role_arn", "caller_arn", "code", "cause", "request_id", "recoverable", "denied")
+_FIELDS = (
+    "index",
+    "total",
+    "role_arn",
+    "caller_arn",
+    "code",
+    "cause",
+    "request_id",
+    "recoverable",
+    "denied",
+    "advice",
+)
 _Error = TypeVar("_Error", bound=HopError)
 
 
@@ -119,8 +142,7 @@ def hop_error(
         else f"failed: {caller} could not assume {role_arn}"
     )
     return HopError(
-        f"{place(index, total)} {what}: {_brief(code, said, secrets)}; "
-        + advice.format(action=action, role_arn=role_arn),
+        f"{place(index, total)} {what}: {_brief(code, said, secrets)}",
         index=index,
         total=total,
         role_arn=role_arn,
@@ -130,6 +152,7 @@ def hop_error(
         request_id=request_id,
         recoverable=finding.recoverable,
         denied=denied,
+        advice=advice.format(action=action, role_arn=role_arn),
     )
 
 
@@ -143,7 +166,7 @@ def source_error(
     advice = "give credentials that work" if cause is Cause.SOURCE_CREDENTIALS else MENDING[cause]
     return HopError(
         f"{place(index, total)} failed: no working credentials to call {role_arn} with: "
-        f"{_brief(code, said, secrets)}; {advice}",
+        f"{_brief(code, said, secrets)}",
         index=index,
         total=total,
         role_arn=role_arn,
@@ -151,6 +174,7 @@ def source_error(
         cause=cause,
         request_id=request_id,
         recoverable=finding.recoverable,
+        advice=advice,
     )
 
 

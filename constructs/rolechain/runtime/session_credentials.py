@@ -29,7 +29,7 @@ class SessionCredentials:
         access_key: the access key id; not secret.
         secret_key: the secret access key.
         token: the session token.
-        expires_at: when the session ends, in seconds since the epoch.
+        expires_at: when the session ends, in seconds since the epoch; infinite where that is not known.
         obtained_at: when it was given, likewise.
         arn: the session's own ARN, as STS gave it.
     """

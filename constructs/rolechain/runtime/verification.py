@@ -17,7 +17,7 @@ from rolechain.policy.caller import CallerKind
 from rolechain.runtime.attempts import Patience, identified, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.diagnosis import Diagnostician
-from rolechain.runtime.entry import entered_by, lets_in, source_of, way_in
+from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
@@ -69,7 +69,7 @@ def verify(
 
     Raises:
         ChainError: ``wait`` is no number of seconds, the session's region lies in another partition, or a value
-            that the chain leaves open is missing or not allowed.
+            that the chain leaves open is missing or not allowed; or the session is of a middle role or a target.
         HopError: a session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
@@ -157,8 +157,15 @@ class _Trial:
         for number, start in enumerate(starts):
             arn = start.arn or ""
             self._diagnostician.meet(start)
-            if own := source_of(chain, arn):
-                inside.setdefault(own.arn, start)
+            if own := role_of(chain, arn):
+                if own in chain.sources:
+                    inside.setdefault(own.arn, start)
+                elif not number:
+                    message = (
+                        f"it is of {own.arn} already, a role further on: start from a session outside of the chain, "
+                        "or of a source role"
+                    )
+                    raise ChainError([Problem(("session",), message)])
                 continue
             # A further session may be there to read policies only.
             invited = [source for source in chain.sources if lets_in(source, arn)]
@@ -213,7 +220,8 @@ class _Trial:
         arn = start.arn or ""
         own = source_of(self._chain, arn)
         caller = _session_of(own, start) if own else _stranger(arn)
-        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source)
+        advice = lack_of_mfa(source, arn, temporary=bool(start.token))
+        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source, advice)
 
     def _from(
         self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole, signer: Signer | None
@@ -224,7 +232,13 @@ class _Trial:
         return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
 
     def _try(
-        self, call: HopCall, signer: Signer, caller: Caller, expected: Outcome, callee: ChainRole
+        self,
+        call: HopCall,
+        signer: Signer,
+        caller: Caller,
+        expected: Outcome,
+        callee: ChainRole,
+        advice: str | None = None,
     ) -> HopReport:
         report, given = try_call(
             call,
@@ -233,6 +247,7 @@ class _Trial:
             expected=expected,
             index=call.index,
             until=self._patience,
+            advice=advice,
         )
         inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:

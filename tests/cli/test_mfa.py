@@ -1,0 +1,250 @@
+"""A source role that asks for MFA: the profiles name the device, and a refusal says that no MFA was brought."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+import yaml
+
+from rolechain.local.mfa import code_at
+
+HOME, MIDDLE, END = "640000000001", "640000000002", "640000000003"
+ANN, DEVICE = f"arn:aws:iam::{HOME}:user/ann", f"arn:aws:iam::{HOME}:mfa/ann"
+SOURCE = f"arn:aws:iam::{HOME}:role/rolechain/mfa-source"
+KEYS = "aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n"
+NAMED = f"mfa_serial = {DEVICE}\n"
+DECLARED = {
+    "name": "mfa",
+    "source": {"account": HOME, "assumed_by": {"arn": ANN, "mfa": True}},
+    "middle": {"account": MIDDLE},
+    "targets": {"account": END},
+}
+WITH_CODE = "start with a session that was made with a code, as aws sts get-session-token makes it\n"
+
+
+@pytest.fixture
+def write(shell: Any) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """Writes the profiles of a chain on a base profile; gives what was said, and the config file's sections."""
+
+    def write(base: str, assumed_by: Any, credentials: str = "", **more: Any) -> tuple[Any, dict[str, Any]]:
+        declared = DECLARED | {"source": {"account": HOME, "assumed_by": assumed_by}} | more
+        (shell.folder / "chain.yaml").write_text(yaml.safe_dump(declared))
+        (shell.folder / "config").write_text(f"[profile base]\n{base}")
+        (shell.folder / "credentials").write_text(credentials)
+        shell.environment.setenv("AWS_CONFIG_FILE", str(shell.folder / "config"))
+        shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shell.folder / "credentials"))
+        said = shell("profiles", "--profile", "base")
+        assert (said.code, said.err) == (0, "")
+        parser = configparser.RawConfigParser()
+        parser.read(shell.folder / "config")
+        return said, {name.removeprefix("profile "): dict(parser[name]) for name in parser.sections()}
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("base", "credentials"),
+    [
+        (KEYS + NAMED, ""),
+        (NAMED, f"[base]\n{KEYS}"),
+        ("region = eu-west-1\n", f"[base]\n{KEYS}{NAMED}"),
+    ],
+    ids=["config", "keys in the credentials file", "credentials file"],
+)
+@pytest.mark.parametrize(
+    "assumed_by",
+    [
+        {"arn": ANN, "mfa": True},
+        {"account": HOME, "mfa": True, "mfa_max_age": 900},
+        [{"service": "lambda.amazonaws.com"}, {"arn": ANN, "mfa": True}],
+    ],
+    ids=["user", "account", "beside a service"],
+)
+def test_the_profile_of_the_source_role_names_the_device(
+    write: Any, base: str, credentials: str, assumed_by: Any
+) -> None:
+    """The device of the profile to start from stands in the source role's profile, and in no later one."""
+    said, profiles = write(base, assumed_by, credentials)
+    assert said.out.endswith("wrote profiles mfa-source, mfa-middle, mfa-target\n")
+    assert profiles["mfa-source"]["mfa_serial"] == DEVICE
+    assert profiles["mfa-source"]["source_profile"] == "base"
+    assert [name for name, settings in profiles.items() if "mfa_serial" in settings] in (
+        ["base", "mfa-source"],
+        ["mfa-source"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "assumed_by"),
+    [
+        (KEYS + NAMED, {"arn": ANN}),
+        (KEYS + NAMED + "aws_session_token = t\n", {"arn": ANN, "mfa": True}),
+        (NAMED + f"role_arn = arn:aws:iam::{HOME}:role/x\nsource_profile = y\n", {"arn": ANN, "mfa": True}),
+        (NAMED + "credential_process = true\n", {"arn": ANN, "mfa": True}),
+    ],
+    ids=["not asked for", "temporary keys", "a role", "a process"],
+)
+def test_no_code_is_asked_for_in_vain(write: Any, base: str, assumed_by: Any) -> None:
+    """Where MFA is not asked for, or the start is no user's long-term keys, no device is named."""
+    said, profiles = write(base, assumed_by)
+    assert said.out.endswith("wrote profiles mfa-source, mfa-middle, mfa-target\n")
+    assert "mfa_serial" not in profiles["mfa-source"]
+
+
+def test_a_device_that_is_not_known_is_asked_for(write: Any) -> None:
+    """Where every user needs MFA and the base names no device, one line says what to add, and where."""
+    said, profiles = write(KEYS, {"arn": ANN, "mfa": True})
+    assert said.out.splitlines()[1:] == [
+        "profile mfa-source asks for MFA: add mfa_serial to profile base, and write again"
+    ]
+    assert "mfa_serial" not in profiles["mfa-source"]
+    said, _ = write(KEYS, [{"arn": ANN, "mfa": True}, {"account": HOME}])
+    assert said.out.count("\n") == 1
+
+
+def test_of_two_source_roles_one_asks(write: Any) -> None:
+    """Only the profile of the source role that asks for MFA names the device."""
+    sources = [
+        {"account": HOME, "assumed_by": {"account": HOME}},
+        {"account": HOME, "assumed_by": {"arn": ANN, "mfa": True}},
+    ]
+    _, profiles = write(KEYS + NAMED, None, source=sources)
+    assert "mfa_serial" not in profiles["mfa-source-1"]
+    assert profiles["mfa-source-2"]["mfa_serial"] == DEVICE
+
+
+def test_a_profile_that_calls_the_command_starts_where_the_code_was_given(write: Any) -> None:
+    """A hop that config files cannot express starts from the source role's profile, which asks for the code."""
+    middle = {"account": MIDDLE, "session_tags": {"Team": "red"}}
+    _, profiles = write(KEYS + NAMED, {"arn": ANN, "mfa": True}, middle=middle)
+    assert " --profile mfa-source " in profiles["mfa-middle"]["credential_process"]
+    _, profiles = write(KEYS + NAMED, {"arn": ANN}, middle=middle)
+    assert " --profile base " in profiles["mfa-middle"]["credential_process"]
+
+
+class Ann:
+    """The user, with keys and a device."""
+
+    def __init__(self, deployed: Any) -> None:
+        iam = deployed.iam(HOME)
+        allow = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:GetSessionToken"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+        iam.create_user(UserName="ann")
+        iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="ann")["AccessKey"]
+        self.keys = (key["AccessKeyId"], key["SecretAccessKey"])
+        device = iam.create_virtual_mfa_device(VirtualMFADeviceName="ann")["VirtualMFADevice"]
+        self.device = device["SerialNumber"]
+        self._seed = device["Base32StringSeed"].decode()
+        now = time.time()
+        iam.enable_mfa_device(
+            UserName="ann",
+            SerialNumber=self.device,
+            AuthenticationCode1=code_at(self._seed, now - 30),
+            AuthenticationCode2=code_at(self._seed, now),
+        )
+
+    def code(self) -> str:
+        """What the device shows."""
+        return code_at(self._seed, time.time())
+
+
+@pytest.fixture(scope="session")
+def guarded(deploy: Any) -> Any:
+    """A chain that the user enters with MFA alone."""
+    return deploy(DECLARED)
+
+
+@pytest.fixture(scope="session")
+def ann(guarded: Any) -> Ann:
+    return Ann(guarded)
+
+
+@pytest.fixture
+def user_shell(shell_of: Any, guarded: Any, ann: Ann) -> Any:
+    """A shell with the user's long-term keys."""
+    shell = shell_of(guarded)
+    shell.environment.setenv("AWS_ACCESS_KEY_ID", ann.keys[0])
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", ann.keys[1])
+    return shell
+
+
+@pytest.mark.parametrize("words", [("whoami",), ("exec", "--", "true"), ("env",), ("credential-process",)])
+def test_a_refusal_says_that_no_mfa_was_brought(user_shell: Any, words: tuple[str, ...]) -> None:
+    """The trust policy is as declared, so nobody is told to mend it."""
+    said = user_shell(*words)
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert said.err.endswith(f"; no MFA was brought, and {SOURCE} asks for it: {WITH_CODE}")
+    assert "mend" not in said.err
+
+
+def test_every_target_says_so_once(user_shell: Any) -> None:
+    """What all targets share is said once."""
+    said = user_shell("whoami", "--every-target")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.endswith(f"; no MFA was brought, and {SOURCE} asks for it: {WITH_CODE}")
+
+
+def test_verify_says_so_too(user_shell: Any) -> None:
+    """The report of the way in gives the lack of MFA as its reason."""
+    said = user_shell("verify", "--json")
+    assert said.code == 1
+    detail = json.loads(said.out)[0]["detail"]
+    assert f"; no MFA was brought, and {SOURCE} asks for it: start with a session" in detail
+    assert "mend" not in detail
+
+
+def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any) -> None:
+    """Of an account that asks for MFA no role gets in, whatever it brings."""
+    shell = shell_of(
+        deploy(
+            {
+                "name": "users",
+                "source": {"account": HOME, "assumed_by": {"account": HOME, "mfa": True}},
+                "targets": {"account": END},
+            }
+        )
+    )
+    administrator = boto3.Session(HOME, "local", region_name="us-east-1")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": HOME}}
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    iam = administrator.client("iam")
+    iam.create_role(RoleName="ci", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
+    iam.put_role_policy(RoleName="ci", PolicyName="own", PolicyDocument=json.dumps({"Statement": allow}))
+    given = administrator.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{HOME}:role/ci", RoleSessionName="ci"
+    )["Credentials"]
+    shell.environment.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
+    shell.environment.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
+    said = shell("env")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.endswith(
+        f"; arn:aws:iam::{HOME}:role/rolechain/users-source asks for MFA, and no role's session brings it: start as "
+        "an IAM user, with a session that was made with a code, as aws sts get-session-token makes it\n"
+    )
+
+
+def test_the_written_profiles_work_with_a_code(user_shell: Any, ann: Ann) -> None:
+    """An SDK asks for the code of the device that the profile names, and the chain is taken."""
+    config = user_shell.folder / "config"
+    config.write_text(
+        f"[profile base]\naws_access_key_id = {ann.keys[0]}\naws_secret_access_key = {ann.keys[1]}\n"
+        f"mfa_serial = {ann.device}\n"
+    )
+    user_shell.environment.setenv("AWS_CONFIG_FILE", str(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        user_shell.environment.delenv(name)
+    assert user_shell("profiles", "--profile", "base").code == 0
+    core = botocore.session.Session(profile="mfa-target")
+    core.get_component("credential_provider").get_provider("assume-role")._prompter = lambda _: ann.code()
+    arn = boto3.Session(botocore_session=core).client("sts").get_caller_identity()["Arn"]
+    assert arn.startswith(f"arn:aws:sts::{END}:assumed-role/mfa-target/")
