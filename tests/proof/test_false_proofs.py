@@ -299,3 +299,18 @@ def test_a_part_of_a_chain_is_proven_against_the_rest(chain: Chain, templates: l
     assert "RC08" in _rules(chain, templates[1:2])
     _trust(templates, 1).append(_allow({"AWS": "*"}))
     assert "RC05" in _rules(chain, templates[1:2], parts=[MIDDLE])
+
+
+@pytest.mark.parametrize("organizations", [["o-exampleorg1"], ["o-exampleorg1", "o-exampleorg2"]])
+def test_an_organization_that_is_not_declared_closes_no_wildcard(
+    chain: Chain, templates: list[Template], organizations: list[str]
+) -> None:
+    """A role that may assume the chain's path in accounts of an organization is open, where the chain declares none."""
+    wide: Json = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": "arn:aws:iam::*:role/rolechain/*",
+    }
+    wide["Condition"] = {"StringEquals": {"aws:ResourceOrgID": organizations}}
+    templates[1].body["Resources"]["Hops0"]["Properties"]["PolicyDocument"]["Statement"].append(wide)
+    assert _rules(chain, templates) == {"RC07"}

@@ -189,16 +189,16 @@ def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
 def _within_organization(
     permission: LocatedStatement, requests: Iterable[Requests], organization: str | None
 ) -> bool:
-    """Whether requests are about roles of one organization, of the chain's own where it declares one."""
+    """Whether requests are about roles of the caller's organization, or of the one that the chain declares."""
     if names_variable(permission.statement, keys_of.RESOURCE_ORGANIZATION, keys_of.ORGANIZATION):
         return True
-    for one in requests:
-        values = one.values.get(keys_of.RESOURCE_ORGANIZATION)
-        if not isinstance(values, OneValue) or values.absent or not values.texts.values:
-            return False
-        if organization and values.texts.values != {organization}:
-            return False
-    return True
+    if organization is None:
+        return False
+    found = (one.values.get(keys_of.RESOURCE_ORGANIZATION) for one in requests)
+    return all(
+        isinstance(values, OneValue) and not values.absent and values.texts.values == {organization}
+        for values in found
+    )
 
 
 def _within_accounts(requests: Iterable[Requests], resource: str, arns: Collection[str]) -> bool:
