@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
+from xml.sax.saxutils import escape
 
 from rolechain.local.errors import LocalOrganizationError
 
@@ -248,7 +249,13 @@ def on_principal_keys(keys: Callable[[str], Mapping[str, Any] | None]) -> None:
 def on_trust_policy_write(problem: Callable[[str | Record], str | None]) -> None:
     """Asks for the problem of each trust policy that CreateRole, UpdateAssumeRolePolicy or a stack writes."""
     own = _iam._trust_policy_not_principal_error
-    _iam._trust_policy_not_principal_error = lambda document: own(document) or problem(document)
+
+    def refusal(document: str | Record) -> str | None:
+        found: str | None = own(document) or problem(document)
+        # The API's document is text, and ministack puts the answer into XML as it is.
+        return escape(found) if found and isinstance(document, str) else found
+
+    _iam._trust_policy_not_principal_error = refusal
 
 
 def on_principal_deleted(forget: Callable[[Record], None]) -> None:
