@@ -36,6 +36,60 @@ def test_a_principal_that_does_not_exist(make: Any, accounts: Any, refused: Any,
     assert refused(lambda: iam.get_role(RoleName="new"))[0] == "NoSuchEntity"
 
 
+@pytest.mark.parametrize(
+    ("principal", "named"),
+    [
+        ({"Service": "cloudformation"}, '"SERVICE":"cloudformation"'),
+        ({"Service": "*"}, '"SERVICE":"*"'),
+        ({"AWS": "deployer"}, '"AWS":"deployer"'),
+        ({"AWS": "arn:aws:iam::12345678901:root"}, '"AWS":"arn:aws:iam::12345678901:root"'),
+        ({"AWS": "arn:aws:iam::111111111111:Root"}, '"AWS":"arn:aws:iam::111111111111:Root"'),
+        ({"AWS": "arn:aws:iam::${AWS::AccountId}:root"}, '"AWS":"arn:aws:iam::${AWS::AccountId}:root"'),
+        ({"AWS": "<account> & more"}, '"AWS":"<account> & more"'),
+        ({"Federated": "github"}, '"FEDERATED":"github"'),
+    ],
+)
+def test_what_is_no_principal(make: Any, accounts: Any, refused: Any, principal: Any, named: str) -> None:
+    """A principal that is written as IAM writes none is refused with its kind and value."""
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    assert refused(lambda: make.role(accounts(), "new", (statement,))) == (
+        "MalformedPolicyDocument",
+        f"Invalid principal in policy: {named}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Action": "*"}, "AssumeRole policy may only specify STS AssumeRole actions."),
+        ({"Action": "sts:TagSessions"}, "AssumeRole policy may only specify STS AssumeRole actions."),
+        (
+            {"Action": ["sts:AssumeRole", "s3:GetObject"]},
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        ({"Principal": {"AWS": []}}, "Missing required field Principal"),
+        ({"Principal": {}}, "Missing required field Principal"),
+        ({"NotResource": "*"}, "Has prohibited field NotResource"),
+    ],
+)
+def test_elements_that_iam_refuses(
+    make: Any, accounts: Any, refused: Any, change: dict[str, Any], message: str
+) -> None:
+    """Other services' actions, a Principal of nobody and NotResource are refused in IAM's words."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", **change}
+    error = ("MalformedPolicyDocument", message)
+    assert refused(lambda: make.role(accounts(), "new", (statement,))) == error
+
+
+def test_a_statement_without_a_principal(make: Any, accounts: Any, refused: Any) -> None:
+    """A statement that names nobody is refused in IAM's words."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    assert refused(lambda: make.role(accounts(), "new", (statement,))) == (
+        "MalformedPolicyDocument",
+        "Missing required field Principal",
+    )
+
+
 def test_principals_that_exist(make: Any, accounts: Any, refused: Any) -> None:
     """Accounts, everyone, roles, users, their ids and sessions are accepted, and empty strings passed over."""
     account = accounts()
@@ -76,6 +130,10 @@ def test_a_resource_in_a_trust_policy(make: Any, accounts: Any, refused: Any) ->
         ("{", "This policy contains invalid Json"),
         ("[]", "This policy contains invalid Json"),
         ('{"Statement": ["Allow"]}', "This policy contains invalid Json"),
+        (
+            '{"Statement": [], "Statement": []}',
+            "Syntax errors in policy. (the key 'Statement' stands twice in one element: leave one out)",
+        ),
         (
             '{"Version": "2012-10-17"}',
             "Syntax errors in policy. (Statement is missing: a policy holds one at least)",

@@ -167,14 +167,16 @@ def test_trust_problems(policy: Make) -> None:
         },
         trust,
     )
-    no_resource = "is not allowed in a trust policy, which is about its own role: leave it out"
+    own_role = "out: a trust policy is about its own role"
     assert made.trust_problems() == [
-        "statement 1: NotPrincipal is not allowed in a trust policy: name whom it lets in with Principal",
-        f"statement 2: Resource {no_resource}",
-        "statement 3: Principal arn:aws:iam::111111111111:role/* holds a wildcard: name one principal, "
-        "its account's root, or *",
-        f"statement 3: NotResource {no_resource}",
-        "statement 4: a statement of a trust policy needs a Principal: name whom it lets in",
+        "statement 1: holds NotPrincipal, which IAM refuses there: name whom it lets in with Principal, and keep "
+        "others out by a condition on aws:PrincipalArn",
+        f"statement 2: holds Resource, which IAM refuses there: leave Resource {own_role}",
+        "statement 3: Principal arn:aws:iam::111111111111:role/* holds a wildcard, which IAM refuses: name one "
+        "principal; for several, arn:aws:iam::111111111111:root with ArnLike aws:PrincipalArn "
+        "arn:aws:iam::111111111111:role/*",
+        f"statement 3: holds NotResource, which IAM refuses there: leave NotResource {own_role}",
+        "statement 4: names no Principal, which IAM refuses there: name whom it lets in",
     ]
     assert policy({**trust, "Principal": "*"}).trust_problems() == []
 

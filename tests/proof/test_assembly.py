@@ -116,7 +116,13 @@ def test_a_folder_without_a_manifest_is_no_assembly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{", "is no JSON"), ("[]", "holds no JSON object"), (None, "cannot be read")]
+    ("text", "says"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "holds no JSON object"),
+        (None, "cannot be read"),
+        ('{"Resources": {}, "Resources": {}}', "the key 'Resources' stands twice"),
+    ],
 )
 def test_a_broken_file_is_said(text: str | None, says: str, tmp_path: Path) -> None:
     """A template that is missing or no JSON object is said in one line."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from rolechain.cli.template_nodes import NodeError, compose, line_of, value_of
 from rolechain.errors import RolechainError
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.proof import SourceLocation, Template, templates_in
 
 SUFFIXES = (".json", ".yaml", ".yml", ".template")
@@ -119,9 +120,11 @@ def _file(path: Path) -> TemplateFile:
 def _body(path: Path) -> Any:
     text = _read(path)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=unrepeated)
     except RecursionError:
         raise TemplateFileError(f"{path} is nested too deeply to be a template") from None
+    except RepeatedKeyError as error:
+        raise TemplateFileError(f"{path}{_line_of_repeated(text)} is no template: {error}") from None
     except ValueError as error:
         if text.lstrip().startswith("{") and path.suffix == ".json":
             raise TemplateFileError(f"{path} is no JSON: {error}") from None
@@ -131,6 +134,20 @@ def _body(path: Path) -> Any:
     except NodeError as error:
         line = f":{error.line}" if error.line else ""
         raise TemplateFileError(f"{path}{line} is neither JSON nor YAML of a template: {error}") from None
+
+
+def _line_of_repeated(text: str) -> str:
+    """The line of a JSON text on which a key stands a second time, where YAML reads the text as well."""
+    try:
+        node = compose(text)
+    except NodeError:
+        return ""
+    try:
+        if node:
+            value_of(node)
+    except NodeError as error:
+        return f":{error.line}" if error.line else ""
+    return ""
 
 
 def _read(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rolechain.cloudformation.template import Template
 from rolechain.errors import RolechainError
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 
 _STACK, _ASSEMBLY, _ASSETS = "aws:cloudformation:stack", "cdk:cloud-assembly", "cdk:asset-manifest"
 
@@ -132,9 +133,11 @@ def _section(element: Any, name: str) -> Mapping[str, Any]:
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
     except OSError as error:
         raise AssemblyError(f"{file} cannot be read: {error.strerror}: run cdk synth again") from error
+    except RepeatedKeyError as error:
+        raise AssemblyError(f"{file}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise AssemblyError(f"{file} is no JSON: run cdk synth again") from error
     if not isinstance(found, dict):

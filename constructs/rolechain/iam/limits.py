@@ -14,12 +14,31 @@ ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
 SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
+SERVICE_OF_ANY_PARTITION = re.compile(
+    r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+    r"|alexa-[a-z]+\.amazon\.com",
+    re.ASCII | re.IGNORECASE,
+)
+"""A service principal of the partitions that AWS has published, with their domains in botocore's ``endpoints.json``."""
+DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?(/\S*)?", re.ASCII | re.IGNORECASE)
 PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
 ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 PATH = re.compile(r"/|/[!-~]+/", re.ASCII)
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}", re.ASCII)
+"""An id such as AROA… or AIDA…, which IAM shows where a principal was deleted."""
 MFA_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+
+_IAM = rf"arn:aws[a-z-]*:iam::(?P<account>{ACCOUNT.pattern}):"
+ACCOUNT_ROOT = re.compile(rf"{_IAM}root", re.ASCII)
+ROLE_OR_USER = re.compile(rf"{_IAM}(?P<kind>role|user)/(?:[!-~]*/)?(?P<name>{ROLE_NAME.pattern})", re.ASCII)
+SESSION = re.compile(
+    rf"arn:aws[a-z-]*:sts::{ACCOUNT.pattern}:(assumed-role/{ROLE_NAME.pattern}|federated-user)/{ROLE_NAME.pattern}",
+    re.ASCII,
+)
+PROVIDER = re.compile(rf"{_IAM}(saml|oidc)-provider/\S+", re.ASCII)
+"""The ARNs that a trust policy may name as principals."""
 
 ROLE_NAME_CHARACTERS, PATH_CHARACTERS = 64, 512
 CONSOLE_CHARACTERS = 64

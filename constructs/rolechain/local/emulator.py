@@ -14,8 +14,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
+from xml.sax.saxutils import escape
 
-from rolechain.local.errors import LocalOrganizationError
+from rolechain.local import query_protocol
+from rolechain.local.errors import LocalOrganizationError, ServiceError
 
 VERSION = "1.5.33"
 
@@ -248,7 +250,29 @@ def on_principal_keys(keys: Callable[[str], Mapping[str, Any] | None]) -> None:
 def on_trust_policy_write(problem: Callable[[str | Record], str | None]) -> None:
     """Asks for the problem of each trust policy that CreateRole, UpdateAssumeRolePolicy or a stack writes."""
     own = _iam._trust_policy_not_principal_error
-    _iam._trust_policy_not_principal_error = lambda document: own(document) or problem(document)
+
+    def refusal(document: str | Record) -> str | None:
+        found: str | None = own(document) or problem(document)
+        # The API's document is text, and ministack puts the answer into XML as it is.
+        return escape(found) if found and isinstance(document, str) else found
+
+    _iam._trust_policy_not_principal_error = refusal
+
+
+def before_iam_call(action: str, check: Callable[[Mapping[str, str]], None]) -> None:
+    """Calls ``check`` with the parameters of each call of an action of IAM; its ServiceError is the answer."""
+    own = _iam._IAM_HANDLERS[action]
+
+    def handle(parameters: Any) -> Any:
+        try:
+            check(
+                {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
+            )
+        except ServiceError as refusal:
+            return query_protocol.error(refusal)
+        return own(parameters)
+
+    _iam._IAM_HANDLERS[action] = handle
 
 
 def on_principal_deleted(forget: Callable[[Record], None]) -> None:

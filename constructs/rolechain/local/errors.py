@@ -14,7 +14,7 @@ class ServiceError(RolechainError):
 
     Attributes:
         code: AWS's error code, such as ``AccessDenied``.
-        status: the HTTP status, 400 or 403.
+        status: the HTTP status, 400, 403 or 409.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:

@@ -86,6 +86,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
         emulator,
         mfa,
         organizations,
+        policy_writes,
         principals,
         request_context,
         services,
@@ -119,6 +120,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
     emulator.on_trust_policy_write(trust_principals.problem_of)
     emulator.on_principal_deleted(trust_principals.forget)
     emulator.on_mfa_device_created(mfa.new_seed)
+    policy_writes.install()
     stack_roles.install()
     return _front(emulator.application)
 

@@ -7,20 +7,15 @@ that a trust policy names, and shows its ARN as long as that role or user exists
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rolechain.iam import limits
 from rolechain.local import emulator
 from rolechain.local.administrator import administrator_arn, administrator_id
 from rolechain.policy import Policy, PolicyError
-
-_ACCOUNT = re.compile(r"\d{12}|arn:aws[a-z-]*:iam::\d{12}:root", re.ASCII)
-_ENTITY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(?:[!-~]*/)?([\w+=,.@-]+)", re.ASCII)
-_SESSION = re.compile(
-    r"arn:aws[a-z-]*:sts::\d{12}:(assumed-role/[\w+=,.@-]+|federated-user)/[\w+=,.@-]+", re.ASCII
-)
-_UNIQUE_ID = re.compile(r"(AROA|AIDA)[A-Z0-9]+", re.ASCII)
+from rolechain.policy.elements import load
+from rolechain.policy.trust_problem import invalid_principal
 
 
 def problem_of(document: str | dict[str, Any]) -> str | None:
@@ -28,18 +23,20 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
     statements = _statements(document)
     if statements is None:
         return "This policy contains invalid Json"
-    for statement in statements:
-        for element in ("Resource", "NotResource"):
-            if element in statement:
-                return f"Has prohibited field {element}"
-        for principal in _aws_principals(statement):
-            # CloudFormation makes an empty string of an account that a bootstrap without --trust leaves out.
-            if principal and not _exists(principal):
-                return f'Invalid principal in policy: "AWS":"{principal}"'
     try:
-        Policy.parse(without_empty(document))
+        if isinstance(document, str):
+            load(document)
+        policy = Policy.parse(_with_principals(document, lambda names: names))
     except PolicyError as error:
         return f"Syntax errors in policy. ({error})"
+    for statement in policy.statements:
+        for problem in statement.trust_problems():
+            return problem.refusal
+    for element in statements:
+        for principal in _aws_principals(element):
+            # CloudFormation makes an empty string of an account that a bootstrap without --trust leaves out.
+            if principal and not _exists(principal):
+                return invalid_principal("AWS", principal)
     return None
 
 
@@ -108,15 +105,14 @@ def _aws_principals(statement: dict[str, Any]) -> Iterator[str]:
 
 
 def _exists(principal: str) -> bool:
-    if principal == "*" or _ACCOUNT.fullmatch(principal) or _SESSION.fullmatch(principal):
-        return True
-    if _UNIQUE_ID.fullmatch(principal):
+    """Whether the principal of a well-formed trust policy is one that IAM finds."""
+    if limits.UNIQUE_ID.fullmatch(principal):
         ids = {role["RoleId"] for role in emulator.roles()} | {user["UserId"] for user in emulator.users()}
         return principal in ids or principal == administrator_id(principal[-12:])
-    entity = _ENTITY.fullmatch(principal)
+    entity = limits.ROLE_OR_USER.fullmatch(principal)
     if entity is None:
-        return False
-    account, kind, name = entity.groups()
+        return True
+    account, kind, name = entity["account"], entity["kind"], entity["name"]
     if principal == administrator_arn(account):
         return True
     record = emulator.role(account, name) if kind == "role" else emulator.user(account, name)

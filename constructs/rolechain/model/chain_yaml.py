@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 
 from rolechain.errors import ChainError, Place, Problem
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.model.entry_principal import Entrance, EntranceKind
 from rolechain.model.quotas import QUOTA_NAMES, Quotas
 from rolechain.model.role import ChainRole, Permission
@@ -141,7 +142,10 @@ class _Reader(Nodes):
             return self.value(node, place)
         path = Path(self.folder) / node.value
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
+        except RepeatedKeyError as error:
+            self.refuse(place, f"{path}: {error}")
+            return {"Statement": []}
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
             self.refuse(place, f"{path} cannot be read: {reason}")

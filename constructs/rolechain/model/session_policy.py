@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rolechain.json_keys import unrepeated
+
 LONGEST, MOST_ARNS = 2048, 10
 """Characters of a session policy and of the ARNs of managed ones together, and how many of those; IAM User Guide, IAM
 and STS quotas."""
@@ -22,18 +24,10 @@ _INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 def compact(policy: Any) -> Any:
     """A policy, as a mapping or as JSON, as the shortest JSON; what is none stays, to be told with other mistakes."""
     try:
-        document = json.loads(policy, object_pairs_hook=_unrepeated) if isinstance(policy, str) else policy
+        document = json.loads(policy, object_pairs_hook=unrepeated) if isinstance(policy, str) else policy
         return json.dumps(document, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return policy
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys stand in it once each."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
-    return found
 
 
 def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:

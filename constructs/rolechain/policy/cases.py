@@ -11,6 +11,7 @@ from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam.arn import account_of
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.policy.caller import Caller
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
@@ -95,7 +96,7 @@ def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
     """
     name = fspath(path)
     try:
-        document = json.loads(Path(name).read_text(encoding="utf-8-sig"))
+        document = json.loads(Path(name).read_text(encoding="utf-8-sig"), object_pairs_hook=unrepeated)
     except FileNotFoundError:
         raise CaseError(f"{name}: no such file: name a file of cases in JSON") from None
     except OSError as error:
@@ -104,6 +105,8 @@ def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
         raise CaseError(f"{name} cannot be read: it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise CaseError(f"{name}:{error.lineno}: no JSON: {error.msg}") from None
+    except RepeatedKeyError as error:
+        raise CaseError(f"{name}: {error}") from None
     except ValueError:
         raise CaseError(f"{name}: no JSON that can be read: it holds a number that is too long") from None
     except RecursionError:

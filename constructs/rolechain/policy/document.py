@@ -130,4 +130,8 @@ class Policy:
 
     def trust_problems(self) -> list[str]:
         """What IAM would refuse about it as a trust policy, each with its statement, counted from 0."""
-        return [problem for statement in self.statements for problem in statement.trust_problems()]
+        return [
+            f"statement {statement.index}: {problem}"
+            for statement in self.statements
+            for problem in statement.trust_problems()
+        ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.errors import RolechainError
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 
 
 class PolicyError(RolechainError, ValueError):
@@ -38,11 +39,13 @@ def load(text: str) -> Any:
         PolicyError: it is no JSON, or an element holds a key twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=unrepeated, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
     except PolicyError:
         raise
+    except RepeatedKeyError as error:
+        raise PolicyError(str(error)) from None
     except ValueError:
         raise PolicyError("the policy holds a number that is too long: IAM's grammar has none") from None
     except RecursionError:
@@ -51,15 +54,6 @@ def load(text: str) -> Any:
 
 def _no_constant(name: str) -> None:
     raise PolicyError(f"the policy holds {name}, which no JSON has: write a text")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    element = dict(pairs)
-    if len(element) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise PolicyError(f"the key {repeated!r} stands twice in one element: leave one out")
-    return element
 
 
 def unresolved(value: object) -> Unresolved | None:

@@ -16,6 +16,7 @@ from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
 from rolechain.policy.logic import Ternary
 from rolechain.policy.principals import Match, Principals
 from rolechain.policy.resources import Resources
+from rolechain.policy.trust_problem import NO_PRINCIPAL, TrustProblem, refused_element
 
 ELEMENTS = (
     "Sid",
@@ -44,6 +45,7 @@ class Statement:
         conditions: all of which must hold.
         sid: its Sid, if it has one.
         stands_in: whether it stands in for a whole document that is not at hand.
+        unread: whether it stands in for a statement, or a document, of which nothing is known.
     """
 
     index: int
@@ -55,6 +57,7 @@ class Statement:
     conditions: tuple[AnyCondition, ...]
     sid: str | None
     stands_in: bool = False
+    unread: bool = False
 
     @property
     def keys(self) -> frozenset[str]:
@@ -130,21 +133,35 @@ class Statement:
         """What is true of it where IAM would refuse it."""
         return False if self.effect == "Allow" or self._met(context) is False else None
 
-    def trust_problems(self) -> list[str]:
-        """What IAM would refuse about it in a trust policy."""
+    def trust_problems(self) -> list[TrustProblem]:
+        """What IAM would refuse about it in a trust policy; nothing where the whole statement is not known."""
+        if self.unread:
+            return []
         found = []
         if self.not_principal:
-            found.append("NotPrincipal is not allowed in a trust policy: name whom it lets in with Principal")
+            found.append(
+                refused_element(
+                    "holds NotPrincipal",
+                    "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
+                    "Allow with NotPrincipal is not allowed."
+                    if self.effect == "Allow"
+                    else "AssumeRole policy must not contain NotPrincipal field.",
+                )
+            )
         elif self.principals is None:
-            found.append("a statement of a trust policy needs a Principal: name whom it lets in")
+            found.append(refused_element("names no Principal", "name whom it lets in", NO_PRINCIPAL))
         else:
             found += self.principals.problems()
         if self.resources is not None:
             name = "NotResource" if self.resources.negated else "Resource"
             found.append(
-                f"{name} is not allowed in a trust policy, which is about its own role: leave it out"
+                refused_element(
+                    f"holds {name}",
+                    f"leave {name} out: a trust policy is about its own role",
+                    f"Has prohibited field {name}",
+                )
             )
-        return [f"statement {self.index}: {problem}" for problem in found]
+        return found + self.actions.problems()
 
 
 def parse(element: Any, index: int, variables: bool) -> Statement:
@@ -184,6 +201,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
         conditions=(UnknownCondition(reason),),
         sid=None,
         stands_in=stands_in,
+        unread=True,
     )
 
 

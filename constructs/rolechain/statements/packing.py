@@ -8,7 +8,6 @@ in depends on no other callee, so that one target more or less changes one polic
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from rolechain.iam.limits import (
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
+from rolechain.policy.length import length_of_document
 from rolechain.statements.builder import own_statements, trust_statements
 from rolechain.statements.permissions_policy import (
     Named,
@@ -69,7 +69,7 @@ class Layout:
 def length_of(statements: Iterable[Statement]) -> int:
     """The characters of a policy with these statements, as IAM counts them: without blanks."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    return length_of_document(document)
 
 
 def lay_out(chain: Chain, role: ChainRole) -> Layout:

@@ -132,6 +132,16 @@ def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) ->
         ("a.yaml", "a: b: c", "a.yaml:1 is neither JSON nor YAML of a template"),
         ("a.yaml", "just a text", "a.yaml is no CloudFormation template: it has no Resources"),
         ("a.json", "{", "a.json is no JSON: Expecting property name"),
+        (
+            "a.json",
+            '{"Resources": {"A": {},\n"A": {}}}',
+            "a.json:2 is no template: the key 'A' stands twice in one element: leave one out",
+        ),
+        (
+            "a.template",
+            '{"Resources": {},\n\t"Resources": {}}',
+            "a.template:2 is no template: the key 'Resources' stands twice in one element: leave one out",
+        ),
         ("a.json", '{"Parameters": {}}', "a.json is no CloudFormation template: it has no Resources"),
         ("a.json", '{"Resources": []}', "a.json is no CloudFormation template: it has no Resources"),
         ("a.yaml", "", "a.yaml is no CloudFormation template: it has no Resources"),

@@ -287,6 +287,60 @@ def test_rc02_fires_on_every_service(kit: Kit) -> None:
     assert found.message == "Principal * holds a wildcard, which IAM refuses"
 
 
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"Service": "cloudformation"},
+        "alice",
+        "12345678",
+        "arn:aws:iam::12345678901:role/runner",
+        "arn:aws:iam::444444444444:Root",
+        "arn:aws:iam::444444444444:group/devs",
+        "arn:aws:iam::${AWS::AccountId}:root",
+    ],
+)
+def test_rc02_fires_on_what_is_no_principal(kit: Kit, principal: Any) -> None:
+    """A principal that IAM does not know as one is an error where it stands."""
+    (found,) = kit.ask("RC02", kit.role([kit.trust(CALLER), kit.trust(principal)]))
+    assert (found.level, found.place) == (Level.ERROR, SourceLocation("t", "Role", 1, TRUST))
+    assert found.message.endswith(", which IAM refuses")
+
+
+def test_rc02_silent_on_what_a_template_leaves_open(kit: Kit) -> None:
+    """An intrinsic that cannot be resolved is not known, and never refused."""
+    statements = [
+        kit.trust({"AWS": {"Fn::ImportValue": "caller"}}),
+        kit.trust({"Service": {"Fn::Sub": "${Name}.${AWS::URLSuffix}"}}),
+        kit.trust({"AWS": {"Fn::Sub": "arn:aws:iam::${Account}:root"}}),
+    ]
+    trust = {"Version": "2012-10-17", "Statement": statements}
+    role = ("AWS::IAM::Role", {"RoleName": "r", "AssumeRolePolicyDocument": trust})
+    assert kit.read("RC02", kit.template({"Role": role})) == []
+    assert kit.read("RC03", kit.template({"Role": role})) == []
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("action", ["*", "sts:TagSessions", "s3:GetObject"])
+def test_rc03_fires_on_actions_of_others(kit: Kit, action: str, effect: str) -> None:
+    """A trust policy names STS's actions only; cure and place are said."""
+    statement = kit.trust(CALLER, action=["sts:AssumeRole", action], Effect=effect)
+    assert kit.ask("RC03", kit.role(statement)) == [
+        Finding(
+            "RC03",
+            Level.ERROR,
+            SourceLocation("t", "Role", 0, TRUST),
+            f"the trust policy of {APP} names the action {action}, none of STS's, which IAM refuses there",
+            "write sts:AssumeRole, or another action of STS's, such as sts:TagSession",
+        )
+    ]
+
+
+def test_rc03_silent_on_actions_of_sts(kit: Kit) -> None:
+    """Every action that a trust policy may grant, and a wildcard among them, is as IAM wants it."""
+    for action in (["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "sts:*"):
+        assert kit.ask("RC03", kit.role(kit.trust(CALLER, action=action))) == []
+
+
 def test_a_canonical_user_is_said() -> None:
     """Whose account a canonical user stands for is not known, with a chain or without."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"CanonicalUser": "79a5"}}

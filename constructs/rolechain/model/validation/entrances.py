@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
-from rolechain.iam.limits import ACCOUNT, EXTERNAL_ID, ORGANIZATION, PERMISSION_SET, SERVICE
+from rolechain.iam.limits import ACCOUNT, EXTERNAL_ID, ORGANIZATION, PERMISSION_SET, ROLE_OR_USER, SERVICE
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKind
 from rolechain.model.session_tag import SessionTag
 from rolechain.model.several import several
@@ -46,7 +46,7 @@ def _of_value(entrance: Entrance) -> Iterator[str]:
         yield f"{value!r} is no account id: write its 12 digits"
     elif entrance.kind == "permission_set" and not matches(PERMISSION_SET, value):
         yield f"{value!r} is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
-    elif entrance.kind == "arn" and not is_arn(value, ("role/", "user/")):
+    elif entrance.kind == "arn" and not (is_arn(value, ("role/", "user/")) and matches(ROLE_OR_USER, value)):
         yield f"{value!r} is no role's or user's ARN: write one without wildcards"
     elif entrance.kind == "saml" and not is_arn(value, ("saml-provider/",)):
         yield f"{value!r} is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>"

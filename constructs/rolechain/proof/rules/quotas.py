@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS
+from rolechain.policy.length import length_of_document
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -82,9 +82,4 @@ def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
 
 def _size(record: PolicyRecord) -> int:
     """Its characters as IAM counts them, without blanks; what is not resolved counts for nothing."""
-    if record.document is None:
-        return 0
-    text = json.dumps(
-        record.document, separators=(",", ":"), ensure_ascii=False, default=lambda _: 0, skipkeys=True
-    )
-    return len(text)
+    return 0 if record.document is None else length_of_document(record.document)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rolechain.graph.finding import Level
-from rolechain.iam.arn import account_of, partition_of, root_of
+from rolechain.iam.arn import partition_of, root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.principals import is_unique_id
+from rolechain.policy.trust_problem import Subject
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
@@ -33,60 +34,34 @@ def open_to_everyone(survey: RuleContext) -> Violations:
 
 @rule(
     "RC02",
-    "no Principal holds a wildcard within an ARN or a name",
+    "every Principal is written as IAM takes it: an account by 12 digits or its root, a role, user or session by its "
+    "ARN, a service by its domain, and no wildcard but * itself",
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: Principal",
 )
-def wildcard_principal(survey: RuleContext) -> Violations:
-    """A wildcard in a principal, but for the ``*`` that stands for everyone."""
+def refused_principal(survey: RuleContext) -> Violations:
+    """A principal that IAM refuses."""
     for ruling in survey.trust:
-        for value in [*ruling.aws, *principals.services(ruling), *ruling.federated]:
-            if set(value) & set("*?"):
-                account = account_of(value) if value.count(":") >= 5 else ""
-                name = (
-                    f"arn:{value.split(':')[1]}:iam::{account}:root"
-                    if account.isdigit()
-                    else "the account's root"
-                )
-                yield Violation(
-                    ruling.place,
-                    f"Principal {value} holds a wildcard, which IAM refuses",
-                    f"name one principal; for several, {name} with ArnLike aws:PrincipalArn {value}",
-                )
+        for problem in ruling.statement.trust_problems():
+            if problem.subject is Subject.PRINCIPAL:
+                yield Violation(ruling.place, problem.message, problem.cure)
 
 
 @rule(
     "RC03",
-    "a trust policy says whom it lets in by Principal, and names no Resource; a permission names its Resource as an "
-    "ARN or *, and no Principal",
+    "a trust policy says whom it lets in by Principal, and names no Resource and no action but STS's; a permission "
+    "names its Resource as an ARN or *, and no Principal",
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
 def refused_element(survey: RuleContext) -> Violations:
-    """NotPrincipal, Resource or NotResource in a trust policy, or no Principal."""
+    """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
     for ruling in survey.trust:
-        statement = ruling.statement
-        if statement.effect is None and not ruling.element:
-            continue
-        if statement.not_principal:
-            yield Violation(
-                ruling.place,
-                f"the trust policy of {ruling.role.arn} holds NotPrincipal, which IAM refuses there",
-                "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
-            )
-        elif statement.principals is None:
-            yield Violation(
-                ruling.place,
-                f"a statement of the trust policy of {ruling.role.arn} names no Principal, which IAM refuses",
-                "name whom it lets in with Principal",
-            )
-        if statement.resources is not None:
-            name = "NotResource" if statement.resources.negated else "Resource"
-            yield Violation(
-                ruling.place,
-                f"the trust policy of {ruling.role.arn} holds {name}, which IAM refuses there",
-                f"leave {name} out: a trust policy is about its own role",
-            )
+        for problem in ruling.statement.trust_problems():
+            if problem.subject is Subject.ELEMENT:
+                yield Violation(
+                    ruling.place, f"the trust policy of {ruling.role.arn} {problem.message}", problem.cure
+                )
     for role in survey.world.roles:
         for record in role.policies:
             for ruling in located_statements(role, record):

@@ -1,0 +1,34 @@
+"""The actions of STS that a policy may name.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Security Token Service".
+"""
+
+from __future__ import annotations
+
+from rolechain.iam.glob import matches
+
+SERVICE_PREFIX = "sts"
+ACTIONS = (
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "AssumeRoot",
+    "DecodeAuthorizationMessage",
+    "GetAccessKeyInfo",
+    "GetCallerIdentity",
+    "GetDelegatedAccessToken",
+    "GetFederationToken",
+    "GetServiceBearerToken",
+    "GetSessionToken",
+    "GetWebIdentityToken",
+    "SetContext",
+    "SetSourceIdentity",
+    "TagGetWebIdentityToken",
+    "TagSession",
+)
+
+
+def is_of_sts(action: str) -> bool:
+    """Whether an action, which may hold wildcards, is one of STS's, or covers one, in any case."""
+    service, _, name = action.lower().partition(":")
+    return service == SERVICE_PREFIX and any(matches(name, known.lower()) for known in ACTIONS)
