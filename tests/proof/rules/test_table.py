@@ -11,10 +11,10 @@ from rolechain.proof.rules import RULES
 from rolechain.proof.rules.markdown import page
 
 HERE = Path(__file__).parent
-IDS = [f"RC{number:02}" for number in range(1, 40)]
+IDS = [f"RC{number:02}" for number in range(1, 41)]
 
 
-def test_there_are_39_rules() -> None:
+def test_there_are_40_rules() -> None:
     """Each id has one rule, with words for what it asks for, what it prevents and where AWS says so."""
     assert [rule.id for rule in RULES] == IDS
     for rule in RULES:

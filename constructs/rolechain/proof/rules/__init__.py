@@ -1,4 +1,4 @@
-"""What can be wrong with a role chain: the rules RC01 to RC39."""
+"""What can be wrong with a role chain: the rules RC01 to RC40."""
 
 from rolechain.proof.rules.rule import Rule
 from rolechain.proof.rules.table import RULES, check

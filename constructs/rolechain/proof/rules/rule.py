@@ -36,7 +36,7 @@ class Rule:
     """One thing that can be wrong with a role chain.
 
     Attributes:
-        id: ``RC01`` to ``RC39``.
+        id: ``RC01`` to ``RC40``.
         title: what is asked for.
         prevents: what fails, or who gets in, where it is not so.
         source: where AWS says so: a page of its documentation, or a published guardrail.

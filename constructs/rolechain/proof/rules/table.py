@@ -15,6 +15,7 @@ from rolechain.proof.rules import (
     granted_actions,
     guards,
     names,
+    never_met,
     order,
     partition,
     permissions,
@@ -36,6 +37,7 @@ _MODULES = (
     granted_actions,
     guards,
     names,
+    never_met,
     order,
     partition,
     permissions,
@@ -50,7 +52,7 @@ _MODULES = (
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for module in _MODULES for rule in rules_of(vars(module))), key=lambda rule: rule.id)
 )
-"""RC01 to RC39."""
+"""RC01 to RC40."""
 
 
 def check(world: RoleGraph, chain: Chain | None) -> Iterator[Finding]:

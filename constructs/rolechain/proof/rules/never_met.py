@@ -1,0 +1,314 @@
+"""Statements of trust policies that can let nobody in whom they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rolechain.graph.access import ENTERING, admitted, principal_named, where
+from rolechain.graph.narrowing import Narrowing, narrowing
+from rolechain.graph.requests import Requests, anybody
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import is_arn, partition_of
+from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
+from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
+from rolechain.policy.context import Context
+from rolechain.policy.patterns import Text
+from rolechain.policy.variables import parse as parse_template
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.rule import Violation, Violations, rule
+
+_CALLERS: dict[Kind, str] = {
+    "role": "a role's session",
+    "user": "an IAM user",
+    "service": "a service",
+    "web_identity": "a token",
+    "saml": "an assertion",
+}
+_ACTIONS: dict[Kind, str] = {
+    "role": "sts:AssumeRole",
+    "user": "sts:AssumeRole",
+    "service": "sts:AssumeRole",
+    "web_identity": "sts:AssumeRoleWithWebIdentity",
+    "saml": "sts:AssumeRoleWithSAML",
+}
+_OF_SERVICE = {
+    keys_of.ORGANIZATION: "aws:SourceOrgID",
+    keys_of.ORGANIZATION_PATHS: "aws:SourceOrgPaths",
+    keys_of.PRINCIPAL_ACCOUNT: "aws:SourceAccount",
+    keys_of.PRINCIPAL_ARN: "aws:SourceArn",
+}
+"""What a service tells of the resource that it works for, by what it does not tell of itself."""
+
+_NO_WILDCARD = frozenset(
+    {
+        keys_of.ORGANIZATION,
+        keys_of.PRINCIPAL_ACCOUNT,
+        keys_of.PRINCIPAL_ARN,
+        keys_of.SESSION_NAME,
+        keys_of.SET_SOURCE_IDENTITY,
+        "aws:sourceaccount",
+        "aws:sourceorgid",
+    }
+)
+"""Keys, in lower case, of which no value holds ``*`` or ``?``; neither does the subject of a token."""
+
+_ABSENT = Context({})
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What a statement names of one type of principal.
+
+    Attributes:
+        names: the principals, as they are written.
+        requests: the requests that they may make, whatever the statement asks for.
+    """
+
+    names: tuple[str, ...]
+    requests: tuple[Requests, ...]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of callers among them."""
+        return tuple(dict.fromkeys(each.kind for each in self.requests))
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """Why nobody of a group gets in.
+
+    Attributes:
+        words: it, as the end of a sentence about the role.
+        cure: what to write instead.
+    """
+
+    words: str
+    cure: str
+
+
+@rule(
+    "RC40",
+    "every statement of a trust policy can let in whom it names: its action admits them, and their calls carry what "
+    "its conditions ask for",
+    prevents="a hop that never works, and a reader who believes that it does",
+    source="IAM User Guide, AWS global condition context keys; Available keys for AWS web identity federation; AWS STS "
+    "API Reference",
+    levels="warning",
+)
+def never_met(survey: RuleContext) -> Violations:
+    """Principals of which no request gets in, whoever makes it and with what; what is not known may be met."""
+    for entry in survey.entries:
+        for group in _groups(entry):
+            for cause in _causes(entry, group):
+                yield Violation(entry.place, f"{entry.role.arn} {cause.words}", cause.cure)
+
+
+def _groups(entry: LocatedStatement) -> Iterator[_Group]:
+    """The principals of a statement by their type, as far as all of a type are known; ``*`` is one of its own."""
+    named = entry.statement.principals
+    if named is None or entry.statement.not_principal or entry.statement.resources is not None:
+        return  # IAM refuses it
+    if named.unknown or any(set(name) & set("*?") for name in named.aws | named.services | named.federated):
+        return
+    if named.everyone:
+        kinds = dict.fromkeys(kind for action in _entering(entry) for kind in ENTERING[action])
+        yield _Group(("*",), tuple(anybody(kind, "*") for kind in kinds))
+        return
+    known = entry.role.callee.callers
+    callers = tuple(each for name in sorted(named.aws) for each in principal_named(name, "*", known))
+    if callers and not any(each.kind == "unknown" for each in callers):
+        yield _Group(tuple(sorted(named.aws)), callers)
+    if named.services:
+        yield _Group(tuple(sorted(named.services)), (Requests("service"),))
+    if named.unknown_federated:
+        return
+    for kind in ("web_identity", "saml"):
+        providers = [
+            each for each in sorted(named.federated) if (":saml-provider/" in each) == (kind == "saml")
+        ]
+        for provider in providers:
+            yield _Group((provider,), (Requests(kind),))
+
+
+def _entering(entry: LocatedStatement) -> list[str]:
+    """The actions, in lower case, that let somebody in and that a statement is or may be about."""
+    return [action for action in ENTERING if entry.statement.actions.match(action) is not False]
+
+
+def _causes(entry: LocatedStatement, group: _Group) -> Iterator[_Cause]:
+    """Why nobody of a group gets in; nothing where somebody may."""
+    kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
+    if not kinds & set(group.kinds):
+        right = " and ".join(dict.fromkeys(_ACTIONS[kind] for kind in group.kinds))
+        written = ", ".join(entry.statement.actions.written)
+        yield _Cause(
+            f"names {_listed(group.names)} with {written}, which never lets {_who(group)} in",
+            f"write {right}",
+        )
+        return
+    for condition in entry.statement.conditions:
+        causes = [_of_condition(entry, condition, group, each) for each in group.requests]
+        if causes[0] and all(causes):
+            yield causes[0]
+            return
+    if _lets_in(entry, group) or _unsettled(entry) or _asks_role_for_mfa(entry, group):
+        return
+    if not any(_asked(entry, each) for each in group.requests):
+        yield _Cause(
+            f"names {_listed(group.names)}, and no call of {_who(group)} that is named meets every condition of the "
+            "statement",
+            "let the conditions and the Principal speak of the same callers",
+        )
+    elif all(deny.conditions for deny in entry.denies):
+        yield _Cause(
+            f"names {_listed(group.names)}, and the statements that deny keep all of them out",
+            "except them from what the policy denies, or leave the statement out",
+        )
+
+
+def _asks_role_for_mfa(entry: LocatedStatement, group: _Group) -> bool:
+    """Whether a condition asks a role for MFA, which RC14 is about."""
+    mfa = {keys_of.MFA_PRESENT, keys_of.MFA_AGE}
+    return "role" in group.kinds and not mfa.isdisjoint(entry.by_key)
+
+
+def _of_condition(
+    entry: LocatedStatement, condition: AnyCondition, group: _Group, requests: Requests
+) -> _Cause | None:
+    """Why no caller of a kind ever meets a condition, whoever it is; None where one may."""
+    if isinstance(condition, UnknownCondition):
+        return None
+    kind, key = requests.kind, condition.key
+    if kind == "role" and condition.lookup == keys_of.MFA_AGE:
+        return None  # RC14 is about it
+    if _is_of_another_provider(condition, group, kind):
+        return _Cause(
+            f"asks {_who(group)} of {_listed(group.names)} for {key}, which only tokens of another provider carry",
+            "ask for the keys of the provider that is named",
+        )
+    if cause := _of_wildcard(condition, kind):
+        return cause
+    asked = narrowing(condition, kind, entry.role.callee.constants, surely=False)
+    if where(anybody(kind, "*"), asked) is not None:
+        return None
+    whose = f"{_who(group)} ({_listed(group.names)})"
+    if condition.lookup in NEVER[kind]:
+        instead = _OF_SERVICE.get(condition.lookup) if kind == "service" else None
+        return _Cause(
+            f"asks {whose} for {key}, which no call of {_CALLERS[kind]} carries",
+            f"write {instead}" if instead else f"leave {key} out for {_who(group)}",
+        )
+    if (constant := ALWAYS[kind].get(condition.lookup)) is not None and isinstance(condition, Condition):
+        return _Cause(
+            f"asks {whose} for {key} {_listed(condition.values)}, and it is {constant} for {_CALLERS[kind]}",
+            f"leave {key} out for {_who(group)}",
+        )
+    if condition.lookup == keys_of.PRINCIPAL_ARN and not _is_of_somebody(asked) and not _unsettled(entry):
+        values = _listed(condition.values) if isinstance(condition, Condition) else "to be absent"
+        return _Cause(
+            f"asks {whose} for {key} {values}, which no call carries: it is the ARN of a role or of an IAM user, a "
+            "session's too",
+            "write arn:<partition>:iam::<account>:role/<path and name>",
+        )
+    return None
+
+
+def _is_of_somebody(asked: Narrowing | bool) -> bool:
+    """Whether a role or a user may be what a condition asks for."""
+    kinds: tuple[Kind, ...] = ("role", "user")
+    return any(where(anybody(kind, "*"), asked) is not None for kind in kinds)
+
+
+def _of_wildcard(condition: Condition | NullCheck, kind: Kind) -> _Cause | None:
+    """That a condition compares a wildcard as a text, where the key has none."""
+    if not isinstance(condition, Condition) or not _needs_key(condition):
+        return None
+    of_subject = kind == "web_identity" and condition.lookup.endswith(":sub")
+    if condition.negated or not condition.name.startswith("stringequals"):
+        return None
+    if not of_subject and condition.lookup not in _NO_WILDCARD:
+        return None
+    if not all(set(text) & set("*?") for text in _texts(condition)):
+        return None
+    return _Cause(
+        f"asks for {condition.operator} {condition.key} {_listed(condition.values)}, which takes a wildcard as it "
+        "stands, and no value of that key holds one",
+        f"write StringLike for {condition.key}",
+    )
+
+
+def _texts(condition: Condition) -> Iterator[str]:
+    """Each value without its variables, empty where it is not known; of an ARN its name, as a path may hold a ``*``."""
+    for element in condition.elements:
+        if not isinstance(element, str):
+            yield ""
+            continue
+        parts = parse_template(element, condition.variables).parts
+        text = "".join(part.text for part in parts if isinstance(part, Text))
+        yield text.rsplit("/", 1)[-1] if condition.lookup == keys_of.PRINCIPAL_ARN else text
+
+
+def _is_of_another_provider(condition: Condition | NullCheck, group: _Group, kind: Kind) -> bool:
+    """Whether a condition needs a claim that tokens of the provider of a group do not carry under that name."""
+    issuer = condition.lookup.rpartition(":")[0]
+    if kind not in ("web_identity", "saml") or not _needs_key(condition):
+        return False
+    if ":" in issuer or "." not in issuer:
+        return False
+    if kind == "saml":
+        return True
+    hosts = [name.split(":oidc-provider/", 1)[-1].lower().rstrip("/") for name in group.names if name != "*"]
+    return bool(hosts) and not any("<" in host or _same_issuer(host, issuer.rstrip("/")) for host in hosts)
+
+
+def _same_issuer(host: str, issuer: str) -> bool:
+    return host == issuer or host.startswith(f"{issuer}/") or issuer.startswith(f"{host}/")
+
+
+def _needs_key(condition: Condition | NullCheck) -> bool:
+    return condition.holds(_ABSENT) is False
+
+
+def _lets_in(entry: LocatedStatement, group: _Group) -> bool:
+    """Whether somebody of a group may get in, in whichever partition the role is."""
+    if any(each.kind in group.kinds for each in entry.requests()):
+        return True
+    anywhere = replace(entry.role.callee, partition="*")
+    return any(
+        each.kind in group.kinds
+        for action in _entering(entry)
+        for each in admitted(entry.record.policy, anywhere, action, alone=True).get(entry.statement.index, ())
+    )
+
+
+def _asked(entry: LocatedStatement, requests: Requests) -> Requests | None:
+    """The requests of a set that meet every condition of a statement; None where there are certainly none."""
+    found = anybody(requests.kind, "*") & requests
+    for condition in entry.statement.conditions:
+        asked = narrowing(condition, requests.kind, entry.role.callee.constants, surely=False)
+        found = found and where(found, asked)
+    return found
+
+
+def _unsettled(entry: LocatedStatement) -> bool:
+    """Whether an account that is not known, or several partitions, stand in a policy: whom it names may be the same."""
+    texts = [
+        text
+        for statement in entry.record.policy.statements
+        for text in (
+            *(statement.principals.written if statement.principals else ()),
+            *(value for each in statement.conditions if isinstance(each, Condition) for value in each.values),
+        )
+    ]
+    partitions = {partition_of(text) for text in texts if is_arn(text) and text.startswith("arn:")}
+    return any("<" in text for text in texts) or len(partitions) > 1
+
+
+def _who(group: _Group) -> str:
+    return " or ".join(_CALLERS[kind] for kind in group.kinds)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return " or ".join(texts)
