@@ -196,7 +196,9 @@ def _within_organization(
         return False
     found = (one.values.get(keys_of.RESOURCE_ORGANIZATION) for one in requests)
     return all(
-        isinstance(values, OneValue) and not values.absent and values.texts.values == frozenset({organization})
+        isinstance(values, OneValue)
+        and not values.absent
+        and values.texts.values == frozenset({organization})
         for values in found
     )
 
