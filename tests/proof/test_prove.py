@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Finding, Proof, SourceLocation, Template, prove
+from rolechain.policy import Verdict
+from rolechain.proof import Finding, Proof, SourceLocation, Template, audit, prove
 from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
@@ -299,3 +302,42 @@ def test_the_report_is_one_document(chain: Chain, templates: list[Template]) -> 
         "message",
         "cure",
     }
+
+
+@pytest.mark.parametrize(
+    ("trusted", "resource", "refused"),
+    [
+        (
+            "arn:aws:iam::111111111111:role/other",
+            "arn:aws:iam::111111111111:role/b",
+            "no statement of the trust policy",
+        ),
+        (
+            "arn:aws:iam::222222222222:role/a",
+            "arn:aws:iam::111111111111:role/c",
+            "no identity policy of the caller",
+        ),
+    ],
+)
+def test_an_audit_names_half_a_hop(trusted: str, resource: str, refused: str) -> None:
+    """A hop that one role names and the other refuses is listed, with the side that refuses it."""
+
+    def role(name: str, principal: Json, *policies: Json) -> Json:
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+        inline = [
+            {"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": each}}
+            for each in policies
+        ]
+        document = {"Version": "2012-10-17", "Statement": [trust]}
+        properties = {"RoleName": name, "AssumeRolePolicyDocument": document, "Policies": inline}
+        return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+    account = trusted.split(":")[4] if trusted.endswith("/a") else "111111111111"
+    own = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource}
+    caller = {"Resources": {"A": role("a", {"Service": "lambda.amazonaws.com"}, own)}}
+    callee = {"Resources": {"B": role("b", {"AWS": trusted})}}
+    templates = [Template("one", caller, account=account), Template("two", callee, account="111111111111")]
+    (hop,) = [each for each in audit(templates).hops if each.verdict is not Verdict.UNKNOWN]
+    assert (hop.caller, hop.callee) == (f"arn:aws:iam::{account}:role/a", "arn:aws:iam::111111111111:role/b")
+    assert hop.verdict is Verdict.IMPLICIT_DENY
+    assert refused in hop.reason

@@ -13,15 +13,18 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
 from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
+from rolechain.graph.caller_index import exact_callers
+from rolechain.graph.calls import request_between
 from rolechain.graph.edges import edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import patience
-from rolechain.graph.role_graph import RoleGraph
+from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.iam.arn import is_arn
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
-from rolechain.policy import Verdict
+from rolechain.policy import Verdict, decide
 from rolechain.proof.containment import EntranceRecord, trusted, undeclared
 from rolechain.proof.declared import Declared
 from rolechain.proof.entrances import missing_entrances
@@ -174,7 +177,7 @@ def _audited(world: RoleGraph) -> Proof:
         if (decision := edge.hindered or edge.decision)
     ]
     return Proof(
-        hops=(*inner, *_outward(world)),
+        hops=(*inner, *_refused(world, {(hop.caller, hop.callee) for hop in inner}), *_outward(world)),
         entrances=tuple(
             _entrance(access, declared=False) for role in world.roles for access in trusted_access(role)
         ),
@@ -217,6 +220,40 @@ def _resource(place: SourceLocation) -> tuple[str, str]:
 
 def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
     return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
+
+
+def _refused(world: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
+    """The hops that one of two roles names and the other one refuses, with the reason.
+
+    Args:
+        world: the roles.
+        known: the caller and the callee of each hop that is allowed, or may be.
+    """
+    for caller, callee in dict.fromkeys(_named(world)):
+        if (caller.arn, callee.arn) in known or not (is_arn(caller.arn) and is_arn(callee.arn)):
+            continue
+        decision = decide(request_between(caller, callee, world))
+        if decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY):
+            yield HopProof(caller.arn, callee.arn, decision.verdict, decision.reason)
+
+
+def _named(world: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+    """A caller and a callee of which one names the other by its ARN: in a permission, or in the trust policy."""
+    for role in world.roles:
+        for record in role.policies:
+            for statement in record.policy.allows:
+                if (
+                    statement.actions.match(ASSUME)
+                    and statement.resources
+                    and not statement.resources.negated
+                ):
+                    for arn in statement.resources.written:
+                        yield from ((role, callee) for callee in world.by_arn.get(arn, ()))
+        for statement in role.trust.policy.allows:
+            principals = statement.principals.aws if statement.principals else frozenset()
+            if statement.actions.match(ASSUME):
+                for arn in sorted(principals | (exact_callers(statement) or frozenset())):
+                    yield from ((caller, role) for caller in world.by_arn.get(arn, ()))
 
 
 def _outward(world: RoleGraph) -> Iterator[HopProof]:

@@ -25,7 +25,8 @@ def template(folder: Path, closed_role: str) -> None:
         "  Stage: {Type: String, AllowedValues: [dev, prod]}\n"
         "  Services: {Type: CommaDelimitedList}\n"
     )
-    services = "Service: !Split [',', !Sub ['${Stage}.${AWS::Region},${S}', {S: !Join [',', !Ref Services]}]]"
+    listed = "!Sub ['${Stage}.${AWS::Region}.amazonaws.com,${S}', {S: !Join [',', !Ref Services]}]"
+    services = f"Service: !Split [',', {listed}]"
     (folder / "t.yaml").write_text(parameters + closed_role.replace("Service: ec2.amazonaws.com", services))
 
 
@@ -33,12 +34,19 @@ def _let_in(document: Json) -> list[str]:
     return [entrance["words"] for entrance in document["entrances"]]
 
 
-EVERYONE = ["the service a", "the service b", "the service prod.eu-west-1"]
+EVERYONE = [f"the service {name}.amazonaws.com" for name in ("a", "b", "prod.eu-west-1")]
 
 
 def test_values_of_the_command_line(audited: Audited) -> None:
     """--parameter and --region say what a template leaves open; a list takes commas."""
-    words = ("--parameter", "Stage=prod", "--parameter", "Services=a,b", "--region", "eu-west-1")
+    words = (
+        "--parameter",
+        "Stage=prod",
+        "--parameter",
+        "Services=a.amazonaws.com,b.amazonaws.com",
+        "--region",
+        "eu-west-1",
+    )
     code, document = audited("t.yaml", *words)
     assert (code, _let_in(document), document["assumptions"]) == (0, EVERYONE, [])
 
@@ -46,13 +54,15 @@ def test_values_of_the_command_line(audited: Audited) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '[{"ParameterKey": "Stage", "ParameterValue": "prod"}, {"ParameterKey": "Services", "ParameterValue": "a,b"}]',
-        '{"Parameters": {"Stage": "prod", "Services": "a,b"}, "Tags": {"x": "y"}}',
+        '[{"ParameterKey": "Stage", "ParameterValue": "prod"}, '
+        '{"ParameterKey": "Services", "ParameterValue": "a.amazonaws.com,b.amazonaws.com"}]',
+        '{"Parameters": {"Stage": "prod", "Services": "a.amazonaws.com,b.amazonaws.com"}, "Tags": {"x": "y"}}',
         '{"Parameters": [{"ParameterKey": "Stage", "ParameterValue": "prod"}, '
-        '{"ParameterKey": "Services", "ParameterValue": "a,b"}]}',
-        "Stage: prod\nServices: [a, b]\n",
-        "\ufeffStage: prod\nServices: a,b\n",
-        "- {ParameterKey: Stage, ParameterValue: prod}\n- {ParameterKey: Services, ParameterValue: 'a, b'}\n",
+        '{"ParameterKey": "Services", "ParameterValue": "a.amazonaws.com,b.amazonaws.com"}]}',
+        "Stage: prod\nServices: [a.amazonaws.com, b.amazonaws.com]\n",
+        "\ufeffStage: prod\nServices: a.amazonaws.com,b.amazonaws.com\n",
+        "- {ParameterKey: Stage, ParameterValue: prod}\n"
+        "- {ParameterKey: Services, ParameterValue: 'a.amazonaws.com, b.amazonaws.com'}\n",
     ],
 )
 def test_values_of_a_file(audited: Audited, text: str) -> None:
@@ -64,7 +74,7 @@ def test_values_of_a_file(audited: Audited, text: str) -> None:
 
 def test_an_option_takes_the_place_of_a_files_value(audited: Audited) -> None:
     """A value of the command line counts before a file's."""
-    Path("values.yaml").write_text("{Stage: dev, Services: 'a,b'}")
+    Path("values.yaml").write_text("{Stage: dev, Services: 'a.amazonaws.com,b.amazonaws.com'}")
     words = ("--parameters", "values.yaml", "--parameter", "Stage=prod", "--region", "eu-west-1")
     assert _let_in(audited("t.yaml", *words)[1]) == EVERYONE
 

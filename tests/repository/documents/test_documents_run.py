@@ -76,11 +76,12 @@ AFTER = {
 """What shows that it works: the synth of an app that it is part of, the case that it handles."""
 
 
-def run(block: Block) -> None:
-    """Runs a block of a page, and first those before it."""
+def run(block: Block, *, before: bool = False) -> None:
+    """Runs a block of a page, or those before it, what ran already aside."""
     names, done = PAGES[block.document], DONE[block.document]
     for other in blocks("python"):
-        if other.document == block.document and other.line <= block.line and other not in done:
+        wanted = other.line < block.line if before else other.line <= block.line
+        if other.document == block.document and wanted and other not in done:
             done.add(other)
             if not is_test(other.text):
                 execute(other, names)
@@ -116,6 +117,7 @@ def test_python(
         ]
         assert {name: outcomes.get(name) for name in names} == dict.fromkeys(names, True)
         return
+    run(block, before=True)
     capfd.readouterr()
     run(block)
     said = capfd.readouterr()
