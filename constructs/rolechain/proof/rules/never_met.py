@@ -148,12 +148,16 @@ def _causes(entry: LocatedStatement, group: _Group) -> Iterator[_Cause]:
             f"write {right}",
         )
         return
+    # Whoever gets in meets every condition; a token may carry what the provider that it names never says.
+    lets_in, of_aws = _lets_in(entry, group), set(group.kinds) <= {"role", "user"}
     for condition in entry.statement.conditions:
+        if lets_in and of_aws and not _holds_wildcard(condition):
+            continue
         causes = [_of_condition(entry, condition, group, each) for each in group.requests]
         if causes[0] and all(causes):
             yield causes[0]
             return
-    if _lets_in(entry, group) or _unsettled(entry) or _asks_role_for_mfa(entry, group):
+    if lets_in or _unsettled(entry) or _asks_role_for_mfa(entry, group):
         return
     if not any(_asked(entry, each) for each in group.requests):
         yield _Cause(
@@ -166,6 +170,11 @@ def _causes(entry: LocatedStatement, group: _Group) -> Iterator[_Cause]:
             f"names {_listed(group.names)}, and the statements that deny keep all of them out",
             "except them from what the policy denies, or leave the statement out",
         )
+
+
+def _holds_wildcard(condition: AnyCondition) -> bool:
+    """Whether a value holds what an operator takes as it is written: somebody whose value holds it too would get in."""
+    return isinstance(condition, Condition) and any(set(str(each)) & set("*?") for each in condition.elements)
 
 
 def _asks_role_for_mfa(entry: LocatedStatement, group: _Group) -> bool:
