@@ -216,3 +216,12 @@ def test_rc31_silent_with_its_exception(kit: Kit) -> None:
     )
     assert kit.ask("RC31", inside, templates=[strict]) == []
     assert kit.ask("RC31", outside) == []
+
+
+def test_rc04_fires_on_whoever_is_not_named(kit: Kit) -> None:
+    """An account that is kept out by name holds the service to nobody: any other account has it call."""
+    build = {"Service": "codebuild.amazonaws.com"}
+    for account in ("000000000000", "999999999999"):
+        but_one = kit.trust(build, {"StringNotEquals": {"aws:SourceAccount": account}})
+        (found,) = kit.ask("RC04", kit.role([but_one]))
+        assert found.message.endswith("lets in codebuild.amazonaws.com on whosever behalf it calls")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 
 from rolechain.graph.finding import Level
-from rolechain.graph.language import Language, matching, segments_of
-from rolechain.graph.narrowing import lacking
+from rolechain.graph.language import Language, Pattern, Position, matching, segments_of, text_of
+from rolechain.graph.narrowing import lacking, written
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of
@@ -63,15 +63,31 @@ What runs a workload and is given its role with that (Lambda, EC2, ECS tasks) ac
 Source: the pages of each service's guide on cross-service confused deputy prevention and on its service role.
 """
 
-_STRANGER = "000000000000"
-_STRANGERS: Mapping[str, Values] = {
-    "aws:sourceaccount": OneValue(Language(frozenset({_STRANGER})), absent=True),
-    "aws:sourcearn": OneValue(matching([segments_of(("arn", "*", "*", "*", _STRANGER, "*"))]), absent=True),
-    "aws:sourceorgid": OneValue(Language(frozenset({"o-stranger00"})), absent=True),
-    "aws:sourceorgpaths": lacking("aws:sourceorgpaths"),
-    keys_of.EXTERNAL_ID: lacking(keys_of.EXTERNAL_ID),
-}
-"""What a call on behalf of a stranger carries, at most."""
+_NAMED_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+_ANY_ACCOUNT = (Position(digit=True),) * 12
+
+
+def _strangers(entry: LocatedStatement) -> Mapping[str, Values]:
+    """What a call carries, at most, on behalf of an account and an organization that no statement names."""
+
+    def named(key: str) -> list[Pattern]:
+        statements = (entry.statement, *entry.denies)
+        return [found for each in statements for found in written(each, key, entry.role.callee.constants)]
+
+    of_keys = (*named("aws:sourceaccount"), *named("aws:sourcearn"))
+    accounts = {account for pattern in of_keys for account in _NAMED_ACCOUNT.findall(str(pattern))}
+    arns = frozenset(segments_of(("arn", "*", "*", "*", account, "*")) for account in accounts)
+    of_any = matching([segments_of(("arn", "*", "*", "*", _ANY_ACCOUNT, "*"))])
+    others = Language(without=frozenset(map(text_of, accounts)))
+    organizations = Language(without=frozenset(named("aws:sourceorgid")))
+    return {
+        "aws:sourceaccount": OneValue(others, absent=True),
+        "aws:sourcearn": OneValue(of_any & Language(without=arns), absent=True),
+        "aws:sourceorgid": OneValue(organizations, absent=True),
+        "aws:sourceorgpaths": lacking("aws:sourceorgpaths"),
+        keys_of.EXTERNAL_ID: lacking(keys_of.EXTERNAL_ID),
+    }
+
 
 _ANCHOR = "trust-anchor/00000000-0000-0000-0000-000000000000"
 _ANY_CERTIFICATE: Mapping[str, Values] = {
@@ -91,7 +107,7 @@ def of_services(survey: RuleContext) -> Violations:
         for service in principals.services(entry) if not survey.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
-            elif _name(service) in SAYING and _lets_in(entry, service, _STRANGERS):
+            elif _name(service) in SAYING and _lets_in(entry, service, _strangers(entry)):
                 account = account_of(entry.role.arn)
                 known = account if account.isdigit() else "<the role's account>"
                 yield Violation(

@@ -24,6 +24,7 @@ from rolechain.iam.limits import (
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.model.hop import Hop
 from rolechain.model.source_identity import ADVICE
+from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, covers
@@ -31,7 +32,6 @@ from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
-TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
 
