@@ -105,3 +105,26 @@ def test_what_is_run_under_nohup_goes_on() -> None:
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert said.stdout == "goes on\n"
     assert said.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_an_interruption_that_python_drops_still_ends_the_command() -> None:
+    """A signal that comes while a finalizer runs ends the wait for work that would go on for a minute."""
+    script = """
+import signal, time
+from concurrent.futures import ThreadPoolExecutor
+from rolechain.cli.subprocesses import completed, interrupt_when_terminated
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+interrupt_when_terminated()
+Finalized()
+work = ThreadPoolExecutor(1).submit(time.sleep, 3)
+try:
+    list(completed([work]))
+except KeyboardInterrupt:
+    print("interrupted", work.done(), flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.stdout == "interrupted False\n"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rolechain.cli.chain_options import UsageError
 from rolechain.cli.start import Start
+from rolechain.cli.subprocesses import completed, raise_if_interrupted
 from rolechain.cli.walk import Entry, Walked, cache_of, session_of
 from rolechain.cli.way import Way
 from rolechain.errors import RolechainError
@@ -109,6 +110,7 @@ class EveryTarget:
             with _progress(len(self.targets)) as advance:
                 works = {}
                 for end, session in taken:
+                    raise_if_interrupted()
                     role = roles[end.role_arn]
                     if isinstance(session, HopError):
                         if session.index < session.total:
@@ -118,7 +120,7 @@ class EveryTarget:
                         yield role, session
                     else:
                         works[pool.submit(done, role, session)] = role
-                for finished in as_completed(works):
+                for finished in completed(works):
                     advance()
                     yield works[finished], finished.result()
         except BaseException:

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn, TypeVar
 
 from rolechain.errors import RolechainError
 
@@ -17,6 +20,11 @@ _GRACE_SECONDS = 5.0
 _TELLING_LINES = 12
 # A terminal that is closed sends SIGHUP, which Windows does not have.
 _TERMINATIONS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_LOOK_SECONDS = 0.2
+
+Result = TypeVar("Result")
+
+_interrupted = threading.Event()
 
 
 class ProgramError(RolechainError):
@@ -53,9 +61,39 @@ def interrupt_when_terminated() -> None:
 
     A signal that is ignored, as SIGHUP under ``nohup``, stays ignored.
     """
-    for number in _TERMINATIONS:
+    for number in (signal.SIGINT, *_TERMINATIONS):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
+def raise_if_interrupted() -> None:
+    """Raises an interruption again.
+
+    Python drops an exception that a signal's handler raises while a finalizer or a weak reference's callback runs.
+
+    Raises:
+        KeyboardInterrupt: a signal has come since ``interrupt_when_terminated``.
+    """
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+def completed(futures: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
+    """Futures in the order in which they are done, as ``concurrent.futures.as_completed`` gives them.
+
+    Raises:
+        KeyboardInterrupt: a signal has come, even if Python dropped the exception of its handler.
+    """
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, _LOOK_SECONDS, FIRST_COMPLETED)
+        raise_if_interrupted()
+        yield from done
 
 
 @contextlib.contextmanager
