@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rolechain.cli.template_nodes import NodeError, compose, line_of, value_of
+from rolechain.cli.template_nodes import NodeError, compose, declaring, line_of, value_of
 from rolechain.errors import RolechainError
 from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.proof import SourceLocation, Template, templates_in
@@ -47,7 +47,12 @@ class TemplateFile:
 
     def line(self, place: SourceLocation) -> int:
         """The line of a place of this template, counted from 1; of what is around it where it has none of its own."""
-        return line_of(self._root, _path(place, self.template.name)) if self._root else 1
+        if not self._root:
+            return 1
+        steps = list(_path(place, self.template.name))
+        if len(steps) > 1:
+            steps[1] = declaring(self._root, str(steps[1]))
+        return line_of(self._root, steps)
 
 
 FilesByName = Mapping[str, TemplateFile]

@@ -6,7 +6,7 @@ Source: CloudFormation User Guide, "CloudFormation template formats" and "Intrin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -79,6 +79,30 @@ def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
         else:
             break
     return line
+
+
+def declaring(node: yaml.Node, logical_id: str) -> str:
+    """The key of a template's Resources that a resource comes from: its own, or what a loop or SAM makes it of.
+
+    SAM's resources are named by what they are made of and a suffix; a loop's, by its pattern.
+    """
+    sections = node.value if isinstance(node, yaml.MappingNode) else []
+    resources = next((value for key, value in sections if key.value == "Resources"), None)
+    names = dict(_patterns(resources))
+    found = [key for key, name in names.items() if re.match(name, logical_id)]
+    return (
+        logical_id if logical_id in names else max(found, key=lambda key: len(names[key]), default=logical_id)
+    )
+
+
+def _patterns(node: yaml.Node | None) -> Iterator[tuple[str, str]]:
+    """Each key of a mapping with the pattern of what is made of it, for loops that of the keys within."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
+        if not str(key.value).startswith("Fn::ForEach::"):
+            yield str(key.value), re.sub(r"\\[$&]\\\{.*?\}", ".*", re.escape(str(key.value)))
+        elif isinstance(value, yaml.SequenceNode):
+            within = [pattern for item in value.value for _, pattern in _patterns(item)]
+            yield str(key.value), "|".join(within) or "(?!)"
 
 
 def _is_conditional(node: yaml.Node) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.template import Json
-from rolechain.cloudformation.unresolved import TRANSFORM, Unresolved
+from rolechain.cloudformation.template import TRANSFORM, Json
+from rolechain.cloudformation.unresolved import Unresolved
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -125,3 +126,21 @@ def stack_output(resolver: Resolver, argument: Json, place: SourceLocation, dept
     if found is None:
         return Unresolved("Fn::GetStackOutput", "no template has that output", place)
     return found
+
+
+def length(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    """``Fn::Length``: how many items a list has."""
+    items = resolver.resolve(argument, place, depth)
+    if isinstance(items, Unresolved):
+        return items
+    return len(items) if isinstance(items, list) else Unresolved("Fn::Length", "it is given no list", place)
+
+
+def to_json_string(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    """``Fn::ToJsonString``: a value as JSON text."""
+    value = resolver.resolve(argument, place, depth)
+    if (unknown := next(texts.unknowns(value, Unresolved), None)) is not None:
+        return unknown
+    if not isinstance(value, (Mapping, list)):
+        return Unresolved("Fn::ToJsonString", "it is given no object or list", place)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -13,8 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.template import Json, Template
-from rolechain.cloudformation.unresolved import TRANSFORM
+from rolechain.cloudformation.template import TRANSFORM, Json, Template
 from rolechain.errors import RolechainError
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d{1,3})?", re.ASCII | re.IGNORECASE)

@@ -13,8 +13,8 @@ from rolechain.cloudformation.parameter_values import is_list, stored_type
 from rolechain.cloudformation.resources import attribute_of, reference_to
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.surroundings import Surroundings
-from rolechain.cloudformation.template import Json
-from rolechain.cloudformation.unresolved import TRANSFORM, Unresolved
+from rolechain.cloudformation.template import TRANSFORM, Json
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 
 __all__ = ["TRANSFORM", "Resolver", "Unresolved"]
@@ -276,4 +276,6 @@ _FUNCTIONS: dict[str, Callable[[Resolver, Json, SourceLocation, int], Json]] = {
     "Fn::FindInMap": intrinsics.find_in_map,
     "Fn::ImportValue": intrinsics.imported,
     "Fn::GetStackOutput": intrinsics.stack_output,
+    "Fn::Length": intrinsics.length,
+    "Fn::ToJsonString": intrinsics.to_json_string,
 }

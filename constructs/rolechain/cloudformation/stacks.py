@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from rolechain.cloudformation import language_extensions, sam
 from rolechain.cloudformation.resolver import TRANSFORM, Resolver
 from rolechain.cloudformation.resources import ROLE, identity_of, properties_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
 from rolechain.cloudformation.surroundings import Surroundings
-from rolechain.cloudformation.template import Json, Template
+from rolechain.cloudformation.template import Json, Template, transforms_of
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy.logic import Ternary, all_of
@@ -27,16 +28,18 @@ class Stack:
     """A template with the values of where it is deployed.
 
     Attributes:
-        template: the template.
+        template: the template, its loops expanded and what it declares in SAM translated.
         resolver: resolves its values.
         account: the id of its account; empty if that is not known.
         made: whether it is made, as the Condition of its resource says; None if that cannot be known.
+        untranslated: why each resource of SAM that is still in the template cannot be translated, by logical id.
     """
 
     template: Template
     resolver: Resolver
     account: str
     made: Ternary = True
+    untranslated: Mapping[str, str] = field(default_factory=dict)
 
     def resources(self, *kinds: str) -> Iterator[tuple[str, Mapping[str, Json], Ternary]]:
         """The resources of these types: logical id, properties, and whether it is made, as its Condition says.
@@ -184,8 +187,24 @@ class Stacks:
             nested=lambda logical_id, output: self._nested_output(stack, logical_id, output),
             assume=self._assume,
         )
-        resolver = Resolver(template.body, surroundings, lambda logical_id: f"<{name}.{logical_id}>")
-        stack = Stack(template, resolver, template.account or "", made)
+
+        def resolver_of(body: Mapping[str, Json]) -> Resolver:
+            return Resolver(body, surroundings, lambda logical_id: f"<{name}.{logical_id}>")
+
+        body = template.body
+        untranslated: Mapping[str, str] = {}
+        applied = list(transforms_of(body))
+        if language_extensions.LANGUAGE_EXTENSIONS in applied:
+            resolver = resolver_of(body)
+            body = language_extensions.expanded(
+                body, lambda value: resolver.resolve(value, SourceLocation(template.name))
+            )
+        # CloudFormation refuses such types where the transform is not named: they can mean nothing else.
+        if sam.is_declared_in(body):
+            body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
+        if body is not template.body:
+            template = replace(template, body=body)
+        stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
         return stack
 
     def _assume(self, words: str) -> None:

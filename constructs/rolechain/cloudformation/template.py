@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Json = Any
+TRANSFORM = "Fn::Transform"
+"""The one function that stands among other keys: a macro that may change them."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,17 @@ class Template:
     nested: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+
+
+def transforms_of(body: Mapping[str, Json]) -> Iterator[str]:
+    """The names of the macros that change the whole of a template, in the order in which they run."""
+    yield from names_of_transforms(body.get("Transform"))
+    yield from names_of_transforms(body.get(TRANSFORM))
+
+
+def names_of_transforms(transforms: Json) -> Iterator[str]:
+    """The names in a ``Transform`` or an ``Fn::Transform``."""
+    listed = transforms if isinstance(transforms, list) else [] if transforms is None else [transforms]
+    for transform in listed:
+        name = transform.get("Name") if isinstance(transform, Mapping) else transform
+        yield name if isinstance(name, str) else "that is not named"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+Unknown = TypeVar("Unknown")
 
 _REFERENCE = re.compile(r"\$\{(!?)([^{}]*)\}")
 
@@ -31,12 +33,18 @@ def substitutions(template: str) -> Iterator[tuple[str, str | None]]:
     yield template[rest:], None
 
 
+def unknowns(value: Any, marker: type[Unknown]) -> Iterator[Unknown]:
+    """Each ``marker`` that stands anywhere in ``value``."""
+    if isinstance(value, marker):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from unknowns(item, marker)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from unknowns(item, marker)
+
+
 def holds_unknown(value: Any, marker: type) -> bool:
     """Whether a ``marker`` stands anywhere in ``value``."""
-    if isinstance(value, marker):
-        return True
-    if isinstance(value, Mapping):
-        return any(holds_unknown(item, marker) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(holds_unknown(item, marker) for item in value)
-    return False
+    return any(True for _ in unknowns(value, marker))

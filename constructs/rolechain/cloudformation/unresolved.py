@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from rolechain.cloudformation.source_location import SourceLocation
 
-TRANSFORM = "Fn::Transform"
-"""The one function that stands among other keys: a macro that may change them."""
-
 
 @dataclass(frozen=True)
 class Unresolved:

@@ -10,18 +10,20 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.resolver import TRANSFORM, Resolver, Unresolved
+from rolechain.cloudformation.language_extensions import LOOP
+from rolechain.cloudformation.resolver import Resolver, Unresolved
+from rolechain.cloudformation.sam import APPLICATION, makes_role
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
-from rolechain.cloudformation.template import Json
+from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
 from rolechain.graph.finding import Level
 
 _CUSTOM = (
     "AWS::CloudFormation::CustomResource",
     "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
-    "AWS::Serverless::Application",
+    APPLICATION,
 )
-_LOOP, _INCLUDE = "Fn::ForEach::", "AWS::Include"
+_INCLUDE = "AWS::Include"
 _IAM, _MODULE = "AWS::IAM::", "::MODULE"
 _SPOKEN_OF = re.compile(r"role-?name", re.IGNORECASE)
 
@@ -42,15 +44,16 @@ class OpaqueResource(NamedTuple):
     roams: bool = False
 
 
-def hidden(name: str, resolver: Resolver) -> Iterator[OpaqueResource]:
+def hidden(name: str, resolver: Resolver, untranslated: Mapping[str, str]) -> Iterator[OpaqueResource]:
     """What a template does not show of its resources.
 
     Args:
         name: the template's.
         resolver: resolves its values.
+        untranslated: why each resource of SAM that is still in it cannot be translated, by logical id.
     """
     resources = resolver.section("Resources")
-    for macro in (*_macros(resolver), *_named(resources.get(TRANSFORM))):
+    for macro in (*_macros(resolver), *names_of_transforms(resources.get(TRANSFORM))):
         if macro != _INCLUDE:
             yield OpaqueResource(
                 SourceLocation(name), f"the macro {macro} may change every resource of {name}", Level.ERROR
@@ -60,7 +63,7 @@ def hidden(name: str, resolver: Resolver) -> Iterator[OpaqueResource]:
             continue
         place = SourceLocation(name, logical_id)
         if logical_id.startswith("Fn::"):
-            about_roles = logical_id.startswith(_LOOP) and any(map(_may_be_of_iam, _types(resource)))
+            about_roles = logical_id.startswith(LOOP) and any(map(_may_be_of_iam, _types(resource)))
             level = Level.ERROR if about_roles else Level.WARNING
             yield OpaqueResource(
                 place, f"the resources that {logical_id} makes are not known", level, roams=True
@@ -68,7 +71,11 @@ def hidden(name: str, resolver: Resolver) -> Iterator[OpaqueResource]:
         elif isinstance(resource, Mapping):
             kind, properties = resource.get("Type"), resource.get("Properties")
             kind = kind if isinstance(kind, str) else _IAM
-            if kind.endswith(_MODULE):
+            if logical_id in untranslated and makes_role(kind):
+                words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
+                level = Level.WARNING if kind == APPLICATION else Level.ERROR
+                yield OpaqueResource(place, words, level, roams=True)
+            elif kind.endswith(_MODULE):
                 yield OpaqueResource(
                     place, f"the resources that the module {kind} makes are not known", Level.WARNING
                 )
@@ -83,8 +90,8 @@ def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
     """The function that stands where a resource's or its properties' names do, or the loop anywhere in these."""
     names = (*resource, *(properties if isinstance(properties, Mapping) else ()))
     found = next((str(name) for name in names if str(name).startswith("Fn::")), None)
-    loop = _LOOP.removesuffix("::")
-    return loop if (found or "").startswith(_LOOP) or _loops(properties) else found
+    loop = LOOP.removesuffix("::")
+    return loop if (found or "").startswith(LOOP) or _loops(properties) else found
 
 
 def touched(
@@ -101,7 +108,7 @@ def touched(
         unread: the logical ids of the stacks whose templates are not at hand.
     """
     for logical_id, kind, properties in _resources(resolver):
-        is_looped = logical_id.startswith(_LOOP) and kind.startswith("AWS::CloudFormation::Stack")
+        is_looped = logical_id.startswith(LOOP) and kind.startswith("AWS::CloudFormation::Stack")
         is_stack = logical_id in unread or is_looped
         if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
             continue
@@ -137,7 +144,7 @@ def _resources(resolver: Resolver) -> Iterator[tuple[str, str, Json]]:
             item = waiting.pop()
             if isinstance(item, Mapping) and isinstance(kind := item.get("Type"), str):
                 yield str(logical_id), kind, item.get("Properties")
-            elif str(logical_id).startswith(_LOOP):
+            elif str(logical_id).startswith(LOOP):
                 waiting += (
                     item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
                 )
@@ -182,7 +189,7 @@ def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
 
 def _loops(value: Json) -> bool:
     """Whether a loop stands anywhere in a value."""
-    return any(str(key).startswith(_LOOP) for item in _mappings(value) for key in item)
+    return any(str(key).startswith(LOOP) for item in _mappings(value) for key in item)
 
 
 def _types(value: Json) -> Iterator[Json]:
@@ -203,19 +210,11 @@ def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
 
 
 def _may_be_of_iam(kind: Json) -> bool:
-    return not isinstance(kind, str) or kind.startswith((_IAM, STACK_SET)) or "${" in kind
+    return not isinstance(kind, str) or kind.startswith((_IAM, STACK_SET)) or makes_role(kind) or "${" in kind
 
 
 def _macros(resolver: Resolver) -> Iterator[str]:
     """The macros of a whole template that are not AWS's own; AWS's leave roles alone, but for what they include."""
-    for macro in (*_named(resolver.body.get("Transform")), *_named(resolver.body.get(TRANSFORM))):
+    for macro in transforms_of(resolver.body):
         if macro == _INCLUDE or not macro.startswith("AWS::"):
             yield f"{_INCLUDE} at its top" if macro == _INCLUDE else macro
-
-
-def _named(transforms: Json) -> Iterator[str]:
-    for transform in (
-        transforms if isinstance(transforms, list) else [] if transforms is None else [transforms]
-    ):
-        name = transform.get("Name") if isinstance(transform, Mapping) else transform
-        yield name if isinstance(name, str) else "that is not named"

@@ -104,7 +104,8 @@ class _Reader:
             unread.setdefault(place.template, set()).add(place.logical_id)
         for stack in stacks.all:
             name, resolver = stack.template.name, stack.resolver
-            for found in (*hidden(name, resolver), *touched(name, resolver, declared, unread.get(name, ()))):
+            seen = hidden(name, resolver, stack.untranslated)
+            for found in (*seen, *touched(name, resolver, declared, unread.get(name, ()))):
                 self._report(found.place, found.words, found.level, roams=found.roams)
         for place, kind, reason in stacks.unread:
             self._report(

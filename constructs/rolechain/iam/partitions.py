@@ -24,3 +24,8 @@ def partition_of(region: str) -> str | None:
     if not _REGION.fullmatch(region):
         return None
     return next((partition for prefix, partition in _PREFIXES.items() if region.startswith(prefix)), "aws")
+
+
+def prefix_of(partition: str) -> str:
+    """What the names of a partition's regions begin with; those of ``aws`` differ, and ``us-east-`` is one of them."""
+    return next((prefix for prefix, each in _PREFIXES.items() if each == partition), "us-east-")

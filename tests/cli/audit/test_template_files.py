@@ -198,3 +198,27 @@ def test_a_stack_set_whose_body_is_yaml(audited: Audited, open_role: str) -> Non
     assert [(each["template"], each["logical_id"], each["file"], each["line"]) for each in opened] == [
         ("set.yaml/Members", "Role", "set.yaml", 2)
     ]
+
+
+def test_lines_of_what_loops_and_sam_make(audited: Audited) -> None:
+    """A role that a loop makes is shown at the loop, and the role of a function where the function says it."""
+    trust = "AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: '*'}]}"
+    Path("made.yaml").write_text(f"""\
+Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: python3.12, Handler: a.b, InlineCode: x, {trust}}}
+  FnOther:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: python3.12, Handler: a.b, InlineCode: x, {trust}}}
+  "Fn::ForEach::Roles":
+    - Name
+    - [A, B]
+    - "${{Name}}Role":
+        Type: AWS::IAM::Role
+        Properties: {{{trust}}}
+""")
+    _, document = audited("made.yaml")
+    opened = [(each["logical_id"], each["line"]) for each in document["findings"] if each["rule"] == "RC01"]
+    assert sorted(opened) == [("ARole", 9), ("BRole", 9), ("FnOtherRole", 8), ("FnRole", 5)]

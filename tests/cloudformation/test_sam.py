@@ -1,0 +1,150 @@
+"""Templates of the Serverless Application Model are read as what AWS's transform makes of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from rolechain.proof import Proof, Template, audit
+
+STAR = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]}
+CODE = {"Runtime": "python3.12", "Handler": "a.b", "CodeUri": "./src"}
+
+
+def _audited(resources: dict[str, Any], **sections: Any) -> Proof:
+    body = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources, **sections}
+    return audit([Template("app", body, account="111111111111")])
+
+
+def _function(**properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::Serverless::Function", "Properties": {**CODE, **properties}}
+
+
+def _found(report: Proof) -> list[tuple[str, str]]:
+    return [(finding.rule, finding.place.logical_id if finding.place else "") for finding in report.findings]
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"Fn": _function(AssumeRolePolicyDocument=STAR)},
+        {
+            "Own": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": STAR}},
+            "Fn": _function(),
+        },
+    ],
+)
+def test_a_role_that_is_open_to_everyone(resources: dict[str, Any]) -> None:
+    """The role of a function and one beside a function are looked at alike."""
+    name = "Own" if "Own" in resources else "FnRole"
+    assert ("RC01", name) in _found(_audited(resources))
+
+
+def test_a_function_that_may_assume_a_role() -> None:
+    """The hop from a function's own role, which only the transform makes, is listed."""
+    trust = {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": {"Fn::GetAtt": ["FnRole", "Arn"]}},
+            }
+        ]
+    }
+    hop = {
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"Fn::GetAtt": ["Deploy", "Arn"]}}
+        ]
+    }
+    report = _audited(
+        {
+            "Fn": _function(Policies=[hop]),
+            "Deploy": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"RoleName": "deploy", "AssumeRolePolicyDocument": trust},
+            },
+        }
+    )
+    assert [(hop.caller.endswith("app.FnRole>"), hop.callee) for hop in report.hops if hop.callee != "*"] == [
+        (True, "arn:aws:iam::111111111111:role/deploy")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "roles"),
+    [
+        (
+            {"Type": "AWS::Serverless::StateMachine", "Properties": {"Definition": {"States": {}}}},
+            ["OneRole"],
+        ),
+        (_function(Role="arn:aws:iam::111111111111:role/own"), []),
+        (
+            _function(
+                Events={
+                    "Tick": {"Type": "ScheduleV2", "Properties": {"ScheduleExpression": "rate(1 minute)"}}
+                }
+            ),
+            ["OneRole", "OneTickRole"],
+        ),
+    ],
+)
+def test_the_roles_that_sam_makes(resource: dict[str, Any], roles: list[str]) -> None:
+    """A state machine, a function and its schedule each get a role; a function that names its role gets none."""
+    report = _audited({"One": resource})
+    assert sorted({entrance.place.logical_id for entrance in report.entrances if entrance.place}) == roles
+
+
+def test_globals_parameters_and_conditions() -> None:
+    """What stands in Globals counts for every function, and a parameter's value for where it is used."""
+    report = _audited(
+        {"Fn": _function(AssumeRolePolicyDocument=STAR)},
+        Globals={"Function": {"PermissionsBoundary": {"Ref": "Boundary"}}},
+        Parameters={"Boundary": {"Type": "String", "Default": "arn:aws:iam::111111111111:policy/boundary"}},
+    )
+    assert ("RC01", "FnRole") in _found(report)
+
+
+def test_a_function_that_cannot_be_translated_is_named() -> None:
+    """The others are read all the same."""
+    report = _audited({"Bad": _function(Events=[]), "Fn": _function(AssumeRolePolicyDocument=STAR)})
+    assert ("RC01", "FnRole") in _found(report)
+    (unknown,) = (finding for finding in report.findings if finding.rule == "RC00")
+    assert unknown.message.startswith(
+        "the roles that SAM makes of Bad are not known: Resource with id [Bad] is invalid"
+    )
+    assert not report.proven
+
+
+def test_an_application_is_named_and_not_asked_for() -> None:
+    """The Serverless Application Repository is on the network, and a nested template is not at hand."""
+    location = {
+        "ApplicationId": "arn:aws:serverlessrepo:us-east-1:111111111111:applications/app",
+        "SemanticVersion": "1",
+    }
+    report = _audited({"App": {"Type": "AWS::Serverless::Application", "Properties": {"Location": location}}})
+    assert [(finding.level.value, finding.message) for finding in report.findings] == [
+        (
+            "warning",
+            "the roles that SAM makes of App are not known: the template of an application is not at hand",
+        )
+    ]
+
+
+def test_without_the_translator_each_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template that nobody expanded is not called clean."""
+    from rolechain.cloudformation import sam
+
+    sam._translator.cache_clear()
+    monkeypatch.setitem(sys.modules, "samtranslator.translator", None)
+    report = _audited({"Fn": _function(), "Table": {"Type": "AWS::Serverless::SimpleTable"}})
+    sam._translator.cache_clear()
+    assert [(finding.rule, finding.message) for finding in report.findings] == [
+        (
+            "RC00",
+            "the roles that SAM makes of Fn are not known: "
+            "aws-sam-translator is not installed: pip install 'rolechain[sam]'",
+        )
+    ]
+    assert not report.proven
