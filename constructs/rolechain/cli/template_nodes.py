@@ -84,25 +84,34 @@ def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
 def declaring(node: yaml.Node, logical_id: str) -> str:
     """The key of a template's Resources that a resource comes from: its own, or what a loop or SAM makes it of.
 
-    SAM's resources are named by what they are made of and a suffix; a loop's, by its pattern.
+    SAM names a resource by what it is made of and a suffix, a loop by its pattern.
     """
-    sections = node.value if isinstance(node, yaml.MappingNode) else []
-    resources = next((value for key, value in sections if key.value == "Resources"), None)
-    names = dict(_patterns(resources))
-    found = [key for key, name in names.items() if re.match(name, logical_id)]
+    names = dict(_patterns(_item(node, "Resources")))
+    found = [key for key, pattern in names.items() if re.match(pattern, logical_id)]
     return (
-        logical_id if logical_id in names else max(found, key=lambda key: len(names[key]), default=logical_id)
+        logical_id
+        if logical_id in names
+        else max(found, key=lambda key: (not key.startswith("Fn::"), len(key)), default=logical_id)
     )
 
 
-def _patterns(node: yaml.Node | None) -> Iterator[tuple[str, str]]:
-    """Each key of a mapping with the pattern of what is made of it, for loops that of the keys within."""
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
-        if not str(key.value).startswith("Fn::ForEach::"):
-            yield str(key.value), re.sub(r"\\[$&]\\\{.*?\}", ".*", re.escape(str(key.value)))
-        elif isinstance(value, yaml.SequenceNode):
-            within = [pattern for item in value.value for _, pattern in _patterns(item)]
-            yield str(key.value), "|".join(within) or "(?!)"
+def _patterns(resources: yaml.Node | None) -> Iterator[tuple[str, str]]:
+    """Each key of a template's Resources, with a pattern of what the logical ids of what it makes begin with."""
+    for key, value in resources.value if isinstance(resources, yaml.MappingNode) else []:
+        name, kind = str(key.value), _item(value, "Type")
+        if name.startswith("Fn::ForEach::"):
+            within = value.value if isinstance(value, yaml.SequenceNode) else []
+            yield name, "|".join(pattern for item in within for _, pattern in _patterns(item)) or "(?!)"
+        elif "{" in name:
+            yield name, re.sub(r"\\[$&]\\\{.*?\}", ".*", re.escape(name))
+        else:
+            is_of_sam = kind is not None and str(kind.value).startswith("AWS::Serverless::")
+            yield name, re.escape(name) if is_of_sam else f"{re.escape(name)}$"
+
+
+def _item(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    items = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in items if key.value == name), None)
 
 
 def _is_conditional(node: yaml.Node) -> bool:
