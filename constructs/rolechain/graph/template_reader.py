@@ -376,11 +376,12 @@ class _Reader:
             if said:
                 self._report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
             return PolicyRecord(place, arn, None, Policy.unknown(arn))
+        if (given := self._given.get(arn)) is not None:
+            return self._policy(given, place, arn, True, inline=False)
         document = aws_managed.document_of(arn)
-        if document is not None:
-            return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
-        given = self._given.get(arn)
-        return None if given is None else self._policy(given, place, arn, True, inline=False)
+        if document is None:
+            return None
+        return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
 
     def _by_arn(self, arn: Json, place: SourceLocation, *, said: bool) -> PolicyRecord:
         """A managed policy that a role, user or group names.

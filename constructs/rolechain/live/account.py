@@ -1,0 +1,145 @@
+"""What IAM holds in an account, as its own API gives it.
+
+Source: IAM API Reference, "GetAccountAuthorizationDetails", "GetPolicyVersion", "ListRoles",
+"ListOpenIDConnectProviders" and "ListSAMLProviders".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rolechain.errors import RolechainError
+
+if TYPE_CHECKING:
+    import boto3
+
+Json = Any
+
+ACTIONS = (
+    "iam:GetAccountAuthorizationDetails",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:ListRoles",
+    "iam:ListOpenIDConnectProviders",
+    "iam:ListSAMLProviders",
+)
+"""What reading an account needs to be allowed."""
+
+_SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+
+
+class AccountError(RolechainError):
+    """An account cannot be read."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What IAM holds in an account.
+
+    Attributes:
+        id: the account's id.
+        details: what GetAccountAuthorizationDetails lists, all pages together: ``RoleDetailList``, ``UserDetailList``,
+            ``GroupDetailList`` and ``Policies``, every policy document parsed.
+        durations: the maximum session duration of each role in seconds, by ARN; the details lack it.
+        providers: the ARNs of the account's OIDC and SAML providers.
+    """
+
+    id: str
+    details: Mapping[str, list[Json]]
+    durations: Mapping[str, int] = field(default_factory=dict)
+    providers: tuple[str, ...] = ()
+
+
+def read_account(session: boto3.Session, account: str) -> Account:
+    """Reads an account.
+
+    Args:
+        session: credentials of the account that may call ``ACTIONS``.
+        account: the account's id.
+
+    Raises:
+        AccountError: the credentials are of another account, or AWS refuses a call.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    # A whole organization is read at once: what AWS throttles is tried again, ever later.
+    config = Config(retries={"mode": "adaptive", "max_attempts": 10})
+    try:
+        found = session.client("sts", config=config).get_caller_identity()["Account"]
+        if found != account:
+            raise AccountError(f"the credentials are of account {found}: give some of {account}")
+        iam = session.client("iam", config=config)
+        details: dict[str, list[Json]] = {section: [] for section in _SECTIONS}
+        page: Any
+        for page in iam.get_paginator("get_account_authorization_details").paginate():
+            for section in _SECTIONS:
+                details[section] += page.get(section, [])
+        # A policy of AWS's that is nothing but a boundary is not among the details.
+        details["Policies"] += [_policy(iam, arn) for arn in _named(details)]
+        roles = [role for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]]
+        providers = [
+            *iam.list_open_id_connect_providers()["OpenIDConnectProviderList"],
+            *iam.list_saml_providers()["SAMLProviderList"],
+        ]
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        raise AccountError(f"{told.get('Code')}: {told.get('Message')}") from error
+    except BotoCoreError as error:
+        raise AccountError(str(error)) from error
+    return Account(
+        account,
+        details,
+        {role["Arn"]: role["MaxSessionDuration"] for role in roles if "MaxSessionDuration" in role},
+        tuple(each["Arn"] for each in providers),
+    )
+
+
+def _named(details: Mapping[str, list[Json]]) -> list[str]:
+    """The ARNs of the policies that roles, users and groups have and that are not listed."""
+    arns: dict[str, None] = {}
+    for section in ("RoleDetailList", "UserDetailList", "GroupDetailList"):
+        for each in details[section]:
+            arns |= dict.fromkeys(policy["PolicyArn"] for policy in each.get("AttachedManagedPolicies", []))
+            if boundary := each.get("PermissionsBoundary"):
+                arns[boundary["PermissionsBoundaryArn"]] = None
+    listed = {policy["Arn"] for policy in details["Policies"]}
+    return [arn for arn in arns if arn not in listed]
+
+
+def _policy(iam: Any, arn: str) -> Json:
+    """A managed policy with its default version, as the details list one."""
+    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    return {**policy, "PolicyVersionList": [version]}
+
+
+def read_accounts(
+    sessions: Mapping[str, Callable[[], boto3.Session]], *, at_once: int = 8
+) -> Iterator[tuple[str, Account | RolechainError]]:
+    """Reads accounts in parallel.
+
+    Args:
+        sessions: makes a session of each account, by the account's id.
+        at_once: how many at a time.
+
+    Returns:
+        Each account with what it holds or why it cannot be read, in the order in which they are done.
+    """
+
+    def read(account: str) -> Account | RolechainError:
+        try:
+            return read_account(sessions[account](), account)
+        except RolechainError as error:
+            return error
+
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="rolechain-account")
+    try:
+        works = {pool.submit(read, account): account for account in sessions}
+        for work in as_completed(works):
+            yield works[work], work.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,81 @@
+"""Accounts in a folder, a JSON file each: to prove again without credentials, and to keep as evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rolechain.errors import RolechainError
+from rolechain.live.account import Account
+
+_FORMAT = "rolechain-account/v1"
+_SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+
+
+class FolderError(RolechainError, ValueError):
+    """A folder holds no accounts, or a file of it is none."""
+
+    usage = True
+
+
+def save_accounts(folder: Path, accounts: Iterable[Account]) -> list[Path]:
+    """Writes each account to ``<id>.json``; what stands there is replaced.
+
+    What IAM gives holds no secret: neither keys nor passwords.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for account in accounts:
+        document = {
+            "Format": _FORMAT,
+            "Account": account.id,
+            **account.details,
+            "MaxSessionDurations": dict(account.durations),
+            "Providers": list(account.providers),
+        }
+        path = folder / f"{account.id}.json"
+        # Dates are the one type of these answers that is none of JSON's.
+        path.write_text(json.dumps(document, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def load_accounts(folder: Path) -> list[Account]:
+    """The accounts of a folder that ``save_accounts`` wrote.
+
+    Raises:
+        FolderError: the folder holds none, or one of its files cannot be read.
+    """
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise FolderError(
+            f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
+        )
+    return [_account(file) for file in files]
+
+
+def _account(file: Path) -> Account:
+    try:
+        document: Any = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FolderError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        document = None
+    try:
+        if document["Format"] == _FORMAT:
+            return Account(
+                str(document["Account"]),
+                {section: list(document[section]) for section in _SECTIONS},
+                dict(document["MaxSessionDurations"]),
+                tuple(document["Providers"]),
+            )
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise FolderError(
+        f"{file} is no account that rolechain saved: save it again, or remove it from the folder"
+    )

@@ -1,0 +1,201 @@
+"""A chain is proven from what its accounts hold, by the rules that hold for templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolechain import Chain
+from rolechain.live import (
+    Account,
+    AccountError,
+    FolderError,
+    load_accounts,
+    prove_live,
+    read_account,
+    read_accounts,
+    save_accounts,
+)
+from rolechain.local import LocalOrganization
+from rolechain.proof import Proof
+
+Read = Callable[[Chain], list[Account]]
+STAR = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def _errors(proof: Proof) -> list[tuple[str, str]]:
+    return [
+        (finding.rule, str(finding.place)) for finding in proof.findings if finding.level.value == "error"
+    ]
+
+
+def _document(*statements: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def test_what_is_deployed_as_declared_is_proven(chain: Chain, read: Read) -> None:
+    """Every hop works, and the last line of the assumptions says what was not looked at."""
+    proof = prove_live(chain, read(chain))
+    assert proof.proven, proof.findings
+    assert [hop.verdict.value for hop in proof.hops] == ["allow", "allow"]
+    assert proof.assumptions[-1] == (
+        "assuming that no service control policy or resource control policy refuses a hop"
+    )
+
+
+def test_a_trust_that_was_added_by_hand(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """A statement that is appended to the target's trust policy lets somebody in, and is named."""
+    target = chain.targets[0]
+    iam = organization.session(target.account).client("iam")
+    own: Any = iam.get_role(RoleName=target.role)["Role"]["AssumeRolePolicyDocument"]
+    own["Statement"].append(
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::444444444444:root"},
+        }
+    )
+    iam.update_assume_role_policy(RoleName=target.role, PolicyDocument=json.dumps(own))
+    assert (
+        "RC05",
+        f"account {target.account} role/rolechain/deploy-target AssumeRolePolicyDocument statement 1",
+    ) in _errors(prove_live(chain, read(chain)))
+
+
+def test_a_permission_that_was_added_by_hand(
+    chain: Chain, read: Read, organization: LocalOrganization
+) -> None:
+    """Everything on everything, put inline on the middle role, is found."""
+    middle = chain.middle[0]
+    organization.session(middle.account).client("iam").put_role_policy(
+        RoleName=middle.role, PolicyName="fix", PolicyDocument=_document(STAR)
+    )
+    rules = {finding.rule for finding in prove_live(chain, read(chain)).findings}
+    assert "RC07" in rules
+
+
+def test_a_half_that_was_taken_away(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """Without the middle role's permission the second hop does not work."""
+    middle = chain.middle[0]
+    organization.session(middle.account).client("iam").delete_role_policy(
+        RoleName=middle.role, PolicyName="hops"
+    )
+    proof = prove_live(chain, read(chain))
+    assert not proof.proven
+    assert [hop.verdict.value for hop in proof.hops] == ["allow", "implicit_deny"]
+
+
+def test_who_may_change_the_chain(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """A user whose group has a customer managed policy that changes trust policies is found in the live account."""
+    target = chain.targets[0]
+    iam = organization.session(target.account).client("iam")
+    statement = {"Effect": "Allow", "Action": "iam:UpdateAssumeRolePolicy", "Resource": "*"}
+    arn = iam.create_policy(PolicyName="trusts", PolicyDocument=_document(statement))["Policy"]["Arn"]
+    iam.create_group(GroupName="people")
+    iam.attach_group_policy(GroupName="people", PolicyArn=arn)
+    iam.create_user(UserName="ann")
+    iam.add_user_to_group(GroupName="people", UserName="ann")
+    changers = prove_live(chain, read(chain)).changers or ()
+    assert f"arn:aws:iam::{target.account}:user/ann" in {changer.who for changer in changers}
+
+
+def test_the_default_version_of_a_policy_counts(
+    chain: Chain, read: Read, organization: LocalOrganization
+) -> None:
+    """A policy that refuses the hop is read in its default version, and not in an older one."""
+    middle = chain.middle[0]
+    iam = organization.session(middle.account).client("iam")
+    nothing = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    arn = iam.create_policy(PolicyName="more", PolicyDocument=_document(nothing))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=middle.role, PolicyArn=arn)
+    assert prove_live(chain, read(chain)).hops[1].verdict.value == "allow"
+    deny = {"Effect": "Deny", "Action": "sts:*", "Resource": "*"}
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=_document(deny), SetAsDefault=True)
+    assert prove_live(chain, read(chain)).hops[1].verdict.value == "explicit_deny"
+
+
+def test_a_boundary_counts(chain: Chain, read: Read) -> None:
+    """A boundary of the middle role that does not allow the hop refuses it."""
+    accounts = read(chain)
+    arn = "arn:aws:iam::aws:policy/boundary"
+    (middle,) = accounts[1].details["RoleDetailList"]
+    middle["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
+    nothing = json.loads(_document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}))
+    accounts[1].details["Policies"].append(
+        {
+            "PolicyName": "boundary",
+            "Arn": arn,
+            "PolicyVersionList": [{"Document": nothing, "IsDefaultVersion": True}],
+        }
+    )
+    assert prove_live(chain, accounts).hops[1].verdict.value == "implicit_deny"
+
+
+def test_a_policy_of_aws_is_read(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """Whatever AWS puts into the policies that it manages is read from there."""
+    middle = chain.middle[0]
+    organization.session(middle.account).client("iam").attach_role_policy(
+        RoleName=middle.role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    accounts = read(chain)
+    assert "arn:aws:iam::aws:policy/AdministratorAccess" in {
+        policy["Arn"] for policy in accounts[1].details["Policies"]
+    }
+    assert "RC07" in {finding.rule for finding in prove_live(chain, accounts).findings}
+
+
+def test_an_account_that_was_not_read(chain: Chain, read: Read) -> None:
+    """What cannot be read is said, and never counts as proven."""
+    accounts = read(chain)
+    target = chain.targets[0].account
+    proof = prove_live(chain, accounts[:-1], {target: "AccessDenied: no"})
+    assert not proof.proven
+    assert proof.findings[0].message == f"account {target} could not be read: AccessDenied: no"
+    silent = prove_live(chain, accounts[:-1])
+    assert silent.findings[0].message == f"account {target} could not be read: it was not asked for"
+
+
+def test_what_was_saved_is_proven_alike(chain: Chain, read: Read, tmp_path: Path) -> None:
+    """The proof of the files is that of the accounts."""
+    accounts = read(chain)
+    files = save_accounts(tmp_path / "accounts", accounts)
+    assert [file.name for file in files] == [f"{account}.json" for account in chain.accounts]
+    assert prove_live(chain, load_accounts(tmp_path / "accounts")) == prove_live(chain, accounts)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"Format": "rolechain-account/v1"}'])
+def test_a_file_that_is_no_account(text: str, tmp_path: Path) -> None:
+    """It is said in one line with the file's name."""
+    with pytest.raises(FolderError, match="holds no accounts"):
+        load_accounts(tmp_path)
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FolderError, match=r"a\.json is no account that rolechain saved"):
+        load_accounts(tmp_path)
+
+
+def test_accounts_are_read_in_parallel(chain: Chain, organization: LocalOrganization) -> None:
+    """One that fails does not stop the others, and says why without credentials."""
+    first, second, third = chain.accounts
+    sessions = {
+        first: lambda: organization.session(first),
+        second: lambda: organization.session(second),
+        third: lambda: organization.session(first),
+    }
+    found = dict(read_accounts(sessions))
+    assert isinstance(found[first], Account)
+    assert isinstance(found[second], Account)
+    assert str(found[third]) == f"the credentials are of account {first}: give some of {third}"
+
+
+def test_a_reader_who_may_not(chain: Chain, organization: LocalOrganization) -> None:
+    """What IAM refuses is told in AWS's words."""
+    source = chain.source
+    session = organization.workload(source.arn, "lambda.amazonaws.com")
+    with pytest.raises(
+        AccountError, match=r"^AccessDenied: .* not authorized to perform: iam:GetAccountAuthorizationDetails"
+    ):
+        read_account(session, source.account)
