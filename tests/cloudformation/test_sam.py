@@ -148,3 +148,9 @@ def test_without_the_translator_each_function_is_named(monkeypatch: pytest.Monke
         )
     ]
     assert not report.proven
+
+
+def test_what_sam_writes_is_not_held_against_the_template() -> None:
+    """SAM writes the partition into the ARNs of AWS's policies; a template that names AWS::Partition does not."""
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Fn::Sub": "a-${AWS::Partition}"}}}
+    assert _found(_audited({"Fn": _function(), "Bucket": bucket})) == []

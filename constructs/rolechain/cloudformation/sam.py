@@ -90,6 +90,8 @@ def translated(
         else:
             left = {name: item for name, item in body["Resources"].items() if name not in source["Resources"]}
             plain = json.loads(json.dumps(found, default=str))
+            for resource in plain["Resources"].values():
+                _name_partition(resource.get("Properties"), partition)
             return {
                 **plain,
                 "Transform": body.get("Transform"),
@@ -141,6 +143,15 @@ def _packaged(body: Mapping[str, Json], without: Mapping[str, str]) -> dict[str,
         if isinstance(properties, dict) and isinstance(address := properties.get(name), str):
             properties[name] = address if address.startswith("s3://") else _PACKAGED
     return source
+
+
+def _name_partition(properties: Any, partition: str) -> None:
+    """Writes the managed policies of AWS's as ``AWS::Partition`` gives them, where SAM writes the partition out."""
+    of_aws = f"arn:{partition}:iam::aws:policy/"
+    arns: Any = properties.get("ManagedPolicyArns") if isinstance(properties, dict) else None
+    for number, arn in enumerate(arns if isinstance(arns, list) else ()):
+        if isinstance(arn, str) and arn.startswith(of_aws):
+            arns[number] = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::aws:policy/{arn.removeprefix(of_aws)}"}
 
 
 def _causes(errors: Any, source: Mapping[str, Json]) -> dict[str, str]:
