@@ -1,0 +1,201 @@
+"""A change is told for whom it lets in and whom it keeps out, and for nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain.proof import Template
+from rolechain.proof.diff import AccessDiff, diff
+
+ROOT, OTHER = "arn:aws:iam::222222222222:root", "arn:aws:iam::333333333333:root"
+ROLE = "arn:aws:iam::111111111111:role/deploy"
+IN_ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}
+
+
+def _allow(
+    principal: Any, condition: Any = None, action: Any = "sts:AssumeRole", effect: str = "Allow"
+) -> Any:
+    statement = {"Effect": effect, "Action": action, "Principal": principal}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _template(*trust: Any, policies: Any = None, parameters: Any = None) -> list[Template]:
+    """A role with a trust policy, beside a role that may have permissions."""
+    resources: dict[str, Any] = {
+        "Caller": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": "caller",
+                "AssumeRolePolicyDocument": {"Statement": [_allow({"Service": "ec2.amazonaws.com"})]},
+                "Policies": [{"PolicyName": "own", "PolicyDocument": {"Statement": policies or []}}],
+            },
+        }
+    }
+    if trust:
+        resources["Role"] = {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"RoleName": "deploy", "AssumeRolePolicyDocument": {"Statement": list(trust)}},
+        }
+    body = {"Parameters": parameters or {}, "Resources": resources}
+    return [Template("app", body, account="111111111111")]
+
+
+def _gained(found: AccessDiff) -> list[tuple[str, bool]]:
+    return [(change.who, change.certain) for change in found.gained]
+
+
+def _lost(found: AccessDiff) -> list[str]:
+    return [change.who for change in found.lost]
+
+
+def _date(operator: str, day: str) -> Any:
+    return {operator: {"aws:CurrentTime": f"2026-{day}T00:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gained", "lost"),
+    [
+        # The same, in the same and in other words.
+        ([_allow({"AWS": ROOT})], [_allow({"AWS": ROOT})], [], []),
+        ([_allow({"AWS": ROOT})], [_allow({"AWS": ["222222222222"]}, action=["sts:assumerole"])], [], []),
+        ([_allow({"AWS": [ROOT, OTHER]})], [_allow({"AWS": OTHER}), _allow({"AWS": ROOT})], [], []),
+        # More, and less.
+        ([_allow({"AWS": ROOT})], [_allow({"AWS": [ROOT, OTHER]})], [("333333333333", True)], []),
+        ([_allow({"AWS": [ROOT, OTHER]})], [_allow({"AWS": ROOT})], [], ["333333333333"]),
+        ([_allow({"AWS": ROOT}, IN_ORGANIZATION)], [_allow({"AWS": ROOT})], [("222222222222", True)], []),
+        ([_allow({"AWS": ROOT})], [_allow({"AWS": ROOT}, IN_ORGANIZATION)], [], ["222222222222"]),
+        (
+            [_allow({"AWS": ROOT})],
+            [_allow("*", IN_ORGANIZATION)],
+            [("*", True), ("arn:aws:iam::111111111111:role/caller", True), (ROLE, True)],
+            ["222222222222"],
+        ),
+        # What a sample of values would not tell apart.
+        (
+            [
+                _allow(
+                    {"AWS": ROOT}, {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a*"}}
+                )
+            ],
+            [
+                _allow(
+                    {"AWS": ROOT}, {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a*b"}}
+                )
+            ],
+            [],
+            None,
+        ),
+        (
+            [
+                _allow(
+                    {"AWS": ROOT}, {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a*b"}}
+                )
+            ],
+            [
+                _allow(
+                    {"AWS": ROOT}, {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a*"}}
+                )
+            ],
+            "some",
+            [],
+        ),
+        (
+            [_allow({"AWS": ROOT}, {"StringEquals": {"sts:ExternalId": ["a1", "b2"]}})],
+            [_allow({"AWS": ROOT}, {"StringEquals": {"sts:ExternalId": ["a1", "c3"]}})],
+            [("222222222222", True)],
+            ["222222222222"],
+        ),
+        # Denials that come and go.
+        (
+            [_allow({"AWS": ROOT})],
+            [
+                _allow({"AWS": ROOT}),
+                _allow("*", {"Bool": {"aws:MultiFactorAuthPresent": "false"}}, effect="Deny"),
+            ],
+            [],
+            ["222222222222"],
+        ),
+        (
+            [_allow({"AWS": ROOT}), _allow({"AWS": "arn:aws:iam::222222222222:user/ann"}, effect="Deny")],
+            [_allow({"AWS": ROOT})],
+            "some",
+            [],
+        ),
+        # Federation and services.
+        (
+            [_allow({"Service": "lambda.amazonaws.com"})],
+            [_allow({"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]})],
+            [("ec2.amazonaws.com", True)],
+            [],
+        ),
+        # A role that comes or goes.
+        ([], [_allow({"AWS": ROOT})], [("222222222222", True)], []),
+        ([_allow({"AWS": ROOT})], [], [], ["222222222222"]),
+    ],
+)
+def test_a_change_of_a_trust_policy(old: list[Any], new: list[Any], gained: Any, lost: Any) -> None:
+    """Who gets in now and did not before, and who does not any more, each with a witness."""
+    found = diff(_template(*old), _template(*new))
+    if gained == "some":
+        assert found.gained
+    else:
+        assert _gained(found) == gained
+    if lost is not None:
+        assert _lost(found) == lost
+    assert all(change.witness for change in found.gained if change.certain)
+
+
+def test_the_witness_tells_the_difference() -> None:
+    """The request that is shown gets in now, and did not before."""
+    found = diff(
+        _template(_allow({"AWS": ROOT}, {"StringEquals": {"sts:ExternalId": "a1"}})),
+        _template(_allow({"AWS": ROOT}, {"StringEquals": {"sts:ExternalId": ["a1", "c3"]}})),
+    )
+    (change,) = found.gained
+    assert "c3" in change.witness
+    assert change.words.startswith(f"{ROLE} lets in every principal of account 222222222222")
+
+
+def test_a_permission_that_opens_a_hop() -> None:
+    """Where the trust policy stays and the caller gets the permission, the hop is new; without it, it is lost."""
+    trust = _allow({"AWS": "111111111111"})
+    hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+    closed, opened = _template(trust), _template(trust, policies=[hop])
+    caller = "arn:aws:iam::111111111111:role/caller"
+    found = diff(closed, opened)
+    assert [(change.who, change.role, change.certain) for change in found.gained] == [(caller, ROLE, True)]
+    assert [(change.who, change.role) for change in diff(opened, closed).lost] == [(caller, ROLE)]
+
+
+def test_what_callers_may_bring() -> None:
+    """Session tags that a caller may pass now and might not before are told, as they may open something else."""
+    found = diff(
+        _template(_allow({"AWS": ROOT})),
+        _template(_allow({"AWS": ROOT}), _allow({"AWS": ROOT}, action="sts:TagSession")),
+    )
+    assert [change.words for change in found.gained if change.who == "*"] == [
+        f"{ROLE} lets its callers pass session tags that it may not have let them pass"
+    ]
+
+
+def test_what_is_not_known_any_more() -> None:
+    """A value that becomes a parameter is told, and who gets in by it counts as new."""
+    parameters = {"Account": {"Type": "String"}}
+    found = diff(
+        _template(_allow({"AWS": ROOT})),
+        _template(_allow({"AWS": {"Ref": "Account"}}), parameters=parameters),
+    )
+    assert [message for _, message in found.unknown] == [
+        "statement 0 of AssumeRolePolicyDocument of Role holds an unresolved Ref Account "
+        "(parameter Account has no default)"
+    ]
+    assert [(change.who, change.certain) for change in found.gained] == [("", False)]
+
+
+def test_a_removed_denial_is_never_taken_for_harmless() -> None:
+    """Without the Deny of before, nobody is shown to have been let in: whoever gets in now counts as new."""
+    unsure = _allow("*", _date("DateGreaterThan", "01-01"), effect="Deny")
+    found = diff(_template(_allow({"AWS": ROOT}), unsure), _template(_allow({"AWS": ROOT})))
+    assert [change.who for change in found.gained] == ["222222222222"]
