@@ -31,7 +31,7 @@ class AccessChange:
         words: what changed, in words.
         place: the statement that lets it in, on the side where it gets in.
         certain: whether it is shown; otherwise it cannot be ruled out.
-        witness: a request that gets in on that side alone, in words; empty where none is shown.
+        witness: a request that gets in on that side alone, or what decides a hop, in words; empty where none is shown.
     """
 
     role: str
@@ -168,6 +168,7 @@ def _of_edge(edge: Edge) -> AccessChange:
         f"{edge.caller.arn} {can} assume {edge.callee.arn}",
         edge.permission or edge.trust,
         certain,
+        edge.decision.reason if edge.decision else "",
     )
 
 
