@@ -16,8 +16,8 @@ from botocore.utils import JSONFileCache
 from rolechain import ChainError
 from rolechain.runtime import FileCache, Hop, HopError, chain_session
 from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.session_cache import warm_session
 from rolechain.runtime.sts import Sts
-from rolechain.runtime.warm import warm_session
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"
@@ -37,7 +37,7 @@ def chain(sts: Any, base: Any, clock: Any) -> Any:
     def make(*hops: str | Hop) -> HopCredentials:
         declared = [Hop(hop) if isinstance(hop, str) else hop for hop in hops]
         return line_up(
-            declared, sts=Sts(base, "us-east-1"), session=base, cache=kept, clock=clock, uniform=min
+            declared, sts=Sts(base, "us-east-1", clock=clock), session=base, cache=kept, uniform=min
         )
 
     make.kept = kept  # type: ignore[attr-defined]
@@ -246,7 +246,7 @@ def test_a_warm_session_is_read_without_botocore(sts: Any, base: Any, tmp_path: 
     """What the cache holds can be read in a process that never imports botocore."""
     key(chain_session(MIDDLE, TARGET, session=base, cache=tmp_path))
     code = (
-        "import sys; from rolechain.runtime.warm import warm_session;"
+        "import sys; from rolechain.runtime.session_cache import warm_session;"
         f"found = warm_session([{MIDDLE!r}, {TARGET!r}], access_key='AKIABASE', region_name='eu-central-1',"
         f" cache={str(tmp_path)!r}); print(found.access_key, sorted(m for m in sys.modules if 'boto' in m))"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from rolechain import Chain, ChainError, ChainRole
 from rolechain.runtime import Cause, Hop, HopError, fan_out
-from rolechain.runtime.rate_limiter import Pace
+from rolechain.runtime.rate_limiter import RateLimiter
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"
@@ -24,9 +24,11 @@ def targets(count: int) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Has the pace not wait, and tells for how long it would have."""
+    """Has the rate limiter not wait, and tells for how long it would have."""
     waited: list[float] = []
-    monkeypatch.setattr("rolechain.runtime.fanout.Pace", lambda: Pace(sleep=waited.append, uniform=max))
+    monkeypatch.setattr(
+        "rolechain.runtime.fanout.RateLimiter", lambda: RateLimiter(sleep=waited.append, uniform=max)
+    )
     return waited
 
 
@@ -262,41 +264,41 @@ class _Time:
         self.now += seconds
 
 
-def _paced(uniform: Callable[[float, float], float] = max) -> tuple[Pace, _Time]:
+def _limited(uniform: Callable[[float, float], float] = max) -> tuple[RateLimiter, _Time]:
     time = _Time()
-    return Pace(clock=time, sleep=time.sleep, uniform=uniform), time
+    return RateLimiter(clock=time, sleep=time.sleep, uniform=uniform), time
 
 
-def test_the_pace_keeps_within_the_quota() -> None:
+def test_the_limiter_keeps_within_the_quota() -> None:
     """No more than 600 calls are let through in a second."""
-    pace, time = _paced()
+    limiter, time = _limited()
     for _ in range(1201):
-        pace.wait()
+        limiter.wait()
     assert time.now == pytest.approx(2.0)
 
 
 def test_throttling_slows_everybody_and_answers_speed_up() -> None:
     """Each throttling halves the rate, down to five a second, and each answer adds ten, up to the quota."""
-    pace, _ = _paced()
-    assert pace.throttled(1)
-    assert pace.rate == 300
-    pace.answered()
-    assert pace.rate == 310
+    limiter, _ = _limited()
+    assert limiter.throttled(1)
+    assert limiter.rate == 300
+    limiter.answered()
+    assert limiter.rate == 310
     for _ in range(10):
-        pace.throttled(1)
-    assert pace.rate == 5
+        limiter.throttled(1)
+    assert limiter.rate == 5
     for _ in range(100):
-        pace.answered()
-    assert pace.rate == 600
+        limiter.answered()
+    assert limiter.rate == 600
 
 
 def test_each_try_waits_longer() -> None:
     """The pauses double from 0.4 s up to ten, and end with the twelfth try."""
-    pace, time = _paced()
+    limiter, time = _limited()
     waited = []
     for tries in range(1, 12):
         before = time.now
-        assert pace.throttled(tries)
+        assert limiter.throttled(tries)
         waited.append(round(time.now - before, 6))
     assert waited == [0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10, 10, 10]
-    assert not pace.throttled(12)
+    assert not limiter.throttled(12)

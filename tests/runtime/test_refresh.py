@@ -12,7 +12,7 @@ import pytest
 
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
-from rolechain.runtime.refresh import Refresh
+from rolechain.runtime.refreshable_credentials import RefreshableCredentials
 from rolechain.runtime.session_credentials import SessionCredentials
 
 T0, MINUTE = 1_800_000_000.0, 60.0
@@ -40,7 +40,7 @@ class Source:
 
 
 def refused(index: int = 1) -> HopError:
-    """What waiting will not mend."""
+    """What waiting does not change."""
     return HopError("refused", index=index, total=3, role_arn="arn", code="AccessDenied", denied=True)
 
 
@@ -51,11 +51,11 @@ def throttled() -> HopError:
 
 def made(
     clock: Any, lifetime: float = 3600, uniform: Callable[[float, float], float] = min
-) -> tuple[Refresh, Source]:
+) -> tuple[RefreshableCredentials, Source]:
     """A hop and its source at a set time."""
     clock.now = T0
     source = Source(clock, lifetime)
-    return Refresh(source, clock=clock, uniform=uniform), source
+    return RefreshableCredentials(source, clock=clock, uniform=uniform), source
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_refusal_raises_and_is_remembered(clock: Any) -> None:
 
 
 def test_a_refusal_raises_though_the_session_is_still_valid(clock: Any) -> None:
-    """What waiting will not mend is told as soon as the renewal finds out."""
+    """What waiting does not change is told as soon as the renewal finds out."""
     refresh, source = made(clock)
     refresh.get()
     clock.now = T0 + 45 * MINUTE

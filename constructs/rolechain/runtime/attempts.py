@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Literal
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.errors import ChainError
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.entry import is_session_of
-from rolechain.runtime.errors import HopError, source_error
+from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+from rolechain.runtime.sts import Sts
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
@@ -51,29 +50,11 @@ def attempt(
     if problems := list(problems_of_chain([wanted], region)):
         raise ChainError(problems)
     call = HopCall(wanted, Sts(session, region))
-    signer = identified(call, call.starting_signer(session))
+    signer = call.identified(call.starting_signer(session))
     report, _ = try_call(
         call, signer, caller=signer.arn or "", expected=Outcome(expected), index=index, until=Patience()
     )
     return report
-
-
-def identified(call: HopCall, signer: Signer) -> Signer:
-    """The same credentials, with the ARN that GetCallerIdentity gives for them.
-
-    Raises:
-        HopError: STS does not accept them.
-    """
-    try:
-        return signer._replace(arn=call.sts.caller_arn(signer))
-    except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
-        raise source_error(
-            error,
-            index=call.index,
-            total=call.total,
-            role_arn=call.hop.role_arn,
-            secrets=(signer.secret_key, signer.token or ""),
-        ) from error
 
 
 class Patience:
@@ -107,7 +88,7 @@ class Patience:
 
 def try_call(
     call: HopCall,
-    signer: Signer,
+    signer: SessionCredentials,
     *,
     caller: str,
     expected: Outcome,
@@ -152,9 +133,8 @@ def try_call(
         break
     if expected is not Outcome.ALLOWED:
         return report(Outcome.ALLOWED, f"let in as {given.arn}"), None
-    signer = Signer(given.access_key, given.secret_key, given.token, given.arn)
     try:
-        arn = identified(call, signer).arn or ""
+        arn = call.identified(given).arn or ""
     except HopError as error:
         return report(Outcome.UNDECIDED, str(error), error), None
     hop = call.hop

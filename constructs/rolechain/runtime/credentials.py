@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import boto3
 from botocore.credentials import ReadOnlyCredentials
 
-from rolechain.runtime.cache_entry import cache_key
-from rolechain.runtime.cache_slot import Cache, Slot
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.error_classification import STALE_SESSION
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.refresh import Refresh, Uniform, system_uniform
+from rolechain.runtime.refreshable_credentials import RefreshableCredentials, Uniform, system_uniform
+from rolechain.runtime.session_cache import Cache, CacheSlot, cache_key
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import Signer, Sts
+from rolechain.runtime.sts import Sts
 
 # A role that was deleted and made again shows in its old sessions so, and an endpoint that knows them no longer.
 _UNKNOWN_SESSION = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
@@ -56,12 +53,12 @@ class HopCredentials:
         self._caller = caller
         self._coded = False
         self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
-        self._refresh = Refresh(
+        self._refresh = RefreshableCredentials(
             self._take,
             index=call.index,
             slot=None if cache is None else partial(self._slot, cache),
             once=call.hop.token_code is not None,
-            clock=call.clock,
+            clock=call.sts.clock,
             uniform=uniform,
         )
 
@@ -132,31 +129,27 @@ class HopCredentials:
         self._coded = self._call.hop.token_code is not None
         return given
 
-    def _take_from(self, caller: Refresh) -> SessionCredentials:
+    def _take_from(self, caller: RefreshableCredentials) -> SessionCredentials:
         """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
-        before, started = caller.held, self._call.clock()
+        before, started = caller.held, self._call.sts.clock()
         given = caller.get()
         try:
-            return self._call.make(_signer(given))
+            return self._call.make(given)
         except HopError as error:
             # A revoked session shows as a plain denial; one that was obtained just now is not revoked.
             revoked = error.denied and started - given.obtained_at >= _SUSPECT_AFTER
             over = error.code in REJECTED_SESSION and (given is before or given.obtained_at < started)
             if not revoked and not over:
                 raise
-        return self._call.make(_signer(caller.renew(given.access_key)))
+        return self._call.make(caller.renew(given.access_key))
 
-    def _slot(self, cache: Cache) -> Slot:
+    def _slot(self, cache: Cache) -> CacheSlot:
         hops, first = [self._call.hop], self
         while isinstance(first._caller, HopCredentials):
             first = first._caller
             hops.insert(0, first._call.hop)
         source = first._call.starting_signer(first._caller)
-        return Slot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
-
-
-def _signer(given: SessionCredentials) -> Signer:
-    return Signer(given.access_key, given.secret_key, given.token, given.arn)
+        return CacheSlot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
 
 
 def line_up(
@@ -166,7 +159,6 @@ def line_up(
     session: boto3.Session,
     total: int | None = None,
     cache: Cache | None = None,
-    clock: Clock = time.time,
     uniform: Uniform = system_uniform,
 ) -> HopCredentials:
     """The credentials of the last hop, resting on those of the hops before it.
@@ -177,10 +169,9 @@ def line_up(
         session: what the first call is signed by.
         total: how many hops there are, should more be to come; by default as many as these.
         cache: where the sessions are kept for others.
-        clock: the time.
         uniform: the source of jitter.
     """
-    calls = [HopCall(hop, sts, index, total or len(hops), clock) for index, hop in enumerate(hops, 1)]
+    calls = [HopCall(hop, sts, index, total or len(hops)) for index, hop in enumerate(hops, 1)]
     last = HopCredentials(calls[0], session, cache=cache, uniform=uniform)
     for call in calls[1:]:
         last = HopCredentials(call, last, cache=cache, uniform=uniform)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -16,10 +17,10 @@ from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
+from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ABSENT = frozenset(
     {
@@ -35,6 +36,24 @@ _ABSENT = frozenset(
     }
 )
 """Condition keys that the calls of a walk do not carry, unless a hop declares them."""
+
+
+@dataclass(frozen=True)
+class Inheritance:
+    """What the next session of a chain inherits, as far as it is known.
+
+    Attributes:
+        tags: the transitive session tags, by key.
+        source_identity: the source identity, if one was set.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    source_identity: str | None = None
+
+    def after(self, call: Hop) -> Inheritance:
+        """What the sessions after ``call`` inherit."""
+        own = {key: value for key, value in (call.tags or {}).items() if key in call.transitive_tag_keys}
+        return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)
 
 
 class Diagnosis(NamedTuple):
@@ -66,9 +85,9 @@ class Diagnostician:
         self._sts = sts
         self._readers = readers
         self._organization = organization
-        self._signers: list[Signer] = []
+        self._signers: list[SessionCredentials] = []
 
-    def meet(self, signer: Signer) -> None:
+    def meet(self, signer: SessionCredentials) -> None:
         """Makes known a session that may be able to read its own account's roles."""
         self._signers.append(signer)
 
@@ -201,7 +220,7 @@ class Diagnostician:
                     region_name=region,
                     aws_access_key_id=signer.access_key,
                     aws_secret_access_key=signer.secret_key,
-                    aws_session_token=signer.token,
+                    aws_session_token=signer.token or None,
                 )
 
     @cached_property
@@ -215,8 +234,8 @@ class Diagnostician:
             return ""
         try:
             frozen = credentials.get_frozen_credentials()
-            signer = Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
-            return self._sts.caller_arn(signer).split(":")[4]
+            signer = SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+            return account_of(self._sts.caller_arn(signer))
         except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
             return ""
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from rolechain.runtime.refresh import Uniform, system_uniform
+from rolechain.runtime.refreshable_credentials import Uniform, system_uniform
 
 QUOTA = 600.0
 """Calls in a second that STS takes from an account in a region, as the IAM User Guide's quotas say."""
@@ -16,7 +16,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _TRIES = 12
 
 
-class Pace:
+class RateLimiter:
     """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer.
 
     Args:

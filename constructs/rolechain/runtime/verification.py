@@ -14,18 +14,18 @@ from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.role import ChainRole
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind
-from rolechain.runtime.attempts import Patience, identified, try_call
+from rolechain.runtime.attempts import Patience, try_call
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.diagnosis import Diagnostician
+from rolechain.runtime.diagnosis import Diagnostician, Inheritance
 from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
-from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.negative_checks import Refusal, refusals
+from rolechain.runtime.negative_checks import NegativeCheck, negative_checks
 from rolechain.runtime.report import HopReport, Outcome
-from rolechain.runtime.sts import Signer, Sts
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.sts import Sts
 
 
 def verify(
@@ -109,8 +109,8 @@ def walk(
     taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
         yield trial.take(hop, calls[hop.callee.arn])
-    for refusal in refusals(chain, trial.sources, taken):
-        yield trial.refuse(refusal)
+    for check in negative_checks(chain, trial.sources, taken):
+        yield trial.refuse(check)
 
 
 _NOT_OF_THE_ROLES = {
@@ -143,17 +143,17 @@ class _Trial:
         self._patience = patience
         self._diagnostician = diagnostician
         self._session_name = session_name
-        self._reached: dict[str, Signer] = {}
-        self._unlimited: dict[str, Signer | None] = {}
+        self._reached: dict[str, SessionCredentials] = {}
+        self._unlimited: dict[str, SessionCredentials | None] = {}
         self._inherited: dict[str, Inheritance] = {}
 
     def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
         """Goes on from the sessions of source roles, and tries the other source roles."""
         chain = self._chain
         call = self._call(Hop(chain.source.arn), 0)
-        starts = [identified(call, call.starting_signer(session)) for session in sessions]
-        inside: dict[str, Signer] = {}
-        entering: dict[str, Signer] = {}
+        starts = [call.identified(call.starting_signer(session)) for session in sessions]
+        inside: dict[str, SessionCredentials] = {}
+        entering: dict[str, SessionCredentials] = {}
         for number, start in enumerate(starts):
             arn = start.arn or ""
             self._diagnostician.meet(start)
@@ -191,7 +191,9 @@ class _Trial:
             self._unlimited[hop.callee.arn] = self._without_policies(hop, call, signer)
         return report
 
-    def _without_policies(self, hop: DeclaredHop, call: Hop, signer: Signer) -> Signer | None:
+    def _without_policies(
+        self, hop: DeclaredHop, call: Hop, signer: SessionCredentials
+    ) -> SessionCredentials | None:
         """A session that no session policy limits; None where it cannot be had, or calls nobody."""
         if not self._chain.calls_of(hop.callee):
             return None
@@ -200,23 +202,22 @@ class _Trial:
             given = whole.make(signer)
         except HopError:
             return None
-        found = Signer(given.access_key, given.secret_key, given.token, given.arn)
-        self._diagnostician.meet(found)
-        return found
+        self._diagnostician.meet(given)
+        return given
 
-    def refuse(self, refusal: Refusal) -> HopReport:
+    def refuse(self, check: NegativeCheck) -> HopReport:
         """Tries what must be refused, without session policies: whoever calls may leave them out."""
-        call = self._call(refusal.call, refusal.index)
-        caller = refusal.caller.arn
+        call = self._call(check.call, check.index)
+        caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))
-        report = self._from(refusal.caller, call, Outcome.REFUSED, refusal.callee, signer)
-        return replace(report, altered=refusal.altered)
+        report = self._from(check.caller, call, Outcome.REFUSED, check.callee, signer)
+        return replace(report, altered=check.altered)
 
     def _call(self, hop: Hop, index: int) -> HopCall:
         named = replace(hop, session_name=self._session_name) if self._session_name else hop
         return HopCall(named, self._sts, index, len(self._chain.middle) + 1)
 
-    def _enter(self, source: ChainRole, start: Signer, expected: Outcome) -> HopReport:
+    def _enter(self, source: ChainRole, start: SessionCredentials, expected: Outcome) -> HopReport:
         arn = start.arn or ""
         own = source_of(self._chain, arn)
         caller = _session_of(own, start) if own else _stranger(arn)
@@ -224,7 +225,12 @@ class _Trial:
         return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source, advice)
 
     def _from(
-        self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole, signer: Signer | None
+        self,
+        caller: ChainRole,
+        call: HopCall,
+        expected: Outcome,
+        callee: ChainRole,
+        signer: SessionCredentials | None,
     ) -> HopReport:
         if signer:
             return self._try(call, signer, _session_of(caller, signer), expected, callee)
@@ -234,7 +240,7 @@ class _Trial:
     def _try(
         self,
         call: HopCall,
-        signer: Signer,
+        signer: SessionCredentials,
         caller: Caller,
         expected: Outcome,
         callee: ChainRole,
@@ -252,9 +258,8 @@ class _Trial:
         inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
             self._inherited[callee.arn] = inherited.after(call.hop)
-            reached = Signer(given.access_key, given.secret_key, given.token, given.arn)
-            self._reached[callee.arn] = reached
-            self._diagnostician.meet(reached)
+            self._reached[callee.arn] = given
+            self._diagnostician.meet(given)
         if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
             return report
         found = self._diagnostician.explain(
@@ -266,7 +271,7 @@ class _Trial:
         return replace(report, cause=cause, detail=f"{report.detail}; {found.words}")
 
 
-def _session_of(role: ChainRole, signer: Signer) -> Caller:
+def _session_of(role: ChainRole, signer: SessionCredentials) -> Caller:
     return Caller("role-session", signer.arn or "", role.account, role.arn)
 
 

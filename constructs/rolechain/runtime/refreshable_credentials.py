@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rolechain.runtime.cache_slot import Slot
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.forking import reset_in_child
+from rolechain.runtime.session_cache import CacheSlot
 from rolechain.runtime.session_credentials import SessionCredentials
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class _Failure:
         return self.since <= now < self.until
 
 
-class Refresh:
+class RefreshableCredentials:
     """The credentials of one hop, renewed when they are due; any number of threads may ask for them.
 
     Args:
@@ -67,7 +67,7 @@ class Refresh:
         fetch: Callable[[], SessionCredentials],
         *,
         index: int = 1,
-        slot: Callable[[], Slot] | None = None,
+        slot: Callable[[], CacheSlot] | None = None,
         once: bool = False,
         clock: Clock = time.time,
         uniform: Uniform = system_uniform,
@@ -113,8 +113,8 @@ class Refresh:
         """Credentials to sign with, renewed if they are due.
 
         Raises:
-            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting will
-                not mend.
+            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting
+                does not remove.
         """
         held = self._held
         if held and self._clock() < held.advisory_at:
@@ -168,7 +168,7 @@ class Refresh:
         with self._putting:
             self._held = held
 
-    def _obtain(self, slot: Slot) -> SessionCredentials:
+    def _obtain(self, slot: CacheSlot) -> SessionCredentials:
         """Takes the hop, unless another process has."""
         if kept := self._kept(slot):
             return kept
@@ -179,7 +179,7 @@ class Refresh:
             slot.save(fetched)
             return fetched
 
-    def _kept(self, slot: Slot) -> SessionCredentials | None:
+    def _kept(self, slot: CacheSlot) -> SessionCredentials | None:
         """What the cache holds, if it need not be renewed; else it serves if the renewal fails."""
         kept, now = slot.load(), self._clock()
         if kept is None or kept.access_key == self._rejected or now >= kept.expires_at:
