@@ -122,6 +122,37 @@ def test_a_corrupt_entry_is_a_miss(sts: Any, clock: Any, chain: Any) -> None:
     assert read(chain(TARGET)) == "ASIAtarget.2"
 
 
+def test_swapped_entries_are_not_served(sts: Any, base: Any, tmp_path: Path) -> None:
+    """An entry serves under its own key alone: two swapped files do not make the middle's session the target's."""
+    folder = tmp_path / "c"
+    key(chain_session(MIDDLE, TARGET, session=base, cache=folder))
+    one, two = folder.glob("*.json")
+    texts = one.read_text(), two.read_text()
+    one.write_text(texts[1])
+    two.write_text(texts[0])
+    assert key(chain_session(MIDDLE, TARGET, session=base, cache=folder)) == "ASIAtarget.2"
+    assert sts.seen[2:] == [("AKIABASE", "middle"), ("ASIAmiddle.2", "target")]
+
+
+def test_a_warm_session_is_bound_to_its_key(base: Any) -> None:
+    """Whoever reads without botocore is served no swapped entry either."""
+    kept: dict[str, Any] = {}
+    key(chain_session(MIDDLE, TARGET, session=base, cache=kept))
+    known: dict[str, Any] = {"access_key": "AKIABASE", "region_name": "eu-central-1", "cache": kept}
+    assert warm_session([MIDDLE, TARGET], **known)
+    one, two = kept
+    kept[one], kept[two] = kept[two], kept[one]
+    assert warm_session([MIDDLE], **known) is None
+    assert warm_session([MIDDLE, TARGET], **known) is None
+
+
+def test_an_entry_of_the_future_is_not_served(sts: Any, clock: Any, chain: Any) -> None:
+    """Where the clock was set back since it was written, nobody knows how old a session is."""
+    read(chain(TARGET))
+    clock.now -= 7200
+    assert read(chain(TARGET)) == "ASIAtarget.2"
+
+
 class _Broken(dict[str, Any]):
     """A cache whose service is down."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -153,6 +155,31 @@ def test_closing_it_ends_what_is_throttled(sts: Any, base: Any) -> None:
         if thread.name.startswith("rolechain"):
             thread.join(30)
     assert [call.role for call in sts.calls].count("slow") == 1
+
+
+def test_a_program_that_leaves_ends_though_a_call_hangs(sts: Any, base: Any) -> None:
+    """Leaving the loop lets the program end: no thread with a call under way is waited for."""
+    go_on = threading.Event()
+
+    def hang() -> None:
+        go_on.wait(60)
+
+    sts.script("slow", hang)
+    code = (
+        "import boto3; from rolechain.runtime import fan_out\n"
+        "session = boto3.Session('AKIABASE', 's', region_name='eu-central-1')\n"
+        "hanging = 'arn:aws:iam::444444444444:role/slow'\n"
+        f"for target, _ in fan_out([{MIDDLE!r}], [hanging, {targets(1)[0]!r}], session=session, max_workers=2):\n"
+        "    print(target, flush=True)\n"
+        "    break\n"
+    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        )
+    finally:
+        go_on.set()
+    assert ended.stdout == f"{targets(1)[0]}\n"
 
 
 def test_no_more_are_taken_at_a_time_than_there_are_workers(sts: Any, base: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.refreshable_credentials import RefreshableCredentials
-from rolechain.runtime.session_cache import CacheSlot
+from rolechain.runtime.session_cache import CacheSlot, read_entry
 from rolechain.runtime.session_credentials import SessionCredentials
 
 BACK_OFF, MEMORY = 300.0, 1.0
@@ -30,6 +30,7 @@ class Process:
             machine.take,
             slot=(lambda: CacheSlot(machine.kept, "key")) if machine.shared else None,
             clock=lambda: machine.now,
+            monotonic=lambda: machine.now,
             uniform=min,
         )
 
@@ -171,8 +172,9 @@ class RefreshMachine(RuleBasedStateMachine):
     @invariant()
     def only_whole_sessions_are_kept(self) -> None:
         """What is in the cache can be read."""
-        for kept in getattr(self, "kept", {}):
-            assert CacheSlot(self.kept, kept).load() is not None
+        for key, kept in getattr(self, "kept", {}).items():
+            assert read_entry(kept) is not None
+            assert kept["Key"] == key
 
 
 TestRefreshMachine = RefreshMachine.TestCase

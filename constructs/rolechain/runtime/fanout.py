@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import TypeVar
 
 import boto3
@@ -91,18 +93,32 @@ def _taken(
     if trunk and branches and (error := _take(trunk, limiter, ended)):
         yield from ((target, error.copy()) for target in targets)
         return
-    pool = ThreadPoolExecutor(max_workers, thread_name_prefix="rolechain")
+    waiting = deque(enumerate(branches))
+    done: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        while waiting and not ended.is_set():
+            with suppress(IndexError):  # another thread has taken the last one
+                number, branch = waiting.popleft()
+                try:
+                    done.put((number, _take(branch, limiter, ended)))
+                except BaseException as error:
+                    done.put((number, error))
+
     try:
-        flights: dict[Future[HopError | None], int] = {
-            pool.submit(_take, branch, limiter, ended): number for number, branch in enumerate(branches)
-        }
-        for flight in as_completed(flights):
-            number = flights[flight]
-            yield targets[number], flight.result() or finish(branches[number])
+        for number in range(min(max_workers, len(branches))):
+            # Daemons, which a program that ends does not wait for: a call may hang for minutes.
+            threading.Thread(target=work, name=f"rolechain_{number}", daemon=True).start()
+        for _ in branches:
+            number, failed = done.get()
+            if failed is None:
+                yield targets[number], finish(branches[number])
+            elif isinstance(failed, HopError):
+                yield targets[number], failed
+            else:
+                raise failed
     finally:
         ended.set()
-        # Without waiting: a call that hangs must not keep who has had enough.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Event) -> HopError | None:

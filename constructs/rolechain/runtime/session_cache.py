@@ -21,7 +21,7 @@ from rolechain.errors import ChainError, Problem
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.file_cache import FileCache
 from rolechain.runtime.hop import Hop, HopLike, as_hop
-from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
+from rolechain.runtime.session_credentials import MINUTE, SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
 
 _log = logging.getLogger(__name__)
@@ -129,20 +129,30 @@ class CacheSlot:
         self._cache = cache
         self._key = key
 
-    def load(self) -> SessionCredentials | None:
-        """The session that is kept; None if there is none that can be read."""
+    def load(self, now: float) -> SessionCredentials | None:
+        """The session that is kept; None if there is none that serves.
+
+        Args:
+            now: the time.
+        """
         try:
-            return read_entry(self._cache[self._key])
+            entry = self._cache[self._key]
         except KeyError:
             return None
         except Exception as error:  # a user's mapping may raise anything
             _log.warning("the cache could not be read (%s): the hop is taken", type(error).__name__)
             return None
+        kept = read_entry(entry)
+        # An entry that was moved here is another role's session. One of the future is of an unknown age: the clock
+        # was set back since.
+        if kept is None or entry.get("Key") != self._key or kept.obtained_at > now + MINUTE:
+            return None
+        return kept if now < kept.expires_at else None
 
     def save(self, session: SessionCredentials) -> None:
         """Keeps a session in place of what is there."""
         try:
-            self._cache[self._key] = entry_of(session)
+            self._cache[self._key] = entry_of(session) | {"Key": self._key}
         except Exception as error:  # likewise
             _log.warning("the cache could not be written (%s): the session is not kept", type(error).__name__)
 
@@ -178,5 +188,6 @@ def warm_session(
     if kept_in is None:
         return None
     key = cache_key(access_key, region_name, [as_hop(hop) for hop in hops])
-    found = CacheSlot(kept_in, key).load()
-    return found if found and clock() < found.advisory_at else None
+    now = clock()
+    found = CacheSlot(kept_in, key).load(now)
+    return found if found and now < found.advisory_at else None
