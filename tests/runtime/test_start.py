@@ -75,11 +75,39 @@ def test_the_first_role_of_a_workload_is_no_hop(
     sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """EC2, ECS and Lambda give their role as a workload's own: its first hop may last longer than an hour."""
+    sts.arns["AKIABASE"] = "arn:aws:sts::999999999999:assumed-role/workload/i-1"
     monkeypatch.setattr(base, "get_credentials", lambda: Credentials("AKIABASE", "s", "t", method=method))
     chain_session(
         Hop(MIDDLE, duration_seconds=43200), session=base
     ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
-    assert sts.calls[0].parameters["DurationSeconds"] == "43200"
+    assert sts.calls[-1].parameters["DurationSeconds"] == "43200"
+
+
+def test_a_users_session_is_held_to_an_hour(sts: Any, base: Any) -> None:
+    """STS gives a session of GetSessionToken no longer one: it is refused before AssumeRole is called."""
+    sts.arns["ASIAUSER"] = "arn:aws:iam::999999999999:user/ann"
+    start = boto3.Session("ASIAUSER", "s", "t", region_name="us-east-1")
+    with pytest.raises(HopError, match="duration_seconds: 7200 is over 3600, and the session") as caught:
+        chain_session(
+            Hop(MIDDLE, duration_seconds=7200), session=start
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert caught.value.cause is Cause.DURATION
+    assert sts.seen == []
+    chain_session(
+        Hop(MIDDLE, duration_seconds=3600), session=start
+    ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert [call.action for call in sts.calls] == ["GetCallerIdentity", "AssumeRole"]
+
+
+def test_who_is_not_known_to_be_a_user_is_left_to_sts(sts: Any, base: Any) -> None:
+    """A role's session may be a workload's first one, and an access key is none: STS decides."""
+    sts.arns["ASIAROLE"] = "arn:aws:sts::999999999999:assumed-role/workload/i-1"
+    for key, token in (("ASIAROLE", "t"), ("AKIABASE", None)):
+        start = boto3.Session(key, "s", token, region_name="us-east-1")
+        chain_session(
+            Hop(MIDDLE, duration_seconds=7200), session=start
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert [caller for caller, _ in sts.seen] == ["ASIAROLE", "AKIABASE"]
 
 
 def test_a_code_is_asked_for_once(sts: Any, base: Any, clock: Any) -> None:

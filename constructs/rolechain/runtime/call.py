@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS
 from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
@@ -46,6 +47,7 @@ class HopCall:
         Raises:
             HopError: STS refused, there was no answer, or it was of no use.
         """
+        self._check_user_session(signer)
         parameters = self.hop.parameters(default_session_name())
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
@@ -61,6 +63,7 @@ class HopCall:
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
+                unsent=[name for name, value in self._passable.items() if not value],
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
@@ -110,6 +113,36 @@ class HopCall:
         if self.hop.serial_number:
             message = f"serial_number: {start}, which has no MFA device: start from the user"
             raise self._failed(message, Cause.SOURCE_CREDENTIALS)
+
+    @property
+    def _passable(self) -> dict[str, object]:
+        """What a trust policy asks of a call by itself, and what this one passes of it."""
+        hop = self.hop
+        return {
+            "external id": hop.external_id,
+            "session tags": hop.tags,
+            "source identity": hop.source_identity,
+        }
+
+    def _check_user_session(self, signer: SessionCredentials) -> None:
+        """Refuses more than an hour where a user's session calls, as GetSessionToken gives it.
+
+        A role's session is left to STS: it may be the first one of a workload.
+        """
+        seconds = self.hop.duration_seconds or 0
+        if seconds <= CHAINED_SECONDS or not signer.token:
+            return
+        try:
+            arn = signer.arn or self.sts.caller_arn(signer)
+        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
+            # AssumeRole fails likewise, and is told in the hop's words.
+            return
+        if resource_of(arn).startswith("user/"):
+            message = (
+                f"duration_seconds: {seconds} is over {CHAINED_SECONDS}, and the session that the chain starts from is "
+                f"one of GetSessionToken, of {arn}: ask for less, or start with the user's access keys"
+            )
+            raise self._failed(message, Cause.DURATION, signer)
 
     def identified(self, signer: SessionCredentials) -> SessionCredentials:
         """The same credentials, with the ARN that GetCallerIdentity gives for them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,7 +11,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.iam.arn import account_of
+from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
+from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
+from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
@@ -56,16 +59,23 @@ class Inheritance:
         return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)
 
 
+_DENIED = (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
+_PASSED = {EXTERNAL_ID: "external id", SET_SOURCE_IDENTITY_KEY: "source identity"}
+"""Condition keys, in lower case, that a hop's parameters give by themselves; session tags are the others."""
+
+
 class Diagnosis(NamedTuple):
     """What was found out.
 
     Attributes:
         words: one line.
         cause: the side that decided; None where that is not certain.
+        lacking: one line on what the call would have had to pass; empty where that alone would not help.
     """
 
     words: str
     cause: Cause | None
+    lacking: str = ""
 
 
 class Diagnostician:
@@ -145,20 +155,20 @@ class Diagnostician:
         identity = own.identity if own else (Policy.unknown("the caller's policies"),)
         boundary = own.boundary if own else None
         context = self._context(call, caller, inherited)
-        decision = decide(
-            Request(
-                caller,
-                Callee(hop.role_arn, trust),
-                context,
-                actions=_actions(hop, inherited),
-                identity_policies=identity,
-                permissions_boundary=boundary,
-            )
+        request = Request(
+            caller,
+            Callee(hop.role_arn, trust),
+            context,
+            actions=_actions(hop, inherited),
+            identity_policies=identity,
+            permissions_boundary=boundary,
         )
+        decision = decide(request)
         asked = {
             key for policy in (trust, *identity, *([boundary] if boundary else [])) for key in policy.keys
         }
-        open_keys = sorted(asked - {key.lower() for key in context} - _ABSENT)
+        known = _ABSENT.union(map(str.lower, context))
+        open_keys = sorted(key for key in asked - known if not key.startswith(REQUEST_TAG))
         beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
         words = f"as IAM has it, {beside}{decision.reason}"
         if refused and decision.verdict is Verdict.ALLOW:
@@ -169,8 +179,12 @@ class Diagnostician:
             words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
         if open_keys:
             words += f" (not known here: {', '.join(open_keys)})"
-        denied = decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
-        return Diagnosis(words, _cause(decision.side) if denied and not open_keys else None)
+        denied = decision.verdict in _DENIED
+        return Diagnosis(
+            words,
+            _cause(decision.side) if denied and not open_keys else None,
+            _lacking(request) if refused and denied else "",
+        )
 
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
@@ -251,3 +265,43 @@ def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
 
 def _cause(side: Side) -> Cause:
     return Cause.SOURCE_CREDENTIALS if side is Side.ROOT_USER else Cause(side.value)
+
+
+def _lacking(request: Request) -> str:
+    """What a call would have had to pass so that no side denies it; empty where that would not help.
+
+    Tried are the values that a statement of the trust policy asks for.
+    """
+    sent = {key.lower(): value for key, value in request.context.items()}
+    for statement in request.callee.trust_policy.statements:
+        asked = {
+            condition.lookup: (condition.key, _value(condition))
+            for condition in statement.conditions
+            if not isinstance(condition, UnknownCondition)
+            and (condition.lookup in _PASSED or condition.lookup.startswith(REQUEST_TAG))
+        }
+        passed = sent | {lookup: value for lookup, (_, value) in asked.items()}
+        tags = [lookup.removeprefix(REQUEST_TAG) for lookup in passed if lookup.startswith(REQUEST_TAG)]
+        actions = [ASSUME_ROLE, *([TAG_SESSION] if tags else [])]
+        if SET_SOURCE_IDENTITY_KEY in passed:
+            actions.append(SET_SOURCE_IDENTITY)
+        if tags:
+            passed[TAG_KEYS] = tags
+        if decide(replace(request, context=passed, actions=actions)).verdict in _DENIED:
+            continue
+        where = f"the trust policy of {request.callee.arn} asks for"
+        names = {
+            lookup: _PASSED.get(lookup, f"session tag {key[len(REQUEST_TAG) :]}")
+            for lookup, (key, _) in asked.items()
+        }
+        if missing := [name for lookup, name in names.items() if lookup not in sent]:
+            return f"the call lacked {' and '.join(missing)}, which {where}: declare it"
+        if differing := [name for lookup, name in names.items() if sent[lookup] != passed[lookup]]:
+            return f"the call sent another {' and '.join(differing)} than {where}: declare that one"
+    return ""
+
+
+def _value(condition: Condition | NullCheck) -> str:
+    """A value that meets a condition, as far as one shows."""
+    value = condition.values[0] if isinstance(condition, Condition) else "any"
+    return value.replace("*", "x").replace("?", "x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -108,6 +109,7 @@ def hop_error(
     caller_arn: str | None,
     secrets: tuple[str, ...] = (),
     ahead: float = 0.0,
+    unsent: Sequence[str] = (),
 ) -> HopError:
     """The error that says in a hop's words what botocore raised.
 
@@ -119,6 +121,8 @@ def hop_error(
         caller_arn: who called, if known.
         secrets: what must not stand in the message, should STS have repeated it.
         ahead: by how many seconds STS is ahead of this machine.
+        unsent: what a trust policy may ask for and the call did not pass; the advice about a refusal by the callee's
+            side, or by none that STS names, begins with it.
     """
     said = _Said.by(error)
     if named := _USER.search(said.text):
@@ -128,6 +132,11 @@ def hop_error(
     advice = BARE_DENIAL if bare else REMEDIATIONS[said.cause]
     if said.cause is Cause.CLOCK and abs(ahead) > NOTICED:
         advice = f"{skew_in_words(ahead)}: set it"
+    if denied and unsent and said.cause in (Cause.TRUST_POLICY, Cause.UNKNOWN):
+        named_unsent = " or ".join(filter(None, (", ".join(unsent[:-1]), unsent[-1])))
+        advice = (
+            f"the call sent no {named_unsent}: add what the trust policy of {{role_arn}} asks for; {advice}"
+        )
     action = named_action[1] if (named_action := _ACTION.search(said.text)) else "sts:AssumeRole"
     what = "refused: {} may not assume" if denied else "failed: {} could not assume"
     caller = what.format(caller_arn or "the session that the chain starts from")

@@ -268,7 +268,8 @@ class _Trial:
         if found is None:
             return report
         cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause
-        return replace(report, cause=cause, detail=f"{report.detail}; {found.words}")
+        detail = "; ".join(filter(None, (found.lacking, report.detail, found.words)))
+        return replace(report, cause=cause, detail=detail)
 
 
 def _session_of(role: ChainRole, signer: SessionCredentials) -> Caller:
