@@ -9,14 +9,13 @@ from typing import Any
 
 from rolechain.json_keys import unrepeated
 
-LONGEST, MOST_ARNS = 2048, 10
-"""Characters of a session policy and of the ARNs of managed ones together, and how many of those; IAM User Guide, IAM
-and STS quotas."""
-
 POLICY_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::(?P<account>aws|\d{12}):policy/(?:[!-)+->@-~]+/)?[\w+=,.@-]{1,128}",
     re.ASCII,
 )
+
+_BEYOND_LATIN = re.compile(r"[^\x00-\xff]")
+"""What a session policy cannot hold but as an escape, which takes six characters."""
 
 _INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 
@@ -25,7 +24,8 @@ def compact(policy: Any) -> Any:
     """A policy, as a mapping or as JSON, as the shortest JSON; what is none stays, to be told with other mistakes."""
     try:
         document = json.loads(policy, object_pairs_hook=unrepeated) if isinstance(policy, str) else policy
-        return json.dumps(document, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        return _BEYOND_LATIN.sub(lambda found: json.dumps(found[0])[1:-1], text)
     except (TypeError, ValueError, RecursionError):
         return policy
 

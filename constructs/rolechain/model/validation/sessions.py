@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rolechain.errors import Place
 from rolechain.iam.limits import (
     CHAINED_SECONDS,
+    SESSION_POLICY_ARNS,
+    SESSION_POLICY_CHARACTERS,
     SESSION_SECONDS,
     SESSION_TAGS,
     SOURCE_IDENTITY,
@@ -18,7 +20,7 @@ from rolechain.iam.limits import (
 )
 from rolechain.model.entry_principal import Entrance, brought
 from rolechain.model.role import ChainRole
-from rolechain.model.session_policy import LONGEST, MOST_ARNS, POLICY_ARN, problems_of
+from rolechain.model.session_policy import POLICY_ARN, problems_of
 from rolechain.model.session_tag import SessionTag
 from rolechain.model.source_identity import ADVICE, SourceIdentity
 from rolechain.model.validation.patterns import Found, matches
@@ -128,19 +130,20 @@ def _of_policies(role: ChainRole) -> Found:
                 f"{arn} is of account {found['account']}, and STS looks in the role's own, {role.account}: name a "
                 "policy of that account, or one of AWS's",
             )
-    if len(role.policy_arns) > MOST_ARNS:
+    if len(role.policy_arns) > SESSION_POLICY_ARNS:
         yield (
             ("policy_arns",),
-            f"{len(role.policy_arns)} policies: STS takes {MOST_ARNS} at most; leave some out",
+            f"{len(role.policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; leave some out",
         )
     if role.policy is not None:
         for message in problems_of(role.policy):
             yield ("policy",), message
     length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
-    if length > LONGEST:
+    if length > SESSION_POLICY_CHARACTERS:
         yield (
             ("policy" if role.policy else "policy_arns",),
-            f"{length} characters, the ARNs of policy_arns included: STS takes {LONGEST} at most; shorten it",
+            f"{length} characters, the ARNs of policy_arns included: STS takes {SESSION_POLICY_CHARACTERS} at most; "
+            "shorten it",
         )
 
 
