@@ -13,7 +13,7 @@ from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS
 from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
-from rolechain.runtime.errors import HopError, hop_error, place, source_error
+from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
@@ -57,13 +57,11 @@ class HopCall:
         except (BotoCoreError, ClientError, ValueError) as error:
             raise hop_error(
                 error,
-                index=self.index,
-                total=self.total,
-                role_arn=self.hop.role_arn,
+                **self._at,
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
-                unsent=[name for name, value in self._passable.items() if not value],
+                unsent=self._unsent(),
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
@@ -89,7 +87,7 @@ class HopCall:
         except HopError:
             raise
         except Exception as error:
-            raise self._source_error(error) from error
+            raise source_error(error, **self._at) from error
         if not is_sendable(frozen.access_key, frozen.secret_key, frozen.token):
             message = (
                 "the access key id, the secret or the session token that the chain starts from holds a line break, "
@@ -115,14 +113,14 @@ class HopCall:
             raise self._failed(message, Cause.SOURCE_CREDENTIALS)
 
     @property
-    def _passable(self) -> dict[str, object]:
-        """What a trust policy asks of a call by itself, and what this one passes of it."""
-        hop = self.hop
-        return {
-            "external id": hop.external_id,
-            "session tags": hop.tags,
-            "source identity": hop.source_identity,
-        }
+    def _at(self) -> HopPlace:
+        return {"index": self.index, "total": self.total, "role_arn": self.hop.role_arn}
+
+    def _unsent(self) -> list[str]:
+        """What a trust policy may ask of a call, and this one does not pass."""
+        external_id, tags, identity = self.hop.external_id, self.hop.tags, self.hop.source_identity
+        passed = {"external id": external_id, "session tags": tags, "source identity": identity}
+        return [name for name, value in passed.items() if not value]
 
     def _check_user_session(self, signer: SessionCredentials) -> None:
         """Refuses more than an hour where a user's session calls, as GetSessionToken gives it.
@@ -153,7 +151,8 @@ class HopCall:
         try:
             return replace(signer, arn=self.sts.caller_arn(signer))
         except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
-            raise self._source_error(error, signer) from error
+            secrets = (signer.secret_key, signer.token)
+            raise source_error(error, **self._at, secrets=secrets) from error
 
     def needs_code(self) -> HopError:
         """The error of a session that only a new MFA code could renew."""
@@ -176,12 +175,6 @@ class HopCall:
             raise self._failed(message, Cause.SOURCE_CREDENTIALS)
         return code
 
-    def _source_error(self, error: Exception, signer: SessionCredentials | None = None) -> HopError:
-        secrets = (signer.secret_key, signer.token) if signer else ()
-        return source_error(
-            error, index=self.index, total=self.total, role_arn=self.hop.role_arn, secrets=secrets
-        )
-
     def _failed(
         self,
         message: str,
@@ -191,10 +184,8 @@ class HopCall:
         recoverable: bool = False,
     ) -> HopError:
         return HopError(
-            f"{place(self.index, self.total)} failed: {self.hop.role_arn}: {message}",
-            index=self.index,
-            total=self.total,
-            role_arn=self.hop.role_arn,
+            f"{place(self._at)} failed: {self.hop.role_arn}: {message}",
+            **self._at,
             caller_arn=signer.arn if signer else None,
             cause=cause,
             recoverable=recoverable,

@@ -29,7 +29,7 @@ _SUSPECT_AFTER = 60.0
 refused, or many of whose targets are, pays one call a minute for that."""
 
 
-class HopCredentials:
+class HopCredentials(RefreshableCredentials):
     """Credentials as botocore takes them, of the role that a hop leads to; nothing is called before they are read.
 
     Args:
@@ -49,18 +49,18 @@ class HopCredentials:
         cache: Cache | None = None,
         uniform: Uniform = system_uniform,
     ) -> None:
-        self._call = call
-        self._caller = caller
-        self._coded = False
-        self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
-        self._refresh = RefreshableCredentials(
+        super().__init__(
             self._take,
             index=call.index,
-            slot=None if cache is None else partial(self._slot, cache),
+            slot=None if cache is None else partial(self._slot_in, cache),
             once=call.hop.token_code is not None,
             clock=call.sts.clock,
             uniform=uniform,
         )
+        self._call = call
+        self._caller = caller
+        self._coded = False
+        self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
 
     def __repr__(self) -> str:
         return f"<credentials of hop {self._call.index} of {self._call.total}, {self._call.hop.role_arn}>"
@@ -71,14 +71,14 @@ class HopCredentials:
         Raises:
             HopError: a hop failed.
         """
-        given, frozen = self._refresh.get(), self._frozen
+        given, frozen = self.get(), self._frozen
         if frozen is None or frozen[0] is not given:
             self._frozen = frozen = (given, self._freeze(given))
         return frozen[1]
 
     def at_hand(self) -> ReadOnlyCredentials | None:
         """What serves while another caller renews it; None where everybody has to wait for that. Never a call."""
-        given = self._refresh.serving
+        given = self.serving
         return self._freeze(given) if given else None
 
     def _freeze(self, given: SessionCredentials) -> ReadOnlyCredentials:
@@ -87,17 +87,17 @@ class HopCredentials:
     @property
     def access_key(self) -> str:
         """The access key id; whoever needs secret and token too asks for frozen credentials, which fit together."""
-        return self._refresh.get().access_key
+        return self.get().access_key
 
     @property
     def secret_key(self) -> str:
         """The secret access key, as ``access_key``."""
-        return self._refresh.get().secret_key
+        return self.get().secret_key
 
     @property
     def token(self) -> str:
         """The session token, as ``access_key``."""
-        return self._refresh.get().token
+        return self.get().token
 
     @property
     def account_id(self) -> str:
@@ -108,28 +108,16 @@ class HopCredentials:
         """A callable that reads a property when botocore needs it."""
         return lambda: getattr(self, property_name, None)
 
-    def invalidate(self, rejected: str) -> None:
-        """Has the hop taken again if ``rejected`` is still the access key id at hand."""
-        self._refresh.invalidate(rejected)
-
-    @property
-    def due(self) -> bool:
-        """Whether the next reading makes a call, or looks into the cache."""
-        return self._refresh.due
-
     def _take(self) -> SessionCredentials:
-        if not isinstance(self._caller, HopCredentials):
-            return self._take_from_start(self._caller)
-        return self._take_from(self._caller._refresh)
-
-    def _take_from_start(self, session: boto3.Session) -> SessionCredentials:
+        if isinstance(self._caller, HopCredentials):
+            return self._take_from(self._caller)
         if self._coded:
             raise self._call.needs_code()
-        given = self._call.make(self._call.starting_signer(session))
+        given = self._call.make(self._call.starting_signer(self._caller))
         self._coded = self._call.hop.token_code is not None
         return given
 
-    def _take_from(self, caller: RefreshableCredentials) -> SessionCredentials:
+    def _take_from(self, caller: HopCredentials) -> SessionCredentials:
         """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
         before, started = caller.held, self._call.sts.clock()
         given = caller.get()
@@ -143,7 +131,7 @@ class HopCredentials:
                 raise
         return self._call.make(caller.renew(given.access_key))
 
-    def _slot(self, cache: Cache) -> CacheSlot:
+    def _slot_in(self, cache: Cache) -> CacheSlot:
         hops, first = [self._call.hop], self
         while isinstance(first._caller, HopCredentials):
             first = first._caller

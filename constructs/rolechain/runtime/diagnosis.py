@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, name_of
 from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
 from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
@@ -125,66 +125,23 @@ class Diagnostician:
         own = self._own(caller)
         if (callee is None and own is None) or (caller.kind == "role-session" and not caller.role_arn):
             return None
-        unread = [
-            what
-            for what, found in ((f"{hop.role_arn}'s trust policy", callee), ("the caller's policies", own))
-            if not found
-        ]
-        return self._decided(call, caller, inherited, callee, own, unread, refused)
-
-    def _own(self, caller: Caller) -> RolePolicies | None:
-        if not caller.role_arn:
-            return None
-        try:
-            return self._read(caller.account, caller.role_arn.rsplit("/", 1)[1])
-        except NoSuchRoleError:
-            return None
-
-    def _decided(
-        self,
-        call: HopCall,
-        caller: Caller,
-        inherited: Inheritance,
-        callee: RolePolicies | None,
-        own: RolePolicies | None,
-        unread: list[str],
-        refused: bool,
-    ) -> Diagnosis:
-        hop = call.hop
-        trust = callee.trust if callee else Policy.unknown(f"{hop.role_arn}'s trust policy")
-        identity = own.identity if own else (Policy.unknown("the caller's policies"),)
-        boundary = own.boundary if own else None
-        context = self._context(call, caller, inherited)
+        names = f"{hop.role_arn}'s trust policy", "the caller's policies"
+        unread = [name for name, found in zip(names, (callee, own), strict=True) if not found]
         request = Request(
             caller,
-            Callee(hop.role_arn, trust),
-            context,
+            Callee(hop.role_arn, callee.trust if callee else Policy.unknown(names[0])),
+            self._context(call, caller, inherited),
             actions=_actions(hop, inherited),
-            identity_policies=identity,
-            permissions_boundary=boundary,
+            identity_policies=own.identity if own else (Policy.unknown(names[1]),),
+            permissions_boundary=own.boundary if own else None,
         )
-        decision = decide(request)
-        asked = {
-            key for policy in (trust, *identity, *([boundary] if boundary else [])) for key in policy.keys
-        }
-        known = _ABSENT.union(map(str.lower, context))
-        open_keys = sorted(key for key in asked - known if not key.startswith(REQUEST_TAG))
-        beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
-        words = f"as IAM has it, {beside}{decision.reason}"
-        if refused and decision.verdict is Verdict.ALLOW:
-            words += (
-                "; so look at the organization's control policies, or wait until AWS has seen the last change"
-            )
-        if refused and decision.verdict is Verdict.UNKNOWN and unread:
-            words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
-        if open_keys:
-            words += f" (not known here: {', '.join(open_keys)})"
-        denied = decision.verdict in _DENIED
-        return Diagnosis(
-            words,
-            _cause(decision.side) if denied and not open_keys else None,
-            _lacking(request) if refused and denied else "",
-        )
+        return _decided(request, unread, refused)
+
+    def _own(self, caller: Caller) -> RolePolicies | None:
+        try:
+            return self._read(caller.account, name_of(caller.role_arn)) if caller.role_arn else None
+        except NoSuchRoleError:
+            return None
 
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
@@ -254,6 +211,33 @@ class Diagnostician:
             return ""
 
 
+def _decided(request: Request, unread: list[str], refused: bool) -> Diagnosis:
+    decision = decide(request)
+    boundary = request.permissions_boundary
+    policies = (
+        request.callee.trust_policy,
+        *request.identity_policies,
+        *([boundary] if boundary else []),
+    )
+    known = _ABSENT.union(map(str.lower, request.context))
+    asked = {key for policy in policies for key in policy.keys}
+    open_keys = sorted(key for key in asked - known if not key.startswith(REQUEST_TAG))
+    beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
+    words = f"as IAM has it, {beside}{decision.reason}"
+    if refused and decision.verdict is Verdict.ALLOW:
+        words += (
+            "; so look at the organization's control policies, or wait until AWS has seen the last change"
+        )
+    if refused and decision.verdict is Verdict.UNKNOWN and unread:
+        words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
+    if open_keys:
+        words += f" (not known here: {', '.join(open_keys)})"
+    if decision.verdict not in _DENIED:
+        return Diagnosis(words, None)
+    cause = Cause.SOURCE_CREDENTIALS if decision.side is Side.ROOT_USER else Cause(decision.side.value)
+    return Diagnosis(words, None if open_keys else cause, _lacking(request) if refused else "")
+
+
 def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
     """What a call needs both sides to allow."""
     used = (
@@ -261,10 +245,6 @@ def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
         (SET_SOURCE_IDENTITY, hop.source_identity or inherited.source_identity),
     )
     return (ASSUME_ROLE, *(action for action, passed in used if passed))
-
-
-def _cause(side: Side) -> Cause:
-    return Cause.SOURCE_CREDENTIALS if side is Side.ROOT_USER else Cause(side.value)
 
 
 def _lacking(request: Request) -> str:

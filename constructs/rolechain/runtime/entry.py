@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from rolechain.iam.arn import account_of, partition_of, resource_of
@@ -30,16 +29,13 @@ def source_of(chain: Chain, arn: str) -> ChainRole | None:
         chain: the chain.
         arn: the session's ARN, as GetCallerIdentity gives it.
     """
-    return _session_role(chain.sources, arn)
+    role = role_of(chain, arn)
+    return role if role in chain.sources else None
 
 
 def role_of(chain: Chain, arn: str) -> ChainRole | None:
     """The role of the chain that a session is of: source, middle or target; arguments and answer as ``source_of``'s."""
-    return _session_role(chain.roles, arn)
-
-
-def _session_role(roles: Iterable[ChainRole], arn: str) -> ChainRole | None:
-    inside = (role for role in roles if is_session_of(arn, role.partition, role.account, role.role))
+    inside = (role for role in chain.roles if is_session_of(arn, role.partition, role.account, role.role))
     return next(inside, None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypedDict, TypeVar, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -100,29 +100,33 @@ def _unpickled(kind: type[_Error], message: str) -> _Error:
     return kind.__new__(kind, message)
 
 
+class HopPlace(TypedDict):
+    """Which hop it is, counted from 1, of how many, and the role that was to be assumed."""
+
+    index: int
+    total: int
+    role_arn: str
+
+
 def hop_error(
     error: Exception,
     *,
-    index: int,
-    total: int,
-    role_arn: str,
     caller_arn: str | None,
     secrets: tuple[str, ...] = (),
     ahead: float = 0.0,
     unsent: Sequence[str] = (),
+    **at: Unpack[HopPlace],
 ) -> HopError:
     """The error that says in a hop's words what botocore raised.
 
     Args:
         error: what was raised.
-        index: which hop, counted from 1.
-        total: how many hops there are.
-        role_arn: the role that was to be assumed.
         caller_arn: who called, if known.
         secrets: what must not stand in the message, should STS have repeated it.
         ahead: by how many seconds STS is ahead of this machine.
         unsent: what a trust policy may ask for and the call did not pass; the advice about a refusal by the callee's
             side, or by none that STS names, begins with it.
+        at: which hop.
     """
     said = _Said.by(error)
     if named := _USER.search(said.text):
@@ -141,32 +145,26 @@ def hop_error(
     what = "refused: {} may not assume" if denied else "failed: {} could not assume"
     caller = what.format(caller_arn or "the session that the chain starts from")
     return HopError(
-        f"{place(index, total)} {caller} {role_arn}: {said.brief(secrets)}",
-        index=index,
-        total=total,
-        role_arn=role_arn,
+        f"{place(at)} {caller} {at['role_arn']}: {said.brief(secrets)}",
+        **at,
         caller_arn=caller_arn,
         code=said.code,
         cause=said.cause,
         request_id=said.request_id,
         recoverable=said.cause in RECOVERABLE,
         denied=denied,
-        advice=advice.format(action=action, role_arn=role_arn),
+        advice=advice.format(action=action, role_arn=at["role_arn"]),
     )
 
 
-def source_error(
-    error: Exception, *, index: int, total: int, role_arn: str, secrets: tuple[str, ...] = ()
-) -> HopError:
+def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpack[HopPlace]) -> HopError:
     """The error that says that there are no working credentials to start a hop from; arguments as ``hop_error``'s."""
     said = _Said.by(error)
     cause = said.cause if said.cause in {*RECOVERABLE, Cause.CLOCK} else Cause.SOURCE_CREDENTIALS
     lacking = cause is Cause.SOURCE_CREDENTIALS
     return HopError(
-        f"{place(index, total)} failed: no working credentials to call {role_arn} with: {said.brief(secrets)}",
-        index=index,
-        total=total,
-        role_arn=role_arn,
+        f"{place(at)} failed: no working credentials to call {at['role_arn']} with: {said.brief(secrets)}",
+        **at,
         code=said.code,
         cause=cause,
         request_id=said.request_id,
@@ -175,9 +173,9 @@ def source_error(
     )
 
 
-def place(index: int, total: int) -> str:
+def place(at: HopPlace) -> str:
     """How a message names a hop."""
-    return f"hop {index} of {total}" if index else "the way into the source role"
+    return f"hop {at['index']} of {at['total']}" if at["index"] else "the way into the source role"
 
 
 class _Said(NamedTuple):
