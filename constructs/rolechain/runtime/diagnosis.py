@@ -15,7 +15,7 @@ from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
 from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION, parameter_keys
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
@@ -153,19 +153,16 @@ class Diagnostician:
             "aws:ResourceAccount": hop.account,
             "aws:RequestedRegion": self._sts.region_name,
             "aws:SecureTransport": "true",
-            "sts:RoleSessionName": hop.session_name or default_session_name(),
+            **parameter_keys(
+                hop.session_name or default_session_name(),
+                external_id=hop.external_id,
+                source_identity=hop.source_identity,
+                tags=hop.tags or {},
+                transitive_tag_keys=[*hop.transitive_tag_keys, *inherited.tags],
+            ),
         }
         if self._organization:
             keys |= {"aws:PrincipalOrgID": self._organization, "aws:ResourceOrgID": self._organization}
-        if hop.external_id:
-            keys["sts:ExternalId"] = hop.external_id
-        if hop.source_identity:
-            keys["sts:SourceIdentity"] = hop.source_identity
-        if hop.tags:
-            keys["aws:TagKeys"] = list(hop.tags)
-            keys |= {f"aws:RequestTag/{key}": value for key, value in hop.tags.items()}
-        if transitive := [*hop.transitive_tag_keys, *inherited.tags]:
-            keys["sts:TransitiveTagKeys"] = transitive
         if inherited.source_identity:
             keys["aws:SourceIdentity"] = inherited.source_identity
         return keys

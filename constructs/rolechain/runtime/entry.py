@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rolechain.iam.arn import account_of, partition_of, resource_of
+from rolechain.iam.arn import account_of, name_of, partition_of, resource_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
@@ -147,8 +147,8 @@ def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
         case "account":
             return entrance.value == account and (entrance.iam_users or is_session)
         case "arn" if ":role/" in entrance.value:
-            partition, owner = partition_of(entrance.value), account_of(entrance.value)
-            return is_session_of(arn, partition, owner, entrance.value.rsplit("/", 1)[1])
+            role = entrance.value
+            return is_session_of(arn, partition_of(role), account_of(role), name_of(role))
         case "arn":
             return entrance.value == arn
         case "permission_set":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import boto3
 
 from rolechain.errors import ChainError, Problem
+from rolechain.iam.arn import account_of, resource_of
 from rolechain.model.chain import Chain
 from rolechain.model.choices import choose
 from rolechain.model.hop import Hop as DeclaredHop
@@ -122,6 +123,7 @@ _NOT_OF_THE_ROLES = {
 """Causes that the policies of the two roles say nothing about."""
 
 
+@dataclass
 class _Trial:
     """The roles of a chain that were reached so far, and the calls made from them.
 
@@ -129,34 +131,26 @@ class _Trial:
         sources: the source roles that a session was of, or was to reach.
     """
 
-    def __init__(
-        self,
-        chain: Chain,
-        sts: Sts,
-        patience: Patience,
-        diagnostician: Diagnostician,
-        session_name: str | None,
-    ) -> None:
-        self.sources: list[ChainRole] = []
-        self._chain = chain
-        self._sts = sts
-        self._patience = patience
-        self._diagnostician = diagnostician
-        self._session_name = session_name
-        self._reached: dict[str, SessionCredentials] = {}
-        self._unlimited: dict[str, SessionCredentials | None] = {}
-        self._inherited: dict[str, Inheritance] = {}
+    chain: Chain
+    sts: Sts
+    patience: Patience
+    diagnostician: Diagnostician
+    session_name: str | None
+    sources: list[ChainRole] = field(default_factory=list)
+    _reached: dict[str, SessionCredentials] = field(default_factory=dict)
+    _unlimited: dict[str, SessionCredentials | None] = field(default_factory=dict)
+    _inherited: dict[str, Inheritance] = field(default_factory=dict)
 
     def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
         """Goes on from the sessions of source roles, and tries the other source roles."""
-        chain = self._chain
+        chain = self.chain
         call = self._call(Hop(chain.source.arn), 0)
         starts = [call.identified(call.starting_signer(session)) for session in sessions]
         inside: dict[str, SessionCredentials] = {}
         entering: dict[str, SessionCredentials] = {}
         for number, start in enumerate(starts):
             arn = start.arn or ""
-            self._diagnostician.meet(start)
+            self.diagnostician.meet(start)
             if own := role_of(chain, arn):
                 if own in chain.sources:
                     inside.setdefault(own.arn, start)
@@ -186,7 +180,7 @@ class _Trial:
     def take(self, hop: DeclaredHop, call: Hop) -> HopReport:
         """Takes a declared hop."""
         signer = self._reached.get(hop.caller.arn)
-        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, hop.callee, signer)
+        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, signer)
         if signer and report.ok and (call.policy or call.policy_arns):
             self._unlimited[hop.callee.arn] = self._without_policies(hop, call, signer)
         return report
@@ -195,14 +189,14 @@ class _Trial:
         self, hop: DeclaredHop, call: Hop, signer: SessionCredentials
     ) -> SessionCredentials | None:
         """A session that no session policy limits; None where it cannot be had, or calls nobody."""
-        if not self._chain.calls_of(hop.callee):
+        if not self.chain.calls_of(hop.callee):
             return None
         whole = self._call(replace(call, policy=None, policy_arns=()), hop.index)
         try:
             given = whole.make(signer)
         except HopError:
             return None
-        self._diagnostician.meet(given)
+        self.diagnostician.meet(given)
         return given
 
     def refuse(self, check: NegativeCheck) -> HopReport:
@@ -210,32 +204,33 @@ class _Trial:
         call = self._call(check.call, check.index)
         caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))
-        report = self._from(check.caller, call, Outcome.REFUSED, check.callee, signer)
+        report = self._from(check.caller, call, Outcome.REFUSED, signer)
         return replace(report, altered=check.altered)
 
     def _call(self, hop: Hop, index: int) -> HopCall:
-        named = replace(hop, session_name=self._session_name) if self._session_name else hop
-        return HopCall(named, self._sts, index, len(self._chain.middle) + 1)
+        named = replace(hop, session_name=self.session_name) if self.session_name else hop
+        return HopCall(named, self.sts, index, len(self.chain.middle) + 1)
 
     def _enter(self, source: ChainRole, start: SessionCredentials, expected: Outcome) -> HopReport:
         arn = start.arn or ""
-        own = source_of(self._chain, arn)
+        own = source_of(self.chain, arn)
         caller = _session_of(own, start) if own else _stranger(arn)
         advice = lack_of_mfa(source, arn, temporary=bool(start.token))
-        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source, advice)
+        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, advice)
 
     def _from(
         self,
         caller: ChainRole,
         call: HopCall,
         expected: Outcome,
-        callee: ChainRole,
         signer: SessionCredentials | None,
     ) -> HopReport:
         if signer:
-            return self._try(call, signer, _session_of(caller, signer), expected, callee)
+            return self._try(call, signer, _session_of(caller, signer), expected)
         detail = f"not tried: {caller.arn} was not reached"
-        return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
+        return HopReport(
+            call.index, caller.arn, call.hop.role_arn, expected, Outcome.UNDECIDED, None, 0.0, detail
+        )
 
     def _try(
         self,
@@ -243,7 +238,6 @@ class _Trial:
         signer: SessionCredentials,
         caller: Caller,
         expected: Outcome,
-        callee: ChainRole,
         advice: str | None = None,
     ) -> HopReport:
         report, given = try_call(
@@ -252,19 +246,17 @@ class _Trial:
             caller=caller.role_arn or caller.arn,
             expected=expected,
             index=call.index,
-            until=self._patience,
+            until=self.patience,
             advice=advice,
         )
         inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
-            self._inherited[callee.arn] = inherited.after(call.hop)
-            self._reached[callee.arn] = given
-            self._diagnostician.meet(given)
+            self._inherited[call.hop.role_arn] = inherited.after(call.hop)
+            self._reached[call.hop.role_arn] = given
+            self.diagnostician.meet(given)
         if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
             return report
-        found = self._diagnostician.explain(
-            call, caller, inherited, refused=report.verdict is Outcome.REFUSED
-        )
+        found = self.diagnostician.explain(call, caller, inherited, refused=report.verdict is Outcome.REFUSED)
         if found is None:
             return report
         cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause
@@ -278,6 +270,5 @@ def _session_of(role: ChainRole, signer: SessionCredentials) -> Caller:
 
 def _stranger(arn: str) -> Caller:
     """Whoever the session is that the test starts from; of a role session the role's path is not known."""
-    account, resource = arn.split(":", 5)[4:]
     kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
-    return Caller(kinds.get(resource.partition("/")[0], "role-session"), arn, account)
+    return Caller(kinds.get(resource_of(arn).partition("/")[0], "role-session"), arn, account_of(arn))
