@@ -58,12 +58,9 @@ def attempt(
 
 
 class Patience:
-    """How long a denial is taken for one that will pass, as IAM's changes take a while to be seen everywhere.
+    """For how many seconds from now on a denial is taken for one that will pass; 0 takes the first answer.
 
-    Args:
-        seconds: how long from now on; 0 takes the first answer.
-        clock: the time, in seconds.
-        sleep: waits that many seconds.
+    IAM's changes take a while to be seen everywhere.
     """
 
     def __init__(
@@ -96,19 +93,11 @@ def try_call(
     until: Patience,
     advice: str | None = None,
 ) -> tuple[HopReport, SessionCredentials | None]:
-    """Makes a hop's call and asks the session that it gave who it is.
-
-    Args:
-        call: the hop's call.
-        signer: who signs it.
-        caller: how the report names the caller.
-        expected: what ought to happen; only a hop that ought to be allowed is tried again.
-        index: how the report counts the hop.
-        until: how long a denial is taken for one that will pass.
-        advice: what to do where the callee's side refuses, if the chain tells.
+    """Makes a hop's call and asks the session that it gave who it is; only what ought to be allowed is tried again.
 
     Returns:
-        The report, and the session if the declared role gave it.
+        The report, whose advice where the callee's side refuses is ``advice``, and the session if the declared role
+        gave it.
     """
 
     def report(verdict: Outcome, detail: str, error: HopError | None = None) -> HopReport:

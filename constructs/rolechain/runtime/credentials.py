@@ -149,15 +149,9 @@ def line_up(
     cache: Cache | None = None,
     uniform: Uniform = system_uniform,
 ) -> HopCredentials:
-    """The credentials of the last hop, resting on those of the hops before it.
+    """The credentials of the last of some hops, one at least, resting on those of the hops before it.
 
-    Args:
-        hops: one at least, in the order of the calls.
-        sts: where the calls go.
-        session: what the first call is signed by.
-        total: how many hops there are, should more be to come; by default as many as these.
-        cache: where the sessions are kept for others.
-        uniform: the source of jitter.
+    ``total`` counts the hops of which more are to come.
     """
     calls = [HopCall(hop, sts, index, total or len(hops)) for index, hop in enumerate(hops, 1)]
     last = HopCredentials(calls[0], session, cache=cache, uniform=uniform)

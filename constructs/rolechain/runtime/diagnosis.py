@@ -81,11 +81,7 @@ class Diagnosis(NamedTuple):
 class Diagnostician:
     """Reads roles with whatever sessions are at hand in their accounts.
 
-    Args:
-        session: where the endpoints are configured.
-        sts: tells whose the sessions are.
-        readers: further sessions that may read IAM.
-        organization: the id of the organization that the chain's accounts belong to, if it is declared.
+    Those are the ones that it meets, whose endpoints are configured as those of ``session``, and ``readers``.
     """
 
     def __init__(
@@ -104,16 +100,9 @@ class Diagnostician:
     def explain(
         self, call: HopCall, caller: Caller, inherited: Inheritance, *, refused: bool
     ) -> Diagnosis | None:
-        """Why STS decides about a call as it does, as far as the policies can be read.
+        """Why STS refused a call, or let it in, as far as the policies can be read.
 
-        Args:
-            call: the call that was made.
-            caller: who made it.
-            inherited: what the caller's session hands on.
-            refused: whether it was refused, as against let in.
-
-        Returns:
-            None where neither side could be read, or it is not known which role the caller is.
+        None where neither side could be read, or it is not known which role the caller is.
         """
         hop = call.hop
         try:

@@ -23,18 +23,13 @@ def is_session_of(arn: str, partition: str, account: str, role_name: str) -> boo
 
 
 def source_of(chain: Chain, arn: str) -> ChainRole | None:
-    """The source role that a session is of; None if it is outside of the chain.
-
-    Args:
-        chain: the chain.
-        arn: the session's ARN, as GetCallerIdentity gives it.
-    """
+    """The source role that a session is of, by its ARN as GetCallerIdentity gives it; None if it is of none."""
     role = role_of(chain, arn)
     return role if role in chain.sources else None
 
 
 def role_of(chain: Chain, arn: str) -> ChainRole | None:
-    """The role of the chain that a session is of: source, middle or target; arguments and answer as ``source_of``'s."""
+    """The role of the chain that a session is of, likewise: source, middle or target."""
     inside = (role for role in chain.roles if is_session_of(arn, role.partition, role.account, role.role))
     return next(inside, None)
 

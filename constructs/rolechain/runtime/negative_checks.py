@@ -39,10 +39,7 @@ def negative_checks(
 ) -> Iterator[NegativeCheck]:
     """Each caller with each role further on than its own hop leads; then the hop into each role, altered.
 
-    Args:
-        chain: the chain.
-        sources: those of its source roles that can call.
-        hops: the hops that can be taken, with all that the chain leaves open chosen.
+    ``sources`` can call, and ``hops`` can be taken, with all that the chain leaves open chosen.
     """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
     callers = [*((source, 0) for source in sources), *((role, at) for at, role in enumerate(chain.middle, 1))]

@@ -17,13 +17,7 @@ _TRIES = 12
 
 
 class RateLimiter:
-    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer.
-
-    Args:
-        clock: a time in seconds that only grows.
-        sleep: waits that many seconds.
-        uniform: the source of jitter.
-    """
+    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer."""
 
     def __init__(
         self,
@@ -59,14 +53,7 @@ class RateLimiter:
             self._rate = min(QUOTA, self._rate + _STEP)
 
     def throttled(self, tries: int) -> bool:
-        """Notes a call that was throttled, and waits before the next try, longer each time.
-
-        Args:
-            tries: how often the call was made.
-
-        Returns:
-            Whether there is to be another try.
-        """
+        """Notes that a call's last of so many tries was throttled, and waits; says whether to try once more."""
         if tries >= _TRIES:
             return False
         with self._lock:

@@ -65,15 +65,8 @@ def cache_key(access_key: str, region_name: str, hops: Sequence[Hop]) -> str:
     """The key of the session that the last of some hops gives.
 
     Two sessions share a key only if the same source asks the same of STS: the source's access key, the region,
-    the endpoint that the environment sets, and every parameter of the hop and of all hops before it go in.
-
-    Args:
-        access_key: the access key id of the credentials that the first hop is signed with.
-        region_name: the region whose STS is called.
-        hops: the hop and all before it, in the order of the calls.
-
-    Returns:
-        64 hexadecimal digits; nothing that went in can be read from them.
+    the endpoint that the environment sets, and every parameter of the hop and of all hops before it go in. It is 64
+    hexadecimal digits, from which nothing that went in can be read.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL") or ""
     name = default_session_name()
@@ -118,23 +111,14 @@ def _seconds(moment: str | datetime) -> float:
 
 
 class CacheSlot:
-    """One key of a cache. A cache that fails costs a call, and takes nothing away.
-
-    Args:
-        cache: where the session is kept.
-        key: the key.
-    """
+    """One key of a cache. A cache that fails costs a call, and takes nothing away."""
 
     def __init__(self, cache: Cache, key: str) -> None:
         self._cache = cache
         self._key = key
 
     def load(self, now: float) -> SessionCredentials | None:
-        """The session that is kept; None if there is none that serves.
-
-        Args:
-            now: the time.
-        """
+        """The session that is kept; None if there is none that serves now."""
         try:
             entry = self._cache[self._key]
         except KeyError:

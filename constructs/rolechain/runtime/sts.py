@@ -35,11 +35,7 @@ class MalformedAnswerError(Exception):
 class Sts:
     """STS in one region, over one client for every caller; the client is made with the first call.
 
-    Args:
-        session: where the endpoint, the retries and the proxies are configured.
-        region_name: the region whose endpoint is called.
-        connections: how many calls are made at the same time.
-        clock: this machine's time, which is compared with that of STS.
+    ``session`` configures the endpoint, the retries and the proxies; ``connections`` calls are made at a time.
 
     Attributes:
         region_name: the region whose endpoint is called.

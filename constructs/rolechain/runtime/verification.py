@@ -88,15 +88,9 @@ def walk(
     readers: Sequence[boto3.Session] = (),
     session_name: str | None = None,
 ) -> Iterator[HopReport]:
-    """The reports of ``verify``, as they come.
+    """The reports of ``verify``, as they come, of hops with all that the chain leaves open chosen.
 
-    Args:
-        chain: the chain.
-        hops: its hops, with all that it leaves open chosen.
-        sessions: where to start; the first one's region is used, and it makes the calls that sources must refuse.
-        patience: how long a denial is taken for one that will pass.
-        readers: as ``verify``'s.
-        session_name: likewise.
+    The region of the first session is used, and it makes the calls that sources must refuse.
     """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
     start = sessions[0]
