@@ -167,7 +167,7 @@ def test_a_holder_that_is_stopped_does_not_keep_others(
             holder.kill()
     assert entered == [1, 2]
     (line,) = caplog.messages
-    assert "another process holds the lock" in line
+    assert "another holds the lock" in line
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o777, 0o707])

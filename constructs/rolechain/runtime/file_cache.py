@@ -153,16 +153,19 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
             file = self._file(key).with_suffix(".lock")
             handle = os.open(file, os.O_RDWR | os.O_CREAT | _ITSELF, 0o600)
             while True:
-                # What the systems raise for a lock that is held: POSIX the first, Windows the second.
-                with suppress(BlockingIOError, PermissionError):
+                try:
                     _lock(handle)
+                except (BlockingIOError, PermissionError):  # it is held: on POSIX, on Windows
+                    if time.monotonic() >= ends:
+                        raise TimeoutError(
+                            0, f"another holds the lock for over {LOCK_SECONDS:g} seconds"
+                        ) from None
+                    time.sleep(pause)
+                    pause = min(0.1, 2 * pause)
+                else:
                     # So that it is not taken for an old one and removed.
-                    os.utime(file)
+                    os.utime(handle if os.utime in os.supports_fd else file)
                     return handle
-                if time.monotonic() >= ends:
-                    raise TimeoutError(0, f"another process holds the lock for over {LOCK_SECONDS:g} seconds")
-                time.sleep(pause)
-                pause = min(0.1, 2 * pause)
         except OSError as error:
             _log.warning(
                 "%s cannot be locked (%s): processes may make a call each", self.folder, error.strerror

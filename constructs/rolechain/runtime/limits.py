@@ -39,6 +39,12 @@ _ROLE_ARN = re.compile(
 )
 _POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
+_TEXTS = (
+    ("session_name", SESSION_NAME, "write 2 to 64 of letters, digits and _+=,.@-"),
+    ("external_id", EXTERNAL_ID, "write 2 to 1,224 of letters, digits and _+=,.@:/-"),
+    ("serial_number", MFA_SERIAL_NUMBER, "write the MFA device's ARN or serial"),
+)
+
 Found = Iterator[tuple[str, str]]
 """A field's name, and what is wrong with it."""
 
@@ -51,12 +57,11 @@ def problems_of(hop: Hop) -> Found:
             "role_arn",
             f"{hop.role_arn!r} is no role's ARN: write one such as arn:aws:iam::222222222222:role/name",
         )
-    name = "write 2 to 64 of letters, digits and _+=,.@-"
-    yield from _unless(SESSION_NAME, "session_name", hop.session_name, name)
+    for name, pattern, advice in _TEXTS:
+        value = getattr(hop, name)
+        if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
+            yield name, f"{value!r} is not accepted by STS: {advice}"
     yield from _of_source_identity(hop.source_identity)
-    yield from _unless(
-        EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
-    )
     seconds = hop.duration_seconds
     if seconds is not None and (
         isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in SESSION_SECONDS
@@ -81,11 +86,6 @@ def _of_source_identity(identity: object) -> Found:
             f"{identity!r} is not accepted by STS: write 2 to {source_identity_characters_here()} of letters, digits "
             "and _+=,.@-",
         )
-
-
-def _unless(pattern: re.Pattern[str], name: str, value: object, advice: str) -> Found:
-    if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
-        yield name, f"{value!r} is not accepted by STS: {advice}"
 
 
 def _of_policies(hop: Hop) -> Found:
@@ -147,9 +147,6 @@ def _fits(text: object, characters: int) -> bool:
 
 
 def _of_mfa(hop: Hop) -> Found:
-    yield from _unless(
-        MFA_SERIAL_NUMBER, "serial_number", hop.serial_number, "write the MFA device's ARN or serial"
-    )
     if hop.token_code is not None and not callable(hop.token_code):
         yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
     elif hop.token_code is not None and hop.serial_number is None:

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
@@ -30,7 +30,8 @@ MEMORY = (1.0, 5.0)
 system_uniform: Uniform = random.SystemRandom().uniform
 
 
-class _Held(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Held:
     """Credentials with their deadlines worked out, as they are read at every request."""
 
     credentials: SessionCredentials
@@ -38,9 +39,12 @@ class _Held(NamedTuple):
     mandatory_at: float
     booted_at: float
     """What the clock showed when the monotonic one stood at 0; a clock that is set back does not change it."""
+    advisory_tick: float
+    """``advisory_at`` by the monotonic clock."""
 
 
-class _Failure(NamedTuple):
+@dataclass(frozen=True)
+class _Failure:
     error: HopError
     since: float
     until: float
@@ -120,7 +124,7 @@ class RefreshableCredentials:
                 does not remove.
         """
         held = self._held
-        if held and self._now(held) < held.advisory_at:
+        if held and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
             return held.credentials
         return self._get_due(held)
 
@@ -204,7 +208,8 @@ class RefreshableCredentials:
         advisory_at, mandatory_at = credentials.advisory_at, credentials.mandatory_at
         if self._once:
             advisory_at = mandatory_at = credentials.expires_at
-        return _Held(credentials, advisory_at, mandatory_at, self._clock() - self._monotonic())
+        booted_at = self._clock() - self._monotonic()
+        return _Held(credentials, advisory_at, mandatory_at, booted_at, advisory_at - booted_at)
 
     def _valid(self) -> _Held | None:
         held = self._held
