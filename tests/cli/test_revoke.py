@@ -211,7 +211,7 @@ def test_what_iam_refuses_is_told(shell: Any, mine: Any, accounts: list[str]) ->
     assert said.code == 1
     assert details[1].startswith("NoSuchEntity: ")
     assert details[2] == (
-        f"the role of that name is arn:aws:iam::{target}:role/other/revoked-target: mend the path in the chain"
+        f"the role of that name is arn:aws:iam::{target}:role/other/revoked-target: correct the path in the chain"
     )
     assert iam.list_role_policies(RoleName="revoked-target")["PolicyNames"] == []
 

@@ -164,9 +164,10 @@ def source_error(
     finding = read(code, said, status) if isinstance(error, ClientError) else _of_exception(error)
     cause = finding.cause if finding.recoverable or finding.cause is Cause.CLOCK else Cause.SOURCE_CREDENTIALS
     advice = "give credentials that work" if cause is Cause.SOURCE_CREDENTIALS else MENDING[cause]
+    lacking = cause is Cause.SOURCE_CREDENTIALS
+    what = "no working credentials to call" if lacking else "the credentials could not be checked to call"
     return HopError(
-        f"{place(index, total)} failed: no working credentials to call {role_arn} with: "
-        f"{_brief(code, said, secrets)}",
+        f"{place(index, total)} failed: {what} {role_arn} with: {_brief(code, said, secrets)}",
         index=index,
         total=total,
         role_arn=role_arn,
