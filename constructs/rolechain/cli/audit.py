@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints who may assume what, whom the roles let in, and what is wrong with it.
+    """Prints who may assume which role, who is let in by each role, and the findings.
 
     Returns:
         0 if there is no error; 1 if there is, or if there is a warning and ``--strict`` is given.

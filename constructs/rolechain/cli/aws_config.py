@@ -237,7 +237,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def replace_bytes(path: Path, before: bytes, after: bytes) -> None:
-    """Puts ``after`` in the place of ``before``; whoever reads meanwhile, or after a power cut, finds one of the two.
+    """Puts ``after`` in the place of ``before``; a reader, even after a power cut, finds one of the two.
 
     The file keeps its owner and its mode, and a link stays one. A new file is for its owner only, as is its folder.
     """

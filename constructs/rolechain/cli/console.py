@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the URL, or opens it: whoever has it within 15 minutes is signed in.
+    """Prints the URL, or opens it; it is secret, and signs anybody in for 15 minutes.
 
     Returns:
         0.

@@ -118,7 +118,7 @@ class EveryTarget:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, if that is a terminal; what is printed meanwhile stands above it."""
+    """A bar on stderr, if that is a terminal; lines that are printed appear above it."""
     # Lines are left as long as they are, as without a terminal.
     console = Console(stderr=True, soft_wrap=True)
     bar = Progress(

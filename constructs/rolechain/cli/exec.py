@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Becomes the program, with the session in place of all other credentials of the environment.
+    """Replaces this process by the program, with the session as the only credentials of its environment.
 
     Signals reach the program itself, and its exit code is the command's. For every target, the program is run as
     often as there are targets.

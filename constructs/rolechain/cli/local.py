@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until Ctrl-C, and prints what to export meanwhile.
+    """Prints the environment to export, and serves until Ctrl-C.
 
     Returns:
         0 when it was stopped; a server that ends by itself is an error.

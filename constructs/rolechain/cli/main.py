@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not is_unwritten(error):
             raise
         give_up_stdout()
-        # Of a broken pipe nothing is said: whoever read the output has had enough.
+        # A broken pipe takes no message: the reader has ended.
         if not isinstance(error, BrokenPipeError):
             print(f"rolechain: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1

@@ -18,7 +18,12 @@ class UsageError(RolechainError):
 
 def add_chain_option(parser: argparse.ArgumentParser) -> None:
     """Adds ``--chain``."""
-    parser.add_argument("--chain", metavar="FILE", default="chain.yaml", help="default: chain.yaml")
+    parser.add_argument(
+        "--chain",
+        metavar="FILE",
+        default="chain.yaml",
+        help="the file that declares the chain (default: chain.yaml)",
+    )
 
 
 def add_chain_options(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +39,8 @@ def add_chain_options(parser: argparse.ArgumentParser) -> None:
         "--profile", help="the AWS profile to start from (default: as boto3 finds credentials)"
     )
     parser.add_argument(
-        "--region", help="default: that of the environment, else of the profile, else of the chain"
+        "--region",
+        help="the AWS region (default: that of the environment, else of the profile, else of the chain)",
     )
 
 
@@ -48,7 +54,7 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
         type=pair("Project=apollo"),
     )
     parser.add_argument(
-        "--source-identity", metavar="NAME", help="who is behind the session, where the chain leaves it open"
+        "--source-identity", metavar="NAME", help="the source identity, where the chain leaves it open"
     )
     parser.add_argument(
         "--session-name",
@@ -82,7 +88,7 @@ def add_credentials_options(parser: argparse.ArgumentParser) -> None:
 def add_every_target_option(parser: argparse.ArgumentParser) -> None:
     """Adds ``--every-target``."""
     parser.add_argument(
-        "--every-target", action="store_true", help="for each target of the chain, several at a time"
+        "--every-target", action="store_true", help="every target of the chain, several at a time"
     )
 
 

@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
     add_session_options(parser)
-    parser.add_argument("--config", metavar="FILE", help="the config file (default: the one that AWS reads)")
+    parser.add_argument(
+        "--config", metavar="FILE", help="the config file to write (default: the one that the AWS CLI reads)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json_option(parser, "print a JSON list; needs --yes")
 
 
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 print(f"{'✓' if revoked else '✗'} {role.arn}: {detail}", flush=True)
             except OSError as error:
-                # The sessions of the other roles are ended whoever reads of it.
+                # The sessions of the other roles are ended all the same.
                 unwritten = error
     if unwritten:
         raise unwritten

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=0.0,
-        help="how long a denied hop is tried again, as IAM's changes take up to a minute to be seen (default: 0)",
+        help="how long to retry a denied hop, as changes in IAM take up to a minute to take effect (default: 0)",
     )
     add_json_option(parser, "print a JSON list of reports")
 
