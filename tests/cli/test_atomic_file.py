@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from rolechain.cli.atomic_file import UserFileError, read_bytes, replace_bytes
+from rolechain.cli.aws_config import AwsConfigError, read_bytes, replace_bytes
 
 
 def test_a_change_meanwhile_is_not_lost(tmp_path: Path) -> None:
     """What another program has written since the file was read is kept, and the user is told."""
     file = tmp_path / "config"
     file.write_bytes(b"theirs")
-    with pytest.raises(UserFileError, match="has been changed meanwhile, and is left as it is: try again"):
+    with pytest.raises(AwsConfigError, match="has been changed meanwhile, and is left as it is: try again"):
         replace_bytes(file, b"ours", b"new")
     assert file.read_bytes() == b"theirs"
     assert os.listdir(tmp_path) == ["config"]
@@ -61,7 +61,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """The system's reason is told."""
     (tmp_path / "folder").write_text("no folder")
-    with pytest.raises(UserFileError, match=r"config cannot be read: Not a directory|cannot be written: "):
+    with pytest.raises(AwsConfigError, match=r"config cannot be read: Not a directory|cannot be written: "):
         replace_bytes(tmp_path / "folder" / "config", b"", b"new")
 
 
@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_bytes(b"0" * 50_000)
     script = (
-        "import itertools, sys, pathlib; from rolechain.cli.atomic_file import *\n"
+        "import itertools, sys, pathlib; from rolechain.cli.aws_config import *\n"
         "file = pathlib.Path(sys.argv[1])\n"
         "for number in itertools.count(1):\n"
         "    replace_bytes(file, read_bytes(file), str(number % 10).encode() * 50_000)\n"

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from rolechain.cli.chain_options import UsageError
-from rolechain.cli.federation import ENDPOINTS, endpoint_of
+from rolechain.cli.console import DOMAINS, endpoint_of, home_of
+from rolechain.cli.options import UsageError
 
 
 @dataclass
@@ -163,13 +163,12 @@ def test_a_url_that_is_none(shell: Any, words: list[str], expected: str) -> None
 )
 def test_each_partition_has_its_own_endpoint(partition: str, url: str, home: str) -> None:
     """A session signs in where its partition does."""
-    endpoint = endpoint_of(partition)
-    assert (endpoint.url, endpoint.home("r")) == (url, home)
+    assert (endpoint_of(partition, None), home_of(partition, "r")) == (url, home)
 
 
 def test_a_partition_without_an_endpoint_that_is_known(shell: Any) -> None:
     """A partition that is not listed is refused before the session goes anywhere."""
-    assert "aws-iso" not in ENDPOINTS
+    assert "aws-iso" not in DOMAINS
     (shell.folder / "chain.yaml").write_text(
         'name: iso\npartition: aws-iso\nregion: us-iso-east-1\nsource: {account: "111111111111"}\n'
         'middle: {account: "222222222222"}\ntargets: {account: "333333333333"}\n'
@@ -179,5 +178,7 @@ def test_a_partition_without_an_endpoint_that_is_known(shell: Any) -> None:
     assert said.err == (
         "rolechain: no sign-in endpoint is known for partition aws-iso: name it with --endpoint-url\n"
     )
-    with pytest.raises(UsageError, match="no console is known for this partition: name a page with --dest"):
-        endpoint_of("aws-iso", "https://signin.example/federation").home("us-iso-east-1")
+    with pytest.raises(
+        UsageError, match="no console is known for partition aws-iso: name a page with --dest"
+    ):
+        home_of("aws-iso", "us-iso-east-1")

@@ -28,8 +28,15 @@ def test_the_format_is_awss(shell: Any) -> None:
     said = shell.process("credential-process")
     answer = json.loads(said.out)
     assert (said.code, said.err) == (0, "")
-    assert list(answer) == ["Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"]
-    assert answer["Version"] == 1
+    assert list(answer) == [
+        "Version",
+        "AccessKeyId",
+        "SecretAccessKey",
+        "SessionToken",
+        "Expiration",
+        "AccountId",
+    ]
+    assert (answer["Version"], answer["AccountId"]) == (1, "333333333333")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer["Expiration"])
     assert datetime.fromisoformat(answer["Expiration"]) > datetime.now(UTC)
 

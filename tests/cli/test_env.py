@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from rolechain.cli.env import SHELLS
-from rolechain.cli.session_environment import IN_THE_WAY
+from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES
 
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('AWS_')}))"
 AWKWARD = {"AWS_REGION": "a 'b' \"c\" $HOME `x` \\ \\' !y \u2019z\u2018 ;"}
 
 
 def test_a_shell_that_evaluates_it_is_the_target(shell: Any) -> None:
-    """After eval, the AWS CLI or any SDK acts as the target, whatever was set before."""
-    for name in IN_THE_WAY:
+    """After eval, the AWS CLI or any SDK acts as the target; what was set before is gone or the session's own."""
+    for name in CONFLICTING_VARIABLES:
         if name not in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION"):
             shell.environment.setenv(name, "someone-else")
     script = 'eval "$("$PYTHON" -m rolechain.cli env)" && "$PYTHON" -c "$SHOW" && "$PYTHON" -c "$WHO"'
@@ -28,7 +28,8 @@ def test_a_shell_that_evaluates_it_is_the_target(shell: Any) -> None:
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
     shown, arn = done.stdout.splitlines()
     seen = json.loads(shown)
-    assert set(seen) & set(IN_THE_WAY) == {"AWS_CREDENTIAL_EXPIRATION"}  # unset, and then the session's own
+    assert set(seen) & set(CONFLICTING_VARIABLES) == {"AWS_ACCOUNT_ID", "AWS_CREDENTIAL_EXPIRATION"}
+    assert seen["AWS_ACCOUNT_ID"] == "333333333333"
     assert (seen["AWS_REGION"], seen["AWS_DEFAULT_REGION"]) == ("eu-central-1", "eu-central-1")
     assert arn.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/rolechain-")
 
@@ -36,7 +37,7 @@ def test_a_shell_that_evaluates_it_is_the_target(shell: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "sets", "unsets"),
     [
-        ("bash", "export AWS_DEFAULT_REGION=eu-central-1", f"unset {' '.join(IN_THE_WAY)}"),
+        ("bash", "export AWS_DEFAULT_REGION=eu-central-1", f"unset {' '.join(CONFLICTING_VARIABLES)}"),
         ("fish", "set -gx AWS_DEFAULT_REGION 'eu-central-1'", "set -e AWS_PROFILE"),
         ("powershell", "$env:AWS_DEFAULT_REGION = 'eu-central-1'", "$env:AWS_PROFILE = $null"),
     ],

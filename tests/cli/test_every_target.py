@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +91,53 @@ def test_programs_end_with_the_command(shell: Any, number: signal.Signals) -> No
         process.kill()
         process.wait()
     assert (process.returncode, out, err) == (130, "", "rolechain: interrupted\n")
+
+
+GRANDCHILD = """
+import os, signal, subprocess, sys, time
+wait = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", wait], start_new_session=sys.argv[1] == "apart")
+print("child", child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("group", ["with", "apart"])
+def test_what_a_program_has_started_does_not_keep_the_command(shell: Any, group: str) -> None:
+    """A grandchild that ignores SIGTERM and holds the output ends with its group, or is left to itself."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "rolechain.cli",
+            *EXEC,
+            "--jobs",
+            "1",
+            "--",
+            sys.executable,
+            "-c",
+            GRANDCHILD,
+            group,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = [process.stdout.readline().split() for _ in range(2)]
+    pid = int(next(words[-1] for words in told if words[-2] == "child"))
+    try:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+        assert (process.returncode, out, err) == (130, "", "rolechain: interrupted\n")
+        stat = Path(f"/proc/{pid}/stat")
+        alive = stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        assert alive == (group == "apart")
+    finally:
+        process.kill()
+        process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_who_answers_in_every_target(shell: Any) -> None:

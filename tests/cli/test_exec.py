@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rolechain.cli.session_environment import IN_THE_WAY
+from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES
 
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('AWS_')}))"
 CALLER = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
@@ -25,7 +25,11 @@ def test_a_program_acts_as_the_target(shell: Any) -> None:
 
 def test_the_environment_holds_this_session_and_no_other(shell: Any) -> None:
     """What would lead an SDK to other credentials is gone, and all else is as it was."""
-    for name in set(IN_THE_WAY) - {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION"}:
+    for name in set(CONFLICTING_VARIABLES) - {
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_CREDENTIAL_EXPIRATION",
+    }:
         shell.environment.setenv(name, "someone-else")
     config = shell.folder / "config"
     config.write_text("[profile mine]\nregion = eu-west-3\n")
@@ -34,7 +38,8 @@ def test_the_environment_holds_this_session_and_no_other(shell: Any) -> None:
     shell.environment.setenv("AWS_DEFAULT_PROFILE", "mine")
     said = shell.process("exec", sys.executable, "-c", SHOW)
     seen = json.loads(said.out)
-    assert set(seen) & set(IN_THE_WAY) == {"AWS_CREDENTIAL_EXPIRATION"}  # the session's own
+    assert set(seen) & set(CONFLICTING_VARIABLES) == {"AWS_ACCOUNT_ID", "AWS_CREDENTIAL_EXPIRATION"}
+    assert seen["AWS_ACCOUNT_ID"] == "333333333333"
     assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
     assert seen["AWS_SECRET_ACCESS_KEY"] != "local"
     assert seen["AWS_SESSION_TOKEN"]

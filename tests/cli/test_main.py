@@ -36,6 +36,19 @@ def test_a_usage_error_is_one_line_and_exit_code_2(words: list[str], expected: s
     assert said.err.count("\n") == 1
 
 
+def test_an_error_is_fit_for_a_terminal(tmp_path: Path, capsys: Capture) -> None:
+    """Control characters of a name are escaped, and a value that is too long is cut."""
+    name = f"{tmp_path}/\x1b[2J\x9b\u202e.json"
+    assert main(["simulate", name]) == 2
+    assert capsys.readouterr().err == (
+        f"rolechain: {tmp_path}/\\x1b[2J\\x9b\\u202e.json: no such file: name a file of cases in JSON\n"
+    )
+    with pytest.raises(SystemExit):
+        main(["exec", "--jobs", "9" * 100_000])
+    said = capsys.readouterr().err
+    assert (len(said), said[-2:]) == (2001, "…\n")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_describes_itself(name: str, capsys: Capture) -> None:
     """Each command that is listed exists and says what it does."""

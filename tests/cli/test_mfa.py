@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
+import pty
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +30,8 @@ DECLARED = {
     "middle": {"account": MIDDLE},
     "targets": {"account": END},
 }
-WITH_CODE = "start with a session that was made with a code, as aws sts get-session-token makes it\n"
+SESSION = "start with a session that was made with a code, as aws sts get-session-token makes it"
+WITH_CODE = f"{SESSION}, or add --mfa-serial\n"
 
 
 @pytest.fixture
@@ -231,6 +236,78 @@ def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any) -> None:
         f"; arn:aws:iam::{HOME}:role/rolechain/users-source asks for MFA, and no role's session brings it: start as "
         "an IAM user, with a session that was made with a code, as aws sts get-session-token makes it\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words", [("whoami", "--no-cache"), ("exec", "--", "true"), ("env",), ("credential-process",)]
+)
+def test_the_code_is_given_once(user_shell: Any, ann: Ann, words: tuple[str, ...]) -> None:
+    """A device and its code lead into the source role, and to the end of the chain."""
+    command, *rest = words
+    said = user_shell.process(command, "--mfa-serial", ann.device, "--mfa-code", ann.code(), *rest)
+    assert (said.code, said.err) == (0, "")
+
+
+def test_a_kept_session_takes_no_code(user_shell: Any, ann: Ann) -> None:
+    """The session that a code has made is found in the cache, by the device that is named."""
+    named = ("credential-process", "--mfa-serial", ann.device)
+    first = user_shell(*named, "--mfa-code", ann.code())
+    assert (first.code, first.err) == (0, "")
+    assert user_shell(*named).out == first.out
+    assert user_shell("credential-process").code == 1
+
+
+def test_the_code_is_asked_for_once_on_a_terminal(user_shell: Any, ann: Ann) -> None:
+    """The device is the profile's; the code that is typed serves for every hop, and for the next command."""
+    config = user_shell.folder / "config"
+    config.write_text(
+        f"[default]\naws_access_key_id = {ann.keys[0]}\naws_secret_access_key = {ann.keys[1]}\n"
+        f"mfa_serial = {ann.device}\n"
+    )
+    user_shell.environment.setenv("AWS_CONFIG_FILE", str(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        user_shell.environment.delenv(name)
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rolechain.cli", "whoami"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    assert process.stderr is not None
+    prompt = f"Enter MFA code for {ann.device}: "
+    # What is typed before the question is dropped.
+    assert process.stderr.read(len(prompt)) == prompt
+    os.write(controller, f"{ann.code()}\n".encode())
+    out, err = process.communicate()
+    os.close(controller)
+    assert process.returncode == 0
+    assert err.strip() == ""
+    assert ":assumed-role/mfa-target/" in out
+    again = user_shell("env")
+    assert (again.code, again.err) == (0, "")
+
+
+def test_without_a_terminal_the_code_is_an_option(user_shell: Any, ann: Ann) -> None:
+    """Where nobody can be asked, one line names the option; a code alone, or one that is none, is a usage error."""
+    user_shell.environment.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    said = user_shell("env", "--mfa-serial", ann.device)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"rolechain: the source role is assumed with a code of {ann.device}, and there is no terminal to ask for "
+        "it: add --mfa-code\n"
+    )
+    said = user_shell("env", "--mfa-code", "123456")
+    assert (said.code, said.err) == (
+        2,
+        "rolechain: --mfa-code is a code of a device that is not known: add --mfa-serial\n",
+    )
+    said = user_shell("env", "--mfa-code", "12345")
+    assert said.code == 2
+    assert "write the six digits that the MFA device shows" in said.err
 
 
 def test_the_written_profiles_work_with_a_code(user_shell: Any, ann: Ann) -> None:

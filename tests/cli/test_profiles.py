@@ -227,6 +227,28 @@ def test_bytes_that_are_no_text_stay(shell: Any, config: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "theirs",
+    [
+        BASE.replace("\n", "\r"),
+        BASE.replace("\n", "\r").rstrip("\r"),
+        BASE + "# the last line\r",
+        "\r" + BASE,
+        BASE.replace("\n", "\r\n") + "\r",
+    ],
+)
+def test_lone_carriage_returns(shell: Any, config: Path, theirs: str) -> None:
+    """Written a second time, a file with the line's ends of an old system stays as it is."""
+    config.write_bytes(theirs.encode())
+    assert shell("profiles", "--profile", "base").code == 0
+    once = config.read_bytes()
+    assert once.startswith(theirs.encode())
+    said = shell("profiles", "--profile", "base")
+    assert (said.code, said.err) == (0, "")
+    assert "nothing to change" in said.out
+    assert config.read_bytes() == once
+
+
+@pytest.mark.parametrize(
     ("text", "counts"),
     [
         ("# rolechain deploy: begin\n[profile x]\n", "1 begin, 0 end"),
@@ -247,7 +269,11 @@ def test_a_part_that_is_not_whole_is_refused(shell: Any, config: Path, text: str
 def test_a_setting_of_several_lines_is_refused(shell: Any, config: Path) -> None:
     """What is given cannot bring a profile of its own into the file."""
     before = config.read_bytes() if config.exists() else None
-    said = shell("profiles", "--region", "us-east-1\n[profile other]")
+    folder = shell.folder / "a\n[profile other]"
+    folder.mkdir()
+    (shell.folder / "chain.yaml").rename(folder / "chain.yaml")
+    shell.environment.setenv("AWS_PROFILE", "nobody")
+    said = shell("profiles", "--chain", str(folder / "chain.yaml"))
     assert (said.code, said.out) == (1, "")
     assert "holds a line break, which would begin another setting" in said.err
     assert said.err.count("\n") == 1
@@ -259,7 +285,10 @@ def test_a_file_that_is_no_config_file(shell: Any, config: Path) -> None:
     config.write_text("aws_secret_access_key = hidden\n")
     said = shell("profiles", "--profile", "base")
     assert (said.code, said.out) == (1, "")
-    assert said.err == f"rolechain: {config} is no config file of AWS: mend its sections\n"
+    assert (
+        said.err
+        == f"rolechain: {config} is no config file of AWS: write [sections], and name = value below them\n"
+    )
 
 
 def test_what_is_no_ordinary_file_is_never_replaced(shell: Any, config: Path) -> None:
@@ -269,3 +298,13 @@ def test_what_is_no_ordinary_file_is_never_replaced(shell: Any, config: Path) ->
     assert (said.code, said.out) == (1, "")
     assert said.err == (f"rolechain: {os.devnull} is no ordinary file, and is left as it is: name another\n")
     assert not Path(os.devnull).is_file()
+
+
+def test_a_region_that_is_none_is_not_written(shell: Any, config: Path) -> None:
+    """A region that no SDK could use is refused, in one line."""
+    said = shell("profiles", "--region", "us-east-1\n[profile other]")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "rolechain: 'us-east-1\\n[profile other]' is no region: name one such as us-east-1 with --region\n"
+    )
+    assert config.read_text() == BASE

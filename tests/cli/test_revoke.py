@@ -89,6 +89,24 @@ def test_every_session_of_every_role_is_ended(shell: Any, mine: Any, accounts: l
         middle.client("sts").assume_role(RoleArn=mine.chain.targets[0].arn, RoleSessionName="again")
 
 
+@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
+def test_every_role_is_revoked_though_nobody_can_read_of_it(
+    shell: Any, mine: Any, accounts: list[str], redirection: str
+) -> None:
+    """Output that cannot be written is an error, and keeps no role's sessions alive."""
+    words = [sys.executable, "-m", "rolechain.cli", "revoke", "--yes", *everyone(accounts)]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("rolechain: the output cannot be written: ")
+    for role in mine.chain.roles:
+        mine.iam(role.account).get_role_policy(RoleName=role.role, PolicyName="AWSRevokeOlderSessions")
+
+
 def test_the_policy_is_that_of_the_console(shell: Any, mine: Any, accounts: list[str]) -> None:
     """The policy has the console's name and form, so that the console shows and replaces it."""
     before = int(time.time())
@@ -211,7 +229,7 @@ def test_what_iam_refuses_is_told(shell: Any, mine: Any, accounts: list[str]) ->
     assert said.code == 1
     assert details[1].startswith("NoSuchEntity: ")
     assert details[2] == (
-        f"the role of that name is arn:aws:iam::{target}:role/other/revoked-target: mend the path in the chain"
+        f"the role of that name is arn:aws:iam::{target}:role/other/revoked-target: correct the path in the chain"
     )
     assert iam.list_role_policies(RoleName="revoked-target")["PolicyNames"] == []
 

@@ -61,7 +61,7 @@ def test_the_calls_pass_what_was_given(shell: Any) -> None:
 def test_what_the_chain_does_not_take(
     shell: Any, command: tuple[str, ...], words: list[str], expected: str
 ) -> None:
-    """What is missing or not allowed is said in one line with the option to mend it, before any call."""
+    """What is missing or not allowed is said in one line with the option that gives it, before any call."""
     shell.environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     said = shell(*command, *TARGET, *words)
     assert (said.code, said.out, said.err) == (2, "", f"rolechain: {expected}\n")
@@ -71,7 +71,7 @@ def test_a_tag_without_a_value(shell: Any) -> None:
     """A tag is written as its key, = and its value."""
     said = shell("whoami", *TARGET, "--session-tag", "Stage")
     assert (said.code, said.out) == (2, "")
-    assert "argument --session-tag: 'Stage' is not as Project=apollo" in said.err
+    assert "argument --session-tag: 'Stage' is not of the form Project=apollo" in said.err
 
 
 def test_each_choice_is_kept_by_itself(shell: Any) -> None:

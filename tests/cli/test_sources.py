@@ -57,8 +57,8 @@ def test_who_belongs_to_none_has_to_choose(shell: Any) -> None:
     said = shell(*WORDS)
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "rolechain: chain open has several source roles, and it is not clear at which "
-        f"arn:aws:iam::620000000009:user/administrator enters: name one of {FIRST}, {SECOND} with --source\n"
+        "rolechain: chain open has several source roles, and it is not clear which one "
+        f"arn:aws:iam::620000000009:user/administrator assumes: name one of {FIRST}, {SECOND} with --source\n"
     )
 
 

@@ -50,10 +50,12 @@ def test_an_error_does_not_go_to_stdout_where_stderr_is_closed() -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_without_stdout_the_work_is_done() -> None:
-    """A closed stdout takes what is printed, and is no error."""
-    done = _run(">&-", "simulate", str(CASES))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+@pytest.mark.parametrize("words", [("simulate", str(CASES)), ("env",), ("whoami", "--json")])
+def test_without_stdout_nothing_was_given(shell: Any, words: tuple[str, ...]) -> None:
+    """Output that goes nowhere is an error: a script that evaluates it would go on with what was there before."""
+    done = _run(">&-", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "rolechain: the output cannot be written: Bad file descriptor\n"
 
 
 def test_without_stdin_nobody_is_there_to_ask(shell: Any) -> None:

@@ -174,7 +174,7 @@ def test_what_a_session_hands_on_is_known(
         (["--wait", "-1"], "argument --wait: "),
         (
             ["--account-profile", "12=x"],
-            "argument --account-profile: '12=x' is not as 222222222222=name-of-a-profile",
+            "argument --account-profile: '12=x' is not of the form 222222222222=name-of-a-profile",
         ),
         (["--target", MIDDLE], f"{MIDDLE} is no target of chain deploy: name one with --target"),
         (["--target", "9"], f"chain deploy has no target '9': it has {TARGET}"),

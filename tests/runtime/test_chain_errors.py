@@ -35,6 +35,15 @@ def test_without_a_region_nothing_is_called(sts: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("region", ["us-east-1a", "us-east1", "nowhere"])
+def test_a_region_that_is_none_is_refused(sts: Any, base: Any, region: str) -> None:
+    """A name that no region has is one clear line, not a host that cannot be found."""
+    with pytest.raises(ChainError) as caught:
+        chain_session(MIDDLE, session=base, region_name=region)
+    assert str(caught.value) == f"region_name: {region!r} is no region: name one such as us-east-1"
+    assert sts.calls == []
+
+
 @pytest.mark.parametrize(
     ("hops", "message"),
     [

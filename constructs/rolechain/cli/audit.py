@@ -6,15 +6,13 @@ import argparse
 import json
 import re
 
-from rich.console import Console
-
 from rolechain.cli import sarif
-from rolechain.cli.parameters import pair, values_of
-from rolechain.cli.proof_text import ProofText, counted, tally
-from rolechain.cli.template_files import FilesByName, TemplateFileError, by_name, holding, placed, read
+from rolechain.cli.options import UsageError, add_repeated_option, pair
+from rolechain.cli.output import ProofText
+from rolechain.cli.parameters import values_of
+from rolechain.cli.template_files import FilesByName, holding, read
 from rolechain.proof import AssemblyError, Proof, SourceLocation, Template, audit
-
-_ACCOUNT = re.compile(r"[0-9]{12}")
+from rolechain.proof.summary import counted, tally
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,30 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="a CloudFormation template in JSON or YAML, a folder of them, or a cdk.out",
     )
-    parser.add_argument(
-        "--account",
-        metavar="[FILE=]ID",
-        action="append",
-        default=[],
-        type=_account,
-        help="the account that a template is deployed to, or just one that is yours; may be given again",
-    )
-    parser.add_argument(
-        "--parameter",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        type=pair,
-        help="the value of a parameter, for every template that declares it; may be given again",
-    )
-    parser.add_argument(
-        "--parameters",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a file of such values, as CloudFormation and CodePipeline take it or as a mapping in YAML; "
-        "may be given again",
-    )
+    account = "the account that a template is deployed to, or just one that is yours"
+    add_repeated_option(parser, "--account", "[FILE=]ID", account, type=_account)
+    value = "the value of a parameter, for every template that declares it"
+    add_repeated_option(parser, "--parameter", "KEY=VALUE", value, type=pair("KEY=VALUE"))
+    values = "a file of such values, as CloudFormation and CodePipeline take it or as a mapping in YAML"
+    add_repeated_option(parser, "--parameters", "FILE", values)
     parser.add_argument(
         "--region", help="the region of the templates that do not say theirs, such as us-east-1"
     )
@@ -60,54 +40,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints who may assume what, whom the roles let in, and what is wrong with it.
+    """Prints who may assume which role, who is let in by each role, and the findings.
 
     Returns:
         0 if there is no error; 1 if there is, or if there is a warning and ``--strict`` is given.
-
-    Raises:
-        TemplateFileError: a file is no template, or cannot be read.
-        ParameterError: a parameter is given that no template declares, a value that it does not take, or a region
-            that is none.
     """
     values = values_of(arguments.parameters, arguments.parameter)
     accounts = {file: account for file, account in arguments.account if file}
     try:
-        files = by_name(placed(read(arguments.templates), accounts))
+        files = read(arguments.templates, accounts)
     except AssemblyError as error:
-        raise TemplateFileError(str(error)) from error
+        raise UsageError(str(error)) from error
     # An account of the user's that nothing is deployed to is an empty stack there.
     own = [
         Template(f"account {account}", {}, account=account) for file, account in arguments.account if not file
     ]
     templates = [*(file.template for file in files.values()), *own]
     report = audit(templates, parameters=values, region=arguments.region)
-    passes = report.proven and not (arguments.strict and report.findings)
+    good = report.proven and not (arguments.strict and report.findings)
     if arguments.format == "sarif":
         print(json.dumps(sarif.log(report.findings, files), ensure_ascii=False, indent=2))
     elif arguments.format == "json":
         print(json.dumps(_located(report, files), ensure_ascii=False, indent=2))
     else:
-        _show(report, files, passes=passes)
-    return 0 if passes else 1
+        _show(report, files, good=good)
+    return 0 if good else 1
 
 
 def _account(text: str) -> tuple[str, str]:
     file, _, account = text.rpartition("=")
-    if text.startswith("=") or not _ACCOUNT.fullmatch(account):
+    if text.startswith("=") or not re.fullmatch("[0-9]{12}", account):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
         )
     return file, account
 
 
-def _show(report: Proof, files: FilesByName, *, passes: bool) -> None:
-    text = ProofText(Console(highlight=False), lambda place: _where(place, files))
-    text.hops("who may assume what", report.hops)
+def _show(report: Proof, files: FilesByName, *, good: bool) -> None:
+    text = ProofText(lambda place: _where(place, files))
+    text.hops("who may assume what", report.hops, judged=False)
     text.entrances("who is let in", report.entrances, judged=False)
     text.assumptions(report.assumptions)
     text.findings(report.findings)
-    text.verdict(f"{counted(len(files), 'template')}: {tally(report.findings)}", good=passes)
+    text.verdict(f"{counted(len(files), 'template')}: {tally(report.findings)}", good=good)
 
 
 def _where(place: SourceLocation, files: FilesByName) -> str:

@@ -1,22 +1,41 @@
-"""``rolechain console``: a URL that signs a browser in to the AWS console with the chain's session."""
+"""``rolechain console``: a URL that signs a browser in to the AWS console with the chain's session.
+
+Source: IAM User Guide, "Enable custom identity broker access to the AWS console".
+"""
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
+import os
+import ssl
 import sys
+import urllib.error
+import urllib.request
 import webbrowser
+from urllib.parse import urlencode, urlsplit
 
-from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
-from rolechain.cli.federation import endpoint_of, sign_in_url
-from rolechain.cli.walk import walk_to_target
+from rolechain.cli.options import UsageError, add_credentials_options
+from rolechain.cli.resolved_credentials import resolve
+from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
+from rolechain.runtime.session_credentials import SessionCredentials
+
+_TIMEOUT_SECONDS = 15.0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+DOMAINS = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+"""The domain of the console and its sign-in by partition, as far as AWS documents them."""
+
+
+class FederationError(RolechainError):
+    """The endpoint gave no token for a session."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_chain_options(parser)
-    add_session_options(parser)
-    add_cache_option(parser)
+    add_credentials_options(parser)
     parser.add_argument("--open", action="store_true", help="open the browser, and print nothing")
     parser.add_argument(
         "--destination", metavar="URL", help="the page to land on (default: the console's home)"
@@ -27,23 +46,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the URL, or opens it: whoever has it within 15 minutes is signed in.
+    """Prints the URL, or opens it; it is secret, and signs anybody in for 15 minutes.
 
     Returns:
         0.
-
-    Raises:
-        UsageError: the destination or the endpoint is no https URL.
-        RolechainError: there is no session, or it could not be signed in.
     """
     if arguments.destination and not arguments.destination.startswith("https://"):
         raise UsageError(f"{arguments.destination!r} is no page of the console: write an https:// URL")
-    chain = Chain.load(arguments.chain)
-    endpoint = endpoint_of(chain.partition, arguments.endpoint_url)
-    walked = walk_to_target(arguments)
-    url = sign_in_url(endpoint, walked.session, arguments.destination or endpoint.home(walked.region))
+    partition = Chain.load(arguments.chain).partition
+    endpoint = endpoint_of(partition, arguments.endpoint_url)
+    resolved = resolve(arguments)
+    query = {
+        "Action": "login",
+        "Destination": arguments.destination or home_of(partition, resolved.region),
+        # The console's session ends with the chain's: AWS takes no duration for a chained one.
+        "SigninToken": _token(endpoint, resolved.session),
+    }
+    url = f"{endpoint}?{urlencode(query)}"
     if not arguments.open:
         sys.stdout.write(url + "\n")
     elif not webbrowser.open(url):
         raise UsageError("no browser was found to open: leave --open out, and the URL is printed")
     return 0
+
+
+def home_of(partition: str, region: str) -> str:
+    """The console's first page in a region."""
+    if partition not in DOMAINS:
+        raise UsageError(f"no console is known for partition {partition}: name a page with --destination")
+    return f"https://console.{DOMAINS[partition]}/console/home?{urlencode({'region': region})}"
+
+
+def endpoint_of(partition: str, url: str | None) -> str:
+    """The federation endpoint of a partition, or ``url`` in its place."""
+    if url is None:
+        if partition not in DOMAINS:
+            raise UsageError(
+                f"no sign-in endpoint is known for partition {partition}: name it with --endpoint-url"
+            )
+        return f"https://signin.{DOMAINS[partition]}/federation"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no URL: name an https:// URL") from error
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise UsageError(f"{url!r} would take the session in the clear: name an https:// URL")
+    return url
+
+
+def _token(endpoint: str, session: SessionCredentials) -> str:
+    """What the endpoint gives for a session, to sign in with."""
+    given = {
+        "sessionId": session.access_key,
+        "sessionKey": session.secret_key,
+        "sessionToken": session.token,
+    }
+    query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
+    host = urlsplit(endpoint).netloc
+    # What these raise may repeat the URL, and with it the session: it is told without them.
+    try:
+        context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+        request = urllib.request.Request(f"{endpoint}?{query}")  # noqa: S310 - endpoint_of looks at the scheme
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=context) as answer:  # noqa: S310
+            token = json.load(answer)["SigninToken"]
+        if isinstance(token, str) and token:
+            return token
+        problem = "gave no sign-in token: a proxy may stand in between"
+    except urllib.error.HTTPError as error:
+        problem = f"refused the session (HTTP {error.code}): take it anew with --no-cache"
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        problem = f"did not answer ({type(reason).__name__}): try again, or look at the network"
+    except (ValueError, KeyError, TypeError):
+        problem = "gave no sign-in token: a proxy may stand in between"
+    raise FederationError(f"{host} {problem}")

@@ -11,11 +11,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from rolechain.cli.chain_options import UsageError, add_cache_option, add_chain_options, add_session_options
-from rolechain.cli.session_environment import expiration_of
-from rolechain.cli.walk import walk_to_target
+from rolechain.cli.options import UsageError, add_credentials_options
+from rolechain.cli.resolved_credentials import expiration_of, resolve
 
 WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
 """Holds the calls that this one is made within: a profile may start from one that another chain provides."""
@@ -23,9 +21,7 @@ WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_chain_options(parser)
-    add_session_options(parser)
-    add_cache_option(parser)
+    add_credentials_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,19 +31,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0.
-
-    Raises:
-        UsageError: the profile to start from is the one that calls.
-        RolechainError: there is no session.
     """
     with _apart_from_the_caller(arguments):
-        session = walk_to_target(arguments).session
+        resolved = resolve(arguments)
+    session = resolved.session
     answer = {
         "Version": 1,
         "AccessKeyId": session.access_key,
         "SecretAccessKey": session.secret_key,
         "SessionToken": session.token,
         **({"Expiration": ends} if (ends := expiration_of(session)) else {}),
+        "AccountId": resolved.role.account,
     }
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
@@ -57,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _apart_from_the_caller(arguments: argparse.Namespace) -> Iterator[None]:
     """Hides the caller's choice of a profile, and lets no profile start from itself, which would never end."""
     call = json.dumps(
-        [str(Path(arguments.chain).resolve()), arguments.source, arguments.target, arguments.profile]
+        [os.path.abspath(arguments.chain), arguments.source, arguments.target, arguments.profile]
     )
     within = os.environ.get(WITHIN, "").splitlines()
     if call in within:

@@ -25,10 +25,9 @@ from rolechain.cli.demo_principals import (
     third_parties,
     workload,
 )
-from rolechain.cli.deployment import Deployment
-from rolechain.cli.report_table import report_table
+from rolechain.cli.output import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
-from rolechain.cli.toolchain import find
+from rolechain.cli.toolchain import Deployment, find
 from rolechain.local import LocalOrganization
 from rolechain.model.chain import Chain
 from rolechain.proof import Level, Proof, prove
@@ -131,11 +130,7 @@ def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:
 
 
 def _proven(proof: Proof) -> str:
-    """What was proven.
-
-    Raises:
-        DemoError: it was not; with what is wrong.
-    """
+    """What was proven."""
     if not proof.proven:
         errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
         found = "\n  ".join(f"{finding.rule} {finding.place or ''}: {finding.message}" for finding in errors)

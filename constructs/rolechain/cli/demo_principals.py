@@ -1,4 +1,4 @@
-"""Who plays which part in the demo: the workloads, the owners of roles that exist already, and the strangers."""
+"""The principals of the demo: the workloads, the owners of existing roles, and principals outside of the chain."""
 
 from __future__ import annotations
 
@@ -29,13 +29,11 @@ class DemoError(RolechainError):
 
 
 def entrances(chain: Chain) -> list[Entrance]:
-    """Who enters at each source role on this machine.
-
-    Raises:
-        DemoError: nobody who can be played here.
-    """
+    """The entrance of each source role by which the demo enters the chain."""
     if STRANGER in chain.accounts:
-        raise DemoError(f"account {STRANGER} plays the stranger in the demo: name another in the chain")
+        raise DemoError(
+            f"account {STRANGER} is the one outside of the chain in the demo: name another in the chain"
+        )
     return [_local_entrance(source) for source in chain.sources]
 
 
@@ -43,7 +41,7 @@ def _local_entrance(source: ChainRole) -> Entrance:
     if source.existing and not source.assumed_by:
         return _LAMBDA
     for entrance in source.entrances:
-        # Nobody here holds an MFA device, and no workload says on whose behalf it runs.
+        # No user of the demo has an MFA device, and no workload says on whose behalf it runs.
         held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
         if entrance.kind in ("service", "account") and not held:
             return entrance
@@ -54,7 +52,7 @@ def _local_entrance(source: ChainRole) -> Entrance:
 
 
 def _is_held(service: Entrance) -> bool:
-    """Whether more is asked of a service than to be it."""
+    """Whether an entrance of a service has conditions that the demo's workload does not meet."""
     named = service.identity is not None and service.identity.required
     held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
     return any(held) or named or any(tag.required for tag in service.tags)
@@ -88,7 +86,7 @@ def _example(values: Sequence[str]) -> str:
 
 
 def make_existing_roles(organization: LocalOrganization, chain: Chain) -> None:
-    """Has the roles that exist already made by the owners of their accounts."""
+    """Creates the roles that the chain declares as existing, as the owners of their accounts would."""
     for role in chain.roles:
         if not role.existing:
             continue
@@ -114,7 +112,7 @@ def _document(statements: Sequence[object]) -> str:
 def workload(
     organization: LocalOrganization, chain: Chain, source: ChainRole, entrance: Entrance
 ) -> boto3.Session:
-    """A session of a source role, as the service or the user of the entrance gets it."""
+    """A session of a source role, as the service or the user of an entrance gets it."""
     if entrance.kind == "account":
         user = organization.session(entrance.value, region=chain.region)
         tags = {tag.key: _example(tag.values) for tag in entrance.tags}
@@ -130,7 +128,7 @@ def workload(
 
 
 def strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:
-    """What those who are not in the chain get to hear, however much their own account allows them."""
+    """The reports of administrators outside of the chain that try each role of it; every one has to be refused."""
     tags, identity = choices(chain)
     hops: dict[str, DeclaredHop] = {}
     for hop in choose(chain.hops(), tags, identity):

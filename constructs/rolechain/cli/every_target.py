@@ -1,11 +1,11 @@
-"""The same work for every target of a chain: the walk up to the last hop is shared, several targets at a time."""
+"""The same work for every target of a chain: the hops before the last are shared, several targets at a time."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ import boto3
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rolechain.cli.chain_options import UsageError
-from rolechain.cli.start import Start
+from rolechain.cli.base_session import BaseSession
+from rolechain.cli.chain_selection import ChainSelection
+from rolechain.cli.options import UsageError
+from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache
 from rolechain.cli.subprocesses import completed, raise_if_interrupted
-from rolechain.cli.walk import Entry, Walked, cache_of, session_of
-from rolechain.cli.way import Way
 from rolechain.errors import RolechainError
 from rolechain.model.role import ChainRole
 from rolechain.runtime import HopError, fan_out
@@ -30,43 +30,32 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class EveryTarget:
-    """Every target of the chain that the options mean.
+    """Every target of the chain that the options select.
 
     Attributes:
-        start: where the walk starts.
-        arn: who that is.
+        base: the session from which the calls start.
         targets: the targets, in the order of the declaration.
-        shared: the calls that lead to where all targets are called from.
-        ends: the call for each target.
-        cache: where the sessions are kept.
+        shared: the calls before the last.
+        ends: the last call to each target.
     """
 
-    start: Start
-    arn: str
+    base: BaseSession
     targets: tuple[ChainRole, ...]
     shared: tuple[Hop, ...]
     ends: tuple[Hop, ...]
-    cache: MutableMapping[str, Entry]
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> EveryTarget:
-        """Those that are meant.
-
-        Raises:
-            UsageError: one target is named beside them, or the way is not clear.
-            RolechainError: there is no session to start from.
-        """
+        """Those that the options select."""
         if arguments.target is not None:
             raise UsageError(
                 "--target names one target and --every-target means all: leave one of the two out"
             )
-        way = Way.of(arguments)
-        targets = tuple(way.chain.targets)
-        shared, ends = way.hops_to_each(targets)
-        start = Start.open(way.chain, arguments.profile, arguments.region, keep=not arguments.no_cache)
-        arn = start.arn()
-        shared = way.going_on(arn, shared, "every target", later=ends)
-        return cls(start, arn, targets, shared, ends, cache_of(arguments))
+        selection = ChainSelection.of(arguments)
+        targets = tuple(selection.chain.targets)
+        shared, ends = selection.hops_to_each(targets)
+        base = BaseSession.open(selection, arguments, SessionCache(arguments))
+        return cls(base, targets, base.remaining_hops(shared, "every target", ends), ends)
 
     def name(self, role: ChainRole) -> str:
         """What tells a target from the others: its account, with its name where the account holds several."""
@@ -74,7 +63,7 @@ class EveryTarget:
         return f"{role.account}/{role.role}" if several else role.account
 
     def each(
-        self, work: Callable[[Walked], Result], *, at_once: int
+        self, work: Callable[[ResolvedCredentials], Result], *, at_once: int
     ) -> Iterator[tuple[ChainRole, Result | RolechainError]]:
         """Does some work with the session of each target, and shows on a terminal how far it has come.
 
@@ -85,25 +74,22 @@ class EveryTarget:
         Returns:
             Each target with what came of it, in the order in which they are done; one that fails does not stop the
             others. Leaving the loop begins no further one.
-
-        Raises:
-            HopError: a hop that all targets share failed.
         """
         roles = {role.arn: role for role in self.targets}
 
         def done(role: ChainRole, session: boto3.Session) -> Result | RolechainError:
             try:
                 # The target may have waited for its turn, so its session is looked at only now.
-                return work(Walked(session_of(session, self.cache), role, self.start.region))
+                return work(ResolvedCredentials(self.base.credentials_of(session), role, self.base.region))
             except RolechainError as error:
                 return error
 
         taken = fan_out(
             self.shared,
             self.ends,
-            session=self.start.session,
-            region_name=self.start.region,
-            cache=self.cache,
+            session=self.base.session,
+            region_name=self.base.region,
+            cache=self.base.cache,
         )
         pool = ThreadPoolExecutor(at_once, thread_name_prefix="rolechain-target")
         try:
@@ -115,7 +101,7 @@ class EveryTarget:
                     if isinstance(session, HopError):
                         if session.index < session.total:
                             # Said once, not for every target.
-                            raise self.start.explained(session, self.arn)
+                            raise self.base.explained(session)
                         advance()
                         yield role, session
                     else:
@@ -132,7 +118,7 @@ class EveryTarget:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, if that is a terminal; what is printed meanwhile stands above it."""
+    """A bar on stderr, if that is a terminal; lines that are printed appear above it."""
     # Lines are left as long as they are, as without a terminal.
     console = Console(stderr=True, soft_wrap=True)
     bar = Progress(

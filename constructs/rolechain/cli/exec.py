@@ -11,16 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from rolechain.cli.chain_options import (
-    UsageError,
-    add_cache_option,
-    add_chain_options,
-    add_every_target_option,
-    add_session_options,
-    count,
-)
-from rolechain.cli.session_environment import IN_THE_WAY, variables_of
-from rolechain.cli.walk import Walked, walk_to_target
+from rolechain.cli.options import UsageError, add_credentials_options, add_every_target_option, count
+from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES, ResolvedCredentials, resolve
 from rolechain.errors import RolechainError
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -29,7 +21,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.usage = "%(prog)s [options] -- CMD ..."
-    add_chain_options(parser)
+    add_credentials_options(parser)
     add_every_target_option(parser)
     parser.add_argument(
         "--jobs",
@@ -38,15 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="how many programs run at a time with --every-target (default: 8)",
     )
-    add_session_options(parser)
-    add_cache_option(parser)
     parser.add_argument(
         "words", nargs=argparse.REMAINDER, metavar="CMD", help="the program and its arguments"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Becomes the program, with the session in place of all other credentials of the environment.
+    """Replaces this process by the program, with the session as the only credentials of its environment.
 
     Signals reach the program itself, and its exit code is the command's. For every target, the program is run as
     often as there are targets.
@@ -54,29 +44,28 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         As shells do, 127 where there is no such program and 126 where it cannot be run. For every target 1 if one of
         them failed, else 0.
-
-    Raises:
-        UsageError: no program is named.
-        RolechainError: there is no session to run it with.
     """
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
         raise UsageError("exec needs a program to run: rolechain exec -- aws sts get-caller-identity")
     if arguments.every_target:
         return _run_for_every_target(words, arguments)
-    environment = _environment(walk_to_target(arguments))
+    environment = _environment(resolve(arguments))
     try:
-        return _run(words, environment)
+        if os.name == "nt":
+            # There a process cannot become another one: its parent would go on at once.
+            return subprocess.run(words, env=environment, check=False).returncode
+        return _become(words, environment)
     except FileNotFoundError:
         return _not_found(words[0])
-    except OSError as error:
-        print(f"rolechain: {words[0]}: cannot be run: {error.strerror}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"rolechain: {words[0]}: cannot be run: {getattr(error, 'strerror', error)}", file=sys.stderr)
         return NOT_EXECUTABLE
 
 
-def _environment(walked: Walked) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in IN_THE_WAY}
-    return kept | variables_of(walked)
+def _environment(resolved: ResolvedCredentials) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in CONFLICTING_VARIABLES}
+    return kept | resolved.environment()
 
 
 def _not_found(program: str) -> int:
@@ -86,8 +75,7 @@ def _not_found(program: str) -> int:
 
 def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -> int:
     from rolechain.cli.every_target import EveryTarget
-    from rolechain.cli.parallel_programs import ParallelPrograms
-    from rolechain.cli.subprocesses import interrupt_when_terminated
+    from rolechain.cli.subprocesses import ParallelPrograms, interrupt_when_terminated
 
     if shutil.which(words[0]) is None and os.sep not in words[0]:
         return _not_found(words[0])
@@ -97,7 +85,7 @@ def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -
     failed = 0
     try:
         works = every.each(
-            lambda walked: programs.run(every.name(walked.role), _environment(walked)), at_once=arguments.jobs
+            lambda given: programs.run(every.name(given.role), _environment(given)), at_once=arguments.jobs
         )
         for role, result in works:
             if isinstance(result, RolechainError):
@@ -108,13 +96,6 @@ def _run_for_every_target(words: Sequence[str], arguments: argparse.Namespace) -
     if failed:
         print(f"rolechain: {failed} of {len(every.targets)} targets failed", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _run(words: Sequence[str], environment: Mapping[str, str]) -> int:
-    if os.name == "nt":
-        # There a process cannot become another one: its parent would go on at once.
-        return subprocess.run(words, env=environment, check=False).returncode
-    return _become(words, environment)
 
 
 def _become(words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:

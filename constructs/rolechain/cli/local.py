@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import suppress
 
-from rolechain.cli.chain_options import UsageError
+from rolechain.cli.options import UsageError, add_repeated_option
 from rolechain.local import LocalOrganization, LocalOrganizationError
 
 EXAMPLE_ACCOUNT = "111111111111"
@@ -14,47 +15,29 @@ EXAMPLE_ACCOUNT = "111111111111"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument("--port", type=int, help="the port on 127.0.0.1 (default: a free one)")
-    parser.add_argument(
-        "--outside",
-        metavar="ACCOUNT",
-        action="append",
-        default=[],
-        help="an account that does not belong to the organization, as a third party's; may be given again",
-    )
+    outside = "an account that does not belong to the organization, as a third party's"
+    add_repeated_option(parser, "--outside", "ACCOUNT", outside)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until Ctrl-C, and prints what to export meanwhile.
+    """Prints the environment to export, and serves until Ctrl-C.
 
     Returns:
         0 when it was stopped; a server that ends by itself is an error.
-
-    Raises:
-        UsageError: there is no such port or account.
     """
     try:
-        with _organization(arguments) as organization:
-            print(
-                f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C"
-            )
-            print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
-            if organization.outside:
-                print(f"# outside of the organization: {', '.join(organization.outside)}")
-            print("unset AWS_PROFILE")
-            for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
-                print(f"export {name}={shlex.quote(value)}")
-            print("# another account: export AWS_ACCESS_KEY_ID=222222222222")
-            print(
-                "# an AWS service, for AssumeRole: export AWS_ACCESS_KEY_ID=lambda.amazonaws.com", flush=True
-            )
-            organization.wait()
-    except KeyboardInterrupt:
-        pass
-    return 0
-
-
-def _organization(arguments: argparse.Namespace) -> LocalOrganization:
-    try:
-        return LocalOrganization(port=arguments.port, outside=arguments.outside)
+        local = LocalOrganization(port=arguments.port, outside=arguments.outside)
     except LocalOrganizationError as error:
         raise UsageError(str(error)) from error
+    with suppress(KeyboardInterrupt), local as organization:
+        print(f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C")
+        print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
+        if organization.outside:
+            print(f"# outside of the organization: {', '.join(organization.outside)}")
+        print("unset AWS_PROFILE")
+        for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
+            print(f"export {name}={shlex.quote(value)}")
+        print("# another account: export AWS_ACCESS_KEY_ID=222222222222")
+        print("# an AWS service, for AssumeRole: export AWS_ACCESS_KEY_ID=lambda.amazonaws.com", flush=True)
+        organization.wait()
+    return 0

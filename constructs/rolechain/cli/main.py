@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams
+from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams, printable
 from rolechain.errors import RolechainError
 
 COMMANDS = {
@@ -30,6 +30,7 @@ EXTRAS = {"demo": "cdk,cli,local", "local": "local"}
 """The extras that a command needs, where it is not ``cli``."""
 USAGE_ERROR = 2
 INTERRUPTED = 130
+_LONGEST_LINE = 2000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +38,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and one line."""
-        self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(USAGE_ERROR, _shown(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+
+
+def _shown(line: str) -> str:
+    """A line of an error, as a terminal may show it; what a file or an option holds is cut where it is too long."""
+    line = printable(line)
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,12 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not is_unwritten(error):
             raise
         give_up_stdout()
-        # Of a broken pipe nothing is said: whoever read the output has had enough.
+        # A broken pipe takes no message: the reader has ended.
         if not isinstance(error, BrokenPipeError):
             print(f"rolechain: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
     except RolechainError as error:
-        print(f"rolechain: {error}", file=sys.stderr)
+        print("\n".join(map(_shown, f"rolechain: {error}".split("\n"))), file=sys.stderr)
         return USAGE_ERROR if getattr(error, "usage", False) else 1
     except KeyboardInterrupt:
         print("rolechain: interrupted", file=sys.stderr)

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+from collections import Counter
 from pathlib import Path
 
-from rolechain.cli.atomic_file import read_bytes, replace_bytes
-from rolechain.cli.aws_files import (
+from rolechain.cli.aws_config import (
     Profiles,
+    Settings,
     config_file,
     config_profiles,
     credentials_profiles,
     gives_credentials,
+    has_own_keys,
+    home_path,
     profile_in_environment,
+    read_bytes,
+    replace_bytes,
+    with_block,
+    without_block,
 )
-from rolechain.cli.chain_options import UsageError, add_chain_options, add_session_options, chain_to_target
-from rolechain.cli.config_block import with_block, without_block
-from rolechain.cli.profile_sets import ProfileSets
-from rolechain.cli.way import Way
+from rolechain.cli.chain_selection import ChainSelection
+from rolechain.cli.options import UsageError, add_chain_options, add_session_options, checked_region
 from rolechain.model.chain import Chain
+from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
+from rolechain.runtime.entry import asks_for_mfa, lets_in_without_mfa
+from rolechain.runtime.session_name import default_session_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
     add_session_options(parser)
-    parser.add_argument("--config", metavar="FILE", help="the config file (default: the one that AWS reads)")
+    parser.add_argument(
+        "--config", metavar="FILE", help="the config file to write (default: the one that the AWS CLI reads)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,16 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0.
-
-    Raises:
-        UsageError: the profile to start from does not exist, or is one of the chain's own; or the chain asks for
-            something that was not given.
-        RolechainError: the file cannot be read or written, or holds other profiles of these names.
     """
-    way = Way.of(arguments, chain_to_target(arguments))
-    chain = way.chain
-    sets = ProfileSets(way, Path(arguments.chain).resolve(), arguments.region or chain.region)
-    file = _named(arguments.config) if arguments.config else config_file()
+    selection = ChainSelection.of(arguments, to_target=True)
+    chain = selection.chain
+    region = checked_region(arguments.region or chain.region)
+    sets = _ProfileSets(selection, Path(arguments.chain).resolve(), region)
+    file = home_path(arguments.config, "--config") if arguments.config else config_file()
     before = read_bytes(file)
     # Bytes that are no UTF-8 go through as they are.
     text = before.decode("utf-8", "surrogateescape")
@@ -66,21 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named(config: str) -> Path:
-    try:
-        return Path(config).expanduser()
-    except RuntimeError as error:
-        raise UsageError(
-            f"{config!r} begins with a home folder that is not known: write the whole path"
-        ) from error
-
-
 def _other_profiles(file: Path, text: str, chain: Chain, own: set[str]) -> Profiles:
-    """The profiles of the user, besides those that the chain's block holds.
-
-    Raises:
-        UsageError: the credentials file has one of the chain's names, which would get in the way.
-    """
+    """The profiles of the user, besides those that the chain's block holds."""
     found = config_profiles(file, without_block(text, chain.name))
     for name, settings in credentials_profiles().items():
         if name in own:
@@ -102,3 +98,115 @@ def _start(wanted: str | None, others: Profiles, own: set[str]) -> str | None:
         what = "holds no credentials" if name in others else "does not exist"
         raise UsageError(f"profile {name} {what}: name one to start from with --profile")
     return None
+
+
+class _ProfileSets:
+    """The profiles of a chain: a set of them for each source role."""
+
+    def __init__(self, selection: ChainSelection, file: Path, region: str) -> None:
+        self._selection = selection
+        self._chain = chain = selection.chain
+        self._file = file
+        self._region = region
+        self._hops = selection.chosen(chain.hops())
+        self._count = Counter(role.role for role in chain.roles)
+        self.names = {self._name(source, role) for source in chain.sources for role in chain.roles}
+
+    def of_hops(self, start: str, settings: Settings) -> tuple[Profiles, dict[str, str]]:
+        """Profiles that rest on each other, the first of them on ``start``.
+
+        Where ``start`` is of a source role, the profiles go on from it, and no other source role is needed.
+
+        Returns:
+            The profiles; and why some of them call the command all the same, by their names.
+        """
+        started = next((role for role in self._chain.roles if settings.get("role_arn") == role.arn), None)
+        inside = started if started in self._chain.sources else None
+        if started and not inside:
+            raise UsageError(
+                f"profile {start} is of {started.arn}, a role of the chain itself: name the one to start from with "
+                "--profile"
+            )
+        sections: Profiles = {}
+        apart: dict[str, str] = {}
+        for source in (inside,) if inside else self._chain.sources:
+            device = settings.get("mfa_serial") if asks_for_mfa(source) and has_own_keys(settings) else None
+            name = self._name(source, source)
+            if not inside:
+                sections[name] = self._assuming(source, start) | ({"mfa_serial": device} if device else {})
+            # A code is asked for by the source's profile.
+            begins = name if device and not inside else start
+            for hop in self._from(source):
+                name = self._name(source, hop.callee)
+                if why := _beyond_config(hop):
+                    sections[name] = self._calling(source, hop.callee, begins)
+                    apart[name] = why
+                else:
+                    resting = start if hop.caller == inside else self._name(source, hop.caller)
+                    sections[name] = self._assuming(hop.callee, resting)
+        return sections, apart
+
+    def of_processes(self) -> Profiles:
+        """Profiles that call the command, and start from whatever that finds."""
+        return {
+            self._name(source, hop.callee): self._calling(source, hop.callee)
+            for source in self._chain.sources
+            for hop in self._from(source)
+        }
+
+    def lacking_device(self, settings: Settings) -> list[str]:
+        """The profiles of source roles that ask every user for MFA, where the start is a user and names no device."""
+        if not has_own_keys(settings) or "mfa_serial" in settings:
+            return []
+        return [
+            self._name(source, source)
+            for source in self._chain.sources
+            if asks_for_mfa(source) and not lets_in_without_mfa(source)
+        ]
+
+    def _from(self, source: ChainRole) -> list[Hop]:
+        return [hop for hop in self._hops if hop.index > 1 or hop.caller == source]
+
+    def _name(self, source: ChainRole, role: ChainRole) -> str:
+        """The role's name, with what tells it from others: its account, and the source role that leads to it."""
+        name = role.role if self._count[role.role] == 1 else f"{role.role}-{role.account}"
+        shared = len(self._chain.sources) > 1 and role not in self._chain.sources
+        return f"{name}-from-{self._name(source, source)}" if shared else name
+
+    def _assuming(self, role: ChainRole, source_profile: str) -> Settings:
+        given = {
+            "role_arn": role.arn,
+            "source_profile": source_profile,
+            "external_id": role.external_id,
+            "duration_seconds": str(role.duration_seconds or ""),
+            # CloudTrail then shows who is at work.
+            "role_session_name": self._selection.session_name or default_session_name(),
+            "region": self._region,
+        }
+        return {key: value for key, value in given.items() if value}
+
+    def _calling(self, source: ChainRole, role: ChainRole, start: str | None = None) -> Settings:
+        script = Path(sys.executable).with_name("rolechain")
+        selection = self._selection
+        words = [str(script)] if script.exists() else [sys.executable, "-m", "rolechain.cli"]
+        words += ["credential-process", "--chain", str(self._file), "--target", role.arn]
+        words += ["--source", source.arn] if selection.several_sources else []
+        words += ["--profile", start] if start else []
+        # What concerns other hops only would be refused.
+        to_role = self._chain.hops_to(role)
+        keys = {tag.key for hop in to_role for tag in hop.callee.tags}
+        for key, value in selection.session_tags.items():
+            words += ["--session-tag", f"{key}={value}"] if key in keys else []
+        if selection.source_identity and any(hop.callee.identity for hop in to_role):
+            words += ["--source-identity", selection.source_identity]
+        words += ["--session-name", selection.session_name] if selection.session_name else []
+        words += ["--region", self._region]
+        return {"credential_process": shlex.join(words), "region": self._region}
+
+
+def _beyond_config(hop: Hop) -> str:
+    """What a hop passes that a config file has no setting for."""
+    passed = [f"the session tag {key}" for key in hop.tags]
+    passed += ["a source identity"] if hop.source_identity else []
+    passed += ["a session policy"] if hop.policy or hop.policy_arns else []
+    return " and ".join(passed)

@@ -6,20 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from rich.console import Console
-
-from rolechain.cli.proof_text import ProofText
-from rolechain.errors import ChainError, RolechainError
+from rolechain.cli.options import UsageError, add_chain_option, add_json_option
+from rolechain.cli.output import ProofText
+from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
-from rolechain.policy import Verdict
 from rolechain.proof import AssemblyError, Proof, prove
 from rolechain.proof.summary import last_line, passes
-
-
-class NothingToProveError(RolechainError):
-    """The chain or its templates cannot be read, so that nothing can be said of them."""
-
-    usage = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="cdk.out",
         help="what cdk synth wrote (default: cdk.out)",
     )
-    parser.add_argument("--chain", metavar="FILE", default="chain.yaml", help="default: chain.yaml")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    add_chain_option(parser)
+    add_json_option(parser, "print one JSON document")
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -51,19 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 if the chain is proven; 1 if not, or if there is a warning and ``--strict`` is given.
-
-    Raises:
-        NothingToProveError: the chain or the templates cannot be read.
     """
     try:
         chain = Chain.load(arguments.chain)
         if not (Path(arguments.cdk_out) / "manifest.json").is_file():
-            raise NothingToProveError(
+            raise UsageError(
                 f"{arguments.cdk_out} is no folder that cdk synth wrote: run cdk synth first, or name the folder"
             )
         proof = prove(chain, arguments.cdk_out, scope=arguments.scope)
     except (ChainError, AssemblyError) as error:
-        raise NothingToProveError(str(error)) from error
+        raise UsageError(str(error)) from error
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     else:
@@ -72,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(chain: Chain, proof: Proof, folder: str, *, strict: bool) -> None:
-    text = ProofText(Console(highlight=False))
-    text.hops("hops", proof.hops, broken=Verdict.UNKNOWN)
+    text = ProofText()
+    text.hops("hops", proof.hops, judged=True)
     text.entrances("entrances", proof.entrances, judged=True)
     text.changers("who may change the chain", proof.changers or ())
     text.assumptions(proof.assumptions)

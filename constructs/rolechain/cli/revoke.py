@@ -1,25 +1,46 @@
-"""``rolechain revoke``: ends every session of every role of the chain."""
+"""``rolechain revoke``: ends every session of every role of the chain, as "Revoke active sessions" of the console does.
+
+Source: IAM User Guide, "Revoke IAM role temporary security credentials": an inline policy of the role denies everything
+to sessions that were issued before a time.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
 
-from rolechain.cli.administrators import AdministratorError, Administrators
-from rolechain.cli.chain_options import (
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rolechain.cli.base_session import BaseSessionError, open_session
+from rolechain.cli.chain_selection import selected_chain
+from rolechain.cli.options import (
     UsageError,
     add_account_profile_option,
     add_chain_options,
-    chain_to_target,
+    add_json_option,
 )
-from rolechain.cli.revocation import RevocationError, forget, revoke
-from rolechain.cli.session_environment import timestamp
-from rolechain.cli.start import StartError, open_session
+from rolechain.cli.resolved_credentials import timestamp
+from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.runtime import FileCache, default_cache_folder
+from rolechain.runtime import FileCache, HopError, chain_session, default_cache_folder
+from rolechain.runtime.entry import is_session_of
+from rolechain.runtime.error_classification import ACCESS_DENIED
+
+POLICY_NAME = "AWSRevokeOlderSessions"
+"""The name that the console gives to the policy; a later revocation replaces it."""
+
+
+class RevocationError(RolechainError):
+    """The sessions of a role were not ended, or there is no session in its account to end them with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,69 +52,159 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--json", action="store_true", help="print a JSON list; needs --yes")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    add_json_option(parser, "print a JSON list; needs --yes")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Revokes role after role, callers first, and says of each what came of it.
+    """Revokes role after role, callers first, and reports each.
 
     Returns:
         0 if the sessions of every role were ended, else 1.
-
-    Raises:
-        UsageError: nobody is there to confirm it.
-        RolechainError: there is no session to do it with.
     """
-    chain = chain_to_target(arguments)
+    chain = selected_chain(arguments, to_target=True)
     if not arguments.yes and not _confirmed(chain, arguments.json):
         print("nothing was revoked", file=sys.stderr)
         return 1
-    reports = []
-    for report in _revoked(chain, arguments):
-        reports.append(report)
+    reports, unwritten = [], None
+    for role, revoked, detail in _revoked(chain, arguments):
+        reports.append({"role_arn": role.arn, "revoked": revoked, "detail": detail})
         if not arguments.json:
-            done = report["revoked"]
-            print(f"{'✓' if done else '✗'} {report['role_arn']}: {report['detail']}", flush=True)
+            try:
+                print(f"{'✓' if revoked else '✗'} {role.arn}: {detail}", flush=True)
+            except OSError as error:
+                # The sessions of the other roles are ended all the same.
+                unwritten = error
+    if unwritten:
+        raise unwritten
     if arguments.json:
         sys.stdout.write(json.dumps(reports) + "\n")
     return 0 if all(report["revoked"] for report in reports) else 1
 
 
-def _revoked(chain: Chain, arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
-    administrators = Administrators(
-        open_session(arguments.profile, arguments.region, chain.region),
-        partition=chain.partition,
-        profiles=dict(arguments.account_profile),
-        role=arguments.account_role,
-    )
-    cache = FileCache(default_cache_folder())
-    # A caller whose sessions live on would take its callee anew after the callee's were ended.
-    for role in chain.roles:
-        try:
-            time = revoke(role, administrators.of(role.account))
-        except (AdministratorError, RevocationError, StartError) as error:
-            yield _report(role, False, str(error))
-            continue
-        forget(cache, [role])
-        yield _report(
-            role, True, f"sessions issued before {timestamp(time.timestamp())} are denied everything"
-        )
-
-
-def _report(role: ChainRole, revoked: bool, detail: str) -> dict[str, object]:
-    return {"role_arn": role.arn, "revoked": revoked, "detail": detail}
-
-
 def _confirmed(chain: Chain, as_json: bool) -> bool:
-    """Asks whoever sits at the terminal.
-
-    Raises:
-        UsageError: nobody does, or the question would stand between the JSON.
-    """
+    """Asks on the terminal."""
     if as_json or not sys.stdin.isatty():
         raise UsageError("revoke ends the sessions of everybody at work: confirm it with --yes")
     for role in chain.roles:
         print(role.arn, file=sys.stderr)
     print(f"end every session of these {len(chain.roles)} roles? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _revoked(chain: Chain, arguments: argparse.Namespace) -> Iterator[tuple[ChainRole, bool, str]]:
+    """Each role, whether its sessions were ended, and what else there is to say."""
+    base = open_session(arguments.profile, arguments.region, chain.region)
+    accounts = _Accounts(base, dict(arguments.account_profile), arguments.account_role)
+    # A caller whose sessions live on would take its callee anew after the callee's were ended.
+    for role in chain.roles:
+        try:
+            time = _revoke(role, accounts.session(role))
+        except (RevocationError, BaseSessionError) as error:
+            yield role, False, str(error)
+        else:
+            _forget(FileCache(default_cache_folder()), role)
+            yield role, True, f"sessions issued before {timestamp(time.timestamp())} are denied everything"
+
+
+def _revoke(role: ChainRole, administrator: boto3.Session) -> datetime:
+    """Ends every session of a role that was issued before the time that it returns, which is that of IAM's clock.
+
+    It takes ``iam:PutRolePolicy``; with ``iam:GetRole`` it makes sure that the role of that name is the one meant.
+    """
+    iam: Any = administrator.client("iam")
+    try:
+        time = _checked_at(iam, role)
+        statement = {
+            "Effect": "Deny",
+            "Action": ["*"],
+            "Resource": ["*"],
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": timestamp(time.timestamp())}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=role.role, PolicyName=POLICY_NAME, PolicyDocument=document)
+    except (ClientError, BotoCoreError, HopError) as error:
+        raise RevocationError(_brief(error)) from error
+    return time
+
+
+def _checked_at(iam: Any, role: ChainRole) -> datetime:
+    """The end of the second in which IAM was asked about the role: sessions are dated by the second."""
+    try:
+        answer: Mapping[str, Any] = iam.get_role(RoleName=role.role)
+    except ClientError as error:
+        # To end sessions takes no right to read; who may not read is not kept from it.
+        if error.response.get("Error", {}).get("Code") not in ACCESS_DENIED:
+            raise
+        answer = error.response
+    else:
+        if (arn := answer["Role"]["Arn"]) != role.arn:
+            raise RevocationError(f"the role of that name is {arn}: correct the path in the chain")
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        told = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        told = datetime.now(UTC)
+    return told.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _forget(cache: FileCache, role: ChainRole) -> None:
+    """Removes the sessions of a role from a cache, as they are of no use any more."""
+    for key in list(cache):
+        # Other processes write and remove entries meanwhile.
+        with suppress(KeyError):
+            arn = str((cache[key].get("AssumedRoleUser") or {}).get("Arn"))
+            if is_session_of(arn, role.partition, role.account, role.role):
+                del cache[key]
+
+
+class _Accounts:
+    """Administrators' sessions: the user's where it is in the account, else a profile's, else an assumed role's."""
+
+    def __init__(self, base: boto3.Session, profiles: Mapping[str, str], role: str | None) -> None:
+        self._base = base
+        self._profiles = profiles
+        self._role = role
+        self._home: str | None = None
+
+    def session(self, role: ChainRole) -> boto3.Session:
+        """A session in the account of a role of the chain."""
+        account = role.account
+        if profile := self._profiles.get(account):
+            session = open_session(profile, self._base.region_name, self._base.region_name)
+            what = f"profile {profile}"
+        elif self._home_account() == account:
+            return self._base
+        elif self._role:
+            arn = iam_arn(role.partition, account, f"role/{self._role}")
+            session, what = chain_session(arn, session=self._base), f"role {self._role}"
+        else:
+            raise RevocationError(
+                f"no credentials for account {account}: name a profile with --account-profile {account}=PROFILE, "
+                "or a role with --account-role"
+            )
+        if (home := _account_of(session, what)) != account:
+            raise RevocationError(f"{what} is of account {home}, not of {account}: name another")
+        return session
+
+    def _home_account(self) -> str:
+        if self._home is None:
+            self._home = _account_of(self._base, "the session to start from")
+        return self._home
+
+
+def _account_of(session: boto3.Session, what: str) -> str:
+    """Asks STS for the account of a session; ``what`` says whose it is."""
+    try:
+        return session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError, HopError, OSError) as error:
+        raise RevocationError(f"{what} does not work: {_brief(error)}") from error
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what botocore raised."""
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        message = str(said.get("Message", "")).strip().splitlines()
+        return ": ".join(part for part in (str(said.get("Code", "")), *message[:1]) if part)
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

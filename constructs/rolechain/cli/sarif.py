@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rolechain.cli.template_files import FilesByName, holding
 from rolechain.proof import Finding, Level, SourceLocation
@@ -24,19 +25,13 @@ _SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
 
 
 def log(findings: Iterable[Finding], files: FilesByName) -> Json:
-    """A SARIF log of one run.
-
-    Args:
-        findings: what was found.
-        files: the templates that were looked at.
-    """
-    rules = _rules()
+    """A SARIF log of one run."""
+    rules = [_UNKNOWN]
+    for each in RULES:
+        name = "".join(word.capitalize() for word in each.check.__name__.split("_"))
+        rules.append(_rule(each.id, name, each.title, each.prevents, each.source, each.levels[0]))
     index = {each["id"]: number for number, each in enumerate(rules)}
-    driver = {
-        "name": "rolechain",
-        "semanticVersion": version("rolechain"),
-        "rules": rules,
-    }
+    driver = {"name": "rolechain", "semanticVersion": version("rolechain"), "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -45,35 +40,27 @@ def log(findings: Iterable[Finding], files: FilesByName) -> Json:
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rules() -> list[Json]:
-    unknown = _rule(
-        "RC00",
-        "unknown",
-        "what the templates say of roles is known before they are deployed",
-        "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
-        "",
-        Level.ERROR,
-    )
-    return [
-        unknown,
-        *(
-            _rule(each.id, each.check.__name__, each.title, each.prevents, each.source, each.levels[0])
-            for each in RULES
-        ),
-    ]
-
-
 def _rule(rule: str, name: str, title: str, prevents: str, source: str, level: Level) -> Json:
     help_text = f"Asked for: {title}.\nPrevents: {prevents}." + (f"\nSource: {source}." if source else "")
     return {
         "id": rule,
-        "name": "".join(word.capitalize() for word in name.split("_")),
+        "name": name,
         "shortDescription": {"text": title[0].upper() + title[1:]},
         "fullDescription": {"text": f"Prevents: {prevents}."},
         "help": {"text": help_text},
         "defaultConfiguration": {"level": level.value},
         "properties": {"tags": ["security", "iam"], "security-severity": _SEVERITY[level]},
     }
+
+
+_UNKNOWN = _rule(
+    "RC00",
+    "Unknown",
+    "what the templates say of roles is known before they are deployed",
+    "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
+    "",
+    Level.ERROR,
+)
 
 
 def _result(finding: Finding, files: FilesByName) -> Json:
@@ -108,12 +95,7 @@ def _artifact(path: Path) -> Json:
         relative = path.resolve().relative_to(Path.cwd())
     except ValueError:
         return {"uri": path.resolve().as_uri()}
-    return {"uri": _encoded(relative), "uriBaseId": "%SRCROOT%"}
-
-
-def _encoded(relative: Path) -> str:
-    root = Path("/")
-    return (root / relative).as_uri().removeprefix(root.as_uri())
+    return {"uri": quote(relative.as_posix()), "uriBaseId": "%SRCROOT%"}
 
 
 def _qualified(place: SourceLocation) -> str:

@@ -21,9 +21,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0, whatever the decisions are and whatever the file expects of them.
-
-    Raises:
-        CaseError: there is no such file, or it is no file of cases.
     """
     for case in cases.read(arguments.cases):
         decision = case.decide()

@@ -1,4 +1,4 @@
-"""Programs that are run to their end, quietly, and never left behind."""
+"""Programs that are run to their end, and end with the command however it ends."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import IO, NoReturn, TypeVar
 
 from rolechain.errors import RolechainError
 
@@ -28,7 +30,7 @@ _interrupted = threading.Event()
 
 
 class ProgramError(RolechainError):
-    """A program that was run has failed; the message ends with what it said."""
+    """A program could not be run, or failed; the message ends with what it said."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,7 @@ class Program:
     process: subprocess.Popen[str]
 
     def finish(self) -> None:
-        """Waits for the program's end.
-
-        Raises:
-            ProgramError: it failed.
-        """
+        """Waits for the program's end."""
         said, _ = self.process.communicate()
         if self.process.returncode:
             # The last lines tell why; a program that failed has seldom anything to say behind that.
@@ -75,20 +73,13 @@ def raise_if_interrupted() -> None:
     """Raises an interruption again.
 
     Python drops an exception that a signal's handler raises while a finalizer or a weak reference's callback runs.
-
-    Raises:
-        KeyboardInterrupt: a signal has come since ``interrupt_when_terminated``.
     """
     if _interrupted.is_set():
         raise KeyboardInterrupt
 
 
 def completed(futures: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
-    """Futures in the order in which they are done, as ``concurrent.futures.as_completed`` gives them.
-
-    Raises:
-        KeyboardInterrupt: a signal has come, even if Python dropped the exception of its handler.
-    """
+    """Futures in the order in which they are done, as ``concurrent.futures.as_completed`` gives them."""
     pending = set(futures)
     while pending:
         done, pending = wait(pending, _LOOK_SECONDS, FIRST_COMPLETED)
@@ -119,7 +110,7 @@ def started(
     finally:
         if process is not None:
             if process.poll() is None:
-                _end(process)
+                _end([process])
             if process.stdout:
                 process.stdout.close()
 
@@ -145,12 +136,113 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.Signals(kept[0]))
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+def _end(programs: Collection[subprocess.Popen[str]]) -> None:
+    """Ends programs with their process groups; by force what is left of these after five seconds."""
     try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        for program in programs:
+            _signal(program, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while any(map(_lives, programs)) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS / 10)
+    finally:
+        for program in programs:
+            _signal(program, getattr(signal, "SIGKILL", signal.SIGTERM))
+            program.wait()
+
+
+def _signal(program: subprocess.Popen[str], number: int) -> None:
+    if not hasattr(os, "killpg"):  # Windows
+        program.terminate()
+        return
+    # A group of which only a program is left that has ended may not be signalled on macOS.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(program.pid, number)
+
+
+def _lives(program: subprocess.Popen[str]) -> bool:
+    """Whether a program, or another of its process group, has not ended yet."""
+    if program.poll() is None or not hasattr(os, "killpg"):
+        return program.returncode is None
+    try:
+        os.killpg(program.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+class ParallelPrograms:
+    """Runs a program again and again, each time with another environment; to be used from several threads."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._running: set[subprocess.Popen[str]] = set()
+        self._ended = False
+        self._unwritten: OSError | None = None
+        self._lock = threading.Lock()
+        self._printing = threading.Lock()
+
+    def run(self, name: str, environment: Mapping[str, str]) -> None:
+        """Runs it to its end, without input; each line of its output begins with ``name``."""
+        program = self._start(environment)
+        # As daemons: a program that it has started and that outlives it may keep its output open.
+        readers = [
+            threading.Thread(target=self._copy, args=(name, lines, to), daemon=True)
+            for lines, to in ((program.stdout, sys.stdout), (program.stderr, sys.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        while running := [reader for reader in readers if reader.is_alive()]:
+            running[0].join(_LOOK_SECONDS)
+            if self._unwritten or (self._ended and program.poll() is not None):
+                break
+        if self._unwritten:
+            raise self._unwritten
+        code = program.wait()
+        with self._lock:
+            if not self._ended:
+                self._running.discard(program)
+        if code:
+            raise ProgramError(f"exit code {code}" if code > 0 else f"ended by signal {-code}")
+
+    def say(self, line: str, to: IO[str]) -> None:
+        """Prints a line that is not torn by another program's."""
+        with self._printing:
+            to.write(f"{line}\n")
+            to.flush()
+
+    def end(self) -> None:
+        """Ends the programs that run, with their process groups, and begins no further one."""
+        with self._lock:
+            self._ended = True
+        _end(self._running)
+
+    def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        # Under the lock: what starts while the others are ended would be missed.
+        with self._lock:
+            if self._ended:
+                raise ProgramError("not run")
+            try:
+                program = subprocess.Popen(
+                    self._words,
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    encoding="utf-8",
+                    errors="replace",
+                    # A group of its own, so that what it started ends with it.
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", error)
+                raise ProgramError(f"{self._words[0]} cannot be run: {reason}") from error
+            self._running.add(program)
+            return program
+
+    def _copy(self, name: str, lines: IO[str], to: IO[str]) -> None:
+        try:
+            with lines:
+                for line in lines:
+                    self.say(f"{name} | {line.rstrip(os.linesep)}", to)
+        except OSError as error:
+            self._unwritten = error

@@ -5,11 +5,17 @@ Source: CloudFormation User Guide, "CloudFormation template formats" and "Intrin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from rolechain.cli.options import UsageError
+from rolechain.json_keys import RepeatedKeyError, unrepeated
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
@@ -19,7 +25,7 @@ _SIZE_LIMIT = 1_000_000
 
 
 class NodeError(ValueError):
-    """A text is no YAML, or YAML that CloudFormation does not take.
+    """A text is neither JSON nor YAML as CloudFormation takes it.
 
     Attributes:
         line: where, counted from 1; None if that is not known.
@@ -29,13 +35,44 @@ class NodeError(ValueError):
         self.line = line
         super().__init__(message)
 
+    @property
+    def after_path(self) -> str:
+        """The line, as it stands behind the path of the file."""
+        return f":{self.line}" if self.line else ""
+
+
+def read_text(path: Path) -> str:
+    """What a file holds."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        is_text = not isinstance(error, UnicodeDecodeError)
+        reason = getattr(error, "strerror", error) if is_text else "it is not UTF-8 text"
+        raise UsageError(f"{path} cannot be read: {reason}: name another file") from None
+
+
+def load(text: str) -> Any:
+    """The value of a text in JSON or YAML; None where it is empty."""
+    try:
+        return json.loads(text, object_pairs_hook=unrepeated)
+    except RecursionError:
+        raise NodeError("it is nested too deeply", None) from None
+    except ValueError as error:
+        found = error
+    try:
+        node = compose(text)
+        return value_of(node) if node else None
+    except NodeError as error:
+        if isinstance(found, RepeatedKeyError):
+            # YAML knows its line, if it can be read as YAML.
+            raise NodeError(str(found), error.line) from None
+        if isinstance(found, json.JSONDecodeError) and text.lstrip().startswith("{"):
+            raise NodeError(found.msg, found.lineno) from None
+        raise
+
 
 def compose(text: str) -> yaml.Node | None:
-    """The nodes of a YAML or JSON text; None where it is empty.
-
-    Raises:
-        NodeError: it is no YAML.
-    """
+    """The nodes of a YAML or JSON text, which know their lines; None where it is empty."""
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
@@ -47,11 +84,7 @@ def compose(text: str) -> yaml.Node | None:
 
 
 def value_of(node: yaml.Node) -> Any:
-    """The JSON that a node stands for, each short tag as the function that it abbreviates.
-
-    Raises:
-        NodeError: a key stands twice, or something stands there that CloudFormation does not read.
-    """
+    """The JSON that a node stands for, each short tag as the function that it abbreviates."""
     return _Converter().value(node, 0)
 
 
@@ -167,13 +200,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         case "int" if _WHOLE_NUMBER.fullmatch(text):
             return int(text)
         case "float":
-            return _number(text)
-    # A date, as in Version: 2012-10-17, and an account id with a leading zero are meant as they are written.
+            with suppress(ValueError):
+                return float(text)
+    # A date, as in Version: 2012-10-17, and an account id with a leading zero stay as they are written.
     return text
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -10,16 +10,16 @@ import sys
 from rich.console import Console
 
 from rolechain import runtime
-from rolechain.cli.chain_options import (
+from rolechain.cli.base_session import open_session
+from rolechain.cli.chain_selection import ChainSelection
+from rolechain.cli.options import (
     add_account_profile_option,
     add_chain_options,
+    add_json_option,
     add_session_options,
-    chain_to_target,
     seconds,
 )
-from rolechain.cli.report_table import report_table
-from rolechain.cli.start import open_session
-from rolechain.cli.way import Way
+from rolechain.cli.output import report_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=0.0,
-        help="how long a denied hop is tried again, as IAM's changes take up to a minute to be seen (default: 0)",
+        help="how long to retry a denied hop, as changes in IAM take up to a minute to take effect (default: 0)",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list of reports")
+    add_json_option(parser, "print a JSON list of reports")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,14 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 if every hop was allowed, and all refused that must be; else 1.
-
-    Raises:
-        RolechainError: nothing could be tried.
     """
-    way = Way.of(arguments, chain_to_target(arguments))
-    chain = way.chain
-    # What is missing is told in the command's words.
-    way.chosen(chain.hops())
+    selection = ChainSelection.of(arguments, to_target=True)
+    chain = selection.chain
+    # A missing value is an error in the command's words here.
+    selection.chosen(chain.hops())
     session = open_session(arguments.profile, arguments.region, chain.region)
     others = {
         account: open_session(profile, session.region_name, "")
@@ -65,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
             wait=arguments.wait,
             readers=others.values(),
             sources=[each for account, each in others.items() if account in holding],
-            session_tags=way.session_tags,
-            source_identity=way.source_identity,
-            session_name=way.session_name,
+            session_tags=selection.session_tags,
+            source_identity=selection.source_identity,
+            session_name=selection.session_name,
         )
     if arguments.json:
         shown = [dataclasses.asdict(report) | {"ok": report.ok} for report in reports]

@@ -162,8 +162,9 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
     said = _Said.by(error)
     cause = said.cause if said.cause in {*RECOVERABLE, Cause.CLOCK} else Cause.SOURCE_CREDENTIALS
     lacking = cause is Cause.SOURCE_CREDENTIALS
+    what = "no working credentials to call" if lacking else "the credentials could not be checked to call"
     return HopError(
-        f"{place(at)} failed: no working credentials to call {at['role_arn']} with: {said.brief(secrets)}",
+        f"{place(at)} failed: {what} {at['role_arn']} with: {said.brief(secrets)}",
         **at,
         code=said.code,
         cause=cause,

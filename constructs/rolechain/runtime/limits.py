@@ -164,6 +164,8 @@ def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Probl
             ("region_name",),
             "no region is set: pass region_name, set AWS_DEFAULT_REGION, or give the session's profile a region",
         )
+    elif partition_of(region) is None:
+        yield Problem(("region_name",), f"{region!r} is no region: name one such as us-east-1")
     transitive: dict[str, int] = {}
     identity: tuple[int, str] | None = None
     for index, hop in enumerate(hops, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,18 @@ def test_warnings_are_findings_of_a_strict_audit_only(audited: Audited, closed_r
     code, document = audited("wide.yaml")
     assert (code, [finding["rule"] for finding in document["findings"]]) == (0, ["RC07"])
     assert audited("wide.yaml", "--strict")[0] == 1
+
+
+def test_names_are_shown_with_control_characters_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    """A template cannot move the cursor, clear the screen or turn the text around."""
+    name = "open\x1b[2J\x9b\u202e"
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"RoleName": name, "AssumeRolePolicyDocument": {"Statement": statement}},
+    }
+    Path("escapes.json").write_text(json.dumps({"Resources": {name: role}}))
+    assert main(["audit", "escapes.json"]) == 1
+    said = capsys.readouterr().out
+    assert "open\\x1b[2J\\x9b\\u202e" in said
+    assert not set("\x1b\x9b\u202e") & set(said)

@@ -105,7 +105,7 @@ def test_an_account_id_of_a_file_keeps_its_zeros(audited: Audited, closed_role: 
         ),
         (
             ["--parameters", "none.json"],
-            "none.json cannot be read: No such file or directory: name a file of parameters",
+            "none.json cannot be read: No such file or directory: name another file",
         ),
         (["--region", "us-east-1a"], "'us-east-1a' is no region: write one such as us-east-1"),
         (["--region", "us-east1"], "'us-east1' is no region: write one such as us-east-1"),
@@ -122,7 +122,7 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
     [
         (
             "Stage: dev\nStage: prod\n",
-            "values:2 is neither JSON nor YAML: the key Stage stands here twice: leave one out",
+            "values:2 gives no parameters: the key Stage stands here twice: leave one out",
         ),
         ("", "values gives no parameters: write a list of ParameterKey and ParameterValue, or a mapping"),
         (
@@ -155,8 +155,8 @@ def test_files_that_are_refused(text: str, message: str, capsys: Capture) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--parameter", "Stage"], "'Stage' is not KEY=VALUE: write a parameter's name, =, and its value"),
-        (["--parameter", "=prod"], "'=prod' is not KEY=VALUE: write a parameter's name, =, and its value"),
+        (["--parameter", "Stage"], "'Stage' is not of the form KEY=VALUE"),
+        (["--parameter", "=prod"], "'=prod' is not of the form KEY=VALUE"),
     ],
 )
 def test_options_that_are_refused(words: list[str], message: str, capsys: Capture) -> None:

@@ -129,9 +129,9 @@ def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) ->
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.yaml", "a: b: c", "a.yaml:1 is neither JSON nor YAML of a template"),
+        ("a.yaml", "a: b: c", "a.yaml:1 is no template"),
         ("a.yaml", "just a text", "a.yaml is no CloudFormation template: it has no Resources"),
-        ("a.json", "{", "a.json is no JSON: Expecting property name"),
+        ("a.json", "{", "a.json:1 is no template: Expecting property name"),
         (
             "a.json",
             '{"Resources": {"A": {},\n"A": {}}}',
@@ -148,19 +148,19 @@ def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) ->
         (
             "a.yaml",
             "Resources:\n  A: {}\n  A: {}\n",
-            "a.yaml:3 is neither JSON nor YAML of a template: the key A",
+            "a.yaml:3 is no template: the key A",
         ),
         (
             "a.yaml",
             "Resources: &r\n  A: *r\n",
-            "a.yaml:1 is neither JSON nor YAML of a template: it is nested too",
+            "a.yaml:1 is no template: it is nested too",
         ),
         (
             "a.yaml",
             "Resources:\n  <<: {}\n",
-            "a.yaml:2 is neither JSON nor YAML of a template: CloudFormation",
+            "a.yaml:2 is no template: CloudFormation",
         ),
-        ("a.json", "[" * 100_000, "a.json is nested too deeply to be a template"),
+        ("a.json", "[" * 100_000, "a.json is no template: it is nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_template(name: str, text: str, message: str, capsys: Capture) -> None:
@@ -178,8 +178,8 @@ def test_files_that_cannot_be_read(capsys: Capture) -> None:
     Path("bytes.yaml").write_bytes(b"\xff\xfe\x00")
     Path("empty").mkdir()
     for name, message in {
-        "none.yaml": "none.yaml cannot be read: No such file or directory: name a template",
-        "bytes.yaml": "bytes.yaml is no template: it is not UTF-8 text",
+        "none.yaml": "none.yaml cannot be read: No such file or directory: name another file",
+        "bytes.yaml": "bytes.yaml cannot be read: it is not UTF-8 text: name another file",
         "empty": "empty holds no template: name a folder of CloudFormation templates",
     }.items():
         assert main(["audit", name]) == 2

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole
-from rolechain.cli.deployment import EXECUTION_POLICIES
-from rolechain.cli.toolchain import find
+from rolechain.cli.toolchain import EXECUTION_POLICIES, find
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
 from rolechain.statements.builder import statements_for
 

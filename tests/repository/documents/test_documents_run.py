@@ -15,7 +15,7 @@ import yaml
 
 from rolechain import Chain, RolechainError
 from rolechain.cli import main
-from rolechain.cli.deployment import EXECUTION_POLICIES
+from rolechain.cli.toolchain import EXECUTION_POLICIES
 from rolechain.local import LocalOrganization
 from rolechain.proof import prove
 from rolechain.proof.summary import last_line

@@ -7,7 +7,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from rolechain.cli.known_source import known_source
+from rolechain.cli.aws_config import static_keys
 
 KEYS = "aws_access_key_id = {0}\naws_secret_access_key = s\n"
 CONFIG = (
@@ -56,7 +56,7 @@ def test_the_key_is_the_one_that_botocore_finds(
     """Between option, environment and the two files, botocore's order holds."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    found = known_source(profile, None)
+    found = static_keys(profile, None)
     theirs = botocore.session.Session(profile=profile).get_credentials()
     assert theirs is not None
     assert found is not None
@@ -77,22 +77,22 @@ def test_the_key_is_the_one_that_botocore_finds(
 def test_a_profile_that_is_provided_for_is_left_to_botocore(files: Path, setting: str) -> None:
     """Where the credentials come from elsewhere, the keys that stand beside are not taken for them."""
     (files / "config").write_text(CONFIG + PROVIDED.format(setting))
-    assert known_source("other", None) is None
+    assert static_keys("other", None) is None
 
 
 @pytest.mark.parametrize("profile", ["half", "nobody"])
 def test_what_is_not_whole_is_left_to_botocore(files: Path, profile: str) -> None:
     """A key without its secret, or a profile that does not exist, is for botocore to complain of."""
-    assert known_source(profile, None) is None
+    assert static_keys(profile, None) is None
 
 
 def test_half_a_key_in_the_environment(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in the environment without its secret is not passed over for a profile's."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
-    assert known_source(None, None) is None
+    assert static_keys(None, None) is None
 
 
 def test_a_file_that_cannot_be_read(files: Path) -> None:
     """A file that is no config file is for botocore to complain of."""
     (files / "config").write_text("no section\n")
-    assert known_source(None, None) is None
+    assert static_keys(None, None) is None

@@ -1,0 +1,256 @@
+"""The part of a chain that the options select, and what its AssumeRole calls pass. No botocore."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from rolechain.cli.aws_config import StaticKeys
+from rolechain.cli.options import UsageError
+from rolechain.errors import ChainError, NoSuchTargetError, Problem
+from rolechain.iam.arn import name_of
+from rolechain.model.chain import Chain
+from rolechain.model.choices import choose
+from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.role import ChainRole
+from rolechain.runtime.entry import asks_for_mfa, entered_by, role_of, source_of, way_in, ways_in
+from rolechain.runtime.hop import Hop, as_hop
+from rolechain.runtime.session_name import legal_session_name
+
+_OPTIONS = {"session_tags": "--session-tag", "source_identity": "--source-identity"}
+
+
+class MfaDevice(NamedTuple):
+    """The MFA device of the IAM user who starts.
+
+    Attributes:
+        serial: its ARN or serial number.
+        code: the six digits that it shows; None to ask on the terminal.
+        everywhere: whether a code is passed to a source role that does not ask for MFA too.
+    """
+
+    serial: str
+    code: str | None
+    everywhere: bool
+
+    def token_code(self) -> str:
+        """The six digits."""
+        if self.code:
+            return self.code
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"the source role is assumed with a code of {self.serial}, and there is no terminal to ask for it: "
+                "add --mfa-code"
+            )
+        return getpass.getpass(f"Enter MFA code for {self.serial}: ").strip()
+
+
+def mfa_device(arguments: argparse.Namespace, keys: StaticKeys | None) -> MfaDevice | None:
+    """The device that the options name, else that of the profile with these keys; none where they are a session's."""
+    if keys and keys.temporary:
+        return None
+    if arguments.mfa_serial:
+        return MfaDevice(arguments.mfa_serial, arguments.mfa_code, everywhere=True)
+    if keys and keys.mfa_serial:
+        return MfaDevice(keys.mfa_serial, arguments.mfa_code, everywhere=False)
+    if arguments.mfa_code:
+        raise UsageError("--mfa-code is a code of a device that is not known: add --mfa-serial")
+    return None
+
+
+def selected_chain(arguments: argparse.Namespace, *, to_target: bool = False) -> Chain:
+    """The chain that ``--chain`` names, reduced to the source role that ``--source`` names, if it names one.
+
+    With ``to_target`` it is reduced to the target that ``--target`` names as well.
+    """
+    chain = Chain.load(arguments.chain)
+    if (wanted := arguments.source) is not None:
+        found = [role for role in chain.sources if wanted in (role.arn, role.role, role.account)]
+        if len(found) != 1:
+            problem = "several source roles" if found else "no source role"
+            known = _arns(found or chain.sources)
+            raise UsageError(
+                f"chain {chain.name} has {problem} {wanted!r}: name one of {known} with --source"
+            )
+        chain = replace(chain, sources=found)
+    if to_target and arguments.target is not None:
+        role = _named_role(chain, arguments.target)
+        if role not in chain.targets:
+            raise UsageError(f"{role.arn} is no target of chain {chain.name}: name one with --target")
+        chain = replace(chain, targets=[role])
+    return chain
+
+
+def _named_role(chain: Chain, target: str) -> ChainRole:
+    try:
+        return chain.target(target)
+    except NoSuchTargetError as error:
+        raise UsageError(str(error)) from error
+
+
+def _arns(roles: Sequence[ChainRole]) -> str:
+    return ", ".join(role.arn for role in roles)
+
+
+@dataclass(frozen=True)
+class ChainSelection:
+    """A chain with the values that the options choose for its calls.
+
+    Attributes:
+        chain: the chain; of its source roles only the one that is named, if one is.
+        target: the role that ``--target`` names, if it names one.
+        session_tags: the values of the session tags that the chain leaves open, by key.
+        source_identity: who is behind the session.
+        session_name: the sessions' name, as STS accepts it; None for the default.
+        several_sources: whether a source role has to be named to select the same chain again.
+    """
+
+    chain: Chain
+    target: str | None
+    session_tags: Mapping[str, str]
+    source_identity: str | None
+    session_name: str | None
+    several_sources: bool = False
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, *, to_target: bool = False) -> ChainSelection:
+        """What the options select; arguments and errors as those of ``selected_chain``."""
+        tags: dict[str, str] = {}
+        for key, value in arguments.session_tag:
+            if key in tags:
+                raise UsageError(f"--session-tag gives {key} twice: leave one of the two out")
+            tags[key] = value
+        name = legal_session_name(arguments.session_name) if arguments.session_name else None
+        chain = selected_chain(arguments, to_target=to_target)
+        several = arguments.source is not None or len(chain.sources) > 1
+        return cls(chain, arguments.target, tags, arguments.source_identity, name, several)
+
+    @property
+    def role(self) -> ChainRole:
+        """The role that ``--target`` names, or the chain's one target."""
+        if self.target is not None:
+            return _named_role(self.chain, self.target)
+        if len(self.chain.targets) > 1:
+            raise UsageError(
+                f"chain {self.chain.name} has several targets: name one of {_arns(self.chain.targets)} with --target"
+            )
+        return self.chain.targets[0]
+
+    def chosen(self, hops: Iterable[DeclaredHop]) -> tuple[DeclaredHop, ...]:
+        """Some hops with what was chosen for them."""
+        try:
+            chosen = choose(hops, self.session_tags, self.source_identity)
+        except ChainError as error:
+            raise UsageError("; ".join(dict.fromkeys(map(_of_option, error.problems)))) from error
+        if missing := dict.fromkeys(each for hop in chosen for each in _missing(hop)):
+            raise UsageError(f"chain {self.chain.name} asks for {' and '.join(missing)}")
+        return chosen
+
+    def hops_to(self, role: ChainRole) -> tuple[Hop, ...]:
+        """The calls that lead from the source role to a role further on; raises as ``chosen`` does."""
+        return self._calls(self.chain.hops_to(role))
+
+    def hops_to_each(self, roles: Sequence[ChainRole]) -> tuple[tuple[Hop, ...], tuple[Hop, ...]]:
+        """The calls that some targets share, and the last one to each; raises as ``chosen`` does."""
+        ways = [self.chain.hops_to(role) for role in roles]
+        shared = ways[0][:-1]
+        calls = self._calls([*shared, *(way[-1] for way in ways)])
+        return calls[: len(shared)], calls[len(shared) :]
+
+    def remaining_hops(
+        self,
+        arn: str,
+        hops: tuple[Hop, ...],
+        wanted: str,
+        *,
+        later: Sequence[Hop] = (),
+        device: MfaDevice | None = None,
+    ) -> tuple[Hop, ...]:
+        """The calls that the session of an ARN has to make: from outside the chain the one into the source role too.
+
+        Args:
+            arn: the session's ARN; of the last role, it has no call to make.
+            hops: the calls from the source role on.
+            wanted: where they lead, as an error says it.
+            later: calls of which one follows.
+            device: the MFA device whose code the call into the source role passes.
+        """
+        standing = role_of(self.chain, arn)
+        if standing is None or standing in self.chain.sources:
+            return (*self._way_in(arn, device), *hops)
+        already = f"the session that it starts from is of {standing.arn} already"
+        other = "start from another session with --profile"
+        reached = [hop.role_arn for hop in hops]
+        if standing.arn not in reached:
+            raise UsageError(
+                f"chain {self.chain.name} leads to {wanted} by no hop from here: {already}; {other}"
+            )
+        left = hops[reached.index(standing.arn) + 1 :]
+        if lost := ", ".join(self._lost(arn, (*left, *later))):
+            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or leave it out")
+        return left
+
+    def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:
+        """What was given and is passed by none of some calls."""
+        for key in self.session_tags:
+            if not any(key in (hop.tags or {}) for hop in left):
+                yield f"--session-tag {key}"
+        if self.source_identity and not any(hop.source_identity for hop in left):
+            yield "--source-identity"
+        if self.session_name and not left and self.session_name != name_of(arn):
+            yield "--session-name"
+
+    def cached_ways(self, hops: tuple[Hop, ...], device: MfaDevice | None) -> Iterable[tuple[Hop, ...]]:
+        """The calls that a session may have made for some hops, wherever it started.
+
+        Those that begin at a later role are left out where a value was given, which they may not pass.
+        """
+        sources = self.chain.sources
+        outside = ways_in(sources[0]) if len(sources) == 1 else ()
+        yield from ((self._entering(sources[0], hop, device), *hops) for hop in outside)
+        yield hops
+        if not self.session_tags and not self.source_identity:
+            yield from (hops[passed:] for passed in range(1, len(hops)))
+
+    def _way_in(self, arn: str, device: MfaDevice | None) -> tuple[Hop, ...]:
+        """The call that leads a session into a source role; none where it is of one already."""
+        if source_of(self.chain, arn):
+            return ()
+        found = entered_by(self.chain, arn)
+        if len(found) != 1:
+            raise UsageError(
+                f"chain {self.chain.name} has several source roles, and it is not clear which one {arn} assumes: "
+                f"name one of {_arns(found or self.chain.sources)} with --source"
+            )
+        return (self._entering(found[0], way_in(found[0], arn), device),)
+
+    def _entering(self, source: ChainRole, hop: Hop, device: MfaDevice | None) -> Hop:
+        if device and (device.everywhere or asks_for_mfa(source)):
+            hop = replace(hop, serial_number=device.serial, token_code=device.token_code)
+        return self._named(hop)
+
+    def _calls(self, hops: Iterable[DeclaredHop]) -> tuple[Hop, ...]:
+        return tuple(self._named(as_hop(hop)) for hop in self.chosen(hops))
+
+    def _named(self, hop: Hop) -> Hop:
+        return replace(hop, session_name=self.session_name) if self.session_name else hop
+
+
+def _of_option(problem: Problem) -> str:
+    """A problem with what was chosen, in the command's words."""
+    option, *key = map(str, problem.place)
+    return f"{' '.join([_OPTIONS[option], *key])}: {problem.message}"
+
+
+def _missing(hop: DeclaredHop) -> Iterable[str]:
+    for tag in hop.open_tags:
+        allowed = f" ({', '.join(tag.values)})" if tag.values else ""
+        yield f"the session tag {tag.key}{allowed}: give it with --session-tag {tag.key}=VALUE"
+    if hop.lacks_source_identity and hop.callee.identity:
+        values = hop.callee.identity.values
+        allowed = f" ({', '.join(values)})" if values else ""
+        yield f"a source identity{allowed}: give it with --source-identity NAME"

@@ -1,0 +1,174 @@
+"""The options that several commands take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+from rolechain.errors import RolechainError
+from rolechain.iam.partitions import partition_of
+
+
+class UsageError(RolechainError):
+    """The command was not called as it must be; the exit code is 2."""
+
+    usage = True
+
+
+def add_chain_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--chain``."""
+    parser.add_argument(
+        "--chain",
+        metavar="FILE",
+        default="chain.yaml",
+        help="the file that declares the chain (default: chain.yaml)",
+    )
+
+
+def add_chain_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--chain``, ``--target``, ``--source``, ``--profile`` and ``--region``."""
+    add_chain_option(parser)
+    parser.add_argument(
+        "--target", metavar="ACCOUNT", help="the target's account, or a role's ARN, where there are several"
+    )
+    parser.add_argument(
+        "--source", metavar="ROLE_OR_ACCOUNT", help="the source role, or its account, where there are several"
+    )
+    parser.add_argument(
+        "--profile", help="the AWS profile to start from (default: as boto3 finds credentials)"
+    )
+    parser.add_argument(
+        "--region",
+        help="the AWS region (default: that of the environment, else of the profile, else of the chain)",
+    )
+
+
+def add_session_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--session-tag``, ``--source-identity`` and ``--session-name``."""
+    add_repeated_option(
+        parser,
+        "--session-tag",
+        "KEY=VALUE",
+        "the value of a session tag that the chain leaves open",
+        type=pair("Project=apollo"),
+    )
+    parser.add_argument(
+        "--source-identity", metavar="NAME", help="the source identity, where the chain leaves it open"
+    )
+    parser.add_argument(
+        "--session-name",
+        metavar="NAME",
+        help="the name of the sessions, as CloudTrail shows it (default: the user and the machine)",
+    )
+
+
+def add_credentials_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the commands take that resolve the chain's credentials: the chain, its sessions, MFA and the cache."""
+    add_chain_options(parser)
+    add_session_options(parser)
+    parser.add_argument(
+        "--mfa-serial",
+        metavar="DEVICE",
+        help="the MFA device of the IAM user to start from, its ARN or serial number (default: the profile's)",
+    )
+    parser.add_argument(
+        "--mfa-code",
+        metavar="CODE",
+        type=_mfa_code,
+        help="the six digits that the device shows (default: asked for on the terminal)",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="assume every role anew, and keep nothing in the user's cache folder",
+    )
+
+
+def add_every_target_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--every-target``."""
+    parser.add_argument(
+        "--every-target", action="store_true", help="every target of the chain, several at a time"
+    )
+
+
+def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds ``--account-profile``, which gives (account, profile) pairs."""
+    add_repeated_option(
+        parser,
+        "--account-profile",
+        "ACCOUNT=PROFILE",
+        f"the profile of an account, {purpose}",
+        type=pair("222222222222=name-of-a-profile", key="[0-9]{12}", value=".+"),
+    )
+
+
+def add_json_option(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as argparse names it
+    """Adds ``--json``."""
+    parser.add_argument("--json", action="store_true", help=help)
+
+
+def add_repeated_option(
+    parser: argparse.ArgumentParser,
+    name: str,
+    metavar: str,
+    help: str,  # noqa: A002 - as argparse names it
+    type: Callable[[str], object] = str,  # noqa: A002
+) -> None:
+    """Adds an option that may be given again; its values are a list."""
+    parser.add_argument(
+        name, metavar=metavar, action="append", default=[], type=type, help=f"{help}; may be given again"
+    )
+
+
+def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str], tuple[str, str]]:
+    """Reads a key, ``=`` and a value.
+
+    Args:
+        example: what the error shows.
+        key: the pattern of the key.
+        value: the pattern of the value.
+    """
+
+    def read(text: str) -> tuple[str, str]:
+        before, equals, after = text.partition("=")
+        if (
+            not equals
+            or not re.fullmatch(key, before, re.DOTALL)
+            or not re.fullmatch(value, after, re.DOTALL)
+        ):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {example}")
+        return before, after
+
+    return read
+
+
+def _mfa_code(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{6}", text):
+        raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")
+    return text
+
+
+def checked_region(region: str) -> str:
+    """A region, whether an option, the environment, a profile or the chain names it."""
+    if partition_of(region) is None:
+        raise UsageError(f"{region!r} is no region: name one such as us-east-1 with --region")
+    return region
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, as an argument gives it."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: write 0 or more")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of things, as an argument gives it."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of things: write 1 or more")
+    return int(text)

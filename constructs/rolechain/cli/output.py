@@ -1,0 +1,143 @@
+"""What the commands show to people: a proof or an audit, and the table of hops taken and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rolechain.cli.streams import printable
+from rolechain.iam.arn import account_of, name_of, resource_of
+from rolechain.policy import Verdict
+from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, SourceLocation
+from rolechain.proof.summary import counted
+from rolechain.runtime import HopReport
+from rolechain.runtime.report import Outcome
+
+_GOOD, _BAD, _DOUBTFUL, _PLAIN = ("✓", "green"), ("✗", "red"), ("!", "yellow"), ("•", "")
+
+
+class ProofText:
+    """Writes the parts of a proof or an audit, each under its heading, and leaves out those that are empty.
+
+    What is ``judged`` is declared: an unknown hop is as bad as a refused one, and an undeclared entrance is wrong.
+    """
+
+    def __init__(self, where: Callable[[SourceLocation], str] = str) -> None:
+        self._console = Console(highlight=False)
+        self._where = where
+
+    def hops(self, heading: str, hops: Sequence[HopProof], *, judged: bool) -> None:
+        """A line for each hop, with the reason below it where it is not allowed."""
+        self._heading(heading, hops)
+        for hop in hops:
+            unknown = hop.verdict is Verdict.UNKNOWN and not judged
+            mark = _GOOD if hop.verdict is Verdict.ALLOW else ("?", "yellow") if unknown else _BAD
+            self._item(mark, f"{short(hop.caller)} → {short(hop.callee)}")
+            if hop.verdict is not Verdict.ALLOW:
+                self._line((f"      {hop.reason}", "dim"))
+
+    def entrances(self, heading: str, entrances: Iterable[EntranceRecord], *, judged: bool) -> None:
+        """A line for each role and those whom it lets in."""
+        listed = list(dict.fromkeys((each.role, each.words, each.declared) for each in entrances))
+        self._heading(heading, listed)
+        for role, words, declared in listed:
+            said = "" if declared or not judged else ", which is not declared"
+            mark = (_GOOD if declared else _BAD) if judged else _PLAIN
+            self._item(mark, f"{short(role)} lets in {words}{said}")
+
+    def changers(self, heading: str, changers: Sequence[Changer]) -> None:
+        """A line for each principal that may change the chain or act as its roles."""
+        self._heading(heading, changers)
+        for changer in changers:
+            verb = "change" if changer.rule == "RC38" else "act as"
+            roles = counted(len(changer.roles), "role") if len(changer.roles) > 1 else short(changer.roles[0])
+            said = ", as is declared" if changer.declared else ""
+            said += "" if changer.surely else ", which is not known"
+            self._item(
+                _GOOD if changer.declared else _DOUBTFUL, f"{short(changer.who)} may {verb} {roles}{said}"
+            )
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Rule and place of each finding, the message, and below it what to write instead."""
+        self._heading("findings", findings)
+        for finding in findings:
+            style = "bold red" if finding.level is Level.ERROR else "bold yellow"
+            place = f" {self._where(finding.place)}" if finding.place else ""
+            self._line((f"  {finding.level.value} {finding.rule}", style), (place, "bold"))
+            self._line((f"      {finding.message}", ""))
+            self._line(("      cure: ", "green"), (finding.cure, ""))
+
+    def assumptions(self, assumptions: Sequence[str]) -> None:
+        """What was taken for granted."""
+        self._heading("taken for granted", assumptions)
+        for words in assumptions:
+            self._line((f"  {words.removeprefix('assuming ')}", "dim"))
+
+    def verdict(self, words: str, *, good: bool) -> None:
+        """The last line, which sums up."""
+        self._line((words, "bold green" if good else "bold red"))
+
+    def _heading(self, heading: str, listed: Sequence[object]) -> None:
+        if listed:
+            self._line((heading, "bold"))
+
+    def _item(self, mark: tuple[str, str], words: str) -> None:
+        self._line((f"  {mark[0]} ", mark[1]), (words, ""))
+
+    def _line(self, *parts: tuple[str, str]) -> None:
+        # Texts of templates are no markup, and a line stays one wherever it goes.
+        text = Text.assemble(*((printable(words), style) for words, style in parts))
+        self._console.print(text, soft_wrap=True)
+
+
+def short(arn: str) -> str:
+    """A role as people call it: its path and name, and its account; anything else as it is."""
+    resource = resource_of(arn)
+    if not resource.startswith("role/") or set(arn) & set("*?"):
+        return arn
+    return f"{resource.removeprefix('role/')} ({account_of(arn)})"
+
+
+def report_table(reports: Iterable[HopReport]) -> Table:
+    """A row for each report: who called for what, what came of it, who decided, how long it took.
+
+    The hops that are allowed stand first, then what must be refused; a row that is not as expected says why.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("hop")
+    table.add_column("caller → callee", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("decided by", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    listed = list(reports)
+    allowed = [report for report in listed if report.expected is Outcome.ALLOWED]
+    refused = [report for report in listed if report.expected is not Outcome.ALLOWED]
+    for part in filter(None, (allowed, refused)):
+        for report in part:
+            call = Text(f"{_name(report.caller)} → {_name(report.callee)}")
+            call.append(f", {report.altered}" if report.altered else "")
+            if not report.ok:
+                call.append(f"\nexpected: {report.expected.value}; {printable(report.detail)}", "red")
+            both = "both halves" if report.verdict is Outcome.ALLOWED else ""
+            mark, style = _GOOD if report.ok else _BAD
+            table.add_row(
+                str(report.index) if part is allowed else "",
+                call,
+                Text(f"{mark} {report.verdict.value}", style),
+                report.cause.value.replace("_", " ") if report.cause else both,
+                f"{report.milliseconds:.0f}",
+            )
+        table.add_section()
+    return table
+
+
+def _name(arn: str) -> str:
+    """An ARN as people say it: the role's name, or a user of an account."""
+    kind, _, name = resource_of(arn).partition("/")
+    if kind == "assumed-role":
+        return name.split("/")[0]
+    return name_of(name) if kind == "role" else f"{name or kind} of {account_of(arn)}"
