@@ -105,7 +105,7 @@ def _violation(finding: Finding, files: Mapping[str, str | None]) -> PolicyViola
     return PolicyViolation(
         rule_name=finding.rule,
         description=f"{finding.rule}: {finding.message}",
-        fix=finding.cure,
+        fix=finding.remediation,
         severity=finding.level.value,
         violating_resources=_resources(finding.place, files),
     )

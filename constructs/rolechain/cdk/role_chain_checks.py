@@ -120,7 +120,7 @@ class _Applied:
 
     @property
     def info(self) -> str:
-        found = "; ".join(dict.fromkeys(f"{finding.message}; {finding.cure}" for finding in self._findings))
+        found = "; ".join(dict.fromkeys(f"{finding.message}; {finding.remediation}" for finding in self._findings))
         return found or self._rule.title
 
     @property

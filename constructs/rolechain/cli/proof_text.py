@@ -88,7 +88,7 @@ class ProofText:
             place = f" {self._where(finding.place)}" if finding.place else ""
             self._line((f"  {finding.level.value} {finding.rule}", style), (place, "bold"))
             self._line((f"      {finding.message}", ""))
-            self._line(("      cure: ", "green"), (finding.cure, ""))
+            self._line(("      cure: ", "green"), (finding.remediation, ""))
 
     def assumptions(self, assumptions: Sequence[str]) -> None:
         """What was taken for granted."""

@@ -95,7 +95,7 @@ def _result(finding: Finding, files: FilesByName) -> Json:
     return {
         "ruleId": finding.rule,
         "level": finding.level.value,
-        "message": {"text": f"{finding.message}\nCure: {finding.cure}"},
+        "message": {"text": f"{finding.message}\nCure: {finding.remediation}"},
         "locations": [where],
         # Lines move and statements are reordered: a finding stays the same as long as it says the same.
         "partialFingerprints": {"rolechain/v1": hashlib.sha256(identity.encode()).hexdigest()},

@@ -42,9 +42,9 @@ class EntranceRecord:
     place: SourceLocation
 
 
-def trusted(declared: Declared, world: RoleGraph) -> Iterator[tuple[TrustedAccess, bool]]:
+def trusted(declared: Declared, graph: RoleGraph) -> Iterator[tuple[TrustedAccess, bool]]:
     """Whom a chain's roles let in besides the declared callers, each with whether it is a declared entrance."""
-    for role in world.roles:
+    for role in graph.roles:
         if role.arn not in declared.roles:
             continue
         if role.arn in declared.callees and all(
@@ -60,19 +60,19 @@ def trusted(declared: Declared, world: RoleGraph) -> Iterator[tuple[TrustedAcces
 
 
 def undeclared(
-    chain: Chain, declared: Declared, world: RoleGraph, found: list[tuple[TrustedAccess, bool]]
+    chain: Chain, declared: Declared, graph: RoleGraph, found: list[tuple[TrustedAccess, bool]]
 ) -> Iterator[Finding]:
     """A finding for each trust statement that lets in somebody who is not declared.
 
     Args:
         chain: the chain.
         declared: whom it lets in where.
-        world: the roles.
+        graph: the roles.
         found: what ``trusted`` found.
     """
     inner = [
         edge
-        for edge in edges(world)
+        for edge in edges(graph)
         if edge.callee.arn in declared.roles and (edge.caller.arn, edge.callee.arn) not in declared.hops
     ]
     by_place: dict[SourceLocation, list[TrustedAccess]] = {}

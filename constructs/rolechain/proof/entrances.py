@@ -26,10 +26,10 @@ MISSING, UNKNOWN = "RC08", "RC00"
 _WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)
 
 
-def missing_entrances(chain: Chain, declared: Declared, world: RoleGraph) -> Iterator[Finding]:
+def missing_entrances(chain: Chain, declared: Declared, graph: RoleGraph) -> Iterator[Finding]:
     """The declared entrances that a source role's trust policy does not let in."""
     for source in chain.sources:
-        for role in world.by_arn.get(source.arn, ()):
+        for role in graph.by_arn.get(source.arn, ()):
             if declared.writes_all(role):
                 continue
             for entrance in source.entrances:

@@ -62,43 +62,43 @@ def prove(
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
     """
-    return prove_world(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
+    return prove_graph(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
-def prove_world(
+def prove_graph(
     chain: Chain,
-    world: RoleGraph,
+    graph: RoleGraph,
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
     with patience():
-        return _proven(chain, world, scope, parts)
+        return _proven(chain, graph, scope, parts)
 
 
 def _proven(
-    chain: Chain, world: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
+    chain: Chain, graph: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
 ) -> Proof:
-    hops = list(proven_hops(chain, world))
+    hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
-    found = list(trusted(declared, world))
-    others = changers(chain, world)
+    found = list(trusted(declared, graph))
+    others = changers(chain, graph)
     findings = [
-        *_unknown(chain, world),
-        *missing_roles(chain, world),
+        *_unknown(chain, graph),
+        *missing_roles(chain, graph),
         *(finding for _, of_hop in hops for finding in of_hop),
-        *missing_entrances(chain, declared, world),
-        *undeclared(chain, declared, world, found),
+        *missing_entrances(chain, declared, graph),
+        *undeclared(chain, declared, graph, found),
         *(finding for changer in others for finding in _of_changer(chain, changer)),
-        *(check(world, chain) if scope == "app" else of_chain(check(world, chain), chain, world)),
+        *(check(graph, chain) if scope == "app" else of_chain(check(graph, chain), chain, graph)),
     ]
     return Proof(
         parts=_names(chain, parts),
         hops=tuple(hop for hop, _ in hops),
         entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
-        assumptions=(*world.assumptions, TAKEN_FOR_GRANTED),
+        assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
         changers=others,
     )
 
@@ -112,14 +112,16 @@ def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
     roles = _shortened(changer.roles)
     first = next((means for means in changer.means if means.unknown is None), changer.means[0])
     ways = _shortened(tuple(dict.fromkeys(means.words for means in changer.means)))
-    cure = "let nobody else call it"
+    remediation = "let nobody else call it"
     if changer.who.startswith("arn:"):
-        cure = f"take that away, or declare {changer.who} under administrators"
+        remediation = f"take that away, or declare {changer.who} under administrators"
     if changer.surely:
-        yield Finding(changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", cure)
+        yield Finding(
+            changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", remediation
+        )
     else:
         words = f"whether {changer.who} may {verb} {roles} is not known: {first.unknown} is not"
-        yield Finding("RC00", level, first.place, words, cure)
+        yield Finding("RC00", level, first.place, words, remediation)
 
 
 def _shortened(texts: Sequence[str]) -> str:
@@ -170,19 +172,19 @@ def audit(
         return _audited(role_graph_of(given))
 
 
-def _audited(world: RoleGraph) -> Proof:
+def _audited(graph: RoleGraph) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
-        for edge in edges(world)
+        for edge in edges(graph)
         if (decision := edge.hindered or edge.decision)
     ]
     return Proof(
-        hops=(*inner, *_refused(world, {(hop.caller, hop.callee) for hop in inner}), *_outward(world)),
+        hops=(*inner, *_refused(graph, {(hop.caller, hop.callee) for hop in inner}), *_outward(graph)),
         entrances=tuple(
-            _entrance(access, declared=False) for role in world.roles for access in trusted_access(role)
+            _entrance(access, declared=False) for role in graph.roles for access in trusted_access(role)
         ),
-        findings=sorted_findings([*world.unknown, *check(world, None)]),
-        assumptions=world.assumptions,
+        findings=sorted_findings([*graph.unknown, *check(graph, None)]),
+        assumptions=graph.assumptions,
     )
 
 
@@ -197,19 +199,19 @@ def _listed(templates: Templates) -> list[Template]:
     return list(templates)
 
 
-def _unknown(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
+def _unknown(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
     """What could not be resolved; where no role of the chain depends on it, it is a warning."""
     places: set[tuple[str, str]] = set()
     accounts = {None, *chain.accounts}
     for role in chain.roles:
-        for record in world.by_arn.get(role.arn, ()):
+        for record in graph.by_arn.get(role.arn, ()):
             places.add((record.place.template, ""))
             policies = (record.trust, *record.policies, *([record.boundary] if record.boundary else []))
             places |= {_resource(record.place), *(_resource(policy.place) for policy in policies)}
-    for finding in world.unknown:
+    for finding in graph.unknown:
         of_chain = finding.place is None or _resource(finding.place) in places
-        if finding in world.roaming and finding.place is not None:
-            template = world.templates.get(finding.place.template)
+        if finding in graph.roaming and finding.place is not None:
+            template = graph.templates.get(finding.place.template)
             of_chain = of_chain or template is None or template.account in accounts
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
@@ -222,24 +224,24 @@ def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
     return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
 
 
-def _refused(world: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
+def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
     """The hops that one of two roles names and the other one refuses, with the reason.
 
     Args:
-        world: the roles.
+        graph: the roles.
         known: the caller and the callee of each hop that is allowed, or may be.
     """
-    for caller, callee in dict.fromkeys(_named(world)):
+    for caller, callee in dict.fromkeys(_named(graph)):
         if (caller.arn, callee.arn) in known or not (is_arn(caller.arn) and is_arn(callee.arn)):
             continue
-        decision = decide(request_between(caller, callee, world))
+        decision = decide(request_between(caller, callee, graph))
         if decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY):
             yield HopProof(caller.arn, callee.arn, decision.verdict, decision.reason)
 
 
-def _named(world: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """A caller and a callee of which one names the other by its ARN: in a permission, or in the trust policy."""
-    for role in world.roles:
+    for role in graph.roles:
         for record in role.policies:
             for statement in record.policy.allows:
                 if (
@@ -248,23 +250,23 @@ def _named(world: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
                     and not statement.resources.negated
                 ):
                     for arn in statement.resources.written:
-                        yield from ((role, callee) for callee in world.by_arn.get(arn, ()))
+                        yield from ((role, callee) for callee in graph.by_arn.get(arn, ()))
         for statement in role.trust.policy.allows:
             principals = statement.principals.aws if statement.principals else frozenset()
             if statement.actions.match(ASSUME):
                 for arn in sorted(principals | (exact_callers(statement) or frozenset())):
-                    yield from ((caller, role) for caller in world.by_arn.get(arn, ()))
+                    yield from ((caller, role) for caller in graph.by_arn.get(arn, ()))
 
 
-def _outward(world: RoleGraph) -> Iterator[HopProof]:
+def _outward(graph: RoleGraph) -> Iterator[HopProof]:
     """What the roles of the templates may assume outside of them, as far as their own side says."""
-    for role in world.roles:
+    for role in graph.roles:
         for record in role.policies:
             for statement in record.policy.allows:
                 if statement.actions.match(ASSUME) is False or statement.resources is None:
                     continue
                 for resource in statement.resources.written:
-                    if resource not in world.by_arn:
+                    if resource not in graph.by_arn:
                         outside = f"all but {resource}" if statement.resources.negated else resource
                         reason = f"{record.name} allows it, and the trust policy is not in the templates"
                         yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)

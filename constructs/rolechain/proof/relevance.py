@@ -17,7 +17,7 @@ from rolechain.model.role import ChainRole
 _IAM = "AWS::IAM::"
 
 
-def of_chain(findings: Iterable[Finding], chain: Chain, world: RoleGraph) -> Iterator[Finding]:
+def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
     """Findings, those about roles that neither belong to a chain nor can reach it as warnings.
 
     What stands nowhere, in a template as a whole, or in a resource that is none of IAM's is about the chain.
@@ -26,20 +26,20 @@ def of_chain(findings: Iterable[Finding], chain: Chain, world: RoleGraph) -> Ite
     if all(finding.level is Level.WARNING for finding in listed):
         yield from listed
         return
-    near = _near(chain, world)
+    near = _near(chain, graph)
     names = {arn.rsplit("/", 1)[-1].lower() for arn in near}
-    roles = [role for role in world.roles if role.arn in near or role.name.lower() in names]
+    roles = [role for role in graph.roles if role.arn in near or role.name.lower() in names]
     places = {_resource(place) for role in roles for place in _of(role)}
     for finding in listed:
-        apart = finding.place is not None and _is_apart(finding.place, places, names, world)
+        apart = finding.place is not None and _is_apart(finding.place, places, names, graph)
         yield replace(finding, level=Level.WARNING) if apart else finding
 
 
-def _near(chain: Chain, world: RoleGraph) -> set[str]:
+def _near(chain: Chain, graph: RoleGraph) -> set[str]:
     """The ARNs of the chain's roles, and of every role that may lead to one of them."""
     callers: dict[str, set[str]] = {}
     declared = {role.arn: role for role in chain.roles}
-    for edge in links(world):
+    for edge in links(graph):
         if not _is_welcome(edge, declared):
             callers.setdefault(edge.callee.arn, set()).add(edge.caller.arn)
     near = set(declared)
@@ -63,9 +63,9 @@ def _is_welcome(edge: Edge, declared: Mapping[str, ChainRole]) -> bool:
     )
 
 
-def _is_apart(place: SourceLocation, places: set[tuple[str, str]], names: set[str], world: RoleGraph) -> bool:
+def _is_apart(place: SourceLocation, places: set[tuple[str, str]], names: set[str], graph: RoleGraph) -> bool:
     """Whether a place is in a resource of IAM that is none of the chain's and names none of its roles."""
-    template = world.templates.get(place.template)
+    template = graph.templates.get(place.template)
     resources = template.body.get("Resources") if template else None
     resource = resources.get(place.logical_id) if isinstance(resources, Mapping) else None
     if not isinstance(resource, Mapping) or _resource(place) in places:

@@ -80,7 +80,7 @@ class Proof:
                     "logical_id": finding.place.logical_id if finding.place else None,
                     "statement": finding.place.statement if finding.place else None,
                     "message": finding.message,
-                    "cure": finding.cure,
+                    "cure": finding.remediation,
                 }
                 for finding in self.findings
             ],

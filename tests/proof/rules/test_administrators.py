@@ -900,7 +900,7 @@ def test_each_step_is_said(
     estate.role(2, *statements, **bounded)
     (finding,) = prove(estate.chain, estate.templates).findings
     assert finding.message == f"{OPS} may change {TARGET}: {words}"
-    assert (finding.place and finding.place.logical_id, finding.cure) == (
+    assert (finding.place and finding.place.logical_id, finding.remediation) == (
         "Ops",
         f"take that away, or declare {OPS} under administrators",
     )

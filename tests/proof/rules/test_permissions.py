@@ -214,7 +214,8 @@ def test_rc22_fires_on_a_circle(kit: Kit, size: int) -> None:
     )
     assert found.place == SourceLocation("stack-222222222222", "Role", 0, "AssumeRolePolicyDocument")
     assert (
-        found.cure == f"take {roles[0].arn} out of the trust policy of {roles[1].arn}, or the other way round"
+        found.remediation
+        == f"take {roles[0].arn} out of the trust policy of {roles[1].arn}, or the other way round"
     )
 
 

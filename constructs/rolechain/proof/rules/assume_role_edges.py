@@ -31,17 +31,17 @@ class AssumeRoleEdge:
     permission: LocatedStatement | None
 
 
-def assume_role_edges(world: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
-    """The walks of a world of which both sides are known."""
+def assume_role_edges(graph: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
+    """The edges of a graph of which both sides are known."""
     found: dict[tuple[str, str], AssumeRoleEdge] = {}
-    for edge in links(world):
-        pair = (edge.caller.arn, edge.callee.arn)
-        if pair not in found and (walk := _walk(edge)):
-            found[pair] = walk
+    for link in links(graph):
+        pair = (link.caller.arn, link.callee.arn)
+        if pair not in found and (edge := _known_edge(link)):
+            found[pair] = edge
     return tuple(found.values())
 
 
-def _walk(edge: Edge) -> AssumeRoleEdge | None:
+def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
     record, granting = edge.granting.record, edge.granting.statement
     entry = next(
         (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),

@@ -1,4 +1,4 @@
-"""What the rules look at: a world's roles and statements, and what the chain declares of them."""
+"""What the rules look at: the role graph's roles and statements, and what the chain declares of them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class RuleContext:
     """What the rules are asked about.
 
     Attributes:
-        world: every role of the templates.
+        graph: every role of the templates.
         chain: what is declared; None in an audit, where rules that need a declaration stay silent.
     """
 
-    def __init__(self, world: RoleGraph, chain: Chain | None) -> None:
-        self.world = world
+    def __init__(self, graph: RoleGraph, chain: Chain | None) -> None:
+        self.graph = graph
         self.chain = chain
 
     @property
@@ -53,44 +53,44 @@ class RuleContext:
     @cached_property
     def trust(self) -> tuple[LocatedStatement, ...]:
         """The statements of every trust policy."""
-        return tuple(ruling for role in self.world.roles for ruling in located_statements(role, role.trust))
+        return tuple(located for role in self.graph.roles for located in located_statements(role, role.trust))
 
     @cached_property
     def entries(self) -> tuple[LocatedStatement, ...]:
         """The statements of trust policies that let somebody assume the role."""
         return tuple(
-            ruling for ruling in self.trust if ruling.statement.effect == "Allow" and _assumes(ruling)
+            located for located in self.trust if located.statement.effect == "Allow" and _assumes(located)
         )
 
     @cached_property
     def permissions(self) -> tuple[LocatedStatement, ...]:
         """The statements that let a role assume others."""
         return tuple(
-            ruling
-            for role in self.world.roles
+            located
+            for role in self.graph.roles
             for record in role.policies
-            for ruling in located_statements(role, record)
-            if ruling.statement.effect == "Allow" and ruling.statement.actions.match(ASSUME[0])
+            for located in located_statements(role, record)
+            if located.statement.effect == "Allow" and located.statement.actions.match(ASSUME[0])
         )
 
     @cached_property
-    def walks(self) -> tuple[AssumeRoleEdge, ...]:
+    def edges(self) -> tuple[AssumeRoleEdge, ...]:
         """Which role may assume which, each pair of roles once."""
-        return assume_role_edges(self.world)
+        return assume_role_edges(self.graph)
 
     @cached_property
-    def walks_by_caller(self) -> Mapping[str, list[AssumeRoleEdge]]:
+    def edges_by_caller(self) -> Mapping[str, list[AssumeRoleEdge]]:
         """The same by the caller's ARN."""
         found: dict[str, list[AssumeRoleEdge]] = {}
-        for walk in self.walks:
-            found.setdefault(walk.caller.arn, []).append(walk)
+        for edge in self.edges:
+            found.setdefault(edge.caller.arn, []).append(edge)
         return found
 
     @cached_property
     def roles(self) -> Mapping[str, RoleRecord]:
         """The roles by ARN; the first where several have one."""
         found: dict[str, RoleRecord] = {}
-        for role in self.world.roles:
+        for role in self.graph.roles:
             found.setdefault(role.arn, role)
         return found
 
@@ -109,8 +109,8 @@ class RuleContext:
     @cached_property
     def accounts(self) -> frozenset[str]:
         """The accounts that are the user's own: those of the chain, and those that templates are deployed to."""
-        placed = {template.account for template in self.world.templates.values() if template.account}
-        roles = {account_of(role.arn) for role in self.world.roles}
+        placed = {template.account for template in self.graph.templates.values() if template.account}
+        roles = {account_of(role.arn) for role in self.graph.roles}
         return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
 
     def entrances(self, role: RoleRecord) -> Mapping[tuple[str, str], Entrance]:
@@ -134,7 +134,7 @@ class RuleContext:
         """The resources of every template."""
         return tuple(
             resource
-            for name, template in self.world.templates.items()
+            for name, template in self.graph.templates.items()
             for resource in resources_of(name, template.body)
         )
 
@@ -143,5 +143,5 @@ class RuleContext:
         return frozenset((resource.template, resource.logical_id) for resource in self.resources)
 
 
-def _assumes(ruling: LocatedStatement) -> bool:
-    return any(ruling.statement.actions.match(action) for action in ASSUME)
+def _assumes(located: LocatedStatement) -> bool:
+    return any(located.statement.actions.match(action) for action in ASSUME)

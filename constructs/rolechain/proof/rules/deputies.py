@@ -101,10 +101,10 @@ _ANY_CERTIFICATE: Mapping[str, Values] = {
 _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
 
 
-def of_services(survey: RuleContext) -> Violations:
+def of_services(context: RuleContext) -> Violations:
     """The services that a trust policy lets in for whoever has them call."""
-    for entry in survey.entries:
-        for service in principals.services(entry) if not survey.is_bootstrap(entry.role) else ():
+    for entry in context.entries:
+        for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
             elif _name(service) in SAYING and _lets_in(entry, service, _strangers(entry)):
@@ -114,7 +114,7 @@ def of_services(survey: RuleContext) -> Violations:
                     entry.place,
                     f"{entry.role.arn} lets in {service} on whosever behalf it calls",
                     f"declare source_account: {json.dumps(known)} beside the service"
-                    if ("service", service) in survey.entrances(entry.role)
+                    if ("service", service) in context.entrances(entry.role)
                     else f'add {{"StringEquals": {{"aws:SourceAccount": "{known}"}}}}, or aws:SourceArn',
                     Level.WARNING,
                 )

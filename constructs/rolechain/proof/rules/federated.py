@@ -54,9 +54,9 @@ _APPLICATIONS = ("www.amazon.com", "graph.facebook.com")
     source="IAM User Guide, Create a role for OpenID Connect federation; Available keys for SAML-based federation",
     levels="error warning",
 )
-def federated(survey: RuleContext) -> Violations:
+def federated(context: RuleContext) -> Violations:
     """An audience or a subject that no condition pins (error), or a subject that spans an owner (warning)."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for provider in entry.federated:
             if ":saml-provider/" in provider:
                 yield from _saml(entry, provider)

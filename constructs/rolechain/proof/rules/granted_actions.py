@@ -23,42 +23,42 @@ _SESSION_ACTIONS = {
     source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
     levels="warning",
 )
-def actions_granted(survey: RuleContext) -> Violations:
+def actions_granted(context: RuleContext) -> Violations:
     """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
-    for ruling in survey.trust:
-        if ruling.statement.effect != "Allow":
+    for located in context.trust:
+        if located.statement.effect != "Allow":
             continue
-        actions = ruling.statement.actions
-        uses = " and ".join(_entry_actions(ruling))
+        actions = located.statement.actions
+        uses = " and ".join(_entry_actions(located))
         if actions.negated:
             surplus = [f"all but {', '.join(actions.written)}"]
         else:
             surplus = [name for name in actions.written if set(name) & set("*?")]
-            callee = survey.hop_roles.get(ruling.role.arn)
+            callee = context.hop_roles.get(located.role.arn)
             if callee is not None:
                 surplus += [
                     name
                     for name in actions.written
-                    if not set(name) & set("*?") and _unused(survey, ruling, name)
+                    if not set(name) & set("*?") and _unused(context, located, name)
                 ]
         if surplus:
             yield Violation(
-                ruling.place,
-                f"the trust policy of {ruling.role.arn} grants {', '.join(surplus)}",
+                located.place,
+                f"the trust policy of {located.role.arn} grants {', '.join(surplus)}",
                 f"write {uses}",
             )
 
 
-def _entry_actions(ruling: LocatedStatement) -> list[str]:
+def _entry_actions(located: LocatedStatement) -> list[str]:
     found = []
-    if any(":saml-provider/" in provider for provider in ruling.federated):
+    if any(":saml-provider/" in provider for provider in located.federated):
         found.append("sts:AssumeRoleWithSAML")
-    if any(":saml-provider/" not in provider for provider in ruling.federated):
+    if any(":saml-provider/" not in provider for provider in located.federated):
         found.append("sts:AssumeRoleWithWebIdentity")
     return found or ["sts:AssumeRole"]
 
 
-def _unused(survey: RuleContext, ruling: LocatedStatement, name: str) -> bool:
+def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
     """Whether an action of a chain's trust policy is none that the hop into it uses."""
     action = name.lower()
     if action == "sts:assumerole" or name.startswith("an unresolved "):
@@ -67,27 +67,27 @@ def _unused(survey: RuleContext, ruling: LocatedStatement, name: str) -> bool:
         return True
     keys = {
         key
-        for entry in located_statements(ruling.role, ruling.role.trust)
+        for entry in located_statements(located.role, located.role.trust)
         for c in entry.statement.conditions
         for key in c.keys
     }
     asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
     return not asked and not any(
-        _grants_by_name(survey, caller, action) for caller in _callers(survey, ruling)
+        _grants_by_name(context, caller, action) for caller in _callers(context, located)
     )
 
 
-def _callers(survey: RuleContext, ruling: LocatedStatement) -> Iterator[ChainRole]:
-    callee = survey.hop_roles.get(ruling.role.arn)
-    for hop in survey.chain.calls_into(callee) if survey.chain and callee else ():
+def _callers(context: RuleContext, located: LocatedStatement) -> Iterator[ChainRole]:
+    callee = context.hop_roles.get(located.role.arn)
+    for hop in context.chain.calls_into(callee) if context.chain and callee else ():
         yield hop.caller
 
 
-def _grants_by_name(survey: RuleContext, caller: ChainRole, action: str) -> bool:
-    role = survey.roles.get(caller.arn)
+def _grants_by_name(context: RuleContext, caller: ChainRole, action: str) -> bool:
+    role = context.roles.get(caller.arn)
     return role is not None and any(
-        action in ruling.statement.actions.exact
+        action in located.statement.actions.exact
         for record in role.policies
-        for ruling in located_statements(role, record)
-        if ruling.statement.effect == "Allow"
+        for located in located_statements(role, record)
+        if located.statement.effect == "Allow"
     )

@@ -28,12 +28,12 @@ from rolechain.statements.writing import Conditions
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
-def enforced(survey: RuleContext) -> Violations:
+def enforced(context: RuleContext) -> Violations:
     """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
-    if survey.chain is None:
+    if context.chain is None:
         return
-    declared = Declared(survey.chain)
-    for entry in survey.trust:
+    declared = Declared(context.chain)
+    for entry in context.trust:
         if entry.role.arn not in declared.roles or entry.statement.effect == "Deny":
             continue
         if declared.writes(entry.role, entry.statement):
@@ -41,8 +41,8 @@ def enforced(survey: RuleContext) -> Violations:
         for action in ENTERING:
             yield from _entering(entry, declared, action)
         for action in (TAG_SESSION, SET_SOURCE_IDENTITY):
-            yield from _carrying(entry, declared, action, survey)
-    yield from _unbounded(survey)
+            yield from _carrying(entry, declared, action, context)
+    yield from _unbounded(context)
 
 
 def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
@@ -59,7 +59,7 @@ def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Viola
             )
 
 
-def _carrying(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> Violations:
+def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
     """Tags, or source identities, that a caller may pass and that are not declared, whatever its own side says."""
     role = entry.role
     written = [
@@ -70,7 +70,7 @@ def _carrying(entry: LocatedStatement, declared: Declared, action: str, survey: 
     whats = dict.fromkeys(_beside(guard.condition) for guard in _missing(entry, declared, action.lower()))
     what = "with session tags" if action == TAG_SESSION else "with a source identity"
     if not declared.allowed(role, action.lower()):
-        able = _both_sides(entry, declared, action, survey)
+        able = _both_sides(entry, declared, action, context)
         whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in able[:1])
     elif not whats and _of_others(entry, declared, action.lower()):
         whats = dict.fromkeys([f"{what}, which the chain declares of others alone"])
@@ -95,7 +95,7 @@ def _of_others(entry: LocatedStatement, declared: Declared, action: str) -> bool
     return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
-def _both_sides(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> list[str]:
+def _both_sides(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> list[str]:
     """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
@@ -107,7 +107,7 @@ def _both_sides(entry: LocatedStatement, declared: Declared, action: str, survey
     return [
         arn
         for arn in callers
-        for role in survey.world.by_arn.get(arn, ())
+        for role in context.graph.by_arn.get(arn, ())
         if may_call(role, entry.role, action.lower(), requests)
     ]
 
@@ -170,10 +170,10 @@ def _element(condition: Condition | NullCheck) -> Conditions:
     return {condition.operator: {condition.key: values}}
 
 
-def _unbounded(survey: RuleContext) -> Violations:
+def _unbounded(context: RuleContext) -> Violations:
     """A role without the permissions boundary that it is declared with."""
-    for role in survey.world.roles:
-        declared = survey.declared.get(role.arn)
+    for role in context.graph.roles:
+        declared = context.declared.get(role.arn)
         wanted = declared.boundary_arn if declared and not role.imported else None
         if wanted and (role.boundary is None or role.boundary.name != wanted):
             found = role.boundary.name if role.boundary else "none"

@@ -19,10 +19,10 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="the role cannot be created, or the console cannot switch to it",
     source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
 )
-def role_name(survey: RuleContext) -> Violations:
+def role_name(context: RuleContext) -> Violations:
     """A name or path that is too long, or taken."""
-    switched = {entry.role.arn for entry in survey.entries if principals.delegated(entry)}
-    for role in survey.world.roles:
+    switched = {entry.role.arn for entry in context.entries if principals.delegated(entry)}
+    for role in context.graph.roles:
         size = len(role.path) + len(role.name)
         if len(role.name) > ROLE_NAME_CHARACTERS:
             yield Violation(
@@ -36,15 +36,15 @@ def role_name(survey: RuleContext) -> Violations:
                 f"the path of {role.name or role.place.logical_id} has {len(role.path)} characters",
                 f"shorten it to {PATH_CHARACTERS}",
             )
-        elif size > CONSOLE_CHARACTERS and role.name and role.arn in (survey.declared or switched):
+        elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
             yield Violation(
                 role.place,
                 f"{role.path}{role.name} has {size} characters, and the console switches to no role with more than "
                 f"{CONSOLE_CHARACTERS}",
                 f"shorten path or name by {size - CONSOLE_CHARACTERS}",
             )
-    for first, second in _clashes(survey):
-        if not _in_other_region(survey, first, second):
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
             yield Violation(
                 second.place,
                 f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
@@ -58,12 +58,12 @@ def role_name(survey: RuleContext) -> Violations:
     prevents="the second region's stack fails, as IAM is global and the name is taken",
     source="AWS CloudFormation, AWS::IAM::Role: RoleName",
 )
-def one_region(survey: RuleContext) -> Violations:
+def one_region(context: RuleContext) -> Violations:
     """A named role that is created in one account from several regions."""
-    for first, second in _clashes(survey):
-        if not _in_other_region(survey, first, second):
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
             continue
-        one, other = (survey.world.templates[role.place.template].region for role in (first, second))
+        one, other = (context.graph.templates[role.place.template].region for role in (first, second))
         if second.place.template.startswith(f"{first.place.template}/"):
             template, logical_id, _ = first.place.template.rsplit("/", 2)
             yield Violation(
@@ -83,17 +83,17 @@ def _account(role: RoleRecord) -> str:
     return f"account {role.account}" if role.account else f"template {role.place.template}"
 
 
-def _clashes(survey: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """Each role whose name is taken, after the role that has it."""
     seen: dict[tuple[str, str], RoleRecord] = {}
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         if role.name and not role.imported:
             first = seen.setdefault((role.account or role.place.template, role.name.lower()), role)
             if first is not role and first.place != role.place:
                 yield first, role
 
 
-def _in_other_region(survey: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
-    templates = [survey.world.templates.get(role.place.template) for role in (first, second)]
+def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
+    templates = [context.graph.templates.get(role.place.template) for role in (first, second)]
     regions = [template.region if template else None for template in templates]
     return None not in regions and regions[0] != regions[1]

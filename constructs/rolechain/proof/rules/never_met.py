@@ -81,11 +81,11 @@ class _Cause:
 
     Attributes:
         words: it, as the end of a sentence about the role.
-        cure: what to write instead.
+        remediation: what to write instead.
     """
 
     words: str
-    cure: str
+    remediation: str
 
 
 @rule(
@@ -97,12 +97,12 @@ class _Cause:
     "API Reference",
     levels="warning",
 )
-def never_met(survey: RuleContext) -> Violations:
+def never_met(context: RuleContext) -> Violations:
     """Principals of which no request gets in, whoever makes it and with what; what is not known may be met."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for group in _groups(entry):
             for cause in _causes(entry, group):
-                yield Violation(entry.place, f"{entry.role.arn} {cause.words}", cause.cure)
+                yield Violation(entry.place, f"{entry.role.arn} {cause.words}", cause.remediation)
 
 
 def _groups(entry: LocatedStatement) -> Iterator[_Group]:

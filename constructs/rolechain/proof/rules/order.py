@@ -20,15 +20,19 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="Invalid principal in policy, when the stack is deployed",
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
-def deploy_order(survey: RuleContext) -> Violations:
+def deploy_order(context: RuleContext) -> Violations:
     """A role's ARN as principal, of which it is not proven that the role exists by then."""
-    for entry in survey.entries:
+    for entry in context.entries:
         if entry.role.imported:
             continue  # its owner adds the statement when the caller is there
         for arn in principals.role_arns(entry):
-            named = survey.roles.get(arn)
+            named = context.roles.get(arn)
             if named is None or named.imported:
-                if survey.chain is None or _exists(survey.chain, arn) or (named and arn in survey.declared):
+                if (
+                    context.chain is None
+                    or _exists(context.chain, arn)
+                    or (named and arn in context.declared)
+                ):
                     continue
                 root = root_of(arn)
                 yield Violation(
@@ -37,7 +41,7 @@ def deploy_order(survey: RuleContext) -> Violations:
                     f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}, or '
                     "declare it under assumed_by where it exists already",
                 )
-            elif named is not entry.role and not _comes_first(survey, named, entry.role):
+            elif named is not entry.role and not _comes_first(context, named, entry.role):
                 here = named.place.template == entry.role.place.template
                 yield Violation(
                     entry.place,
@@ -56,18 +60,18 @@ def _exists(chain: Chain, arn: str) -> bool:
     )
 
 
-def _comes_first(survey: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
+def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
     if named.place.template == role.place.template:
-        return named.place.logical_id in _waits_for(survey, role)
-    return named.place.template in _before(survey, role.place.template)
+        return named.place.logical_id in _waits_for(context, role)
+    return named.place.template in _before(context, role.place.template)
 
 
-def _before(survey: RuleContext, name: str) -> set[str]:
+def _before(context: RuleContext, name: str) -> set[str]:
     """The templates that are deployed before one."""
     found: set[str] = set()
     waiting = [name]
     for current in waiting:
-        template = survey.world.templates.get(current)
+        template = context.graph.templates.get(current)
         for earlier in template.dependencies if template else ():
             if earlier not in found:
                 found.add(earlier)
@@ -75,9 +79,9 @@ def _before(survey: RuleContext, name: str) -> set[str]:
     return found
 
 
-def _waits_for(survey: RuleContext, role: RoleRecord) -> set[str]:
+def _waits_for(context: RuleContext, role: RoleRecord) -> set[str]:
     """The resources of its template that a role waits for, directly or by way of others."""
-    template = survey.world.templates.get(role.place.template)
+    template = context.graph.templates.get(role.place.template)
     listed = template.body.get("Resources") if template else None
     resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
     found = set(role.depends_on)

@@ -20,16 +20,16 @@ _LITERAL = "arn:aws:"
     source="IAM User Guide, IAM identifiers: partitions",
     levels="error warning",
 )
-def literal_partition(survey: RuleContext) -> Violations:
+def literal_partition(context: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
-    chain = survey.chain
+    chain = context.chain
     anywhere: set[str] = set()
     partitions: dict[str, str | None] = {}
-    for name, template in survey.world.templates.items():
+    for name, template in context.graph.templates.items():
         partitions[name] = _partition(template) or (chain.partition if chain else None)
     suspects = [
         resource
-        for resource in survey.resources
+        for resource in context.resources
         if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
     ]
     for resource in suspects:

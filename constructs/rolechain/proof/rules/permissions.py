@@ -34,17 +34,17 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
     source="IAM User Guide, Grant a user permissions to switch roles; aws:ResourceOrgID",
     levels="error warning",
 )
-def beyond_the_chain(survey: RuleContext) -> Violations:
+def beyond_the_chain(context: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
-    for permission in survey.permissions:
+    for permission in context.permissions:
         role = permission.role
-        declared = survey.declared.get(role.arn)
+        declared = context.declared.get(role.arn)
         if declared is not None:
-            callees = [hop.callee for hop in survey.chain.calls_of(declared)] if survey.chain else []
+            callees = [hop.callee for hop in context.chain.calls_of(declared)] if context.chain else []
             if callees:
-                yield from _beyond(permission, declared, callees, survey.organization)
-        elif not (_is_aws_managed(permission.record) or survey.is_bootstrap(role)):
-            for resource, requests in _roles_in(permission, survey.organization):
+                yield from _beyond(permission, declared, callees, context.organization)
+        elif not (_is_aws_managed(permission.record) or context.is_bootstrap(role)):
+            for resource, requests in _roles_in(permission, context.organization):
                 if not names_one(resource) and not _narrowed(requests) and not _names_single(requests):
                     yield Violation(
                         permission.place,
@@ -52,9 +52,9 @@ def beyond_the_chain(survey: RuleContext) -> Violations:
                         "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>",
                         Level.WARNING,
                     )
-    for role in survey.world.roles:
-        declared = survey.declared.get(role.arn)
-        if declared is not None and survey.chain and survey.chain.calls_of(declared):
+    for role in context.graph.roles:
+        declared = context.declared.get(role.arn)
+        if declared is not None and context.chain and context.chain.calls_of(declared):
             for record in _administrators(role):
                 yield _any_role(record, role, Level.ERROR)
 
@@ -101,26 +101,26 @@ def missing_half(_: RuleContext) -> Violations:
     source="IAM User Guide, Security best practices: least privilege; Roles terms: role chaining",
     levels="error warning",
 )
-def onward_from_target(survey: RuleContext) -> Violations:
+def onward_from_target(context: RuleContext) -> Violations:
     """A target that may assume roles (error), or may by a managed policy that it declares (warning)."""
-    targets = {target.arn: target for target in survey.chain.targets} if survey.chain else {}
-    for permission in survey.permissions:
+    targets = {target.arn: target for target in context.chain.targets} if context.chain else {}
+    for permission in context.permissions:
         target = targets.get(permission.role.arn)
         if target is None:
             continue
         own = _declared_resources(target)
         if _is_aws_managed(permission.record):
-            if next(_roles_in(permission, survey.organization), None):
+            if next(_roles_in(permission, context.organization), None):
                 yield _any_role(permission.record, permission.role, _level(permission.record, target))
             continue
-        for resource, requests in _roles_in(permission, survey.organization):
+        for resource, requests in _roles_in(permission, context.organization):
             if resource not in own and not _names_only(requests, own):
                 yield Violation(
                     permission.place,
                     f"the target {target.arn} may assume {resource}",
                     f"leave sts:AssumeRole out, or declare it under permissions of {target.role}",
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         target = targets.get(role.arn)
         for record in _administrators(role) if target else ():
             yield _any_role(record, role, _level(record, target))

@@ -18,10 +18,10 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     source="IAM User Guide, IAM and STS quotas: role trust policy length",
 )
-def trust_size(survey: RuleContext) -> Violations:
+def trust_size(context: RuleContext) -> Violations:
     """A trust policy beyond the quota that an account has by default."""
-    most = survey.quotas.role_trust_policy_length
-    for role in _created(survey):
+    most = context.quotas.role_trust_policy_length
+    for role in _created(context):
         if (size := _size(role.trust)) > most:
             yield Violation(
                 role.trust.place,
@@ -37,11 +37,11 @@ def trust_size(survey: RuleContext) -> Violations:
     prevents="LimitExceeded: Cannot exceed quota for PolicySize",
     source="IAM User Guide, IAM and STS quotas: managed and inline policy length, policies attached to a role",
 )
-def policy_size(survey: RuleContext) -> Violations:
+def policy_size(context: RuleContext) -> Violations:
     """Policies beyond the quotas that an account has by default."""
     reported: set[SourceLocation] = set()
-    most = survey.quotas.managed_policies_per_role
-    for role in _created(survey):
+    most = context.quotas.managed_policies_per_role
+    for role in _created(context):
         for record in _managed(role.policies):
             size = _size(record)
             if size > MANAGED_POLICY_CHARACTERS and record.place not in reported:
@@ -69,9 +69,9 @@ def policy_size(survey: RuleContext) -> Violations:
             )
 
 
-def _created(survey: RuleContext) -> Iterator[RoleRecord]:
+def _created(context: RuleContext) -> Iterator[RoleRecord]:
     """The roles whose policies are written here."""
-    return (role for role in survey.world.roles if not role.imported)
+    return (role for role in context.graph.roles if not role.imported)
 
 
 def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:

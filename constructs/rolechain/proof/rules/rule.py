@@ -17,13 +17,13 @@ class Violation:
     Attributes:
         place: where it stands; None where it is nowhere in the templates.
         message: what is wrong, with the values.
-        cure: what to write instead.
+        remediation: what to write instead.
         level: how bad it is here; None for the rule's first level.
     """
 
     place: SourceLocation | None
     message: str
-    cure: str
+    remediation: str
     level: Level | None = None
 
 
@@ -51,10 +51,12 @@ class Rule:
     levels: tuple[Level, ...]
     check: Check
 
-    def findings(self, survey: RuleContext) -> Iterator[Finding]:
+    def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Every place where it is broken."""
-        for fault in self.check(survey):
-            yield Finding(self.id, fault.level or self.levels[0], fault.place, fault.message, fault.cure)
+        for fault in self.check(context):
+            yield Finding(
+                self.id, fault.level or self.levels[0], fault.place, fault.message, fault.remediation
+            )
 
 
 def rule(

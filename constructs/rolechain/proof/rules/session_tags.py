@@ -42,17 +42,17 @@ _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
     prevents="AccessDenied",
     source="IAM User Guide, Pass session tags in AWS STS",
 )
-def tag_session(survey: RuleContext) -> Violations:
+def tag_session(context: RuleContext) -> Violations:
     """A side of a hop with tags that does not allow them to be passed."""
-    tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
-    heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
-    brought = _brought_by_services(survey, lambda service: service.transitive)
+    tagged = [edge for edge in context.edges if _tags_of(edge.entry) or _by_name(context, edge, TAG_SESSION)]
+    heirs = _after(context, [edge for edge in tagged if _transitive(edge.entry)])
+    brought = _brought_by_services(context, lambda service: service.transitive)
     for entry, service in brought:
         yield from _missing_entry(entry, service, TAG_SESSION, "session tags")
-    heirs += _walks_on(survey, brought)
-    declared = _declared(survey, lambda hop: hop.carries_tags)
-    for walk in dict.fromkeys([*declared, *tagged, *heirs]):
-        yield from _missing(walk, TAG_SESSION, "session tags")
+    heirs += _edges_on(context, brought)
+    declared = _declared(context, lambda hop: hop.carries_tags)
+    for edge in dict.fromkeys([*declared, *tagged, *heirs]):
+        yield from _missing(edge, TAG_SESSION, "session tags")
 
 
 @rule(
@@ -61,21 +61,21 @@ def tag_session(survey: RuleContext) -> Violations:
     prevents="AccessDenied",
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
 )
-def set_source_identity(survey: RuleContext) -> Violations:
+def set_source_identity(context: RuleContext) -> Violations:
     """A side of a hop with a source identity that does not allow it to be set."""
     first = [
-        walk
-        for walk in survey.walks
-        if requires(walk.entry, _SET_IDENTITY)
-        or requires(walk.entry, _IDENTITY)
-        or _by_name(survey, walk, SET_SOURCE_IDENTITY)
+        edge
+        for edge in context.edges
+        if requires(edge.entry, _SET_IDENTITY)
+        or requires(edge.entry, _IDENTITY)
+        or _by_name(context, edge, SET_SOURCE_IDENTITY)
     ]
-    brought = _brought_by_services(survey, lambda service: service.identity)
+    brought = _brought_by_services(context, lambda service: service.identity)
     for entry, service in brought:
         yield from _missing_entry(entry, service, SET_SOURCE_IDENTITY, "a source identity")
-    declared = _declared(survey, lambda hop: hop.carries_source_identity)
-    for walk in dict.fromkeys([*declared, *first, *_after(survey, first), *_walks_on(survey, brought)]):
-        yield from _missing(walk, SET_SOURCE_IDENTITY, "a source identity")
+    declared = _declared(context, lambda hop: hop.carries_source_identity)
+    for edge in dict.fromkeys([*declared, *first, *_after(context, first), *_edges_on(context, brought)]):
+        yield from _missing(edge, SET_SOURCE_IDENTITY, "a source identity")
 
 
 @rule(
@@ -85,10 +85,10 @@ def set_source_identity(survey: RuleContext) -> Violations:
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
     levels="warning",
 )
-def console_sets_no_identity(survey: RuleContext) -> Violations:
+def console_sets_no_identity(context: RuleContext) -> Violations:
     """A trust policy that is refused to whoever sets no source identity."""
-    for entry in survey.entries:
-        declared = survey.hop_roles.get(entry.role.arn)
+    for entry in context.entries:
+        declared = context.hop_roles.get(entry.role.arn)
         if declared and declared.identity:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
@@ -106,15 +106,15 @@ def console_sets_no_identity(survey: RuleContext) -> Violations:
     prevents="AssumeRole fails",
     source="IAM User Guide, Pass session tags in AWS STS: role chaining",
 )
-def inherited_tag(survey: RuleContext) -> Violations:
+def inherited_tag(context: RuleContext) -> Violations:
     """A trust policy that asks for a tag anew which an earlier hop made transitive."""
-    for first in survey.walks:
+    for first in context.edges:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
-        for walk in _after(survey, [first]) if inherited else ():
-            for key in _tags_of(walk.entry) & inherited.keys():
+        for edge in _after(context, [first]) if inherited else ():
+            for key in _tags_of(edge.entry) & inherited.keys():
                 yield Violation(
-                    walk.entry.place,
-                    f"{walk.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
+                    edge.entry.place,
+                    f"{edge.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
                     f"inherits it as transitive from the hop into {first.callee.arn}",
                     f"ask for aws:PrincipalTag/{inherited[key]} instead of aws:RequestTag/{inherited[key]}",
                 )
@@ -129,9 +129,9 @@ def inherited_tag(survey: RuleContext) -> Violations:
     source="STS API Reference, AssumeRole: Tags, SourceIdentity; IAM User Guide, Tags for IAM resources",
     levels="error warning",
 )
-def tag_limits(survey: RuleContext) -> Violations:
+def tag_limits(context: RuleContext) -> Violations:
     """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
-    for entry in survey.entries:
+    for entry in context.entries:
         tags: dict[str, list[str]] = {}
         for condition in entry.statement.conditions:
             for key in condition.keys:
@@ -161,7 +161,7 @@ def tag_limits(survey: RuleContext) -> Violations:
                     f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
                     ADVICE,
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
         yield from _tag_faults(role.place, role.arn, tagged, len(role.tags))
 
@@ -182,45 +182,45 @@ def _tag_faults(place: SourceLocation, arn: str, tags: Iterable[tuple[str, str]]
             )
 
 
-def _declared(survey: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
-    """The walks that are hops of the chain which carry something on."""
+def _declared(context: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
+    """The edges that are hops of the chain which carry something on."""
     hops = {
         (hop.caller.arn, hop.callee.arn)
-        for hop in (survey.chain.hops() if survey.chain else ())
+        for hop in (context.chain.hops() if context.chain else ())
         if carries(hop)
     }
-    return [walk for walk in survey.walks if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
+    return [edge for edge in context.edges if (edge.caller.arn, edge.callee.arn) in hops] if hops else []
 
 
-def _after(survey: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
-    """Every walk that a session may make after one of ``first``, nearest first."""
+def _after(context: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
+    """Every edge that a session may make after one of ``first``, nearest first."""
     found: dict[AssumeRoleEdge, None] = {}
-    waiting = [walk.callee.arn for walk in first]
+    waiting = [edge.callee.arn for edge in first]
     for arn in waiting:
-        for walk in survey.walks_by_caller.get(arn, ()):
-            if walk not in found:
-                found[walk] = None
-                waiting.append(walk.callee.arn)
+        for edge in context.edges_by_caller.get(arn, ()):
+            if edge not in found:
+                found[edge] = None
+                waiting.append(edge.callee.arn)
     return list(found)
 
 
 def _brought_by_services(
-    survey: RuleContext, what: Callable[[Brought], object]
+    context: RuleContext, what: Callable[[Brought], object]
 ) -> list[tuple[LocatedStatement, str]]:
     """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
     return [
         (entry, service)
-        for entry in survey.entries
+        for entry in context.entries
         for service in principals.services(entry)
         if what(BROUGHT.get(service, Brought()))
     ]
 
 
-def _walks_on(survey: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
-    """Every walk that a session may make which a service made."""
+def _edges_on(context: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
+    """Every edge that a session may make which a service made."""
     roles = dict.fromkeys(entry.role.arn for entry, _ in brought)
-    first = [walk for arn in roles for walk in survey.walks_by_caller.get(arn, ())]
-    return [*first, *_after(survey, first)]
+    first = [edge for arn in roles for edge in context.edges_by_caller.get(arn, ())]
+    return [*first, *_after(context, first)]
 
 
 def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str) -> Violations:
@@ -257,16 +257,16 @@ def _transitive(entry: LocatedStatement) -> list[str]:
     return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
 
 
-def _by_name(survey: RuleContext, walk: AssumeRoleEdge, action: str) -> bool:
+def _by_name(context: RuleContext, edge: AssumeRoleEdge, action: str) -> bool:
     """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
     name = action.lower()
-    allows = [statement for record in walk.caller.policies for statement in record.policy.allows]
-    if _names(allows, name) and _names([side.statement for side in _permitting(walk, action)], name):
+    allows = [statement for record in edge.caller.policies for statement in record.policy.allows]
+    if _names(allows, name) and _names([side.statement for side in _permitting(edge, action)], name):
         return True
-    if not (survey.chain and walk.callee.arn in survey.hop_roles and walk.caller.arn in survey.declared):
+    if not (context.chain and edge.callee.arn in context.hop_roles and edge.caller.arn in context.declared):
         return False
-    return _names(walk.callee.trust.policy.allows, name) and _names(
-        [side.statement for side in _trusting(walk, action)], name
+    return _names(edge.callee.trust.policy.allows, name) and _names(
+        [side.statement for side in _trusting(edge, action)], name
     )
 
 
@@ -278,41 +278,41 @@ def _names(statements: Iterable[Statement], action: str) -> bool:
     )
 
 
-def _permitting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
     return [
-        ruling
-        for record in walk.caller.policies
-        for ruling in located_statements(walk.caller, record)
-        if ruling.statement.effect == "Allow"
-        and ruling.statement.actions.match(action.lower())
-        and covers(ruling, walk.callee.arn)
+        located
+        for record in edge.caller.policies
+        for located in located_statements(edge.caller, record)
+        if located.statement.effect == "Allow"
+        and located.statement.actions.match(action.lower())
+        and covers(located, edge.callee.arn)
     ]
 
 
-def _trusting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
-    arn = walk.caller.arn
+def _trusting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+    arn = edge.caller.arn
     return [
-        ruling
-        for ruling in located_statements(walk.callee, walk.callee.trust)
-        if ruling.statement.effect == "Allow"
-        and ruling.statement.actions.match(action.lower())
-        and principals.names(ruling, arn)
-        and principals.lets_role_in(ruling, arn, action.lower())
+        located
+        for located in located_statements(edge.callee, edge.callee.trust)
+        if located.statement.effect == "Allow"
+        and located.statement.actions.match(action.lower())
+        and principals.names(located, arn)
+        and principals.lets_role_in(located, arn, action.lower())
     ]
 
 
-def _missing(walk: AssumeRoleEdge, action: str, what: str) -> Violations:
-    caller_arn, callee_arn = walk.caller.arn, walk.callee.arn
-    missing = any(record.policy.missing is not None for record in walk.caller.policies)
+def _missing(edge: AssumeRoleEdge, action: str, what: str) -> Violations:
+    caller_arn, callee_arn = edge.caller.arn, edge.callee.arn
+    missing = any(record.policy.missing is not None for record in edge.caller.policies)
     hop = f"the hop from {caller_arn} to {callee_arn} carries {what}"
-    if not missing and not _permitting(walk, action):
+    if not missing and not _permitting(edge, action):
         statement = {"Effect": "Allow", "Action": action, "Resource": callee_arn}
         yield Violation(
-            walk.permission.place if walk.permission else walk.caller.place,
+            edge.permission.place if edge.permission else edge.caller.place,
             f"{hop}, and no policy of the caller allows {action}",
             f"add to the caller: {json.dumps(statement)}",
         )
-    if walk.callee.trust.policy.missing is None and not _trusting(walk, action):
+    if edge.callee.trust.policy.missing is None and not _trusting(edge, action):
         root = root_of(caller_arn)
         added = {
             "Effect": "Allow",
@@ -321,7 +321,7 @@ def _missing(walk: AssumeRoleEdge, action: str, what: str) -> Violations:
             "Condition": {"ArnEquals": {"aws:PrincipalArn": caller_arn}},
         }
         yield Violation(
-            walk.callee.trust.place,
+            edge.callee.trust.place,
             f"{hop}, and the trust policy of the callee does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )

@@ -19,20 +19,20 @@ _ATTACHING = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePoli
     prevents="a policy that is silently attached to an existing role, or in another account silently dropped",
     source="AWS CDK, Role.from_role_arn: mutable; AWS CloudFormation, AWS::IAM::Policy: Roles",
 )
-def imported_role(survey: RuleContext) -> Violations:
+def imported_role(context: RuleContext) -> Violations:
     """A policy that is attached to a role by name which no template of its account creates."""
-    own = [role for role in survey.world.roles if not role.imported]
+    own = [role for role in context.graph.roles if not role.imported]
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
     reported: set[SourceLocation] = set()
-    for resource in survey.resources:
+    for resource in context.resources:
         if resource.type not in _ATTACHING:
             continue
-        template = survey.world.templates[resource.template]
+        template = context.graph.templates[resource.template]
         for name in _attached_to(resource):
             if created.isdisjoint({(resource.template, name), (template.account or "", name)}):
                 reported.add(resource.place())
                 yield _attached(resource.place(), resource.logical_id, name)
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         for record in role.policies if role.imported else ():
             place = SourceLocation(record.place.template, record.place.logical_id)
             if record.place.template and place not in reported:
@@ -65,16 +65,16 @@ def _attached_to(resource: Resource) -> Iterator[str]:
     prevents="a target that never appears",
     source="AWS CloudFormation User Guide, StackSets with service-managed permissions: considerations",
 )
-def service_managed(survey: RuleContext) -> Violations:
+def service_managed(context: RuleContext) -> Violations:
     """A service-managed stack set that cannot be deployed, or not to where it is meant to go."""
-    for resource in survey.resources:
+    for resource in context.resources:
         if (
             resource.type != "AWS::CloudFormation::StackSet"
             or resource.properties.get("PermissionModel") != "SERVICE_MANAGED"
         ):
             continue
         yield from _unfit_body(resource)
-        management = _management_account(survey, resource)
+        management = _management_account(context, resource)
         if management is None:
             continue
         if management in _accounts(resource):
@@ -83,7 +83,7 @@ def service_managed(survey: RuleContext) -> Violations:
                 f"the stack set is to be deployed to {management}, the management account, where it never goes",
                 f"take {management} out of Accounts, and deploy its role by a stack of its own",
             )
-        for arn in _meant_for(survey, resource, management):
+        for arn in _meant_for(context, resource, management):
             yield Violation(
                 resource.place(),
                 f"{arn} lies in the management account, where a service-managed stack set never goes",
@@ -120,11 +120,11 @@ def _holds(value: Json, key: str) -> bool:
     return False
 
 
-def _management_account(survey: RuleContext, resource: Resource) -> str | None:
+def _management_account(context: RuleContext, resource: Resource) -> str | None:
     """The management account, as far as it can be told: without CallAs, the stack set is made from there."""
     if resource.properties.get("CallAs", "SELF") != "SELF":
         return None
-    return survey.world.templates[resource.template].account
+    return context.graph.templates[resource.template].account
 
 
 def _accounts(resource: Resource) -> set[str]:
@@ -139,7 +139,7 @@ def _accounts(resource: Resource) -> set[str]:
     return found
 
 
-def _meant_for(survey: RuleContext, resource: Resource, management: str) -> Iterator[str]:
+def _meant_for(context: RuleContext, resource: Resource, management: str) -> Iterator[str]:
     """The roles that the chain declares in the management account and that the stack set alone would create."""
     names = {
         inner.properties.get("RoleName")
@@ -147,7 +147,7 @@ def _meant_for(survey: RuleContext, resource: Resource, management: str) -> Iter
         if inner.type == "AWS::IAM::Role" and isinstance(inner.properties.get("RoleName"), str)
     }
     instances = f"{resource.template}/{resource.logical_id}"
-    own = {role.arn for role in survey.world.roles if not role.place.template.startswith(instances)}
-    for arn, role in survey.declared.items():
+    own = {role.arn for role in context.graph.roles if not role.place.template.startswith(instances)}
+    for arn, role in context.declared.items():
         if role.account == management and role.role in names and arn not in own:
             yield arn

@@ -55,13 +55,13 @@ RULES: tuple[Rule, ...] = tuple(
 """RC01 to RC40."""
 
 
-def check(world: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
+def check(graph: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
     """Every rule that the templates break, in the order of the rules.
 
     Args:
-        world: every role of the templates.
+        graph: every role of the templates.
         chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
     """
-    survey = RuleContext(world, chain)
+    context = RuleContext(graph, chain)
     for rule in RULES:
-        yield from rule.findings(survey)
+        yield from rule.findings(context)

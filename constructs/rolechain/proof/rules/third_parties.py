@@ -26,25 +26,25 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem: cross-service prevention",
     levels="error warning",
 )
-def confused_deputy(survey: RuleContext) -> Violations:
+def confused_deputy(context: RuleContext) -> Violations:
     """A third party that needs no external id, an external id that STS refuses, or a service that anyone may use.
 
     Who is a third party is known in an audit only: an account that no template is placed in.
     """
-    yield from of_services(survey)
-    for entry in survey.entries:
+    yield from of_services(context)
+    for entry in context.entries:
         for value in _illegal_ids(entry):
             yield Violation(
                 entry.place,
                 f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
                 "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
             )
-        if survey.chain is not None or survey.is_bootstrap(entry.role):
+        if context.chain is not None or context.is_bootstrap(entry.role):
             continue
         if principals.asks_for_external_id(entry) or principals.within_organization(entry):
             continue
         for account, _ in principals.of_accounts(entry):
-            if account not in survey.accounts:
+            if account not in context.accounts:
                 yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts account {account}, which is none of yours, without an external id",
@@ -73,14 +73,14 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     source="AWS Organizations User Guide, Resource control policies: examples",
     levels="warning",
 )
-def denied_by_control_policy(survey: RuleContext) -> Violations:
+def denied_by_control_policy(context: RuleContext) -> Violations:
     """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
-    policies = [(name, policy) for name, policy in _control_policies(survey) if policy.denies]
-    for entry in survey.entries if policies else ():
-        for who, action, given in _outsiders(survey, entry):
-            context = Context(given)
+    policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
+    for entry in context.entries if policies else ():
+        for who, action, given in _outsiders(context, entry):
+            call = Context(given)
             for name, policy in policies:
-                if any(_denies(deny, action, entry.role.arn, context) for deny in policy.denies):
+                if any(_denies(deny, action, entry.role.arn, call) for deny in policy.denies):
                     yield Violation(
                         entry.place,
                         f"{entry.role.arn} lets in {who}, which the resource control policy {name} denies "
@@ -89,8 +89,8 @@ def denied_by_control_policy(survey: RuleContext) -> Violations:
                     )
 
 
-def _control_policies(survey: RuleContext) -> Iterator[tuple[str, Policy]]:
-    for resource in survey.resources:
+def _control_policies(context: RuleContext) -> Iterator[tuple[str, Policy]]:
+    for resource in context.resources:
         properties = resource.properties
         if (
             resource.type == "AWS::Organizations::Policy"
@@ -106,7 +106,7 @@ def _control_policies(survey: RuleContext) -> Iterator[tuple[str, Policy]]:
 
 
 def _outsiders(
-    survey: RuleContext, entry: LocatedStatement
+    context: RuleContext, entry: LocatedStatement
 ) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
     """Who is let in and is no principal of the organization, what it calls, and what its call carries."""
     actions = entry.statement.actions
@@ -116,7 +116,7 @@ def _outsiders(
                 yield f"tokens of {provider}", action, {}
     if not principals.within_organization(entry):
         for account, partition in principals.of_accounts(entry):
-            if account not in survey.accounts:
+            if account not in context.accounts:
                 caller = f"arn:{partition}:iam::{account}:role/outsider"
                 given: dict[str, ContextValue] = {
                     "aws:PrincipalAccount": account,
@@ -127,8 +127,8 @@ def _outsiders(
                 yield f"account {account}", "sts:AssumeRole", given
 
 
-def _denies(deny: Statement, action: str, role_arn: str, context: Context) -> bool:
-    return deny.applies(action.lower(), role_arn, context) is True
+def _denies(deny: Statement, action: str, role_arn: str, call: Context) -> bool:
+    return deny.applies(action.lower(), role_arn, call) is True
 
 
 def _exception(who: str, given: dict[str, ContextValue]) -> str:

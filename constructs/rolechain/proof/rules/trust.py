@@ -19,10 +19,10 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="a role that every AWS account of the world may assume",
     source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
 )
-def open_to_everyone(survey: RuleContext) -> Violations:
+def open_to_everyone(context: RuleContext) -> Violations:
     """A ``*`` that no condition closes, whatever its operator is called."""
-    organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
-    for entry in survey.entries:
+    organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
+    for entry in context.entries:
         if principals.everyone(entry) and (who := principals.strangers(entry)):
             yield Violation(
                 entry.place,
@@ -39,12 +39,12 @@ def open_to_everyone(survey: RuleContext) -> Violations:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: Principal",
 )
-def refused_principal(survey: RuleContext) -> Violations:
+def refused_principal(context: RuleContext) -> Violations:
     """A principal that IAM refuses."""
-    for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+    for located in context.trust:
+        for problem in located.statement.trust_problems():
             if problem.subject is Subject.PRINCIPAL:
-                yield Violation(ruling.place, problem.message, problem.cure)
+                yield Violation(located.place, problem.message, problem.cure)
 
 
 @rule(
@@ -54,36 +54,36 @@ def refused_principal(survey: RuleContext) -> Violations:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
-def refused_element(survey: RuleContext) -> Violations:
+def refused_element(context: RuleContext) -> Violations:
     """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
-    for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+    for located in context.trust:
+        for problem in located.statement.trust_problems():
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
-                    ruling.place, f"the trust policy of {ruling.role.arn} {problem.message}", problem.cure
+                    located.place, f"the trust policy of {located.role.arn} {problem.message}", problem.cure
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         for record in role.policies:
-            for ruling in located_statements(role, record):
-                yield from _refused_permission(ruling)
+            for located in located_statements(role, record):
+                yield from _refused_permission(located)
 
 
-def _refused_permission(ruling: LocatedStatement) -> Violations:
-    statement = ruling.statement
-    if statement.effect is None and not ruling.element:
+def _refused_permission(located: LocatedStatement) -> Violations:
+    statement = located.statement
+    if statement.effect is None and not located.element:
         return
-    whose = f"{ruling.record.name} of {ruling.role.arn}"
+    whose = f"{located.record.name} of {located.role.arn}"
     if statement.principals is not None or statement.not_principal:
-        yield Violation(ruling.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
+        yield Violation(located.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
     resources = statement.resources.written if statement.resources else ()
     if not resources:
         yield Violation(
-            ruling.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
+            located.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
         )
     for resource in resources:
         if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
             yield Violation(
-                ruling.place,
+                located.place,
                 f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
                 "write an ARN or *",
             )
@@ -108,19 +108,19 @@ def undeclared_principal(_: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: AWS account principals",
     levels="error warning",
 )
-def whole_account(survey: RuleContext) -> Violations:
+def whole_account(context: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
     """
-    for entry in survey.entries:
+    for entry in context.entries:
         for account, partition in principals.delegated(entry):
-            if ("account", account) in survey.entrances(entry.role) or _opens(survey, entry, account):
+            if ("account", account) in context.entrances(entry.role) or _opens(context, entry, account):
                 continue
             if not principals.lets_whole_account_in(entry, account):
                 continue
-            third_party = survey.chain is None and account not in survey.accounts
-            bootstrap = survey.is_bootstrap(entry.role)
+            third_party = context.chain is None and account not in context.accounts
+            bootstrap = context.is_bootstrap(entry.role)
             if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
                 continue
             if bootstrap:
@@ -137,24 +137,24 @@ def whole_account(survey: RuleContext) -> Violations:
                 entry.place,
                 f"{entry.role.arn} trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
-                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(survey, entry, account, partition)}"}}}}'
+                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
                 + (", or an sts:ExternalId" if third_party else ""),
                 Level.WARNING if third_party else None,
             )
 
 
-def _opens(survey: RuleContext, entry: LocatedStatement, account: str) -> bool:
+def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
     """Whether the chain declares that a role trusts its caller's account as a whole."""
-    declared = survey.hop_roles.get(entry.role.arn)
-    if declared is None or declared.trust != "account" or survey.chain is None:
+    declared = context.hop_roles.get(entry.role.arn)
+    if declared is None or declared.trust != "account" or context.chain is None:
         return False
-    return any(hop.caller.account == account for hop in survey.chain.calls_into(declared))
+    return any(hop.caller.account == account for hop in context.chain.calls_into(declared))
 
 
-def _caller(survey: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
+def _caller(context: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
     """The role of an account that is meant to call, or where its name has to be written."""
-    declared = survey.hop_roles.get(entry.role.arn)
-    hops = survey.chain.calls_into(declared) if survey.chain and declared else ()
+    declared = context.hop_roles.get(entry.role.arn)
+    hops = context.chain.calls_into(declared) if context.chain and declared else ()
     callers = [hop.caller.arn for hop in hops if hop.caller.account == account]
     return callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
 
@@ -166,14 +166,14 @@ def _caller(survey: RuleContext, entry: LocatedStatement, account: str, partitio
     source="IAM User Guide, JSON policy elements: IAM role principals",
     levels="warning",
 )
-def orphaned_when_recreated(survey: RuleContext) -> Violations:
+def orphaned_when_recreated(context: RuleContext) -> Violations:
     """A role that is named directly, or what is left of one."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for value in entry.aws:
             if principals.is_role(value):
                 root = root_of(value)
                 statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
-                declared = survey.hop_roles.get(entry.role.arn)
+                declared = context.hop_roles.get(entry.role.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
                 yield Violation(
                     entry.place,
@@ -196,9 +196,9 @@ def orphaned_when_recreated(survey: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: Role session principals",
     levels="warning",
 )
-def pinned_to_session(survey: RuleContext) -> Violations:
+def pinned_to_session(context: RuleContext) -> Violations:
     """The ARN of an assumed role as principal."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for value in entry.aws:
             parts = value.split(":", 5)
             if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
@@ -218,12 +218,12 @@ def pinned_to_session(survey: RuleContext) -> Violations:
     source="IAM User Guide, Security best practices: require temporary credentials",
     levels="warning",
 )
-def users_let_in(survey: RuleContext) -> Violations:
+def users_let_in(context: RuleContext) -> Violations:
     """A chain's role that lets IAM users in, by name or along with others."""
-    for entry in survey.entries:
-        if entry.role.arn not in survey.declared:
+    for entry in context.entries:
+        if entry.role.arn not in context.declared:
             continue
-        entrances = survey.entrances(entry.role)
+        entrances = context.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
         named += [value for value in principals.pinned(entry, PRINCIPAL_ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
