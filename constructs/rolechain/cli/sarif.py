@@ -57,7 +57,7 @@ def _rules() -> list[Json]:
     return [
         unknown,
         *(
-            _rule(each.id, each.check.__name__, each.title, each.prevents, each.source, each.levels[0])
+            _rule(each.id, each.name, each.title, each.prevents, each.source, each.levels[0])
             for each in RULES
         ),
     ]

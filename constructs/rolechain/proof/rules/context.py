@@ -2,18 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json
+from rolechain.graph.edges import Edge, links
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
-from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, assume_role_edges
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.resources import Resource, resources_of
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template, as it is written there.
+
+    Attributes:
+        template: the template's name.
+        logical_id: its logical id.
+        type: ``AWS::IAM::Role`` and the like.
+        properties: its properties; empty where it has none that can be read.
+        element: the whole of it.
+    """
+
+    template: str
+    logical_id: str
+    type: str
+    properties: Mapping[str, Json]
+    element: Mapping[str, Json]
+
+    def place(self, part: str = "") -> SourceLocation:
+        """The place of the resource, or of a part of it."""
+        return SourceLocation(self.template, self.logical_id, part=part)
+
+
+def resources_of(template: str, body: object) -> Iterator[Resource]:
+    """The resources that stand in the body of a template."""
+    listed = body.get("Resources") if isinstance(body, Mapping) else None
+    for logical_id, element in listed.items() if isinstance(listed, Mapping) else ():
+        if isinstance(element, Mapping) and isinstance(kind := element.get("Type"), str):
+            properties = element.get("Properties")
+            yield Resource(
+                template,
+                str(logical_id),
+                kind,
+                properties if isinstance(properties, Mapping) else {},
+                element,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class AssumeRoleEdge:
+    """One role that may assume another.
+
+    Attributes:
+        caller: the role that calls.
+        callee: the role that is assumed.
+        entry: the statement of the callee's trust policy that lets the caller in.
+        permission: the statement of the caller that allows the call; None in one account, where a trust policy
+            that names the caller's role is enough.
+    """
+
+    caller: RoleRecord
+    callee: RoleRecord
+    entry: LocatedStatement
+    permission: LocatedStatement | None
+
+
+def assume_role_edges(graph: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
+    """The edges of a graph of which both sides are known."""
+    found: dict[tuple[str, str], AssumeRoleEdge] = {}
+    for link in links(graph):
+        pair = (link.caller.arn, link.callee.arn)
+        if pair not in found and (edge := _known_edge(link)):
+            found[pair] = edge
+    return tuple(found.values())
+
+
+def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
+    record, granting = edge.granting.record, edge.granting.statement
+    entry = next(
+        (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),
+        None,
+    )
+    if entry is None:
+        return None
+    if record is None or granting is None:
+        # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
+        named = edge.caller.arn in principals.role_arns(entry)
+        return AssumeRoleEdge(edge.caller, edge.callee, entry, None) if named else None
+    places = (
+        each for each in located_statements(edge.caller, record) if each.statement.index == granting.index
+    )
+    permission = next(places, None)
+    return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
+
 
 ASSUME = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 BOOTSTRAP_ROLES = frozenset(

@@ -48,9 +48,9 @@ def circle(context: RuleContext) -> Violations:
 )
 def itself(context: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
-    trusting = {entry.role.arn for entry in context.entries if _lets_itself_in(entry.role.arn, entry)}
+    trusting = {entry.arn for entry in context.entries if _lets_itself_in(entry.arn, entry)}
     for entry in context.entries:
-        arn = entry.role.arn
+        arn = entry.arn
         named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
         if arn in context.declared and arn in named:
             yield Violation(
@@ -59,7 +59,7 @@ def itself(context: RuleContext) -> Violations:
                 "name its caller in the chain alone, and leave the role itself out",
             )
     for permission in context.permissions:
-        arn = permission.role.arn
+        arn = permission.arn
         resources = permission.statement.resources
         if (
             resources is None

@@ -67,9 +67,9 @@ def federated(context: RuleContext) -> Violations:
 def _saml(entry: LocatedStatement, provider: str) -> Violations:
     if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
         audience = SAML_AUDIENCES.get(partition_of(provider), "https://signin.aws.amazon.com/saml")
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
+        yield Violation.of(
+            entry,
+            f"lets in every assertion of {provider}, whatever its audience",
             f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
         )
 
@@ -79,9 +79,9 @@ def _oidc(entry: LocatedStatement, provider: str) -> Violations:
     audience = f"{host}:app_id" if host in _APPLICATIONS else f"{host}:aud"
     if not _pins(entry, audience):
         value = "<the application's id>" if host in _APPLICATIONS else "sts.amazonaws.com"
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in tokens of {host} for any audience",
+        yield Violation.of(
+            entry,
+            f"lets in tokens of {host} for any audience",
             f'add {{"StringEquals": {{"{audience}": "{value}"}}}}',
         )
     if host in _APPLICATIONS:
@@ -95,9 +95,9 @@ def _oidc(entry: LocatedStatement, provider: str) -> Violations:
         example = (
             "repo:<owner>/<repository>:ref:refs/heads/<branch>" if "github" in host else "<the workload's>"
         )
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in tokens of {host} with any subject",
+        yield Violation.of(
+            entry,
+            f"lets in tokens of {host} with any subject",
             f'add {{"StringEquals": {{"{key}": "{example}"}}}}',
         )
         return
@@ -119,9 +119,9 @@ def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
         return
     in_owner = bool(kind.owner.match(fixed))
     example = f": {kind.begins}<owner>/<repository>:*" if kind.begins == "repo:" else ""
-    yield Violation(
-        entry.place,
-        f"{entry.role.arn} lets in every token whose subject is {subject}, "
+    yield Violation.of(
+        entry,
+        f"lets in every token whose subject is {subject}, "
         + ("across repositories or groups of one owner" if in_owner else "of whatever owner"),
         f"write {key} out up to one repository or group{example}",
         Level.WARNING if in_owner else None,

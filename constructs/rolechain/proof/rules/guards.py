@@ -34,7 +34,7 @@ def enforced(context: RuleContext) -> Violations:
         return
     declared = Declared(context.chain)
     for entry in context.trust:
-        if entry.role.arn not in declared.roles or entry.statement.effect == "Deny":
+        if entry.arn not in declared.roles or entry.statement.effect == "Deny":
             continue
         if declared.writes(entry.role, entry.statement):
             continue
@@ -52,10 +52,8 @@ def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Viola
         what = _without(guard.condition)
         if what not in told:
             told.add(what)
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} lets callers in {what}",
-                f"add {json.dumps(_element(guard.condition))}",
+            yield Violation.of(
+                entry, f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}"
             )
 
 
@@ -100,10 +98,10 @@ def _both_sides(entry: LocatedStatement, declared: Declared, action: str, contex
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
     requests = both(known.get(entry.statement.index, ()), who)
-    role = declared.roles[entry.role.arn]
+    role = declared.roles[entry.arn]
     if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
         return ["callers"]
-    callers = [caller for caller, callee in declared.hops if callee == entry.role.arn]
+    callers = [caller for caller, callee in declared.hops if callee == entry.arn]
     return [
         arn
         for arn in callers

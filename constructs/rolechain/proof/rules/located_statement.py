@@ -45,6 +45,11 @@ class LocatedStatement:
         """Where it stands."""
         return replace(self.record.place, statement=self.statement.index)
 
+    @property
+    def arn(self) -> str:
+        """The ARN of the role."""
+        return self.role.arn
+
     @cached_property
     def by_key(self) -> Mapping[str, Sequence[Condition | NullCheck]]:
         """Its conditions by the key that they are on, in lower case."""

@@ -102,7 +102,7 @@ def never_met(context: RuleContext) -> Violations:
     for entry in context.entries:
         for group in _groups(entry):
             for cause in _causes(entry, group):
-                yield Violation(entry.place, f"{entry.role.arn} {cause.words}", cause.remediation)
+                yield Violation.of(entry, f"{cause.words}", cause.remediation)
 
 
 def _groups(entry: LocatedStatement) -> Iterator[_Group]:

@@ -84,17 +84,6 @@ def _beyond(
 
 
 @rule(
-    "RC08",
-    "every hop stands in the caller's permission and in the callee's trust policy",
-    prevents="AccessDenied",
-    source="IAM User Guide, Cross-account policy evaluation logic",
-)
-def missing_half(_: RuleContext) -> Violations:
-    """Nothing here: the proof itself decides every declared hop and entrance, and says which side is missing."""
-    yield from ()
-
-
-@rule(
     "RC30",
     "a target assumes no further role, unless its permissions declare it",
     prevents="lateral movement from the end of the chain",
@@ -105,7 +94,7 @@ def onward_from_target(context: RuleContext) -> Violations:
     """A target that may assume roles (error), or may by a managed policy that it declares (warning)."""
     targets = {target.arn: target for target in context.chain.targets} if context.chain else {}
     for permission in context.permissions:
-        target = targets.get(permission.role.arn)
+        target = targets.get(permission.arn)
         if target is None:
             continue
         own = _declared_resources(target)

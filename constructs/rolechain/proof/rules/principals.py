@@ -35,7 +35,7 @@ def delegated(located: LocatedStatement) -> list[Account]:
     """The accounts that a statement names as a whole: by root, by id, or as the only ones that ``*`` leaves."""
     if not everyone(located):
         return list(located.whole_accounts)
-    partition = partition_of(located.role.arn)
+    partition = partition_of(located.arn)
     found = dict.fromkeys(located.whole_accounts)
     for value in pinned(located, keys_of.PRINCIPAL_ACCOUNT):
         if ACCOUNT.fullmatch(value):
@@ -168,13 +168,7 @@ def strangers(located: LocatedStatement) -> str | None:
     return None
 
 
-_OF_SERVICE = (
-    keys_of.SERVICE,
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceorgid",
-    "aws:sourceorgpaths",
-)
+_OF_SERVICE = (keys_of.SERVICE, "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths")
 
 
 def _lets_any_in(located: LocatedStatement, kind: keys_of.Kind, keys: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""How long policies may be, and how many a role takes."""
+"""What IAM refuses to create: names that are too long or taken, and policies that are too large."""
 
 from __future__ import annotations
 
@@ -6,10 +6,104 @@ from collections.abc import Iterator
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
-from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS
+from rolechain.iam.limits import (
+    CONSOLE_CHARACTERS,
+    INLINE_POLICY_CHARACTERS,
+    MANAGED_POLICY_CHARACTERS,
+    PATH_CHARACTERS,
+    ROLE_NAME_CHARACTERS,
+)
 from rolechain.policy.length import length_of_document
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Violation, Violations, rule
+
+
+@rule(
+    "RC17",
+    "a role's name has 64 characters at most, its path 512, both 64 for the console; no two roles of an account "
+    "share a name, whatever its case",
+    prevents="the role cannot be created, or the console cannot switch to it",
+    source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
+)
+def role_name(context: RuleContext) -> Violations:
+    """A name or path that is too long, or taken."""
+    switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
+    for role in context.graph.roles:
+        size = len(role.path) + len(role.name)
+        if len(role.name) > ROLE_NAME_CHARACTERS:
+            yield Violation(
+                role.place,
+                f"the role name {role.name} has {len(role.name)} characters",
+                f"shorten it to {ROLE_NAME_CHARACTERS}",
+            )
+        elif len(role.path) > PATH_CHARACTERS:
+            yield Violation(
+                role.place,
+                f"the path of {role.name or role.place.logical_id} has {len(role.path)} characters",
+                f"shorten it to {PATH_CHARACTERS}",
+            )
+        elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
+            yield Violation(
+                role.place,
+                f"{role.path}{role.name} has {size} characters, and the console switches to no role with more than "
+                f"{CONSOLE_CHARACTERS}",
+                f"shorten path or name by {size - CONSOLE_CHARACTERS}",
+            )
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
+            yield Violation(
+                second.place,
+                f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
+                "rename one: IAM compares names without case and path",
+            )
+
+
+@rule(
+    "RC33",
+    "a role with a name is created in one region's stack per account",
+    prevents="the second region's stack fails, as IAM is global and the name is taken",
+    source="AWS CloudFormation, AWS::IAM::Role: RoleName",
+)
+def one_region(context: RuleContext) -> Violations:
+    """A named role that is created in one account from several regions."""
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
+            continue
+        one, other = (context.graph.templates[role.place.template].region for role in (first, second))
+        if second.place.template.startswith(f"{first.place.template}/"):
+            template, logical_id, _ = first.place.template.rsplit("/", 2)
+            yield Violation(
+                SourceLocation(template, logical_id),
+                f"the stack set creates the role {second.name} in {one} and in {other}, where the name is taken",
+                f"write one region: Regions: [{one}]",
+            )
+            continue
+        yield Violation(
+            second.place,
+            f"{second.name} is created in {_account(second)} from {one} and from {other}",
+            f"leave it to {first.place.template}, or leave RoleName out",
+        )
+
+
+def _account(role: RoleRecord) -> str:
+    return f"account {role.account}" if role.account else f"template {role.place.template}"
+
+
+def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+    """Each role whose name is taken, after the role that has it."""
+    seen: dict[tuple[str, str], RoleRecord] = {}
+    for role in context.graph.roles:
+        if role.name and not role.imported:
+            first = seen.setdefault((role.account or role.place.template, role.name.lower()), role)
+            if first is not role and first.place != role.place:
+                yield first, role
+
+
+def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
+    templates = [context.graph.templates.get(role.place.template) for role in (first, second)]
+    regions = [template.region if template else None for template in templates]
+    return None not in regions and regions[0] != regions[1]
 
 
 @rule(
@@ -54,9 +148,9 @@ def policy_size(context: RuleContext) -> Violations:
                 )
         attached = sum(not record.inline for record in role.policies)
         if attached > most:
-            yield Violation(
-                role.place,
-                f"{role.arn} has {attached} managed policies",
+            yield Violation.of(
+                role,
+                f"has {attached} managed policies",
                 f"attach {most} at most, or ask AWS for a higher quota (25 at most)",
             )
         inline = sum(_size(record) for record in role.policies if record.inline)

@@ -31,22 +31,20 @@ def mfa_between_roles(context: RuleContext) -> Violations:
     )
     for located in context.trust:
         if key := _asked_of_a_role(context, located):
-            yield Violation(
-                located.place,
-                f"{located.role.arn} asks its caller for MFA, and the caller is a role",
-                remediation.format(key),
+            yield Violation.of(
+                located, "asks its caller for MFA, and the caller is a role", remediation.format(key)
             )
     for permission in context.permissions:
         if key := _mfa(permission):
-            yield Violation(
-                permission.place,
-                f"{permission.role.arn} may assume roles with MFA only, which its sessions never carry",
+            yield Violation.of(
+                permission,
+                "may assume roles with MFA only, which its sessions never carry",
                 remediation.format(key),
             )
 
 
 def _asked_of_a_role(context: RuleContext, located: LocatedStatement) -> str | None:
-    if located.statement.effect is None or located.role.arn not in context.hop_roles:
+    if located.statement.effect is None or located.arn not in context.hop_roles:
         asked = located.statement.effect == "Allow" and _only_roles(located)
     else:
         asked = any(located.statement.actions.match(action) for action in ("sts:assumerole",))
@@ -93,18 +91,18 @@ def chained_duration(context: RuleContext) -> Violations:
     """A condition that asks for more (error), or a role that seems to allow more (warning)."""
     for entry in context.entries:
         if _only_roles(entry) and _asks_for_hours(entry):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
+            yield Violation.of(
+                entry,
+                f"asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
                 "refuses that to a role's session",
                 f"leave the condition on sts:DurationSeconds out, or allow {CHAINED_SECONDS}",
             )
     chained = set(context.hop_roles) if context.chain else _assumed_by_roles_only(context)
     for role in context.graph.roles:
         if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
-            yield Violation(
-                role.place,
-                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
+            yield Violation.of(
+                role,
+                f"has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
                 f"{CHAINED_SECONDS} seconds at most",
                 f"write MaxSessionDuration: {CHAINED_SECONDS}",
                 Level.WARNING,
@@ -121,7 +119,7 @@ def _asks_for_hours(entry: LocatedStatement) -> bool:
 def _assumed_by_roles_only(context: RuleContext) -> set[str]:
     by_role: dict[str, bool] = {}
     for entry in context.entries:
-        by_role[entry.role.arn] = by_role.get(entry.role.arn, True) and _only_roles(entry)
+        by_role[entry.arn] = by_role.get(entry.arn, True) and _only_roles(entry)
     return {arn for arn, only in by_role.items() if only}
 
 
@@ -135,9 +133,9 @@ def session_duration(context: RuleContext) -> Violations:
     """A limit of sessions that IAM refuses."""
     for role in context.graph.roles:
         if not _legal(role):
-            yield Violation(
-                role.place,
-                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
+            yield Violation.of(
+                role,
+                f"has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
                 f"write {ROLE_SECONDS[0]} to {ROLE_SECONDS[-1]}, in seconds",
             )
 

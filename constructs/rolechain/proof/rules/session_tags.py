@@ -24,11 +24,11 @@ from rolechain.iam.limits import (
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.model.hop import Hop
 from rolechain.model.source_identity import ADVICE
+from rolechain.policy.context import Context
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, covers
-from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -88,14 +88,14 @@ def set_source_identity(context: RuleContext) -> Violations:
 def console_sets_no_identity(context: RuleContext) -> Violations:
     """A trust policy that is refused to whoever sets no source identity."""
     for entry in context.entries:
-        declared = context.hop_roles.get(entry.role.arn)
+        declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} asks for sts:SourceIdentity, which the console does not set",
+            yield Violation.of(
+                entry,
+                "asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
             )
 
@@ -141,25 +141,23 @@ def tag_limits(context: RuleContext) -> Violations:
             tags.setdefault(value.lower(), [])
         required = [key for key in tags if requires(entry, _REQUEST_TAG + key)]
         pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
-        yield from _tag_faults(entry.place, entry.role.arn, pairs, len(required))
+        yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
         for value in principals.pinned(entry, _SET_IDENTITY):
             shortest = value.replace("*", "").replace("?", "x")
             if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
                 shortest
             ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
+                yield Violation.of(
+                    entry,
+                    f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
                     "see that whoever calls has a newer one, or ask for a shorter one",
                     Level.WARNING,
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
             if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
-                    ADVICE,
+                yield Violation.of(
+                    entry, f"asks for the source identity {value!r}, which no call can set", ADVICE
                 )
     for role in context.graph.roles:
         tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
@@ -218,7 +216,7 @@ def _brought_by_services(
 
 def _edges_on(context: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
     """Every edge that a session may make which a service made."""
-    roles = dict.fromkeys(entry.role.arn for entry, _ in brought)
+    roles = dict.fromkeys(entry.arn for entry, _ in brought)
     first = [edge for arn in roles for edge in context.edges_by_caller.get(arn, ())]
     return [*first, *_after(context, first)]
 
@@ -230,7 +228,7 @@ def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str
         added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
         yield Violation(
             entry.place,
-            f"{service} brings {what} into {entry.role.arn}, and its trust policy does not allow {action}",
+            f"{service} brings {what} into {entry.arn}, and its trust policy does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )
 
@@ -285,7 +283,7 @@ def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
         for located in located_statements(edge.caller, record)
         if located.statement.effect == "Allow"
         and located.statement.actions.match(action.lower())
-        and covers(located, edge.callee.arn)
+        and _covers(located, edge.callee.arn)
     ]
 
 
@@ -325,3 +323,9 @@ def _missing(edge: AssumeRoleEdge, action: str, what: str) -> Violations:
             f"{hop}, and the trust policy of the callee does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )
+
+
+def _covers(permission: LocatedStatement, arn: str) -> bool:
+    """Whether a permission may be about a role."""
+    resources = permission.statement.resources
+    return resources is not None and resources.match(arn, Context({})) is not False

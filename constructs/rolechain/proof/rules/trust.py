@@ -1,10 +1,13 @@
-"""Who may stand in a trust policy, and how."""
+"""Who may stand in a trust policy, and how, and which actions it grants."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of, root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.model.role import ChainRole
 from rolechain.policy.principals import is_unique_id
 from rolechain.policy.trust_problem import Subject
 from rolechain.proof.rules import principals
@@ -24,9 +27,9 @@ def open_to_everyone(context: RuleContext) -> Violations:
     organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
     for entry in context.entries:
         if principals.everyone(entry) and (who := principals.strangers(entry)):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} trusts *, and no condition keeps {who} out",
+            yield Violation.of(
+                entry,
+                f"trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
                 f'{{"StringEquals": {{"aws:PrincipalOrgID": "{organization}"}}}}',
             )
@@ -60,7 +63,7 @@ def refused_element(context: RuleContext) -> Violations:
         for problem in located.statement.trust_problems():
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
-                    located.place, f"the trust policy of {located.role.arn} {problem.message}", problem.cure
+                    located.place, f"the trust policy of {located.arn} {problem.message}", problem.cure
                 )
     for role in context.graph.roles:
         for record in role.policies:
@@ -72,7 +75,7 @@ def _refused_permission(located: LocatedStatement) -> Violations:
     statement = located.statement
     if statement.effect is None and not located.element:
         return
-    whose = f"{located.record.name} of {located.role.arn}"
+    whose = f"{located.record.name} of {located.arn}"
     if statement.principals is not None or statement.not_principal:
         yield Violation(located.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
     resources = statement.resources.written if statement.resources else ()
@@ -87,17 +90,6 @@ def _refused_permission(located: LocatedStatement) -> Violations:
                 f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
                 "write an ARN or *",
             )
-
-
-@rule(
-    "RC05",
-    "principals come from the declared chain or the organization only",
-    prevents="access of a principal that nobody declared",
-    source="AWS guardrail IAM-STS-3",
-)
-def undeclared_principal(_: RuleContext) -> Violations:
-    """Nothing here: the proof itself finds who is let in and not declared, as it tries every edge."""
-    yield from ()
 
 
 @rule(
@@ -124,18 +116,18 @@ def whole_account(context: RuleContext) -> Violations:
             if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
                 continue
             if bootstrap:
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
+                yield Violation.of(
+                    entry,
+                    f"trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
                     "may call sts:AssumeRole there works here through CDK's roles",
                     f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
                     "--cloudformation-execution-policies",
                     Level.WARNING,
                 )
                 continue
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} trusts account {account} as a whole: every role and user that may call "
+            yield Violation.of(
+                entry,
+                f"trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
                 f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
                 + (", or an sts:ExternalId" if third_party else ""),
@@ -145,7 +137,7 @@ def whole_account(context: RuleContext) -> Violations:
 
 def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
     """Whether the chain declares that a role trusts its caller's account as a whole."""
-    declared = context.hop_roles.get(entry.role.arn)
+    declared = context.hop_roles.get(entry.arn)
     if declared is None or declared.trust != "account" or context.chain is None:
         return False
     return any(hop.caller.account == account for hop in context.chain.calls_into(declared))
@@ -153,7 +145,7 @@ def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
 
 def _caller(context: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
     """The role of an account that is meant to call, or where its name has to be written."""
-    declared = context.hop_roles.get(entry.role.arn)
+    declared = context.hop_roles.get(entry.arn)
     hops = context.chain.calls_into(declared) if context.chain and declared else ()
     callers = [hop.caller.arn for hop in hops if hop.caller.account == account]
     return callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
@@ -173,18 +165,18 @@ def orphaned_when_recreated(context: RuleContext) -> Violations:
             if principals.is_role(value):
                 root = root_of(value)
                 statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
-                declared = context.hop_roles.get(entry.role.arn)
+                declared = context.hop_roles.get(entry.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value} itself: deleted and made again, that role is locked out",
+                yield Violation.of(
+                    entry,
+                    f"trusts {value} itself: deleted and made again, that role is locked out",
                     ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
                     + statement,
                 )
             elif is_unique_id(value):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value}, the id that IAM shows where a principal was deleted",
+                yield Violation.of(
+                    entry,
+                    f"trusts {value}, the id that IAM shows where a principal was deleted",
                     "name the principal's ARN as aws:PrincipalArn, with its account's root as Principal",
                 )
 
@@ -203,9 +195,9 @@ def pinned_to_session(context: RuleContext) -> Violations:
             parts = value.split(":", 5)
             if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
                 name = parts[5].split("/")[1]
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value}: a session of that role by another name is refused",
+                yield Violation.of(
+                    entry,
+                    f"trusts {value}: a session of that role by another name is refused",
                     f'write "Principal": {{"AWS": "arn:{parts[1]}:iam::{parts[4]}:root"}} with {{"ArnEquals": '
                     f'{{"aws:PrincipalArn": "arn:{parts[1]}:iam::{parts[4]}:role/{name}"}}}}, path included',
                 )
@@ -221,7 +213,7 @@ def pinned_to_session(context: RuleContext) -> Violations:
 def users_let_in(context: RuleContext) -> Violations:
     """A chain's role that lets IAM users in, by name or along with others."""
     for entry in context.entries:
-        if entry.role.arn not in context.declared:
+        if entry.arn not in context.declared:
             continue
         entrances = context.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
@@ -241,10 +233,94 @@ def users_let_in(context: RuleContext) -> Violations:
 
 
 def _user(entry: LocatedStatement, who: str) -> Violation:
-    partition = partition_of(entry.role.arn)
-    return Violation(
-        entry.place,
-        f"{entry.role.arn} lets in {who}, whose access keys last until they are deleted",
+    partition = partition_of(entry.arn)
+    return Violation.of(
+        entry,
+        f"lets in {who}, whose access keys last until they are deleted",
         f'let roles in only: {{"ArnLike": {{"aws:PrincipalArn": "arn:{partition}:iam::<account>:role/<path and '
         'name>"}}',
+    )
+
+
+_SESSION_ACTIONS = {
+    "sts:tagsession": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
+    "sts:setsourceidentity": ("sts:sourceidentity", "aws:sourceidentity"),
+}
+"""The actions that a hop uses besides AssumeRole where a condition asks for one of these keys."""
+
+
+@rule(
+    "RC36",
+    "a trust policy grants the actions that its hop uses and no others",
+    prevents="more than was asked for: tags, or an identity, that nobody meant to take from the caller",
+    source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
+    levels="warning",
+)
+def actions_granted(context: RuleContext) -> Violations:
+    """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
+    for located in context.trust:
+        if located.statement.effect != "Allow":
+            continue
+        actions = located.statement.actions
+        uses = " and ".join(_entry_actions(located))
+        if actions.negated:
+            surplus = [f"all but {', '.join(actions.written)}"]
+        else:
+            surplus = [name for name in actions.written if set(name) & set("*?")]
+            callee = context.hop_roles.get(located.arn)
+            if callee is not None:
+                surplus += [
+                    name
+                    for name in actions.written
+                    if not set(name) & set("*?") and _unused(context, located, name)
+                ]
+        if surplus:
+            yield Violation(
+                located.place,
+                f"the trust policy of {located.arn} grants {', '.join(surplus)}",
+                f"write {uses}",
+            )
+
+
+def _entry_actions(located: LocatedStatement) -> list[str]:
+    found = []
+    if any(":saml-provider/" in provider for provider in located.federated):
+        found.append("sts:AssumeRoleWithSAML")
+    if any(":saml-provider/" not in provider for provider in located.federated):
+        found.append("sts:AssumeRoleWithWebIdentity")
+    return found or ["sts:AssumeRole"]
+
+
+def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
+    """Whether an action of a chain's trust policy is none that the hop into it uses."""
+    action = name.lower()
+    if action == "sts:assumerole" or name.startswith("an unresolved "):
+        return False
+    if action not in _SESSION_ACTIONS:
+        return True
+    keys = {
+        key
+        for entry in located_statements(located.role, located.role.trust)
+        for c in entry.statement.conditions
+        for key in c.keys
+    }
+    asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
+    return not asked and not any(
+        _grants_by_name(context, caller, action) for caller in _callers(context, located)
+    )
+
+
+def _callers(context: RuleContext, located: LocatedStatement) -> Iterator[ChainRole]:
+    callee = context.hop_roles.get(located.arn)
+    for hop in context.chain.calls_into(callee) if context.chain and callee else ():
+        yield hop.caller
+
+
+def _grants_by_name(context: RuleContext, caller: ChainRole, action: str) -> bool:
+    role = context.roles.get(caller.arn)
+    return role is not None and any(
+        action in located.statement.actions.exact
+        for record in role.policies
+        for located in located_statements(role, record)
+        if located.statement.effect == "Allow"
     )
