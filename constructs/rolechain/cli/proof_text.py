@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rolechain.policy import Verdict
 from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, SourceLocation
-from rolechain.proof.summary import counted, tally
+from rolechain.proof.report import counted, tally
 
 __all__ = ["ProofText", "counted", "short", "tally"]
 

@@ -13,7 +13,7 @@ from rolechain.errors import ChainError, RolechainError
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof import AssemblyError, Proof, prove
-from rolechain.proof.summary import last_line, passes
+from rolechain.proof.report import last_line, passes
 
 
 class NothingToProveError(RolechainError):

@@ -17,8 +17,6 @@ from rolechain.model.hop import Hop
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.statements.builder import permission_statements, trust_statements
 
-MISSING, UNKNOWN = "RC08", "RC00"
-
 
 @dataclass(frozen=True)
 class HopProof:
@@ -90,7 +88,7 @@ def _unknown_here(hop: Hop, keys: list[str], graph: RoleGraph) -> tuple[HopProof
     message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} cannot be known to work: {reason}"
     role = graph.by_arn[hop.callee.arn][0]
     remedy = "see that the caller's calls meet it, or leave the condition out"
-    finding = Finding(UNKNOWN, Level.WARNING, role.trust.place, message, remedy)
+    finding = Finding("RC00", Level.WARNING, role.trust.place, message, remedy)
     return HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), [finding]
 
 
@@ -99,7 +97,7 @@ def missing_roles(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
     for role in chain.roles:
         if role.arn not in graph.by_arn:
             yield Finding(
-                MISSING,
+                "RC08",
                 Level.ERROR,
                 None,
                 f"the chain declares {role.arn}, and no template creates it",
@@ -152,7 +150,7 @@ def _trusting(hop: Hop) -> Policy:
 def _finding(
     hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], graph: RoleGraph
 ) -> Finding:
-    rule = UNKNOWN if decision.verdict is Verdict.UNKNOWN else MISSING
+    rule = "RC00" if decision.verdict is Verdict.UNKNOWN else "RC08"
     place = role.place
     if decision.side is Side.TRUST_POLICY:
         place = replace(role.trust.place, statement=decision.statement)
@@ -164,11 +162,11 @@ def _finding(
         record = graph.session_policies[role.arn][decision.policy or 0]
         # What the chain itself declares stands in no template.
         place = replace(record.place, statement=decision.statement) if record.place.template else place
-    word = "cannot be decided" if rule == UNKNOWN else "does not work"
+    word = "cannot be decided" if rule == "RC00" else "does not work"
     remediation = f"write into the {half} of {role.name or role.arn}: {_shown(statement)}"
     if decision.verdict is Verdict.EXPLICIT_DENY:
         remediation = f"leave {hop.callee.arn} out of that Deny"
-    elif rule == UNKNOWN:
+    elif rule == "RC00":
         remediation = "write what cannot be known as a plain value, or give the proof what it refers to"
     elif decision.side is Side.PERMISSIONS_BOUNDARY:
         remediation = f"let the boundary allow {decision.action} on {hop.callee.arn}"

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from rolechain.cloudformation.assembly import templates_in
 from rolechain.cloudformation.parameter_values import ParameterError, with_values
-from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
 from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
@@ -18,18 +17,18 @@ from rolechain.graph.calls import request_between
 from rolechain.graph.edges import edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import patience
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
-from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.graph.trusted_access import trusted_access
 from rolechain.iam.arn import is_arn
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict, decide
-from rolechain.proof.containment import EntranceRecord, trusted, undeclared
+from rolechain.policy.resources import Resources
 from rolechain.proof.declared import Declared
-from rolechain.proof.entrances import missing_entrances
+from rolechain.proof.entrances import EntranceRecord, missing_entrances, trusted, undeclared
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
-from rolechain.proof.relevance import of_chain
+from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
 
@@ -85,7 +84,7 @@ def _proven(
     found = list(trusted(declared, graph))
     others = changers(chain, graph)
     findings = [
-        *_unknown(chain, graph),
+        *unknown(chain, graph),
         *missing_roles(chain, graph),
         *(finding for _, of_hop in hops for finding in of_hop),
         *missing_entrances(chain, declared, graph),
@@ -96,7 +95,7 @@ def _proven(
     return Proof(
         parts=_names(chain, parts),
         hops=tuple(hop for hop, _ in hops),
-        entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
+        entrances=tuple(EntranceRecord.of(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
         assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
         changers=others,
@@ -181,7 +180,9 @@ def _audited(graph: RoleGraph) -> Proof:
     return Proof(
         hops=(*inner, *_refused(graph, {(hop.caller, hop.callee) for hop in inner}), *_outward(graph)),
         entrances=tuple(
-            _entrance(access, declared=False) for role in graph.roles for access in trusted_access(role)
+            EntranceRecord.of(access, declared=False)
+            for role in graph.roles
+            for access in trusted_access(role)
         ),
         findings=sorted_findings([*graph.unknown, *check(graph, None)]),
         assumptions=graph.assumptions,
@@ -197,31 +198,6 @@ def _listed(templates: Templates) -> list[Template]:
             for name, body in templates.items()
         ]
     return list(templates)
-
-
-def _unknown(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
-    """What could not be resolved; where no role of the chain depends on it, it is a warning."""
-    places: set[tuple[str, str]] = set()
-    accounts = {None, *chain.accounts}
-    for role in chain.roles:
-        for record in graph.by_arn.get(role.arn, ()):
-            places.add((record.place.template, ""))
-            policies = (record.trust, *record.policies, *([record.boundary] if record.boundary else []))
-            places |= {_resource(record.place), *(_resource(policy.place) for policy in policies)}
-    for finding in graph.unknown:
-        of_chain = finding.place is None or _resource(finding.place) in places
-        if finding in graph.roaming and finding.place is not None:
-            template = graph.templates.get(finding.place.template)
-            of_chain = of_chain or template is None or template.account in accounts
-        yield finding if of_chain else replace(finding, level=Level.WARNING)
-
-
-def _resource(place: SourceLocation) -> tuple[str, str]:
-    return place.template, place.logical_id
-
-
-def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
-    return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
 
 
 def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
@@ -241,16 +217,10 @@ def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[H
 
 def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """A caller and a callee of which one names the other by its ARN: in a permission, or in the trust policy."""
+    for caller, _, resources in _assuming(graph):
+        for arn in () if resources.negated else resources.written:
+            yield from ((caller, callee) for callee in graph.by_arn.get(arn, ()))
     for role in graph.roles:
-        for record in role.policies:
-            for statement in record.policy.allows:
-                if (
-                    statement.actions.match(ASSUME)
-                    and statement.resources
-                    and not statement.resources.negated
-                ):
-                    for arn in statement.resources.written:
-                        yield from ((role, callee) for callee in graph.by_arn.get(arn, ()))
         for statement in role.trust.policy.allows:
             principals = statement.principals.aws if statement.principals else frozenset()
             if statement.actions.match(ASSUME):
@@ -260,13 +230,18 @@ def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
 
 def _outward(graph: RoleGraph) -> Iterator[HopProof]:
     """What the roles of the templates may assume outside of them, as far as their own side says."""
+    for role, record, resources in _assuming(graph):
+        for resource in resources.written:
+            if resource not in graph.by_arn:
+                outside = f"all but {resource}" if resources.negated else resource
+                reason = f"{record.name} allows it, and the trust policy is not in the templates"
+                yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)
+
+
+def _assuming(graph: RoleGraph) -> Iterator[tuple[RoleRecord, PolicyRecord, Resources]]:
+    """Each permission that is or may be about AssumeRole: whose, of which policy, and on which roles."""
     for role in graph.roles:
         for record in role.policies:
             for statement in record.policy.allows:
-                if statement.actions.match(ASSUME) is False or statement.resources is None:
-                    continue
-                for resource in statement.resources.written:
-                    if resource not in graph.by_arn:
-                        outside = f"all but {resource}" if statement.resources.negated else resource
-                        reason = f"{record.name} allows it, and the trust policy is not in the templates"
-                        yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)
+                if statement.actions.match(ASSUME) is not False and statement.resources is not None:
+                    yield role, record, statement.resources

@@ -35,6 +35,23 @@ def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Ite
         yield replace(finding, level=Level.WARNING) if apart else finding
 
 
+def unknown(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
+    """What could not be resolved; where no role of the chain depends on it, it is a warning."""
+    accounts = {None, *chain.accounts}
+    places = {
+        _resource(place)
+        for role in chain.roles
+        for record in graph.by_arn.get(role.arn, ())
+        for place in (SourceLocation(record.place.template), *_of(record))
+    }
+    for finding in graph.unknown:
+        of_chain = finding.place is None or _resource(finding.place) in places
+        if finding in graph.roaming and finding.place is not None:
+            template = graph.templates.get(finding.place.template)
+            of_chain = of_chain or template is None or template.account in accounts
+        yield finding if of_chain else replace(finding, level=Level.WARNING)
+
+
 def _near(chain: Chain, graph: RoleGraph) -> set[str]:
     """The ARNs of the chain's roles, and of every role that may lead to one of them."""
     callers: dict[str, set[str]] = {}

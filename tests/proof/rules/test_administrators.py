@@ -11,7 +11,7 @@ from rolechain import Chain, ChainRole, Entrance
 from rolechain.graph import escalation
 from rolechain.graph.escalation import Way
 from rolechain.proof import Level, Template, prove
-from rolechain.proof.summary import last_line
+from rolechain.proof.report import last_line
 
 Json = dict[str, Any]
 SOURCE, MIDDLE, TARGET = (
