@@ -14,7 +14,7 @@ from typing import Any
 
 from rolechain.cli.template_files import FilesByName, holding
 from rolechain.proof import Finding, Level, SourceLocation
-from rolechain.proof.rules import RULES
+from rolechain.proof.rules import RULES, UNKNOWN
 
 Json = dict[str, Any]
 
@@ -46,20 +46,9 @@ def log(findings: Iterable[Finding], files: FilesByName) -> Json:
 
 
 def _rules() -> list[Json]:
-    unknown = _rule(
-        "RC00",
-        "unknown",
-        "what the templates say of roles is known before they are deployed",
-        "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
-        "",
-        Level.ERROR,
-    )
     return [
-        unknown,
-        *(
-            _rule(each.id, each.name, each.title, each.prevents, each.source, each.levels[0])
-            for each in RULES
-        ),
+        _rule(each.id, each.name, each.title, each.prevents, each.source, each.levels[0])
+        for each in (UNKNOWN, *RULES)
     ]
 
 

@@ -94,7 +94,11 @@ def undeclared(
         if at_entrance and edge.caller.arn in declared.roles and edge.trust not in by_place:
             yield _of_edge(edge)
     for place, at in by_place.items():
-        names = [edge.caller.arn for edge in inner if edge.trust == place]
+        names = [
+            edge.caller.arn
+            for edge in inner
+            if edge.trust == place and edge.decision and edge.decision.allowed
+        ]
         yield _of_access(chain, declared, place, at, list(dict.fromkeys(names)))
 
 

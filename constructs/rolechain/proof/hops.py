@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.calls import EVERYTHING, requests_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
@@ -14,6 +15,7 @@ from rolechain.graph.unknown_keys import as_written, asked, at_best, in_doubt, n
 from rolechain.iam.condition_keys import is_of_moment, is_said
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.statements.builder import permission_statements, trust_statements
 
@@ -95,7 +97,16 @@ def _unknown_here(hop: Hop, keys: list[str], graph: RoleGraph) -> tuple[HopProof
 def missing_roles(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
     """The declared roles that no template creates."""
     for role in chain.roles:
-        if role.arn not in graph.by_arn:
+        if role.arn in graph.by_arn:
+            continue
+        if unknown := _perhaps(role, graph):
+            part = unknown.part
+            message = (
+                f"whether {unknown.logical_id} is the declared {role.arn} is not known: its {part} is not"
+            )
+            remedy = f"write its {part} as a plain value, or give the proof what it refers to"
+            yield Finding("RC00", Level.ERROR, unknown, message, remedy)
+        else:
             yield Finding(
                 "RC08",
                 Level.ERROR,
@@ -103,6 +114,20 @@ def missing_roles(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
                 f"the chain declares {role.arn}, and no template creates it",
                 f"add the role {role.role} with path {role.path} to a stack of account {role.account}",
             )
+
+
+def _perhaps(declared: ChainRole, graph: RoleGraph) -> SourceLocation | None:
+    """The name or path that is not resolved of a role that may be a declared one."""
+    unresolved = {
+        (each.place.template, each.place.logical_id): each.place
+        for each in graph.unknown
+        if each.place and each.place.part in ("RoleName", "Path")
+    }
+    for role in graph.roles:
+        place = unresolved.get((role.place.template, role.place.logical_id))
+        if place and role.account in ("", declared.account) and role.name in ("", declared.role):
+            return place
+    return None
 
 
 def _of_hop(

@@ -31,6 +31,7 @@ from rolechain.proof.hops import HopProof, missing_roles, proven_hops
 from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
+from rolechain.proof.rules.unresolved import closed
 
 _MOST = 3
 """How many roles, or ways to change them, a finding names."""
@@ -82,7 +83,7 @@ def _proven(
     hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
     found = list(trusted(declared, graph))
-    others = changers(chain, graph)
+    others = tuple(_changers(chain, graph))
     findings = [
         *unknown(chain, graph),
         *missing_roles(chain, graph),
@@ -100,6 +101,30 @@ def _proven(
         assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
         changers=others,
     )
+
+
+def _changers(chain: Chain, graph: RoleGraph) -> Iterator[Changer]:
+    """Who may change a chain or act as its roles; what may depend on a value that is not resolved is unknown."""
+    found = changers(chain, graph)
+    shut, places = closed(graph)
+    again = changers(chain, shut) if any(_by_unresolved(each, places) for each in found) else ()
+    sure = {(each.who, each.rule): each for each in again if each.surely}
+    for each in found:
+        known = sure.get((each.who, each.rule))
+        roles = tuple(role for role in each.roles if known is None or role not in known.roles)
+        if not roles or not _by_unresolved(each, places):
+            yield each
+            continue
+        if known:
+            yield known
+        means = (replace(one, unknown=one.unknown or f"a value in {one.place}") for one in each.means)
+        yield replace(each, roles=roles, means=tuple(means))
+
+
+def _by_unresolved(changer: Changer, places: Collection[tuple[str, str]]) -> bool:
+    """Whether somebody is known to change a chain by a policy that holds a value that is not resolved."""
+    at = ((means.place.template, means.place.logical_id) for means in changer.means if means.unknown is None)
+    return any(place in places for place in at)
 
 
 def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:

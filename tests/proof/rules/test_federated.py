@@ -62,7 +62,6 @@ def test_rc37_fires_without_audience_and_subject(kit: Kit) -> None:
         _pinned(GITHUB, "repo:acme/app:*", "ForAllValues:StringLike"),
         {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:actor": "alice"}},
         {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", "other.example:sub": "repo:acme/app:x"}},
-        {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": {"Ref": "Subject"}}},
     ],
 )
 def test_rc37_fires_on_a_subject_that_is_not_pinned(kit: Kit, condition: dict[str, Any]) -> None:

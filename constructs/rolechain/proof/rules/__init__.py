@@ -13,7 +13,6 @@ from rolechain.proof.rules import (  # noqa: F401 - a topic declares its rules w
     guards,
     never_met,
     permissions,
-    proven,
     quotas,
     session_limits,
     session_tags,
@@ -21,9 +20,10 @@ from rolechain.proof.rules import (  # noqa: F401 - a topic declares its rules w
     trust,
 )
 from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.proven import UNKNOWN
 from rolechain.proof.rules.rule import Rule, declared
 
-__all__ = ["RULES", "Rule", "check"]
+__all__ = ["RULES", "UNKNOWN", "Rule", "check"]
 
 RULES: tuple[Rule, ...] = tuple(sorted(declared, key=lambda rule: rule.id))
 """RC01 to RC40."""

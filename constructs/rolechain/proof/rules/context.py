@@ -17,6 +17,7 @@ from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
+from rolechain.proof.rules.unresolved import closed
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,19 @@ class RuleContext:
     def __init__(self, graph: RoleGraph, chain: Chain | None) -> None:
         self.graph = graph
         self.chain = chain
+
+    @cached_property
+    def closed(self) -> RuleContext:
+        """The same, with a value that nobody has in place of each one in a policy that is not resolved."""
+        return RuleContext(self._closed[0], self.chain)
+
+    @cached_property
+    def _closed(self) -> tuple[RoleGraph, frozenset[tuple[str, str]]]:
+        return closed(self.graph)
+
+    def is_unresolved(self, place: SourceLocation | None) -> bool:
+        """Whether a resource, or a policy of its role, holds a value that is not resolved."""
+        return place is not None and (place.template, place.logical_id) in self._closed[1]
 
     @property
     def organization(self) -> str | None:

@@ -9,7 +9,6 @@ from rolechain.iam.arn import root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -48,7 +47,7 @@ def circle(context: RuleContext) -> Violations:
 )
 def itself(context: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
-    trusting = {entry.arn for entry in context.entries if _lets_itself_in(entry.arn, entry)}
+    trusting = {entry.arn for entry in context.trust if principals.lets_role_in(entry, entry.arn)}
     for entry in context.entries:
         arn = entry.arn
         named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
@@ -91,10 +90,6 @@ def _successors(pairs: Iterable[tuple[str, str]]) -> Successors:
     for one, other in pairs:
         leads.setdefault(one, []).append(other)
     return leads
-
-
-def _lets_itself_in(arn: str, entry: LocatedStatement) -> bool:
-    return principals.lets_role_in(entry, arn)
 
 
 def _circles(leads: Successors) -> Iterator[list[str]]:

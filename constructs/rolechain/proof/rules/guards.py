@@ -10,7 +10,8 @@ from rolechain.graph.access import ENTERING, admitted
 from rolechain.graph.permitted import may_call
 from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
-from rolechain.policy.conditions import Condition, NullCheck
+from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
+from rolechain.policy.elements import Unresolved
 from rolechain.policy.mismatches import listed
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.proof.declared import Declared, Guard
@@ -115,8 +116,20 @@ def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterat
     policy, callee = entry.record.policy, entry.role.callee
     known = admitted(policy, callee, action, alone=True)
     requests = known.get(entry.statement.index, ())
-    if requests:
-        yield from declared.unenforced(entry.role, requests, action)
+    for guard in declared.unenforced(entry.role, requests, action) if requests else ():
+        if not _is_unresolved(entry, guard.condition.lookup):
+            yield guard
+
+
+def _is_unresolved(entry: LocatedStatement, key: str) -> bool:
+    """Whether what a statement asks of a key, in lower case, is not resolved and may be what is declared."""
+    conditions = entry.statement.conditions
+    return any(isinstance(each, UnknownCondition) for each in conditions) or any(
+        isinstance(each, Unresolved)
+        for condition in entry.by_key.get(key, ())
+        if isinstance(condition, Condition)
+        for each in condition.elements
+    )
 
 
 _WITHOUT = {

@@ -150,7 +150,7 @@ def _roles_in(
 ) -> Iterator[tuple[str, tuple[Requests, ...]]]:
     """The entries of a permission's Resource that let its role assume any role, with the requests that it may make."""
     for entry, requests in assumable(permission.role, permission.statement, organization or ""):
-        if requests:
+        if requests and not entry.startswith("an unresolved "):
             yield entry, requests
 
 

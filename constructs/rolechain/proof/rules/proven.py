@@ -9,6 +9,17 @@ _BOTH = (Level.WARNING, Level.ERROR)
 """An error where the chain declares its administrators."""
 _ESCALATION = "pathfinding.cloud; Rhino Security Labs, AWS IAM Privilege Escalation Methods"
 
+UNKNOWN = Rule(
+    "RC00",
+    "unknown",
+    "what the templates say of roles is known before they are deployed",
+    "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
+    "",
+    (Level.ERROR,),
+    check=None,
+)
+"""What cannot be resolved or decided. It is none of the rules: whatever is asked may be unknown."""
+
 declared += [
     Rule(
         "RC05",

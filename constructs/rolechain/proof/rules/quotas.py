@@ -30,23 +30,24 @@ def role_name(context: RuleContext) -> Violations:
     """A name or path that is too long, or taken."""
     switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
     for role in context.graph.roles:
-        size = len(role.path) + len(role.name)
+        path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
+        size = len(path) + len(role.name)
         if len(role.name) > ROLE_NAME_CHARACTERS:
             yield Violation(
                 role.place,
                 f"the role name {role.name} has {len(role.name)} characters",
                 f"shorten it to {ROLE_NAME_CHARACTERS}",
             )
-        elif len(role.path) > PATH_CHARACTERS:
+        elif len(path) > PATH_CHARACTERS:
             yield Violation(
                 role.place,
-                f"the path of {role.name or role.place.logical_id} has {len(role.path)} characters",
+                f"the path of {role.name or role.place.logical_id} has {len(path)} characters",
                 f"shorten it to {PATH_CHARACTERS}",
             )
         elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
             yield Violation(
                 role.place,
-                f"{role.path}{role.name} has {size} characters, and the console switches to no role with more than "
+                f"{path}{role.name} has {size} characters, and the console switches to no role with more than "
                 f"{CONSOLE_CHARACTERS}",
                 f"shorten path or name by {size - CONSOLE_CHARACTERS}",
             )
@@ -146,7 +147,7 @@ def policy_size(context: RuleContext) -> Violations:
                     f"{size - MANAGED_POLICY_CHARACTERS:,} too many",
                     f"spread its statements over {-(-size // MANAGED_POLICY_CHARACTERS)} policies",
                 )
-        attached = sum(not record.inline for record in role.policies)
+        attached = sum(not record.inline and "an unresolved " not in record.name for record in role.policies)
         if attached > most:
             yield Violation.of(
                 role,

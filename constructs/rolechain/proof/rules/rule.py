@@ -10,6 +10,7 @@ from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.unresolved import WORD
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,27 @@ class Rule:
     check: Check | None
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
-        """Every place where it is broken, as far as ``check`` finds them."""
-        for found in self.check(context) if self.check else ():
-            level = found.level or self.levels[0]
-            yield Finding(self.id, level, found.place, found.message, found.remediation)
+        """Every place where it is broken, as far as ``check`` finds them and whatever is not resolved."""
+        if self.check is None:
+            return
+        found = list(self.check(context))
+        if any(context.is_unresolved(each.place) for each in found):
+            found = list(_whatever(found, list(self.check(context.closed)), context))
+        for each in found:
+            yield Finding(self.id, each.level or self.levels[0], each.place, each.message, each.remediation)
+
+
+def _whatever(found: list[Violation], again: list[Violation], context: RuleContext) -> Violations:
+    """What is found where unresolved values let everybody in, and again where they let nobody in."""
+    places = {each.place for each in found}
+    shows_values = {each.place for each in again if WORD in each.message}
+    for each in found:
+        same = each in again or ("an unresolved " in each.message and each.place in shows_values)
+        if same or not context.is_unresolved(each.place):
+            yield each
+    for each in again:
+        if each.place in places and each not in found and WORD not in f"{each.message} {each.remediation}":
+            yield each
 
 
 declared: list[Rule] = []

@@ -247,7 +247,7 @@ def _tags_of(entry: LocatedStatement) -> set[str]:
 
 def requires(entry: LocatedStatement, key: str) -> bool:
     """Whether a statement lets nobody in whose request lacks a key, in lower case."""
-    return not entry.may_lack(key)
+    return bool(entry.requests()) and not entry.may_lack(key)
 
 
 def _transitive(entry: LocatedStatement) -> list[str]:
@@ -281,8 +281,8 @@ def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
         located
         for record in edge.caller.policies
         for located in located_statements(edge.caller, record)
-        if located.statement.effect == "Allow"
-        and located.statement.actions.match(action.lower())
+        if located.statement.effect != "Deny"
+        and located.statement.actions.match(action.lower()) is not False
         and _covers(located, edge.callee.arn)
     ]
 
@@ -292,8 +292,8 @@ def _trusting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
     return [
         located
         for located in located_statements(edge.callee, edge.callee.trust)
-        if located.statement.effect == "Allow"
-        and located.statement.actions.match(action.lower())
+        if located.statement.effect != "Deny"
+        and located.statement.actions.match(action.lower()) is not False
         and principals.names(located, arn)
         and principals.lets_role_in(located, arn, action.lower())
     ]

@@ -203,8 +203,8 @@ def _strangers(entry: LocatedStatement) -> Mapping[str, Values]:
         statements = (entry.statement, *entry.denies)
         return [found for each in statements for found in written(each, key, entry.role.callee.constants)]
 
-    of_keys = (*named("aws:sourceaccount"), *named("aws:sourcearn"))
-    accounts = {account for pattern in of_keys for account in _NAMED_ACCOUNT.findall(str(pattern))}
+    accounts = {pattern.literal for pattern in named("aws:sourceaccount") if pattern.literal}
+    accounts |= {each for pattern in named("aws:sourcearn") for each in _NAMED_ACCOUNT.findall(str(pattern))}
     arns = frozenset(segments_of(("arn", "*", "*", "*", account, "*")) for account in accounts)
     of_any = matching([segments_of(("arn", "*", "*", "*", _ANY_ACCOUNT, "*"))])
     others = Language(without=frozenset(map(text_of, accounts)))
