@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import CARRYING, ENTERING, admitted, surely_allowed
 from rolechain.graph.edges import Edge, edges
-from rolechain.graph.examples import decided, example_of
+from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import Language
 from rolechain.graph.requests import Requests, both
@@ -111,10 +111,20 @@ def _of_access(
     for access in at:
         outside = declared.undeclared(role, access.requests, access.action)
         if example := shown(role, access.statement, outside):
-            message = f"{role.arn} lets in {words}, which the chain does not declare, such as {example.words}{already}"
+            such = f", such as {example.words}" if _is_written(example, role) else ""
+            message = f"{role.arn} lets in {words}, which the chain does not declare{such}{already}"
             return Finding("RC05", Level.ERROR, place, message, _remedy(chain, role))
     message = f"{role.arn} cannot be shown to be closed to {words}{already}"
     return Finding("RC00", Level.ERROR, place, message, _remedy(chain, role))
+
+
+def _is_written(example: Example, role: RoleRecord) -> bool:
+    """Whether all that the words of an example name stands in the trust policy, so that nothing of it is made up."""
+    written = json.dumps(role.trust.document, default=str)
+    texts = (
+        each for value in example.context.values() for each in ([value] if isinstance(value, str) else value)
+    )
+    return all(text in written for text in texts if text in example.words)
 
 
 def _of_edge(edge: Edge) -> Finding:

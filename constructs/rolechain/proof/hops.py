@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.call_variants import ANY
 from rolechain.graph.calls import EVERYTHING, requests_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
@@ -54,7 +55,7 @@ def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list
         refused = [request for decision, request in decided if not decision.allowed]
         if not refused:
             decision = decided[0][0]
-            yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), []
+            yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, _reason(decision)), []
             continue
         # Asked of the whole policies, the reason names what comes nearest.
         policies = tuple(record.policy for record in graph.by_arn[hop.caller.arn][0].policies)
@@ -67,7 +68,12 @@ def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list
         request = in_doubt(request, _not_known(request, hop, graph))
         decision = decide(request)
         findings = list(_of_hop(hop, request, decision, chain, graph))
-        yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
+        yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, _reason(decision)), findings
+
+
+def _reason(decision: Decision) -> str:
+    """Why a call is allowed or refused, with a wildcard for what its caller may choose."""
+    return decision.reason.replace(ANY, "*")
 
 
 def _not_known(request: Request, hop: Hop, graph: RoleGraph) -> frozenset[str]:
@@ -200,7 +206,7 @@ def _finding(
         remediation = (
             f"let what the hop into it passes, {passed}, allow {decision.action} on {hop.callee.arn}"
         )
-    message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {decision.reason}"
+    message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {_reason(decision)}"
     return Finding(rule, Level.ERROR, place, message, remediation)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from rolechain.cloudformation.resources import UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ENTERING, admitted, narrowed
 from rolechain.graph.narrowing import lacking, unlike, written
@@ -49,6 +50,11 @@ class LocatedStatement:
     def arn(self) -> str:
         """The ARN of the role."""
         return self.role.arn
+
+    def is_known(self, value: str) -> bool:
+        """Whether a value of the template holds nothing that only stands for an account, a region or a name."""
+        template = re.escape(self.role.place.template)
+        return re.search(rf"<{template}(\.[^<>]*)?>|{UNPLACED}", value) is None
 
     @cached_property
     def by_key(self) -> Mapping[str, Sequence[Condition | NullCheck]]:

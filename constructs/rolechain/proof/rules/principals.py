@@ -81,17 +81,17 @@ def within_organization(located: LocatedStatement) -> bool:
         return True
     named = [
         pattern
-        for pattern in _named(located, keys_of.ORGANIZATION)
+        for pattern in values_named(located, keys_of.ORGANIZATION)
         if not any(position.repeated for position in pattern.positions)
     ]
-    paths = (str(pattern).partition("/") for pattern in _named(located, keys_of.ORGANIZATION_PATHS))
+    paths = (str(pattern).partition("/") for pattern in values_named(located, keys_of.ORGANIZATION_PATHS))
     named += [text_of(head) for head, slash, _ in paths if slash and not set(head) & set("*?")]
     return bool(named) and not any(
         located.may({keys_of.ORGANIZATION: values}) for values in unlike(keys_of.ORGANIZATION, named)
     )
 
 
-def _named(located: LocatedStatement, key: str) -> list[Pattern]:
+def values_named(located: LocatedStatement, key: str) -> list[Pattern]:
     """What the conditions of a statement, and of those that deny beside it, name as values of a key."""
     statements = (located.statement, *located.denies)
     constants = located.role.callee.constants
@@ -139,23 +139,23 @@ def lets_whole_account_in(
     names_somebody = _names_account if of_any else _names_name
     if _only_named(located, names_somebody):
         return False
-    arns = filter(names_somebody, _named(located, keys_of.PRINCIPAL_ARN))
+    arns = filter(names_somebody, values_named(located, keys_of.PRINCIPAL_ARN))
     wanted: dict[str, Values] = {}
     if account:
         wanted[keys_of.PRINCIPAL_ACCOUNT] = only(account)
     elif of_any:
         if within_organization(located):
             return False
-        accounts = filter(_is_text, _named(located, keys_of.PRINCIPAL_ACCOUNT))
+        accounts = filter(_is_text, values_named(located, keys_of.PRINCIPAL_ACCOUNT))
         (wanted[keys_of.PRINCIPAL_ACCOUNT],) = unlike(keys_of.PRINCIPAL_ACCOUNT, accounts)
     (wanted[keys_of.PRINCIPAL_ARN],) = unlike(keys_of.PRINCIPAL_ARN, arns)
-    ids = filter(_names_id, _named(located, keys_of.USER_ID))
+    ids = filter(_names_id, values_named(located, keys_of.USER_ID))
     (wanted[keys_of.USER_ID],) = unlike(keys_of.USER_ID, ids)
     found = narrowed(located.requests(ASSUME), wanted)
     return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
 
 
-def strangers(located: LocatedStatement) -> str | None:
+def untrusted(located: LocatedStatement) -> str | None:
     """Whom a statement that names ``*`` lets in and none of its conditions names, in words; None for nobody."""
     if lets_whole_account_in(located):
         return "a stranger's account"
@@ -175,7 +175,8 @@ def _lets_any_in(located: LocatedStatement, kind: keys_of.Kind, keys: Iterable[s
     """Whether a statement lets callers of a kind in, whatever each of some keys, in lower case, is."""
     requests = [each for each in located.requests() if each.kind == kind]
     return bool(requests) and all(
-        any(narrowed(requests, {key: values}) for values in unlike(key, _named(located, key))) for key in keys
+        any(narrowed(requests, {key: values}) for values in unlike(key, values_named(located, key)))
+        for key in keys
     )
 
 

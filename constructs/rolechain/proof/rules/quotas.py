@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
+from rolechain.cloudformation.resources import UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.iam.limits import (
@@ -176,5 +179,11 @@ def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
 
 
 def _size(record: PolicyRecord) -> int:
-    """Its characters as IAM counts them, without blanks; what is not resolved counts for nothing."""
-    return 0 if record.document is None else length_of_document(record.document)
+    """Its characters as IAM counts them, without blanks; what is not known counts for nothing, an account for 12."""
+    if record.document is None:
+        return 0
+    template = re.escape(record.place.template)
+    texts = re.sub(
+        rf"<{template}>", "0" * 12, json.dumps(record.document, ensure_ascii=False, default=lambda _: 0)
+    )
+    return length_of_document(json.loads(re.sub(rf"<{template}\.[^<>]*>|{UNPLACED}", "", texts)))

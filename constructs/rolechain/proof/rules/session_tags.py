@@ -136,13 +136,15 @@ def tag_limits(context: RuleContext) -> Violations:
         for condition in entry.statement.conditions:
             for key in condition.keys:
                 if key.startswith(_REQUEST_TAG):
-                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(principals.pinned(entry, key))
+                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(
+                        filter(entry.is_known, principals.pinned(entry, key))
+                    )
         for value in principals.pinned(entry, _TAG_KEYS):
             tags.setdefault(value.lower(), [])
         required = [key for key in tags if requires(entry, _REQUEST_TAG + key)]
         pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
         yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
-        for value in principals.pinned(entry, _SET_IDENTITY):
+        for value in filter(entry.is_known, principals.pinned(entry, _SET_IDENTITY)):
             shortest = value.replace("*", "").replace("?", "x")
             if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
                 shortest

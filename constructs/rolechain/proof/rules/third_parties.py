@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from rolechain.graph.access import ENTERING, narrowed, where
 from rolechain.graph.finding import Level
-from rolechain.graph.language import Language, Pattern, Position, matching, segments_of, text_of
-from rolechain.graph.narrowing import lacking, written
+from rolechain.graph.language import Language, Position, matching, segments_of, text_of
+from rolechain.graph.narrowing import lacking, narrowing, unlike
+from rolechain.graph.requests import Requests, beyond
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam import limits
@@ -18,8 +21,7 @@ from rolechain.iam.condition_keys import EXTERNAL_ID
 from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.conditions import Condition
-from rolechain.policy.context import Context, ContextValue
-from rolechain.policy.statement import Statement
+from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
@@ -66,7 +68,9 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     found: dict[str, None] = {}
     for condition in entry.by_key.get(EXTERNAL_ID, ()):
         if isinstance(condition, Condition) and not condition.negated:
-            for value in (each for each in condition.elements if isinstance(each, str)):
+            for value in (
+                each for each in condition.elements if isinstance(each, str) and entry.is_known(each)
+            ):
                 like = condition.name == "stringlike"
                 passed = value.replace("*", "xx").replace("?", "x") if like else value
                 if not limits.EXTERNAL_ID.fullmatch(passed):
@@ -84,16 +88,17 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
 def denied_by_control_policy(context: RuleContext) -> Violations:
     """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
     policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
+    organizations = {value for _, policy in policies for value in _organizations(policy)}
+    own = context.organization or (organizations.pop() if len(organizations) == 1 else None)
     for entry in context.entries if policies else ():
-        for who, action, given in _outsiders(context, entry):
-            call = Context(given)
+        for who, action, requests, remediation in _outsiders(context, entry, own):
             for name, policy in policies:
-                if any(_denies(deny, action, entry.arn, call) for deny in policy.denies):
+                if requests and not beyond(requests, _denied(policy, entry, action)):
                     yield Violation.of(
                         entry,
-                        f"lets in {who}, which the resource control policy {name} denies "
-                        f"{action} where it is attached above the role",
-                        _exception(who, given),
+                        f"lets in {who}, which the resource control policy {name} denies {action} where it is attached "
+                        "above the role",
+                        remediation,
                     )
 
 
@@ -113,38 +118,55 @@ def _control_policies(context: RuleContext) -> Iterator[tuple[str, Policy]]:
             yield name if isinstance(name, str) else resource.logical_id, policy
 
 
+def _organizations(policy: Policy) -> Iterator[str]:
+    for condition in (each for deny in policy.denies for each in deny.conditions):
+        if isinstance(condition, Condition) and condition.lookup == keys_of.ORGANIZATION:
+            yield from condition.values
+
+
 def _outsiders(
-    context: RuleContext, entry: LocatedStatement
-) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
-    """Who is let in and is no principal of the organization, what it calls, and what its call carries."""
-    actions = entry.statement.actions
+    context: RuleContext, entry: LocatedStatement, own: str | None
+) -> Iterator[tuple[str, str, tuple[Requests, ...], str]]:
+    """Who is let in and is no principal of one's own organization, what it calls, its requests, and what to write."""
     for provider in entry.federated:
-        for action in ("sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"):
-            if actions.match(action.lower()) and (":saml-provider/" in provider) == ("SAML" in action):
-                yield f"tokens of {provider}", action, {}
-    if not principals.within_organization(entry):
-        for account, partition in principals.of_accounts(entry):
-            if account not in context.accounts:
-                caller = f"arn:{partition}:iam::{account}:role/outsider"
-                given: dict[str, ContextValue] = {
-                    "aws:PrincipalAccount": account,
-                    "aws:PrincipalArn": caller,
-                    "aws:PrincipalOrgID": "o-outsider00",
-                    "aws:PrincipalIsAWSService": "false",
-                }
-                yield f"account {account}", "sts:AssumeRole", given
-
-
-def _denies(deny: Statement, action: str, role_arn: str, call: Context) -> bool:
-    return deny.applies(action.lower(), role_arn, call) is True
-
-
-def _exception(who: str, given: dict[str, ContextValue]) -> str:
-    if account := given.get("aws:PrincipalAccount"):
-        return (
-            f'add {{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}} to the statement that denies'
+        action = "sts:AssumeRoleWith" + ("SAML" if ":saml-provider/" in provider else "WebIdentity")
+        requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: principals.only(provider)})
+        who = f"tokens of {provider}"
+        yield (
+            who,
+            action,
+            requests,
+            f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume",
         )
-    return f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume"
+    if not principals.within_organization(entry):
+        for account, _ in principals.of_accounts(entry):
+            if account not in context.accounts:
+                wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: principals.only(account)}
+                requests = narrowed(entry.requests("sts:assumerole"), wanted)
+                if own:
+                    others = unlike(keys_of.ORGANIZATION, [text_of(own)])
+                    requests = tuple(
+                        one for each in others for one in narrowed(requests, {keys_of.ORGANIZATION: each})
+                    )
+                exception = f'{{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}}'
+                remediation = f"add {exception} to the statement that denies"
+                yield f"account {account}", "sts:AssumeRole", requests, remediation
+
+
+def _denied(policy: Policy, entry: LocatedStatement, action: str) -> Iterator[Requests]:
+    """The requests for a role that a resource control policy surely denies."""
+    for deny in policy.denies:
+        everyone = deny.principals is not None and deny.principals.everyone
+        on_role = deny.resources is not None and deny.resources.match(entry.arn, Context({}))
+        if deny.effect != "Deny" or not (everyone and on_role and deny.actions.match(action.lower())):
+            continue
+        for kind in ENTERING[action.lower()]:
+            found: Requests | None = Requests(kind)
+            for condition in deny.conditions:
+                asked = narrowing(condition, kind, entry.role.callee.constants, surely=True)
+                found = found and where(found, asked)
+            if found:
+                yield found
 
 
 SAYING = frozenset(
@@ -196,13 +218,9 @@ _NAMED_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
 _ANY_ACCOUNT = (Position(digit=True),) * 12
 
 
-def _strangers(entry: LocatedStatement) -> Mapping[str, Values]:
+def _untrusted(entry: LocatedStatement) -> Mapping[str, Values]:
     """What a call carries, at most, on behalf of an account and an organization that no statement names."""
-
-    def named(key: str) -> list[Pattern]:
-        statements = (entry.statement, *entry.denies)
-        return [found for each in statements for found in written(each, key, entry.role.callee.constants)]
-
+    named = partial(principals.values_named, entry)
     accounts = {pattern.literal for pattern in named("aws:sourceaccount") if pattern.literal}
     accounts |= {each for pattern in named("aws:sourcearn") for each in _NAMED_ACCOUNT.findall(str(pattern))}
     arns = frozenset(segments_of(("arn", "*", "*", "*", account, "*")) for account in accounts)
@@ -218,14 +236,7 @@ def _strangers(entry: LocatedStatement) -> Mapping[str, Values]:
     }
 
 
-_ANCHOR = "trust-anchor/00000000-0000-0000-0000-000000000000"
-_ANY_CERTIFICATE: Mapping[str, Values] = {
-    "aws:sourcearn": OneValue(
-        matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", _ANCHOR))]), absent=True
-    ),
-    keys_of.SET_SOURCE_IDENTITY: lacking(keys_of.SET_SOURCE_IDENTITY),
-}
-"""What a call with whatever certificate of another trust anchor carries, at most; its name is the source identity."""
+_ANCHORS = matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", "trust-anchor/*"))])
 
 _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
 
@@ -236,7 +247,7 @@ def of_services(context: RuleContext) -> Violations:
         for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
-            elif _name(service) in SAYING and _lets_in(entry, service, _strangers(entry)):
+            elif _name(service) in SAYING and _lets_in(entry, service, _untrusted(entry)):
                 account = account_of(entry.arn)
                 known = account if account.isdigit() else "<the role's account>"
                 yield Violation.of(
@@ -250,8 +261,16 @@ def of_services(context: RuleContext) -> Violations:
 
 
 def _of_certificates(entry: LocatedStatement) -> Violations:
-    tags = {key: lacking(key) for key in entry.by_key if key.startswith("aws:principaltag/x509")}
-    if _lets_in(entry, ROLES_ANYWHERE, {**_ANY_CERTIFICATE, **tags}):
+    # The name of a certificate is the source identity; the id of an anchor is what follows the last slash.
+    lacked = [key for key in entry.by_key if key.startswith("aws:principaltag/x509")]
+    named = [
+        each
+        for each in principals.values_named(entry, "aws:sourcearn")
+        if str(each).rpartition("/")[2].strip("*?-")
+    ]
+    others = OneValue(_ANCHORS & Language(without=frozenset(named)), absent=True)
+    wanted = {key: lacking(key) for key in (keys_of.SET_SOURCE_IDENTITY, *lacked)}
+    if _lets_in(entry, ROLES_ANYWHERE, {"aws:sourcearn": others, **wanted}):
         yield Violation.of(
             entry,
             "lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",

@@ -26,7 +26,7 @@ def open_to_everyone(context: RuleContext) -> Violations:
     """A ``*`` that no condition closes, whatever its operator is called."""
     organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
     for entry in context.entries:
-        if principals.everyone(entry) and (who := principals.strangers(entry)):
+        if principals.everyone(entry) and (who := principals.untrusted(entry)):
             yield Violation.of(
                 entry,
                 f"trusts *, and no condition keeps {who} out",
