@@ -200,7 +200,6 @@ def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization
 
 
 def _kinds(wanted: Policy, role: RoleRecord) -> set[str]:
-    """The kinds of callers that an entrance stands for."""
     return {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
 
 

@@ -128,7 +128,6 @@ def _by_unresolved(changer: Changer, places: Collection[tuple[str, str]]) -> boo
 
 
 def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
-    """What is said of somebody who may change a chain and is not declared to."""
     if changer.declared:
         return
     level = Level.WARNING if chain.administrators is None else Level.ERROR

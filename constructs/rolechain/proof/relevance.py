@@ -10,7 +10,7 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.edges import Edge, links
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, name_of
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 
@@ -27,7 +27,7 @@ def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Ite
         yield from listed
         return
     near = _near(chain, graph)
-    names = {arn.rsplit("/", 1)[-1].lower() for arn in near}
+    names = {name_of(arn).lower() for arn in near}
     roles = [role for role in graph.roles if role.arn in near or role.name.lower() in names]
     places = {_resource(place) for role in roles for place in _of(role)}
     for finding in listed:

@@ -53,24 +53,14 @@ class Proof:
         """The report as one document for a machine."""
         return {
             "proven": self.proven,
-            "hops": [
-                {
-                    "caller": hop.caller,
-                    "callee": hop.callee,
-                    "verdict": hop.verdict.value,
-                    "reason": hop.reason,
-                }
-                for hop in self.hops
-            ],
+            "hops": [{**vars(hop), "verdict": hop.verdict.value} for hop in self.hops],
             "entrances": [
                 {
                     "role": entrance.role,
                     "who": entrance.who,
                     "words": entrance.words,
                     "declared": entrance.declared,
-                    "template": entrance.place.template,
-                    "logical_id": entrance.place.logical_id,
-                    "statement": entrance.place.statement,
+                    **_place(entrance.place),
                 }
                 for entrance in self.entrances
             ],
@@ -78,9 +68,7 @@ class Proof:
                 {
                     "rule": finding.rule,
                     "level": finding.level.value,
-                    "template": finding.place.template if finding.place else None,
-                    "logical_id": finding.place.logical_id if finding.place else None,
-                    "statement": finding.place.statement if finding.place else None,
+                    **_place(finding.place),
                     "message": finding.message,
                     "cure": finding.remediation,
                 }
@@ -89,6 +77,10 @@ class Proof:
             "assumptions": list(self.assumptions),
             **({} if self.changers is None else {"changers": [_changer(each) for each in self.changers]}),
         }
+
+
+def _place(place: SourceLocation | None) -> dict[str, Any]:
+    return {name: getattr(place, name, None) for name in ("template", "logical_id", "statement")}
 
 
 def _changer(changer: Changer) -> dict[str, Any]:

@@ -254,7 +254,9 @@ def test_rc23_fires_on_a_role_that_its_trust_leaves_out(kit: Kit) -> None:
         PLACE,
         f"{APP} may assume itself, and its trust policy does not let it",
         f"leave {APP} out of Resource, or trust it: "
-        '{"AWS": "arn:aws:iam::111111111111:root"} with {"ArnEquals": {"aws:PrincipalArn": "' + APP + '"}}',
+        '"Principal": {"AWS": "arn:aws:iam::111111111111:root"} with {"ArnEquals": {"aws:PrincipalArn": "'
+        + APP
+        + '"}}',
     )
 
 

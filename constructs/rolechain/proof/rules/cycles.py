@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rolechain.graph.edges import edges
-from rolechain.iam.arn import root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.permissions import names_one
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 Successors = dict[str, list[str]]
 
@@ -49,39 +49,24 @@ def itself(context: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
     trusting = {entry.arn for entry in context.trust if principals.lets_role_in(entry, entry.arn)}
     for entry in context.entries:
-        arn = entry.arn
         named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
-        if arn in context.declared and arn in named:
-            yield Violation(
-                entry.place,
-                f"{arn} trusts itself, and the chain declares no such hop",
+        if entry.arn in context.declared and entry.arn in named:
+            yield entry.violation(
+                "trusts itself, and the chain declares no such hop",
                 "name its caller in the chain alone, and leave the role itself out",
             )
     for permission in context.permissions:
-        arn = permission.arn
-        resources = permission.statement.resources
-        if (
-            resources is None
-            or resources.negated
-            or not any(r == arn and names_one(r) for r in resources.written)
-        ):
+        arn, resources = permission.arn, permission.statement.resources
+        if resources is None or resources.negated or arn not in filter(names_one, resources.written):
             continue
-        if arn in context.declared or arn not in trusting:
-            root = root_of(arn)
-            yield Violation(
-                permission.place,
-                f"{arn} may assume itself, and "
-                + (
-                    "the chain declares no such hop"
-                    if arn in context.declared
-                    else "its trust policy does not let it"
-                ),
-                f"leave {arn} out of Resource"
-                + (
-                    ""
-                    if arn in context.declared
-                    else f', or trust it: {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}'
-                ),
+        if arn in context.declared:
+            yield permission.violation(
+                "may assume itself, and the chain declares no such hop", f"leave {arn} out of Resource"
+            )
+        elif arn not in trusting:
+            yield permission.violation(
+                "may assume itself, and its trust policy does not let it",
+                f"leave {arn} out of Resource, or trust it: {principals.by_root(arn)}",
             )
 
 
@@ -110,7 +95,6 @@ def _circles(leads: Successors) -> Iterator[list[str]]:
 
 
 def _finished(start: str, leads: Successors, seen: set[str]) -> list[str]:
-    """The nodes reached from ``start`` that were not seen before, each after those that it leads to."""
     if start in seen:
         return []
     seen.add(start)

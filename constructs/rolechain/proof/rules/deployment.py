@@ -9,12 +9,12 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
-from rolechain.iam.arn import root_of
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.context import Resource, RuleContext, resources_of
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.context import Resource, RuleContext, reachable, resources_of
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 
 @rule(
@@ -38,17 +38,13 @@ def deploy_order(context: RuleContext) -> Violations:
                     or (named and arn in context.declared)
                 ):
                     continue
-                root = root_of(arn)
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"trusts {arn} itself, which no template creates",
-                    f'write "Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}, or '
-                    "declare it under assumed_by where it exists already",
+                    f"write {principals.by_root(arn)}, or declare it under assumed_by where it exists already",
                 )
             elif named is not entry.role and not _comes_first(context, named, entry.role):
                 here = named.place.template == entry.role.place.template
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"trusts {arn} itself, and nothing makes {named.place} come first",
                     f"add DependsOn: {named.place.logical_id}"
                     if here
@@ -70,17 +66,10 @@ def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> b
     return named.place.template in _before(context, role.place.template)
 
 
-def _before(context: RuleContext, name: str) -> set[str]:
+def _before(context: RuleContext, name: str) -> list[str]:
     """The templates that are deployed before one."""
-    found: set[str] = set()
-    waiting = [name]
-    for current in waiting:
-        template = context.graph.templates.get(current)
-        for earlier in template.dependencies if template else ():
-            if earlier not in found:
-                found.add(earlier)
-                waiting.append(earlier)
-    return found
+    templates = context.graph.templates
+    return reachable([name], lambda each: templates[each].dependencies if each in templates else ())
 
 
 def _waits_for(context: RuleContext, role: RoleRecord) -> set[str]:
@@ -88,14 +77,7 @@ def _waits_for(context: RuleContext, role: RoleRecord) -> set[str]:
     template = context.graph.templates.get(role.place.template)
     listed = template.body.get("Resources") if template else None
     resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
-    found = set(role.depends_on)
-    waiting = list(found)
-    for current in waiting:
-        for earlier in _depends_on(resources.get(current)):
-            if earlier not in found:
-                found.add(earlier)
-                waiting.append(earlier)
-    return found
+    return {*role.depends_on, *reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))}
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
@@ -155,20 +137,20 @@ def _partition(template: Template) -> str | None:
     return partition_of(template.region) if template.region else None
 
 
-def _texts(value: Json) -> Iterator[str]:
-    """Every text in a value, however deep."""
-    open_values = [value]
-    while open_values:
-        current = open_values.pop()
-        if isinstance(current, str):
-            yield current
-        elif isinstance(current, Mapping):
-            open_values.extend(current.values())
+def _parts(value: Json) -> Iterator[Json]:
+    """A value and everything in it, however deep."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if isinstance(current, Mapping):
+            waiting.extend(current.values())
         elif isinstance(current, (list, tuple)):
-            open_values.extend(current)
+            waiting.extend(current)
 
 
-_ATTACHING = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+def _texts(value: Json) -> Iterator[str]:
+    return (part for part in _parts(value) if isinstance(part, str))
 
 
 @rule(
@@ -183,7 +165,7 @@ def imported_role(context: RuleContext) -> Violations:
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
     reported: set[SourceLocation] = set()
     for resource in context.resources:
-        if resource.type not in _ATTACHING:
+        if resource.type not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
             continue
         template = context.graph.templates[resource.template]
         for name in _attached_to(resource):
@@ -207,7 +189,6 @@ def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
 
 
 def _attached_to(resource: Resource) -> Iterator[str]:
-    """The roles that a policy is attached to by their names as text."""
     if resource.type == "AWS::IAM::RolePolicy":
         listed: Json = [resource.properties.get("RoleName")]
     else:
@@ -258,24 +239,15 @@ def _unfit_body(resource: Resource) -> Violations:
                 "write its resources into the template itself",
             )
     body = _inline_template(resource)
-    if isinstance(body, Mapping) and ("Transform" in body or _holds(body, "Fn::Transform")):
+    if isinstance(body, Mapping) and (
+        "Transform" in body
+        or any(isinstance(part, Mapping) and "Fn::Transform" in part for part in _parts(body))
+    ):
         yield Violation(
             resource.place("TemplateBody"),
             "the stack set's template holds a macro (Transform), which is refused",
             "write out what the macro makes",
         )
-
-
-def _holds(value: Json, key: str) -> bool:
-    waiting = [value]
-    for current in waiting:
-        if isinstance(current, Mapping):
-            if key in current:
-                return True
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-    return False
 
 
 def _management_account(context: RuleContext, resource: Resource) -> str | None:
@@ -323,5 +295,4 @@ def _inline_template(resource: Resource) -> Json:
 
 
 def _stack_set_resources(resource: Resource) -> Iterator[Resource]:
-    """The resources of the template that stands in a stack set."""
     yield from resources_of(resource.template, _inline_template(resource))

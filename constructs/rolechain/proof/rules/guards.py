@@ -17,7 +17,8 @@ from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.writing import Conditions
 
@@ -47,15 +48,12 @@ def enforced(context: RuleContext) -> Violations:
 
 
 def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
-    """Callers that get in without a guard of theirs."""
     told: set[str] = set()
     for guard in _missing(entry, declared, action):
         what = _without(guard.condition)
         if what not in told:
             told.add(what)
-            yield Violation.of(
-                entry, f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}"
-            )
+            yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}")
 
 
 def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
@@ -182,7 +180,6 @@ def _element(condition: Condition | NullCheck) -> Conditions:
 
 
 def _unbounded(context: RuleContext) -> Violations:
-    """A role without the permissions boundary that it is declared with."""
     for role in context.graph.roles:
         declared = context.declared.get(role.arn)
         wanted = declared.boundary_arn if declared and not role.imported else None

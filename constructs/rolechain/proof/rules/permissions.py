@@ -12,12 +12,14 @@ from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
 from rolechain.model.role import ChainRole
 from rolechain.policy.patterns import Text, glob
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
 """The AWS managed policies that are known to allow sts:AssumeRole on every role."""
@@ -170,9 +172,8 @@ def _declared_resources(role: ChainRole) -> set[str]:
 
 def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
     """Whether only the account of a resource is open, and its path is one of the chain's callees' own."""
-    parts = resource.split(":", 5)
-    paths = [f"role{callee.path}" for callee in callees if callee.path != "/"]
-    return len(parts) == 6 and "*" in parts[4] and any(parts[5].startswith(path) for path in paths)
+    paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
+    return "*" in account_of(resource) and resource_of(resource).startswith(paths)
 
 
 def _within_organization(
@@ -194,14 +195,14 @@ def _within_organization(
 
 def _within_accounts(requests: Iterable[Requests], resource: str, arns: Collection[str]) -> bool:
     """Whether a resource whose account is open is closed by a list of accounts to roles that are meant."""
-    parts = resource.split(":", 5)
-    if len(parts) < 6 or parts[4] != "*" or set(parts[5]) & set("*?$"):
+    partition, role = partition_of(resource), resource_of(resource)
+    if resource != iam_arn(partition, "*", role) or set(role) & set("*?$"):
         return False
     for one in requests:
         values = one.values.get(keys_of.RESOURCE_ACCOUNT)
         if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
             return False
-        if any(":".join([*parts[:4], account, parts[5]]) not in arns for account in values.texts.values):
+        if any(iam_arn(partition, account, role) not in arns for account in values.texts.values):
             return False
     return True
 
@@ -213,7 +214,6 @@ def _names_only(requests: Iterable[Requests], arns: Collection[str]) -> bool:
 
 
 def _names_single(requests: Iterable[Requests]) -> bool:
-    """Whether requests are about single roles only."""
     found = (one.values[RESOURCE] for one in requests)
     return all(isinstance(values, OneValue) and values.texts.values is not None for values in found)
 

@@ -10,7 +10,7 @@ from rolechain.graph.language import Language, Pattern, text_of
 from rolechain.graph.narrowing import names_variable, unlike, written
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, partition_of, root_of
+from rolechain.iam.arn import account_of, is_arn, partition_of, resource_of, root_of, service_of
 from rolechain.policy.conditions import Condition
 from rolechain.policy.elements import Unresolved
 from rolechain.proof.rules.located_statement import ACCOUNT, LocatedStatement
@@ -69,10 +69,8 @@ def role_arns(located: LocatedStatement) -> list[str]:
 
 def is_role(value: str) -> bool:
     """Whether a text is the ARN of one role."""
-    parts = value.split(":", 5)
-    return (
-        len(parts) == 6 and parts[2] == "iam" and parts[5].startswith("role/") and not set(value) & set("*?$")
-    )
+    is_named = service_of(value) == "iam" and resource_of(value).startswith("role/")
+    return is_named and not set(value) & set("*?$")
 
 
 def within_organization(located: LocatedStatement) -> bool:
@@ -205,13 +203,22 @@ def _names_id(pattern: Pattern) -> bool:
 
 
 def _names_account(pattern: Pattern) -> bool:
-    segments = str(pattern).split(":", 5)
-    return len(segments) == 6 and not set(segments[4]) & set("*?")
+    return is_arn(str(pattern)) and not set(account_of(str(pattern))) & set("*?")
 
 
 def _names_name(pattern: Pattern) -> bool:
-    name = str(pattern).split(":", 5)[-1].removeprefix("role/").removeprefix("user/")
+    text = str(pattern)
+    name = (
+        (resource_of(text) if is_arn(text) else text.rpartition(":")[2])
+        .removeprefix("role/")
+        .removeprefix("user/")
+    )
     return bool(name.strip("*?"))
+
+
+def by_root(arn: str) -> str:
+    """How a trust policy names a role that may be made again: by its account's root, with its ARN as condition."""
+    return f'"Principal": {{"AWS": "{root_of(arn)}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}'
 
 
 def names(located: LocatedStatement, role_arn: str) -> bool:

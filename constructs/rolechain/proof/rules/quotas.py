@@ -19,7 +19,8 @@ from rolechain.iam.limits import (
 from rolechain.policy.length import length_of_document
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 
 @rule(
@@ -152,9 +153,9 @@ def policy_size(context: RuleContext) -> Violations:
                 )
         attached = sum(not record.inline and "an unresolved " not in record.name for record in role.policies)
         if attached > most:
-            yield Violation.of(
-                role,
-                f"has {attached} managed policies",
+            yield Violation(
+                role.place,
+                f"{role.arn} has {attached} managed policies",
                 f"attach {most} at most, or ask AWS for a higher quota (25 at most)",
             )
         inline = sum(_size(record) for record in role.policies if record.inline)
@@ -168,7 +169,6 @@ def policy_size(context: RuleContext) -> Violations:
 
 
 def _created(context: RuleContext) -> Iterator[RoleRecord]:
-    """The roles whose policies are written here."""
     return (role for role in context.graph.roles if not role.imported)
 
 

@@ -1,47 +1,15 @@
-"""What a rule is, and what it says where it is broken."""
+"""What a rule is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding, Level
-from rolechain.graph.role_graph import RoleRecord
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.unresolved import WORD
+from rolechain.proof.rules.violation import Violation, Violations
 
-
-@dataclass(frozen=True)
-class Violation:
-    """One place where a rule is broken.
-
-    Attributes:
-        place: where it stands; None where it is nowhere in the templates.
-        message: what is wrong, with the values.
-        remediation: what to write instead.
-        level: how bad it is here; None for the rule's first level.
-    """
-
-    place: SourceLocation | None
-    message: str
-    remediation: str
-    level: Level | None = None
-
-    @classmethod
-    def of(
-        cls,
-        subject: LocatedStatement | RoleRecord,
-        message: str,
-        remediation: str,
-        level: Level | None = None,
-    ) -> Violation:
-        """One by a statement or a role; the message follows the role's ARN."""
-        return cls(subject.place, f"{subject.arn} {message}", remediation, level)
-
-
-Violations = Iterator[Violation]
 Check = Callable[[RuleContext], Violations]
 
 

@@ -11,7 +11,8 @@ from rolechain.policy.context import Context, ContextValue
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 _MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
 _DURATION = "sts:durationseconds"
@@ -31,15 +32,13 @@ def mfa_between_roles(context: RuleContext) -> Violations:
     )
     for located in context.trust:
         if key := _asked_of_a_role(context, located):
-            yield Violation.of(
-                located, "asks its caller for MFA, and the caller is a role", remediation.format(key)
+            yield located.violation(
+                "asks its caller for MFA, and the caller is a role", remediation.format(key)
             )
     for permission in context.permissions:
         if key := _mfa(permission):
-            yield Violation.of(
-                permission,
-                "may assume roles with MFA only, which its sessions never carry",
-                remediation.format(key),
+            yield permission.violation(
+                "may assume roles with MFA only, which its sessions never carry", remediation.format(key)
             )
 
 
@@ -70,7 +69,6 @@ def _may_hold(conditions: list[AnyCondition], given: dict[str, ContextValue]) ->
 
 
 def _only_roles(entry: LocatedStatement) -> bool:
-    """Whether a statement lets in sessions of roles and nobody else."""
     if entry.federated or principals.services(entry):
         return False
     named = entry.aws
@@ -91,8 +89,7 @@ def chained_duration(context: RuleContext) -> Violations:
     """A condition that asks for more (error), or a role that seems to allow more (warning)."""
     for entry in context.entries:
         if _only_roles(entry) and _asks_for_hours(entry):
-            yield Violation.of(
-                entry,
+            yield entry.violation(
                 f"asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
                 "refuses that to a role's session",
                 f"leave the condition on sts:DurationSeconds out, or allow {CHAINED_SECONDS}",
@@ -100,9 +97,9 @@ def chained_duration(context: RuleContext) -> Violations:
     chained = set(context.hop_roles) if context.chain else _assumed_by_roles_only(context)
     for role in context.graph.roles:
         if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
-            yield Violation.of(
-                role,
-                f"has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
+            yield Violation(
+                role.place,
+                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
                 f"{CHAINED_SECONDS} seconds at most",
                 f"write MaxSessionDuration: {CHAINED_SECONDS}",
                 Level.WARNING,
@@ -133,9 +130,9 @@ def session_duration(context: RuleContext) -> Violations:
     """A limit of sessions that IAM refuses."""
     for role in context.graph.roles:
         if not _legal(role):
-            yield Violation.of(
-                role,
-                f"has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
+            yield Violation(
+                role.place,
+                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
                 f"write {ROLE_SECONDS[0]} to {ROLE_SECONDS[-1]}, in seconds",
             )
 

@@ -28,9 +28,10 @@ from rolechain.policy.context import Context
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext
+from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext, reachable
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
@@ -93,8 +94,7 @@ def console_sets_no_identity(context: RuleContext) -> Violations:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
-            yield Violation.of(
-                entry,
+            yield entry.violation(
                 "asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
             )
@@ -149,8 +149,7 @@ def tag_limits(context: RuleContext) -> Violations:
             if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
                 shortest
             ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
                     "see that whoever calls has a newer one, or ask for a shorter one",
@@ -158,8 +157,8 @@ def tag_limits(context: RuleContext) -> Violations:
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
             if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
-                yield Violation.of(
-                    entry, f"asks for the source identity {value!r}, which no call can set", ADVICE
+                yield entry.violation(
+                    f"asks for the source identity {value!r}, which no call can set", ADVICE
                 )
     for role in context.graph.roles:
         tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
@@ -194,14 +193,7 @@ def _declared(context: RuleContext, carries: Callable[[Hop], bool]) -> list[Assu
 
 def _after(context: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
     """Every edge that a session may make after one of ``first``, nearest first."""
-    found: dict[AssumeRoleEdge, None] = {}
-    waiting = [edge.callee.arn for edge in first]
-    for arn in waiting:
-        for edge in context.edges_by_caller.get(arn, ()):
-            if edge not in found:
-                found[edge] = None
-                waiting.append(edge.callee.arn)
-    return list(found)
+    return reachable(first, lambda edge: context.edges_by_caller.get(edge.callee.arn, ()))
 
 
 def _brought_by_services(
@@ -253,7 +245,6 @@ def requires(entry: LocatedStatement, key: str) -> bool:
 
 
 def _transitive(entry: LocatedStatement) -> list[str]:
-    """The tag keys that a call must make transitive."""
     return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
 
 
@@ -285,7 +276,8 @@ def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
         for located in located_statements(edge.caller, record)
         if located.statement.effect != "Deny"
         and located.statement.actions.match(action.lower()) is not False
-        and _covers(located, edge.callee.arn)
+        and (resources := located.statement.resources) is not None
+        and resources.match(edge.callee.arn, Context({})) is not False
     ]
 
 
@@ -325,9 +317,3 @@ def _missing(edge: AssumeRoleEdge, action: str, what: str) -> Violations:
             f"{hop}, and the trust policy of the callee does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )
-
-
-def _covers(permission: LocatedStatement, arn: str) -> bool:
-    """Whether a permission may be about a role."""
-    resources = permission.statement.resources
-    return resources is not None and resources.match(arn, Context({})) is not False

@@ -25,7 +25,8 @@ from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violations
 
 
 @rule(
@@ -44,8 +45,7 @@ def confused_deputy(context: RuleContext) -> Violations:
     yield from of_services(context)
     for entry in context.entries:
         for value in _illegal_ids(entry):
-            yield Violation.of(
-                entry,
+            yield entry.violation(
                 f"asks for the external id {value!r}, which no call can pass",
                 "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
             )
@@ -55,8 +55,7 @@ def confused_deputy(context: RuleContext) -> Violations:
             continue
         for account, _ in principals.of_accounts(entry):
             if account not in context.accounts:
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"trusts account {account}, which is none of yours, without an external id",
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
                     f"if {account} is yours, say so with --account",
@@ -94,8 +93,7 @@ def denied_by_control_policy(context: RuleContext) -> Violations:
         for who, action, requests, remediation in _outsiders(context, entry, own):
             for name, policy in policies:
                 if requests and not beyond(requests, _denied(policy, entry, action)):
-                    yield Violation.of(
-                        entry,
+                    yield entry.violation(
                         f"lets in {who}, which the resource control policy {name} denies {action} where it is attached "
                         "above the role",
                         remediation,
@@ -250,8 +248,7 @@ def of_services(context: RuleContext) -> Violations:
             elif _name(service) in SAYING and _lets_in(entry, service, _untrusted(entry)):
                 account = account_of(entry.arn)
                 known = account if account.isdigit() else "<the role's account>"
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"lets in {service} on whosever behalf it calls",
                     f"declare source_account: {json.dumps(known)} beside the service"
                     if ("service", service) in context.entrances(entry.role)
@@ -271,8 +268,7 @@ def _of_certificates(entry: LocatedStatement) -> Violations:
     others = OneValue(_ANCHORS & Language(without=frozenset(named)), absent=True)
     wanted = {key: lacking(key) for key in (keys_of.SET_SOURCE_IDENTITY, *lacked)}
     if _lets_in(entry, ROLES_ANYWHERE, {"aws:sourcearn": others, **wanted}):
-        yield Violation.of(
-            entry,
+        yield entry.violation(
             "lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",
             'add {"ArnEquals": {"aws:SourceArn": "<the trust anchor>"}} and {"StringEquals": '
             '{"aws:PrincipalTag/x509Subject/CN": "<the certificate\'s name>"}}',
@@ -285,5 +281,4 @@ def _name(service: str) -> str:
 
 
 def _lets_in(entry: LocatedStatement, service: str, wanted: Mapping[str, Values]) -> bool:
-    """Whether a service may be let in with a call of which each key, in lower case, is one of some values."""
     return entry.may({keys_of.SERVICE: principals.only(service), **wanted})

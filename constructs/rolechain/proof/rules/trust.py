@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rolechain.graph.finding import Level
-from rolechain.iam.arn import partition_of, root_of
+from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.model.role import ChainRole
 from rolechain.policy.principals import is_unique_id
@@ -13,7 +13,8 @@ from rolechain.policy.trust_problem import Subject
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 
 @rule(
@@ -27,8 +28,7 @@ def open_to_everyone(context: RuleContext) -> Violations:
     organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
     for entry in context.entries:
         if principals.everyone(entry) and (who := principals.untrusted(entry)):
-            yield Violation.of(
-                entry,
+            yield entry.violation(
                 f"trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
                 f'{{"StringEquals": {{"aws:PrincipalOrgID": "{organization}"}}}}',
@@ -116,8 +116,7 @@ def whole_account(context: RuleContext) -> Violations:
             if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
                 continue
             if bootstrap:
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
                     "may call sts:AssumeRole there works here through CDK's roles",
                     f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
@@ -125,8 +124,7 @@ def whole_account(context: RuleContext) -> Violations:
                     Level.WARNING,
                 )
                 continue
-            yield Violation.of(
-                entry,
+            yield entry.violation(
                 f"trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
                 f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
@@ -163,19 +161,15 @@ def orphaned_when_recreated(context: RuleContext) -> Violations:
     for entry in context.entries:
         for value in entry.aws:
             if principals.is_role(value):
-                root = root_of(value)
-                statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
                 declared = context.hop_roles.get(entry.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
-                yield Violation.of(
-                    entry,
+                how = "declare trust: principal_arn for it, which writes" if by_declaration else "write"
+                yield entry.violation(
                     f"trusts {value} itself: deleted and made again, that role is locked out",
-                    ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
-                    + statement,
+                    f"{how} {principals.by_root(value)}",
                 )
             elif is_unique_id(value):
-                yield Violation.of(
-                    entry,
+                yield entry.violation(
                     f"trusts {value}, the id that IAM shows where a principal was deleted",
                     "name the principal's ARN as aws:PrincipalArn, with its account's root as Principal",
                 )
@@ -192,14 +186,13 @@ def pinned_to_session(context: RuleContext) -> Violations:
     """The ARN of an assumed role as principal."""
     for entry in context.entries:
         for value in entry.aws:
-            parts = value.split(":", 5)
-            if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
-                name = parts[5].split("/")[1]
-                yield Violation.of(
-                    entry,
+            if service_of(value) == "sts" and resource_of(value).startswith("assumed-role/"):
+                arn = iam_arn(
+                    partition_of(value), account_of(value), f"role/{resource_of(value).split('/')[1]}"
+                )
+                yield entry.violation(
                     f"trusts {value}: a session of that role by another name is refused",
-                    f'write "Principal": {{"AWS": "arn:{parts[1]}:iam::{parts[4]}:root"}} with {{"ArnEquals": '
-                    f'{{"aws:PrincipalArn": "arn:{parts[1]}:iam::{parts[4]}:role/{name}"}}}}, path included',
+                    f"write {principals.by_root(arn)}, path included",
                 )
 
 
@@ -234,8 +227,7 @@ def users_let_in(context: RuleContext) -> Violations:
 
 def _user(entry: LocatedStatement, who: str) -> Violation:
     partition = partition_of(entry.arn)
-    return Violation.of(
-        entry,
+    return entry.violation(
         f"lets in {who}, whose access keys last until they are deleted",
         f'let roles in only: {{"ArnLike": {{"aws:PrincipalArn": "arn:{partition}:iam::<account>:role/<path and '
         'name>"}}',
