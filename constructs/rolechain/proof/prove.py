@@ -85,7 +85,7 @@ def _proven(
     found = list(trusted(declared, graph))
     others = tuple(_changers(chain, graph))
     findings = [
-        *unknown(chain, graph),
+        *unknown(chain, graph, everywhere=scope == "app"),
         *missing_roles(chain, graph),
         *(finding for _, of_hop in hops for finding in of_hop),
         *missing_entrances(chain, declared, graph),

@@ -15,6 +15,7 @@ from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 
 _IAM = "AWS::IAM::"
+_TRUST = "AssumeRolePolicyDocument"
 
 
 def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
@@ -35,8 +36,12 @@ def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Ite
         yield replace(finding, level=Level.WARNING) if apart else finding
 
 
-def unknown(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
-    """What could not be resolved; where no role of the chain depends on it, it is a warning."""
+def unknown(chain: Chain, graph: RoleGraph, *, everywhere: bool = False) -> Iterator[Finding]:
+    """What could not be resolved; where no role of the chain depends on it, it is a warning.
+
+    Of a statement that is not known no rule says whom it lets in. So it is as bad as what a rule would say: an error
+    where its role may lead to the chain, or everywhere.
+    """
     accounts = {None, *chain.accounts}
     places = {
         _resource(place)
@@ -44,11 +49,21 @@ def unknown(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
         for record in graph.by_arn.get(role.arn, ())
         for place in (SourceLocation(record.place.template), *_of(record))
     }
+    near: set[str] = set()
     for finding in graph.unknown:
         of_chain = finding.place is None or _resource(finding.place) in places
         if finding in graph.roaming and finding.place is not None:
             template = graph.templates.get(finding.place.template)
             of_chain = of_chain or template is None or template.account in accounts
+        if (
+            not of_chain
+            and finding.place
+            and finding.place.part == _TRUST
+            and finding.place.statement is not None
+        ):
+            near = near or ({role.arn for role in graph.roles} if everywhere else _near(chain, graph))
+            at = _resource(finding.place)
+            of_chain = any(role.arn in near and _resource(role.trust.place) == at for role in graph.roles)
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 

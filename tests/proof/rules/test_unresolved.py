@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain
-from rolechain.proof import Finding, Template, audit, prove
+from rolechain import Chain, ChainRole, Entrance
+from rolechain.proof import Finding, Level, Template, audit, prove
 from rolechain.proof.rules import RULES
 from rolechain.statements.builder import permission_statements, trust_statements
 
@@ -350,3 +350,36 @@ def test_every_rule_is_asked() -> None:
     for first, last in re.findall(r"RC(\d\d) to RC(\d\d)", text):
         named |= {f"RC{number:02}" for number in range(int(first), int(last))}
     assert {rule.id for rule in RULES} <= named
+
+
+def test_a_role_that_leads_to_a_chain() -> None:
+    """A trust policy that is not known is an error too where its role may enter the chain, and a warning elsewhere."""
+    build = "arn:aws:iam::111111111111:role/build"
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[Entrance.arn(build)]),
+        targets=[ChainRole("222222222222")],
+    )
+    open_to = _role(
+        _trust("*", _where("StringEquals", "aws:PrincipalOrgID", {"Ref": "Value"})), RoleName="build"
+    )
+    leading = _may(chain.source.arn)["Properties"]["Policies"]
+    for policies, level in ((leading, Level.ERROR), ([], Level.WARNING)):
+        templates = []
+        for role in chain.roles:
+            properties: Json = {"RoleName": role.role, "Path": role.path}
+            document = {"Version": "2012-10-17", "Statement": list(trust_statements(chain, role))}
+            hops = {"Version": "2012-10-17", "Statement": list(permission_statements(chain, role))}
+            properties["AssumeRolePolicyDocument"] = document
+            if hops["Statement"]:
+                properties["Policies"] = [{"PolicyName": "hops", "PolicyDocument": hops}]
+            resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}
+            if role in chain.sources:
+                resources["Build"] = {
+                    **open_to,
+                    "Properties": {**open_to["Properties"], "Policies": policies},
+                }
+            body = {"Parameters": {"Value": {"Type": "String"}}, "Resources": resources}
+            templates.append(Template(role.account, body, role.account, "us-east-1"))
+        findings = [found for found in prove(chain, templates).findings if found.rule == "RC00"]
+        assert [found.level for found in findings] == [level]
