@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.cli.toolchain import find_node
 from rolechain.proof import Template, prove, role_graph_of, templates_in
-from rolechain.proof.prove import prove_world
+from rolechain.proof.prove import prove_graph
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.packing import lay_out
 
@@ -36,7 +36,7 @@ def _prove(count: int) -> None:
     chain = _chain(count, ["deploy-reader", "deploy-writer"])
     templates = list(_templates(chain))
     read, world = _seconds(lambda: role_graph_of(templates, chain))
-    seconds, proof = _seconds(lambda: prove_world(chain, world))
+    seconds, proof = _seconds(lambda: prove_graph(chain, world))
     hops, roles = len(proof.hops), len(world.roles)
     found = ", ".join(sorted({finding.rule for finding in proof.findings})) or "none"
     print(

@@ -41,6 +41,14 @@ def test_an_open_role(app: cdk.App, stack: cdk.Stack) -> None:
     )
 
 
+def test_a_value_that_is_not_known(app: cdk.App, stack: cdk.Stack) -> None:
+    """A role that anyone may assume but for a parameter is reported as not known."""
+    organization = cdk.CfnParameter(stack, "Organization").value_as_string
+    anybody = iam.StarPrincipal().with_conditions({"StringEquals": {"aws:PrincipalOrgID": organization}})
+    iam.Role(stack, "Open", role_name="open", assumed_by=anybody)
+    assert set(findings(app)) == {"RoleChain-RC00"}
+
+
 def test_an_oversized_trust_policy(app: cdk.App, stack: cdk.Stack) -> None:
     """A quota is checked on the policy as it will stand in the template."""
     services = [iam.ServicePrincipal(f"service-{number}.amazonaws.com") for number in range(60)]

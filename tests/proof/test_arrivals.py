@@ -154,7 +154,9 @@ def test_the_cure_of_a_missing_entrance_is_all_of_its_statements(templates_of: T
     """An entrance that brings something is not let in by one statement alone."""
     chain = _chain(Entrance.arn(CI, session_tags={"Team": "a"}, source_identity="ann"))
     found = prove(chain, templates_of(_chain(Entrance.arn(CI.replace("ci", "other"))))).findings
-    (cure,) = {finding.cure for finding in found if "is declared, and its trust policy" in finding.message}
+    (cure,) = {
+        finding.remediation for finding in found if "is declared, and its trust policy" in finding.message
+    }
     statements = trust_statements(chain, chain.source)
     assert cure == f"write into its trust policy: {', '.join(map(json.dumps, statements))}"
 

@@ -24,7 +24,7 @@ def _declaring(parameter: Json, principal: Any = None, **sections: Any) -> Templ
 
 
 def _cures(proof: Proof) -> list[str]:
-    return [finding.cure for finding in proof.findings if finding.rule == "RC00"]
+    return [finding.remediation for finding in proof.findings if finding.rule == "RC00"]
 
 
 def _let_in(proof: Proof) -> list[str]:

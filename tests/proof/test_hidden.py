@@ -227,7 +227,7 @@ def test_a_finding_is_one_line_whatever_a_template_holds() -> None:
     loose = {"Resources": {"Hop": _attached({"Ref": "No\nbody"})}}
     findings = audit([Template("app", body, account="111111111111"), Template("b", loose)]).findings
     assert findings
-    assert all((finding.message + finding.cure).isprintable() for finding in findings)
+    assert all((finding.message + finding.remediation).isprintable() for finding in findings)
 
 
 def test_types_may_be_nested_however_deep(chain: Chain, templates: list[Template]) -> None:

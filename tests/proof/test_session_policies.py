@@ -151,7 +151,7 @@ def test_what_breaks_the_next_hop(proven: Any, middle: Json, target: Json, reaso
 def test_the_cure_names_where_it_is_declared(proven: Any) -> None:
     """The chain's own keys are to be mended, not a template."""
     (finding,) = proven({"policy": READS}).findings
-    assert finding.cure == (
+    assert finding.remediation == (
         "let what the hop into it passes, policy or policy_arns of deploy-middle, allow sts:AssumeRole on "
         + TARGET
     )

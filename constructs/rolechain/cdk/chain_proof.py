@@ -19,8 +19,8 @@ from aws_cdk import (
 from rolechain.cdk.app_proofs import proofs_of, say
 from rolechain.model.chain import Chain
 from rolechain.proof import Finding, SourceLocation, prove, templates_in
+from rolechain.proof.report import finding_lines, last_line, passes
 from rolechain.proof.rules import RULES
-from rolechain.proof.summary import finding_lines, last_line, passes
 
 
 @jsii.implements(IPolicyValidationPlugin)
@@ -105,7 +105,7 @@ def _violation(finding: Finding, files: Mapping[str, str | None]) -> PolicyViola
     return PolicyViolation(
         rule_name=finding.rule,
         description=f"{finding.rule}: {finding.message}",
-        fix=finding.cure,
+        fix=finding.remediation,
         severity=finding.level.value,
         violating_resources=_resources(finding.place, files),
     )

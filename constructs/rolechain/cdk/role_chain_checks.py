@@ -11,7 +11,7 @@ from cdk_nag import IApplyRule, NagMessageLevel, NagPack, NagRuleCompliance
 from constructs import IConstruct
 
 from rolechain.proof import Finding, Level, Template, role_graph_of
-from rolechain.proof.rules import RULES, Rule, check
+from rolechain.proof.rules import RULES, UNKNOWN, Rule, check
 
 ALONE = (
     *("RC01", "RC02", "RC03", "RC04", "RC06", "RC16", "RC17", "RC18", "RC19"),
@@ -48,8 +48,8 @@ class RoleChainChecks(NagPack):
             self._found = _findings(node.node.root)
         stack = Stack.of(node)
         found = self._found.get((stack.artifact_id, stack.get_logical_id(node)), [])
-        for rule in RULES:
-            if rule.id in ALONE:
+        for rule in (UNKNOWN, *RULES):
+            if rule is UNKNOWN or rule.id in ALONE:
                 broken = [finding for finding in found if finding.rule == rule.id]
                 self._apply_rule(cast(IApplyRule, _Applied(node, rule, broken)))
 
@@ -62,7 +62,9 @@ def _findings(root: IConstruct) -> dict[tuple[str, str], list[Finding]]:
         for stack in stacks
     )
     found: dict[tuple[str, str], list[Finding]] = {}
-    for finding in check(world, None):
+    # A rule says nothing of a statement whose values are not known: that they are not is said in its place.
+    unknown = [finding for finding in world.unknown if finding.place and finding.place.statement is not None]
+    for finding in (*unknown, *check(world, None)):
         if finding.place:
             found.setdefault((finding.place.template, finding.place.logical_id), []).append(finding)
     return found
@@ -120,7 +122,9 @@ class _Applied:
 
     @property
     def info(self) -> str:
-        found = "; ".join(dict.fromkeys(f"{finding.message}; {finding.cure}" for finding in self._findings))
+        found = "; ".join(
+            dict.fromkeys(f"{finding.message}; {finding.remediation}" for finding in self._findings)
+        )
         return found or self._rule.title
 
     @property

@@ -12,7 +12,7 @@ from rolechain.cli.output import ProofText
 from rolechain.cli.parameters import values_of
 from rolechain.cli.template_files import FilesByName, holding, read
 from rolechain.proof import AssemblyError, Proof, SourceLocation, Template, audit
-from rolechain.proof.summary import counted, tally
+from rolechain.proof.report import counted, tally
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from rolechain.cli.streams import printable
 from rolechain.iam.arn import account_of, name_of, resource_of
 from rolechain.policy import Verdict
 from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, SourceLocation
-from rolechain.proof.summary import counted
+from rolechain.proof.report import counted
 from rolechain.runtime import HopReport
 from rolechain.runtime.report import Outcome
 
@@ -69,7 +69,7 @@ class ProofText:
             place = f" {self._where(finding.place)}" if finding.place else ""
             self._line((f"  {finding.level.value} {finding.rule}", style), (place, "bold"))
             self._line((f"      {finding.message}", ""))
-            self._line(("      cure: ", "green"), (finding.cure, ""))
+            self._line(("      cure: ", "green"), (finding.remediation, ""))
 
     def assumptions(self, assumptions: Sequence[str]) -> None:
         """What was taken for granted."""

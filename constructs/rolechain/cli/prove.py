@@ -11,7 +11,7 @@ from rolechain.cli.output import ProofText
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
 from rolechain.proof import AssemblyError, Proof, prove
-from rolechain.proof.summary import last_line, passes
+from rolechain.proof.report import last_line, passes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

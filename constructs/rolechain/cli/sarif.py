@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from rolechain.cli.template_files import FilesByName, holding
 from rolechain.proof import Finding, Level, SourceLocation
-from rolechain.proof.rules import RULES
+from rolechain.proof.rules import RULES, UNKNOWN
+from rolechain.proof.rules.rule import Rule
 
 Json = dict[str, Any]
 
@@ -26,10 +27,7 @@ _SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
 
 def log(findings: Iterable[Finding], files: FilesByName) -> Json:
     """A SARIF log of one run."""
-    rules = [_UNKNOWN]
-    for each in RULES:
-        name = "".join(word.capitalize() for word in each.check.__name__.split("_"))
-        rules.append(_rule(each.id, name, each.title, each.prevents, each.source, each.levels[0]))
+    rules = [_rule(each) for each in (UNKNOWN, *RULES)]
     index = {each["id"]: number for number, each in enumerate(rules)}
     driver = {"name": "rolechain", "semanticVersion": version("rolechain"), "rules": rules}
     run = {
@@ -40,27 +38,17 @@ def log(findings: Iterable[Finding], files: FilesByName) -> Json:
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(rule: str, name: str, title: str, prevents: str, source: str, level: Level) -> Json:
-    help_text = f"Asked for: {title}.\nPrevents: {prevents}." + (f"\nSource: {source}." if source else "")
+def _rule(rule: Rule) -> Json:
+    source = f"\nSource: {rule.source}." if rule.source else ""
     return {
-        "id": rule,
-        "name": name,
-        "shortDescription": {"text": title[0].upper() + title[1:]},
-        "fullDescription": {"text": f"Prevents: {prevents}."},
-        "help": {"text": help_text},
-        "defaultConfiguration": {"level": level.value},
-        "properties": {"tags": ["security", "iam"], "security-severity": _SEVERITY[level]},
+        "id": rule.id,
+        "name": "".join(word.capitalize() for word in rule.name.split("_")),
+        "shortDescription": {"text": rule.title[0].upper() + rule.title[1:]},
+        "fullDescription": {"text": f"Prevents: {rule.prevents}."},
+        "help": {"text": f"Asked for: {rule.title}.\nPrevents: {rule.prevents}.{source}"},
+        "defaultConfiguration": {"level": rule.levels[0].value},
+        "properties": {"tags": ["security", "iam"], "security-severity": _SEVERITY[rule.levels[0]]},
     }
-
-
-_UNKNOWN = _rule(
-    "RC00",
-    "Unknown",
-    "what the templates say of roles is known before they are deployed",
-    "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
-    "",
-    Level.ERROR,
-)
 
 
 def _result(finding: Finding, files: FilesByName) -> Json:
@@ -82,7 +70,7 @@ def _result(finding: Finding, files: FilesByName) -> Json:
     return {
         "ruleId": finding.rule,
         "level": finding.level.value,
-        "message": {"text": f"{finding.message}\nCure: {finding.cure}"},
+        "message": {"text": f"{finding.message}\nCure: {finding.remediation}"},
         "locations": [where],
         # Lines move and statements are reordered: a finding stays the same as long as it says the same.
         "partialFingerprints": {"rolechain/v1": hashlib.sha256(identity.encode()).hexdigest()},

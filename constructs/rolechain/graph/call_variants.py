@@ -23,7 +23,8 @@ from rolechain.statements.session_conditions import (
 )
 
 _PRINCIPAL_TAG = "aws:PrincipalTag/"
-_ANY = "q7zk"
+ANY = "q7zk"
+"""Stands for what a caller may choose in a call that is tried."""
 """Stands for a value that the chain leaves open."""
 
 
@@ -128,7 +129,7 @@ def _texts(pattern: str, shortest: str, named: Collection[Pattern]) -> Iterator[
 
 def _one_of(pattern: str) -> str:
     """A text that matches a pattern of ``*`` and ``?``."""
-    return pattern.replace("*", _ANY).replace("?", _ANY[0])
+    return pattern.replace("*", ANY).replace("?", ANY[0])
 
 
 def _sent(hop: Hop, values: Mapping[str, str]) -> Sent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from rolechain.graph.call_variants import Sent, as_declared, named_by
+from rolechain.graph.call_variants import ANY, Sent, as_declared, named_by
 from rolechain.graph.policy_about import narrowed
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
@@ -127,7 +127,7 @@ def policies_of(request: Request) -> tuple[Policy, ...]:
 
 def _otherwise(hop: Hop, request: Request, world: RoleGraph) -> Iterator[Mapping[str, ContextValue]]:
     """What the usual call of a hop may bring in place of what it brings."""
-    yield {"sts:RoleSessionName": f"{SESSION_NAME}-q7zk"}
+    yield {"sts:RoleSessionName": f"{SESSION_NAME}-{ANY}"}
     yield from ({key: value} for key, value in PERHAPS.items())
     if "aws:PrincipalOrgPaths" in request.context:
         for unit in hop.callee.organizational_units[1:]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,16 +26,22 @@ class Finding:
         level: how bad it is.
         place: where it stands; None where it is nowhere in the templates, such as a role that is missing.
         message: what is wrong, with the values.
-        cure: what to write instead.
+        remediation: what to write instead.
     """
 
     rule: str
     level: Level
     place: SourceLocation | None
     message: str
-    cure: str
+    remediation: str
 
     def __post_init__(self) -> None:
         # Names and values of a template may hold anything; a finding is one line.
         object.__setattr__(self, "message", printable(self.message))
-        object.__setattr__(self, "cure", printable(self.cure))
+        object.__setattr__(self, "remediation", printable(self.remediation))
+
+    @property
+    def cure(self) -> str:
+        """The remediation, by its former name."""
+        warnings.warn("Finding.cure is called remediation now", DeprecationWarning, stacklevel=2)
+        return self.remediation

@@ -464,11 +464,11 @@ class _Reader:
         asks: Iterable[str] = (),
         roams: bool = False,
     ) -> None:
-        cure = "write a value that is known before deployment, or give the proof what it refers to"
+        remediation = "write a value that is known before deployment, or give the proof what it refers to"
         # A proof takes no values but the chain's.
         if not self._of_chain and (options := " ".join(map(_option, asks))):
-            cure = f"give {options}, or write a value that is known before deployment"
-        finding = Finding(UNKNOWN_RULE, level, place, message, cure)
+            remediation = f"give {options}, or write a value that is known before deployment"
+        finding = Finding(UNKNOWN_RULE, level, place, message, remediation)
         self._unknown[finding] = None
         if roams:
             self._roaming.add(finding)

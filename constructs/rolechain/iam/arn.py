@@ -24,6 +24,11 @@ def partition_of(arn: str) -> str:
     return _segment(arn, 1, "aws")
 
 
+def service_of(arn: str) -> str:
+    """The service of an ARN, such as ``iam``; empty where it is no ARN."""
+    return _segment(arn, 2)
+
+
 def account_of(arn: str) -> str:
     """The account of an ARN; empty where it has none."""
     return _segment(arn, 4)

@@ -11,7 +11,7 @@ from rolechain.graph.edges import Edge, edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
-from rolechain.proof.containment import EntranceRecord
+from rolechain.proof.entrances import EntranceRecord
 from rolechain.proof.hops import HopProof
 from rolechain.proof.prove import audit, prove
 from rolechain.proof.report import Proof

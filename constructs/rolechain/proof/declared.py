@@ -125,7 +125,6 @@ class Declared:
 
 
 def _may_lack(requests: Iterable[Requests], condition: AnyCondition, role: RoleRecord) -> bool:
-    """Whether requests may not meet a condition."""
     for one in requests:
         asked = narrowing(condition, one.kind, role.callee.constants, surely=True)
         if isinstance(asked, bool):

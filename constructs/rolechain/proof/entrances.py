@@ -1,17 +1,20 @@
-"""The declared entrances: whether each is let in by its source role."""
+"""Who gets in besides by a declared hop: every declared entrance does, and nobody else."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import CARRYING, ENTERING, admitted, surely_allowed
-from rolechain.graph.examples import decided, example_of
+from rolechain.graph.edges import Edge, edges
+from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import Language
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.model.chain import Chain
@@ -19,17 +22,139 @@ from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary, any_of
+from rolechain.policy.mismatches import listed
 from rolechain.proof.declared import Declared
+from rolechain.statements.builder import trust_statements
 from rolechain.statements.entry_statements import entrance_statements
 
-MISSING, UNKNOWN = "RC08", "RC00"
+
+@dataclass(frozen=True)
+class EntranceRecord:
+    """A principal that the trust policy of a role lets in by other than a declared hop.
+
+    Attributes:
+        role: the ARN of the role.
+        who: the account id, ARN, pattern, service or provider; ``*`` for everyone.
+        words: the same in words.
+        declared: whether the chain declares it.
+        place: the statement.
+    """
+
+    role: str
+    who: str
+    words: str
+    declared: bool
+    place: SourceLocation
+
+    @classmethod
+    def of(cls, access: TrustedAccess, *, declared: bool) -> EntranceRecord:
+        """The principal of an access."""
+        return cls(access.role.arn, access.who, access.words, declared, access.place)
+
+
+def trusted(declared: Declared, graph: RoleGraph) -> Iterator[tuple[TrustedAccess, bool]]:
+    """Whom a chain's roles let in besides the declared callers, each with whether it is a declared entrance."""
+    for role in graph.roles:
+        if role.arn not in declared.roles:
+            continue
+        if role.arn in declared.callees and all(
+            declared.writes(role, statement) for statement in role.trust.policy.allows
+        ):
+            continue
+        for access in trusted_access(role):
+            is_declared = declared.writes(role, access.statement) or not declared.undeclared(
+                role, access.requests, access.action
+            )
+            if not (is_declared and (access.who, role.arn) in declared.hops):
+                yield access, is_declared
+
+
+def undeclared(
+    chain: Chain, declared: Declared, graph: RoleGraph, found: list[tuple[TrustedAccess, bool]]
+) -> Iterator[Finding]:
+    """A finding for each trust statement that lets in somebody who is not declared.
+
+    Args:
+        chain: the chain.
+        declared: whom it lets in where.
+        graph: the roles.
+        found: what ``trusted`` found.
+    """
+    inner = [
+        edge
+        for edge in edges(graph)
+        if edge.callee.arn in declared.roles and (edge.caller.arn, edge.callee.arn) not in declared.hops
+    ]
+    by_place: dict[SourceLocation, list[TrustedAccess]] = {}
+    for access, is_declared in found:
+        if not is_declared:
+            by_place.setdefault(access.place, []).append(access)
+    for edge in inner:
+        at_entrance = edge.callee.arn not in declared.callees
+        if at_entrance and edge.caller.arn in declared.roles and edge.trust not in by_place:
+            yield _of_edge(edge)
+    for place, at in by_place.items():
+        names = [
+            edge.caller.arn
+            for edge in inner
+            if edge.trust == place and edge.decision and edge.decision.allowed
+        ]
+        yield _of_access(chain, declared, place, at, list(dict.fromkeys(names)))
+
+
+def _of_access(
+    chain: Chain, declared: Declared, place: SourceLocation, at: list[TrustedAccess], names: list[str]
+) -> Finding:
+    role = at[0].role
+    words = listed([access.words for access in at])
+    already = f"; {listed(names)} can assume it already" if names else ""
+    for access in at:
+        outside = declared.undeclared(role, access.requests, access.action)
+        if example := shown(role, access.statement, outside):
+            such = f", such as {example.words}" if _is_written(example, role) else ""
+            message = f"{role.arn} lets in {words}, which the chain does not declare{such}{already}"
+            return Finding("RC05", Level.ERROR, place, message, _remedy(chain, role))
+    message = f"{role.arn} cannot be shown to be closed to {words}{already}"
+    return Finding("RC00", Level.ERROR, place, message, _remedy(chain, role))
+
+
+def _is_written(example: Example, role: RoleRecord) -> bool:
+    """Whether all that the words of an example name stands in the trust policy, so that nothing of it is made up."""
+    written = json.dumps(role.trust.document, default=str)
+    texts = (
+        each for value in example.context.values() for each in ([value] if isinstance(value, str) else value)
+    )
+    return all(text in written for text in texts if text in example.words)
+
+
+def _of_edge(edge: Edge) -> Finding:
+    certain = edge.decision is not None and edge.decision.allowed
+    reason = edge.decision.reason if edge.decision else ""
+    return Finding(
+        "RC05" if certain else "RC00",
+        Level.ERROR,
+        edge.permission or edge.trust,
+        f"{edge.caller.arn} {'can' if certain else 'may be able to'} assume {edge.callee.arn}, and the chain declares "
+        f"no such hop: {reason}",
+        f"take {edge.callee.arn} out of what {edge.caller.arn} may assume, or close the trust policy to it",
+    )
+
+
+def _remedy(chain: Chain, role: RoleRecord) -> str:
+    declared = next(each for each in chain.roles if each.arn == role.arn)
+    if declared in chain.sources:
+        return "declare it in the chain (assumed_by), or take it out of the trust policy"
+    statements = json.dumps(trust_statements(chain, declared), ensure_ascii=False)
+    return f"let the trust policy hold these statements and no others: {statements}"
+
+
 _WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)
 
 
-def missing_entrances(chain: Chain, declared: Declared, world: RoleGraph) -> Iterator[Finding]:
+def missing_entrances(chain: Chain, declared: Declared, graph: RoleGraph) -> Iterator[Finding]:
     """The declared entrances that a source role's trust policy does not let in."""
     for source in chain.sources:
-        for role in world.by_arn.get(source.arn, ()):
+        for role in graph.by_arn.get(source.arn, ()):
             if declared.writes_all(role):
                 continue
             for entrance in source.entrances:
@@ -46,11 +171,11 @@ def _finding(
     if works is None:
         message = f"whether {words} works cannot be decided"
         remedy = "write what cannot be known as a plain value"
-        return Finding(UNKNOWN, Level.ERROR, place, message, remedy)
+        return Finding("RC00", Level.ERROR, place, message, remedy)
     message = f"{words} is declared, and its trust policy does not let it in"
     statements = entrance_statements([entrance], source, chain.organization)
     written = ", ".join(json.dumps(each, ensure_ascii=False) for each in statements)
-    return Finding(MISSING, Level.ERROR, place, message, f"write into its trust policy: {written}")
+    return Finding("RC08", Level.ERROR, place, message, f"write into its trust policy: {written}")
 
 
 def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization: str | None) -> Ternary:
@@ -75,7 +200,6 @@ def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization
 
 
 def _kinds(wanted: Policy, role: RoleRecord) -> set[str]:
-    """The kinds of callers that an entrance stands for."""
     return {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
 
 

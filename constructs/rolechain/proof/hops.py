@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.call_variants import ANY
 from rolechain.graph.calls import EVERYTHING, requests_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
@@ -14,10 +16,9 @@ from rolechain.graph.unknown_keys import as_written, asked, at_best, in_doubt, n
 from rolechain.iam.condition_keys import is_of_moment, is_said
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.statements.builder import permission_statements, trust_statements
-
-MISSING, UNKNOWN = "RC08", "RC00"
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,15 @@ class HopProof:
     reason: str
 
 
-def proven_hops(chain: Chain, world: RoleGraph) -> Iterator[tuple[HopProof, list[Finding]]]:
+def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list[Finding]]]:
     """Each declared hop, decided as the calls that the runtime may make, and what keeps it from working.
 
     It works only if it does whatever the call brings that is not known.
     """
     for hop in chain.hops():
         decided = [
-            (decide(in_doubt(request, _not_known(request, hop, world))), request)
-            for request in requests_of(hop, world, chain.region)
+            (decide(in_doubt(request, _not_known(request, hop, graph))), request)
+            for request in requests_of(hop, graph, chain.region)
         ]
         if not decided:
             reason = "a role of the hop is not in the templates"
@@ -54,52 +55,66 @@ def proven_hops(chain: Chain, world: RoleGraph) -> Iterator[tuple[HopProof, list
         refused = [request for decision, request in decided if not decision.allowed]
         if not refused:
             decision = decided[0][0]
-            yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), []
+            yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, _reason(decision)), []
             continue
         # Asked of the whole policies, the reason names what comes nearest.
-        policies = tuple(record.policy for record in world.by_arn[hop.caller.arn][0].policies)
+        policies = tuple(record.policy for record in graph.by_arn[hop.caller.arn][0].policies)
         whole = [replace(request, identity_policies=policies) for request in refused]
-        moments = [_of_moment(request, hop, world) for request in whole]
+        moments = [_of_moment(request, hop, graph) for request in whole]
         if all(moments):
-            yield _unknown_here(hop, moments[0], world)
+            yield _unknown_here(hop, moments[0], graph)
             continue
         request = whole[moments.index([])]
-        request = in_doubt(request, _not_known(request, hop, world))
+        request = in_doubt(request, _not_known(request, hop, graph))
         decision = decide(request)
-        findings = list(_of_hop(hop, request, decision, chain, world))
-        yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, decision.reason), findings
+        findings = list(_of_hop(hop, request, decision, chain, graph))
+        yield HopProof(hop.caller.arn, hop.callee.arn, decision.verdict, _reason(decision)), findings
 
 
-def _not_known(request: Request, hop: Hop, world: RoleGraph) -> frozenset[str]:
-    roles = (role for arn in (hop.caller.arn, hop.callee.arn) for role in world.by_arn[arn])
+def _reason(decision: Decision) -> str:
+    """Why a call is allowed or refused, with a wildcard for what its caller may choose."""
+    return decision.reason.replace(ANY, "*")
+
+
+def _not_known(request: Request, hop: Hop, graph: RoleGraph) -> frozenset[str]:
+    roles = (role for arn in (hop.caller.arn, hop.callee.arn) for role in graph.by_arn[arn])
     return not_known(request, tags=all(role.tags_known for role in roles))
 
 
-def _of_moment(request: Request, hop: Hop, world: RoleGraph) -> list[str]:
+def _of_moment(request: Request, hop: Hop, graph: RoleGraph) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
-    unknown = _not_known(request, hop, world)
+    unknown = _not_known(request, hop, graph)
     moment = frozenset(key for key in asked(request) if is_of_moment(key) and not is_said(key))
     if not moment or not decide(at_best(in_doubt(request, unknown - moment), moment)).allowed:
         return []
     return sorted(as_written(request, moment))
 
 
-def _unknown_here(hop: Hop, keys: list[str], world: RoleGraph) -> tuple[HopProof, list[Finding]]:
+def _unknown_here(hop: Hop, keys: list[str], graph: RoleGraph) -> tuple[HopProof, list[Finding]]:
     """A hop that works where the moment of the call brings what conditions ask for."""
     reason = f"it depends on {', '.join(keys)}, which only the call brings and cannot be known here"
     message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} cannot be known to work: {reason}"
-    role = world.by_arn[hop.callee.arn][0]
+    role = graph.by_arn[hop.callee.arn][0]
     remedy = "see that the caller's calls meet it, or leave the condition out"
-    finding = Finding(UNKNOWN, Level.WARNING, role.trust.place, message, remedy)
+    finding = Finding("RC00", Level.WARNING, role.trust.place, message, remedy)
     return HopProof(hop.caller.arn, hop.callee.arn, Verdict.UNKNOWN, reason), [finding]
 
 
-def missing_roles(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
+def missing_roles(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
     """The declared roles that no template creates."""
     for role in chain.roles:
-        if role.arn not in world.by_arn:
+        if role.arn in graph.by_arn:
+            continue
+        if unknown := _perhaps(role, graph):
+            part = unknown.part
+            message = (
+                f"whether {unknown.logical_id} is the declared {role.arn} is not known: its {part} is not"
+            )
+            remedy = f"write its {part} as a plain value, or give the proof what it refers to"
+            yield Finding("RC00", Level.ERROR, unknown, message, remedy)
+        else:
             yield Finding(
-                MISSING,
+                "RC08",
                 Level.ERROR,
                 None,
                 f"the chain declares {role.arn}, and no template creates it",
@@ -107,15 +122,29 @@ def missing_roles(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
             )
 
 
+def _perhaps(declared: ChainRole, graph: RoleGraph) -> SourceLocation | None:
+    """The name or path that is not resolved of a role that may be a declared one."""
+    unresolved = {
+        (each.place.template, each.place.logical_id): each.place
+        for each in graph.unknown
+        if each.place and each.place.part in ("RoleName", "Path")
+    }
+    for role in graph.roles:
+        place = unresolved.get((role.place.template, role.place.logical_id))
+        if place and role.account in ("", declared.account) and role.name in ("", declared.role):
+            return place
+    return None
+
+
 def _of_hop(
-    hop: Hop, request: Request, decision: Decision, chain: Chain, world: RoleGraph
+    hop: Hop, request: Request, decision: Decision, chain: Chain, graph: RoleGraph
 ) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
-    caller, callee = world.by_arn[hop.caller.arn][0], world.by_arn[hop.callee.arn][0]
+    caller, callee = graph.by_arn[hop.caller.arn][0], graph.by_arn[hop.callee.arn][0]
     free = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None, session_policies=None)
     trusting = decide(free)
     if not trusting.allowed:
-        yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain), world)
+        yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain), graph)
     welcome = replace(request.callee, trust_policy=_trusting(hop))
     permitted = decide(replace(request, callee=welcome))
     if permitted.allowed and not trusting.allowed:
@@ -128,9 +157,9 @@ def _of_hop(
             and (hop.callee.arn == statement["Resource"] or hop.callee.arn in statement["Resource"])
         )
         own |= {"Resource": hop.callee.arn}
-        yield _finding(hop, permitted, caller, "permission", own, world)
+        yield _finding(hop, permitted, caller, "permission", own, graph)
     elif trusting.allowed:
-        yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain), world)
+        yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain), graph)
 
 
 def _of_trust(hop: Hop, decision: Decision, chain: Chain) -> dict[str, Any]:
@@ -150,9 +179,9 @@ def _trusting(hop: Hop) -> Policy:
 
 
 def _finding(
-    hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], world: RoleGraph
+    hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], graph: RoleGraph
 ) -> Finding:
-    rule = UNKNOWN if decision.verdict is Verdict.UNKNOWN else MISSING
+    rule = "RC00" if decision.verdict is Verdict.UNKNOWN else "RC08"
     place = role.place
     if decision.side is Side.TRUST_POLICY:
         place = replace(role.trust.place, statement=decision.statement)
@@ -161,22 +190,24 @@ def _finding(
     elif decision.side is Side.PERMISSIONS_BOUNDARY and role.boundary:
         place = replace(role.boundary.place, statement=decision.statement)
     elif decision.side is Side.SESSION_POLICY:
-        record = world.session_policies[role.arn][decision.policy or 0]
+        record = graph.session_policies[role.arn][decision.policy or 0]
         # What the chain itself declares stands in no template.
         place = replace(record.place, statement=decision.statement) if record.place.template else place
-    word = "cannot be decided" if rule == UNKNOWN else "does not work"
-    cure = f"write into the {half} of {role.name or role.arn}: {_shown(statement)}"
+    word = "cannot be decided" if rule == "RC00" else "does not work"
+    remediation = f"write into the {half} of {role.name or role.arn}: {_shown(statement)}"
     if decision.verdict is Verdict.EXPLICIT_DENY:
-        cure = f"leave {hop.callee.arn} out of that Deny"
-    elif rule == UNKNOWN:
-        cure = "write what cannot be known as a plain value, or give the proof what it refers to"
+        remediation = f"leave {hop.callee.arn} out of that Deny"
+    elif rule == "RC00":
+        remediation = "write what cannot be known as a plain value, or give the proof what it refers to"
     elif decision.side is Side.PERMISSIONS_BOUNDARY:
-        cure = f"let the boundary allow {decision.action} on {hop.callee.arn}"
+        remediation = f"let the boundary allow {decision.action} on {hop.callee.arn}"
     elif decision.side is Side.SESSION_POLICY:
         passed = f"policy or policy_arns of {role.name or role.arn}"
-        cure = f"let what the hop into it passes, {passed}, allow {decision.action} on {hop.callee.arn}"
-    message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {decision.reason}"
-    return Finding(rule, Level.ERROR, place, message, cure)
+        remediation = (
+            f"let what the hop into it passes, {passed}, allow {decision.action} on {hop.callee.arn}"
+        )
+    message = f"hop {hop.index} from {hop.caller.arn} to {hop.callee.arn} {word}: {_reason(decision)}"
+    return Finding(rule, Level.ERROR, place, message, remediation)
 
 
 def _shown(statement: dict[str, Any]) -> str:

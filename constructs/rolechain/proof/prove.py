@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from rolechain.cloudformation.assembly import templates_in
 from rolechain.cloudformation.parameter_values import ParameterError, with_values
-from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
 from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
@@ -18,20 +17,21 @@ from rolechain.graph.calls import request_between
 from rolechain.graph.edges import edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import patience
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
-from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.graph.trusted_access import trusted_access
 from rolechain.iam.arn import is_arn
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict, decide
-from rolechain.proof.containment import EntranceRecord, trusted, undeclared
+from rolechain.policy.resources import Resources
 from rolechain.proof.declared import Declared
-from rolechain.proof.entrances import missing_entrances
+from rolechain.proof.entrances import EntranceRecord, missing_entrances, trusted, undeclared
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
-from rolechain.proof.relevance import of_chain
+from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
+from rolechain.proof.rules.unresolved import closed
 
 _MOST = 3
 """How many roles, or ways to change them, a finding names."""
@@ -62,49 +62,72 @@ def prove(
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
     """
-    return prove_world(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
+    return prove_graph(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
-def prove_world(
+def prove_graph(
     chain: Chain,
-    world: RoleGraph,
+    graph: RoleGraph,
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
     with patience():
-        return _proven(chain, world, scope, parts)
+        return _proven(chain, graph, scope, parts)
 
 
 def _proven(
-    chain: Chain, world: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
+    chain: Chain, graph: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
 ) -> Proof:
-    hops = list(proven_hops(chain, world))
+    hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
-    found = list(trusted(declared, world))
-    others = changers(chain, world)
+    found = list(trusted(declared, graph))
+    others = tuple(_changers(chain, graph))
     findings = [
-        *_unknown(chain, world),
-        *missing_roles(chain, world),
+        *unknown(chain, graph, everywhere=scope == "app"),
+        *missing_roles(chain, graph),
         *(finding for _, of_hop in hops for finding in of_hop),
-        *missing_entrances(chain, declared, world),
-        *undeclared(chain, declared, world, found),
+        *missing_entrances(chain, declared, graph),
+        *undeclared(chain, declared, graph, found),
         *(finding for changer in others for finding in _of_changer(chain, changer)),
-        *(check(world, chain) if scope == "app" else of_chain(check(world, chain), chain, world)),
+        *(check(graph, chain) if scope == "app" else of_chain(check(graph, chain), chain, graph)),
     ]
     return Proof(
         parts=_names(chain, parts),
         hops=tuple(hop for hop, _ in hops),
-        entrances=tuple(_entrance(access, declared=is_declared) for access, is_declared in found),
+        entrances=tuple(EntranceRecord.of(access, declared=is_declared) for access, is_declared in found),
         findings=sorted_findings(findings),
-        assumptions=(*world.assumptions, TAKEN_FOR_GRANTED),
+        assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
         changers=others,
     )
 
 
+def _changers(chain: Chain, graph: RoleGraph) -> Iterator[Changer]:
+    """Who may change a chain or act as its roles; what may depend on a value that is not resolved is unknown."""
+    found = changers(chain, graph)
+    shut, places = closed(graph)
+    again = changers(chain, shut) if any(_by_unresolved(each, places) for each in found) else ()
+    sure = {(each.who, each.rule): each for each in again if each.surely}
+    for each in found:
+        known = sure.get((each.who, each.rule))
+        roles = tuple(role for role in each.roles if known is None or role not in known.roles)
+        if not roles or not _by_unresolved(each, places):
+            yield each
+            continue
+        if known:
+            yield known
+        means = (replace(one, unknown=one.unknown or f"a value in {one.place}") for one in each.means)
+        yield replace(each, roles=roles, means=tuple(means))
+
+
+def _by_unresolved(changer: Changer, places: Collection[tuple[str, str]]) -> bool:
+    """Whether somebody is known to change a chain by a policy that holds a value that is not resolved."""
+    at = ((means.place.template, means.place.logical_id) for means in changer.means if means.unknown is None)
+    return any(place in places for place in at)
+
+
 def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
-    """What is said of somebody who may change a chain and is not declared to."""
     if changer.declared:
         return
     level = Level.WARNING if chain.administrators is None else Level.ERROR
@@ -112,14 +135,16 @@ def _of_changer(chain: Chain, changer: Changer) -> Iterator[Finding]:
     roles = _shortened(changer.roles)
     first = next((means for means in changer.means if means.unknown is None), changer.means[0])
     ways = _shortened(tuple(dict.fromkeys(means.words for means in changer.means)))
-    cure = "let nobody else call it"
+    remediation = "let nobody else call it"
     if changer.who.startswith("arn:"):
-        cure = f"take that away, or declare {changer.who} under administrators"
+        remediation = f"take that away, or declare {changer.who} under administrators"
     if changer.surely:
-        yield Finding(changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", cure)
+        yield Finding(
+            changer.rule, level, first.place, f"{changer.who} may {verb} {roles}: {ways}", remediation
+        )
     else:
         words = f"whether {changer.who} may {verb} {roles} is not known: {first.unknown} is not"
-        yield Finding("RC00", level, first.place, words, cure)
+        yield Finding("RC00", level, first.place, words, remediation)
 
 
 def _shortened(texts: Sequence[str]) -> str:
@@ -170,19 +195,21 @@ def audit(
         return _audited(role_graph_of(given))
 
 
-def _audited(world: RoleGraph) -> Proof:
+def _audited(graph: RoleGraph) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
-        for edge in edges(world)
+        for edge in edges(graph)
         if (decision := edge.hindered or edge.decision)
     ]
     return Proof(
-        hops=(*inner, *_refused(world, {(hop.caller, hop.callee) for hop in inner}), *_outward(world)),
+        hops=(*inner, *_refused(graph, {(hop.caller, hop.callee) for hop in inner}), *_outward(graph)),
         entrances=tuple(
-            _entrance(access, declared=False) for role in world.roles for access in trusted_access(role)
+            EntranceRecord.of(access, declared=False)
+            for role in graph.roles
+            for access in trusted_access(role)
         ),
-        findings=sorted_findings([*world.unknown, *check(world, None)]),
-        assumptions=world.assumptions,
+        findings=sorted_findings([*graph.unknown, *check(graph, None)]),
+        assumptions=graph.assumptions,
     )
 
 
@@ -197,74 +224,48 @@ def _listed(templates: Templates) -> list[Template]:
     return list(templates)
 
 
-def _unknown(chain: Chain, world: RoleGraph) -> Iterator[Finding]:
-    """What could not be resolved; where no role of the chain depends on it, it is a warning."""
-    places: set[tuple[str, str]] = set()
-    accounts = {None, *chain.accounts}
-    for role in chain.roles:
-        for record in world.by_arn.get(role.arn, ()):
-            places.add((record.place.template, ""))
-            policies = (record.trust, *record.policies, *([record.boundary] if record.boundary else []))
-            places |= {_resource(record.place), *(_resource(policy.place) for policy in policies)}
-    for finding in world.unknown:
-        of_chain = finding.place is None or _resource(finding.place) in places
-        if finding in world.roaming and finding.place is not None:
-            template = world.templates.get(finding.place.template)
-            of_chain = of_chain or template is None or template.account in accounts
-        yield finding if of_chain else replace(finding, level=Level.WARNING)
-
-
-def _resource(place: SourceLocation) -> tuple[str, str]:
-    return place.template, place.logical_id
-
-
-def _entrance(access: TrustedAccess, *, declared: bool) -> EntranceRecord:
-    return EntranceRecord(access.role.arn, access.who, access.words, declared, access.place)
-
-
-def _refused(world: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
+def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
     """The hops that one of two roles names and the other one refuses, with the reason.
 
     Args:
-        world: the roles.
+        graph: the roles.
         known: the caller and the callee of each hop that is allowed, or may be.
     """
-    for caller, callee in dict.fromkeys(_named(world)):
+    for caller, callee in dict.fromkeys(_named(graph)):
         if (caller.arn, callee.arn) in known or not (is_arn(caller.arn) and is_arn(callee.arn)):
             continue
-        decision = decide(request_between(caller, callee, world))
+        decision = decide(request_between(caller, callee, graph))
         if decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY):
             yield HopProof(caller.arn, callee.arn, decision.verdict, decision.reason)
 
 
-def _named(world: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """A caller and a callee of which one names the other by its ARN: in a permission, or in the trust policy."""
-    for role in world.roles:
-        for record in role.policies:
-            for statement in record.policy.allows:
-                if (
-                    statement.actions.match(ASSUME)
-                    and statement.resources
-                    and not statement.resources.negated
-                ):
-                    for arn in statement.resources.written:
-                        yield from ((role, callee) for callee in world.by_arn.get(arn, ()))
+    for caller, _, resources in _assuming(graph):
+        for arn in () if resources.negated else resources.written:
+            yield from ((caller, callee) for callee in graph.by_arn.get(arn, ()))
+    for role in graph.roles:
         for statement in role.trust.policy.allows:
             principals = statement.principals.aws if statement.principals else frozenset()
             if statement.actions.match(ASSUME):
                 for arn in sorted(principals | (exact_callers(statement) or frozenset())):
-                    yield from ((caller, role) for caller in world.by_arn.get(arn, ()))
+                    yield from ((caller, role) for caller in graph.by_arn.get(arn, ()))
 
 
-def _outward(world: RoleGraph) -> Iterator[HopProof]:
+def _outward(graph: RoleGraph) -> Iterator[HopProof]:
     """What the roles of the templates may assume outside of them, as far as their own side says."""
-    for role in world.roles:
+    for role, record, resources in _assuming(graph):
+        for resource in resources.written:
+            if resource not in graph.by_arn:
+                outside = f"all but {resource}" if resources.negated else resource
+                reason = f"{record.name} allows it, and the trust policy is not in the templates"
+                yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)
+
+
+def _assuming(graph: RoleGraph) -> Iterator[tuple[RoleRecord, PolicyRecord, Resources]]:
+    """Each permission that is or may be about AssumeRole: whose, of which policy, and on which roles."""
+    for role in graph.roles:
         for record in role.policies:
             for statement in record.policy.allows:
-                if statement.actions.match(ASSUME) is False or statement.resources is None:
-                    continue
-                for resource in statement.resources.written:
-                    if resource not in world.by_arn:
-                        outside = f"all but {resource}" if statement.resources.negated else resource
-                        reason = f"{record.name} allows it, and the trust policy is not in the templates"
-                        yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)
+                if statement.actions.match(ASSUME) is not False and statement.resources is not None:
+                    yield role, record, statement.resources

@@ -1,14 +1,16 @@
-"""What a proof or an audit says."""
+"""What a proof or an audit says, to a machine and in text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.administrators import Changer
 from rolechain.graph.finding import Finding, Level
-from rolechain.proof.containment import EntranceRecord
+from rolechain.proof.entrances import EntranceRecord
 from rolechain.proof.hops import HopProof
 
 _DEFAULT = re.compile(r"assuming ([A-Za-z0-9]+) = (.*) \(.*\)", re.DOTALL)
@@ -51,24 +53,14 @@ class Proof:
         """The report as one document for a machine."""
         return {
             "proven": self.proven,
-            "hops": [
-                {
-                    "caller": hop.caller,
-                    "callee": hop.callee,
-                    "verdict": hop.verdict.value,
-                    "reason": hop.reason,
-                }
-                for hop in self.hops
-            ],
+            "hops": [{**vars(hop), "verdict": hop.verdict.value} for hop in self.hops],
             "entrances": [
                 {
                     "role": entrance.role,
                     "who": entrance.who,
                     "words": entrance.words,
                     "declared": entrance.declared,
-                    "template": entrance.place.template,
-                    "logical_id": entrance.place.logical_id,
-                    "statement": entrance.place.statement,
+                    **_place(entrance.place),
                 }
                 for entrance in self.entrances
             ],
@@ -76,17 +68,19 @@ class Proof:
                 {
                     "rule": finding.rule,
                     "level": finding.level.value,
-                    "template": finding.place.template if finding.place else None,
-                    "logical_id": finding.place.logical_id if finding.place else None,
-                    "statement": finding.place.statement if finding.place else None,
+                    **_place(finding.place),
                     "message": finding.message,
-                    "cure": finding.cure,
+                    "cure": finding.remediation,
                 }
                 for finding in self.findings
             ],
             "assumptions": list(self.assumptions),
             **({} if self.changers is None else {"changers": [_changer(each) for each in self.changers]}),
         }
+
+
+def _place(place: SourceLocation | None) -> dict[str, Any]:
+    return {name: getattr(place, name, None) for name in ("template", "logical_id", "statement")}
 
 
 def _changer(changer: Changer) -> dict[str, Any]:
@@ -111,3 +105,55 @@ def _order(finding: Finding) -> tuple[str, str, str, int, str, str]:
         return ("", "", "", -1, finding.rule, finding.message)
     statement = -1 if place.statement is None else place.statement
     return (place.template, place.logical_id, place.part, statement, finding.rule, finding.message)
+
+
+def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False) -> str:
+    """The line that says it all.
+
+    Args:
+        name: the chain's name.
+        proof: the proof.
+        source: where the templates come from, with a blank before.
+        strict: whether warnings, and what depends on a parameter's default, fail the proof.
+    """
+    if not proof.proven:
+        return f"chain {name} is not proven{source}: {tally(proof.findings)}"
+    hops, entrances = counted(len(proof.hops), "hop"), counted(len(proof.entrances), "declared entrance")
+    words = [
+        f"chain {name} is proven{source}: {hops} can be taken, and nothing else gets in than by {entrances}",
+        *proof.premises,
+    ]
+    line = ", if ".join(words)
+    if others := {changer.who for changer in proof.changers or () if not changer.declared and changer.surely}:
+        line += f", and {counted(len(others), 'principal')} of the templates may change it"
+    if here := proof.parts:
+        line += f"; here are {', '.join(here)}, and the other roles are taken as declared"
+    warnings = sum(finding.level is Level.WARNING for finding in proof.findings)
+    if warnings:
+        line += f"; {counted(warnings, 'warning')}"
+    return f"{line}, which --strict does not allow" if strict and not passes(proof, strict=True) else line
+
+
+def passes(proof: Proof, *, strict: bool) -> bool:
+    """Whether no finding stands against it: no error, and with ``strict`` no warning and no premise either."""
+    return proof.proven and not (strict and (proof.findings or proof.premises))
+
+
+def finding_lines(finding: Finding, where: Callable[[SourceLocation], str] = str) -> Iterator[str]:
+    """A finding: its level, rule and place, the message, and what to write instead."""
+    place = f" {where(finding.place)}" if finding.place else ""
+    yield f"{finding.level.value} {finding.rule}{place}"
+    yield f"  {finding.message}"
+    yield f"  cure: {finding.remediation}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 hop``, ``2 hops``."""
+    return f"{number} {noun}{'s' if number != 1 else ''}"
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """How many findings of each level there are: ``2 errors, 1 warning``; ``no finding``."""
+    levels = [finding.level for finding in findings]
+    counts = [counted(levels.count(level), level.value) for level in Level if level in levels]
+    return ", ".join(counts) or "no finding"

@@ -11,7 +11,7 @@ from rolechain import Chain, ChainRole, Entrance
 from rolechain.graph import escalation
 from rolechain.graph.escalation import Way
 from rolechain.proof import Level, Template, prove
-from rolechain.proof.summary import last_line
+from rolechain.proof.report import last_line
 
 Json = dict[str, Any]
 SOURCE, MIDDLE, TARGET = (
@@ -900,7 +900,7 @@ def test_each_step_is_said(
     estate.role(2, *statements, **bounded)
     (finding,) = prove(estate.chain, estate.templates).findings
     assert finding.message == f"{OPS} may change {TARGET}: {words}"
-    assert (finding.place and finding.place.logical_id, finding.cure) == (
+    assert (finding.place and finding.place.logical_id, finding.remediation) == (
         "Ops",
         f"take that away, or declare {OPS} under administrators",
     )

@@ -206,8 +206,8 @@ _CHAIN = Chain(
 def test_no_world_crashes_a_rule(world: RoleGraph, declared: bool) -> None:
     """Whatever stands in templates, the rules answer, and every finding says what is wrong and what to do."""
     for finding in check(world, _CHAIN if declared else None):
-        assert all((finding.message, finding.cure))
-        assert "\n" not in finding.message + finding.cure
+        assert all((finding.message, finding.remediation))
+        assert "\n" not in finding.message + finding.remediation
 
 
 def _many(kit: Kit, count: int) -> tuple[Chain, RoleGraph]:

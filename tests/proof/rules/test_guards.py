@@ -178,7 +178,7 @@ def test_rc35_fires_on_users_where_roles_are_trusted(kit: Kit, trust: Any, whose
     assert condition["ArnLike"] == {"aws:PrincipalArn": f"arn:aws:iam::{whose}:role/*"}
     opened = statement | {"Condition": {"StringEquals": condition["StringEquals"]}}
     found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"trust": [opened]}), chain=chain)
-    assert [(each.message, each.cure) for each in found] == [
+    assert [(each.message, each.remediation) for each in found] == [
         (
             f"{chain.middle[0].arn} lets callers in that are IAM users",
             f"add {json.dumps({'ArnLike': condition['ArnLike']})}",
@@ -196,7 +196,7 @@ def test_rc35_fires_without_the_declared_boundary(kit: Kit, name: str | None, ha
     chain = Chain("deploy", source=source, middle=callee, targets=target)
     boundary = kit.missing(name) if name else None
     found = kit.ask("RC35", *kit.of_chain(chain, deploy_middle={"boundary": boundary}), chain=chain)
-    assert [(each.message, each.cure) for each in found] == [
+    assert [(each.message, each.remediation) for each in found] == [
         (
             f"{chain.middle[0].arn} is declared with the permissions boundary {wanted} and has {has or name}",
             f"write PermissionsBoundary: {wanted}",
@@ -239,7 +239,7 @@ def test_rc36_fires_on_wildcards_anywhere(kit: Kit) -> None:
         {"Effect": "Allow", "Principal": {"AWS": APP}, "NotAction": "sts:TagSession"},
     ]
     found = kit.ask("RC36", kit.role(statements))
-    assert [(finding.message, finding.cure) for finding in found] == [
+    assert [(finding.message, finding.remediation) for finding in found] == [
         (f"the trust policy of {APP} grants sts:*", "write sts:AssumeRoleWithWebIdentity"),
         (f"the trust policy of {APP} grants all but sts:TagSession", "write sts:AssumeRole"),
     ]

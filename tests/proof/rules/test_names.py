@@ -91,7 +91,7 @@ def test_rc33_fires_on_a_stack_set_of_two_regions(kit: Kit) -> None:
     assert found.message == (
         "the stack set creates the role app in eu-west-1 and in us-east-1, where the name is taken"
     )
-    assert found.cure == "write one region: Regions: [eu-west-1]"
+    assert found.remediation == "write one region: Regions: [eu-west-1]"
 
 
 def test_rc33_silent_in_one_region(kit: Kit) -> None:

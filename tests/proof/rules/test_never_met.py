@@ -152,7 +152,7 @@ def test_rc40_fires_on_a_wildcard_that_is_compared_as_a_text(
         f"{APP} asks for {operator} {key} {value}, which takes a wildcard as it stands, and no value of that key "
         "holds one"
     )
-    assert found.cure == f"write StringLike for {key}"
+    assert found.remediation == f"write StringLike for {key}"
 
 
 def test_rc40_fires_on_the_claims_of_another_provider(kit: Kit) -> None:
@@ -258,7 +258,7 @@ def test_rc40_silent_where_somebody_may_get_in(kit: Kit, principal: Any, conditi
 def test_rc40_fires_with_the_action_to_write(kit: Kit) -> None:
     """The cure names the action that lets such callers in."""
     (found,) = kit.ask("RC40", kit.role(kit.trust({"Federated": OIDC})))
-    assert found.cure == f"write {WEB}"
+    assert found.remediation == f"write {WEB}"
 
 
 def test_rc40_silent_where_another_rule_tells(kit: Kit) -> None:

@@ -214,7 +214,8 @@ def test_rc22_fires_on_a_circle(kit: Kit, size: int) -> None:
     )
     assert found.place == SourceLocation("stack-222222222222", "Role", 0, "AssumeRolePolicyDocument")
     assert (
-        found.cure == f"take {roles[0].arn} out of the trust policy of {roles[1].arn}, or the other way round"
+        found.remediation
+        == f"take {roles[0].arn} out of the trust policy of {roles[1].arn}, or the other way round"
     )
 
 
@@ -253,7 +254,9 @@ def test_rc23_fires_on_a_role_that_its_trust_leaves_out(kit: Kit) -> None:
         PLACE,
         f"{APP} may assume itself, and its trust policy does not let it",
         f"leave {APP} out of Resource, or trust it: "
-        '{"AWS": "arn:aws:iam::111111111111:root"} with {"ArnEquals": {"aws:PrincipalArn": "' + APP + '"}}',
+        '"Principal": {"AWS": "arn:aws:iam::111111111111:root"} with {"ArnEquals": {"aws:PrincipalArn": "'
+        + APP
+        + '"}}',
     )
 
 

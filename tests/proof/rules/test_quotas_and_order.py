@@ -115,14 +115,14 @@ def test_rc20_fires_across_stacks(kit: Kit) -> None:
     other = kit.role(name="other", template="u")
     templates = [Template("u", {}, dependencies=("t",)), Template("t", {})]
     (found,) = kit.ask("RC20", kit.role(kit.trust(OTHER)), other, templates=templates)
-    assert found.cure == "make the stack t depend on u"
+    assert found.remediation == "make the stack t depend on u"
 
 
 def test_rc20_fires_on_a_role_that_nothing_creates(kit: Kit, chain: Chain) -> None:
     """In a chain a role outside of the templates has to be declared as existing."""
     (found,) = kit.ask("RC20", kit.role(kit.trust(OTHER)), chain=chain)
     assert found.message == f"{APP} trusts {OTHER} itself, which no template creates"
-    assert found.cure == (
+    assert found.remediation == (
         f'write "Principal": {{"AWS": "{ROOT}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{OTHER}"}}}}, or '
         "declare it under assumed_by where it exists already"
     )

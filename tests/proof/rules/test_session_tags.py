@@ -107,7 +107,7 @@ def test_rc10_fires_from_where_the_identity_is_set(kit: Kit) -> None:
     assert found[0].message == (
         f"the hop from {B} to {C} carries a source identity, and no policy of the caller allows sts:SetSourceIdentity"
     )
-    assert found[0].cure == (
+    assert found[0].remediation == (
         f'add to the caller: {{"Effect": "Allow", "Action": "sts:SetSourceIdentity", "Resource": "{C}"}}'
     )
 
@@ -170,7 +170,7 @@ def test_rc13_fires_on_tags_beyond_the_limits(kit: Kit) -> None:
     found = kit.ask(
         "RC13", kit.role([kit.trust("1" * 12, many), kit.trust("1" * 12, long)], tags={"k": "v" * 257})
     )
-    assert [(finding.place, finding.message, finding.cure) for finding in found] == [
+    assert [(finding.place, finding.message, finding.remediation) for finding in found] == [
         (SourceLocation("t", "Role", 0, TRUST), f"{A} has or asks for 51 tags", "keep to 50"),
         (SourceLocation("t", "Role", 1, TRUST), f"{A} has a tag key of 129 characters", "keep to 128"),
         (
@@ -188,7 +188,7 @@ def test_rc13_fires_on_an_illegal_identity(kit: Kit, identity: str) -> None:
     condition = {"StringEquals": {"sts:SourceIdentity": identity}}
     (found,) = kit.ask("RC13", kit.role(kit.trust("1" * 12, condition)))
     assert found.message == f"{A} asks for the source identity {identity!r}, which no call can set"
-    assert (found.level, found.cure) == (Level.ERROR, "write 2 to 256 of letters, digits and _+=,.@-")
+    assert (found.level, found.remediation) == (Level.ERROR, "write 2 to 256 of letters, digits and _+=,.@-")
 
 
 def test_rc13_silent_within_the_limits(kit: Kit) -> None:

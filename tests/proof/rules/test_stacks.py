@@ -107,7 +107,7 @@ def test_rc34_fires_on_a_target_in_the_management_account(kit: Kit) -> None:
         "arn:aws:iam::111111111111:role/app lies in the management account, where a service-managed stack set never "
         "goes"
     )
-    assert found.cure == "deploy it by a stack of its own in 111111111111"
+    assert found.remediation == "deploy it by a stack of its own in 111111111111"
     own = kit.template({"Role": _role(kit)}, "own")
     assert kit.read("RC34", _stack_set(kit), own, chain=chain) == []
 

@@ -49,7 +49,7 @@ def test_rc04_fires_on_an_illegal_external_id(kit: Kit, chain: Chain, value: str
         (found,) = kit.ask("RC04", role, chain=declared)
         assert found.message == f"{APP} asks for the external id {value!r}, which no call can pass"
         assert (
-            found.cure
+            found.remediation
             == "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone"
         )
 
@@ -117,7 +117,7 @@ def test_rc04_fires_on_a_declared_service_that_acts_for_anyone(kit: Kit) -> None
         targets=[ChainRole("222222222222")],
     )
     (found,) = kit.ask("RC04", *kit.of_chain(chain), chain=chain)
-    assert found.cure == 'declare source_account: "111111111111" beside the service'
+    assert found.remediation == 'declare source_account: "111111111111" beside the service'
 
 
 def test_rc04_silent_on_services_that_are_held(kit: Kit) -> None:

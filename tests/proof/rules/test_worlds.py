@@ -75,7 +75,7 @@ def test_synthesized_chains_break_no_rule(minimal: Chain, maximal: Chain, synthe
         ("RC21", Level.WARNING, "444444444444"),
         ("RC21", Level.WARNING, "555555555555"),
     ]
-    assert all(finding.cure.startswith("declare trust: principal_arn for it") for finding in found)
+    assert all(finding.remediation.startswith("declare trust: principal_arn for it") for finding in found)
 
 
 def test_ordinary_roles_break_no_rule(kit: Kit, minimal: Chain, synthesized: Synthesized) -> None:

@@ -18,7 +18,7 @@ from rolechain.cli import main
 from rolechain.cli.toolchain import EXECUTION_POLICIES
 from rolechain.local import LocalOrganization
 from rolechain.proof import prove
-from rolechain.proof.summary import last_line
+from rolechain.proof.report import last_line
 from rolechain.runtime import HopError, chain_session
 from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.testing import assert_proven

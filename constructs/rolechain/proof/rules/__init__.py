@@ -1,6 +1,41 @@
-"""What can be wrong with a role chain: the rules RC01 to RC40."""
+"""What can be wrong with a role chain: the rules RC01 to RC40, one file a topic."""
 
-from rolechain.proof.rules.rule import Rule
-from rolechain.proof.rules.table import RULES, check
+from collections.abc import Iterator
 
-__all__ = ["RULES", "Rule", "check"]
+from rolechain.graph.finding import Finding
+from rolechain.graph.role_graph import RoleGraph
+from rolechain.model.chain import Chain
+from rolechain.proof.rules import (  # noqa: F401 - a topic declares its rules where it is imported
+    conditions,
+    cycles,
+    deployment,
+    federated,
+    guards,
+    never_met,
+    permissions,
+    quotas,
+    session_limits,
+    session_tags,
+    third_parties,
+    trust,
+)
+from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.proven import UNKNOWN
+from rolechain.proof.rules.rule import Rule, declared
+
+__all__ = ["RULES", "UNKNOWN", "Rule", "check"]
+
+RULES: tuple[Rule, ...] = tuple(sorted(declared, key=lambda rule: rule.id))
+"""RC01 to RC40."""
+
+
+def check(graph: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
+    """Every rule that the templates break, in the order of the rules.
+
+    Args:
+        graph: every role of the templates.
+        chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
+    """
+    context = RuleContext(graph, chain)
+    for rule in RULES:
+        yield from rule.findings(context)

@@ -12,7 +12,8 @@ from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
@@ -20,12 +21,12 @@ ORGANIZATION_KEYS = frozenset(
 _STEPS = re.compile(r"(/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII)
 
 
-def _guarding(survey: RuleContext) -> Iterator[tuple[LocatedStatement, Condition]]:
+def _guarding(context: RuleContext) -> Iterator[tuple[LocatedStatement, Condition]]:
     """Every condition under which somebody may assume a role, or a role may assume others."""
-    for ruling in (*survey.entries, *survey.permissions):
-        for condition in ruling.statement.conditions:
+    for located in (*context.entries, *context.permissions):
+        for condition in located.statement.conditions:
             if isinstance(condition, Condition):
-                yield ruling, condition
+                yield located, condition
 
 
 @rule(
@@ -34,13 +35,13 @@ def _guarding(survey: RuleContext) -> Iterator[tuple[LocatedStatement, Condition
     prevents="a wrong organizational unit, or one of somebody else's organization, gets in",
     source="IAM User Guide, AWS global condition context keys: aws:PrincipalOrgPaths",
 )
-def organization_path(survey: RuleContext) -> Violations:
+def organization_path(context: RuleContext) -> Violations:
     """A path of organizational units that is not compared as one, or does not begin with the organization."""
-    organization = survey.chain.organization if survey.chain else None
-    for ruling, condition in _guarding(survey):
+    organization = context.chain.organization if context.chain else None
+    for located, condition in _guarding(context):
         if condition.lookup != PATHS:
             continue
-        cure = (
+        remediation = (
             f'write {{"ForAnyValue:StringLike": {{"aws:PrincipalOrgPaths": "{organization or "o-<id>"}/r-<root>/'
             'ou-<unit>/*"}}'
         )
@@ -48,9 +49,9 @@ def organization_path(survey: RuleContext) -> Violations:
         exact = operator == "foranyvalue:stringequals" and not any("*" in value for value in condition.values)
         if operator != "foranyvalue:stringlike" and not exact:
             yield Violation(
-                ruling.place,
+                located.place,
                 f"aws:PrincipalOrgPaths stands under {condition.operator}, which does not compare it path by path",
-                cure,
+                remediation,
             )
         for value in condition.values:
             head = re.split(r"[/*?]", value, maxsplit=1)[0]
@@ -62,7 +63,7 @@ def organization_path(survey: RuleContext) -> Violations:
                 message = f"the path {value} does not lead over whole ids to an organizational unit"
             else:
                 continue
-            yield Violation(ruling.place, message, cure)
+            yield Violation(located.place, message, remediation)
 
 
 @rule(
@@ -71,13 +72,13 @@ def organization_path(survey: RuleContext) -> Violations:
     prevents="principals of accounts that belong to no organization get in, as they do not bring the key",
     source="IAM User Guide, Condition operators: …IfExists",
 )
-def open_without_organization(survey: RuleContext) -> Violations:
+def open_without_organization(context: RuleContext) -> Violations:
     """An organization's key that may be absent."""
-    for ruling, condition in _guarding(survey):
+    for located, condition in _guarding(context):
         key = condition.lookup
-        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(ruling, key):
+        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(located, key):
             yield Violation(
-                ruling.place,
+                located.place,
                 f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
                 f"write {re.sub('(?i)ifexists$', '', condition.operator)}",
             )
@@ -89,22 +90,22 @@ def open_without_organization(survey: RuleContext) -> Violations:
     prevents="a request that does not bring the key gets in",
     source="IAM User Guide, Multivalued context keys",
 )
-def open_without_key(survey: RuleContext) -> Violations:
+def open_without_key(context: RuleContext) -> Violations:
     """A set operator that is met by nothing, on a key that is no set."""
-    for ruling, condition in _guarding(survey):
+    for located, condition in _guarding(context):
         key = condition.lookup
         if condition.quantifier != "ForAllValues" or MULTIVALUED.fullmatch(key):
             continue
-        if not needs(ruling, key):
+        if not needs(located, key):
             operator = condition.operator.split(":", 1)[-1]
             yield Violation(
-                ruling.place,
+                located.place,
                 f"{condition.operator} {condition.key} is met by a request that does not bring the key",
                 f"write {operator}: {condition.key} has one value",
             )
 
 
-def needs(ruling: LocatedStatement, key: str) -> bool:
+def needs(located: LocatedStatement, key: str) -> bool:
     """Whether a statement's own conditions are never met where ``key``, in lower case, is absent."""
     nothing = Context({})
-    return any(condition.holds(nothing) is False for condition in ruling.by_key.get(key, ()))
+    return any(condition.holds(nothing) is False for condition in located.by_key.get(key, ()))

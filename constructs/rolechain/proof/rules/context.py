@@ -1,19 +1,123 @@
-"""What the rules look at: a world's roles and statements, and what the chain declares of them."""
+"""What the rules look at: the role graph's roles and statements, and what the chain declares of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json
+from rolechain.graph.edges import Edge, links
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
-from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, assume_role_edges
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.resources import Resource, resources_of
+from rolechain.proof.rules.unresolved import closed
+
+_Item = TypeVar("_Item")
+
+
+def reachable(first: Iterable[_Item], following: Callable[[_Item], Iterable[_Item]]) -> list[_Item]:
+    """What follows some items, directly or by way of others, nearest first."""
+    found: dict[_Item, None] = {}
+    waiting = list(first)
+    for item in waiting:
+        new = [each for each in dict.fromkeys(following(item)) if each not in found]
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template, as it is written there.
+
+    Attributes:
+        template: the template's name.
+        logical_id: its logical id.
+        type: ``AWS::IAM::Role`` and the like.
+        properties: its properties; empty where it has none that can be read.
+        element: the whole of it.
+    """
+
+    template: str
+    logical_id: str
+    type: str
+    properties: Mapping[str, Json]
+    element: Mapping[str, Json]
+
+    def place(self, part: str = "") -> SourceLocation:
+        """The place of the resource, or of a part of it."""
+        return SourceLocation(self.template, self.logical_id, part=part)
+
+
+def resources_of(template: str, body: object) -> Iterator[Resource]:
+    """The resources that stand in the body of a template."""
+    listed = body.get("Resources") if isinstance(body, Mapping) else None
+    for logical_id, element in listed.items() if isinstance(listed, Mapping) else ():
+        if isinstance(element, Mapping) and isinstance(kind := element.get("Type"), str):
+            properties = element.get("Properties")
+            yield Resource(
+                template,
+                str(logical_id),
+                kind,
+                properties if isinstance(properties, Mapping) else {},
+                element,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class AssumeRoleEdge:
+    """One role that may assume another.
+
+    Attributes:
+        caller: the role that calls.
+        callee: the role that is assumed.
+        entry: the statement of the callee's trust policy that lets the caller in.
+        permission: the statement of the caller that allows the call; None in one account, where a trust policy
+            that names the caller's role is enough.
+    """
+
+    caller: RoleRecord
+    callee: RoleRecord
+    entry: LocatedStatement
+    permission: LocatedStatement | None
+
+
+def assume_role_edges(graph: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
+    """The edges of a graph of which both sides are known."""
+    found: dict[tuple[str, str], AssumeRoleEdge] = {}
+    for link in links(graph):
+        pair = (link.caller.arn, link.callee.arn)
+        if pair not in found and (edge := _known_edge(link)):
+            found[pair] = edge
+    return tuple(found.values())
+
+
+def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
+    record, granting = edge.granting.record, edge.granting.statement
+    entry = next(
+        (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),
+        None,
+    )
+    if entry is None:
+        return None
+    if record is None or granting is None:
+        # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
+        named = edge.caller.arn in principals.role_arns(entry)
+        return AssumeRoleEdge(edge.caller, edge.callee, entry, None) if named else None
+    places = (
+        each for each in located_statements(edge.caller, record) if each.statement.index == granting.index
+    )
+    permission = next(places, None)
+    return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
+
 
 ASSUME = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 BOOTSTRAP_ROLES = frozenset(
@@ -32,13 +136,39 @@ class RuleContext:
     """What the rules are asked about.
 
     Attributes:
-        world: every role of the templates.
+        graph: every role of the templates.
         chain: what is declared; None in an audit, where rules that need a declaration stay silent.
     """
 
-    def __init__(self, world: RoleGraph, chain: Chain | None) -> None:
-        self.world = world
+    def __init__(self, graph: RoleGraph, chain: Chain | None) -> None:
+        self.graph = graph
         self.chain = chain
+
+    @cached_property
+    def closed(self) -> RuleContext:
+        """The same, with a value that nobody has in place of each one in a policy that is not resolved."""
+        return RuleContext(self._closed[0], self.chain)
+
+    @cached_property
+    def _closed(self) -> tuple[RoleGraph, frozenset[tuple[str, str]]]:
+        return closed(self.graph)
+
+    def is_unresolved(self, place: SourceLocation | None) -> bool:
+        """Whether a resource, or a policy of its role, holds a value that is not resolved."""
+        return place is not None and (place.template, place.logical_id) in self._closed[1]
+
+    def in_words(self, message: str, remediation: str) -> tuple[str, str]:
+        """A message and a remediation without what stands for the account of a template that is not known."""
+        for name in self._unplaced:
+            message = message.replace(f"account <{name}>", f"the account of {name}")
+            remediation = remediation.replace(f"::<{name}>:", "::<account>:").replace(
+                f'"<{name}>"', '"<account>"'
+            )
+        return message, remediation
+
+    @cached_property
+    def _unplaced(self) -> tuple[str, ...]:
+        return tuple(name for name, template in self.graph.templates.items() if template.account is None)
 
     @property
     def organization(self) -> str | None:
@@ -53,44 +183,44 @@ class RuleContext:
     @cached_property
     def trust(self) -> tuple[LocatedStatement, ...]:
         """The statements of every trust policy."""
-        return tuple(ruling for role in self.world.roles for ruling in located_statements(role, role.trust))
+        return tuple(located for role in self.graph.roles for located in located_statements(role, role.trust))
 
     @cached_property
     def entries(self) -> tuple[LocatedStatement, ...]:
         """The statements of trust policies that let somebody assume the role."""
         return tuple(
-            ruling for ruling in self.trust if ruling.statement.effect == "Allow" and _assumes(ruling)
+            located for located in self.trust if located.statement.effect == "Allow" and _assumes(located)
         )
 
     @cached_property
     def permissions(self) -> tuple[LocatedStatement, ...]:
         """The statements that let a role assume others."""
         return tuple(
-            ruling
-            for role in self.world.roles
+            located
+            for role in self.graph.roles
             for record in role.policies
-            for ruling in located_statements(role, record)
-            if ruling.statement.effect == "Allow" and ruling.statement.actions.match(ASSUME[0])
+            for located in located_statements(role, record)
+            if located.statement.effect == "Allow" and located.statement.actions.match(ASSUME[0])
         )
 
     @cached_property
-    def walks(self) -> tuple[AssumeRoleEdge, ...]:
+    def edges(self) -> tuple[AssumeRoleEdge, ...]:
         """Which role may assume which, each pair of roles once."""
-        return assume_role_edges(self.world)
+        return assume_role_edges(self.graph)
 
     @cached_property
-    def walks_by_caller(self) -> Mapping[str, list[AssumeRoleEdge]]:
+    def edges_by_caller(self) -> Mapping[str, list[AssumeRoleEdge]]:
         """The same by the caller's ARN."""
         found: dict[str, list[AssumeRoleEdge]] = {}
-        for walk in self.walks:
-            found.setdefault(walk.caller.arn, []).append(walk)
+        for edge in self.edges:
+            found.setdefault(edge.caller.arn, []).append(edge)
         return found
 
     @cached_property
     def roles(self) -> Mapping[str, RoleRecord]:
         """The roles by ARN; the first where several have one."""
         found: dict[str, RoleRecord] = {}
-        for role in self.world.roles:
+        for role in self.graph.roles:
             found.setdefault(role.arn, role)
         return found
 
@@ -109,8 +239,8 @@ class RuleContext:
     @cached_property
     def accounts(self) -> frozenset[str]:
         """The accounts that are the user's own: those of the chain, and those that templates are deployed to."""
-        placed = {template.account for template in self.world.templates.values() if template.account}
-        roles = {account_of(role.arn) for role in self.world.roles}
+        placed = {template.account for template in self.graph.templates.values() if template.account}
+        roles = {account_of(role.arn) for role in self.graph.roles}
         return frozenset(placed | roles | set(self.chain.accounts if self.chain else ()))
 
     def entrances(self, role: RoleRecord) -> Mapping[tuple[str, str], Entrance]:
@@ -134,7 +264,7 @@ class RuleContext:
         """The resources of every template."""
         return tuple(
             resource
-            for name, template in self.world.templates.items()
+            for name, template in self.graph.templates.items()
             for resource in resources_of(name, template.body)
         )
 
@@ -143,5 +273,5 @@ class RuleContext:
         return frozenset((resource.template, resource.logical_id) for resource in self.resources)
 
 
-def _assumes(ruling: LocatedStatement) -> bool:
-    return any(ruling.statement.actions.match(action) for action in ASSUME)
+def _assumes(located: LocatedStatement) -> bool:
+    return any(located.statement.actions.match(action) for action in ASSUME)

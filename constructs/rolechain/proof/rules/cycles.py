@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rolechain.graph.edges import edges
-from rolechain.iam.arn import root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.permissions import names_one
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
-Graph = dict[str, list[str]]
+Successors = dict[str, list[str]]
 
 
 @rule(
@@ -22,17 +21,17 @@ Graph = dict[str, list[str]]
     prevents="a session that renews itself for ever, an hour at a time",
     source="IAM User Guide, Roles terms and concepts: role chaining",
 )
-def circle(survey: RuleContext) -> Violations:
+def circle(context: RuleContext) -> Violations:
     """Two roles or more, each of which leads to all the others."""
-    may_be = _graph((walk.caller.arn, walk.callee.arn) for walk in survey.walks)
+    may_be = _successors((edge.caller.arn, edge.callee.arn) for edge in context.edges)
     if next(_circles(may_be), None) is None:
         return
-    certain = [edge for edge in edges(survey.world) if edge.decision and edge.decision.allowed]
-    graph = _graph((edge.caller.arn, edge.callee.arn) for edge in certain)
+    certain = [edge for edge in edges(context.graph) if edge.decision and edge.decision.allowed]
+    leads = _successors((edge.caller.arn, edge.callee.arn) for edge in certain)
     places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
-    for roles in map(sorted, _circles(graph)):
+    for roles in map(sorted, _circles(leads)):
         inside = set(roles)
-        back = next((one, other) for one in roles for other in graph[one] if other in inside - {one})
+        back = next((one, other) for one in roles for other in leads[one] if other in inside - {one})
         yield Violation(
             places[back],
             f"these roles assume each other in a circle: {', '.join(roles)}",
@@ -46,65 +45,46 @@ def circle(survey: RuleContext) -> Violations:
     prevents="AccessDenied: a role does not trust itself unless its trust policy names it",
     source="IAM User Guide, Roles terms and concepts; AWS Security Blog on implicit trust of roles in themselves",
 )
-def itself(survey: RuleContext) -> Violations:
+def itself(context: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
-    trusting = {entry.role.arn for entry in survey.entries if _lets_itself_in(entry.role.arn, entry)}
-    for entry in survey.entries:
-        arn = entry.role.arn
+    trusting = {entry.arn for entry in context.trust if principals.lets_role_in(entry, entry.arn)}
+    for entry in context.entries:
         named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
-        if arn in survey.declared and arn in named:
-            yield Violation(
-                entry.place,
-                f"{arn} trusts itself, and the chain declares no such hop",
+        if entry.arn in context.declared and entry.arn in named:
+            yield entry.violation(
+                "trusts itself, and the chain declares no such hop",
                 "name its caller in the chain alone, and leave the role itself out",
             )
-    for permission in survey.permissions:
-        arn = permission.role.arn
-        resources = permission.statement.resources
-        if (
-            resources is None
-            or resources.negated
-            or not any(r == arn and names_one(r) for r in resources.written)
-        ):
+    for permission in context.permissions:
+        arn, resources = permission.arn, permission.statement.resources
+        if resources is None or resources.negated or arn not in filter(names_one, resources.written):
             continue
-        if arn in survey.declared or arn not in trusting:
-            root = root_of(arn)
-            yield Violation(
-                permission.place,
-                f"{arn} may assume itself, and "
-                + (
-                    "the chain declares no such hop"
-                    if arn in survey.declared
-                    else "its trust policy does not let it"
-                ),
-                f"leave {arn} out of Resource"
-                + (
-                    ""
-                    if arn in survey.declared
-                    else f', or trust it: {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{arn}"}}}}'
-                ),
+        if arn in context.declared:
+            yield permission.violation(
+                "may assume itself, and the chain declares no such hop", f"leave {arn} out of Resource"
+            )
+        elif arn not in trusting:
+            yield permission.violation(
+                "may assume itself, and its trust policy does not let it",
+                f"leave {arn} out of Resource, or trust it: {principals.by_root(arn)}",
             )
 
 
-def _graph(pairs: Iterable[tuple[str, str]]) -> Graph:
-    graph: Graph = {}
+def _successors(pairs: Iterable[tuple[str, str]]) -> Successors:
+    leads: Successors = {}
     for one, other in pairs:
-        graph.setdefault(one, []).append(other)
-    return graph
+        leads.setdefault(one, []).append(other)
+    return leads
 
 
-def _lets_itself_in(arn: str, entry: LocatedStatement) -> bool:
-    return principals.lets_role_in(entry, arn)
-
-
-def _circles(graph: Graph) -> Iterator[list[str]]:
+def _circles(leads: Successors) -> Iterator[list[str]]:
     """The strongly connected parts of two nodes or more (Kosaraju), in the order in which they are met."""
     order: list[str] = []
     seen: set[str] = set()
-    for start in graph:
-        order += _finished(start, graph, seen)
-    back: Graph = {}
-    for node, others in graph.items():
+    for start in leads:
+        order += _finished(start, leads, seen)
+    back: Successors = {}
+    for node, others in leads.items():
         for other in others:
             back.setdefault(other, []).append(node)
     seen = set()
@@ -114,13 +94,12 @@ def _circles(graph: Graph) -> Iterator[list[str]]:
             yield part
 
 
-def _finished(start: str, graph: Graph, seen: set[str]) -> list[str]:
-    """The nodes reached from ``start`` that were not seen before, each after those that it leads to."""
+def _finished(start: str, leads: Successors, seen: set[str]) -> list[str]:
     if start in seen:
         return []
     seen.add(start)
     finished: list[str] = []
-    path = [(start, iter(graph.get(start, ())))]
+    path = [(start, iter(leads.get(start, ())))]
     while path:
         node, others = path[-1]
         following = next((other for other in others if other not in seen), None)
@@ -129,5 +108,5 @@ def _finished(start: str, graph: Graph, seen: set[str]) -> list[str]:
             path.pop()
         else:
             seen.add(following)
-            path.append((following, iter(graph.get(following, ()))))
+            path.append((following, iter(leads.get(following, ()))))
     return finished

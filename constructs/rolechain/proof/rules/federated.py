@@ -10,7 +10,8 @@ from rolechain.iam.arn import partition_of
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violations
 from rolechain.statements.entry_statements import SAML_AUDIENCES
 
 
@@ -54,9 +55,9 @@ _APPLICATIONS = ("www.amazon.com", "graph.facebook.com")
     source="IAM User Guide, Create a role for OpenID Connect federation; Available keys for SAML-based federation",
     levels="error warning",
 )
-def federated(survey: RuleContext) -> Violations:
+def federated(context: RuleContext) -> Violations:
     """An audience or a subject that no condition pins (error), or a subject that spans an owner (warning)."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for provider in entry.federated:
             if ":saml-provider/" in provider:
                 yield from _saml(entry, provider)
@@ -65,11 +66,10 @@ def federated(survey: RuleContext) -> Violations:
 
 
 def _saml(entry: LocatedStatement, provider: str) -> Violations:
-    if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
+    if not any(entry.pins(key) for key in ("saml:aud", "saml:recipient")):
         audience = SAML_AUDIENCES.get(partition_of(provider), "https://signin.aws.amazon.com/saml")
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
+        yield entry.violation(
+            f"lets in every assertion of {provider}, whatever its audience",
             f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
         )
 
@@ -77,11 +77,10 @@ def _saml(entry: LocatedStatement, provider: str) -> Violations:
 def _oidc(entry: LocatedStatement, provider: str) -> Violations:
     host = provider.split(":oidc-provider/", 1)[-1]
     audience = f"{host}:app_id" if host in _APPLICATIONS else f"{host}:aud"
-    if not _pins(entry, audience):
+    if not entry.pins(audience):
         value = "<the application's id>" if host in _APPLICATIONS else "sts.amazonaws.com"
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in tokens of {host} for any audience",
+        yield entry.violation(
+            f"lets in tokens of {host} for any audience",
             f'add {{"StringEquals": {{"{audience}": "{value}"}}}}',
         )
     if host in _APPLICATIONS:
@@ -89,25 +88,18 @@ def _oidc(entry: LocatedStatement, provider: str) -> Violations:
     key = f"{host}:sub"
     # An identity pool gives each of its users a subject of their own, and tells them apart by amr.
     of_pool = host == "cognito-identity.amazonaws.com"
-    if of_pool and (_pins(entry, f"{host}:amr") or _pins(entry, audience)):
+    if of_pool and (entry.pins(f"{host}:amr") or entry.pins(audience)):
         return
-    if not _pins(entry, key):
+    if not entry.pins(key):
         example = (
             "repo:<owner>/<repository>:ref:refs/heads/<branch>" if "github" in host else "<the workload's>"
         )
-        yield Violation(
-            entry.place,
-            f"{entry.role.arn} lets in tokens of {host} with any subject",
-            f'add {{"StringEquals": {{"{key}": "{example}"}}}}',
+        yield entry.violation(
+            f"lets in tokens of {host} with any subject", f'add {{"StringEquals": {{"{key}": "{example}"}}}}'
         )
         return
     for value in principals.pinned(entry, key.lower()):
         yield from _wildcard(entry, key, value)
-
-
-def _pins(entry: LocatedStatement, key: str) -> bool:
-    """Whether no token without the key, or with a value that nobody wrote, gets in."""
-    return entry.pins(key.lower())
 
 
 def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
@@ -119,9 +111,8 @@ def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
         return
     in_owner = bool(kind.owner.match(fixed))
     example = f": {kind.begins}<owner>/<repository>:*" if kind.begins == "repo:" else ""
-    yield Violation(
-        entry.place,
-        f"{entry.role.arn} lets in every token whose subject is {subject}, "
+    yield entry.violation(
+        f"lets in every token whose subject is {subject}, "
         + ("across repositories or groups of one owner" if in_owner else "of whatever owner"),
         f"write {key} out up to one repository or group{example}",
         Level.WARNING if in_owner else None,

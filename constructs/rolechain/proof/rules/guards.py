@@ -10,13 +10,15 @@ from rolechain.graph.access import ENTERING, admitted
 from rolechain.graph.permitted import may_call
 from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
-from rolechain.policy.conditions import Condition, NullCheck
+from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
+from rolechain.policy.elements import Unresolved
 from rolechain.policy.mismatches import listed
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.writing import Conditions
 
@@ -28,38 +30,33 @@ from rolechain.statements.writing import Conditions
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
-def enforced(survey: RuleContext) -> Violations:
+def enforced(context: RuleContext) -> Violations:
     """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
-    if survey.chain is None:
+    if context.chain is None:
         return
-    declared = Declared(survey.chain)
-    for entry in survey.trust:
-        if entry.role.arn not in declared.roles or entry.statement.effect == "Deny":
+    declared = Declared(context.chain)
+    for entry in context.trust:
+        if entry.arn not in declared.roles or entry.statement.effect == "Deny":
             continue
         if declared.writes(entry.role, entry.statement):
             continue
         for action in ENTERING:
             yield from _entering(entry, declared, action)
         for action in (TAG_SESSION, SET_SOURCE_IDENTITY):
-            yield from _carrying(entry, declared, action, survey)
-    yield from _unbounded(survey)
+            yield from _carrying(entry, declared, action, context)
+    yield from _unbounded(context)
 
 
 def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
-    """Callers that get in without a guard of theirs."""
     told: set[str] = set()
     for guard in _missing(entry, declared, action):
         what = _without(guard.condition)
         if what not in told:
             told.add(what)
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} lets callers in {what}",
-                f"add {json.dumps(_element(guard.condition))}",
-            )
+            yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}")
 
 
-def _carrying(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> Violations:
+def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
     """Tags, or source identities, that a caller may pass and that are not declared, whatever its own side says."""
     role = entry.role
     written = [
@@ -70,7 +67,7 @@ def _carrying(entry: LocatedStatement, declared: Declared, action: str, survey: 
     whats = dict.fromkeys(_beside(guard.condition) for guard in _missing(entry, declared, action.lower()))
     what = "with session tags" if action == TAG_SESSION else "with a source identity"
     if not declared.allowed(role, action.lower()):
-        able = _both_sides(entry, declared, action, survey)
+        able = _both_sides(entry, declared, action, context)
         whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in able[:1])
     elif not whats and _of_others(entry, declared, action.lower()):
         whats = dict.fromkeys([f"{what}, which the chain declares of others alone"])
@@ -95,19 +92,19 @@ def _of_others(entry: LocatedStatement, declared: Declared, action: str) -> bool
     return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
-def _both_sides(entry: LocatedStatement, declared: Declared, action: str, survey: RuleContext) -> list[str]:
+def _both_sides(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> list[str]:
     """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
     known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
     requests = both(known.get(entry.statement.index, ()), who)
-    role = declared.roles[entry.role.arn]
+    role = declared.roles[entry.arn]
     if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
         return ["callers"]
-    callers = [caller for caller, callee in declared.hops if callee == entry.role.arn]
+    callers = [caller for caller, callee in declared.hops if callee == entry.arn]
     return [
         arn
         for arn in callers
-        for role in survey.world.by_arn.get(arn, ())
+        for role in context.graph.by_arn.get(arn, ())
         if may_call(role, entry.role, action.lower(), requests)
     ]
 
@@ -117,8 +114,20 @@ def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterat
     policy, callee = entry.record.policy, entry.role.callee
     known = admitted(policy, callee, action, alone=True)
     requests = known.get(entry.statement.index, ())
-    if requests:
-        yield from declared.unenforced(entry.role, requests, action)
+    for guard in declared.unenforced(entry.role, requests, action) if requests else ():
+        if not _is_unresolved(entry, guard.condition.lookup):
+            yield guard
+
+
+def _is_unresolved(entry: LocatedStatement, key: str) -> bool:
+    """Whether what a statement asks of a key, in lower case, is not resolved and may be what is declared."""
+    conditions = entry.statement.conditions
+    return any(isinstance(each, UnknownCondition) for each in conditions) or any(
+        isinstance(each, Unresolved)
+        for condition in entry.by_key.get(key, ())
+        if isinstance(condition, Condition)
+        for each in condition.elements
+    )
 
 
 _WITHOUT = {
@@ -170,10 +179,9 @@ def _element(condition: Condition | NullCheck) -> Conditions:
     return {condition.operator: {condition.key: values}}
 
 
-def _unbounded(survey: RuleContext) -> Violations:
-    """A role without the permissions boundary that it is declared with."""
-    for role in survey.world.roles:
-        declared = survey.declared.get(role.arn)
+def _unbounded(context: RuleContext) -> Violations:
+    for role in context.graph.roles:
+        declared = context.declared.get(role.arn)
         wanted = declared.boundary_arn if declared and not role.imported else None
         if wanted and (role.boundary is None or role.boundary.name != wanted):
             found = role.boundary.name if role.boundary else "none"

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from rolechain.cloudformation.resources import UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ENTERING, admitted, narrowed
+from rolechain.graph.finding import Level
 from rolechain.graph.narrowing import lacking, unlike, written
 from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
@@ -17,6 +19,7 @@ from rolechain.graph.values import Values
 from rolechain.iam.arn import partition_of
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
+from rolechain.proof.rules.violation import Violation
 
 ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
 """An account's id; that of a template which is not placed stands as ``<template>``."""
@@ -44,6 +47,20 @@ class LocatedStatement:
     def place(self) -> SourceLocation:
         """Where it stands."""
         return replace(self.record.place, statement=self.statement.index)
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the role."""
+        return self.role.arn
+
+    def violation(self, message: str, remediation: str, level: Level | None = None) -> Violation:
+        """A violation by it; the message follows the role's ARN."""
+        return Violation(self.place, f"{self.arn} {message}", remediation, level)
+
+    def is_known(self, value: str) -> bool:
+        """Whether a value of the template holds nothing that only stands for an account, a region or a name."""
+        template = re.escape(self.role.place.template)
+        return re.search(rf"<{template}(\.[^<>]*)?>|{UNPLACED}", value) is None
 
     @cached_property
     def by_key(self) -> Mapping[str, Sequence[Condition | NullCheck]]:
@@ -94,7 +111,8 @@ class LocatedStatement:
         return self.may({key: lacking(key)})
 
     def pins(self, key: str) -> bool:
-        """Whether it lets nobody in without a key, in lower case, or with a value of it that it does not name."""
+        """Whether it lets nobody in without a key, or with a value of it that it does not name."""
+        key = key.lower()
         named = written(self.statement, key, self.role.callee.constants)
         return not any(self.may({key: values}) for values in unlike(key, named))
 

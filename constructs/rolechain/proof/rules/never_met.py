@@ -17,7 +17,8 @@ from rolechain.policy.patterns import Text
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 _CALLERS: dict[Kind, str] = {
     "role": "a role's session",
@@ -75,19 +76,6 @@ class _Group:
         return tuple(dict.fromkeys(each.kind for each in self.requests))
 
 
-@dataclass(frozen=True)
-class _Cause:
-    """Why nobody of a group gets in.
-
-    Attributes:
-        words: it, as the end of a sentence about the role.
-        cure: what to write instead.
-    """
-
-    words: str
-    cure: str
-
-
 @rule(
     "RC40",
     "every statement of a trust policy can let in whom it names: its action admits them, and their calls carry what "
@@ -97,12 +85,11 @@ class _Cause:
     "API Reference",
     levels="warning",
 )
-def never_met(survey: RuleContext) -> Violations:
+def never_met(context: RuleContext) -> Violations:
     """Principals of which no request gets in, whoever makes it and with what; what is not known may be met."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for group in _groups(entry):
-            for cause in _causes(entry, group):
-                yield Violation(entry.place, f"{entry.role.arn} {cause.words}", cause.cure)
+            yield from _causes(entry, group)
 
 
 def _groups(entry: LocatedStatement) -> Iterator[_Group]:
@@ -137,13 +124,13 @@ def _entering(entry: LocatedStatement) -> list[str]:
     return [action for action in ENTERING if entry.statement.actions.match(action) is not False]
 
 
-def _causes(entry: LocatedStatement, group: _Group) -> Iterator[_Cause]:
+def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     """Why nobody of a group gets in; nothing where somebody may."""
     kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
     if not kinds & set(group.kinds):
         right = " and ".join(dict.fromkeys(_ACTIONS[kind] for kind in group.kinds))
         written = ", ".join(entry.statement.actions.written)
-        yield _Cause(
+        yield entry.violation(
             f"names {_listed(group.names)} with {written}, which never lets {_who(group)} in",
             f"write {right}",
         )
@@ -160,13 +147,13 @@ def _causes(entry: LocatedStatement, group: _Group) -> Iterator[_Cause]:
     if lets_in or _unsettled(entry) or _asks_role_for_mfa(entry, group):
         return
     if not any(_asked(entry, each) for each in group.requests):
-        yield _Cause(
+        yield entry.violation(
             f"names {_listed(group.names)}, and no call of {_who(group)} that is named meets every condition of the "
             "statement",
             "let the conditions and the Principal speak of the same callers",
         )
     elif all(deny.conditions for deny in entry.denies):
-        yield _Cause(
+        yield entry.violation(
             f"names {_listed(group.names)}, and the statements that deny keep all of them out",
             "except them from what the policy denies, or leave the statement out",
         )
@@ -178,14 +165,13 @@ def _holds_wildcard(condition: AnyCondition) -> bool:
 
 
 def _asks_role_for_mfa(entry: LocatedStatement, group: _Group) -> bool:
-    """Whether a condition asks a role for MFA, which RC14 is about."""
     mfa = {keys_of.MFA_PRESENT, keys_of.MFA_AGE}
     return "role" in group.kinds and not mfa.isdisjoint(entry.by_key)
 
 
 def _of_condition(
     entry: LocatedStatement, condition: AnyCondition, group: _Group, requests: Requests
-) -> _Cause | None:
+) -> Violation | None:
     """Why no caller of a kind ever meets a condition, whoever it is; None where one may."""
     if isinstance(condition, UnknownCondition):
         return None
@@ -193,11 +179,11 @@ def _of_condition(
     if kind == "role" and condition.lookup == keys_of.MFA_AGE:
         return None  # RC14 is about it
     if _is_of_another_provider(condition, group, kind):
-        return _Cause(
+        return entry.violation(
             f"asks {_who(group)} of {_listed(group.names)} for {key}, which only tokens of another provider carry",
             "ask for the keys of the provider that is named",
         )
-    if cause := _of_wildcard(condition, kind):
+    if cause := _of_wildcard(entry, condition, kind):
         return cause
     asked = narrowing(condition, kind, entry.role.callee.constants, surely=False)
     if where(anybody(kind, "*"), asked) is not None:
@@ -205,18 +191,18 @@ def _of_condition(
     whose = f"{_who(group)} ({_listed(group.names)})"
     if condition.lookup in NEVER[kind]:
         instead = _OF_SERVICE.get(condition.lookup) if kind == "service" else None
-        return _Cause(
+        return entry.violation(
             f"asks {whose} for {key}, which no call of {_CALLERS[kind]} carries",
             f"write {instead}" if instead else f"leave {key} out for {_who(group)}",
         )
     if (constant := ALWAYS[kind].get(condition.lookup)) is not None and isinstance(condition, Condition):
-        return _Cause(
+        return entry.violation(
             f"asks {whose} for {key} {_listed(condition.values)}, and it is {constant} for {_CALLERS[kind]}",
             f"leave {key} out for {_who(group)}",
         )
     if condition.lookup == keys_of.PRINCIPAL_ARN and not _is_of_somebody(asked) and not _unsettled(entry):
         values = _listed(condition.values) if isinstance(condition, Condition) else "to be absent"
-        return _Cause(
+        return entry.violation(
             f"asks {whose} for {key} {values}, which no call carries: it is the ARN of a role or of an IAM user, a "
             "session's too",
             "write arn:<partition>:iam::<account>:role/<path and name>",
@@ -225,12 +211,11 @@ def _of_condition(
 
 
 def _is_of_somebody(asked: Narrowing | bool) -> bool:
-    """Whether a role or a user may be what a condition asks for."""
     kinds: tuple[Kind, ...] = ("role", "user")
     return any(where(anybody(kind, "*"), asked) is not None for kind in kinds)
 
 
-def _of_wildcard(condition: Condition | NullCheck, kind: Kind) -> _Cause | None:
+def _of_wildcard(entry: LocatedStatement, condition: Condition | NullCheck, kind: Kind) -> Violation | None:
     """That a condition compares a wildcard as a text, where the key has none."""
     if not isinstance(condition, Condition) or not _needs_key(condition):
         return None
@@ -241,7 +226,7 @@ def _of_wildcard(condition: Condition | NullCheck, kind: Kind) -> _Cause | None:
         return None
     if not all(set(text) & set("*?") for text in _texts(condition)):
         return None
-    return _Cause(
+    return entry.violation(
         f"asks for {condition.operator} {condition.key} {_listed(condition.values)}, which takes a wildcard as it "
         "stands, and no value of that key holds one",
         f"write StringLike for {condition.key}",

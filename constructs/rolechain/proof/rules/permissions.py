@@ -12,12 +12,14 @@ from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
 from rolechain.model.role import ChainRole
 from rolechain.policy.patterns import Text, glob
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
 """The AWS managed policies that are known to allow sts:AssumeRole on every role."""
@@ -34,17 +36,17 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
     source="IAM User Guide, Grant a user permissions to switch roles; aws:ResourceOrgID",
     levels="error warning",
 )
-def beyond_the_chain(survey: RuleContext) -> Violations:
+def beyond_the_chain(context: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
-    for permission in survey.permissions:
+    for permission in context.permissions:
         role = permission.role
-        declared = survey.declared.get(role.arn)
+        declared = context.declared.get(role.arn)
         if declared is not None:
-            callees = [hop.callee for hop in survey.chain.calls_of(declared)] if survey.chain else []
+            callees = [hop.callee for hop in context.chain.calls_of(declared)] if context.chain else []
             if callees:
-                yield from _beyond(permission, declared, callees, survey.organization)
-        elif not (_is_aws_managed(permission.record) or survey.is_bootstrap(role)):
-            for resource, requests in _roles_in(permission, survey.organization):
+                yield from _beyond(permission, declared, callees, context.organization)
+        elif not (_is_aws_managed(permission.record) or context.is_bootstrap(role)):
+            for resource, requests in _roles_in(permission, context.organization):
                 if not names_one(resource) and not _narrowed(requests) and not _names_single(requests):
                     yield Violation(
                         permission.place,
@@ -52,9 +54,9 @@ def beyond_the_chain(survey: RuleContext) -> Violations:
                         "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>",
                         Level.WARNING,
                     )
-    for role in survey.world.roles:
-        declared = survey.declared.get(role.arn)
-        if declared is not None and survey.chain and survey.chain.calls_of(declared):
+    for role in context.graph.roles:
+        declared = context.declared.get(role.arn)
+        if declared is not None and context.chain and context.chain.calls_of(declared):
             for record in _administrators(role):
                 yield _any_role(record, role, Level.ERROR)
 
@@ -84,43 +86,32 @@ def _beyond(
 
 
 @rule(
-    "RC08",
-    "every hop stands in the caller's permission and in the callee's trust policy",
-    prevents="AccessDenied",
-    source="IAM User Guide, Cross-account policy evaluation logic",
-)
-def missing_half(_: RuleContext) -> Violations:
-    """Nothing here: the proof itself decides every declared hop and entrance, and says which side is missing."""
-    yield from ()
-
-
-@rule(
     "RC30",
     "a target assumes no further role, unless its permissions declare it",
     prevents="lateral movement from the end of the chain",
     source="IAM User Guide, Security best practices: least privilege; Roles terms: role chaining",
     levels="error warning",
 )
-def onward_from_target(survey: RuleContext) -> Violations:
+def onward_from_target(context: RuleContext) -> Violations:
     """A target that may assume roles (error), or may by a managed policy that it declares (warning)."""
-    targets = {target.arn: target for target in survey.chain.targets} if survey.chain else {}
-    for permission in survey.permissions:
-        target = targets.get(permission.role.arn)
+    targets = {target.arn: target for target in context.chain.targets} if context.chain else {}
+    for permission in context.permissions:
+        target = targets.get(permission.arn)
         if target is None:
             continue
         own = _declared_resources(target)
         if _is_aws_managed(permission.record):
-            if next(_roles_in(permission, survey.organization), None):
+            if next(_roles_in(permission, context.organization), None):
                 yield _any_role(permission.record, permission.role, _level(permission.record, target))
             continue
-        for resource, requests in _roles_in(permission, survey.organization):
+        for resource, requests in _roles_in(permission, context.organization):
             if resource not in own and not _names_only(requests, own):
                 yield Violation(
                     permission.place,
                     f"the target {target.arn} may assume {resource}",
                     f"leave sts:AssumeRole out, or declare it under permissions of {target.role}",
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         target = targets.get(role.arn)
         for record in _administrators(role) if target else ():
             yield _any_role(record, role, _level(record, target))
@@ -161,7 +152,7 @@ def _roles_in(
 ) -> Iterator[tuple[str, tuple[Requests, ...]]]:
     """The entries of a permission's Resource that let its role assume any role, with the requests that it may make."""
     for entry, requests in assumable(permission.role, permission.statement, organization or ""):
-        if requests:
+        if requests and not entry.startswith("an unresolved "):
             yield entry, requests
 
 
@@ -181,9 +172,8 @@ def _declared_resources(role: ChainRole) -> set[str]:
 
 def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
     """Whether only the account of a resource is open, and its path is one of the chain's callees' own."""
-    parts = resource.split(":", 5)
-    paths = [f"role{callee.path}" for callee in callees if callee.path != "/"]
-    return len(parts) == 6 and "*" in parts[4] and any(parts[5].startswith(path) for path in paths)
+    paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
+    return "*" in account_of(resource) and resource_of(resource).startswith(paths)
 
 
 def _within_organization(
@@ -205,14 +195,14 @@ def _within_organization(
 
 def _within_accounts(requests: Iterable[Requests], resource: str, arns: Collection[str]) -> bool:
     """Whether a resource whose account is open is closed by a list of accounts to roles that are meant."""
-    parts = resource.split(":", 5)
-    if len(parts) < 6 or parts[4] != "*" or set(parts[5]) & set("*?$"):
+    partition, role = partition_of(resource), resource_of(resource)
+    if resource != iam_arn(partition, "*", role) or set(role) & set("*?$"):
         return False
     for one in requests:
         values = one.values.get(keys_of.RESOURCE_ACCOUNT)
         if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
             return False
-        if any(":".join([*parts[:4], account, parts[5]]) not in arns for account in values.texts.values):
+        if any(iam_arn(partition, account, role) not in arns for account in values.texts.values):
             return False
     return True
 
@@ -224,7 +214,6 @@ def _names_only(requests: Iterable[Requests], arns: Collection[str]) -> bool:
 
 
 def _names_single(requests: Iterable[Requests]) -> bool:
-    """Whether requests are about single roles only."""
     found = (one.values[RESOURCE] for one in requests)
     return all(isinstance(values, OneValue) and values.texts.values is not None for values in found)
 

@@ -1,15 +1,114 @@
-"""How long policies may be, and how many a role takes."""
+"""What IAM refuses to create: names that are too long or taken, and policies that are too large."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
+from rolechain.cloudformation.resources import UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
-from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS
+from rolechain.iam.limits import (
+    CONSOLE_CHARACTERS,
+    INLINE_POLICY_CHARACTERS,
+    MANAGED_POLICY_CHARACTERS,
+    PATH_CHARACTERS,
+    ROLE_NAME_CHARACTERS,
+)
 from rolechain.policy.length import length_of_document
+from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
+
+
+@rule(
+    "RC17",
+    "a role's name has 64 characters at most, its path 512, both 64 for the console; no two roles of an account "
+    "share a name, whatever its case",
+    prevents="the role cannot be created, or the console cannot switch to it",
+    source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
+)
+def role_name(context: RuleContext) -> Violations:
+    """A name or path that is too long, or taken."""
+    switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
+    for role in context.graph.roles:
+        path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
+        size = len(path) + len(role.name)
+        if len(role.name) > ROLE_NAME_CHARACTERS:
+            yield Violation(
+                role.place,
+                f"the role name {role.name} has {len(role.name)} characters",
+                f"shorten it to {ROLE_NAME_CHARACTERS}",
+            )
+        elif len(path) > PATH_CHARACTERS:
+            yield Violation(
+                role.place,
+                f"the path of {role.name or role.place.logical_id} has {len(path)} characters",
+                f"shorten it to {PATH_CHARACTERS}",
+            )
+        elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
+            yield Violation(
+                role.place,
+                f"{path}{role.name} has {size} characters, and the console switches to no role with more than "
+                f"{CONSOLE_CHARACTERS}",
+                f"shorten path or name by {size - CONSOLE_CHARACTERS}",
+            )
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
+            yield Violation(
+                second.place,
+                f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
+                "rename one: IAM compares names without case and path",
+            )
+
+
+@rule(
+    "RC33",
+    "a role with a name is created in one region's stack per account",
+    prevents="the second region's stack fails, as IAM is global and the name is taken",
+    source="AWS CloudFormation, AWS::IAM::Role: RoleName",
+)
+def one_region(context: RuleContext) -> Violations:
+    """A named role that is created in one account from several regions."""
+    for first, second in _clashes(context):
+        if not _in_other_region(context, first, second):
+            continue
+        one, other = (context.graph.templates[role.place.template].region for role in (first, second))
+        if second.place.template.startswith(f"{first.place.template}/"):
+            template, logical_id, _ = first.place.template.rsplit("/", 2)
+            yield Violation(
+                SourceLocation(template, logical_id),
+                f"the stack set creates the role {second.name} in {one} and in {other}, where the name is taken",
+                f"write one region: Regions: [{one}]",
+            )
+            continue
+        yield Violation(
+            second.place,
+            f"{second.name} is created in {_account(second)} from {one} and from {other}",
+            f"leave it to {first.place.template}, or leave RoleName out",
+        )
+
+
+def _account(role: RoleRecord) -> str:
+    return f"account {role.account}" if role.account else f"template {role.place.template}"
+
+
+def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+    """Each role whose name is taken, after the role that has it."""
+    seen: dict[tuple[str, str], RoleRecord] = {}
+    for role in context.graph.roles:
+        if role.name and not role.imported:
+            first = seen.setdefault((role.account or role.place.template, role.name.lower()), role)
+            if first is not role and first.place != role.place:
+                yield first, role
+
+
+def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
+    templates = [context.graph.templates.get(role.place.template) for role in (first, second)]
+    regions = [template.region if template else None for template in templates]
+    return None not in regions and regions[0] != regions[1]
 
 
 @rule(
@@ -18,10 +117,10 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     source="IAM User Guide, IAM and STS quotas: role trust policy length",
 )
-def trust_size(survey: RuleContext) -> Violations:
+def trust_size(context: RuleContext) -> Violations:
     """A trust policy beyond the quota that an account has by default."""
-    most = survey.quotas.role_trust_policy_length
-    for role in _created(survey):
+    most = context.quotas.role_trust_policy_length
+    for role in _created(context):
         if (size := _size(role.trust)) > most:
             yield Violation(
                 role.trust.place,
@@ -37,11 +136,11 @@ def trust_size(survey: RuleContext) -> Violations:
     prevents="LimitExceeded: Cannot exceed quota for PolicySize",
     source="IAM User Guide, IAM and STS quotas: managed and inline policy length, policies attached to a role",
 )
-def policy_size(survey: RuleContext) -> Violations:
+def policy_size(context: RuleContext) -> Violations:
     """Policies beyond the quotas that an account has by default."""
     reported: set[SourceLocation] = set()
-    most = survey.quotas.managed_policies_per_role
-    for role in _created(survey):
+    most = context.quotas.managed_policies_per_role
+    for role in _created(context):
         for record in _managed(role.policies):
             size = _size(record)
             if size > MANAGED_POLICY_CHARACTERS and record.place not in reported:
@@ -52,7 +151,7 @@ def policy_size(survey: RuleContext) -> Violations:
                     f"{size - MANAGED_POLICY_CHARACTERS:,} too many",
                     f"spread its statements over {-(-size // MANAGED_POLICY_CHARACTERS)} policies",
                 )
-        attached = sum(not record.inline for record in role.policies)
+        attached = sum(not record.inline and "an unresolved " not in record.name for record in role.policies)
         if attached > most:
             yield Violation(
                 role.place,
@@ -69,9 +168,8 @@ def policy_size(survey: RuleContext) -> Violations:
             )
 
 
-def _created(survey: RuleContext) -> Iterator[RoleRecord]:
-    """The roles whose policies are written here."""
-    return (role for role in survey.world.roles if not role.imported)
+def _created(context: RuleContext) -> Iterator[RoleRecord]:
+    return (role for role in context.graph.roles if not role.imported)
 
 
 def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
@@ -81,5 +179,11 @@ def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
 
 
 def _size(record: PolicyRecord) -> int:
-    """Its characters as IAM counts them, without blanks; what is not resolved counts for nothing."""
-    return 0 if record.document is None else length_of_document(record.document)
+    """Its characters as IAM counts them, without blanks; what is not known counts for nothing, an account for 12."""
+    if record.document is None:
+        return 0
+    template = re.escape(record.place.template)
+    texts = re.sub(
+        rf"<{template}>", "0" * 12, json.dumps(record.document, ensure_ascii=False, default=lambda _: 0)
+    )
+    return length_of_document(json.loads(re.sub(rf"<{template}\.[^<>]*>|{UNPLACED}", "", texts)))

@@ -1,33 +1,15 @@
-"""What a rule is, and what it says where it is broken."""
+"""What a rule is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding, Level
 from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.unresolved import WORD
+from rolechain.proof.rules.violation import Violation, Violations
 
-
-@dataclass(frozen=True)
-class Violation:
-    """One place where a rule is broken.
-
-    Attributes:
-        place: where it stands; None where it is nowhere in the templates.
-        message: what is wrong, with the values.
-        cure: what to write instead.
-        level: how bad it is here; None for the rule's first level.
-    """
-
-    place: SourceLocation | None
-    message: str
-    cure: str
-    level: Level | None = None
-
-
-Violations = Iterator[Violation]
 Check = Callable[[RuleContext], Violations]
 
 
@@ -37,30 +19,55 @@ class Rule:
 
     Attributes:
         id: ``RC01`` to ``RC40``.
+        name: the name for machines, such as ``open_to_everyone``.
         title: what is asked for.
         prevents: what fails, or who gets in, where it is not so.
         source: where AWS says so: a page of its documentation, or a published guardrail.
         levels: how bad it is, the usual level first.
-        check: finds the places where it is broken.
+        check: finds the places where it is broken; None where the proof itself finds them.
     """
 
     id: str
+    name: str
     title: str
     prevents: str
     source: str
     levels: tuple[Level, ...]
-    check: Check
+    check: Check | None
 
-    def findings(self, survey: RuleContext) -> Iterator[Finding]:
-        """Every place where it is broken."""
-        for fault in self.check(survey):
-            yield Finding(self.id, fault.level or self.levels[0], fault.place, fault.message, fault.cure)
+    def findings(self, context: RuleContext) -> Iterator[Finding]:
+        """Every place where it is broken, as far as ``check`` finds them and whatever is not resolved."""
+        if self.check is None:
+            return
+        found = list(self.check(context))
+        if any(context.is_unresolved(each.place) for each in found):
+            found = list(_whatever(found, list(self.check(context.closed)), context))
+        for each in found:
+            message, remediation = context.in_words(each.message, each.remediation)
+            yield Finding(self.id, each.level or self.levels[0], each.place, message, remediation)
+
+
+def _whatever(found: list[Violation], again: list[Violation], context: RuleContext) -> Violations:
+    """What is found where unresolved values let everybody in, and again where they let nobody in."""
+    places = {each.place for each in found}
+    shows_values = {each.place for each in again if WORD in each.message}
+    for each in found:
+        same = each in again or ("an unresolved " in each.message and each.place in shows_values)
+        if same or not context.is_unresolved(each.place):
+            yield each
+    for each in again:
+        if each.place in places and each not in found and WORD not in f"{each.message} {each.remediation}":
+            yield each
+
+
+declared: list[Rule] = []
+"""The rules of the topics that were imported."""
 
 
 def rule(
     number: str, title: str, *, prevents: str, source: str, levels: str = "error"
-) -> Callable[[Check], Rule]:
-    """Makes a rule of the function that checks it.
+) -> Callable[[Check], Check]:
+    """Declares the rule that a function checks.
 
     Args:
         number: the rule's id.
@@ -70,12 +77,9 @@ def rule(
         levels: ``error``, ``warning``, or both with a blank between, the usual one first.
     """
 
-    def made(check: Check) -> Rule:
-        return Rule(number, title, prevents, source, tuple(map(Level, levels.split())), check)
+    def declare(check: Check) -> Check:
+        found = tuple(map(Level, levels.split()))
+        declared.append(Rule(number, check.__name__, title, prevents, source, found, check))
+        return check
 
-    return made
-
-
-def rules_of(names: dict[str, object]) -> list[Rule]:
-    """The rules among the names of a module."""
-    return [value for value in names.values() if isinstance(value, Rule)]
+    return declare

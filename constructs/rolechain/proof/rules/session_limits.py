@@ -11,7 +11,8 @@ from rolechain.policy.context import Context, ContextValue
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 _MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
 _DURATION = "sts:durationseconds"
@@ -23,47 +24,43 @@ _DURATION = "sts:durationseconds"
     prevents="a hop that can never be taken: a role's session carries no MFA",
     source="IAM User Guide, Secure API access with MFA; STS API Reference, AssumeRole",
 )
-def mfa_between_roles(survey: RuleContext) -> Violations:
+def mfa_between_roles(context: RuleContext) -> Violations:
     """A condition on MFA where the caller is a role; users may be asked for it where they enter the source role."""
-    cure = (
+    remediation = (
         "leave the condition on {} out, and ask for MFA where users enter the source role, or at their identity "
         "provider"
     )
-    for ruling in survey.trust:
-        if key := _asked_of_a_role(survey, ruling):
-            yield Violation(
-                ruling.place,
-                f"{ruling.role.arn} asks its caller for MFA, and the caller is a role",
-                cure.format(key),
+    for located in context.trust:
+        if key := _asked_of_a_role(context, located):
+            yield located.violation(
+                "asks its caller for MFA, and the caller is a role", remediation.format(key)
             )
-    for permission in survey.permissions:
+    for permission in context.permissions:
         if key := _mfa(permission):
-            yield Violation(
-                permission.place,
-                f"{permission.role.arn} may assume roles with MFA only, which its sessions never carry",
-                cure.format(key),
+            yield permission.violation(
+                "may assume roles with MFA only, which its sessions never carry", remediation.format(key)
             )
 
 
-def _asked_of_a_role(survey: RuleContext, ruling: LocatedStatement) -> str | None:
-    if ruling.statement.effect is None or ruling.role.arn not in survey.hop_roles:
-        asked = ruling.statement.effect == "Allow" and _only_roles(ruling)
+def _asked_of_a_role(context: RuleContext, located: LocatedStatement) -> str | None:
+    if located.statement.effect is None or located.arn not in context.hop_roles:
+        asked = located.statement.effect == "Allow" and _only_roles(located)
     else:
-        asked = any(ruling.statement.actions.match(action) for action in ("sts:assumerole",))
-    return _mfa(ruling) if asked else None
+        asked = any(located.statement.actions.match(action) for action in ("sts:assumerole",))
+    return _mfa(located) if asked else None
 
 
-def _mfa(ruling: LocatedStatement) -> str | None:
+def _mfa(located: LocatedStatement) -> str | None:
     """The MFA key that decides against every session of a role, if one does."""
-    of_mfa = [condition for condition in ruling.statement.conditions if condition.keys & _MFA]
+    of_mfa = [condition for condition in located.statement.conditions if condition.keys & _MFA]
     if not of_mfa:
         return None
     without: tuple[dict[str, ContextValue], ...] = ({}, {"aws:MultiFactorAuthPresent": "false"})
     met = [all(condition.holds(Context(given)) for condition in of_mfa) for given in without]
-    if ruling.statement.effect == "Allow":
+    if located.statement.effect == "Allow":
         decides = not any(_may_hold(of_mfa, given) for given in without)
     else:
-        decides = len(of_mfa) == len(ruling.statement.conditions) and all(met)
+        decides = len(of_mfa) == len(located.statement.conditions) and all(met)
     return next(iter(sorted(of_mfa[0].keys & _MFA))) if decides else None
 
 
@@ -72,7 +69,6 @@ def _may_hold(conditions: list[AnyCondition], given: dict[str, ContextValue]) ->
 
 
 def _only_roles(entry: LocatedStatement) -> bool:
-    """Whether a statement lets in sessions of roles and nobody else."""
     if entry.federated or principals.services(entry):
         return False
     named = entry.aws
@@ -89,18 +85,17 @@ def _only_roles(entry: LocatedStatement) -> bool:
     source="STS API Reference, AssumeRole: DurationSeconds; IAM User Guide, Role chaining",
     levels="error warning",
 )
-def chained_duration(survey: RuleContext) -> Violations:
+def chained_duration(context: RuleContext) -> Violations:
     """A condition that asks for more (error), or a role that seems to allow more (warning)."""
-    for entry in survey.entries:
+    for entry in context.entries:
         if _only_roles(entry) and _asks_for_hours(entry):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
+            yield entry.violation(
+                f"asks its callers for sessions of more than {CHAINED_SECONDS} seconds, and STS "
                 "refuses that to a role's session",
                 f"leave the condition on sts:DurationSeconds out, or allow {CHAINED_SECONDS}",
             )
-    chained = set(survey.hop_roles) if survey.chain else _assumed_by_roles_only(survey)
-    for role in survey.world.roles:
+    chained = set(context.hop_roles) if context.chain else _assumed_by_roles_only(context)
+    for role in context.graph.roles:
         if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
             yield Violation(
                 role.place,
@@ -118,10 +113,10 @@ def _asks_for_hours(entry: LocatedStatement) -> bool:
     )
 
 
-def _assumed_by_roles_only(survey: RuleContext) -> set[str]:
+def _assumed_by_roles_only(context: RuleContext) -> set[str]:
     by_role: dict[str, bool] = {}
-    for entry in survey.entries:
-        by_role[entry.role.arn] = by_role.get(entry.role.arn, True) and _only_roles(entry)
+    for entry in context.entries:
+        by_role[entry.arn] = by_role.get(entry.arn, True) and _only_roles(entry)
     return {arn for arn, only in by_role.items() if only}
 
 
@@ -131,9 +126,9 @@ def _assumed_by_roles_only(survey: RuleContext) -> set[str]:
     prevents="the role cannot be created",
     source="IAM API Reference, CreateRole: MaxSessionDuration",
 )
-def session_duration(survey: RuleContext) -> Violations:
+def session_duration(context: RuleContext) -> Violations:
     """A limit of sessions that IAM refuses."""
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         if not _legal(role):
             yield Violation(
                 role.place,

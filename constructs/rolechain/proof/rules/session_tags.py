@@ -24,13 +24,14 @@ from rolechain.iam.limits import (
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.model.hop import Hop
 from rolechain.model.source_identity import ADVICE
+from rolechain.policy.context import Context
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.assume_role_edges import AssumeRoleEdge, covers
-from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext, reachable
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
@@ -42,17 +43,17 @@ _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
     prevents="AccessDenied",
     source="IAM User Guide, Pass session tags in AWS STS",
 )
-def tag_session(survey: RuleContext) -> Violations:
+def tag_session(context: RuleContext) -> Violations:
     """A side of a hop with tags that does not allow them to be passed."""
-    tagged = [walk for walk in survey.walks if _tags_of(walk.entry) or _by_name(survey, walk, TAG_SESSION)]
-    heirs = _after(survey, [walk for walk in tagged if _transitive(walk.entry)])
-    brought = _brought_by_services(survey, lambda service: service.transitive)
+    tagged = [edge for edge in context.edges if _tags_of(edge.entry) or _by_name(context, edge, TAG_SESSION)]
+    heirs = _after(context, [edge for edge in tagged if _transitive(edge.entry)])
+    brought = _brought_by_services(context, lambda service: service.transitive)
     for entry, service in brought:
         yield from _missing_entry(entry, service, TAG_SESSION, "session tags")
-    heirs += _walks_on(survey, brought)
-    declared = _declared(survey, lambda hop: hop.carries_tags)
-    for walk in dict.fromkeys([*declared, *tagged, *heirs]):
-        yield from _missing(walk, TAG_SESSION, "session tags")
+    heirs += _edges_on(context, brought)
+    declared = _declared(context, lambda hop: hop.carries_tags)
+    for edge in dict.fromkeys([*declared, *tagged, *heirs]):
+        yield from _missing(edge, TAG_SESSION, "session tags")
 
 
 @rule(
@@ -61,21 +62,21 @@ def tag_session(survey: RuleContext) -> Violations:
     prevents="AccessDenied",
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
 )
-def set_source_identity(survey: RuleContext) -> Violations:
+def set_source_identity(context: RuleContext) -> Violations:
     """A side of a hop with a source identity that does not allow it to be set."""
     first = [
-        walk
-        for walk in survey.walks
-        if requires(walk.entry, _SET_IDENTITY)
-        or requires(walk.entry, _IDENTITY)
-        or _by_name(survey, walk, SET_SOURCE_IDENTITY)
+        edge
+        for edge in context.edges
+        if requires(edge.entry, _SET_IDENTITY)
+        or requires(edge.entry, _IDENTITY)
+        or _by_name(context, edge, SET_SOURCE_IDENTITY)
     ]
-    brought = _brought_by_services(survey, lambda service: service.identity)
+    brought = _brought_by_services(context, lambda service: service.identity)
     for entry, service in brought:
         yield from _missing_entry(entry, service, SET_SOURCE_IDENTITY, "a source identity")
-    declared = _declared(survey, lambda hop: hop.carries_source_identity)
-    for walk in dict.fromkeys([*declared, *first, *_after(survey, first), *_walks_on(survey, brought)]):
-        yield from _missing(walk, SET_SOURCE_IDENTITY, "a source identity")
+    declared = _declared(context, lambda hop: hop.carries_source_identity)
+    for edge in dict.fromkeys([*declared, *first, *_after(context, first), *_edges_on(context, brought)]):
+        yield from _missing(edge, SET_SOURCE_IDENTITY, "a source identity")
 
 
 @rule(
@@ -85,17 +86,16 @@ def set_source_identity(survey: RuleContext) -> Violations:
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
     levels="warning",
 )
-def console_sets_no_identity(survey: RuleContext) -> Violations:
+def console_sets_no_identity(context: RuleContext) -> Violations:
     """A trust policy that is refused to whoever sets no source identity."""
-    for entry in survey.entries:
-        declared = survey.hop_roles.get(entry.role.arn)
+    for entry in context.entries:
+        declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
         if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} asks for sts:SourceIdentity, which the console does not set",
+            yield entry.violation(
+                "asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
             )
 
@@ -106,15 +106,15 @@ def console_sets_no_identity(survey: RuleContext) -> Violations:
     prevents="AssumeRole fails",
     source="IAM User Guide, Pass session tags in AWS STS: role chaining",
 )
-def inherited_tag(survey: RuleContext) -> Violations:
+def inherited_tag(context: RuleContext) -> Violations:
     """A trust policy that asks for a tag anew which an earlier hop made transitive."""
-    for first in survey.walks:
+    for first in context.edges:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
-        for walk in _after(survey, [first]) if inherited else ():
-            for key in _tags_of(walk.entry) & inherited.keys():
+        for edge in _after(context, [first]) if inherited else ():
+            for key in _tags_of(edge.entry) & inherited.keys():
                 yield Violation(
-                    walk.entry.place,
-                    f"{walk.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
+                    edge.entry.place,
+                    f"{edge.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
                     f"inherits it as transitive from the hop into {first.callee.arn}",
                     f"ask for aws:PrincipalTag/{inherited[key]} instead of aws:RequestTag/{inherited[key]}",
                 )
@@ -129,39 +129,38 @@ def inherited_tag(survey: RuleContext) -> Violations:
     source="STS API Reference, AssumeRole: Tags, SourceIdentity; IAM User Guide, Tags for IAM resources",
     levels="error warning",
 )
-def tag_limits(survey: RuleContext) -> Violations:
+def tag_limits(context: RuleContext) -> Violations:
     """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
-    for entry in survey.entries:
+    for entry in context.entries:
         tags: dict[str, list[str]] = {}
         for condition in entry.statement.conditions:
             for key in condition.keys:
                 if key.startswith(_REQUEST_TAG):
-                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(principals.pinned(entry, key))
+                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(
+                        filter(entry.is_known, principals.pinned(entry, key))
+                    )
         for value in principals.pinned(entry, _TAG_KEYS):
             tags.setdefault(value.lower(), [])
         required = [key for key in tags if requires(entry, _REQUEST_TAG + key)]
         pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
-        yield from _tag_faults(entry.place, entry.role.arn, pairs, len(required))
-        for value in principals.pinned(entry, _SET_IDENTITY):
+        yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
+        for value in filter(entry.is_known, principals.pinned(entry, _SET_IDENTITY)):
             shortest = value.replace("*", "").replace("?", "x")
             if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
                 shortest
             ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
+                yield entry.violation(
+                    f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
                     "see that whoever calls has a newer one, or ask for a shorter one",
                     Level.WARNING,
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
             if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} asks for the source identity {value!r}, which no call can set",
-                    ADVICE,
+                yield entry.violation(
+                    f"asks for the source identity {value!r}, which no call can set", ADVICE
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         tagged = [(key, value) for key, value in role.tags.items() if isinstance(value, str)]
         yield from _tag_faults(role.place, role.arn, tagged, len(role.tags))
 
@@ -182,45 +181,38 @@ def _tag_faults(place: SourceLocation, arn: str, tags: Iterable[tuple[str, str]]
             )
 
 
-def _declared(survey: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
-    """The walks that are hops of the chain which carry something on."""
+def _declared(context: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
+    """The edges that are hops of the chain which carry something on."""
     hops = {
         (hop.caller.arn, hop.callee.arn)
-        for hop in (survey.chain.hops() if survey.chain else ())
+        for hop in (context.chain.hops() if context.chain else ())
         if carries(hop)
     }
-    return [walk for walk in survey.walks if (walk.caller.arn, walk.callee.arn) in hops] if hops else []
+    return [edge for edge in context.edges if (edge.caller.arn, edge.callee.arn) in hops] if hops else []
 
 
-def _after(survey: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
-    """Every walk that a session may make after one of ``first``, nearest first."""
-    found: dict[AssumeRoleEdge, None] = {}
-    waiting = [walk.callee.arn for walk in first]
-    for arn in waiting:
-        for walk in survey.walks_by_caller.get(arn, ()):
-            if walk not in found:
-                found[walk] = None
-                waiting.append(walk.callee.arn)
-    return list(found)
+def _after(context: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[AssumeRoleEdge]:
+    """Every edge that a session may make after one of ``first``, nearest first."""
+    return reachable(first, lambda edge: context.edges_by_caller.get(edge.callee.arn, ()))
 
 
 def _brought_by_services(
-    survey: RuleContext, what: Callable[[Brought], object]
+    context: RuleContext, what: Callable[[Brought], object]
 ) -> list[tuple[LocatedStatement, str]]:
     """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
     return [
         (entry, service)
-        for entry in survey.entries
+        for entry in context.entries
         for service in principals.services(entry)
         if what(BROUGHT.get(service, Brought()))
     ]
 
 
-def _walks_on(survey: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
-    """Every walk that a session may make which a service made."""
-    roles = dict.fromkeys(entry.role.arn for entry, _ in brought)
-    first = [walk for arn in roles for walk in survey.walks_by_caller.get(arn, ())]
-    return [*first, *_after(survey, first)]
+def _edges_on(context: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
+    """Every edge that a session may make which a service made."""
+    roles = dict.fromkeys(entry.arn for entry, _ in brought)
+    first = [edge for arn in roles for edge in context.edges_by_caller.get(arn, ())]
+    return [*first, *_after(context, first)]
 
 
 def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str) -> Violations:
@@ -230,7 +222,7 @@ def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str
         added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
         yield Violation(
             entry.place,
-            f"{service} brings {what} into {entry.role.arn}, and its trust policy does not allow {action}",
+            f"{service} brings {what} into {entry.arn}, and its trust policy does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )
 
@@ -249,24 +241,23 @@ def _tags_of(entry: LocatedStatement) -> set[str]:
 
 def requires(entry: LocatedStatement, key: str) -> bool:
     """Whether a statement lets nobody in whose request lacks a key, in lower case."""
-    return not entry.may_lack(key)
+    return bool(entry.requests()) and not entry.may_lack(key)
 
 
 def _transitive(entry: LocatedStatement) -> list[str]:
-    """The tag keys that a call must make transitive."""
     return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
 
 
-def _by_name(survey: RuleContext, walk: AssumeRoleEdge, action: str) -> bool:
+def _by_name(context: RuleContext, edge: AssumeRoleEdge, action: str) -> bool:
     """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
     name = action.lower()
-    allows = [statement for record in walk.caller.policies for statement in record.policy.allows]
-    if _names(allows, name) and _names([side.statement for side in _permitting(walk, action)], name):
+    allows = [statement for record in edge.caller.policies for statement in record.policy.allows]
+    if _names(allows, name) and _names([side.statement for side in _permitting(edge, action)], name):
         return True
-    if not (survey.chain and walk.callee.arn in survey.hop_roles and walk.caller.arn in survey.declared):
+    if not (context.chain and edge.callee.arn in context.hop_roles and edge.caller.arn in context.declared):
         return False
-    return _names(walk.callee.trust.policy.allows, name) and _names(
-        [side.statement for side in _trusting(walk, action)], name
+    return _names(edge.callee.trust.policy.allows, name) and _names(
+        [side.statement for side in _trusting(edge, action)], name
     )
 
 
@@ -278,41 +269,42 @@ def _names(statements: Iterable[Statement], action: str) -> bool:
     )
 
 
-def _permitting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
     return [
-        ruling
-        for record in walk.caller.policies
-        for ruling in located_statements(walk.caller, record)
-        if ruling.statement.effect == "Allow"
-        and ruling.statement.actions.match(action.lower())
-        and covers(ruling, walk.callee.arn)
+        located
+        for record in edge.caller.policies
+        for located in located_statements(edge.caller, record)
+        if located.statement.effect != "Deny"
+        and located.statement.actions.match(action.lower()) is not False
+        and (resources := located.statement.resources) is not None
+        and resources.match(edge.callee.arn, Context({})) is not False
     ]
 
 
-def _trusting(walk: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
-    arn = walk.caller.arn
+def _trusting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+    arn = edge.caller.arn
     return [
-        ruling
-        for ruling in located_statements(walk.callee, walk.callee.trust)
-        if ruling.statement.effect == "Allow"
-        and ruling.statement.actions.match(action.lower())
-        and principals.names(ruling, arn)
-        and principals.lets_role_in(ruling, arn, action.lower())
+        located
+        for located in located_statements(edge.callee, edge.callee.trust)
+        if located.statement.effect != "Deny"
+        and located.statement.actions.match(action.lower()) is not False
+        and principals.names(located, arn)
+        and principals.lets_role_in(located, arn, action.lower())
     ]
 
 
-def _missing(walk: AssumeRoleEdge, action: str, what: str) -> Violations:
-    caller_arn, callee_arn = walk.caller.arn, walk.callee.arn
-    missing = any(record.policy.missing is not None for record in walk.caller.policies)
+def _missing(edge: AssumeRoleEdge, action: str, what: str) -> Violations:
+    caller_arn, callee_arn = edge.caller.arn, edge.callee.arn
+    missing = any(record.policy.missing is not None for record in edge.caller.policies)
     hop = f"the hop from {caller_arn} to {callee_arn} carries {what}"
-    if not missing and not _permitting(walk, action):
+    if not missing and not _permitting(edge, action):
         statement = {"Effect": "Allow", "Action": action, "Resource": callee_arn}
         yield Violation(
-            walk.permission.place if walk.permission else walk.caller.place,
+            edge.permission.place if edge.permission else edge.caller.place,
             f"{hop}, and no policy of the caller allows {action}",
             f"add to the caller: {json.dumps(statement)}",
         )
-    if walk.callee.trust.policy.missing is None and not _trusting(walk, action):
+    if edge.callee.trust.policy.missing is None and not _trusting(edge, action):
         root = root_of(caller_arn)
         added = {
             "Effect": "Allow",
@@ -321,7 +313,7 @@ def _missing(walk: AssumeRoleEdge, action: str, what: str) -> Violations:
             "Condition": {"ArnEquals": {"aws:PrincipalArn": caller_arn}},
         }
         yield Violation(
-            walk.callee.trust.place,
+            edge.callee.trust.place,
             f"{hop}, and the trust policy of the callee does not allow {action}",
             f"add to the trust policy: {json.dumps(added)}",
         )

@@ -1,21 +1,32 @@
-"""Callers of other organizations: external ids, and the exception that they need."""
+"""Callers of other organizations, and services that act for any customer: the confused deputy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from rolechain.graph.access import ENTERING, narrowed, where
+from rolechain.graph.finding import Level
+from rolechain.graph.language import Language, Position, matching, segments_of, text_of
+from rolechain.graph.narrowing import lacking, narrowing, unlike
+from rolechain.graph.requests import Requests, beyond
+from rolechain.graph.values import OneValue, Values
+from rolechain.iam import condition_keys as keys_of
 from rolechain.iam import limits
+from rolechain.iam.arn import account_of
 from rolechain.iam.condition_keys import EXTERNAL_ID
+from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.conditions import Condition
-from rolechain.policy.context import Context, ContextValue
-from rolechain.policy.statement import Statement
+from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.deputies import of_services
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violations
 
 
 @rule(
@@ -26,28 +37,26 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="AWS guardrail IAM-STS-1; IAM User Guide, The confused deputy problem: cross-service prevention",
     levels="error warning",
 )
-def confused_deputy(survey: RuleContext) -> Violations:
+def confused_deputy(context: RuleContext) -> Violations:
     """A third party that needs no external id, an external id that STS refuses, or a service that anyone may use.
 
     Who is a third party is known in an audit only: an account that no template is placed in.
     """
-    yield from of_services(survey)
-    for entry in survey.entries:
+    yield from of_services(context)
+    for entry in context.entries:
         for value in _illegal_ids(entry):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} asks for the external id {value!r}, which no call can pass",
+            yield entry.violation(
+                f"asks for the external id {value!r}, which no call can pass",
                 "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
             )
-        if survey.chain is not None or survey.is_bootstrap(entry.role):
+        if context.chain is not None or context.is_bootstrap(entry.role):
             continue
         if principals.asks_for_external_id(entry) or principals.within_organization(entry):
             continue
         for account, _ in principals.of_accounts(entry):
-            if account not in survey.accounts:
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts account {account}, which is none of yours, without an external id",
+            if account not in context.accounts:
+                yield entry.violation(
+                    f"trusts account {account}, which is none of yours, without an external id",
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
                     f"if {account} is yours, say so with --account",
                 )
@@ -58,7 +67,9 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     found: dict[str, None] = {}
     for condition in entry.by_key.get(EXTERNAL_ID, ()):
         if isinstance(condition, Condition) and not condition.negated:
-            for value in (each for each in condition.elements if isinstance(each, str)):
+            for value in (
+                each for each in condition.elements if isinstance(each, str) and entry.is_known(each)
+            ):
                 like = condition.name == "stringlike"
                 passed = value.replace("*", "xx").replace("?", "x") if like else value
                 if not limits.EXTERNAL_ID.fullmatch(passed):
@@ -73,24 +84,24 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     source="AWS Organizations User Guide, Resource control policies: examples",
     levels="warning",
 )
-def denied_by_control_policy(survey: RuleContext) -> Violations:
+def denied_by_control_policy(context: RuleContext) -> Violations:
     """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
-    policies = [(name, policy) for name, policy in _control_policies(survey) if policy.denies]
-    for entry in survey.entries if policies else ():
-        for who, action, given in _outsiders(survey, entry):
-            context = Context(given)
+    policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
+    organizations = {value for _, policy in policies for value in _organizations(policy)}
+    own = context.organization or (organizations.pop() if len(organizations) == 1 else None)
+    for entry in context.entries if policies else ():
+        for who, action, requests, remediation in _outsiders(context, entry, own):
             for name, policy in policies:
-                if any(_denies(deny, action, entry.role.arn, context) for deny in policy.denies):
-                    yield Violation(
-                        entry.place,
-                        f"{entry.role.arn} lets in {who}, which the resource control policy {name} denies "
-                        f"{action} where it is attached above the role",
-                        _exception(who, given),
+                if requests and not beyond(requests, _denied(policy, entry, action)):
+                    yield entry.violation(
+                        f"lets in {who}, which the resource control policy {name} denies {action} where it is attached "
+                        "above the role",
+                        remediation,
                     )
 
 
-def _control_policies(survey: RuleContext) -> Iterator[tuple[str, Policy]]:
-    for resource in survey.resources:
+def _control_policies(context: RuleContext) -> Iterator[tuple[str, Policy]]:
+    for resource in context.resources:
         properties = resource.properties
         if (
             resource.type == "AWS::Organizations::Policy"
@@ -105,35 +116,169 @@ def _control_policies(survey: RuleContext) -> Iterator[tuple[str, Policy]]:
             yield name if isinstance(name, str) else resource.logical_id, policy
 
 
+def _organizations(policy: Policy) -> Iterator[str]:
+    for condition in (each for deny in policy.denies for each in deny.conditions):
+        if isinstance(condition, Condition) and condition.lookup == keys_of.ORGANIZATION:
+            yield from condition.values
+
+
 def _outsiders(
-    survey: RuleContext, entry: LocatedStatement
-) -> Iterator[tuple[str, str, dict[str, ContextValue]]]:
-    """Who is let in and is no principal of the organization, what it calls, and what its call carries."""
-    actions = entry.statement.actions
+    context: RuleContext, entry: LocatedStatement, own: str | None
+) -> Iterator[tuple[str, str, tuple[Requests, ...], str]]:
+    """Who is let in and is no principal of one's own organization, what it calls, its requests, and what to write."""
     for provider in entry.federated:
-        for action in ("sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"):
-            if actions.match(action.lower()) and (":saml-provider/" in provider) == ("SAML" in action):
-                yield f"tokens of {provider}", action, {}
-    if not principals.within_organization(entry):
-        for account, partition in principals.of_accounts(entry):
-            if account not in survey.accounts:
-                caller = f"arn:{partition}:iam::{account}:role/outsider"
-                given: dict[str, ContextValue] = {
-                    "aws:PrincipalAccount": account,
-                    "aws:PrincipalArn": caller,
-                    "aws:PrincipalOrgID": "o-outsider00",
-                    "aws:PrincipalIsAWSService": "false",
-                }
-                yield f"account {account}", "sts:AssumeRole", given
-
-
-def _denies(deny: Statement, action: str, role_arn: str, context: Context) -> bool:
-    return deny.applies(action.lower(), role_arn, context) is True
-
-
-def _exception(who: str, given: dict[str, ContextValue]) -> str:
-    if account := given.get("aws:PrincipalAccount"):
-        return (
-            f'add {{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}} to the statement that denies'
+        action = "sts:AssumeRoleWith" + ("SAML" if ":saml-provider/" in provider else "WebIdentity")
+        requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: principals.only(provider)})
+        who = f"tokens of {provider}"
+        yield (
+            who,
+            action,
+            requests,
+            f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume",
         )
-    return f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume"
+    if not principals.within_organization(entry):
+        for account, _ in principals.of_accounts(entry):
+            if account not in context.accounts:
+                wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: principals.only(account)}
+                requests = narrowed(entry.requests("sts:assumerole"), wanted)
+                if own:
+                    others = unlike(keys_of.ORGANIZATION, [text_of(own)])
+                    requests = tuple(
+                        one for each in others for one in narrowed(requests, {keys_of.ORGANIZATION: each})
+                    )
+                exception = f'{{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}}'
+                remediation = f"add {exception} to the statement that denies"
+                yield f"account {account}", "sts:AssumeRole", requests, remediation
+
+
+def _denied(policy: Policy, entry: LocatedStatement, action: str) -> Iterator[Requests]:
+    """The requests for a role that a resource control policy surely denies."""
+    for deny in policy.denies:
+        everyone = deny.principals is not None and deny.principals.everyone
+        on_role = deny.resources is not None and deny.resources.match(entry.arn, Context({}))
+        if deny.effect != "Deny" or not (everyone and on_role and deny.actions.match(action.lower())):
+            continue
+        for kind in ENTERING[action.lower()]:
+            found: Requests | None = Requests(kind)
+            for condition in deny.conditions:
+                asked = narrowing(condition, kind, entry.role.callee.constants, surely=True)
+                found = found and where(found, asked)
+            if found:
+                yield found
+
+
+SAYING = frozenset(
+    [
+        "autoscaling",
+        "bedrock",
+        "cloudformation",
+        "cloudtrail",
+        "codebuild",
+        "codecatalyst",
+        "codecatalyst-runner",
+        "comprehend",
+        "config",
+        "controltower",
+        "datasync",
+        "directoryservice.rds",
+        "forecast",
+        "hooks.cloudformation",
+        "iot",
+        "iotdeviceadvisor",
+        "iotfleethub",
+        "kendra",
+        "kinesisanalytics",
+        "logs",
+        "monitoring.rds",
+        "personalize",
+        "pipes",
+        "rds",
+        "rekognition",
+        "resources.cloudformation",
+        "scheduler",
+        "ses",
+        "sms-voice",
+        "ssm",
+        "states",
+        "transcribe",
+        "transcribe.streaming",
+        "transfer",
+        "vpc-flow-logs",
+    ]
+)
+"""The services whose own guides write aws:SourceAccount or aws:SourceArn into the trust policy of a role of theirs.
+
+What runs a workload and is given its role with that (Lambda, EC2, ECS tasks) acts for nobody else and is none of them.
+Source: the pages of each service's guide on cross-service confused deputy prevention and on its service role.
+"""
+
+_NAMED_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+_ANY_ACCOUNT = (Position(digit=True),) * 12
+
+
+def _untrusted(entry: LocatedStatement) -> Mapping[str, Values]:
+    """What a call carries, at most, on behalf of an account and an organization that no statement names."""
+    named = partial(principals.values_named, entry)
+    accounts = {pattern.literal for pattern in named("aws:sourceaccount") if pattern.literal}
+    accounts |= {each for pattern in named("aws:sourcearn") for each in _NAMED_ACCOUNT.findall(str(pattern))}
+    arns = frozenset(segments_of(("arn", "*", "*", "*", account, "*")) for account in accounts)
+    of_any = matching([segments_of(("arn", "*", "*", "*", _ANY_ACCOUNT, "*"))])
+    others = Language(without=frozenset(map(text_of, accounts)))
+    organizations = Language(without=frozenset(named("aws:sourceorgid")))
+    return {
+        "aws:sourceaccount": OneValue(others, absent=True),
+        "aws:sourcearn": OneValue(of_any & Language(without=arns), absent=True),
+        "aws:sourceorgid": OneValue(organizations, absent=True),
+        "aws:sourceorgpaths": lacking("aws:sourceorgpaths"),
+        keys_of.EXTERNAL_ID: lacking(keys_of.EXTERNAL_ID),
+    }
+
+
+_ANCHORS = matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", "trust-anchor/*"))])
+
+_REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
+
+
+def of_services(context: RuleContext) -> Violations:
+    """The services that a trust policy lets in for whoever has them call."""
+    for entry in context.entries:
+        for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
+            if service == ROLES_ANYWHERE:
+                yield from _of_certificates(entry)
+            elif _name(service) in SAYING and _lets_in(entry, service, _untrusted(entry)):
+                account = account_of(entry.arn)
+                known = account if account.isdigit() else "<the role's account>"
+                yield entry.violation(
+                    f"lets in {service} on whosever behalf it calls",
+                    f"declare source_account: {json.dumps(known)} beside the service"
+                    if ("service", service) in context.entrances(entry.role)
+                    else f'add {{"StringEquals": {{"aws:SourceAccount": "{known}"}}}}, or aws:SourceArn',
+                    Level.WARNING,
+                )
+
+
+def _of_certificates(entry: LocatedStatement) -> Violations:
+    # The name of a certificate is the source identity; the id of an anchor is what follows the last slash.
+    lacked = [key for key in entry.by_key if key.startswith("aws:principaltag/x509")]
+    named = [
+        each
+        for each in principals.values_named(entry, "aws:sourcearn")
+        if str(each).rpartition("/")[2].strip("*?-")
+    ]
+    others = OneValue(_ANCHORS & Language(without=frozenset(named)), absent=True)
+    wanted = {key: lacking(key) for key in (keys_of.SET_SOURCE_IDENTITY, *lacked)}
+    if _lets_in(entry, ROLES_ANYWHERE, {"aws:sourcearn": others, **wanted}):
+        yield entry.violation(
+            "lets in every certificate of every trust anchor of IAM Roles Anywhere in its account",
+            'add {"ArnEquals": {"aws:SourceArn": "<the trust anchor>"}} and {"StringEquals": '
+            '{"aws:PrincipalTag/x509Subject/CN": "<the certificate\'s name>"}}',
+            Level.WARNING,
+        )
+
+
+def _name(service: str) -> str:
+    return _REGION.sub("", re.sub(r"\.amazonaws\.com(\.cn)?$", "", service))
+
+
+def _lets_in(entry: LocatedStatement, service: str, wanted: Mapping[str, Values]) -> bool:
+    return entry.may({keys_of.SERVICE: principals.only(service), **wanted})

@@ -1,16 +1,20 @@
-"""Who may stand in a trust policy, and how."""
+"""Who may stand in a trust policy, and how, and which actions it grants."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rolechain.graph.finding import Level
-from rolechain.iam.arn import partition_of, root_of
+from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.model.role import ChainRole
 from rolechain.policy.principals import is_unique_id
 from rolechain.policy.trust_problem import Subject
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import Violation, Violations, rule
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
 
 
 @rule(
@@ -19,14 +23,13 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     prevents="a role that every AWS account of the world may assume",
     source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
 )
-def open_to_everyone(survey: RuleContext) -> Violations:
+def open_to_everyone(context: RuleContext) -> Violations:
     """A ``*`` that no condition closes, whatever its operator is called."""
-    organization = (survey.chain.organization if survey.chain else None) or "<the organization's id>"
-    for entry in survey.entries:
-        if principals.everyone(entry) and (who := principals.strangers(entry)):
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} trusts *, and no condition keeps {who} out",
+    organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
+    for entry in context.entries:
+        if principals.everyone(entry) and (who := principals.untrusted(entry)):
+            yield entry.violation(
+                f"trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
                 f'{{"StringEquals": {{"aws:PrincipalOrgID": "{organization}"}}}}',
             )
@@ -39,12 +42,12 @@ def open_to_everyone(survey: RuleContext) -> Violations:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: Principal",
 )
-def refused_principal(survey: RuleContext) -> Violations:
+def refused_principal(context: RuleContext) -> Violations:
     """A principal that IAM refuses."""
-    for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+    for located in context.trust:
+        for problem in located.statement.trust_problems():
             if problem.subject is Subject.PRINCIPAL:
-                yield Violation(ruling.place, problem.message, problem.cure)
+                yield Violation(located.place, problem.message, problem.cure)
 
 
 @rule(
@@ -54,50 +57,39 @@ def refused_principal(survey: RuleContext) -> Violations:
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
-def refused_element(survey: RuleContext) -> Violations:
+def refused_element(context: RuleContext) -> Violations:
     """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
-    for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+    for located in context.trust:
+        for problem in located.statement.trust_problems():
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
-                    ruling.place, f"the trust policy of {ruling.role.arn} {problem.message}", problem.cure
+                    located.place, f"the trust policy of {located.arn} {problem.message}", problem.cure
                 )
-    for role in survey.world.roles:
+    for role in context.graph.roles:
         for record in role.policies:
-            for ruling in located_statements(role, record):
-                yield from _refused_permission(ruling)
+            for located in located_statements(role, record):
+                yield from _refused_permission(located)
 
 
-def _refused_permission(ruling: LocatedStatement) -> Violations:
-    statement = ruling.statement
-    if statement.effect is None and not ruling.element:
+def _refused_permission(located: LocatedStatement) -> Violations:
+    statement = located.statement
+    if statement.effect is None and not located.element:
         return
-    whose = f"{ruling.record.name} of {ruling.role.arn}"
+    whose = f"{located.record.name} of {located.arn}"
     if statement.principals is not None or statement.not_principal:
-        yield Violation(ruling.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
+        yield Violation(located.place, f"{whose} names a Principal, which IAM refuses there", "leave it out")
     resources = statement.resources.written if statement.resources else ()
     if not resources:
         yield Violation(
-            ruling.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
+            located.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
         )
     for resource in resources:
         if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
             yield Violation(
-                ruling.place,
+                located.place,
                 f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
                 "write an ARN or *",
             )
-
-
-@rule(
-    "RC05",
-    "principals come from the declared chain or the organization only",
-    prevents="access of a principal that nobody declared",
-    source="AWS guardrail IAM-STS-3",
-)
-def undeclared_principal(_: RuleContext) -> Violations:
-    """Nothing here: the proof itself finds who is let in and not declared, as it tries every edge."""
-    yield from ()
 
 
 @rule(
@@ -108,53 +100,51 @@ def undeclared_principal(_: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: AWS account principals",
     levels="error warning",
 )
-def whole_account(survey: RuleContext) -> Violations:
+def whole_account(context: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
     """
-    for entry in survey.entries:
+    for entry in context.entries:
         for account, partition in principals.delegated(entry):
-            if ("account", account) in survey.entrances(entry.role) or _opens(survey, entry, account):
+            if ("account", account) in context.entrances(entry.role) or _opens(context, entry, account):
                 continue
             if not principals.lets_whole_account_in(entry, account):
                 continue
-            third_party = survey.chain is None and account not in survey.accounts
-            bootstrap = survey.is_bootstrap(entry.role)
+            third_party = context.chain is None and account not in context.accounts
+            bootstrap = context.is_bootstrap(entry.role)
             if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
                 continue
             if bootstrap:
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
+                yield entry.violation(
+                    f"trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
                     "may call sts:AssumeRole there works here through CDK's roles",
                     f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
                     "--cloudformation-execution-policies",
                     Level.WARNING,
                 )
                 continue
-            yield Violation(
-                entry.place,
-                f"{entry.role.arn} trusts account {account} as a whole: every role and user that may call "
+            yield entry.violation(
+                f"trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
-                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(survey, entry, account, partition)}"}}}}'
+                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
                 + (", or an sts:ExternalId" if third_party else ""),
                 Level.WARNING if third_party else None,
             )
 
 
-def _opens(survey: RuleContext, entry: LocatedStatement, account: str) -> bool:
+def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
     """Whether the chain declares that a role trusts its caller's account as a whole."""
-    declared = survey.hop_roles.get(entry.role.arn)
-    if declared is None or declared.trust != "account" or survey.chain is None:
+    declared = context.hop_roles.get(entry.arn)
+    if declared is None or declared.trust != "account" or context.chain is None:
         return False
-    return any(hop.caller.account == account for hop in survey.chain.calls_into(declared))
+    return any(hop.caller.account == account for hop in context.chain.calls_into(declared))
 
 
-def _caller(survey: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
+def _caller(context: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
     """The role of an account that is meant to call, or where its name has to be written."""
-    declared = survey.hop_roles.get(entry.role.arn)
-    hops = survey.chain.calls_into(declared) if survey.chain and declared else ()
+    declared = context.hop_roles.get(entry.arn)
+    hops = context.chain.calls_into(declared) if context.chain and declared else ()
     callers = [hop.caller.arn for hop in hops if hop.caller.account == account]
     return callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
 
@@ -166,25 +156,21 @@ def _caller(survey: RuleContext, entry: LocatedStatement, account: str, partitio
     source="IAM User Guide, JSON policy elements: IAM role principals",
     levels="warning",
 )
-def orphaned_when_recreated(survey: RuleContext) -> Violations:
+def orphaned_when_recreated(context: RuleContext) -> Violations:
     """A role that is named directly, or what is left of one."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for value in entry.aws:
             if principals.is_role(value):
-                root = root_of(value)
-                statement = f'"Principal": {{"AWS": "{root}"}} with {{"ArnEquals": {{"aws:PrincipalArn": "{value}"}}}}'
-                declared = survey.hop_roles.get(entry.role.arn)
+                declared = context.hop_roles.get(entry.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value} itself: deleted and made again, that role is locked out",
-                    ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
-                    + statement,
+                how = "declare trust: principal_arn for it, which writes" if by_declaration else "write"
+                yield entry.violation(
+                    f"trusts {value} itself: deleted and made again, that role is locked out",
+                    f"{how} {principals.by_root(value)}",
                 )
             elif is_unique_id(value):
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value}, the id that IAM shows where a principal was deleted",
+                yield entry.violation(
+                    f"trusts {value}, the id that IAM shows where a principal was deleted",
                     "name the principal's ARN as aws:PrincipalArn, with its account's root as Principal",
                 )
 
@@ -196,18 +182,17 @@ def orphaned_when_recreated(survey: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: Role session principals",
     levels="warning",
 )
-def pinned_to_session(survey: RuleContext) -> Violations:
+def pinned_to_session(context: RuleContext) -> Violations:
     """The ARN of an assumed role as principal."""
-    for entry in survey.entries:
+    for entry in context.entries:
         for value in entry.aws:
-            parts = value.split(":", 5)
-            if len(parts) == 6 and parts[2] == "sts" and parts[5].startswith("assumed-role/"):
-                name = parts[5].split("/")[1]
-                yield Violation(
-                    entry.place,
-                    f"{entry.role.arn} trusts {value}: a session of that role by another name is refused",
-                    f'write "Principal": {{"AWS": "arn:{parts[1]}:iam::{parts[4]}:root"}} with {{"ArnEquals": '
-                    f'{{"aws:PrincipalArn": "arn:{parts[1]}:iam::{parts[4]}:role/{name}"}}}}, path included',
+            if service_of(value) == "sts" and resource_of(value).startswith("assumed-role/"):
+                arn = iam_arn(
+                    partition_of(value), account_of(value), f"role/{resource_of(value).split('/')[1]}"
+                )
+                yield entry.violation(
+                    f"trusts {value}: a session of that role by another name is refused",
+                    f"write {principals.by_root(arn)}, path included",
                 )
 
 
@@ -218,12 +203,12 @@ def pinned_to_session(survey: RuleContext) -> Violations:
     source="IAM User Guide, Security best practices: require temporary credentials",
     levels="warning",
 )
-def users_let_in(survey: RuleContext) -> Violations:
+def users_let_in(context: RuleContext) -> Violations:
     """A chain's role that lets IAM users in, by name or along with others."""
-    for entry in survey.entries:
-        if entry.role.arn not in survey.declared:
+    for entry in context.entries:
+        if entry.arn not in context.declared:
             continue
-        entrances = survey.entrances(entry.role)
+        entrances = context.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
         named += [value for value in principals.pinned(entry, PRINCIPAL_ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
@@ -241,10 +226,93 @@ def users_let_in(survey: RuleContext) -> Violations:
 
 
 def _user(entry: LocatedStatement, who: str) -> Violation:
-    partition = partition_of(entry.role.arn)
-    return Violation(
-        entry.place,
-        f"{entry.role.arn} lets in {who}, whose access keys last until they are deleted",
+    partition = partition_of(entry.arn)
+    return entry.violation(
+        f"lets in {who}, whose access keys last until they are deleted",
         f'let roles in only: {{"ArnLike": {{"aws:PrincipalArn": "arn:{partition}:iam::<account>:role/<path and '
         'name>"}}',
+    )
+
+
+_SESSION_ACTIONS = {
+    "sts:tagsession": ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"),
+    "sts:setsourceidentity": ("sts:sourceidentity", "aws:sourceidentity"),
+}
+"""The actions that a hop uses besides AssumeRole where a condition asks for one of these keys."""
+
+
+@rule(
+    "RC36",
+    "a trust policy grants the actions that its hop uses and no others",
+    prevents="more than was asked for: tags, or an identity, that nobody meant to take from the caller",
+    source="IAM User Guide, Security best practices: least privilege; AWS guardrails for IAM trust policies",
+    levels="warning",
+)
+def actions_granted(context: RuleContext) -> Violations:
+    """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
+    for located in context.trust:
+        if located.statement.effect != "Allow":
+            continue
+        actions = located.statement.actions
+        uses = " and ".join(_entry_actions(located))
+        if actions.negated:
+            surplus = [f"all but {', '.join(actions.written)}"]
+        else:
+            surplus = [name for name in actions.written if set(name) & set("*?")]
+            callee = context.hop_roles.get(located.arn)
+            if callee is not None:
+                surplus += [
+                    name
+                    for name in actions.written
+                    if not set(name) & set("*?") and _unused(context, located, name)
+                ]
+        if surplus:
+            yield Violation(
+                located.place,
+                f"the trust policy of {located.arn} grants {', '.join(surplus)}",
+                f"write {uses}",
+            )
+
+
+def _entry_actions(located: LocatedStatement) -> list[str]:
+    found = []
+    if any(":saml-provider/" in provider for provider in located.federated):
+        found.append("sts:AssumeRoleWithSAML")
+    if any(":saml-provider/" not in provider for provider in located.federated):
+        found.append("sts:AssumeRoleWithWebIdentity")
+    return found or ["sts:AssumeRole"]
+
+
+def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
+    """Whether an action of a chain's trust policy is none that the hop into it uses."""
+    action = name.lower()
+    if action == "sts:assumerole" or name.startswith("an unresolved "):
+        return False
+    if action not in _SESSION_ACTIONS:
+        return True
+    keys = {
+        key
+        for entry in located_statements(located.role, located.role.trust)
+        for c in entry.statement.conditions
+        for key in c.keys
+    }
+    asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
+    return not asked and not any(
+        _grants_by_name(context, caller, action) for caller in _callers(context, located)
+    )
+
+
+def _callers(context: RuleContext, located: LocatedStatement) -> Iterator[ChainRole]:
+    callee = context.hop_roles.get(located.arn)
+    for hop in context.chain.calls_into(callee) if context.chain and callee else ():
+        yield hop.caller
+
+
+def _grants_by_name(context: RuleContext, caller: ChainRole, action: str) -> bool:
+    role = context.roles.get(caller.arn)
+    return role is not None and any(
+        action in located.statement.actions.exact
+        for record in role.policies
+        for located in located_statements(role, record)
+        if located.statement.effect == "Allow"
     )

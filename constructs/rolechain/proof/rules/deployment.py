@@ -1,0 +1,298 @@
+"""What a deployment depends on: its order, its partition, stack sets, and roles that exist already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.template import Json, Template
+from rolechain.graph.finding import Level
+from rolechain.graph.role_graph import RoleRecord
+from rolechain.iam.partitions import partition_of
+from rolechain.model.chain import Chain
+from rolechain.proof.rules import principals
+from rolechain.proof.rules.context import Resource, RuleContext, reachable, resources_of
+from rolechain.proof.rules.rule import rule
+from rolechain.proof.rules.violation import Violation, Violations
+
+
+@rule(
+    "RC20",
+    "a role that a trust policy names directly is deployed before it, by a stack dependency or DependsOn; one "
+    "outside the templates is declared as existing",
+    prevents="Invalid principal in policy, when the stack is deployed",
+    source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
+)
+def deploy_order(context: RuleContext) -> Violations:
+    """A role's ARN as principal, of which it is not proven that the role exists by then."""
+    for entry in context.entries:
+        if entry.role.imported:
+            continue  # its owner adds the statement when the caller is there
+        for arn in principals.role_arns(entry):
+            named = context.roles.get(arn)
+            if named is None or named.imported:
+                if (
+                    context.chain is None
+                    or _exists(context.chain, arn)
+                    or (named and arn in context.declared)
+                ):
+                    continue
+                yield entry.violation(
+                    f"trusts {arn} itself, which no template creates",
+                    f"write {principals.by_root(arn)}, or declare it under assumed_by where it exists already",
+                )
+            elif named is not entry.role and not _comes_first(context, named, entry.role):
+                here = named.place.template == entry.role.place.template
+                yield entry.violation(
+                    f"trusts {arn} itself, and nothing makes {named.place} come first",
+                    f"add DependsOn: {named.place.logical_id}"
+                    if here
+                    else f"make the stack {entry.role.place.template} depend on {named.place.template}",
+                )
+
+
+def _exists(chain: Chain, arn: str) -> bool:
+    """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
+    entrances = (entrance for source in chain.sources for entrance in source.entrances)
+    return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
+        role.existing and role.arn == arn for role in chain.roles
+    )
+
+
+def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
+    if named.place.template == role.place.template:
+        return named.place.logical_id in _waits_for(context, role)
+    return named.place.template in _before(context, role.place.template)
+
+
+def _before(context: RuleContext, name: str) -> list[str]:
+    """The templates that are deployed before one."""
+    templates = context.graph.templates
+    return reachable([name], lambda each: templates[each].dependencies if each in templates else ())
+
+
+def _waits_for(context: RuleContext, role: RoleRecord) -> set[str]:
+    """The resources of its template that a role waits for, directly or by way of others."""
+    template = context.graph.templates.get(role.place.template)
+    listed = template.body.get("Resources") if template else None
+    resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
+    return {*role.depends_on, *reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))}
+
+
+def _depends_on(resource: Json) -> Iterator[str]:
+    written = resource.get("DependsOn") if isinstance(resource, Mapping) else None
+    for name in written if isinstance(written, list) else [written]:
+        if isinstance(name, str):
+            yield name
+
+
+_LITERAL = "arn:aws:"
+
+
+@rule(
+    "RC29",
+    "no ARN is written out with arn:aws: where the chain's partition is another, or the template serves several",
+    prevents="failure in the China and GovCloud regions",
+    source="IAM User Guide, IAM identifiers: partitions",
+    levels="error warning",
+)
+def literal_partition(context: RuleContext) -> Violations:
+    """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
+    chain = context.chain
+    anywhere: set[str] = set()
+    partitions: dict[str, str | None] = {}
+    for name, template in context.graph.templates.items():
+        partitions[name] = _partition(template) or (chain.partition if chain else None)
+    suspects = [
+        resource
+        for resource in context.resources
+        if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
+    ]
+    for resource in suspects:
+        if partitions.get(resource.template) is None and any(
+            "AWS::Partition" in text for text in _texts(resource.properties)
+        ):
+            anywhere.add(resource.template)
+    for resource in suspects:
+        partition = partitions.get(resource.template)
+        if partition is None and resource.template not in anywhere:
+            continue
+        found = next((text for text in _texts(resource.properties) if _LITERAL in text), None)
+        if found is None:
+            continue
+        if partition:
+            message = f"{found} names the partition aws, and the template is deployed to {partition}"
+        else:
+            message = f"{found} names the partition aws, and the template names AWS::Partition elsewhere"
+        yield Violation(
+            resource.place(),
+            message,
+            'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
+            Level.ERROR if partition else Level.WARNING,
+        )
+
+
+def _partition(template: Template) -> str | None:
+    return partition_of(template.region) if template.region else None
+
+
+def _parts(value: Json) -> Iterator[Json]:
+    """A value and everything in it, however deep."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if isinstance(current, Mapping):
+            waiting.extend(current.values())
+        elif isinstance(current, (list, tuple)):
+            waiting.extend(current)
+
+
+def _texts(value: Json) -> Iterator[str]:
+    return (part for part in _parts(value) if isinstance(part, str))
+
+
+@rule(
+    "RC32",
+    "a role that the templates do not create is left as it is",
+    prevents="a policy that is silently attached to an existing role, or in another account silently dropped",
+    source="AWS CDK, Role.from_role_arn: mutable; AWS CloudFormation, AWS::IAM::Policy: Roles",
+)
+def imported_role(context: RuleContext) -> Violations:
+    """A policy that is attached to a role by name which no template of its account creates."""
+    own = [role for role in context.graph.roles if not role.imported]
+    created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
+    reported: set[SourceLocation] = set()
+    for resource in context.resources:
+        if resource.type not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
+            continue
+        template = context.graph.templates[resource.template]
+        for name in _attached_to(resource):
+            if created.isdisjoint({(resource.template, name), (template.account or "", name)}):
+                reported.add(resource.place())
+                yield _attached(resource.place(), resource.logical_id, name)
+    for role in context.graph.roles:
+        for record in role.policies if role.imported else ():
+            place = SourceLocation(record.place.template, record.place.logical_id)
+            if record.place.template and place not in reported:
+                reported.add(place)
+                yield _attached(record.place, record.name, role.name or role.arn)
+
+
+def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
+    return Violation(
+        place,
+        f"{policy} is attached to the role {role}, which no template creates",
+        "import the role with mutable=False and grant what it needs where it is created",
+    )
+
+
+def _attached_to(resource: Resource) -> Iterator[str]:
+    if resource.type == "AWS::IAM::RolePolicy":
+        listed: Json = [resource.properties.get("RoleName")]
+    else:
+        listed = resource.properties.get("Roles")
+    for name in listed if isinstance(listed, list) else ():
+        if isinstance(name, str):
+            yield name
+
+
+@rule(
+    "RC34",
+    "a service-managed stack set counts on no target in the management account, no nested stacks and no macros",
+    prevents="a target that never appears",
+    source="AWS CloudFormation User Guide, StackSets with service-managed permissions: considerations",
+)
+def service_managed(context: RuleContext) -> Violations:
+    """A service-managed stack set that cannot be deployed, or not to where it is meant to go."""
+    for resource in context.resources:
+        if (
+            resource.type != "AWS::CloudFormation::StackSet"
+            or resource.properties.get("PermissionModel") != "SERVICE_MANAGED"
+        ):
+            continue
+        yield from _unfit_body(resource)
+        management = _management_account(context, resource)
+        if management is None:
+            continue
+        if management in _accounts(resource):
+            yield Violation(
+                resource.place(),
+                f"the stack set is to be deployed to {management}, the management account, where it never goes",
+                f"take {management} out of Accounts, and deploy its role by a stack of its own",
+            )
+        for arn in _meant_for(context, resource, management):
+            yield Violation(
+                resource.place(),
+                f"{arn} lies in the management account, where a service-managed stack set never goes",
+                f"deploy it by a stack of its own in {management}",
+            )
+
+
+def _unfit_body(resource: Resource) -> Violations:
+    for inner in _stack_set_resources(resource):
+        if inner.type == "AWS::CloudFormation::Stack":
+            yield Violation(
+                resource.place("TemplateBody"),
+                f"the stack set's template holds the nested stack {inner.logical_id}, which is refused",
+                "write its resources into the template itself",
+            )
+    body = _inline_template(resource)
+    if isinstance(body, Mapping) and (
+        "Transform" in body
+        or any(isinstance(part, Mapping) and "Fn::Transform" in part for part in _parts(body))
+    ):
+        yield Violation(
+            resource.place("TemplateBody"),
+            "the stack set's template holds a macro (Transform), which is refused",
+            "write out what the macro makes",
+        )
+
+
+def _management_account(context: RuleContext, resource: Resource) -> str | None:
+    """The management account, as far as it can be told: without CallAs, the stack set is made from there."""
+    if resource.properties.get("CallAs", "SELF") != "SELF":
+        return None
+    return context.graph.templates[resource.template].account
+
+
+def _accounts(resource: Resource) -> set[str]:
+    groups = resource.properties.get("StackInstancesGroup")
+    found: set[str] = set()
+    for group in groups if isinstance(groups, list) else ():
+        targets = group.get("DeploymentTargets") if isinstance(group, Mapping) else None
+        listed = targets.get("Accounts") if isinstance(targets, Mapping) else None
+        excluded = isinstance(targets, Mapping) and targets.get("AccountFilterType") == "DIFFERENCE"
+        if isinstance(listed, list) and not excluded:
+            found |= {account for account in listed if isinstance(account, str)}
+    return found
+
+
+def _meant_for(context: RuleContext, resource: Resource, management: str) -> Iterator[str]:
+    """The roles that the chain declares in the management account and that the stack set alone would create."""
+    names = {
+        inner.properties.get("RoleName")
+        for inner in _stack_set_resources(resource)
+        if inner.type == "AWS::IAM::Role" and isinstance(inner.properties.get("RoleName"), str)
+    }
+    instances = f"{resource.template}/{resource.logical_id}"
+    own = {role.arn for role in context.graph.roles if not role.place.template.startswith(instances)}
+    for arn, role in context.declared.items():
+        if role.account == management and role.role in names and arn not in own:
+            yield arn
+
+
+def _inline_template(resource: Resource) -> Json:
+    """The template that stands in a stack set, as text or object; None where none stands there that can be read."""
+    body = resource.properties.get("TemplateBody")
+    if not isinstance(body, str):
+        return body
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None  # YAML, perhaps: the proof says what cannot be read
+
+
+def _stack_set_resources(resource: Resource) -> Iterator[Resource]:
+    yield from resources_of(resource.template, _inline_template(resource))
