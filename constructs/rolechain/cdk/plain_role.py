@@ -1,8 +1,8 @@
 """The resource of a role, until a role of CDK takes its place.
 
-Every object of CDK lives in a Node process, and each call to it takes its time: an account's stack with one target takes
-7 ms with this resource, and 40 ms with a role of CDK (200 targets, aws-cdk-lib 2.275, two cores). Few roles are ever read,
-so the role of CDK is made when it is.
+Every object of CDK lives in a Node process, and each call to it takes its time: an account's stack with one target
+takes 7 ms with this resource, and 40 ms with a role of CDK (200 targets, aws-cdk-lib 2.275, two cores). Few roles are
+ever read, so the role of CDK is made when it is.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from rolechain.cli.chain_options import UsageError, arns, chain_from_source
 from rolechain.errors import ChainError, Problem
 from rolechain.iam.arn import name_of
 from rolechain.model.chain import Chain
-from rolechain.model.choices import choose
 from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.runtime.entry import entered_by, role_of, source_of, way_in, ways_in
 from rolechain.runtime.hop import Hop, as_hop

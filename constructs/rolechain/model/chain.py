@@ -9,9 +9,8 @@ from os import PathLike, fspath
 from typing import Any
 
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
-from rolechain.model.choices import choose
 from rolechain.model.entry_principal import brought
-from rolechain.model.hop import Hop
+from rolechain.model.hop import Hop, choose
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
 from rolechain.model.validation import problems_of

@@ -16,8 +16,7 @@ from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.model.entry_principal import Entrance, EntranceKind
 from rolechain.model.quotas import QUOTA_NAMES, Quotas
 from rolechain.model.role import ChainRole, Permission
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.source_identity import SourceIdentity
+from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.model.yaml_nodes import Nodes
 
 Made = TypeVar("Made")

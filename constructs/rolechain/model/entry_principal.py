@@ -6,9 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from rolechain.model.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.model.several import several
-from rolechain.model.source_identity import SourceIdentity, source_identity
+from rolechain.model.session_values import (
+    SessionTag,
+    SessionTags,
+    SourceIdentity,
+    session_tags,
+    several,
+    source_identity,
+)
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
 

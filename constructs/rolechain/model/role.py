@@ -9,9 +9,14 @@ from typing import Any, Literal
 from rolechain.iam.arn import iam_arn
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.session_policy import compact
-from rolechain.model.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.model.several import several
-from rolechain.model.source_identity import SourceIdentity, source_identity
+from rolechain.model.session_values import (
+    SessionTag,
+    SessionTags,
+    SourceIdentity,
+    session_tags,
+    several,
+    source_identity,
+)
 
 Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.

@@ -7,8 +7,7 @@ from typing import get_args
 
 from rolechain.iam.limits import ACCOUNT, EXTERNAL_ID, ORGANIZATION, PERMISSION_SET, ROLE_OR_USER, SERVICE
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKind
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.several import several
+from rolechain.model.session_values import SessionTag, several
 from rolechain.model.validation.patterns import is_arn, matches
 from rolechain.model.validation.sessions import of_identity, of_tags
 

@@ -19,8 +19,7 @@ from rolechain.iam.limits import (
 from rolechain.model.entry_principal import Entrance, brought
 from rolechain.model.role import ChainRole
 from rolechain.model.session_policy import LONGEST, MOST_ARNS, POLICY_ARN, problems_of
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.source_identity import ADVICE, SourceIdentity
+from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity
 from rolechain.model.validation.patterns import Found, matches
 
 if TYPE_CHECKING:
