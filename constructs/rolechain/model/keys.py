@@ -1,0 +1,588 @@
+"""The keys of a chain, and what each takes.
+
+The reader of ``chain.yaml``, the validation and the JSON Schema are made from these tables. What a key means is said by
+the class that has it. Patterns and limits are those of the IAM and STS API references.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from rolechain.errors import Place
+from rolechain.iam.limits import (
+    ACCOUNT,
+    CHAINED_SECONDS,
+    EXTERNAL_ID,
+    MOST_POLICIES_OF_ROLE,
+    MOST_TRUST_POLICY_CHARACTERS,
+    ORGANIZATION,
+    ORGANIZATIONAL_UNIT,
+    PATH_CHARACTERS,
+    PERMISSION_SET,
+    POLICIES_OF_ROLE,
+    ROLE_NAME,
+    ROLE_NAME_CHARACTERS,
+    ROLE_SECONDS,
+    SERVICE,
+    SESSION_POLICY_ARNS,
+    SESSION_SECONDS,
+    SESSION_TAGS,
+    SOURCE_IDENTITY,
+    SOURCE_IDENTITY_CHARACTERS,
+    TAG_KEY_CHARACTERS,
+    TAG_VALUE_CHARACTERS,
+    TRUST_POLICY_CHARACTERS,
+    folded,
+    is_tag_text,
+)
+from rolechain.iam.partitions import PARTITIONS, REGION
+from rolechain.json_keys import RepeatedKeyError, unrepeated
+from rolechain.model.entry_principal import Entrance, EntranceKind
+from rolechain.model.quotas import Quotas
+from rolechain.model.role import ChainRole, Permission, Trust
+from rolechain.model.session_policy import POLICY_ARN, problems_of
+from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity
+from rolechain.model.shapes import (
+    Flag,
+    Found,
+    Json,
+    Listed,
+    Number,
+    Record,
+    Shape,
+    Text,
+    TextsByKey,
+    Word,
+    defaults_of,
+    matches,
+    schema_of,
+)
+
+if TYPE_CHECKING:
+    import yaml
+
+    from rolechain.model.yaml_nodes import Nodes
+
+_OF_PARTITION = f"arn:({'|'.join(PARTITIONS)})"
+_PLAIN = "[!-#%-)+->@-~]"
+"""A character that a policy does not read as a wildcard or as the beginning of a variable."""
+_CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_ADMINISTRATOR = re.compile(r"arn:\S+:(role|user|group)/\S+", re.ASCII)
+_DOCUMENTED = re.compile(r"arn:.*:policy/.*", re.DOTALL)
+_POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
+_ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
+_RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
+_PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
+_LATIN_1 = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
+_ROLE_OR_USER = re.compile(
+    rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:(role|user)/({_PLAIN}*/)?{ROLE_NAME.pattern}", re.ASCII
+)
+_SAML = re.compile(rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
+_OIDC = re.compile(rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
+_PARTLY_EXTERNAL_ID = re.compile(r"[*?]*([\w+=,.@:/-][*?]*){2,1224}", re.ASCII)
+_CERTIFICATE = re.compile(r"x509(Subject|Issuer|SAN)/.*", re.DOTALL)
+_SOURCE_ARN = re.compile(r"arn:([^:]*:){4}.*", re.DOTALL)
+
+
+def _account(value: object) -> str:
+    if not isinstance(value, str):
+        return f"{value!r} is a number: put the 12 digits in quotes"
+    has = f"has {len(value)} characters" if len(value) != 12 else "is not all digits"
+    return f"{value!r} {has}: an account id is 12 digits"
+
+
+def _entering_account(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value!r} is a number: put the 12 digits in quotes"
+    return f"{value!r} is no account id: write its 12 digits"
+
+
+def _name(value: object) -> str:
+    if not matches(ROLE_NAME, value):
+        return f"{value!r} is no role name: write letters, digits and _+=,.@-"
+    return f"{value!r} has {len(str(value))} characters: a role name has {ROLE_NAME_CHARACTERS} at most"
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
+        return f"{value!r} is no IAM path: begin and end it with / and leave out blanks"
+    if not matches(_PATH, value):
+        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
+    return f"a path of {len(value)} characters: {PATH_CHARACTERS} at most"
+
+
+def _description(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        return "longer than IAM's 1,000 characters, or no text: shorten it"
+    wrong = next(each for each in value if not matches(_LATIN_1, each))
+    return f"IAM takes Latin-1 characters only: write another for {wrong!r}"
+
+
+def _duration(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value in SESSION_SECONDS:
+        return (
+            f"{value} seconds: STS gives a chained session {CHAINED_SECONDS} at most; write that or less, and let the "
+            "runtime renew the hop for longer work"
+        )
+    return f"{value!r} is outside STS's limits: write 900 to 3600, in seconds"
+
+
+def _quota(least: int, most: int) -> Number:
+    mistake = f"is none that AWS gives: write {least} to {most}, as it is in the chain's accounts"
+    return Number(range(least, most + 1), mistake, "a number")
+
+
+class _Allowed:
+    """Allowed values, and whether one of them is required: a value, a list, or a mapping of both."""
+
+    def __init__(self, value: Json) -> None:
+        self._value = value
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> tuple[list[str], bool]:
+        if not nodes.is_mapping(node):
+            return nodes.texts(node, place) if nodes.is_list(node) else [nodes.text(node, place)], True
+        found = nodes.mapping(node, place, ("values", "required"))
+        values = nodes.texts(found["values"], (*place, "values")) if "values" in found else []
+        required = nodes.flag(found["required"], (*place, "required")) if "required" in found else True
+        return values, required
+
+    def schema(self) -> Json:
+        listed = {"type": "array", "items": self._value, "minItems": 1}
+        both = {"values": {"oneOf": [self._value, listed]}, "required": Flag().schema()}
+        mapping = {"type": "object", "additionalProperties": False, "properties": both}
+        return {"oneOf": [self._value, listed, mapping]}
+
+
+class _Identity:
+    """A source identity."""
+
+    _ALLOWED = _Allowed(
+        {"type": "string", "pattern": rf"^[A-Za-z0-9_+=,.@*?-]{{1,{SOURCE_IDENTITY_CHARACTERS}}}$"}
+    )
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> SourceIdentity:
+        values, required = self._ALLOWED.read(nodes, node, place)
+        return SourceIdentity(values, required=required)
+
+    def wrong(self, value: SourceIdentity) -> Found:
+        for _, problem in Flag().wrong(value.required):
+            yield (), f"required: {problem}"
+        for each in value.values:
+            whole = each.replace("*", "xx").replace("?", "x") if isinstance(each, str) else each
+            if not matches(SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
+                yield (), f"{each!r} is no source identity: {ADVICE}"
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/source_identity"}
+
+    def definition(self) -> Json:
+        return self._ALLOWED.schema()
+
+
+class _Tags:
+    """Session tags: allowed values by key."""
+
+    _ALLOWED = _Allowed({"type": "string", "maxLength": TAG_VALUE_CHARACTERS})
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> list[SessionTag]:
+        return [
+            SessionTag(key, values, required=required)
+            for key, value, here in nodes.pairs(node, place)
+            for values, required in [self._ALLOWED.read(nodes, value, here)]
+        ]
+
+    def wrong(self, value: tuple[SessionTag, ...]) -> Found:
+        seen: dict[str, str] = {}
+        if len(value) > SESSION_TAGS:
+            more = len(value) - SESSION_TAGS
+            yield (), f"{len(value)} tags: a session has {SESSION_TAGS} at most; leave {more} out"
+        for tag in value:
+            if not isinstance(tag, SessionTag):
+                yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
+                continue
+            place = (str(tag.key),)
+            if not is_tag_text(tag.key) or not 1 <= len(tag.key) <= TAG_KEY_CHARACTERS:
+                advice = f"write 1 to {TAG_KEY_CHARACTERS} letters, digits, blanks and _.:/=+-@"
+                yield place, f"{tag.key!r} is no tag key: {advice}"
+                continue
+            if tag.key.lower().startswith("aws:"):
+                yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
+            if (first := seen.setdefault(folded(tag.key), tag.key)) != tag.key:
+                yield (
+                    place,
+                    f"{tag.key!r} and {first!r} are one key to STS, which ignores case: leave one out",
+                )
+            for _, problem in Flag().wrong(tag.required):
+                yield place, f"required: {problem}"
+            for each in tag.values:
+                plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
+                if not is_tag_text(plain) or len(each) > TAG_VALUE_CHARACTERS:
+                    advice = f"write {TAG_VALUE_CHARACTERS} letters, digits, blanks and _.:/=+-@ at most"
+                    yield place, f"{each!r} is no tag value: {advice}"
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/session_tags"}
+
+    def definition(self) -> Json:
+        return {
+            "type": "object",
+            "maxProperties": SESSION_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_CHARACTERS},
+            "additionalProperties": self._ALLOWED.schema(),
+        }
+
+
+class _SessionPolicy:
+    """A session policy, as a mapping or as JSON."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
+        return nodes.value(node, place)
+
+    def wrong(self, value: Any) -> Found:
+        for message in problems_of(value):
+            yield (), message
+
+    def schema(self) -> Json:
+        return {"oneOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["Statement"]}]}
+
+
+class _Documents:
+    """Policy documents by ARN, or the names of the JSON files that hold them, beside the chain's own."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> dict[str, Any]:
+        return {name: self._document(nodes, value, at) for name, value, at in nodes.pairs(node, place)}
+
+    def _document(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
+        if nodes.is_mapping(node) or nodes.is_list(node):
+            return nodes.value(node, place)
+        path = nodes.folder / node.value
+        try:
+            return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
+        except RepeatedKeyError as error:
+            nodes.refuse(place, f"{path}: {error}")
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            nodes.refuse(place, f"{path} cannot be read: {reason}")
+        return {"Statement": []}
+
+    def wrong(self, value: Any) -> Found:
+        if not isinstance(value, Mapping):
+            yield (), f"{value!r} holds no documents by ARN: write {{arn: document}}"
+            return
+        for arn, document in value.items():
+            if not matches(_DOCUMENTED, arn):
+                yield (str(arn),), f"{arn!r} is no policy's ARN: write arn:aws:iam::<account>:policy/<name>"
+            elif not isinstance(document, Mapping) or "Statement" not in document:
+                yield (arn,), f"{document!r} is no policy document: write an object with Statement"
+
+    def schema(self) -> Json:
+        return {
+            "type": "object",
+            "propertyNames": Text(_DOCUMENTED).schema(),
+            "additionalProperties": _SessionPolicy().schema(),
+        }
+
+
+class Principal(NamedTuple):
+    """A kind of entrance: what names it, and which keys it must have besides."""
+
+    value: Text
+    required: tuple[str, ...] = ()
+
+
+class OfEntrance(NamedTuple):
+    """A key of an entrance: what it takes, the kinds that it is for, and what is said of it at another kind."""
+
+    takes: Shape
+    kinds: tuple[EntranceKind, ...]
+    otherwise: str = ""
+
+
+_BRINGS_NONE = ", and {kind} {value} has none: leave it out"
+_CALLS_FOR_ITSELF = ": a {kind} calls for itself; leave it out"
+_NO_EXTERNAL_ID = ": a {kind} passes no external id; leave it out"
+NO_MFA = (
+    "mfa is for IAM users, and {kind} {value} is none: its sessions carry no MFA, so that nobody would get in; ask for "
+    "MFA where its users sign in"
+)
+_OF_TOKEN = ("audience", "subject")
+_EVERY_KIND: tuple[EntranceKind, ...] = get_args(EntranceKind)
+
+ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
+    "service": Principal(Text(SERVICE, "is no service principal: write one such as lambda.amazonaws.com")),
+    "account": Principal(Text(ACCOUNT, _entering_account)),
+    "arn": Principal(Text(_ROLE_OR_USER, "is no role's or user's ARN: write one without wildcards")),
+    "oidc": Principal(
+        Text(_OIDC, "is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
+        ("audience", "subject"),
+    ),
+    "saml": Principal(
+        Text(_SAML, "is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
+    ),
+    "permission_set": Principal(
+        Text(PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-")
+    ),
+}
+
+ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
+    "audience": OfEntrance(
+        Listed(Text(), alone=True), ("oidc", "saml"), "audience is for oidc and saml" + _BRINGS_NONE
+    ),
+    "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), "subject is for oidc" + _BRINGS_NONE),
+    "external_id": OfEntrance(
+        Text(
+            _PARTLY_EXTERNAL_ID,
+            "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-, and wildcards for what is open",
+        ),
+        ("account", "arn"),
+        "external_id is for account and arn" + _NO_EXTERNAL_ID,
+    ),
+    "third_party": OfEntrance(
+        Flag(), ("account", "arn"), "third_party is for account and arn" + _NO_EXTERNAL_ID
+    ),
+    "iam_users": OfEntrance(
+        Flag(), ("account",), "iam_users is for account: {kind} names who enters; leave it out"
+    ),
+    "mfa": OfEntrance(Flag(), ("account", "arn"), NO_MFA),
+    "mfa_max_age": OfEntrance(
+        Number(range(1, 129_601), "is outside of what a session lasts: write 1 to 129600, in seconds"),
+        ("account", "arn"),
+        NO_MFA,
+    ),
+    "session_tags": OfEntrance(_Tags(), _EVERY_KIND),
+    "transitive_tag_keys": OfEntrance(Listed(Text()), _EVERY_KIND),
+    "source_identity": OfEntrance(_Identity(), _EVERY_KIND),
+    "source_account": OfEntrance(
+        Listed(Text(ACCOUNT, "is no account id: write its 12 digits, in quotes")),
+        ("service",),
+        "source_account is for service" + _CALLS_FOR_ITSELF,
+    ),
+    "source_arn": OfEntrance(
+        Listed(
+            Text(
+                _SOURCE_ARN,
+                "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
+            )
+        ),
+        ("service",),
+        "source_arn is for service" + _CALLS_FOR_ITSELF,
+    ),
+    "source_organization": OfEntrance(
+        Text(ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"),
+        ("service",),
+        "source_organization is for service" + _CALLS_FOR_ITSELF,
+    ),
+    "certificate": OfEntrance(
+        TextsByKey(
+            Text(_CERTIFICATE, "is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"), Text()
+        ),
+        ("service",),
+        "certificate is for rolesanywhere.amazonaws.com: {value} shows none; leave it out",
+    ),
+}
+
+
+class _Entrance:
+    """One entrance: one of the kinds, with the keys that it takes."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Entrance:
+        known = len(nodes.problems)
+        shapes: dict[str, Shape] = {
+            **{kind: Listed(each.value) for kind, each in ENTRANCE_KINDS.items()},
+            **{key: each.takes for key, each in ENTRANCE_KEYS.items()},
+        }
+        found = nodes.mapping(node, place, tuple(shapes))
+        read = {key: shapes[key].read(nodes, value, (*place, key)) for key, value in found.items()}
+        kinds = [kind for kind in ENTRANCE_KINDS if kind in read]
+        if len(kinds) != 1:
+            if len(nodes.problems) == known:
+                nodes.refuse(place, f"name one principal here, as one of {', '.join(ENTRANCE_KINDS)}")
+            return Entrance("service", "")
+        return Entrance(kinds[0], read.pop(kinds[0]), **read)
+
+    def wrong(self, value: Any) -> Found:
+        if not isinstance(value, Entrance) or value.kind not in _EVERY_KIND:
+            kinds = ", ".join(ENTRANCE_KINDS)
+            yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
+            return
+        kind, defaults = ENTRANCE_KINDS[value.kind], defaults_of(Entrance)
+        principals: tuple[Any, ...] = (value.value, *value.others)
+        for each in principals:
+            if each == ():
+                yield (), "no principal stands here: name one at least"
+            else:
+                yield from kind.value.wrong(each)
+        if any(not getattr(value, key) for key in kind.required):
+            wanted = " and ".join(kind.required)
+            yield (), f"tokens of {value.value} need {wanted}: any workflow of the provider gets in without"
+        known = value.known.tags if value.known else ()
+        otherwise: dict[str, None] = {}
+        for key, of in ENTRANCE_KEYS.items():
+            given = getattr(value, key)
+            default = defaults[key]
+            if (given == default and type(given) is type(default)) or (
+                key in _OF_TOKEN and given in ("", ())
+            ):
+                continue
+            if value.kind not in of.kinds:
+                otherwise.setdefault(of.otherwise.format(kind=value.kind, value=value.value))
+                continue
+            if key == "session_tags":
+                given = tuple(tag for tag in given if tag not in known)
+            for _, message in of.takes.wrong(given):
+                yield (), f"{key}: {message}"
+        for message in otherwise:
+            yield (), message
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/entrance"}
+
+    def definition(self) -> Json:
+        """The schema itself."""
+        return {"oneOf": [self._of_kind(kind, each) for kind, each in ENTRANCE_KINDS.items()]}
+
+    def _of_kind(self, kind: EntranceKind, principal: Principal) -> Json:
+        keys = {key: of.takes.schema() for key, of in ENTRANCE_KEYS.items() if kind in of.kinds}
+        return schema_of(
+            Entrance, {kind: Listed(principal.value).schema(), **keys}, (kind, *principal.required)
+        )
+
+
+NO_MANAGED_POLICY = (
+    "is no managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of the "
+    "role's account"
+)
+_POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
+
+
+class _Permission(Record):
+    def wrong(self, value: Any) -> Found:
+        if isinstance(value, Permission) and not (value.actions and value.resources):
+            yield (), "a permission needs actions and resources: name one of each at least"
+        else:
+            yield from super().wrong(value)
+
+
+PERMISSION = _Permission(
+    Permission,
+    {
+        "actions": Listed(Text(_ACTION, "is no IAM action: write one such as ssm:GetParameter")),
+        "resources": Listed(Text(_RESOURCE, "is no resource: write its ARN, or *")),
+    },
+    "is no permission: write Permission(actions, resources)",
+    ("actions", "resources"),
+    "permission",
+)
+
+ROLE_KEYS: Mapping[str, Shape] = {
+    "account": Text(ACCOUNT, _account),
+    "role": Text(ROLE_NAME, _name, ROLE_NAME_CHARACTERS),
+    "path": Text(_PATH, _path, PATH_CHARACTERS),
+    "description": Text(_LATIN_1, _description, 1000),
+    "assumed_by": Listed(_Entrance()),
+    "existing": Flag(),
+    "third_party": Flag(),
+    "external_id": Text(EXTERNAL_ID, "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"),
+    "session_tags": _Tags(),
+    "transitive_tag_keys": Listed(Text()),
+    "source_identity": _Identity(),
+    "duration_seconds": Number(range(SESSION_SECONDS.start, CHAINED_SECONDS + 1), _duration),
+    "policy": _SessionPolicy(),
+    "policy_arns": Listed(
+        Text(POLICY_ARN, NO_MANAGED_POLICY),
+        SESSION_POLICY_ARNS,
+    ),
+    "trust": Word(get_args(Trust), "is no way to trust"),
+    "organizational_units": Listed(
+        Text(
+            ORGANIZATIONAL_UNIT,
+            "is no path of an organizational unit: write the ids from the root down, such as r-ab12/ou-ab12-11111111",
+        )
+    ),
+    "permissions_boundary": Text(
+        _POLICY, "is neither an ARN nor the name of a managed policy in the role's account"
+    ),
+    "managed_policies": Listed(_POLICIES),
+    "permissions": Listed(PERMISSION),
+    "max_session_duration": Number(ROLE_SECONDS, "is outside IAM's limits: write 3600 to 43200, in seconds"),
+}
+"""The keys of a role; its partition is the chain's."""
+
+OF_CALLEES = (
+    "external_id",
+    "session_tags",
+    "transitive_tag_keys",
+    "source_identity",
+    "duration_seconds",
+    "policy",
+    "policy_arns",
+    "organizational_units",
+)
+"""The keys that concern the hop into a role, which a source role has none of."""
+
+
+@dataclass(frozen=True)
+class _Role(Record):
+    """A role, as a source or as one that a hop ends in."""
+
+    def definition(self) -> Json:
+        keys = {key: shape.schema() for key, shape in ROLE_KEYS.items()}
+        if self.defined == "source":
+            keys = {key: schema for key, schema in keys.items() if key not in OF_CALLEES}
+            keys["trust"] = {"const": "principal_arn"}
+        else:
+            del keys["assumed_by"]
+            keys["third_party"] = {"const": False}
+        return schema_of(self.make, keys, self.required)
+
+
+def _role(kind: str) -> _Role:
+    return _Role(ChainRole, ROLE_KEYS, "is no role: write ChainRole(account, …)", ("account",), kind)
+
+
+QUOTAS = Record(
+    Quotas,
+    {
+        "role_trust_policy_length": _quota(TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS),
+        "managed_policies_per_role": _quota(POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE),
+    },
+    "are no quotas: write Quotas(…)",
+)
+
+CHAIN_KEYS: Mapping[str, Shape] = {
+    "name": Text(
+        _CHAIN_NAME,
+        "cannot begin the names of roles and stacks: write a letter, then letters, digits and hyphens, 64 at most",
+    ),
+    "organization": Text(
+        ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
+    ),
+    "region": Text(REGION, "is no region: write one such as us-east-1"),
+    "partition": Word(PARTITIONS, "is no partition of AWS"),
+    "quotas": QUOTAS,
+    "policy_documents": _Documents(),
+    "administrators": Listed(
+        Text(
+            _ADMINISTRATOR,
+            "is no role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and ? "
+            "are wildcards",
+        )
+    ),
+    "source": Listed(_role("source"), alone=True),
+    "middle": Listed(_role("role")),
+    "targets": Listed(_role("role")),
+}
+REQUIRED_OF_CHAIN = ("name", "source", "targets")
+DEFINITIONS: tuple[tuple[str, Any], ...] = (
+    ("source", _role("source")),
+    ("role", _role("role")),
+    ("entrance", _Entrance()),
+    ("permission", PERMISSION),
+    ("session_tags", _Tags()),
+    ("source_identity", _Identity()),
+)
+"""The shapes that other schemas refer to by name."""
