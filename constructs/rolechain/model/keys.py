@@ -13,35 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from rolechain.errors import Place
-from rolechain.iam.limits import (
-    ACCOUNT,
-    CHAINED_SECONDS,
-    EXTERNAL_ID,
-    MOST_POLICIES_OF_ROLE,
-    MOST_TRUST_POLICY_CHARACTERS,
-    ORGANIZATION,
-    ORGANIZATIONAL_UNIT,
-    PATH_CHARACTERS,
-    PERMISSION_SET,
-    POLICIES_OF_ROLE,
-    ROLE_NAME,
-    ROLE_NAME_CHARACTERS,
-    ROLE_SECONDS,
-    SERVICE,
-    SESSION_POLICY_ARNS,
-    SESSION_SECONDS,
-    SESSION_TAGS,
-    SOURCE_IDENTITY,
-    SOURCE_IDENTITY_CHARACTERS,
-    TAG_KEY_CHARACTERS,
-    TAG_VALUE_CHARACTERS,
-    TRUST_POLICY_CHARACTERS,
-    folded,
-    is_tag_text,
-)
+from rolechain.iam import limits
 from rolechain.iam.partitions import PARTITIONS, REGION
 from rolechain.json_keys import RepeatedKeyError, unrepeated
-from rolechain.model.entry_principal import Entrance, EntranceKind
+from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKind
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole, Permission, Trust
 from rolechain.model.session_policy import POLICY_ARN, problems_of
@@ -79,10 +54,11 @@ _RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
 _PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
 _LATIN_1 = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
 _ROLE_OR_USER = re.compile(
-    rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:(role|user)/({_PLAIN}*/)?{ROLE_NAME.pattern}", re.ASCII
+    rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:(role|user)/({_PLAIN}*/)?{limits.ROLE_NAME.pattern}",
+    re.ASCII,
 )
-_SAML = re.compile(rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
-_OIDC = re.compile(rf"{_OF_PARTITION}:iam::{ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
+_SAML = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
+_OIDC = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
 _PARTLY_EXTERNAL_ID = re.compile(r"[*?]*([\w+=,.@:/-][*?]*){2,1224}", re.ASCII)
 _CERTIFICATE = re.compile(r"x509(Subject|Issuer|SAN)/.*", re.DOTALL)
 _SOURCE_ARN = re.compile(r"arn:([^:]*:){4}.*", re.DOTALL)
@@ -102,9 +78,11 @@ def _entering_account(value: object) -> str:
 
 
 def _name(value: object) -> str:
-    if not matches(ROLE_NAME, value):
+    if not matches(limits.ROLE_NAME, value):
         return f"{value!r} is no role name: write letters, digits and _+=,.@-"
-    return f"{value!r} has {len(str(value))} characters: a role name has {ROLE_NAME_CHARACTERS} at most"
+    return (
+        f"{value!r} has {len(str(value))} characters: a role name has {limits.ROLE_NAME_CHARACTERS} at most"
+    )
 
 
 def _path(value: object) -> str:
@@ -112,7 +90,7 @@ def _path(value: object) -> str:
         return f"{value!r} is no IAM path: begin and end it with / and leave out blanks"
     if not matches(_PATH, value):
         return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
-    return f"a path of {len(value)} characters: {PATH_CHARACTERS} at most"
+    return f"a path of {len(value)} characters: {limits.PATH_CHARACTERS} at most"
 
 
 def _description(value: object) -> str:
@@ -123,10 +101,10 @@ def _description(value: object) -> str:
 
 
 def _duration(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value in SESSION_SECONDS:
+    if isinstance(value, int) and not isinstance(value, bool) and value in limits.SESSION_SECONDS:
         return (
-            f"{value} seconds: STS gives a chained session {CHAINED_SECONDS} at most; write that or less, and let the "
-            "runtime renew the hop for longer work"
+            f"{value} seconds: STS gives a chained session {limits.CHAINED_SECONDS} at most; write that or less, "
+            "and let the runtime renew the hop for longer work"
         )
     return f"{value!r} is outside STS's limits: write 900 to 3600, in seconds"
 
@@ -143,8 +121,10 @@ class _Allowed:
         self._value = value
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> tuple[list[str], bool]:
-        if not nodes.is_mapping(node):
-            return nodes.texts(node, place) if nodes.is_list(node) else [nodes.text(node, place)], True
+        if nodes.kind(node) != "mapping":
+            return nodes.texts(node, place) if nodes.kind(node) == "sequence" else [
+                nodes.text(node, place)
+            ], True
         found = nodes.mapping(node, place, ("values", "required"))
         values = nodes.texts(found["values"], (*place, "values")) if "values" in found else []
         required = nodes.flag(found["required"], (*place, "required")) if "required" in found else True
@@ -161,7 +141,7 @@ class _Identity:
     """A source identity."""
 
     _ALLOWED = _Allowed(
-        {"type": "string", "pattern": rf"^[A-Za-z0-9_+=,.@*?-]{{1,{SOURCE_IDENTITY_CHARACTERS}}}$"}
+        {"type": "string", "pattern": rf"^[A-Za-z0-9_+=,.@*?-]{{1,{limits.SOURCE_IDENTITY_CHARACTERS}}}$"}
     )
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> SourceIdentity:
@@ -173,7 +153,7 @@ class _Identity:
             yield (), f"required: {problem}"
         for each in value.values:
             whole = each.replace("*", "xx").replace("?", "x") if isinstance(each, str) else each
-            if not matches(SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
+            if not matches(limits.SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
                 yield (), f"{each!r} is no source identity: {ADVICE}"
 
     def schema(self) -> Json:
@@ -186,7 +166,7 @@ class _Identity:
 class _Tags:
     """Session tags: allowed values by key."""
 
-    _ALLOWED = _Allowed({"type": "string", "maxLength": TAG_VALUE_CHARACTERS})
+    _ALLOWED = _Allowed({"type": "string", "maxLength": limits.TAG_VALUE_CHARACTERS})
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> list[SessionTag]:
         return [
@@ -197,21 +177,21 @@ class _Tags:
 
     def wrong(self, value: tuple[SessionTag, ...]) -> Found:
         seen: dict[str, str] = {}
-        if len(value) > SESSION_TAGS:
-            more = len(value) - SESSION_TAGS
-            yield (), f"{len(value)} tags: a session has {SESSION_TAGS} at most; leave {more} out"
+        if len(value) > limits.SESSION_TAGS:
+            more = len(value) - limits.SESSION_TAGS
+            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; leave {more} out"
         for tag in value:
             if not isinstance(tag, SessionTag):
                 yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
                 continue
             place = (str(tag.key),)
-            if not is_tag_text(tag.key) or not 1 <= len(tag.key) <= TAG_KEY_CHARACTERS:
-                advice = f"write 1 to {TAG_KEY_CHARACTERS} letters, digits, blanks and _.:/=+-@"
+            if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
+                advice = f"write 1 to {limits.TAG_KEY_CHARACTERS} letters, digits, blanks and _.:/=+-@"
                 yield place, f"{tag.key!r} is no tag key: {advice}"
                 continue
             if tag.key.lower().startswith("aws:"):
                 yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
-            if (first := seen.setdefault(folded(tag.key), tag.key)) != tag.key:
+            if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
                 yield (
                     place,
                     f"{tag.key!r} and {first!r} are one key to STS, which ignores case: leave one out",
@@ -220,8 +200,10 @@ class _Tags:
                 yield place, f"required: {problem}"
             for each in tag.values:
                 plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
-                if not is_tag_text(plain) or len(each) > TAG_VALUE_CHARACTERS:
-                    advice = f"write {TAG_VALUE_CHARACTERS} letters, digits, blanks and _.:/=+-@ at most"
+                if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
+                    advice = (
+                        f"write {limits.TAG_VALUE_CHARACTERS} letters, digits, blanks and _.:/=+-@ at most"
+                    )
                     yield place, f"{each!r} is no tag value: {advice}"
 
     def schema(self) -> Json:
@@ -230,8 +212,8 @@ class _Tags:
     def definition(self) -> Json:
         return {
             "type": "object",
-            "maxProperties": SESSION_TAGS,
-            "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_CHARACTERS},
+            "maxProperties": limits.SESSION_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": limits.TAG_KEY_CHARACTERS},
             "additionalProperties": self._ALLOWED.schema(),
         }
 
@@ -257,7 +239,7 @@ class _Documents:
         return {name: self._document(nodes, value, at) for name, value, at in nodes.pairs(node, place)}
 
     def _document(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
-        if nodes.is_mapping(node) or nodes.is_list(node):
+        if nodes.kind(node) != "scalar":
             return nodes.value(node, place)
         path = nodes.folder / node.value
         try:
@@ -298,23 +280,26 @@ class OfEntrance(NamedTuple):
     """A key of an entrance: what it takes, the kinds that it is for, and what is said of it at another kind."""
 
     takes: Shape
-    kinds: tuple[EntranceKind, ...]
-    otherwise: str = ""
+    kinds: tuple[EntranceKind, ...] = get_args(EntranceKind)
+    otherwise: str = "{key} is for {kinds}: a {kind} calls for itself; leave it out"
 
 
-_BRINGS_NONE = ", and {kind} {value} has none: leave it out"
-_CALLS_FOR_ITSELF = ": a {kind} calls for itself; leave it out"
-_NO_EXTERNAL_ID = ": a {kind} passes no external id; leave it out"
+_OF_TOKEN = ("audience", "subject")
+_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: leave it out"
+_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; leave it out"
+_NO_ID = "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+_NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
+NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; leave it out"
 NO_MFA = (
     "mfa is for IAM users, and {kind} {value} is none: its sessions carry no MFA, so that nobody would get in; ask for "
     "MFA where its users sign in"
 )
-_OF_TOKEN = ("audience", "subject")
-_EVERY_KIND: tuple[EntranceKind, ...] = get_args(EntranceKind)
 
 ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
-    "service": Principal(Text(SERVICE, "is no service principal: write one such as lambda.amazonaws.com")),
-    "account": Principal(Text(ACCOUNT, _entering_account)),
+    "service": Principal(
+        Text(limits.SERVICE, "is no service principal: write one such as lambda.amazonaws.com")
+    ),
+    "account": Principal(Text(limits.ACCOUNT, _entering_account)),
     "arn": Principal(Text(_ROLE_OR_USER, "is no role's or user's ARN: write one without wildcards")),
     "oidc": Principal(
         Text(_OIDC, "is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
@@ -324,28 +309,21 @@ ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
         Text(_SAML, "is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
     ),
     "permission_set": Principal(
-        Text(PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-")
+        Text(
+            limits.PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
+        )
     ),
 }
 
 ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
-    "audience": OfEntrance(
-        Listed(Text(), alone=True), ("oidc", "saml"), "audience is for oidc and saml" + _BRINGS_NONE
-    ),
-    "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), "subject is for oidc" + _BRINGS_NONE),
+    "audience": OfEntrance(Listed(Text(), alone=True), ("oidc", "saml"), _BRINGS_NONE),
+    "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), _BRINGS_NONE),
     "external_id": OfEntrance(
-        Text(
-            _PARTLY_EXTERNAL_ID,
-            "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-, and wildcards for what is open",
-        ),
-        ("account", "arn"),
-        "external_id is for account and arn" + _NO_EXTERNAL_ID,
+        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, and wildcards for what is open"), *_NAMED
     ),
-    "third_party": OfEntrance(
-        Flag(), ("account", "arn"), "third_party is for account and arn" + _NO_EXTERNAL_ID
-    ),
+    "third_party": OfEntrance(Flag(), *_NAMED),
     "iam_users": OfEntrance(
-        Flag(), ("account",), "iam_users is for account: {kind} names who enters; leave it out"
+        Flag(), ("account",), "{key} is for {kinds}: {kind} names who enters; leave it out"
     ),
     "mfa": OfEntrance(Flag(), ("account", "arn"), NO_MFA),
     "mfa_max_age": OfEntrance(
@@ -353,35 +331,29 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
         ("account", "arn"),
         NO_MFA,
     ),
-    "session_tags": OfEntrance(_Tags(), _EVERY_KIND),
-    "transitive_tag_keys": OfEntrance(Listed(Text()), _EVERY_KIND),
-    "source_identity": OfEntrance(_Identity(), _EVERY_KIND),
+    "session_tags": OfEntrance(_Tags()),
+    "transitive_tag_keys": OfEntrance(Listed(Text())),
+    "source_identity": OfEntrance(_Identity()),
     "source_account": OfEntrance(
-        Listed(Text(ACCOUNT, "is no account id: write its 12 digits, in quotes")),
-        ("service",),
-        "source_account is for service" + _CALLS_FOR_ITSELF,
+        Listed(Text(limits.ACCOUNT, "is no account id: write its 12 digits, in quotes")), ("service",)
     ),
     "source_arn": OfEntrance(
         Listed(
             Text(
-                _SOURCE_ARN,
-                "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
+                _SOURCE_ARN, "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app"
             )
         ),
         ("service",),
-        "source_arn is for service" + _CALLS_FOR_ITSELF,
     ),
     "source_organization": OfEntrance(
-        Text(ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"),
-        ("service",),
-        "source_organization is for service" + _CALLS_FOR_ITSELF,
+        Text(limits.ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"), ("service",)
     ),
     "certificate": OfEntrance(
         TextsByKey(
             Text(_CERTIFICATE, "is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"), Text()
         ),
         ("service",),
-        "certificate is for rolesanywhere.amazonaws.com: {value} shows none; leave it out",
+        NO_CERTIFICATE,
     ),
 }
 
@@ -405,7 +377,7 @@ class _Entrance:
         return Entrance(kinds[0], read.pop(kinds[0]), **read)
 
     def wrong(self, value: Any) -> Found:
-        if not isinstance(value, Entrance) or value.kind not in _EVERY_KIND:
+        if not isinstance(value, Entrance) or value.kind not in get_args(EntranceKind):
             kinds = ", ".join(ENTRANCE_KINDS)
             yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
             return
@@ -429,7 +401,9 @@ class _Entrance:
             ):
                 continue
             if value.kind not in of.kinds:
-                otherwise.setdefault(of.otherwise.format(kind=value.kind, value=value.value))
+                kinds = " and ".join(of.kinds)
+                words = of.otherwise.format(key=key, kinds=kinds, kind=value.kind, value=value.value)
+                otherwise.setdefault(words)
                 continue
             if key == "session_tags":
                 given = tuple(tag for tag in given if tag not in known)
@@ -479,27 +453,27 @@ PERMISSION = _Permission(
 )
 
 ROLE_KEYS: Mapping[str, Shape] = {
-    "account": Text(ACCOUNT, _account),
-    "role": Text(ROLE_NAME, _name, ROLE_NAME_CHARACTERS),
-    "path": Text(_PATH, _path, PATH_CHARACTERS),
+    "account": Text(limits.ACCOUNT, _account),
+    "role": Text(limits.ROLE_NAME, _name, limits.ROLE_NAME_CHARACTERS),
+    "path": Text(_PATH, _path, limits.PATH_CHARACTERS),
     "description": Text(_LATIN_1, _description, 1000),
     "assumed_by": Listed(_Entrance()),
     "existing": Flag(),
     "third_party": Flag(),
-    "external_id": Text(EXTERNAL_ID, "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"),
+    "external_id": Text(limits.EXTERNAL_ID, _NO_ID),
     "session_tags": _Tags(),
     "transitive_tag_keys": Listed(Text()),
     "source_identity": _Identity(),
-    "duration_seconds": Number(range(SESSION_SECONDS.start, CHAINED_SECONDS + 1), _duration),
+    "duration_seconds": Number(range(limits.SESSION_SECONDS.start, limits.CHAINED_SECONDS + 1), _duration),
     "policy": _SessionPolicy(),
     "policy_arns": Listed(
         Text(POLICY_ARN, NO_MANAGED_POLICY),
-        SESSION_POLICY_ARNS,
+        limits.SESSION_POLICY_ARNS,
     ),
     "trust": Word(get_args(Trust), "is no way to trust"),
     "organizational_units": Listed(
         Text(
-            ORGANIZATIONAL_UNIT,
+            limits.ORGANIZATIONAL_UNIT,
             "is no path of an organizational unit: write the ids from the root down, such as r-ab12/ou-ab12-11111111",
         )
     ),
@@ -508,7 +482,9 @@ ROLE_KEYS: Mapping[str, Shape] = {
     ),
     "managed_policies": Listed(_POLICIES),
     "permissions": Listed(PERMISSION),
-    "max_session_duration": Number(ROLE_SECONDS, "is outside IAM's limits: write 3600 to 43200, in seconds"),
+    "max_session_duration": Number(
+        limits.ROLE_SECONDS, "is outside IAM's limits: write 3600 to 43200, in seconds"
+    ),
 }
 """The keys of a role; its partition is the chain's."""
 
@@ -547,8 +523,10 @@ def _role(kind: str) -> _Role:
 QUOTAS = Record(
     Quotas,
     {
-        "role_trust_policy_length": _quota(TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS),
-        "managed_policies_per_role": _quota(POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE),
+        "role_trust_policy_length": _quota(
+            limits.TRUST_POLICY_CHARACTERS, limits.MOST_TRUST_POLICY_CHARACTERS
+        ),
+        "managed_policies_per_role": _quota(limits.POLICIES_OF_ROLE, limits.MOST_POLICIES_OF_ROLE),
     },
     "are no quotas: write Quotas(…)",
 )
@@ -559,7 +537,7 @@ CHAIN_KEYS: Mapping[str, Shape] = {
         "cannot begin the names of roles and stacks: write a letter, then letters, digits and hyphens, 64 at most",
     ),
     "organization": Text(
-        ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
+        limits.ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
     ),
     "region": Text(REGION, "is no region: write one such as us-east-1"),
     "partition": Word(PARTITIONS, "is no partition of AWS"),

@@ -92,3 +92,27 @@ def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
 def source_identity(written: SourceIdentity | str | Iterable[str] | None) -> SourceIdentity | None:
     """The source identity that is meant by one, or by the values that it may have, which is required then."""
     return written if written is None or isinstance(written, SourceIdentity) else SourceIdentity(written)
+
+
+class HasSessionValues:
+    """What passes session tags and a source identity, or brings them."""
+
+    session_tags: SessionTags
+    source_identity: SourceIdentity | str | Iterable[str] | None
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _set_session_values(self) -> None:
+        self._set("session_tags", session_tags(self.session_tags))
+        self._set("source_identity", source_identity(self.source_identity))
+
+    @property
+    def tags(self) -> tuple[SessionTag, ...]:
+        """The session tags."""
+        return self.session_tags  # type: ignore[return-value]  # made so by _set_session_values
+
+    @property
+    def identity(self) -> SourceIdentity | None:
+        """The source identity."""
+        return self.source_identity  # type: ignore[return-value]  # made so by _set_session_values

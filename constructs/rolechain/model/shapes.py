@@ -145,7 +145,7 @@ class Listed:
     alone: bool = False
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
-        if self.alone and not nodes.is_list(node):
+        if self.alone and nodes.kind(node) != "sequence":
             return self.of.read(nodes, node, place)
         return [self.of.read(nodes, item, at) for item, at in nodes.items(node, place)]
 

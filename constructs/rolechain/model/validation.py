@@ -21,7 +21,7 @@ from rolechain.iam.limits import (
 )
 from rolechain.iam.partitions import partition_of as partition_of_region
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, brought
-from rolechain.model.keys import CHAIN_KEYS, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
+from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
 from rolechain.model.role import ChainRole
 from rolechain.model.session_values import several
 from rolechain.model.shapes import Found, defaults_of, matches
@@ -51,27 +51,30 @@ class _Placed(NamedTuple):
 
 
 def problems_of(chain: Chain) -> list[Problem]:
-    """Every mistake in ``chain``, role by role in the order of its declaration.
+    """Every mistake in ``chain``, in the order of its declaration, then what roles are to each other.
 
     What follows from a mistake, in the same place or below it, is not said again.
     """
-    found, roles = list(_of_chain_keys(chain)), []
+    found: dict[tuple[Place, str], None] = {}
+
+    def tell(more: Found) -> None:
+        known = {place for place, _ in found}
+        found.update(
+            ((place, message), None)
+            for place, message in more
+            if not any(place[:length] in known for length in range(len(place) + 1))
+        )
+
+    tell(_of_chain_keys(chain))
+    tell(_of_region(chain))
+    roles = []
     for place, role in _places(chain):
         wrong = list(_of_role_keys(role, is_source=place[0] == "source"))
-        found += [((*place, *rest), message) for rest, message in wrong]
+        tell(((*place, *rest), message) for rest, message in wrong)
         roles.append(_placed(place, role, [rest for rest, _ in wrong]))
-    known = {place for place, _ in found}
-    for place, message in _of_the_whole(chain, roles):
-        if not any(place[:length] in known for length in range(len(place) + 1)):
-            found.append((place, message))
-    found.sort(key=lambda each: _rank(each[0]))
+        tell(_of_role(chain, roles[-1]))
+    tell(_of_the_whole(chain, roles))
     return [Problem(place, message) for place, message in found]
-
-
-def _rank(place: Place) -> tuple[int, int]:
-    """Where the key, or the role, of a place stands in the declaration."""
-    number = place[1] if len(place) > 1 and isinstance(place[1], int) else 0
-    return tuple(CHAIN_KEYS).index(str(place[0])), number if place[0] in _ROLES else 0
 
 
 def _places(chain: Chain) -> Iterator[tuple[Place, ChainRole]]:
@@ -119,33 +122,40 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
     return _Placed(place, replace(role, **{**blank, "assumed_by": (*entrances.values(),)}), entrances)
 
 
-def _of_the_whole(chain: Chain, roles: Sequence[_Placed]) -> Found:
+def _of_region(chain: Chain) -> Found:
     found = partition_of_region(chain.region) if isinstance(chain.region, str) else None
     if found and found != chain.partition:
         yield (
             ("region",),
             f"{chain.region} lies in partition {found}, the chain in {chain.partition}: change one of the two",
         )
+
+
+def _of_role(chain: Chain, placed: _Placed) -> Found:
+    """What the keys of one role are to each other."""
+    for rest, message in (*_of_itself(placed), *_of_session(placed.role), *_of_entrances(placed)):
+        yield (*placed.place, *rest), message
+    if placed.role.partition != chain.partition:
+        yield (
+            (*placed.place, "partition"),
+            f"{placed.role.partition!r} is not the chain's partition {chain.partition!r}, and no hop crosses "
+            "partitions",
+        )
+
+
+def _of_the_whole(chain: Chain, roles: Sequence[_Placed]) -> Found:
+    """What the roles are to each other."""
     if not chain.sources:
         yield ("source",), "a chain has one source role at least: declare the role where it is entered"
     if not chain.targets:
         yield ("targets",), "a chain has one target at least: declare the role that it leads to"
-    for each in roles:
-        for rest, message in (*_of_role(each), *_of_session(each.role), *_of_entrances(each)):
-            yield (*each.place, *rest), message
-        if each.role.partition != chain.partition:
-            yield (
-                (*each.place, "partition"),
-                f"{each.role.partition!r} is not the chain's partition {chain.partition!r}, and no hop crosses "
-                "partitions",
-            )
     yield from _repeated(roles)
     yield from _entered_from_within(roles)
     yield from _of_callers(chain, roles)
     yield from _along(roles)
 
 
-def _of_role(placed: _Placed) -> Found:
+def _of_itself(placed: _Placed) -> Found:
     role = placed.role
     whole = f"{role.path}{role.role}"
     if not role.existing and len(whole) > CONSOLE_CHARACTERS:
@@ -248,7 +258,7 @@ def _of_brought(entrance: Entrance) -> Iterator[str]:
     """What whoever enters brings, and what a service is known to bring."""
     known = entrance.known
     if entrance.certificate and entrance.value != ROLES_ANYWHERE:
-        yield f"certificate is for {ROLES_ANYWHERE}: {entrance.value} shows none; leave it out"
+        yield NO_CERTIFICATE.format(key="certificate", value=entrance.value)
     if known is None:
         transitive = [tag.key for tag in entrance.tags]
         origin = "it brings: declare it under session_tags too"

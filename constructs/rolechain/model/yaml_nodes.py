@@ -66,13 +66,9 @@ class Nodes:
                 )
         return found
 
-    def is_list(self, node: yaml.Node) -> bool:
-        """Whether a node is a list."""
-        return isinstance(node, yaml.SequenceNode)
-
-    def is_mapping(self, node: yaml.Node) -> bool:
-        """Whether a node is a mapping."""
-        return isinstance(node, yaml.MappingNode)
+    def kind(self, node: yaml.Node) -> str:
+        """``scalar``, ``sequence`` or ``mapping``."""
+        return str(node.id)  # type: ignore[attr-defined] # of every class of nodes
 
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
