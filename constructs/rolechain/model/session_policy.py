@@ -9,10 +9,6 @@ from typing import Any
 
 from rolechain.json_keys import unrepeated
 
-LONGEST, MOST_ARNS = 2048, 10
-"""Characters of a session policy and of the ARNs of managed ones together, and how many of those; IAM User Guide, IAM
-and STS quotas."""
-
 POLICY_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::(?P<account>aws|\d{12}):policy/(?:[!-)+->@-~]+/)?[\w+=,.@-]{1,128}",
     re.ASCII,

@@ -16,6 +16,8 @@ from rolechain.iam.limits import (
     EXTERNAL_ID,
     MFA_SERIAL_NUMBER,
     SESSION_NAME,
+    SESSION_POLICY_ARNS,
+    SESSION_POLICY_CHARACTERS,
     SESSION_SECONDS,
     SESSION_TAGS,
     SOURCE_IDENTITY,
@@ -27,7 +29,7 @@ from rolechain.iam.limits import (
     source_identity_characters_here,
 )
 from rolechain.iam.partitions import PARTITIONS, partition_of
-from rolechain.model.session_policy import LONGEST, MOST_ARNS, POLICY_ARN
+from rolechain.model.session_policy import POLICY_ARN
 
 if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
@@ -94,10 +96,13 @@ def _of_policies(hop: Hop) -> Found:
             or not _is_json_object(hop.policy)
         ):
             yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
-        elif (length := sum(map(len, (hop.policy, *map(str, hop.policy_arns))))) > LONGEST:
-            yield "policy", f"has {length} characters, the ARNs of policy_arns included: {LONGEST} at most"
-    if len(hop.policy_arns) > MOST_ARNS:
-        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {MOST_ARNS} at most"
+        elif (length := sum(map(len, (hop.policy, *map(str, hop.policy_arns))))) > SESSION_POLICY_CHARACTERS:
+            yield (
+                "policy",
+                f"has {length} characters, the ARNs of policy_arns included: {SESSION_POLICY_CHARACTERS} at most",
+            )
+    if len(hop.policy_arns) > SESSION_POLICY_ARNS:
+        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {SESSION_POLICY_ARNS} at most"
     for policy in hop.policy_arns:
         if not isinstance(policy, str) or not POLICY_ARN.fullmatch(policy):
             yield (
