@@ -121,10 +121,10 @@ class _Allowed:
         self._value = value
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> tuple[list[str], bool]:
-        if nodes.kind(node) != "mapping":
-            return nodes.texts(node, place) if nodes.kind(node) == "sequence" else [
-                nodes.text(node, place)
-            ], True
+        if nodes.kind(node) == "scalar":
+            return [nodes.text(node, place)], True
+        if nodes.kind(node) == "sequence":
+            return nodes.texts(node, place), True
         found = nodes.mapping(node, place, ("values", "required"))
         values = nodes.texts(found["values"], (*place, "values")) if "values" in found else []
         required = nodes.flag(found["required"], (*place, "required")) if "required" in found else True
@@ -184,27 +184,22 @@ class _Tags:
             if not isinstance(tag, SessionTag):
                 yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
                 continue
-            place = (str(tag.key),)
+            place, legal = (str(tag.key),), "letters, digits, blanks and _.:/=+-@"
             if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
-                advice = f"write 1 to {limits.TAG_KEY_CHARACTERS} letters, digits, blanks and _.:/=+-@"
-                yield place, f"{tag.key!r} is no tag key: {advice}"
+                yield place, f"{tag.key!r} is no tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
                 continue
             if tag.key.lower().startswith("aws:"):
                 yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
             if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
-                yield (
-                    place,
-                    f"{tag.key!r} and {first!r} are one key to STS, which ignores case: leave one out",
-                )
+                same = f"{tag.key!r} and {first!r} are one key to STS, which ignores case"
+                yield place, f"{same}: leave one out"
             for _, problem in Flag().wrong(tag.required):
                 yield place, f"required: {problem}"
             for each in tag.values:
                 plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
                 if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
-                    advice = (
-                        f"write {limits.TAG_VALUE_CHARACTERS} letters, digits, blanks and _.:/=+-@ at most"
-                    )
-                    yield place, f"{each!r} is no tag value: {advice}"
+                    most = f"write {limits.TAG_VALUE_CHARACTERS} {legal} at most"
+                    yield place, f"{each!r} is no tag value: {most}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/session_tags"}

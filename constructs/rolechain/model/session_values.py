@@ -17,6 +17,8 @@ def several(written: object) -> tuple[Any, ...]:
 
     What is neither stands for one value as it is, so that whoever checks the values tells it as a mistake.
     """
+    if type(written) is tuple:
+        return written
     if isinstance(written, (str, bytes, Mapping)) or not isinstance(written, Iterable):
         return (written,)
     return tuple(written)

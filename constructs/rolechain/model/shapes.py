@@ -257,7 +257,6 @@ def defaults_of(made: type) -> dict[str, Any]:
 
 def meanings_of(made: type) -> dict[str, str]:
     """What the docstring of a class says of each of its arguments and attributes."""
-    text = getdoc(made) or ""
-    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", text, re.MULTILINE)
+    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", getdoc(made) or "", re.MULTILINE)
     said = {name: re.sub(r"\s+", " ", words).replace("``", "") for name, words in found}
     return {name: words[0].upper() + words[1:] for name, words in said.items()}

@@ -115,6 +115,8 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
         for number, entrance in enumerate(role.assumed_by)
         if ("assumed_by",) not in wrong and ("assumed_by", number) not in wrong
     }
+    if not wrong:
+        return _Placed(place, role, entrances)
     keys = {rest[0] for rest in wrong}
     if "session_tags" in keys:
         keys.add("transitive_tag_keys")
