@@ -120,7 +120,8 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
     keys = {rest[0] for rest in wrong}
     if "session_tags" in keys:
         keys.add("transitive_tag_keys")
-    blank = {key: value for key, value in defaults_of(ChainRole).items() if key in keys}
+    # A path that is wrong makes no name too long.
+    blank = {key: value for key, value in {**defaults_of(ChainRole), "path": "/"}.items() if key in keys}
     return _Placed(place, replace(role, **{**blank, "assumed_by": (*entrances.values(),)}), entrances)
 
 
