@@ -43,11 +43,11 @@ def used(made: Chain) -> None:
         ),
         (
             lambda: Entrance.arn(ROLE, transitive_tag_keys=5),
-            "transitive_tag_keys: 5 is no text: put it in quotes",
+            "transitive_tag_keys: 5 is none of the session tags: write a key of theirs",
         ),
         (
             lambda: Entrance.service("rolesanywhere.amazonaws.com", certificate=["x"]),
-            "certificate: ['x'] holds no values by key: write {key: value}",
+            "certificate: ['x'] holds no values by attribute: write {x509Subject/CN: …}",
         ),
         (
             lambda: Entrance.arn(ROLE, source_identity=5),

@@ -327,7 +327,9 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
         NO_MFA,
     ),
     "session_tags": OfEntrance(_Tags()),
-    "transitive_tag_keys": OfEntrance(Listed(Text())),
+    "transitive_tag_keys": OfEntrance(
+        Listed(Text(mistake="is none of the session tags: write a key of theirs"))
+    ),
     "source_identity": OfEntrance(_Identity()),
     "source_account": OfEntrance(
         Listed(Text(limits.ACCOUNT, "is no account id: write its 12 digits, in quotes")), ("service",)
@@ -377,7 +379,7 @@ class _Entrance:
             yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
             return
         kind, defaults = ENTRANCE_KINDS[value.kind], defaults_of(Entrance)
-        principals: tuple[Any, ...] = (value.value, *value.others)
+        principals: list[Any] = [one.value for one in value.each()]
         for each in principals:
             if each == ():
                 yield (), "no principal stands here: name one at least"

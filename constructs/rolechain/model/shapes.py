@@ -176,7 +176,7 @@ class TextsByKey:
 
     def wrong(self, value: Any) -> Found:
         if not isinstance(value, Mapping):
-            yield (), f"{value!r} holds no values by key: write {{key: value}}"
+            yield (), f"{value!r} holds no values by attribute: write {{x509Subject/CN: …}}"
             return
         for key, each in value.items():
             yield from self.key.wrong(key)
