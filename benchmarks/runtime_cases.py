@@ -14,7 +14,7 @@ import botocore.session
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from rolechain.runtime import chain_session, fan_out
-from rolechain.runtime.warm import warm_session
+from rolechain.runtime.session_cache import warm_session
 
 HOPS = [f"arn:aws:iam::{digit * 12}:role/r" for digit in "234"]
 TARGETS = [f"arn:aws:iam::{300_000_000_000 + number}:role/t" for number in range(500)]

@@ -178,12 +178,12 @@ def user_shell(shell_of: Any, guarded: Any, ann: Ann) -> Any:
 
 @pytest.mark.parametrize("words", [("whoami",), ("exec", "--", "true"), ("env",), ("credential-process",)])
 def test_a_refusal_says_that_no_mfa_was_brought(user_shell: Any, words: tuple[str, ...]) -> None:
-    """The trust policy is as declared, so nobody is told to mend it."""
+    """The trust policy is as declared, so nobody is told to change it."""
     said = user_shell(*words)
     assert said.code == 1
     assert said.err.count("\n") == 1
     assert said.err.endswith(f"; no MFA was brought, and {SOURCE} asks for it: {WITH_CODE}")
-    assert "mend" not in said.err
+    assert "trust policy must" not in said.err
 
 
 def test_every_target_says_so_once(user_shell: Any) -> None:
@@ -199,7 +199,7 @@ def test_verify_says_so_too(user_shell: Any) -> None:
     assert said.code == 1
     detail = json.loads(said.out)[0]["detail"]
     assert f"; no MFA was brought, and {SOURCE} asks for it: start with a session" in detail
-    assert "mend" not in detail
+    assert "trust policy must" not in detail
 
 
 def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any) -> None:

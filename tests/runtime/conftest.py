@@ -253,5 +253,5 @@ def base(sts: StsServer, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
 def clock(sts: StsServer) -> FakeClock:
     """The time, for the endpoint and for whoever takes a clock."""
     made = FakeClock(float(int(time.time())))
-    sts.clock = made
+    sts.clock = sts.date = made
     return made

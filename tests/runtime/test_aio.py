@@ -24,7 +24,7 @@ HAS_AIOBOTOCORE = importlib.util.find_spec("aiobotocore") is not None
 def credentials(sts: Any, base: Any, clock: Any) -> AioCredentials:
     """The credentials of a chain of two hops."""
     hops = [Hop(MIDDLE), Hop(TARGET)]
-    return AioCredentials(line_up(hops, sts=Sts(base, "us-east-1"), session=base, clock=clock, uniform=max))
+    return AioCredentials(line_up(hops, sts=Sts(base, "us-east-1", clock=clock), session=base, uniform=max))
 
 
 async def _keys(credentials: AioCredentials, count: int) -> set[Any]:

@@ -16,8 +16,8 @@ from botocore.utils import JSONFileCache
 from rolechain import ChainError
 from rolechain.runtime import FileCache, Hop, HopError, chain_session
 from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.session_cache import warm_session
 from rolechain.runtime.sts import Sts
-from rolechain.runtime.warm import warm_session
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"
@@ -37,7 +37,7 @@ def chain(sts: Any, base: Any, clock: Any) -> Any:
     def make(*hops: str | Hop) -> HopCredentials:
         declared = [Hop(hop) if isinstance(hop, str) else hop for hop in hops]
         return line_up(
-            declared, sts=Sts(base, "us-east-1"), session=base, cache=kept, clock=clock, uniform=min
+            declared, sts=Sts(base, "us-east-1", clock=clock), session=base, cache=kept, uniform=min
         )
 
     make.kept = kept  # type: ignore[attr-defined]
@@ -119,6 +119,37 @@ def test_a_corrupt_entry_is_a_miss(sts: Any, clock: Any, chain: Any) -> None:
     (entry,) = chain.kept.values()
     del entry["Credentials"]["SessionToken"]
     assert read(chain(TARGET)) == "ASIAtarget.2"
+    assert read(chain(TARGET)) == "ASIAtarget.2"
+
+
+def test_swapped_entries_are_not_served(sts: Any, base: Any, tmp_path: Path) -> None:
+    """An entry serves under its own key alone: two swapped files do not make the middle's session the target's."""
+    folder = tmp_path / "c"
+    key(chain_session(MIDDLE, TARGET, session=base, cache=folder))
+    one, two = folder.glob("*.json")
+    texts = one.read_text(), two.read_text()
+    one.write_text(texts[1])
+    two.write_text(texts[0])
+    assert key(chain_session(MIDDLE, TARGET, session=base, cache=folder)) == "ASIAtarget.2"
+    assert sts.seen[2:] == [("AKIABASE", "middle"), ("ASIAmiddle.2", "target")]
+
+
+def test_a_warm_session_is_bound_to_its_key(base: Any) -> None:
+    """Whoever reads without botocore is served no swapped entry either."""
+    kept: dict[str, Any] = {}
+    key(chain_session(MIDDLE, TARGET, session=base, cache=kept))
+    known: dict[str, Any] = {"access_key": "AKIABASE", "region_name": "eu-central-1", "cache": kept}
+    assert warm_session([MIDDLE, TARGET], **known)
+    one, two = kept
+    kept[one], kept[two] = kept[two], kept[one]
+    assert warm_session([MIDDLE], **known) is None
+    assert warm_session([MIDDLE, TARGET], **known) is None
+
+
+def test_an_entry_of_the_future_is_not_served(sts: Any, clock: Any, chain: Any) -> None:
+    """Where the clock was set back since it was written, nobody knows how old a session is."""
+    read(chain(TARGET))
+    clock.now -= 7200
     assert read(chain(TARGET)) == "ASIAtarget.2"
 
 
@@ -246,7 +277,7 @@ def test_a_warm_session_is_read_without_botocore(sts: Any, base: Any, tmp_path: 
     """What the cache holds can be read in a process that never imports botocore."""
     key(chain_session(MIDDLE, TARGET, session=base, cache=tmp_path))
     code = (
-        "import sys; from rolechain.runtime.warm import warm_session;"
+        "import sys; from rolechain.runtime.session_cache import warm_session;"
         f"found = warm_session([{MIDDLE!r}, {TARGET!r}], access_key='AKIABASE', region_name='eu-central-1',"
         f" cache={str(tmp_path)!r}); print(found.access_key, sorted(m for m in sys.modules if 'boto' in m))"
     )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rolechain.runtime import Hop
-from rolechain.runtime.cache_entry import cache_key, entry_of, read_entry
+from rolechain.runtime.session_cache import cache_key, entry_of, read_entry
 from rolechain.runtime.session_credentials import SessionCredentials
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
@@ -59,7 +59,7 @@ def test_every_parameter_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_stays_from_process_to_process() -> None:
     """Nothing random goes into a key."""
     code = (
-        "from rolechain.runtime.cache_entry import cache_key; from rolechain.runtime.hop import Hop;"
+        "from rolechain.runtime.session_cache import cache_key; from rolechain.runtime.hop import Hop;"
         f"print(cache_key('A', 'r', [Hop({TARGET!r}, session_name='me', tags={{'b': '1', 'a': '2'}})]))"
     )
     told = {

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from rolechain.runtime.error_classification import Cause, read
+from rolechain.runtime.error_classification import RECOVERABLE, Cause, cause_of
 from rolechain.runtime.errors import HopError, hop_error, source_error
 
 CALLER = "arn:aws:sts::111111111111:assumed-role/deploy-source/ann@host"
@@ -56,7 +56,8 @@ BARE = f"User: {CALLER} is not authorized to perform: sts:AssumeRole on resource
 )
 def test_a_denial_names_its_side(ending: str, cause: Cause) -> None:
     """The kind of policy that STS names is the cause, denied explicitly or not."""
-    assert read("AccessDenied", BARE + ending, 403) == (cause, False)
+    assert cause_of("AccessDenied", BARE + ending, 403) is cause
+    assert cause not in RECOVERABLE
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,8 @@ def test_a_denial_names_its_side(ending: str, cause: Cause) -> None:
 )
 def test_an_answer_has_its_cause(code: str, text: str, status: int, cause: Cause, recoverable: bool) -> None:
     """Code, text and status give the cause, and whether waiting may help."""
-    assert read(code, text, status) == (cause, recoverable)
+    assert cause_of(code, text, status) is cause
+    assert (cause in RECOVERABLE) is recoverable
 
 
 def _refused(code: str, text: str, secrets: tuple[str, ...] = ()) -> HopError:
@@ -155,7 +157,7 @@ def test_the_action_that_was_refused_is_named() -> None:
     text = (
         BARE.replace("sts:AssumeRole", "sts:TagSession") + " because no role trust policy allows the action"
     )
-    assert f"mend {ROLE}: its trust policy must let this caller in for sts:TagSession" in str(
+    assert f"change {ROLE}: its trust policy must let this caller in for sts:TagSession" in str(
         _refused("AccessDenied", text)
     )
 

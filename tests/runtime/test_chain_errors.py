@@ -171,3 +171,36 @@ def test_a_wrong_endpoint_is_an_error_of_the_hop(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     with pytest.raises(HopError, match="hop 1 of 1 failed"):
         chain_session(MIDDLE, session=base).client("s3").list_buckets()
+
+
+@pytest.mark.parametrize(
+    ("sent", "unsent"),
+    [
+        ({}, "external id, session tags or source identity"),
+        ({"external_id": "ticket-7"}, "session tags or source identity"),
+        ({"external_id": "ticket-7", "tags": {"Team": "a"}}, "source identity"),
+    ],
+)
+@pytest.mark.parametrize("reason", ["", " because no role trust policy allows the sts:AssumeRole action"])
+def test_a_refusal_says_first_what_was_not_sent(
+    sts: Any, base: Any, sent: Any, unsent: str, reason: str
+) -> None:
+    """A forgotten external id is what a newcomer is refused for most: the advice begins with it."""
+    text = (
+        f"User: arn:aws:iam::999999999999:user/base is not authorized to perform: sts:AssumeRole on: {TARGET}"
+    )
+    sts.script("target", sts.error("AccessDenied", text + reason, 403))
+    with pytest.raises(HopError) as caught:
+        chain_session(Hop(TARGET, **sent), session=base).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    advice = f"the call sent no {unsent}: add what the trust policy of {TARGET} asks for; "
+    assert caught.value.advice.startswith(advice)
+    assert f"; {advice}" in str(caught.value)
+
+
+def test_a_refusal_of_the_callers_side_says_nothing_of_what_was_not_sent(sts: Any, base: Any) -> None:
+    """Where STS names another policy, or all was sent, the advice is that policy's."""
+    text = "is not authorized to perform: sts:AssumeRole because no identity-based policy allows the action"
+    sts.script("target", sts.error("AccessDenied", text, 403))
+    with pytest.raises(HopError) as caught:
+        chain_session(TARGET, session=base).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert "the call sent no" not in str(caught.value)

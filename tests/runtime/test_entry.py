@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, product
 
 import pytest
 
-from rolechain import Chain, ChainRole, Entrance
+from rolechain import Chain, ChainError, ChainRole, Entrance
 from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.runtime.entry import lack_of_mfa, lets_in
+from rolechain.policy.request import (
+    ASSUME_ROLE,
+    SET_SOURCE_IDENTITY,
+    TAG_SESSION,
+    ContextValue,
+    parameter_keys,
+)
+from rolechain.runtime.entry import lack_of_mfa, lets_in, way_in
 from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
@@ -44,6 +53,12 @@ def test_the_runtime_lets_in_whom_the_trust_policy_does(entrance: Entrance, arn:
     chain = Chain(
         "deploy", source=ChainRole("111111111111", assumed_by=[entrance]), targets=[ChainRole("333333333333")]
     )
+    passed = {"sts:ExternalId": entrance.external_id or "none"}
+    assert lets_in(chain.source, _session(arn)) is _decided(chain, arn, passed, [ASSUME_ROLE])
+
+
+def _decided(chain: Chain, arn: str, passed: Mapping[str, ContextValue], actions: Sequence[str]) -> bool:
+    """Whether the source role's trust policy lets a caller in, whose own policies allow everything."""
     trust = Policy.parse({"Version": "2012-10-17", "Statement": trust_statements(chain, chain.source)})
     is_user, account = ":user/" in arn, arn.split(":")[4]
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -51,7 +66,7 @@ def test_the_runtime_lets_in_whom_the_trust_policy_does(entrance: Entrance, arn:
         "aws:PrincipalArn": arn,
         "aws:PrincipalAccount": account,
         "aws:PrincipalType": "User" if is_user else "AssumedRole",
-        "sts:ExternalId": entrance.external_id or "none",
+        **passed,
     }
     if is_user:
         context |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "1"}
@@ -60,10 +75,61 @@ def test_the_runtime_lets_in_whom_the_trust_policy_does(entrance: Entrance, arn:
             Caller("user" if is_user else "role-session", _session(arn), account, None if is_user else arn),
             Callee(chain.source.arn, trust),
             context,
+            actions=actions,
             identity_policies=[Policy.parse({"Version": "2012-10-17", "Statement": [everything]})],
         )
     )
-    assert lets_in(chain.source, _session(arn)) is decision.allowed
+    return decision.allowed
+
+
+ASKING = (
+    *ENTRANCES,
+    Entrance.arn(CI, session_tags={"Team": "a"}, transitive_tag_keys=["Team"]),
+    Entrance.arn(USER, source_identity="ann", external_id="ext-2"),
+    Entrance.account("777777777777", session_tags={"Team": ["a", "b"]}),
+    Entrance.account("777777777777", source_identity="team-*"),
+    Entrance.permission_set("Deploy", session_tags={"Stage": "dev"}, source_identity="bob"),
+)
+PAIRS = [
+    pair for pair in combinations(ASKING, 2) if pair[0].kind != pair[1].kind or pair[0].value != pair[1].value
+]
+
+
+@pytest.mark.parametrize("arn", CALLERS)
+def test_the_way_in_is_a_call_that_the_trust_policy_takes(arn: str) -> None:
+    """Of two entrances, the call that the runtime makes is let in if one of them names the session at all.
+
+    What an entrance leaves open cannot be in that call; where it is asked for, the call is refused.
+    """
+    for entrances in [*((each,) for each in ASKING), *PAIRS]:
+        try:
+            source = ChainRole("111111111111", assumed_by=list(entrances))
+            chain = Chain("deploy", source=source, targets=[ChainRole("333333333333")])
+        except ChainError:  # two entrances that contradict each other
+            continue
+        call = way_in(chain.source, _session(arn))
+        tags = call.tags or {}
+        actions = [ASSUME_ROLE, *([TAG_SESSION] if tags else [])]
+        actions += [SET_SOURCE_IDENTITY] if call.source_identity else []
+        passed = parameter_keys(
+            "me",
+            external_id=call.external_id,
+            source_identity=call.source_identity,
+            tags=tags,
+            transitive_tag_keys=call.transitive_tag_keys,
+        )
+        allowed = _decided(chain, arn, passed, actions)
+        if allowed:
+            assert lets_in(chain.source, _session(arn))
+        elif lets_in(chain.source, _session(arn)):
+            named = [each for each in entrances if lets_in(replace(source, assumed_by=[each]), _session(arn))]
+            assert any(map(_leaves_open, named)), (entrances, call)
+
+
+def _leaves_open(entrance: Entrance) -> bool:
+    """Whether an entrance asks for a value that whoever enters chooses."""
+    identity = entrance.identity
+    return any(tag.fixed is None for tag in entrance.tags) or bool(identity and identity.fixed is None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from rolechain import Chain, ChainError, ChainRole
 from rolechain.runtime import Cause, Hop, HopError, fan_out
-from rolechain.runtime.rate_limiter import Pace
+from rolechain.runtime.rate_limiter import RateLimiter
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"
@@ -24,9 +26,11 @@ def targets(count: int) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Has the pace not wait, and tells for how long it would have."""
+    """Has the rate limiter not wait, and tells for how long it would have."""
     waited: list[float] = []
-    monkeypatch.setattr("rolechain.runtime.fanout.Pace", lambda: Pace(sleep=waited.append, uniform=max))
+    monkeypatch.setattr(
+        "rolechain.runtime.fanout.RateLimiter", lambda: RateLimiter(sleep=waited.append, uniform=max)
+    )
     return waited
 
 
@@ -153,6 +157,31 @@ def test_closing_it_ends_what_is_throttled(sts: Any, base: Any) -> None:
     assert [call.role for call in sts.calls].count("slow") == 1
 
 
+def test_a_program_that_leaves_ends_though_a_call_hangs(sts: Any, base: Any) -> None:
+    """Leaving the loop lets the program end: no thread with a call under way is waited for."""
+    go_on = threading.Event()
+
+    def hang() -> None:
+        go_on.wait(60)
+
+    sts.script("slow", hang)
+    code = (
+        "import boto3; from rolechain.runtime import fan_out\n"
+        "session = boto3.Session('AKIABASE', 's', region_name='eu-central-1')\n"
+        "hanging = 'arn:aws:iam::444444444444:role/slow'\n"
+        f"for target, _ in fan_out([{MIDDLE!r}], [hanging, {targets(1)[0]!r}], session=session, max_workers=2):\n"
+        "    print(target, flush=True)\n"
+        "    break\n"
+    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        )
+    finally:
+        go_on.set()
+    assert ended.stdout == f"{targets(1)[0]}\n"
+
+
 def test_no_more_are_taken_at_a_time_than_there_are_workers(sts: Any, base: Any) -> None:
     """The number of workers bounds the calls that are under way together."""
     running, most, lock = 0, 0, threading.Lock()
@@ -262,41 +291,41 @@ class _Time:
         self.now += seconds
 
 
-def _paced(uniform: Callable[[float, float], float] = max) -> tuple[Pace, _Time]:
+def _limited(uniform: Callable[[float, float], float] = max) -> tuple[RateLimiter, _Time]:
     time = _Time()
-    return Pace(clock=time, sleep=time.sleep, uniform=uniform), time
+    return RateLimiter(clock=time, sleep=time.sleep, uniform=uniform), time
 
 
-def test_the_pace_keeps_within_the_quota() -> None:
+def test_the_limiter_keeps_within_the_quota() -> None:
     """No more than 600 calls are let through in a second."""
-    pace, time = _paced()
+    limiter, time = _limited()
     for _ in range(1201):
-        pace.wait()
+        limiter.wait()
     assert time.now == pytest.approx(2.0)
 
 
 def test_throttling_slows_everybody_and_answers_speed_up() -> None:
     """Each throttling halves the rate, down to five a second, and each answer adds ten, up to the quota."""
-    pace, _ = _paced()
-    assert pace.throttled(1)
-    assert pace.rate == 300
-    pace.answered()
-    assert pace.rate == 310
+    limiter, _ = _limited()
+    assert limiter.throttled(1)
+    assert limiter.rate == 300
+    limiter.answered()
+    assert limiter.rate == 310
     for _ in range(10):
-        pace.throttled(1)
-    assert pace.rate == 5
+        limiter.throttled(1)
+    assert limiter.rate == 5
     for _ in range(100):
-        pace.answered()
-    assert pace.rate == 600
+        limiter.answered()
+    assert limiter.rate == 600
 
 
 def test_each_try_waits_longer() -> None:
     """The pauses double from 0.4 s up to ten, and end with the twelfth try."""
-    pace, time = _paced()
+    limiter, time = _limited()
     waited = []
     for tries in range(1, 12):
         before = time.now
-        assert pace.throttled(tries)
+        assert limiter.throttled(tries)
         waited.append(round(time.now - before, 6))
     assert waited == [0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10, 10, 10]
-    assert not pace.throttled(12)
+    assert not limiter.throttled(12)

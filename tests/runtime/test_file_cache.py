@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -139,6 +142,63 @@ def test_a_lock_keeps_others_waiting(cache: FileCache) -> None:
         order.append("first")
     thread.join()
     assert order == ["other", "first", "second"]
+
+
+def test_a_holder_that_is_stopped_does_not_keep_others(
+    cache: FileCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has waited for the bound goes on without the lock, and the log says so in one line."""
+    code = (
+        "import sys, time; from rolechain.runtime import FileCache\n"
+        f"with FileCache({str(cache.folder)!r}).lock('a'): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "held\n"
+            holder.send_signal(signal.SIGSTOP)
+            monkeypatch.setattr("rolechain.runtime.file_cache.LOCK_SECONDS", 0.05)
+            entered = []
+            with cache.lock("a"):
+                entered.append(1)
+            with cache.lock("b"):
+                entered.append(2)
+        finally:
+            holder.kill()
+    assert entered == [1, 2]
+    (line,) = caplog.messages
+    assert "another holds the lock" in line
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o777, 0o707])
+def test_a_folder_that_is_open_to_others_is_not_used(
+    cache: FileCache, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is read from it or written into it, and one line says what to do."""
+    cache["a"] = {"n": 1}
+    cache.folder.chmod(mode)
+    assert "a" not in cache
+    cache["b"] = {"n": 1}
+    with cache.lock("b"):
+        pass
+    assert [path.name for path in cache.folder.iterdir()] == ["a.json"]
+    assert caplog.messages == [
+        f"{cache.folder} is open to other users and is not used: chmod 700 {cache.folder}"
+    ]
+    cache.folder.chmod(0o700)
+    assert cache["a"] == {"n": 1}
+
+
+def test_a_folder_of_somebody_else_is_not_used(
+    cache: FileCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its owner could put any session there."""
+    cache["a"] = {"n": 1}
+    mine = os.getuid()
+    monkeypatch.setattr("os.getuid", lambda: mine + 1)
+    assert "a" not in cache
+    (line,) = caplog.messages
+    assert line == f"{cache.folder} belongs to another user and is not used: name a folder of your own"
 
 
 def test_a_folder_that_cannot_be_made_costs_the_lock_only(

@@ -12,7 +12,7 @@ import pytest
 
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
-from rolechain.runtime.refresh import Refresh
+from rolechain.runtime.refreshable_credentials import RefreshableCredentials
 from rolechain.runtime.session_credentials import SessionCredentials
 
 T0, MINUTE = 1_800_000_000.0, 60.0
@@ -40,7 +40,7 @@ class Source:
 
 
 def refused(index: int = 1) -> HopError:
-    """What waiting will not mend."""
+    """What waiting does not change."""
     return HopError("refused", index=index, total=3, role_arn="arn", code="AccessDenied", denied=True)
 
 
@@ -50,12 +50,16 @@ def throttled() -> HopError:
 
 
 def made(
-    clock: Any, lifetime: float = 3600, uniform: Callable[[float, float], float] = min
-) -> tuple[Refresh, Source]:
+    clock: Any,
+    lifetime: float = 3600,
+    uniform: Callable[[float, float], float] = min,
+    monotonic: Callable[[], float] | None = None,
+) -> tuple[RefreshableCredentials, Source]:
     """A hop and its source at a set time."""
     clock.now = T0
     source = Source(clock, lifetime)
-    return Refresh(source, clock=clock, uniform=uniform), source
+    refresh = RefreshableCredentials(source, clock=clock, monotonic=monotonic or clock, uniform=uniform)
+    return refresh, source
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,7 @@ def test_a_refusal_raises_and_is_remembered(clock: Any) -> None:
 
 
 def test_a_refusal_raises_though_the_session_is_still_valid(clock: Any) -> None:
-    """What waiting will not mend is told as soon as the renewal finds out."""
+    """What waiting does not change is told as soon as the renewal finds out."""
     refresh, source = made(clock)
     refresh.get()
     clock.now = T0 + 45 * MINUTE
@@ -267,6 +271,34 @@ def test_a_clock_that_is_set_back_does_not_stretch_a_memory(clock: Any) -> None:
         refresh.get()
     clock.now = T0 - 3600
     source.fails = None
+    assert refresh.get().access_key == "key2"
+
+
+@pytest.mark.parametrize("back", [1800, 86_400])
+def test_a_clock_that_is_set_back_does_not_stretch_a_session(clock: Any, back: float) -> None:
+    """A session is renewed at its real age, which the monotonic clock tells, and never served past its end."""
+    age = [0.0]
+    refresh, source = made(clock, monotonic=lambda: age[0])
+    refresh.get()
+    clock.now = T0 - back
+    age[0] = 44 * MINUTE
+    assert (refresh.get().access_key, refresh.due) == ("key1", False)
+    age[0] = 45 * MINUTE
+    assert refresh.due
+    source.fails = throttled()
+    assert refresh.get().access_key == "key1"
+    age[0] = 59 * MINUTE
+    assert refresh.serving is None
+    age[0] = 60 * MINUTE
+    with pytest.raises(HopError, match="slow"):
+        refresh.get()
+
+
+def test_a_machine_that_slept_renews_by_the_wall_clock(clock: Any) -> None:
+    """The monotonic clock stands still while a machine sleeps; the session has aged all the same."""
+    refresh, _ = made(clock, monotonic=lambda: 0.0)
+    refresh.get()
+    clock.now = T0 + 45 * MINUTE
     assert refresh.get().access_key == "key2"
 
 

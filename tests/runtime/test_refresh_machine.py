@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rolechain.runtime.cache_slot import Slot
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
-from rolechain.runtime.refresh import Refresh
+from rolechain.runtime.refreshable_credentials import RefreshableCredentials
+from rolechain.runtime.session_cache import CacheSlot, read_entry
 from rolechain.runtime.session_credentials import SessionCredentials
 
 BACK_OFF, MEMORY = 300.0, 1.0
@@ -26,10 +26,11 @@ class Process:
         self.held: SessionCredentials | None = None
         self.quiet_until = 0.0
         self.quiet_with: str | None = None
-        self.refresh = Refresh(
+        self.refresh = RefreshableCredentials(
             machine.take,
-            slot=(lambda: Slot(machine.kept, "key")) if machine.shared else None,
+            slot=(lambda: CacheSlot(machine.kept, "key")) if machine.shared else None,
             clock=lambda: machine.now,
+            monotonic=lambda: machine.now,
             uniform=min,
         )
 
@@ -82,7 +83,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule()
     def be_refused(self) -> None:
-        """From now on calls fail in a way that waiting does not mend."""
+        """From now on calls fail in a way that waiting does not change."""
         self.fails = HopError("no", index=1, total=1, role_arn="a", code="AccessDenied", denied=True)
 
     @rule()
@@ -147,7 +148,7 @@ class RefreshMachine(RuleBasedStateMachine):
         self._note(process, made)
 
     @staticmethod
-    def _get(refresh: Refresh) -> SessionCredentials | HopError:
+    def _get(refresh: RefreshableCredentials) -> SessionCredentials | HopError:
         try:
             return refresh.get()
         except HopError as error:
@@ -171,8 +172,9 @@ class RefreshMachine(RuleBasedStateMachine):
     @invariant()
     def only_whole_sessions_are_kept(self) -> None:
         """What is in the cache can be read."""
-        for kept in getattr(self, "kept", {}):
-            assert Slot(self.kept, kept).load() is not None
+        for key, kept in getattr(self, "kept", {}).items():
+            assert read_entry(kept) is not None
+            assert kept["Key"] == key
 
 
 TestRefreshMachine = RefreshMachine.TestCase

@@ -26,7 +26,7 @@ def chain(sts: Any, base: Any, clock: Any) -> Any:
 
     def make(*arns: str) -> HopCredentials:
         hops = [Hop(arn) for arn in arns]
-        return line_up(hops, sts=Sts(base, "us-east-1"), session=base, clock=clock, uniform=max)
+        return line_up(hops, sts=Sts(base, "us-east-1", clock=clock), session=base, uniform=max)
 
     return make
 
@@ -58,9 +58,9 @@ def test_a_valid_target_with_an_expired_middle_costs_none(sts: Any, clock: Any, 
 
 def test_two_targets_share_an_expired_middle(sts: Any, base: Any, clock: Any) -> None:
     """With the middle run out, two due targets cost one call for it and one each, threads or not."""
-    shared = Sts(base, "us-east-1")
-    middle = HopCredentials(HopCall(Hop(MIDDLE), shared, 1, 2, clock), base)
-    ends = [HopCredentials(HopCall(Hop(TARGET + name), shared, 2, 2, clock), middle) for name in "ab"]
+    shared = Sts(base, "us-east-1", clock=clock)
+    middle = HopCredentials(HopCall(Hop(MIDDLE), shared, 1, 2), base)
+    ends = [HopCredentials(HopCall(Hop(TARGET + name), shared, 2, 2), middle) for name in "ab"]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(key, ends))
         clock.now += 7200

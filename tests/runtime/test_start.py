@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 
 from rolechain.runtime import Cause, Hop, HopError, chain_session, legal_session_name
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.clock_skew import drift, drift_in_words
+from rolechain.runtime.clock_skew import clock_skew, skew_in_words
 from rolechain.runtime.credentials import line_up
 from rolechain.runtime.sts import Sts
 
@@ -75,11 +75,39 @@ def test_the_first_role_of_a_workload_is_no_hop(
     sts: Any, base: Any, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """EC2, ECS and Lambda give their role as a workload's own: its first hop may last longer than an hour."""
+    sts.arns["AKIABASE"] = "arn:aws:sts::999999999999:assumed-role/workload/i-1"
     monkeypatch.setattr(base, "get_credentials", lambda: Credentials("AKIABASE", "s", "t", method=method))
     chain_session(
         Hop(MIDDLE, duration_seconds=43200), session=base
     ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
-    assert sts.calls[0].parameters["DurationSeconds"] == "43200"
+    assert sts.calls[-1].parameters["DurationSeconds"] == "43200"
+
+
+def test_a_users_session_is_held_to_an_hour(sts: Any, base: Any) -> None:
+    """STS gives a session of GetSessionToken no longer one: it is refused before AssumeRole is called."""
+    sts.arns["ASIAUSER"] = "arn:aws:iam::999999999999:user/ann"
+    start = boto3.Session("ASIAUSER", "s", "t", region_name="us-east-1")
+    with pytest.raises(HopError, match="duration_seconds: 7200 is over 3600, and the session") as caught:
+        chain_session(
+            Hop(MIDDLE, duration_seconds=7200), session=start
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert caught.value.cause is Cause.DURATION
+    assert sts.seen == []
+    chain_session(
+        Hop(MIDDLE, duration_seconds=3600), session=start
+    ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert [call.action for call in sts.calls] == ["GetCallerIdentity", "AssumeRole"]
+
+
+def test_who_is_not_known_to_be_a_user_is_left_to_sts(sts: Any, base: Any) -> None:
+    """A role's session may be a workload's first one, and an access key is none: STS decides."""
+    sts.arns["ASIAROLE"] = "arn:aws:sts::999999999999:assumed-role/workload/i-1"
+    for key, token in (("ASIAROLE", "t"), ("AKIABASE", None)):
+        start = boto3.Session(key, "s", token, region_name="us-east-1")
+        chain_session(
+            Hop(MIDDLE, duration_seconds=7200), session=start
+        ).get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    assert [caller for caller, _ in sts.seen] == ["ASIAROLE", "AKIABASE"]
 
 
 def test_a_code_is_asked_for_once(sts: Any, base: Any, clock: Any) -> None:
@@ -92,7 +120,7 @@ def test_a_code_is_asked_for_once(sts: Any, base: Any, clock: Any) -> None:
 
     hops = [Hop(MIDDLE, serial_number=DEVICE, token_code=ask), Hop(TARGET)]
     sts.lifetimes["target"] = 900
-    last = line_up(hops, sts=Sts(base, "us-east-1"), session=base, clock=clock, uniform=max)
+    last = line_up(hops, sts=Sts(base, "us-east-1", clock=clock), session=base, uniform=max)
     for _ in range(6):
         last.get_frozen_credentials()
         clock.now += 599
@@ -115,7 +143,7 @@ def test_a_wrong_code_may_be_followed_by_a_right_one(sts: Any, base: Any, clock:
     hop = Hop(MIDDLE, serial_number=DEVICE, token_code=lambda: next(codes))
     text = "MultiFactorAuthentication failed with invalid MFA one time pass code."
     sts.script("middle", sts.error("AccessDenied", text, 403))
-    last = line_up([hop], sts=Sts(base, "us-east-1"), session=base, clock=clock, uniform=max)
+    last = line_up([hop], sts=Sts(base, "us-east-1", clock=clock), session=base, uniform=max)
     with pytest.raises(HopError, match="invalid MFA one time pass code"):
         last.get_frozen_credentials()
     clock.now += 6
@@ -127,7 +155,7 @@ def test_a_target_that_stays_refused_does_not_renew_the_middle_each_time(
 ) -> None:
     """A middle that was obtained less than a minute ago is not suspected of being revoked."""
     hops = [Hop(MIDDLE), Hop(TARGET)]
-    last = line_up(hops, sts=Sts(base, "us-east-1"), session=base, clock=clock, uniform=max)
+    last = line_up(hops, sts=Sts(base, "us-east-1", clock=clock), session=base, uniform=max)
     last.get_frozen_credentials()
     clock.now += 50 * 60
     sts.allows = lambda _caller, call: call.role != "target"
@@ -150,7 +178,7 @@ def test_a_wrong_clock_is_noticed_and_reported_once(
     service = Sts(base, "us-east-1", clock=lambda: now[0])
     for hop in (MIDDLE, TARGET):
         line_up([Hop(hop)], sts=service, session=base).get_frozen_credentials()
-    assert service.drift == pytest.approx(ahead, abs=1)
+    assert service.skew == pytest.approx(ahead, abs=1)
     assert [record.message for record in caplog.records if record.name.startswith("rolechain")] == [
         f"this machine's clock is {words}: calls are refused from five minutes on"
     ]
@@ -162,7 +190,7 @@ def test_a_clock_that_is_right_is_not_mentioned(
     """A second more or less is none."""
     service = Sts(base, "us-east-1")
     line_up([Hop(MIDDLE)], sts=service, session=base).get_frozen_credentials()
-    assert abs(service.drift) < 2
+    assert abs(service.skew) < 2
     assert [record for record in caplog.records if record.name.startswith("rolechain")] == []
 
 
@@ -183,17 +211,17 @@ def test_an_error_of_the_clock_says_by_how_much(sts: Any, base: Any) -> None:
 def test_an_answer_without_a_date_tells_nothing(date: str | None) -> None:
     """A proxy may leave the header out, or write anything in it."""
     headers = {} if date is None else {"date": date}
-    assert drift({"ResponseMetadata": {"HTTPHeaders": headers}}, 1.0, 2.0) == 0.0
-    assert drift({}, 1.0, 2.0) == 0.0
+    assert clock_skew({"ResponseMetadata": {"HTTPHeaders": headers}}, 1.0, 2.0) == 0.0
+    assert clock_skew({}, 1.0, 2.0) == 0.0
 
 
 def test_the_date_counts_whole_seconds() -> None:
     """Within the second and the time of the call nothing is concluded."""
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 1970 00:16:40 GMT"}}}
-    assert [drift(answer, sent, sent + 0.5) for sent in (999.6, 1000.0, 1000.9, 1001.0)] == [0.0] * 4
-    assert drift(answer, 1003.0, 1003.5) == -2.0
-    assert drift(answer, 990.0, 995.0) == 5.0
-    assert drift_in_words(-150) == "this machine's clock is 2 minutes ahead of that of STS"
+    assert [clock_skew(answer, sent, sent + 0.5) for sent in (999.6, 1000.0, 1000.9, 1001.0)] == [0.0] * 4
+    assert clock_skew(answer, 1003.0, 1003.5) == -2.0
+    assert clock_skew(answer, 990.0, 995.0) == 5.0
+    assert skew_in_words(-150) == "this machine's clock is 2 minutes ahead of that of STS"
 
 
 @pytest.mark.parametrize(

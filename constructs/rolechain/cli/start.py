@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -16,13 +16,12 @@ from rolechain.cli.cli_cache import share_cache
 from rolechain.cli.known_source import region_in_environment
 from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
-from rolechain.runtime.attempts import identified
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.entry import lack_of_mfa
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import Signer, Sts
+from rolechain.runtime.sts import Sts
 
 
 class StartError(RolechainError):
@@ -68,7 +67,7 @@ class Start:
 
     chain: Chain
     session: boto3.Session
-    signer: Signer
+    signer: SessionCredentials
 
     @classmethod
     def open(cls, chain: Chain, profile: str | None, region: str | None, *, keep: bool = True) -> Start:
@@ -92,12 +91,11 @@ class Start:
         Raises:
             HopError: STS does not accept its credentials.
         """
-        return identified(self._asking, self.signer).arn or ""
+        return self._asking.identified(self.signer).arn or ""
 
     def answer_to(self, given: SessionCredentials) -> str:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""
-        signer = Signer(given.access_key, given.secret_key, given.token)
-        return identified(self._asking, signer).arn or ""
+        return self._asking.identified(given).arn or ""
 
     def explained(self, error: HopError, arn: str) -> HopError:
         """The error of a walk, with what the chain's entrances tell of a refusal at the source role.
@@ -113,11 +111,10 @@ class Start:
 
     def own(self) -> SessionCredentials:
         """The session that the walk starts from, where it ends there too."""
-        access_key, secret_key, token, arn = self.signer
         # botocore has no public name for it, and none at all for keys that stand in a file.
         ends: datetime | None = getattr(self.session.get_credentials(), "_expiry_time", None)
         expires_at = ends.timestamp() if ends else math.inf
-        return SessionCredentials(access_key, secret_key, token or "", expires_at, time.time(), arn)
+        return replace(self.signer, expires_at=expires_at, obtained_at=time.time())
 
     @cached_property
     def _asking(self) -> HopCall:

@@ -11,11 +11,10 @@ from rolechain.cli.chain_options import wanted_role
 from rolechain.cli.known_source import known_source
 from rolechain.cli.way import Way
 from rolechain.model.role import ChainRole
-from rolechain.runtime.cache_entry import read_entry
 from rolechain.runtime.file_cache import FileCache, default_cache_folder
 from rolechain.runtime.hop import Hop
+from rolechain.runtime.session_cache import read_entry, warm_session
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.warm import warm_session
 
 if TYPE_CHECKING:
     import boto3

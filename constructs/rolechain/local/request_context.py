@@ -13,7 +13,7 @@ from rolechain.local import emulator
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
-from rolechain.policy.request import ContextValue
+from rolechain.policy.request import ContextValue, parameter_keys
 
 Context = dict[str, ContextValue]
 
@@ -67,16 +67,13 @@ def of_assume_role(
     seen = tags | dict(principal.transitive_tags)
     keys = of_call(principal, organization) | of_resource(call.account, seen, organization)
     keys |= {f"iam:ResourceTag/{key}": value for key, value in seen.items()}
-    keys["sts:RoleSessionName"] = call.session_name
-    if call.external_id is not None:
-        keys["sts:ExternalId"] = call.external_id
-    if call.source_identity is not None:
-        keys["sts:SourceIdentity"] = call.source_identity
-    if call.tags:
-        keys["aws:TagKeys"] = list(call.tags)
-        keys |= {f"aws:RequestTag/{key}": value for key, value in call.tags.items()}
-    if transitive := [*call.transitive_tag_keys, *principal.transitive_tags]:
-        keys["sts:TransitiveTagKeys"] = transitive
+    keys |= parameter_keys(
+        call.session_name,
+        external_id=call.external_id,
+        source_identity=call.source_identity,
+        tags=call.tags,
+        transitive_tag_keys=[*call.transitive_tag_keys, *principal.transitive_tags],
+    )
     if mfa:
         keys |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
     return keys

@@ -14,6 +14,9 @@ POLICY_ARN = re.compile(
     re.ASCII,
 )
 
+_BEYOND_LATIN = re.compile(r"[^\x00-\xff]")
+"""What a session policy cannot hold but as an escape, which takes six characters."""
+
 _INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 
 
@@ -21,7 +24,8 @@ def compact(policy: Any) -> Any:
     """A policy, as a mapping or as JSON, as the shortest JSON; what is none stays, to be told with other mistakes."""
     try:
         document = json.loads(policy, object_pairs_hook=unrepeated) if isinstance(policy, str) else policy
-        return json.dumps(document, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        return _BEYOND_LATIN.sub(lambda found: json.dumps(found[0])[1:-1], text)
     except (TypeError, ValueError, RecursionError):
         return policy
 

@@ -19,6 +19,7 @@ __all__ = [
     "CallerKind",
     "ContextValue",
     "Request",
+    "parameter_keys",
 ]
 
 ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
@@ -77,3 +78,31 @@ class Request:
     permissions_boundary: Policy | None = None
     session_policies: Sequence[Policy] | None = None
     scps: Sequence[Sequence[Policy]] | None = None
+
+
+def parameter_keys(
+    session_name: str,
+    *,
+    external_id: str | None,
+    source_identity: str | None,
+    tags: Mapping[str, str],
+    transitive_tag_keys: Sequence[str],
+) -> dict[str, ContextValue]:
+    """The condition keys that the parameters of an AssumeRole call give.
+
+    Args:
+        session_name: the session's name.
+        external_id: the external id, if one is passed.
+        source_identity: the source identity, if one is passed.
+        tags: the session tags that are passed.
+        transitive_tag_keys: those of them that later sessions inherit, and those that the caller's session hands on.
+    """
+    given: dict[str, ContextValue | None] = {
+        "sts:RoleSessionName": session_name,
+        "sts:ExternalId": external_id,
+        "sts:SourceIdentity": source_identity,
+        "aws:TagKeys": list(tags) or None,
+        "sts:TransitiveTagKeys": list(transitive_tag_keys) or None,
+        **{f"aws:RequestTag/{key}": value for key, value in tags.items()},
+    }
+    return {key: value for key, value in given.items() if value is not None}

@@ -1,7 +1,7 @@
 """Sessions over a chain that renew themselves, and the live test of a deployed chain.
 
 Needs boto3 alone, and imports it with the first name that needs it: a session that is kept in a cache is read
-without (``rolechain.runtime.warm``).
+without (``warm_session``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
     from rolechain.runtime.report import HopReport
     from rolechain.runtime.session import chain_session
+    from rolechain.runtime.session_cache import warm_session
     from rolechain.runtime.session_name import legal_session_name
     from rolechain.runtime.verification import verify
 
@@ -33,6 +34,7 @@ __all__ = [
     "fan_out",
     "legal_session_name",
     "verify",
+    "warm_session",
 ]
 
 # No module here is called as what it holds: once it is imported it would stand in the name's place.
@@ -48,6 +50,7 @@ _HOMES = {
     "fan_out": "fanout",
     "legal_session_name": "session_name",
     "verify": "verification",
+    "warm_session": "session_cache",
 }
 
 

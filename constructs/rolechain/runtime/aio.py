@@ -14,10 +14,10 @@ import boto3
 from botocore.credentials import ReadOnlyCredentials
 
 from rolechain.errors import RolechainError
-from rolechain.runtime.cache_slot import CacheLike
 from rolechain.runtime.credentials import HopCredentials
 from rolechain.runtime.hop import HopLike
 from rolechain.runtime.session import chain_credentials, renew_when_rejected, share_profile
+from rolechain.runtime.session_cache import CacheLike
 
 if TYPE_CHECKING:
     from aiobotocore.session import AioSession  # type: ignore[import-not-found, unused-ignore]

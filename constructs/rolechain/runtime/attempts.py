@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Literal
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.errors import ChainError
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.entry import is_session_of
-from rolechain.runtime.errors import HopError, source_error
+from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+from rolechain.runtime.sts import Sts
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
@@ -51,38 +50,17 @@ def attempt(
     if problems := list(problems_of_chain([wanted], region)):
         raise ChainError(problems)
     call = HopCall(wanted, Sts(session, region))
-    signer = identified(call, call.starting_signer(session))
+    signer = call.identified(call.starting_signer(session))
     report, _ = try_call(
         call, signer, caller=signer.arn or "", expected=Outcome(expected), index=index, until=Patience()
     )
     return report
 
 
-def identified(call: HopCall, signer: Signer) -> Signer:
-    """The same credentials, with the ARN that GetCallerIdentity gives for them.
-
-    Raises:
-        HopError: STS does not accept them.
-    """
-    try:
-        return signer._replace(arn=call.sts.caller_arn(signer))
-    except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
-        raise source_error(
-            error,
-            index=call.index,
-            total=call.total,
-            role_arn=call.hop.role_arn,
-            secrets=(signer.secret_key, signer.token or ""),
-        ) from error
-
-
 class Patience:
-    """How long a denial is taken for one that will pass, as IAM's changes take a while to be seen everywhere.
+    """For how many seconds from now on a denial is taken for one that will pass; 0 takes the first answer.
 
-    Args:
-        seconds: how long from now on; 0 takes the first answer.
-        clock: the time, in seconds.
-        sleep: waits that many seconds.
+    IAM's changes take a while to be seen everywhere.
     """
 
     def __init__(
@@ -107,7 +85,7 @@ class Patience:
 
 def try_call(
     call: HopCall,
-    signer: Signer,
+    signer: SessionCredentials,
     *,
     caller: str,
     expected: Outcome,
@@ -115,19 +93,11 @@ def try_call(
     until: Patience,
     advice: str | None = None,
 ) -> tuple[HopReport, SessionCredentials | None]:
-    """Makes a hop's call and asks the session that it gave who it is.
-
-    Args:
-        call: the hop's call.
-        signer: who signs it.
-        caller: how the report names the caller.
-        expected: what ought to happen; only a hop that ought to be allowed is tried again.
-        index: how the report counts the hop.
-        until: how long a denial is taken for one that will pass.
-        advice: what to do where the callee's side refuses, if the chain tells.
+    """Makes a hop's call and asks the session that it gave who it is; only what ought to be allowed is tried again.
 
     Returns:
-        The report, and the session if the declared role gave it.
+        The report, whose advice where the callee's side refuses is ``advice``, and the session if the declared role
+        gave it.
     """
 
     def report(verdict: Outcome, detail: str, error: HopError | None = None) -> HopReport:
@@ -152,9 +122,8 @@ def try_call(
         break
     if expected is not Outcome.ALLOWED:
         return report(Outcome.ALLOWED, f"let in as {given.arn}"), None
-    signer = Signer(given.access_key, given.secret_key, given.token, given.arn)
     try:
-        arn = identified(call, signer).arn or ""
+        arn = call.identified(given).arn or ""
     except HopError as error:
         return report(Outcome.UNDECIDED, str(error), error), None
     hop = call.hop

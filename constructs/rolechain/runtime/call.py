@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS
-from rolechain.runtime.clock_skew import NOTICED, Clock, drift_in_words
+from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
-from rolechain.runtime.errors import HopError, hop_error, place, source_error
+from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """How botocore calls the ways by which credentials are a role session's."""
@@ -34,49 +34,44 @@ class HopCall:
         sts: where the call goes.
         index: which hop, counted from 1.
         total: how many hops there are.
-        clock: the time.
     """
 
     hop: Hop
     sts: Sts
     index: int = 1
     total: int = 1
-    clock: Clock = time.time
 
-    def make(self, signer: Signer) -> SessionCredentials:
+    def make(self, signer: SessionCredentials) -> SessionCredentials:
         """Makes the call.
 
         Raises:
             HopError: STS refused, there was no answer, or it was of no use.
         """
+        self._check_user_session(signer)
         parameters = self.hop.parameters(default_session_name())
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
             parameters["TokenCode"] = code
         try:
-            answer = self.sts.assume_role(signer, parameters)
+            given = self.sts.assume_role(signer, parameters)
         except (BotoCoreError, ClientError, ValueError) as error:
             raise hop_error(
                 error,
-                index=self.index,
-                total=self.total,
-                role_arn=self.hop.role_arn,
+                **self._at,
                 caller_arn=signer.arn,
-                secrets=(signer.secret_key, signer.token or "", code),
-                drift=self.sts.drift,
+                secrets=(signer.secret_key, signer.token, code),
+                ahead=self.sts.skew,
+                unsent=self._unsent(),
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
-        now = self.clock()
-        if answer.expires_at <= now:
-            known = f": {drift_in_words(self.sts.drift)}" if abs(self.sts.drift) > NOTICED else ""
+        if given.expires_at <= given.obtained_at:
+            known = f": {skew_in_words(self.sts.skew)}" if abs(self.sts.skew) > NOTICED else ""
             message = f"STS gave a session that is over already{known}: set this machine's clock"
             raise self._failed(message, Cause.CLOCK, signer, recoverable=True)
-        return SessionCredentials(
-            answer.access_key, answer.secret_key, answer.token, answer.expires_at, now, answer.arn
-        )
+        return given
 
-    def starting_signer(self, session: boto3.Session) -> Signer:
+    def starting_signer(self, session: boto3.Session) -> SessionCredentials:
         """The credentials of a session, frozen.
 
         Raises:
@@ -92,16 +87,14 @@ class HopCall:
         except HopError:
             raise
         except Exception as error:
-            raise source_error(
-                error, index=self.index, total=self.total, role_arn=self.hop.role_arn
-            ) from error
+            raise source_error(error, **self._at) from error
         if not is_sendable(frozen.access_key, frozen.secret_key, frozen.token):
             message = (
                 "the access key id, the secret or the session token that the chain starts from holds a line break, "
                 "a blank or another character that none has: copy them anew"
             )
-            raise self._failed(message, Cause.SOURCE_CREDENTIALS, None)
-        return Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
+            raise self._failed(message, Cause.SOURCE_CREDENTIALS)
+        return SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
 
     def _check_start(self, method: str) -> None:
         """Refuses what STS does not give to a role session, where the start is known to be one.
@@ -114,10 +107,52 @@ class HopCall:
         start = f"the session that the chain starts from is a role's (by {method})"
         if seconds > CHAINED_SECONDS:
             message = f"duration_seconds: {seconds} is over {CHAINED_SECONDS}, and {start}: ask for less"
-            raise self._failed(message, Cause.DURATION, None)
+            raise self._failed(message, Cause.DURATION)
         if self.hop.serial_number:
             message = f"serial_number: {start}, which has no MFA device: start from the user"
-            raise self._failed(message, Cause.SOURCE_CREDENTIALS, None)
+            raise self._failed(message, Cause.SOURCE_CREDENTIALS)
+
+    @property
+    def _at(self) -> HopPlace:
+        return {"index": self.index, "total": self.total, "role_arn": self.hop.role_arn}
+
+    def _unsent(self) -> list[str]:
+        """What a trust policy may ask of a call, and this one does not pass."""
+        external_id, tags, identity = self.hop.external_id, self.hop.tags, self.hop.source_identity
+        passed = {"external id": external_id, "session tags": tags, "source identity": identity}
+        return [name for name, value in passed.items() if not value]
+
+    def _check_user_session(self, signer: SessionCredentials) -> None:
+        """Refuses more than an hour where a user's session calls, as GetSessionToken gives it.
+
+        A role's session is left to STS: it may be the first one of a workload.
+        """
+        seconds = self.hop.duration_seconds or 0
+        if seconds <= CHAINED_SECONDS or not signer.token:
+            return
+        try:
+            arn = signer.arn or self.sts.caller_arn(signer)
+        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
+            # AssumeRole fails likewise, and is told in the hop's words.
+            return
+        if resource_of(arn).startswith("user/"):
+            message = (
+                f"duration_seconds: {seconds} is over {CHAINED_SECONDS}, and the session that the chain starts from is "
+                f"one of GetSessionToken, of {arn}: ask for less, or start with the user's access keys"
+            )
+            raise self._failed(message, Cause.DURATION, signer)
+
+    def identified(self, signer: SessionCredentials) -> SessionCredentials:
+        """The same credentials, with the ARN that GetCallerIdentity gives for them.
+
+        Raises:
+            HopError: STS does not accept them.
+        """
+        try:
+            return replace(signer, arn=self.sts.caller_arn(signer))
+        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
+            secrets = (signer.secret_key, signer.token)
+            raise source_error(error, **self._at, secrets=secrets) from error
 
     def needs_code(self) -> HopError:
         """The error of a session that only a new MFA code could renew."""
@@ -125,7 +160,7 @@ class HopCall:
             "the session is over, and the MFA code was good for one call: make a new session over the chain, or ask "
             "for a longer one with duration_seconds"
         )
-        return self._failed(message, Cause.SOURCE_CREDENTIALS, None)
+        return self._failed(message, Cause.SOURCE_CREDENTIALS)
 
     def _token_code(self, ask: Callable[[], str]) -> str:
         try:
@@ -137,17 +172,20 @@ class HopCall:
             message = (
                 "token_code gave something other than six digits: give the code that the MFA device shows"
             )
-            raise self._failed(message, Cause.SOURCE_CREDENTIALS, None)
+            raise self._failed(message, Cause.SOURCE_CREDENTIALS)
         return code
 
     def _failed(
-        self, message: str, cause: Cause, signer: Signer | None, *, recoverable: bool = False
+        self,
+        message: str,
+        cause: Cause,
+        signer: SessionCredentials | None = None,
+        *,
+        recoverable: bool = False,
     ) -> HopError:
         return HopError(
-            f"{place(self.index, self.total)} failed: {self.hop.role_arn}: {message}",
-            index=self.index,
-            total=self.total,
-            role_arn=self.hop.role_arn,
+            f"{place(self._at)} failed: {self.hop.role_arn}: {message}",
+            **self._at,
             caller_arn=signer.arn if signer else None,
             cause=cause,
             recoverable=recoverable,

@@ -14,7 +14,7 @@ NOTICED = 60.0
 """From how many seconds on a difference is reported; sessions are renewed a minute before they end."""
 
 
-def drift(answer: Mapping[str, Any], sent_at: float, received_at: float) -> float:
+def clock_skew(answer: Mapping[str, Any], sent_at: float, received_at: float) -> float:
     """By how many seconds the service is ahead of this machine at least; below 0 if it is behind.
 
     Args:
@@ -36,7 +36,7 @@ def drift(answer: Mapping[str, Any], sent_at: float, received_at: float) -> floa
     return min(0.0, told + 1 - sent_at)
 
 
-def drift_in_words(seconds: float) -> str:
+def skew_in_words(seconds: float) -> str:
     """A difference as a message puts it."""
     amount = abs(seconds)
     shown = f"{amount:.0f} s" if amount < 120 else f"{amount / 60:.0f} minutes"

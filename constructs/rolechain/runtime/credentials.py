@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import boto3
 from botocore.credentials import ReadOnlyCredentials
 
-from rolechain.runtime.cache_entry import cache_key
-from rolechain.runtime.cache_slot import Cache, Slot
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.error_classification import STALE_SESSION
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.refresh import Refresh, Uniform, system_uniform
+from rolechain.runtime.refreshable_credentials import RefreshableCredentials, Uniform, system_uniform
+from rolechain.runtime.session_cache import Cache, CacheSlot, cache_key
 from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import Signer, Sts
+from rolechain.runtime.sts import Sts
 
 # A role that was deleted and made again shows in its old sessions so, and an endpoint that knows them no longer.
 _UNKNOWN_SESSION = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
@@ -32,7 +29,7 @@ _SUSPECT_AFTER = 60.0
 refused, or many of whose targets are, pays one call a minute for that."""
 
 
-class HopCredentials:
+class HopCredentials(RefreshableCredentials):
     """Credentials as botocore takes them, of the role that a hop leads to; nothing is called before they are read.
 
     Args:
@@ -52,18 +49,18 @@ class HopCredentials:
         cache: Cache | None = None,
         uniform: Uniform = system_uniform,
     ) -> None:
+        super().__init__(
+            self._take,
+            index=call.index,
+            slot=None if cache is None else partial(self._slot_in, cache),
+            once=call.hop.token_code is not None,
+            clock=call.sts.clock,
+            uniform=uniform,
+        )
         self._call = call
         self._caller = caller
         self._coded = False
         self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
-        self._refresh = Refresh(
-            self._take,
-            index=call.index,
-            slot=None if cache is None else partial(self._slot, cache),
-            once=call.hop.token_code is not None,
-            clock=call.clock,
-            uniform=uniform,
-        )
 
     def __repr__(self) -> str:
         return f"<credentials of hop {self._call.index} of {self._call.total}, {self._call.hop.role_arn}>"
@@ -74,14 +71,14 @@ class HopCredentials:
         Raises:
             HopError: a hop failed.
         """
-        given, frozen = self._refresh.get(), self._frozen
+        given, frozen = self.get(), self._frozen
         if frozen is None or frozen[0] is not given:
             self._frozen = frozen = (given, self._freeze(given))
         return frozen[1]
 
     def at_hand(self) -> ReadOnlyCredentials | None:
         """What serves while another caller renews it; None where everybody has to wait for that. Never a call."""
-        given = self._refresh.serving
+        given = self.serving
         return self._freeze(given) if given else None
 
     def _freeze(self, given: SessionCredentials) -> ReadOnlyCredentials:
@@ -90,17 +87,17 @@ class HopCredentials:
     @property
     def access_key(self) -> str:
         """The access key id; whoever needs secret and token too asks for frozen credentials, which fit together."""
-        return self._refresh.get().access_key
+        return self.get().access_key
 
     @property
     def secret_key(self) -> str:
         """The secret access key, as ``access_key``."""
-        return self._refresh.get().secret_key
+        return self.get().secret_key
 
     @property
     def token(self) -> str:
         """The session token, as ``access_key``."""
-        return self._refresh.get().token
+        return self.get().token
 
     @property
     def account_id(self) -> str:
@@ -111,52 +108,36 @@ class HopCredentials:
         """A callable that reads a property when botocore needs it."""
         return lambda: getattr(self, property_name, None)
 
-    def invalidate(self, rejected: str) -> None:
-        """Has the hop taken again if ``rejected`` is still the access key id at hand."""
-        self._refresh.invalidate(rejected)
-
-    @property
-    def due(self) -> bool:
-        """Whether the next reading makes a call, or looks into the cache."""
-        return self._refresh.due
-
     def _take(self) -> SessionCredentials:
-        if not isinstance(self._caller, HopCredentials):
-            return self._take_from_start(self._caller)
-        return self._take_from(self._caller._refresh)
-
-    def _take_from_start(self, session: boto3.Session) -> SessionCredentials:
+        if isinstance(self._caller, HopCredentials):
+            return self._take_from(self._caller)
         if self._coded:
             raise self._call.needs_code()
-        given = self._call.make(self._call.starting_signer(session))
+        given = self._call.make(self._call.starting_signer(self._caller))
         self._coded = self._call.hop.token_code is not None
         return given
 
-    def _take_from(self, caller: Refresh) -> SessionCredentials:
+    def _take_from(self, caller: HopCredentials) -> SessionCredentials:
         """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
-        before, started = caller.held, self._call.clock()
+        before, started = caller.held, self._call.sts.clock()
         given = caller.get()
         try:
-            return self._call.make(_signer(given))
+            return self._call.make(given)
         except HopError as error:
             # A revoked session shows as a plain denial; one that was obtained just now is not revoked.
             revoked = error.denied and started - given.obtained_at >= _SUSPECT_AFTER
             over = error.code in REJECTED_SESSION and (given is before or given.obtained_at < started)
             if not revoked and not over:
                 raise
-        return self._call.make(_signer(caller.renew(given.access_key)))
+        return self._call.make(caller.renew(given.access_key))
 
-    def _slot(self, cache: Cache) -> Slot:
+    def _slot_in(self, cache: Cache) -> CacheSlot:
         hops, first = [self._call.hop], self
         while isinstance(first._caller, HopCredentials):
             first = first._caller
             hops.insert(0, first._call.hop)
         source = first._call.starting_signer(first._caller)
-        return Slot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
-
-
-def _signer(given: SessionCredentials) -> Signer:
-    return Signer(given.access_key, given.secret_key, given.token, given.arn)
+        return CacheSlot(cache, cache_key(source.access_key, self._call.sts.region_name, hops))
 
 
 def line_up(
@@ -166,21 +147,13 @@ def line_up(
     session: boto3.Session,
     total: int | None = None,
     cache: Cache | None = None,
-    clock: Clock = time.time,
     uniform: Uniform = system_uniform,
 ) -> HopCredentials:
-    """The credentials of the last hop, resting on those of the hops before it.
+    """The credentials of the last of some hops, one at least, resting on those of the hops before it.
 
-    Args:
-        hops: one at least, in the order of the calls.
-        sts: where the calls go.
-        session: what the first call is signed by.
-        total: how many hops there are, should more be to come; by default as many as these.
-        cache: where the sessions are kept for others.
-        clock: the time.
-        uniform: the source of jitter.
+    ``total`` counts the hops of which more are to come.
     """
-    calls = [HopCall(hop, sts, index, total or len(hops), clock) for index, hop in enumerate(hops, 1)]
+    calls = [HopCall(hop, sts, index, total or len(hops)) for index, hop in enumerate(hops, 1)]
     last = HopCredentials(calls[0], session, cache=cache, uniform=uniform)
     for call in calls[1:]:
         last = HopCredentials(call, last, cache=cache, uniform=uniform)

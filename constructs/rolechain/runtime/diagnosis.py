@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, name_of
+from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
+from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
+from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION, parameter_keys
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
+from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Signer, Sts
+from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ABSENT = frozenset(
     {
@@ -37,26 +41,47 @@ _ABSENT = frozenset(
 """Condition keys that the calls of a walk do not carry, unless a hop declares them."""
 
 
+@dataclass(frozen=True)
+class Inheritance:
+    """What the next session of a chain inherits, as far as it is known.
+
+    Attributes:
+        tags: the transitive session tags, by key.
+        source_identity: the source identity, if one was set.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    source_identity: str | None = None
+
+    def after(self, call: Hop) -> Inheritance:
+        """What the sessions after ``call`` inherit."""
+        own = {key: value for key, value in (call.tags or {}).items() if key in call.transitive_tag_keys}
+        return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)
+
+
+_DENIED = (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
+_PASSED = {EXTERNAL_ID: "external id", SET_SOURCE_IDENTITY_KEY: "source identity"}
+"""Condition keys, in lower case, that a hop's parameters give by themselves; session tags are the others."""
+
+
 class Diagnosis(NamedTuple):
     """What was found out.
 
     Attributes:
         words: one line.
         cause: the side that decided; None where that is not certain.
+        lacking: one line on what the call would have had to pass; empty where that alone would not help.
     """
 
     words: str
     cause: Cause | None
+    lacking: str = ""
 
 
 class Diagnostician:
     """Reads roles with whatever sessions are at hand in their accounts.
 
-    Args:
-        session: where the endpoints are configured.
-        sts: tells whose the sessions are.
-        readers: further sessions that may read IAM.
-        organization: the id of the organization that the chain's accounts belong to, if it is declared.
+    Those are the ones that it meets, whose endpoints are configured as those of ``session``, and ``readers``.
     """
 
     def __init__(
@@ -66,25 +91,18 @@ class Diagnostician:
         self._sts = sts
         self._readers = readers
         self._organization = organization
-        self._signers: list[Signer] = []
+        self._signers: list[SessionCredentials] = []
 
-    def meet(self, signer: Signer) -> None:
+    def meet(self, signer: SessionCredentials) -> None:
         """Makes known a session that may be able to read its own account's roles."""
         self._signers.append(signer)
 
     def explain(
         self, call: HopCall, caller: Caller, inherited: Inheritance, *, refused: bool
     ) -> Diagnosis | None:
-        """Why STS decides about a call as it does, as far as the policies can be read.
+        """Why STS refused a call, or let it in, as far as the policies can be read.
 
-        Args:
-            call: the call that was made.
-            caller: who made it.
-            inherited: what the caller's session hands on.
-            refused: whether it was refused, as against let in.
-
-        Returns:
-            None where neither side could be read, or it is not known which role the caller is.
+        None where neither side could be read, or it is not known which role the caller is.
         """
         hop = call.hop
         try:
@@ -96,62 +114,23 @@ class Diagnostician:
         own = self._own(caller)
         if (callee is None and own is None) or (caller.kind == "role-session" and not caller.role_arn):
             return None
-        unread = [
-            what
-            for what, found in ((f"{hop.role_arn}'s trust policy", callee), ("the caller's policies", own))
-            if not found
-        ]
-        return self._decided(call, caller, inherited, callee, own, unread, refused)
+        names = f"{hop.role_arn}'s trust policy", "the caller's policies"
+        unread = [name for name, found in zip(names, (callee, own), strict=True) if not found]
+        request = Request(
+            caller,
+            Callee(hop.role_arn, callee.trust if callee else Policy.unknown(names[0])),
+            self._context(call, caller, inherited),
+            actions=_actions(hop, inherited),
+            identity_policies=own.identity if own else (Policy.unknown(names[1]),),
+            permissions_boundary=own.boundary if own else None,
+        )
+        return _decided(request, unread, refused)
 
     def _own(self, caller: Caller) -> RolePolicies | None:
-        if not caller.role_arn:
-            return None
         try:
-            return self._read(caller.account, caller.role_arn.rsplit("/", 1)[1])
+            return self._read(caller.account, name_of(caller.role_arn)) if caller.role_arn else None
         except NoSuchRoleError:
             return None
-
-    def _decided(
-        self,
-        call: HopCall,
-        caller: Caller,
-        inherited: Inheritance,
-        callee: RolePolicies | None,
-        own: RolePolicies | None,
-        unread: list[str],
-        refused: bool,
-    ) -> Diagnosis:
-        hop = call.hop
-        trust = callee.trust if callee else Policy.unknown(f"{hop.role_arn}'s trust policy")
-        identity = own.identity if own else (Policy.unknown("the caller's policies"),)
-        boundary = own.boundary if own else None
-        context = self._context(call, caller, inherited)
-        decision = decide(
-            Request(
-                caller,
-                Callee(hop.role_arn, trust),
-                context,
-                actions=_actions(hop, inherited),
-                identity_policies=identity,
-                permissions_boundary=boundary,
-            )
-        )
-        asked = {
-            key for policy in (trust, *identity, *([boundary] if boundary else [])) for key in policy.keys
-        }
-        open_keys = sorted(asked - {key.lower() for key in context} - _ABSENT)
-        beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
-        words = f"as IAM has it, {beside}{decision.reason}"
-        if refused and decision.verdict is Verdict.ALLOW:
-            words += (
-                "; so look at the organization's control policies, or wait until AWS has seen the last change"
-            )
-        if refused and decision.verdict is Verdict.UNKNOWN and unread:
-            words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
-        if open_keys:
-            words += f" (not known here: {', '.join(open_keys)})"
-        denied = decision.verdict in (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
-        return Diagnosis(words, _cause(decision.side) if denied and not open_keys else None)
 
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
@@ -163,19 +142,16 @@ class Diagnostician:
             "aws:ResourceAccount": hop.account,
             "aws:RequestedRegion": self._sts.region_name,
             "aws:SecureTransport": "true",
-            "sts:RoleSessionName": hop.session_name or default_session_name(),
+            **parameter_keys(
+                hop.session_name or default_session_name(),
+                external_id=hop.external_id,
+                source_identity=hop.source_identity,
+                tags=hop.tags or {},
+                transitive_tag_keys=[*hop.transitive_tag_keys, *inherited.tags],
+            ),
         }
         if self._organization:
             keys |= {"aws:PrincipalOrgID": self._organization, "aws:ResourceOrgID": self._organization}
-        if hop.external_id:
-            keys["sts:ExternalId"] = hop.external_id
-        if hop.source_identity:
-            keys["sts:SourceIdentity"] = hop.source_identity
-        if hop.tags:
-            keys["aws:TagKeys"] = list(hop.tags)
-            keys |= {f"aws:RequestTag/{key}": value for key, value in hop.tags.items()}
-        if transitive := [*hop.transitive_tag_keys, *inherited.tags]:
-            keys["sts:TransitiveTagKeys"] = transitive
         if inherited.source_identity:
             keys["aws:SourceIdentity"] = inherited.source_identity
         return keys
@@ -201,7 +177,7 @@ class Diagnostician:
                     region_name=region,
                     aws_access_key_id=signer.access_key,
                     aws_secret_access_key=signer.secret_key,
-                    aws_session_token=signer.token,
+                    aws_session_token=signer.token or None,
                 )
 
     @cached_property
@@ -215,10 +191,37 @@ class Diagnostician:
             return ""
         try:
             frozen = credentials.get_frozen_credentials()
-            signer = Signer(frozen.access_key or "", frozen.secret_key or "", frozen.token)
-            return self._sts.caller_arn(signer).split(":")[4]
+            signer = SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+            return account_of(self._sts.caller_arn(signer))
         except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
             return ""
+
+
+def _decided(request: Request, unread: list[str], refused: bool) -> Diagnosis:
+    decision = decide(request)
+    boundary = request.permissions_boundary
+    policies = (
+        request.callee.trust_policy,
+        *request.identity_policies,
+        *([boundary] if boundary else []),
+    )
+    known = _ABSENT.union(map(str.lower, request.context))
+    asked = {key for policy in policies for key in policy.keys}
+    open_keys = sorted(key for key in asked - known if not key.startswith(REQUEST_TAG))
+    beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
+    words = f"as IAM has it, {beside}{decision.reason}"
+    if refused and decision.verdict is Verdict.ALLOW:
+        words += (
+            "; so look at the organization's control policies, or wait until AWS has seen the last change"
+        )
+    if refused and decision.verdict is Verdict.UNKNOWN and unread:
+        words = f"what of IAM can be read allows it, so look at what cannot: {' and '.join(unread)}"
+    if open_keys:
+        words += f" (not known here: {', '.join(open_keys)})"
+    if decision.verdict not in _DENIED:
+        return Diagnosis(words, None)
+    cause = Cause.SOURCE_CREDENTIALS if decision.side is Side.ROOT_USER else Cause(decision.side.value)
+    return Diagnosis(words, None if open_keys else cause, _lacking(request) if refused else "")
 
 
 def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
@@ -230,5 +233,41 @@ def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
     return (ASSUME_ROLE, *(action for action, passed in used if passed))
 
 
-def _cause(side: Side) -> Cause:
-    return Cause.SOURCE_CREDENTIALS if side is Side.ROOT_USER else Cause(side.value)
+def _lacking(request: Request) -> str:
+    """What a call would have had to pass so that no side denies it; empty where that would not help.
+
+    Tried are the values that a statement of the trust policy asks for.
+    """
+    sent = {key.lower(): value for key, value in request.context.items()}
+    for statement in request.callee.trust_policy.statements:
+        asked = {
+            condition.lookup: (condition.key, _value(condition))
+            for condition in statement.conditions
+            if not isinstance(condition, UnknownCondition)
+            and (condition.lookup in _PASSED or condition.lookup.startswith(REQUEST_TAG))
+        }
+        passed = sent | {lookup: value for lookup, (_, value) in asked.items()}
+        tags = [lookup.removeprefix(REQUEST_TAG) for lookup in passed if lookup.startswith(REQUEST_TAG)]
+        actions = [ASSUME_ROLE, *([TAG_SESSION] if tags else [])]
+        if SET_SOURCE_IDENTITY_KEY in passed:
+            actions.append(SET_SOURCE_IDENTITY)
+        if tags:
+            passed[TAG_KEYS] = tags
+        if decide(replace(request, context=passed, actions=actions)).verdict in _DENIED:
+            continue
+        where = f"the trust policy of {request.callee.arn} asks for"
+        names = {
+            lookup: _PASSED.get(lookup, f"session tag {key[len(REQUEST_TAG) :]}")
+            for lookup, (key, _) in asked.items()
+        }
+        if missing := [name for lookup, name in names.items() if lookup not in sent]:
+            return f"the call lacked {' and '.join(missing)}, which {where}: declare it"
+        if differing := [name for lookup, name in names.items() if sent[lookup] != passed[lookup]]:
+            return f"the call sent another {' and '.join(differing)} than {where}: declare that one"
+    return ""
+
+
+def _value(condition: Condition | NullCheck) -> str:
+    """A value that meets a condition, as far as one shows."""
+    value = condition.values[0] if isinstance(condition, Condition) else "any"
+    return value.replace("*", "x").replace("?", "x")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from rolechain.iam.arn import account_of, partition_of, resource_of
+from rolechain.iam.arn import account_of, name_of, partition_of, resource_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
@@ -24,22 +23,14 @@ def is_session_of(arn: str, partition: str, account: str, role_name: str) -> boo
 
 
 def source_of(chain: Chain, arn: str) -> ChainRole | None:
-    """The source role that a session is of; None if it is outside of the chain.
-
-    Args:
-        chain: the chain.
-        arn: the session's ARN, as GetCallerIdentity gives it.
-    """
-    return _session_role(chain.sources, arn)
+    """The source role that a session is of, by its ARN as GetCallerIdentity gives it; None if it is of none."""
+    role = role_of(chain, arn)
+    return role if role in chain.sources else None
 
 
 def role_of(chain: Chain, arn: str) -> ChainRole | None:
-    """The role of the chain that a session is of: source, middle or target; arguments and answer as ``source_of``'s."""
-    return _session_role(chain.roles, arn)
-
-
-def _session_role(roles: Iterable[ChainRole], arn: str) -> ChainRole | None:
-    inside = (role for role in roles if is_session_of(arn, role.partition, role.account, role.role))
+    """The role of the chain that a session is of, likewise: source, middle or target."""
+    inside = (role for role in chain.roles if is_session_of(arn, role.partition, role.account, role.role))
     return next(inside, None)
 
 
@@ -151,8 +142,8 @@ def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
         case "account":
             return entrance.value == account and (entrance.iam_users or is_session)
         case "arn" if ":role/" in entrance.value:
-            partition, owner = partition_of(entrance.value), account_of(entrance.value)
-            return is_session_of(arn, partition, owner, entrance.value.rsplit("/", 1)[1])
+            role = entrance.value
+            return is_session_of(arn, partition_of(role), account_of(role), name_of(role))
         case "arn":
             return entrance.value == arn
         case "permission_set":

@@ -1,10 +1,9 @@
-"""Why a hop failed, read from what STS and botocore said, and which side to mend."""
+"""Why a hop failed, read from what STS said, and which side to change."""
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
 
 from rolechain.iam.denials import denied_by
 
@@ -30,6 +29,9 @@ class Cause(StrEnum):
     NETWORK = "network"
     UNKNOWN = "unknown"
 
+
+RECOVERABLE = frozenset({Cause.THROTTLED, Cause.NETWORK})
+"""The causes that pass with nothing changed."""
 
 ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 """The codes by which a policy's refusal shows."""
@@ -64,72 +66,48 @@ _SOURCE_CODES = STALE_SESSION | {
 _SERVER_CODES = frozenset({"InternalError", "InternalFailure", "RequestTimeout", "ServiceUnavailable"})
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 
-_ROOT = re.compile(r"may not be assumed by root", re.IGNORECASE)
-_MFA = re.compile(r"MultiFactorAuthentication failed", re.IGNORECASE)
+_SOURCE_TEXT = re.compile(r"may not be assumed by root|MultiFactorAuthentication failed", re.IGNORECASE)
 _CLOCK_TEXT = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
 _DURATION_TEXT = re.compile(
     r"DurationSeconds|MaxSessionDuration|session limit for roles assumed", re.IGNORECASE
 )
 
 
-class Finding(NamedTuple):
-    """What an answer means.
-
-    Attributes:
-        cause: what stood in the way.
-        recoverable: whether the same call may succeed later with nothing mended.
-    """
-
-    cause: Cause
-    recoverable: bool
-
-
-def read(code: str, text: str, status: int) -> Finding:
-    """What an error answer of STS means.
+def cause_of(code: str, text: str, status: int) -> Cause:
+    """The cause that an error answer of STS shows.
 
     The texts are those of the IAM User Guide ("Troubleshoot access denied error messages") and of the STS API
-    reference.
-
-    Args:
-        code: the error's code, such as ``AccessDenied``.
-        text: the error's message.
-        status: the HTTP status; 0 if there was none.
+    reference. A status of 0 is none.
     """
     if code in _THROTTLING or status == 429:
-        return Finding(Cause.THROTTLED, recoverable=True)
+        return Cause.THROTTLED
     if code in _CLOCK_CODES or _CLOCK_TEXT.search(text):
-        return Finding(Cause.CLOCK, recoverable=False)
+        return Cause.CLOCK
     if code in _SOURCE_CODES:
-        return Finding(Cause.SOURCE_CREDENTIALS, recoverable=False)
-    if code in _SERVER_CODES or status >= 500:
-        return Finding(Cause.NETWORK, recoverable=True)
-    if code in ACCESS_DENIED:
-        return Finding(_of_denial(text), recoverable=False)
-    if code in {"MalformedPolicyDocument", "PackedPolicyTooLarge"}:
-        return Finding(Cause.SESSION_POLICY, recoverable=False)
-    if _DURATION_TEXT.search(text):
-        return Finding(Cause.DURATION, recoverable=False)
-    return Finding(Cause.UNKNOWN, recoverable=False)
-
-
-def _of_denial(text: str) -> Cause:
-    if denied := denied_by(text):
-        explicit, policy_type = denied
-        return Cause(policy_type) if policy_type else Cause.EXPLICIT_DENY if explicit else Cause.UNKNOWN
-    if _ROOT.search(text) or _MFA.search(text):
         return Cause.SOURCE_CREDENTIALS
+    if code in _SERVER_CODES or status >= 500:
+        return Cause.NETWORK
+    if code in ACCESS_DENIED:
+        if denied := denied_by(text):
+            explicit, policy_type = denied
+            return Cause(policy_type) if policy_type else Cause.EXPLICIT_DENY if explicit else Cause.UNKNOWN
+        return Cause.SOURCE_CREDENTIALS if _SOURCE_TEXT.search(text) else Cause.UNKNOWN
+    if code in {"MalformedPolicyDocument", "PackedPolicyTooLarge"}:
+        return Cause.SESSION_POLICY
+    if _DURATION_TEXT.search(text):
+        return Cause.DURATION
     return Cause.UNKNOWN
 
 
-MENDING = {
-    Cause.IDENTITY_POLICY: "mend the caller: an identity policy of its role must allow {action} on {role_arn}",
-    Cause.TRUST_POLICY: "mend {role_arn}: its trust policy must let this caller in for {action}, conditions included",
-    Cause.SESSION_POLICY: "mend the session policy of the hop: the policy and tags passed must be legal and small "
+REMEDIATIONS = {
+    Cause.IDENTITY_POLICY: "change the caller: an identity policy of its role must allow {action} on {role_arn}",
+    Cause.TRUST_POLICY: "change {role_arn}: its trust policy must let this caller in for {action}, conditions included",
+    Cause.SESSION_POLICY: "change the session policy of the hop: the policy and tags passed must be legal and small "
     "enough, and what the caller was given must allow {action} on {role_arn}",
-    Cause.PERMISSIONS_BOUNDARY: "mend the caller: its permissions boundary must allow {action} on {role_arn}",
-    Cause.SERVICE_CONTROL_POLICY: "mend the organization: the service control policies above the caller's account "
+    Cause.PERMISSIONS_BOUNDARY: "change the caller: its permissions boundary must allow {action} on {role_arn}",
+    Cause.SERVICE_CONTROL_POLICY: "change the organization: the service control policies above the caller's account "
     "must allow {action} on {role_arn}",
-    Cause.RESOURCE_CONTROL_POLICY: "mend the organization: the resource control policies above the account of "
+    Cause.RESOURCE_CONTROL_POLICY: "change the organization: the resource control policies above the account of "
     "{role_arn} must let this caller in",
     Cause.EXPLICIT_DENY: "find the policy that denies {action} on {role_arn}, and take the deny out",
     Cause.DURATION: "ask for less: duration_seconds is bounded by the role's MaxSessionDuration, and by 3600 where "

@@ -1,21 +1,31 @@
-"""The error of one hop: which one, who called, what STS said, and which side to mend."""
+"""The error of one hop: which one, who called, what STS said, and which side to change."""
 
 from __future__ import annotations
 
+import copy
 import re
-from typing import Any, Self, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, Self, TypedDict, TypeVar, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from rolechain.errors import RolechainError
-from rolechain.runtime.clock_skew import NOTICED, drift_in_words
-from rolechain.runtime.error_classification import ACCESS_DENIED, BARE_DENIAL, MENDING, Cause, Finding, read
+from rolechain.runtime.clock_skew import NOTICED, skew_in_words
+from rolechain.runtime.error_classification import (
+    ACCESS_DENIED,
+    BARE_DENIAL,
+    RECOVERABLE,
+    REMEDIATIONS,
+    Cause,
+    cause_of,
+)
 
 _BRIEF = 300
 _USER = re.compile(r"User: (arn:\S+) is not authorized")
 _HEADER = re.compile(r"(?<=Invalid header value) .*")
 _ACTION = re.compile(r"to perform: (sts:\w+)")
+_OF_CREDENTIALS = re.compile(r"Credential|Token|Profile|SSO|Login")
 
 
 class HopError(RolechainError):
@@ -31,7 +41,7 @@ class HopError(RolechainError):
             its class; empty where the answer itself was at fault.
         cause: what stood in the way.
         request_id: the id of the request that STS gave, for a support case; None if there was no answer.
-        recoverable: whether the same call may succeed later with nothing mended (throttling, network).
+        recoverable: whether the same call may succeed later with nothing changed (throttling, network).
         denied: whether a policy refused the call, as against a call about which none decided.
         advice: what to do about it, where that is known; the message ends with it.
     """
@@ -52,7 +62,6 @@ class HopError(RolechainError):
         advice: str = "",
     ) -> None:
         super().__init__(f"{message}; {advice}" if advice else message)
-        self._said = message
         self.index = index
         self.total = total
         self.role_arn = role_arn
@@ -65,155 +74,138 @@ class HopError(RolechainError):
         self.advice = advice
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _remade, (type(self), self._said, self._fields())
+        # The ordinary way calls the constructor with the text alone.
+        return _unpickled, (type(self), *self.args), vars(self)
 
     def copy(self) -> Self:
         """The same error without its traceback, for raising it once more."""
-        return self._advising(self.advice)
-
-    def refused_there(self, advice: str | None) -> Self:
-        """The same error with other advice, where the callee's side refused, or none that STS names; else itself."""
-        there = self.denied and self.cause in (Cause.TRUST_POLICY, Cause.UNKNOWN)
-        return self._advising(advice) if advice and there else self
-
-    def _advising(self, advice: str) -> Self:
-        copied = _remade(type(self), self._said, self._fields() | {"advice": advice})
+        copied = copy.copy(self)
         copied.__cause__ = self.__cause__
         return copied
 
-    def _fields(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in _FIELDS}
+    def refused_there(self, advice: str | None) -> Self:
+        """The same error with other advice, where the callee's side refused, or none that STS names; else itself."""
+        if not advice or not self.denied or self.cause not in (Cause.TRUST_POLICY, Cause.UNKNOWN):
+            return self
+        copied = self.copy()
+        copied.args = (f"{str(self).removesuffix(f'; {self.advice}')}; {advice}",)
+        copied.advice = advice
+        return copied
 
 
-_FIELDS = (
-    "index",
-    "total",
-    "role_arn",
-    "caller_arn",
-    "code",
-    "cause",
-    "request_id",
-    "recoverable",
-    "denied",
-    "advice",
-)
 _Error = TypeVar("_Error", bound=HopError)
 
 
-def _remade(kind: type[_Error], message: str, fields: dict[str, Any]) -> _Error:
-    return kind(message, **fields)
+def _unpickled(kind: type[_Error], message: str) -> _Error:
+    return kind.__new__(kind, message)
+
+
+class HopPlace(TypedDict):
+    """Which hop it is, counted from 1, of how many, and the role that was to be assumed."""
+
+    index: int
+    total: int
+    role_arn: str
 
 
 def hop_error(
     error: Exception,
     *,
-    index: int,
-    total: int,
-    role_arn: str,
     caller_arn: str | None,
     secrets: tuple[str, ...] = (),
-    drift: float = 0.0,
+    ahead: float = 0.0,
+    unsent: Sequence[str] = (),
+    **at: Unpack[HopPlace],
 ) -> HopError:
     """The error that says in a hop's words what botocore raised.
 
     Args:
         error: what was raised.
-        index: which hop, counted from 1.
-        total: how many hops there are.
-        role_arn: the role that was to be assumed.
         caller_arn: who called, if known.
         secrets: what must not stand in the message, should STS have repeated it.
-        drift: by how many seconds STS is ahead of this machine.
+        ahead: by how many seconds STS is ahead of this machine.
+        unsent: what a trust policy may ask for and the call did not pass; the advice about a refusal by the callee's
+            side, or by none that STS names, begins with it.
+        at: which hop.
     """
-    code, said, status, request_id = _parts(error)
-    finding = read(code, said, status) if isinstance(error, ClientError) else _of_exception(error)
-    if named := _USER.search(said):
+    said = _Said.by(error)
+    if named := _USER.search(said.text):
         caller_arn = named[1]
-    denied = code in ACCESS_DENIED
-    bare = denied and finding.cause is Cause.UNKNOWN and "because no" not in said
-    advice = BARE_DENIAL if bare else MENDING[finding.cause]
-    if finding.cause is Cause.CLOCK and abs(drift) > NOTICED:
-        advice = f"{drift_in_words(drift)}: set it"
-    action = named_action[1] if (named_action := _ACTION.search(said)) else "sts:AssumeRole"
-    caller = caller_arn or "the session that the chain starts from"
-    what = (
-        f"refused: {caller} may not assume {role_arn}"
-        if denied
-        else f"failed: {caller} could not assume {role_arn}"
-    )
+    denied = said.code in ACCESS_DENIED
+    bare = denied and said.cause is Cause.UNKNOWN and "because no" not in said.text
+    advice = BARE_DENIAL if bare else REMEDIATIONS[said.cause]
+    if said.cause is Cause.CLOCK and abs(ahead) > NOTICED:
+        advice = f"{skew_in_words(ahead)}: set it"
+    if denied and unsent and said.cause in (Cause.TRUST_POLICY, Cause.UNKNOWN):
+        named_unsent = " or ".join(filter(None, (", ".join(unsent[:-1]), unsent[-1])))
+        advice = (
+            f"the call sent no {named_unsent}: add what the trust policy of {{role_arn}} asks for; {advice}"
+        )
+    action = named_action[1] if (named_action := _ACTION.search(said.text)) else "sts:AssumeRole"
+    what = "refused: {} may not assume" if denied else "failed: {} could not assume"
+    caller = what.format(caller_arn or "the session that the chain starts from")
     return HopError(
-        f"{place(index, total)} {what}: {_brief(code, said, secrets)}",
-        index=index,
-        total=total,
-        role_arn=role_arn,
+        f"{place(at)} {caller} {at['role_arn']}: {said.brief(secrets)}",
+        **at,
         caller_arn=caller_arn,
-        code=code,
-        cause=finding.cause,
-        request_id=request_id,
-        recoverable=finding.recoverable,
+        code=said.code,
+        cause=said.cause,
+        request_id=said.request_id,
+        recoverable=said.cause in RECOVERABLE,
         denied=denied,
-        advice=advice.format(action=action, role_arn=role_arn),
+        advice=advice.format(action=action, role_arn=at["role_arn"]),
     )
 
 
-def source_error(
-    error: Exception, *, index: int, total: int, role_arn: str, secrets: tuple[str, ...] = ()
-) -> HopError:
+def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpack[HopPlace]) -> HopError:
     """The error that says that there are no working credentials to start a hop from; arguments as ``hop_error``'s."""
-    code, said, status, request_id = _parts(error)
-    finding = read(code, said, status) if isinstance(error, ClientError) else _of_exception(error)
-    cause = finding.cause if finding.recoverable or finding.cause is Cause.CLOCK else Cause.SOURCE_CREDENTIALS
-    advice = "give credentials that work" if cause is Cause.SOURCE_CREDENTIALS else MENDING[cause]
+    said = _Said.by(error)
+    cause = said.cause if said.cause in {*RECOVERABLE, Cause.CLOCK} else Cause.SOURCE_CREDENTIALS
+    lacking = cause is Cause.SOURCE_CREDENTIALS
     return HopError(
-        f"{place(index, total)} failed: no working credentials to call {role_arn} with: "
-        f"{_brief(code, said, secrets)}",
-        index=index,
-        total=total,
-        role_arn=role_arn,
-        code=code,
+        f"{place(at)} failed: no working credentials to call {at['role_arn']} with: {said.brief(secrets)}",
+        **at,
+        code=said.code,
         cause=cause,
-        request_id=request_id,
-        recoverable=finding.recoverable,
-        advice=advice,
+        request_id=said.request_id,
+        recoverable=cause in RECOVERABLE,
+        advice="give credentials that work" if lacking else REMEDIATIONS[cause],
     )
 
 
-def place(index: int, total: int) -> str:
+def place(at: HopPlace) -> str:
     """How a message names a hop."""
-    return f"hop {index} of {total}" if index else "the way into the source role"
+    return f"hop {at['index']} of {at['total']}" if at["index"] else "the way into the source role"
 
 
-def _parts(error: Exception) -> tuple[str, str, int, str | None]:
-    if not isinstance(error, ClientError):
-        return type(error).__name__, str(error), 0, None
-    said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    return (
-        str(said.get("Code") or ""),
-        str(said.get("Message") or ""),
-        int(about.get("HTTPStatusCode", 0)),
-        about.get("RequestId"),
-    )
+class _Said(NamedTuple):
+    """What an error says: an answer of STS, or an exception of botocore's own, whose class is its code."""
 
+    code: str
+    text: str
+    cause: Cause
+    request_id: str | None = None
 
-def _of_exception(error: Exception) -> Finding:
-    if isinstance(error, (HTTPClientError, BotoConnectionError)):
-        return Finding(Cause.NETWORK, recoverable=True)
-    if isinstance(error, BotoCoreError) and re.search(
-        r"Credential|Token|Profile|SSO|Login", type(error).__name__
-    ):
-        return Finding(Cause.SOURCE_CREDENTIALS, recoverable=False)
-    return Finding(Cause.UNKNOWN, recoverable=False)
+    @classmethod
+    def by(cls, error: Exception) -> _Said:
+        if isinstance(error, ClientError):
+            said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+            code, text = str(said.get("Code") or ""), str(said.get("Message") or "")
+            cause = cause_of(code, text, int(about.get("HTTPStatusCode", 0)))
+            return cls(code, text, cause, about.get("RequestId"))
+        name = type(error).__name__
+        if isinstance(error, (HTTPClientError, BotoConnectionError)):
+            return cls(name, str(error), Cause.NETWORK)
+        of_source = isinstance(error, BotoCoreError) and _OF_CREDENTIALS.search(name)
+        return cls(name, str(error), Cause.SOURCE_CREDENTIALS if of_source else Cause.UNKNOWN)
 
-
-def _brief(code: str, said: str, secrets: tuple[str, ...]) -> str:
-    # SignatureDoesNotMatch may repeat the whole request below its first line, session token included.
-    lines = said.strip().splitlines()
-    line = lines[0] if lines else ""
-    for secret in secrets:
-        if secret:
+    def brief(self, secrets: tuple[str, ...]) -> str:
+        # SignatureDoesNotMatch may repeat the whole request below its first line, session token included.
+        line = next(iter(self.text.strip().splitlines()), "")
+        for secret in filter(None, secrets):
             line = line.replace(secret, "***")
-    # Where a provider's own call has a token with a line break in it.
-    line = _HEADER.sub(" ***", line)
-    if len(line) > _BRIEF:
-        line = line[: _BRIEF - 1] + "…"
-    return f"{code}: {line.rstrip('. ')}" if line else code
+        # Where a provider's own call has a token with a line break in it.
+        line = _HEADER.sub(" ***", line)
+        if len(line) > _BRIEF:
+            line = line[: _BRIEF - 1] + "…"
+        return f"{self.code}: {line.rstrip('. ')}" if line else self.code

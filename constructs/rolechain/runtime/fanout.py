@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import TypeVar
 
 import boto3
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.cache_slot import CacheLike, as_cache
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.credentials import HopCredentials, line_up
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.rate_limiter import Pace
+from rolechain.runtime.rate_limiter import RateLimiter
 from rolechain.runtime.session import declared_hops, session_with
+from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
 Target = TypeVar("Target", bound=HopLike)
@@ -86,36 +88,50 @@ def _taken(
     finish: Callable[[HopCredentials], boto3.Session],
     max_workers: int,
 ) -> Iterator[tuple[Target, boto3.Session | HopError]]:
-    pace = Pace()
+    limiter = RateLimiter()
     ended = threading.Event()
-    if trunk and branches and (error := _take(trunk, pace, ended)):
+    if trunk and branches and (error := _take(trunk, limiter, ended)):
         yield from ((target, error.copy()) for target in targets)
         return
-    pool = ThreadPoolExecutor(max_workers, thread_name_prefix="rolechain")
+    waiting = deque(enumerate(branches))
+    done: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        while waiting and not ended.is_set():
+            with suppress(IndexError):  # another thread has taken the last one
+                number, branch = waiting.popleft()
+                try:
+                    done.put((number, _take(branch, limiter, ended)))
+                except BaseException as error:
+                    done.put((number, error))
+
     try:
-        flights: dict[Future[HopError | None], int] = {
-            pool.submit(_take, branch, pace, ended): number for number, branch in enumerate(branches)
-        }
-        for flight in as_completed(flights):
-            number = flights[flight]
-            yield targets[number], flight.result() or finish(branches[number])
+        for number in range(min(max_workers, len(branches))):
+            # Daemons, which a program that ends does not wait for: a call may hang for minutes.
+            threading.Thread(target=work, name=f"rolechain_{number}", daemon=True).start()
+        for _ in branches:
+            number, failed = done.get()
+            if failed is None:
+                yield targets[number], finish(branches[number])
+            elif isinstance(failed, HopError):
+                yield targets[number], failed
+            else:
+                raise failed
     finally:
         ended.set()
-        # Without waiting: a call that hangs must not keep who has had enough.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _take(credentials: HopCredentials, pace: Pace, ended: threading.Event) -> HopError | None:
+def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Event) -> HopError | None:
     """Has credentials obtained, and gives the error if they cannot be; tries no more once all has ended."""
     tries = 0
     while True:
         tries += 1
-        pace.wait()
+        limiter.wait()
         try:
             credentials.get_frozen_credentials()
         except HopError as error:
-            if error.cause is Cause.THROTTLED and not ended.is_set() and pace.throttled(tries):
+            if error.cause is Cause.THROTTLED and not ended.is_set() and limiter.throttled(tries):
                 continue
             return error
-        pace.answered()
+        limiter.answered()
         return None

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import tempfile
 import time
@@ -14,13 +15,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:
-    # Windows: processes that start together may then make a call each.
-    fcntl = None  # type: ignore[assignment]
-
 from rolechain.errors import RolechainError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+LOCK_SECONDS = 15.0
+"""How long another process is waited for; a call takes a second, and one that is stopped never ends."""
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w-]{1,128}", re.ASCII)
@@ -57,7 +73,8 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
     """A folder with a file for each entry, as safe between processes as between threads.
 
     An entry is replaced whole. One that is damaged, or that anyone else could have read or written, is as good
-    as missing. Sessions of a chain that are over are removed by and by; any other file of the folder stays.
+    as missing, and a folder that is open to others is not used at all. Sessions of a chain that are over are removed
+    by and by; any other file of the folder stays.
 
     Args:
         folder: where the files are; it is made, for its owner only, with the first entry.
@@ -65,17 +82,20 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).expanduser()
+        self._reported: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"FileCache({str(self.folder)!r})"
 
     def __getitem__(self, key: str) -> dict[str, Any]:
+        file = self._file(key)
         try:
-            with open(os.open(self._file(key), os.O_RDONLY | _ITSELF)) as file:
-                if not _is_private(os.fstat(file.fileno())):
-                    _log.warning("%s is open to other users, and is not used", self._file(key))
+            if not self._is_private(self.folder, self.folder.stat()):
+                raise KeyError(key)
+            with open(os.open(file, os.O_RDONLY | _ITSELF)) as opened:
+                if not self._is_private(file, os.fstat(opened.fileno())):
                     raise KeyError(key)
-                entry = json.load(file)
+                entry = json.load(opened)
         except (OSError, ValueError, RecursionError) as error:
             raise KeyError(key) from error
         if not isinstance(entry, dict):
@@ -85,7 +105,8 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
     def __setitem__(self, key: str, entry: dict[str, Any]) -> None:
         target = self._file(key)
         text = json.dumps(entry)
-        self._make_folder()
+        if not self._made_folder():
+            return
         # mkstemp makes a file that nobody else may read.
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-rolechain-")
         try:
@@ -111,26 +132,40 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Keeps every other thread and process that asks for the same key waiting; without, where that fails."""
+        """Keeps every other thread and process that asks for the same key waiting, for ``LOCK_SECONDS`` at most.
+
+        Where that fails, the log says so and nobody waits: whoever asks may then make a call each.
+        """
         handle = self._locked(key)
         try:
             yield
         finally:
             if handle is not None:
                 # A process that was forked meanwhile has the file open too.
-                fcntl.flock(handle, fcntl.LOCK_UN)
+                _unlock(handle)
                 os.close(handle)
 
     def _locked(self, key: str) -> int | None:
-        if fcntl is None:
-            return None
-        handle = None
+        handle, pause, ends = None, 0.005, time.monotonic() + LOCK_SECONDS
         try:
-            self._make_folder()
-            handle = os.open(self._file(key).with_suffix(".lock"), os.O_RDWR | os.O_CREAT | _ITSELF, 0o600)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            # So that it is not taken for an old one and removed.
-            os.utime(handle)
+            if not self._made_folder():
+                return None
+            file = self._file(key).with_suffix(".lock")
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | _ITSELF, 0o600)
+            while True:
+                try:
+                    _lock(handle)
+                except (BlockingIOError, PermissionError):  # it is held: on POSIX, on Windows
+                    if time.monotonic() >= ends:
+                        raise TimeoutError(
+                            0, f"another holds the lock for over {LOCK_SECONDS:g} seconds"
+                        ) from None
+                    time.sleep(pause)
+                    pause = min(0.1, 2 * pause)
+                else:
+                    # So that it is not taken for an old one and removed.
+                    os.utime(handle if os.utime in os.supports_fd else file)
+                    return handle
         except OSError as error:
             _log.warning(
                 "%s cannot be locked (%s): processes may make a call each", self.folder, error.strerror
@@ -138,15 +173,32 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
             if handle is not None:
                 os.close(handle)
             return None
-        return handle
 
     def _file(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no key of a file cache: use up to 128 of letters, digits, _ and -")
         return self.folder / f"{key}.json"
 
-    def _make_folder(self) -> None:
+    def _made_folder(self) -> bool:
+        """Makes the folder, if need be, and says whether it serves."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._is_private(self.folder, self.folder.stat())
+
+    def _is_private(self, path: Path, status: os.stat_result) -> bool:
+        """Whether nobody else can read or write a path; if somebody can, the log says so once."""
+        if sys.platform == "win32":
+            return True
+        if status.st_uid != os.getuid():
+            problem = "belongs to another user and is not used: name a folder of your own"
+        elif status.st_mode & 0o077:
+            mode = "700" if stat.S_ISDIR(status.st_mode) else "600"
+            problem = f"is open to other users and is not used: chmod {mode} {path}"
+        else:
+            return True
+        if path not in self._reported:
+            self._reported.add(path)
+            _log.warning("%s %s", path, problem)
+        return False
 
     def _remove_old(self) -> None:
         ended = time.time() - _KEPT_SECONDS
@@ -155,7 +207,3 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
             with suppress(FileNotFoundError):
                 if _SESSION_FILE.fullmatch(file.name) and file.lstat().st_mtime < ended:
                     file.unlink()
-
-
-def _is_private(status: os.stat_result) -> bool:
-    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o077)

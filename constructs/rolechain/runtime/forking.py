@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import Any
 from weakref import WeakSet
 
-
-class Resettable(Protocol):
-    """Something that can make its locks and connections anew."""
-
-    def reset_in_child(self) -> None:
-        """Called in the child, before anything else runs there."""
+_resettable: WeakSet[Any] = WeakSet()
 
 
-_resettable: WeakSet[Resettable] = WeakSet()
-
-
-def reset_in_child(thing: Resettable) -> None:
-    """Has ``thing.reset_in_child()`` called in every process forked from now on, as long as it lives."""
+def reset_in_child(thing: Any) -> None:
+    """Has ``thing.reset_in_child()`` called first in every process forked from now on, as long as it lives."""
     _resettable.add(thing)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
-from rolechain.iam.arn import account_of, partition_of
+from rolechain.iam.arn import account_of, name_of, partition_of
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.session_policy import compact
 from rolechain.runtime.limits import problems_of
@@ -72,7 +72,7 @@ class Hop:
     @property
     def role_name(self) -> str:
         """The role's name, without its path."""
-        return self.role_arn.rsplit("/", 1)[1]
+        return name_of(self.role_arn)
 
     def parameters(self, default_session_name: str) -> dict[str, object]:
         """What AssumeRole is called with, but for the MFA code, which is good for one call."""

@@ -39,6 +39,12 @@ _ROLE_ARN = re.compile(
 )
 _POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
+_TEXTS = (
+    ("session_name", SESSION_NAME, "write 2 to 64 of letters, digits and _+=,.@-"),
+    ("external_id", EXTERNAL_ID, "write 2 to 1,224 of letters, digits and _+=,.@:/-"),
+    ("serial_number", MFA_SERIAL_NUMBER, "write the MFA device's ARN or serial"),
+)
+
 Found = Iterator[tuple[str, str]]
 """A field's name, and what is wrong with it."""
 
@@ -51,12 +57,11 @@ def problems_of(hop: Hop) -> Found:
             "role_arn",
             f"{hop.role_arn!r} is no role's ARN: write one such as arn:aws:iam::222222222222:role/name",
         )
-    name = "write 2 to 64 of letters, digits and _+=,.@-"
-    yield from _unless(SESSION_NAME, "session_name", hop.session_name, name)
+    for name, pattern, advice in _TEXTS:
+        value = getattr(hop, name)
+        if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
+            yield name, f"{value!r} is not accepted by STS: {advice}"
     yield from _of_source_identity(hop.source_identity)
-    yield from _unless(
-        EXTERNAL_ID, "external_id", hop.external_id, "write 2 to 1,224 of letters, digits and _+=,.@:/-"
-    )
     seconds = hop.duration_seconds
     if seconds is not None and (
         isinstance(seconds, bool) or not isinstance(seconds, int) or seconds not in SESSION_SECONDS
@@ -83,32 +88,23 @@ def _of_source_identity(identity: object) -> Found:
         )
 
 
-def _unless(pattern: re.Pattern[str], name: str, value: object, advice: str) -> Found:
-    if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
-        yield name, f"{value!r} is not accepted by STS: {advice}"
-
-
 def _of_policies(hop: Hop) -> Found:
-    if hop.policy is not None:
-        if (
-            not isinstance(hop.policy, str)
-            or not _POLICY.fullmatch(hop.policy)
-            or not _is_json_object(hop.policy)
-        ):
-            yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
-        elif (length := sum(map(len, (hop.policy, *map(str, hop.policy_arns))))) > SESSION_POLICY_CHARACTERS:
-            yield (
-                "policy",
-                f"has {length} characters, the ARNs of policy_arns included: {SESSION_POLICY_CHARACTERS} at most",
-            )
+    texts = [text for text in (hop.policy, *hop.policy_arns) if isinstance(text, str)]
+    if hop.policy is not None and not (
+        isinstance(hop.policy, str) and _POLICY.fullmatch(hop.policy) and _is_json_object(hop.policy)
+    ):
+        yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
+    elif (length := sum(map(len, texts))) > SESSION_POLICY_CHARACTERS:
+        yield (
+            "policy" if hop.policy else "policy_arns",
+            f"has {length} characters, the ARNs of policy_arns included: {SESSION_POLICY_CHARACTERS} at most",
+        )
     if len(hop.policy_arns) > SESSION_POLICY_ARNS:
         yield "policy_arns", f"names {len(hop.policy_arns)} policies: {SESSION_POLICY_ARNS} at most"
     for policy in hop.policy_arns:
         if not isinstance(policy, str) or not POLICY_ARN.fullmatch(policy):
-            yield (
-                "policy_arns",
-                f"{policy!r} is no policy's ARN: write one such as arn:aws:iam::aws:policy/name",
-            )
+            advice = "write one such as arn:aws:iam::aws:policy/name"
+            yield "policy_arns", f"{policy!r} is no policy's ARN: {advice}"
 
 
 def _is_json_object(text: str) -> bool:
@@ -151,9 +147,6 @@ def _fits(text: object, characters: int) -> bool:
 
 
 def _of_mfa(hop: Hop) -> Found:
-    yield from _unless(
-        MFA_SERIAL_NUMBER, "serial_number", hop.serial_number, "write the MFA device's ARN or serial"
-    )
     if hop.token_code is not None and not callable(hop.token_code):
         yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
     elif hop.token_code is not None and hop.serial_number is None:

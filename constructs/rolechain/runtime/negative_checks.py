@@ -15,7 +15,7 @@ _UNLIKELY = ("not-allowed", "rolechain-verify", "x1")
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NegativeCheck:
     """One call that must be refused.
 
     Attributes:
@@ -33,27 +33,26 @@ class Refusal:
     altered: str = ""
 
 
-def refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]) -> Iterator[Refusal]:
+def negative_checks(
+    chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]
+) -> Iterator[NegativeCheck]:
     """Each caller with each role further on than its own hop leads; then the hop into each role, altered.
 
-    Args:
-        chain: the chain.
-        sources: those of its source roles that can call.
-        hops: the hops that can be taken, with all that the chain leaves open chosen.
+    ``sources`` can call, and ``hops`` can be taken, with all that the chain leaves open chosen.
     """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
     callers = [*((source, 0) for source in sources), *((role, at) for at, role in enumerate(chain.middle, 1))]
     last = len(chain.middle) + 1
     for caller, place in callers:
         for index, callee in enumerate(chain.middle[place + 1 :], place + 2):
-            yield Refusal(caller, callee, index, calls[callee.arn])
+            yield NegativeCheck(caller, callee, index, calls[callee.arn])
         for target in chain.targets if place + 1 < last else ():
-            yield Refusal(caller, target, last, calls[target.arn])
+            yield NegativeCheck(caller, target, last, calls[target.arn])
     # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
     alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}
     for hop in reversed(alike.values()):
         for altered, call in _alterations(hop):
-            yield Refusal(hop.caller, hop.callee, hop.index, call, altered)
+            yield NegativeCheck(hop.caller, hop.callee, hop.index, call, altered)
 
 
 def _alterations(hop: DeclaredHop) -> Iterator[tuple[str, Hop]]:

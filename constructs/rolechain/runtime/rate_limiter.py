@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from rolechain.runtime.refresh import Uniform, system_uniform
+from rolechain.runtime.refreshable_credentials import Uniform, system_uniform
 
 QUOTA = 600.0
 """Calls in a second that STS takes from an account in a region, as the IAM User Guide's quotas say."""
@@ -16,14 +16,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _TRIES = 12
 
 
-class Pace:
-    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer.
-
-    Args:
-        clock: a time in seconds that only grows.
-        sleep: waits that many seconds.
-        uniform: the source of jitter.
-    """
+class RateLimiter:
+    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer."""
 
     def __init__(
         self,
@@ -59,14 +53,7 @@ class Pace:
             self._rate = min(QUOTA, self._rate + _STEP)
 
     def throttled(self, tries: int) -> bool:
-        """Notes a call that was throttled, and waits before the next try, longer each time.
-
-        Args:
-            tries: how often the call was made.
-
-        Returns:
-            Whether there is to be another try.
-        """
+        """Notes that a call's last of so many tries was throttled, and waits; says whether to try once more."""
         if tries >= _TRIES:
             return False
         with self._lock:

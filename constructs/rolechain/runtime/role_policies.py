@@ -37,12 +37,7 @@ class RolePolicies:
 
 
 def read_role(iam: Any, name: str, *, trust_only: bool = False) -> RolePolicies:
-    """Reads a role.
-
-    Args:
-        iam: a client of the role's account.
-        name: the role's name, without its path.
-        trust_only: leaves its own policies unread.
+    """Reads a role by its name without the path, with a client of its account; or its trust policy alone.
 
     Raises:
         NoSuchRoleError: there is none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import boto3
@@ -15,10 +15,10 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.cache_slot import CacheLike, as_cache
 from rolechain.runtime.credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.hop import Hop, HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
+from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
 _SIGNED_BY = re.compile(r"Credential=(?P<access_key>[^/,\s]+)/")
@@ -97,33 +97,32 @@ def session_with(credentials: HopCredentials, base: boto3.Session, region_name: 
     return ChainSession(credentials, base, region_name)
 
 
+def _of_ordinary(name: str) -> Any:
+    return property(lambda session: getattr(session._ordinary, name))
+
+
 class ChainSession(boto3.Session):
     """A session that is set up when more than its credentials is asked for.
 
     To set one up takes longer than a call to STS does, and much that walks a chain (a fan-out over hundreds of
-    accounts, a command that hands credentials on) asks for nothing more.
+    accounts, a command that hands credentials on) asks for nothing more. So boto3's constructor does not run here:
+    the attributes that it would set are properties, read from an ordinary session that is made with the first.
     """
 
     def __init__(self, credentials: HopCredentials, base: boto3.Session, region_name: str) -> None:
-        # What boto3's constructor would set is read from a session of its own making.
         self._chain = credentials, base, region_name
-        self._ready: list[boto3.Session] = []
 
     def get_credentials(self) -> Any:
         """The chain's credentials; no call is made before they are read."""
         return self._chain[0]
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _SET_UP:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if not self._ready:
-            # Of two threads that come here at a time, both read what the first has set up.
-            self._ready.append(_set_up(*self._chain))
-        return getattr(self._ready[0], name)
+    @cached_property
+    def _ordinary(self) -> Any:
+        return _set_up(*self._chain)
 
-
-_SET_UP = frozenset({"_session", "_loader", "resource_factory"})
-"""The attributes of a boto3 session."""
+    _session: Any = _of_ordinary("_session")
+    _loader: Any = _of_ordinary("_loader")
+    resource_factory: Any = _of_ordinary("resource_factory")
 
 
 def _set_up(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:

@@ -1,7 +1,8 @@
-"""The credentials that one AssumeRole gave, and until when they serve."""
+"""Credentials that sign a call, and until when they serve. Standard library only."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -21,24 +22,24 @@ def is_sendable(*parts: object) -> bool:
 
 @dataclass(frozen=True)
 class SessionCredentials:
-    """What one AssumeRole gave, whole.
+    """What one AssumeRole gave, whole; or what a chain starts from.
 
     The windows are those that AWS has settled on for all of its SDKs.
 
     Attributes:
         access_key: the access key id; not secret.
         secret_key: the secret access key.
-        token: the session token.
+        token: the session token; empty for a user's access keys.
         expires_at: when the session ends, in seconds since the epoch; infinite where that is not known.
         obtained_at: when it was given, likewise.
-        arn: the session's own ARN, as STS gave it.
+        arn: whose they are, as STS gave it; None where it was not asked.
     """
 
     access_key: str
     secret_key: str = field(repr=False)
     token: str = field(repr=False)
-    expires_at: float
-    obtained_at: float
+    expires_at: float = math.inf
+    obtained_at: float = 0.0
     arn: str | None = None
 
     @property

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -16,9 +16,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rolechain.runtime.clock_skew import NOTICED, Clock, drift, drift_in_words
+from rolechain.runtime.clock_skew import NOTICED, Clock, clock_skew, skew_in_words
 from rolechain.runtime.forking import reset_in_child
-from rolechain.runtime.session_credentials import is_sendable
+from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
 
 _log = logging.getLogger(__name__)
 
@@ -28,72 +28,29 @@ _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, Valu
 _signer: ContextVar[Credentials] = ContextVar("rolechain_signer")
 
 
-class Signer(NamedTuple):
-    """Credentials that one call is signed with.
-
-    Attributes:
-        access_key: the access key id.
-        secret_key: the secret access key.
-        token: the session token, if it is a session.
-        arn: who that is, if known.
-    """
-
-    access_key: str
-    secret_key: str
-    token: str | None
-    arn: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Signer({self.access_key!r}, arn={self.arn!r})"
-
-
 class MalformedAnswerError(Exception):
     """What came is no whole answer of STS."""
-
-
-class Answer(NamedTuple):
-    """What AssumeRole gave; ``arn`` is the session's own.
-
-    Attributes:
-        access_key: the access key id.
-        secret_key: the secret access key.
-        token: the session token.
-        expires_at: when the session ends, in seconds since the epoch.
-        arn: the session's own ARN.
-    """
-
-    access_key: str
-    secret_key: str
-    token: str
-    expires_at: float
-    arn: str | None
-
-    def __repr__(self) -> str:
-        return f"Answer({self.access_key!r}, arn={self.arn!r})"
 
 
 class Sts:
     """STS in one region, over one client for every caller; the client is made with the first call.
 
-    Args:
-        session: where the endpoint, the retries and the proxies are configured.
-        region_name: the region whose endpoint is called.
-        connections: how many calls are made at the same time.
-        clock: this machine's time, which is compared with that of STS.
+    ``session`` configures the endpoint, the retries and the proxies; ``connections`` calls are made at a time.
 
     Attributes:
         region_name: the region whose endpoint is called.
-        drift: by how many seconds STS is ahead of this machine, as its last answer shows; below 0 if it is behind.
+        clock: this machine's time, which is compared with that of STS.
+        skew: by how many seconds STS is ahead of this machine, as its last answer shows; below 0 if it is behind.
     """
 
     def __init__(
         self, session: boto3.Session, region_name: str, *, connections: int = 10, clock: Clock = time.time
     ) -> None:
         self.region_name = region_name
-        self.drift = 0.0
+        self.clock = clock
+        self.skew = 0.0
         self._session = session
         self._connections = connections
-        self._clock = clock
         self._warned = False
         self._client: Any = None
         self._lock = threading.Lock()
@@ -104,7 +61,7 @@ class Sts:
         self._client = None
         self._lock = threading.Lock()
 
-    def assume_role(self, signer: Signer, parameters: Mapping[str, object]) -> Answer:
+    def assume_role(self, signer: SessionCredentials, parameters: Mapping[str, object]) -> SessionCredentials:
         """Makes one AssumeRole.
 
         Raises:
@@ -122,25 +79,28 @@ class Sts:
         ends: datetime = given["Expiration"]
         if ends.tzinfo is None:
             ends = ends.replace(tzinfo=UTC)
-        return Answer(
+        return SessionCredentials(
             given["AccessKeyId"],
             given["SecretAccessKey"],
             given["SessionToken"],
             ends.timestamp(),
+            self.clock(),
             user.get("Arn"),
         )
 
-    def caller_arn(self, signer: Signer) -> str:
+    def caller_arn(self, signer: SessionCredentials) -> str:
         """Asks GetCallerIdentity who ``signer`` is; raises as ``assume_role`` does."""
         arn = self._call("get_caller_identity", signer, {}).get("Arn")
         if not arn:
             raise MalformedAnswerError("the answer of STS lacks Arn")
         return str(arn)
 
-    def _call(self, operation: str, signer: Signer, parameters: Mapping[str, object]) -> dict[str, Any]:
+    def _call(
+        self, operation: str, signer: SessionCredentials, parameters: Mapping[str, object]
+    ) -> dict[str, Any]:
         method = getattr(self._connected(), operation)
-        before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token))
-        sent_at = self._clock()
+        before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token or None))
+        sent_at = self.clock()
         try:
             answer: dict[str, Any] = method(**parameters)
         except ClientError as error:
@@ -160,10 +120,10 @@ class Sts:
         raise MalformedAnswerError(f"the answer of STS cannot be read ({unreadable} in botocore's parser)")
 
     def _compare_clocks(self, answer: Any, sent_at: float) -> None:
-        self.drift = drift(answer, sent_at, self._clock())
-        if abs(self.drift) > NOTICED and not self._warned:
+        self.skew = clock_skew(answer, sent_at, self.clock())
+        if abs(self.skew) > NOTICED and not self._warned:
             self._warned = True
-            _log.warning("%s: calls are refused from five minutes on", drift_in_words(self.drift))
+            _log.warning("%s: calls are refused from five minutes on", skew_in_words(self.skew))
 
     def _connected(self) -> Any:
         with self._lock:
@@ -183,7 +143,7 @@ def _sign_with_signer(request: Any, **_: object) -> None:
     request.context.setdefault("signing", {})["request_credentials"] = _signer.get()
 
 
-def _mask(error: ClientError, signer: Signer) -> None:
+def _mask(error: ClientError, signer: SessionCredentials) -> None:
     """Takes out of what STS refused with, and of every traceback, the credentials that it may have repeated."""
     text, said = str(error), error.response.get("Error", {})
     for secret in filter(None, (signer.secret_key, signer.token)):

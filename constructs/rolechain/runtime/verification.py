@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import boto3
 
 from rolechain.errors import ChainError, Problem
+from rolechain.iam.arn import account_of, resource_of
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind
-from rolechain.runtime.attempts import Patience, identified, try_call
+from rolechain.runtime.attempts import Patience, try_call
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.diagnosis import Diagnostician
+from rolechain.runtime.diagnosis import Diagnostician, Inheritance
 from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
-from rolechain.runtime.inheritance import Inheritance
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.negative_checks import Refusal, refusals
+from rolechain.runtime.negative_checks import NegativeCheck, negative_checks
 from rolechain.runtime.report import HopReport, Outcome
-from rolechain.runtime.sts import Signer, Sts
+from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.sts import Sts
 
 
 def verify(
@@ -87,15 +88,9 @@ def walk(
     readers: Sequence[boto3.Session] = (),
     session_name: str | None = None,
 ) -> Iterator[HopReport]:
-    """The reports of ``verify``, as they come.
+    """The reports of ``verify``, as they come, of hops with all that the chain leaves open chosen.
 
-    Args:
-        chain: the chain.
-        hops: its hops, with all that it leaves open chosen.
-        sessions: where to start; the first one's region is used, and it makes the calls that sources must refuse.
-        patience: how long a denial is taken for one that will pass.
-        readers: as ``verify``'s.
-        session_name: likewise.
+    The region of the first session is used, and it makes the calls that sources must refuse.
     """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
     start = sessions[0]
@@ -109,8 +104,8 @@ def walk(
     taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
         yield trial.take(hop, calls[hop.callee.arn])
-    for refusal in refusals(chain, trial.sources, taken):
-        yield trial.refuse(refusal)
+    for check in negative_checks(chain, trial.sources, taken):
+        yield trial.refuse(check)
 
 
 _NOT_OF_THE_ROLES = {
@@ -122,6 +117,7 @@ _NOT_OF_THE_ROLES = {
 """Causes that the policies of the two roles say nothing about."""
 
 
+@dataclass
 class _Trial:
     """The roles of a chain that were reached so far, and the calls made from them.
 
@@ -129,34 +125,26 @@ class _Trial:
         sources: the source roles that a session was of, or was to reach.
     """
 
-    def __init__(
-        self,
-        chain: Chain,
-        sts: Sts,
-        patience: Patience,
-        diagnostician: Diagnostician,
-        session_name: str | None,
-    ) -> None:
-        self.sources: list[ChainRole] = []
-        self._chain = chain
-        self._sts = sts
-        self._patience = patience
-        self._diagnostician = diagnostician
-        self._session_name = session_name
-        self._reached: dict[str, Signer] = {}
-        self._unlimited: dict[str, Signer | None] = {}
-        self._inherited: dict[str, Inheritance] = {}
+    chain: Chain
+    sts: Sts
+    patience: Patience
+    diagnostician: Diagnostician
+    session_name: str | None
+    sources: list[ChainRole] = field(default_factory=list)
+    _reached: dict[str, SessionCredentials] = field(default_factory=dict)
+    _unlimited: dict[str, SessionCredentials | None] = field(default_factory=dict)
+    _inherited: dict[str, Inheritance] = field(default_factory=dict)
 
     def enter(self, sessions: Sequence[boto3.Session]) -> Iterator[HopReport]:
         """Goes on from the sessions of source roles, and tries the other source roles."""
-        chain = self._chain
+        chain = self.chain
         call = self._call(Hop(chain.source.arn), 0)
-        starts = [identified(call, call.starting_signer(session)) for session in sessions]
-        inside: dict[str, Signer] = {}
-        entering: dict[str, Signer] = {}
+        starts = [call.identified(call.starting_signer(session)) for session in sessions]
+        inside: dict[str, SessionCredentials] = {}
+        entering: dict[str, SessionCredentials] = {}
         for number, start in enumerate(starts):
             arn = start.arn or ""
-            self._diagnostician.meet(start)
+            self.diagnostician.meet(start)
             if own := role_of(chain, arn):
                 if own in chain.sources:
                     inside.setdefault(own.arn, start)
@@ -186,58 +174,64 @@ class _Trial:
     def take(self, hop: DeclaredHop, call: Hop) -> HopReport:
         """Takes a declared hop."""
         signer = self._reached.get(hop.caller.arn)
-        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, hop.callee, signer)
+        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, signer)
         if signer and report.ok and (call.policy or call.policy_arns):
             self._unlimited[hop.callee.arn] = self._without_policies(hop, call, signer)
         return report
 
-    def _without_policies(self, hop: DeclaredHop, call: Hop, signer: Signer) -> Signer | None:
+    def _without_policies(
+        self, hop: DeclaredHop, call: Hop, signer: SessionCredentials
+    ) -> SessionCredentials | None:
         """A session that no session policy limits; None where it cannot be had, or calls nobody."""
-        if not self._chain.calls_of(hop.callee):
+        if not self.chain.calls_of(hop.callee):
             return None
         whole = self._call(replace(call, policy=None, policy_arns=()), hop.index)
         try:
             given = whole.make(signer)
         except HopError:
             return None
-        found = Signer(given.access_key, given.secret_key, given.token, given.arn)
-        self._diagnostician.meet(found)
-        return found
+        self.diagnostician.meet(given)
+        return given
 
-    def refuse(self, refusal: Refusal) -> HopReport:
+    def refuse(self, check: NegativeCheck) -> HopReport:
         """Tries what must be refused, without session policies: whoever calls may leave them out."""
-        call = self._call(refusal.call, refusal.index)
-        caller = refusal.caller.arn
+        call = self._call(check.call, check.index)
+        caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))
-        report = self._from(refusal.caller, call, Outcome.REFUSED, refusal.callee, signer)
-        return replace(report, altered=refusal.altered)
+        report = self._from(check.caller, call, Outcome.REFUSED, signer)
+        return replace(report, altered=check.altered)
 
     def _call(self, hop: Hop, index: int) -> HopCall:
-        named = replace(hop, session_name=self._session_name) if self._session_name else hop
-        return HopCall(named, self._sts, index, len(self._chain.middle) + 1)
+        named = replace(hop, session_name=self.session_name) if self.session_name else hop
+        return HopCall(named, self.sts, index, len(self.chain.middle) + 1)
 
-    def _enter(self, source: ChainRole, start: Signer, expected: Outcome) -> HopReport:
+    def _enter(self, source: ChainRole, start: SessionCredentials, expected: Outcome) -> HopReport:
         arn = start.arn or ""
-        own = source_of(self._chain, arn)
+        own = source_of(self.chain, arn)
         caller = _session_of(own, start) if own else _stranger(arn)
         advice = lack_of_mfa(source, arn, temporary=bool(start.token))
-        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, source, advice)
+        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, advice)
 
     def _from(
-        self, caller: ChainRole, call: HopCall, expected: Outcome, callee: ChainRole, signer: Signer | None
+        self,
+        caller: ChainRole,
+        call: HopCall,
+        expected: Outcome,
+        signer: SessionCredentials | None,
     ) -> HopReport:
         if signer:
-            return self._try(call, signer, _session_of(caller, signer), expected, callee)
+            return self._try(call, signer, _session_of(caller, signer), expected)
         detail = f"not tried: {caller.arn} was not reached"
-        return HopReport(call.index, caller.arn, callee.arn, expected, Outcome.UNDECIDED, None, 0.0, detail)
+        return HopReport(
+            call.index, caller.arn, call.hop.role_arn, expected, Outcome.UNDECIDED, None, 0.0, detail
+        )
 
     def _try(
         self,
         call: HopCall,
-        signer: Signer,
+        signer: SessionCredentials,
         caller: Caller,
         expected: Outcome,
-        callee: ChainRole,
         advice: str | None = None,
     ) -> HopReport:
         report, given = try_call(
@@ -246,32 +240,29 @@ class _Trial:
             caller=caller.role_arn or caller.arn,
             expected=expected,
             index=call.index,
-            until=self._patience,
+            until=self.patience,
             advice=advice,
         )
         inherited = self._inherited.get(caller.role_arn or "", Inheritance())
         if given:
-            self._inherited[callee.arn] = inherited.after(call.hop)
-            reached = Signer(given.access_key, given.secret_key, given.token, given.arn)
-            self._reached[callee.arn] = reached
-            self._diagnostician.meet(reached)
+            self._inherited[call.hop.role_arn] = inherited.after(call.hop)
+            self._reached[call.hop.role_arn] = given
+            self.diagnostician.meet(given)
         if report.ok or report.verdict is Outcome.UNDECIDED or report.cause in _NOT_OF_THE_ROLES:
             return report
-        found = self._diagnostician.explain(
-            call, caller, inherited, refused=report.verdict is Outcome.REFUSED
-        )
+        found = self.diagnostician.explain(call, caller, inherited, refused=report.verdict is Outcome.REFUSED)
         if found is None:
             return report
         cause = found.cause if report.cause is Cause.UNKNOWN and found.cause else report.cause
-        return replace(report, cause=cause, detail=f"{report.detail}; {found.words}")
+        detail = "; ".join(filter(None, (found.lacking, report.detail, found.words)))
+        return replace(report, cause=cause, detail=detail)
 
 
-def _session_of(role: ChainRole, signer: Signer) -> Caller:
+def _session_of(role: ChainRole, signer: SessionCredentials) -> Caller:
     return Caller("role-session", signer.arn or "", role.account, role.arn)
 
 
 def _stranger(arn: str) -> Caller:
     """Whoever the session is that the test starts from; of a role session the role's path is not known."""
-    account, resource = arn.split(":", 5)[4:]
     kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
-    return Caller(kinds.get(resource.partition("/")[0], "role-session"), arn, account)
+    return Caller(kinds.get(resource_of(arn).partition("/")[0], "role-session"), arn, account_of(arn))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
 
 from rolechain import Chain, ChainRole
 from rolechain.runtime import Cause, verify
@@ -61,6 +62,59 @@ def test_an_external_id_that_is_not_passed_is_known_to_be_absent(
     """A trust policy that asks for one the chain does not declare is the side that decided."""
     iam.trust["deploy-middle"] = trusting(SOURCE, StringEquals={"sts:ExternalId": "ticket-8"})
     assert failed("deploy-middle", readers=["AKIAMIDDLE"]).cause is Cause.TRUST_POLICY
+
+
+@pytest.mark.parametrize(
+    ("condition", "lacking"),
+    [
+        ({"StringEquals": {"sts:ExternalId": "ticket-8"}}, "external id"),
+        ({"StringLike": {"aws:RequestTag/Team": ["a*"]}}, "session tag Team"),
+        ({"StringEquals": {"sts:SourceIdentity": ["ann", "bob"]}}, "source identity"),
+        ({"Null": {"sts:ExternalId": "false"}}, "external id"),
+        (
+            {"StringEquals": {"sts:ExternalId": "ticket-8", "aws:RequestTag/Team": "a"}},
+            "external id and session tag Team",
+        ),
+    ],
+)
+def test_what_the_call_lacked_is_said_first(
+    trusting: Any, allowing: Any, iam: Any, failed: Callable[..., HopReport], condition: Any, lacking: str
+) -> None:
+    """Where both sides would allow the hop with what was not sent, that comes before what STS said."""
+    iam.trust["deploy-middle"] = trusting(SOURCE, **condition)
+    for document in (iam.trust["deploy-middle"], iam.attached["deploy-source"]):
+        document["Statement"][0]["Action"] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    report = failed("deploy-middle", readers=["AKIAMIDDLE"])
+    assert report.cause is Cause.TRUST_POLICY
+    said = f"the call lacked {lacking}, which the trust policy of {MIDDLE} asks for: declare it; hop 1 of 2 refused"
+    assert report.detail.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("condition", "caller"),
+    [
+        ({"StringEquals": {"sts:ExternalId": "ticket-8"}}, TARGET),
+        ({"StringEquals": {"sts:ExternalId": "ticket-8", "aws:PrincipalAccount": "444444444444"}}, SOURCE),
+        ({"StringEquals": {"aws:PrincipalAccount": "444444444444"}}, SOURCE),
+    ],
+)
+def test_what_would_not_help_is_not_said_to_lack(
+    trusting: Any, iam: Any, failed: Callable[..., HopReport], condition: Any, caller: str
+) -> None:
+    """A caller that the trust policy lets in with nothing it could send is not told to send something."""
+    iam.trust["deploy-middle"] = trusting(caller, **condition)
+    assert failed("deploy-middle", readers=["AKIAMIDDLE"]).detail.startswith("hop 1 of 2 refused: ")
+
+
+def test_an_external_id_that_is_another_is_not_said_to_lack(
+    trusting: Any, iam: Any, failed: Callable[..., HopReport]
+) -> None:
+    """A value that was sent and is not the one asked for is told so first."""
+    iam.trust["deploy-middle"] = trusting(SOURCE, StringEquals={"sts:ExternalId": "ticket-8"})
+    report = failed("deploy-middle", readers=["AKIAMIDDLE"], external_id="ticket-7")
+    assert report.detail.startswith(
+        f"the call sent another external id than the trust policy of {MIDDLE} asks for: "
+    )
 
 
 def test_a_boundary_is_read_too(allowing: Any, iam: Any, failed: Callable[..., HopReport]) -> None:

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rolechain.runtime.cache_slot import Slot
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.forking import reset_in_child
+from rolechain.runtime.session_cache import CacheSlot
 from rolechain.runtime.session_credentials import SessionCredentials
 
 _log = logging.getLogger(__name__)
@@ -30,13 +30,17 @@ MEMORY = (1.0, 5.0)
 system_uniform: Uniform = random.SystemRandom().uniform
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
     """Credentials with their deadlines worked out, as they are read at every request."""
 
     credentials: SessionCredentials
     advisory_at: float
     mandatory_at: float
+    booted_at: float
+    """What the clock showed when the monotonic one stood at 0; a clock that is set back does not change it."""
+    advisory_tick: float
+    """``advisory_at`` by the monotonic clock."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class _Failure:
         return self.since <= now < self.until
 
 
-class Refresh:
+class RefreshableCredentials:
     """The credentials of one hop, renewed when they are due; any number of threads may ask for them.
 
     Args:
@@ -59,6 +63,7 @@ class Refresh:
         slot: gives the place in a cache where the session is kept; raises as ``fetch`` does.
         once: whether the call can be made a single time only, so that the session serves until it is over.
         clock: the time.
+        monotonic: the seconds since some moment, by a clock that nobody sets.
         uniform: the source of jitter.
     """
 
@@ -67,9 +72,10 @@ class Refresh:
         fetch: Callable[[], SessionCredentials],
         *,
         index: int = 1,
-        slot: Callable[[], Slot] | None = None,
+        slot: Callable[[], CacheSlot] | None = None,
         once: bool = False,
         clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
         uniform: Uniform = system_uniform,
     ) -> None:
         self._fetch = fetch
@@ -77,6 +83,7 @@ class Refresh:
         self._slot = slot
         self._once = once
         self._clock = clock
+        self._monotonic = monotonic
         self._uniform = uniform
         self._held: _Held | None = None
         self._failure: _Failure | None = None
@@ -101,29 +108,33 @@ class Refresh:
     def due(self) -> bool:
         """Whether ``get`` has more to do than to give what is at hand."""
         held = self._held
-        return held is None or self._clock() >= held.advisory_at
+        return held is None or self._now(held) >= held.advisory_at
 
     @property
     def serving(self) -> SessionCredentials | None:
         """The credentials at hand, as long as nobody has to wait for others; never a call."""
         held = self._held
-        return held.credentials if held and self._clock() < held.mandatory_at else None
+        return held.credentials if held and self._now(held) < held.mandatory_at else None
 
     def get(self) -> SessionCredentials:
         """Credentials to sign with, renewed if they are due.
 
         Raises:
-            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting will
-                not mend.
+            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting
+                does not remove.
         """
         held = self._held
-        if held and self._clock() < held.advisory_at:
+        if held and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
             return held.credentials
         return self._get_due(held)
 
+    def _now(self, held: _Held) -> float:
+        """The time as it is for credentials: the later one, where the clock was set back or the machine slept."""
+        return max(self._clock(), held.booted_at + self._monotonic())
+
     def _get_due(self, held: _Held | None) -> SessionCredentials:
         flights = self._flights
-        if held and self._clock() < held.mandatory_at:
+        if held and self._now(held) < held.mandatory_at:
             if not self._lock.acquire(blocking=False):
                 return held.credentials
         else:
@@ -134,11 +145,11 @@ class Refresh:
             self._lock.release()
 
     def _get_locked(self, before: _Held | None, flights: int) -> SessionCredentials:
-        held, now, failure = self._held, self._clock(), self._failure
-        if held and held is not before and now < held.mandatory_at:
+        held, failure = self._held, self._failure
+        if held and held is not before and self._now(held) < held.mandatory_at:
             return held.credentials
         valid = self._valid()
-        if failure and failure.holds(now):
+        if failure and failure.holds(self._clock()):
             if not failure.error.recoverable:
                 raise failure.error.copy()
             if valid:
@@ -168,7 +179,7 @@ class Refresh:
         with self._putting:
             self._held = held
 
-    def _obtain(self, slot: Slot) -> SessionCredentials:
+    def _obtain(self, slot: CacheSlot) -> SessionCredentials:
         """Takes the hop, unless another process has."""
         if kept := self._kept(slot):
             return kept
@@ -179,10 +190,11 @@ class Refresh:
             slot.save(fetched)
             return fetched
 
-    def _kept(self, slot: Slot) -> SessionCredentials | None:
+    def _kept(self, slot: CacheSlot) -> SessionCredentials | None:
         """What the cache holds, if it need not be renewed; else it serves if the renewal fails."""
-        kept, now = slot.load(), self._clock()
-        if kept is None or kept.access_key == self._rejected or now >= kept.expires_at:
+        now = self._clock()
+        kept = slot.load(now)
+        if kept is None or kept.access_key == self._rejected:
             return None
         held = self._hold(kept)
         if now < held.advisory_at:
@@ -193,21 +205,23 @@ class Refresh:
         return None
 
     def _hold(self, credentials: SessionCredentials) -> _Held:
+        advisory_at, mandatory_at = credentials.advisory_at, credentials.mandatory_at
         if self._once:
-            return _Held(credentials, credentials.expires_at, credentials.expires_at)
-        return _Held(credentials, credentials.advisory_at, credentials.mandatory_at)
+            advisory_at = mandatory_at = credentials.expires_at
+        booted_at = self._clock() - self._monotonic()
+        return _Held(credentials, advisory_at, mandatory_at, booted_at, advisory_at - booted_at)
 
     def _valid(self) -> _Held | None:
         held = self._held
-        return held if held and self._clock() < held.credentials.expires_at else None
+        return held if held and self._now(held) < held.credentials.expires_at else None
 
     def _failed(self, error: HopError, valid: _Held | None) -> _Failure:
         now = self._clock()
         until = now
         if error.recoverable and valid:
             until += self._uniform(*BACK_OFF)
-            if now < valid.mandatory_at:
-                until = min(until, valid.mandatory_at)
+            if self._now(valid) < valid.mandatory_at:
+                until = min(until, now + valid.mandatory_at - self._now(valid))
         elif not error.recoverable and error.index == self._index:
             until += self._uniform(*MEMORY)
         return _Failure(error.copy(), now, until)
@@ -224,7 +238,7 @@ class Refresh:
         """
         with self._lock:
             held = self._held
-            if held and held.credentials.access_key != rejected and self._clock() < held.mandatory_at:
+            if held and held.credentials.access_key != rejected and self._now(held) < held.mandatory_at:
                 return held.credentials
             failure = self._failure
             if failure and not failure.error.recoverable and failure.holds(self._clock()):
