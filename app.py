@@ -8,8 +8,8 @@ import sys
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks
 
-from rolechain import Chain, RolechainError
-from rolechain.cdk import declare_order
+from rolechain import Chain
+from rolechain.cdk import declare_order, synthesize
 from stacks import AccountStack
 
 
@@ -24,17 +24,5 @@ def compose(app: cdk.App, chain: Chain) -> None:
     cdk.Validations.of(app).add_plugins(*(pack(app) for pack in packs))
 
 
-def main() -> int:
-    """Synthesizes the app; a chain that is not declared as it must be is said in a line for each mistake."""
-    app = cdk.App(analytics_reporting=False)
-    try:
-        compose(app, Chain.load(app.node.try_get_context("chain") or "chain.yaml"))
-    except RolechainError as error:
-        print(error, file=sys.stderr)
-        return 1
-    app.synth()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(synthesize(compose))

@@ -1,5 +1,5 @@
-"""The stacks that this repository's app deploys."""
+"""The stacks that this repository's app deploys: one account's share of the chain each."""
 
-from stacks.account_stack import AccountStack
+from rolechain.cdk import AccountStack
 
 __all__ = ["AccountStack"]

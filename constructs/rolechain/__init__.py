@@ -11,8 +11,7 @@ from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole, Permission
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.source_identity import SourceIdentity
+from rolechain.model.session_values import SessionTag, SourceIdentity
 
 __all__ = [
     "Chain",

@@ -1,21 +1,17 @@
 """A chain read from YAML, every mistake with its line."""
 
-import json
 from collections.abc import Callable
-from dataclasses import fields
-from inspect import signature
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
-from rolechain.model.chain_yaml import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
+from rolechain.model.keys import CHAIN_KEYS
+from rolechain.model.schema import chain_schema
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "constructs/rolechain/chain.schema.json").read_text())
 
 SMALLEST = """\
 name: deploy
@@ -407,71 +403,4 @@ def test_mistakes_stand_in_the_order_of_the_file(write: Write) -> None:
 @pytest.mark.parametrize("text", [SMALLEST, LARGEST, FEATURES, (ROOT / "chain.yaml").read_text()])
 def test_the_schema_takes_what_is_read(text: str) -> None:
     """What the reader takes is valid for the editor's JSON Schema."""
-    jsonschema.validate(yaml.safe_load(text), SCHEMA)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"account": "1"},
-        {"account": 111111111111},
-        {"rol": "x"},
-        {"trust": "anyone"},
-        {"external_id": "x"},
-        {"max_session_duration": 60},
-        {"path": "x"},
-        {"role": ""},
-        {"description": "one — two"},
-        {"max_session_duration": "3600"},
-        {"managed_policies": []},
-        {"organizational_units": []},
-        {"session_tags": {"Stage": []}},
-        {"policy": []},
-        {"policy": {"Version": "2012-10-17"}},
-        {"policy_arns": []},
-        {"policy_arns": "ReadOnlyAccess"},
-        {"policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"] * 11},
-        {"source_identity": {"values": []}},
-        {"permissions": {"actions": "GetParameter", "resources": "*"}},
-        {"permissions": {"actions": "ssm:*", "resources": "parameter"}},
-    ],
-)
-def test_the_schema_refuses_what_is_refused(write: Write, change: dict[str, Any]) -> None:
-    """What the reader refuses in a role is underlined by the editor too."""
-    document = yaml.safe_load(SMALLEST)
-    document["targets"] |= change
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, SCHEMA)
-    assert refused(write(yaml.safe_dump(document)))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"trust": "role_arn"},
-        {"external_id": "jump-1"},
-        {"policy": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}},
-        {"assumed_by": {"account": "777777777777", "subject": "ann"}},
-        {"assumed_by": {"service": "lambda.amazonaws.com", "audience": "x"}},
-        {"assumed_by": {"saml": "arn:aws:iam::111111111111:saml-provider/a", "subject": "x"}},
-        {"assumed_by": []},
-    ],
-)
-def test_the_schema_refuses_what_is_refused_of_a_source(write: Write, change: dict[str, Any]) -> None:
-    """Likewise for the role where the chain is entered."""
-    document = yaml.safe_load(SMALLEST)
-    document["source"] |= change
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, SCHEMA)
-    assert refused(write(yaml.safe_dump(document)))
-
-
-def test_reader_and_schema_know_the_model_s_keys() -> None:
-    """A key that is added to the model is added to the file's reader and its schema."""
-    assert set(CHAIN_KEYS) == set(signature(Chain).parameters) - {"sources"} == set(SCHEMA["properties"])
-    assert {*ROLE_KEYS, "partition"} == {field.name for field in fields(ChainRole)}
-    assert set(SCHEMA["properties"]["quotas"]["properties"]) == {field.name for field in fields(Quotas)}
-    kinds = SCHEMA["$defs"]
-    assert set(kinds["source"]["properties"]) | set(kinds["role"]["properties"]) == set(ROLE_KEYS)
-    known = {key for option in kinds["entrance"]["oneOf"] for key in option["properties"]}
-    assert known == set(ENTRANCE_KEYS)
+    jsonschema.validate(yaml.safe_load(text), chain_schema())

@@ -77,11 +77,11 @@ def problems(**fields: Any) -> list[str]:
         ),
         (
             {"target": {"permissions": Permission(["ssm"], ["*"])}},
-            "targets[0].permissions[0]: 'ssm' is no IAM action",
+            "targets[0].permissions[0].actions[0]: 'ssm' is no IAM action",
         ),
         (
             {"target": {"permissions": Permission(["s3:*"], ["x"])}},
-            "targets[0].permissions[0]: 'x' is no resource",
+            "targets[0].permissions[0].resources[0]: 'x' is no resource",
         ),
         ({"name": "deploy prod"}, "name: 'deploy prod' cannot begin the names"),
         ({"organization": "exampleorg1"}, "organization: 'exampleorg1' is no organization id"),

@@ -189,7 +189,8 @@ def problems(
         ),
         (
             {"target": {"permissions_boundary": "a b"}},
-            "targets[0].permissions_boundary: 'a b' is neither an ARN nor the name of a managed policy in 333333333333",
+            "targets[0].permissions_boundary: 'a b' is neither an ARN nor the name of a managed policy in the role's "
+            "account",
         ),
         (
             {"source": [ChainRole("111111111111", "a"), ChainRole("111111111111", "a")]},

@@ -139,8 +139,8 @@ def test_what_is_no_session_policy(policy: Any, expected: str) -> None:
 def test_what_is_no_managed_policy(arn: Any) -> None:
     """Each of the policies is one ARN, of the chain's partition."""
     assert refused(policy_arns=[AWS_OWN, arn]) == (
-        f"middle[0].policy_arns[1]: {arn!r} is no managed policy's ARN in this partition: write one such as "
-        "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        f"middle[0].policy_arns[1]: {arn!r} is no managed policy's ARN in the chain's partition: write "
+        "arn:<partition>:iam::aws:policy/<name>, or one of the role's account"
     )
 
 

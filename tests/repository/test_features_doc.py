@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from rolechain import Chain, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
-from rolechain.model.chain_yaml import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
+from rolechain.model.keys import CHAIN_KEYS, ENTRANCE_KEYS, ENTRANCE_KINDS, ROLE_KEYS
 from rolechain.statements.builder import permission_statements, trust_statements
 
 TEXT = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
@@ -121,6 +121,6 @@ def test_a_row_of_the_chain(row: list[str], tmp_path: Path) -> None:
 def test_every_key_is_there() -> None:
     """No key of the file is left out."""
     of_chain = set(CHAIN_KEYS) - {"name", "region", "middle", "targets"}
-    known = of_chain | set(ROLE_KEYS) | set(ENTRANCE_KEYS)
+    known = of_chain | set(ROLE_KEYS) | {*ENTRANCE_KINDS, *ENTRANCE_KEYS}
     named = {word for span in code(TEXT) for word in re.findall(r"\w+", span)}
     assert known - named == {"description", "assumed_by"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain, ChainRole, Entrance
+from rolechain import Chain, ChainRole
 from rolechain.proof import AssemblyError
 from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.testing import assert_proven
@@ -15,14 +15,9 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def chain() -> Chain:
+def chain(minimal: Chain) -> Chain:
     """The smallest chain."""
-    return Chain(
-        "deploy",
-        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
-        middle=[ChainRole("222222222222")],
-        targets=[ChainRole("333333333333")],
-    )
+    return minimal
 
 
 def _template(chain: Chain, role: ChainRole) -> Json:

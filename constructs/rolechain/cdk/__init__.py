@@ -2,19 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from rolechain.cdk.account_roles import add_roles
+from rolechain.cdk.account_stack import AccountStack, add_roles
+from rolechain.cdk.app import synthesize
 from rolechain.cdk.chain_proof import ChainProof
-from rolechain.cdk.chain_role import PlacementError
-from rolechain.cdk.middle_role import MiddleRole
-from rolechain.cdk.role_chain import RoleChain
-from rolechain.cdk.source_role import SourceRole
-from rolechain.cdk.stack_order import declare_order
-from rolechain.cdk.target_role import TargetRole
+from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
+from rolechain.cdk.role_chain import RoleChain, declare_order
 
 if TYPE_CHECKING:
     from rolechain.cdk.role_chain_checks import RoleChainChecks
 
 __all__ = [
+    "AccountStack",
     "ChainProof",
     "MiddleRole",
     "PlacementError",
@@ -24,6 +22,7 @@ __all__ = [
     "TargetRole",
     "add_roles",
     "declare_order",
+    "synthesize",
 ]
 
 

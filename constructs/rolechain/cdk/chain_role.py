@@ -1,10 +1,10 @@
-"""What the source, middle and target roles have in common."""
+"""The roles that a chain declares, as constructs: source, middle and target."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import cast
+from typing import ClassVar, cast
 
 from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -27,9 +27,24 @@ class PlacementError(RolechainError, ValueError):
 class ChainRoleConstruct(Construct):
     """A role that a chain declares, with both halves of its hops; use one of its subclasses.
 
+    Args:
+        scope: the stack, or a construct in one, of the account that the chain declares for the role.
+        id: the construct's id.
+        chain: the chain.
+        role: singles one out where the account holds several: its name, or the declared role.
+        proof: whether the synth proves the chain, as far as its roles are in the app; None where whoever makes
+            several registers the proof.
+
     Attributes:
-        declared: what the chain says of it.
+        kind: ``source``, ``middle`` or ``target``.
+        declared: what the chain says of the role.
+
+    Raises:
+        PlacementError: the chain declares no such role, or several, for the stack's account.
     """
+
+    kind: ClassVar[str]
+    _entrances: tuple[iam.IPrincipal, ...] = ()
 
     def __init__(
         self,
@@ -37,11 +52,10 @@ class ChainRoleConstruct(Construct):
         id: str,  # noqa: A002 - CDK's own name for it
         *,
         chain: Chain,
-        kind: str,
-        declared: ChainRole,
-        assumed_by: Iterable[iam.IPrincipal] = (),
+        role: str | ChainRole | None = None,
         proof: bool | None = True,
     ) -> None:
+        declared = _declared_here(scope, chain, self.kind, role)
         super().__init__(scope, id)
         # Each look at CDK is a call to another process: whoever makes many roles registers their proof once.
         if proof is not None:
@@ -49,9 +63,8 @@ class ChainRoleConstruct(Construct):
         layout = lay_out(chain, declared)
         self.declared = declared
         self._trust = trust_statements(chain, declared)
-        self._entrances = tuple(assumed_by)
-        self._description = declared.description or f"{kind} role of the chain {chain.name}"
-        self._tags = {"rolechain:chain": chain.name, "rolechain:role": kind}
+        self._description = declared.description or f"{self.kind} role of the chain {chain.name}"
+        self._tags = {"rolechain:chain": chain.name, "rolechain:role": self.kind}
         # Principals of CDK's own are written out by its role alone.
         self._plain = None if self._entrances else self._resource()
         laid_out = [(policy, f"the hops of {declared.role}") for policy in layout.hops]
@@ -145,25 +158,58 @@ class ChainRoleConstruct(Construct):
         )
 
 
+class SourceRole(ChainRoleConstruct):
+    """A source role of a chain, which may assume the first middle role.
+
+    Args:
+        scope: as of every role, see ``ChainRoleConstruct``; so are ``id``, ``chain``, ``role`` and ``proof``.
+        assumed_by: who may enter here, besides those that the chain declares: any principals of CDK. The proof knows
+            what the chain declares alone, and reports whoever else gets in.
+
+    Raises:
+        PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.
+    """
+
+    kind = "source"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        role: str | ChainRole | None = None,
+        proof: bool | None = True,
+        assumed_by: iam.IPrincipal | Sequence[iam.IPrincipal] = (),
+    ) -> None:
+        self._entrances = tuple(assumed_by) if isinstance(assumed_by, Sequence) else (assumed_by,)
+        super().__init__(scope, id, chain=chain, role=role, proof=proof)
+        if not self._entrances and not self.declared.assumed_by:
+            raise PlacementError(
+                f"nobody may enter chain {chain.name}: name who assumes its source role {self.declared.role}, in "
+                "chain.yaml (assumed_by) or with SourceRole(assumed_by=…)"
+            )
+
+
+class MiddleRole(ChainRoleConstruct):
+    """A middle role of a chain, assumed by the role before it and assuming the one behind it."""
+
+    kind = "middle"
+
+
+class TargetRole(ChainRoleConstruct):
+    """A target role of a chain, which only the last middle role may assume."""
+
+    kind = "target"
+
+
 def _document(statements: Iterable[Statement]) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def declared_here(
-    scope: Construct, chain: Chain, kind: str, roles: Sequence[ChainRole], wanted: str | ChainRole | None
-) -> ChainRole:
-    """The one of ``roles`` that belongs into the stack of ``scope``.
-
-    Args:
-        scope: where the construct stands.
-        chain: the chain that declares the roles.
-        kind: ``source``, ``middle`` or ``target``, for the message.
-        roles: the roles of that kind.
-        wanted: singles one out where the account holds several: its name, or the declared role.
-
-    Raises:
-        PlacementError: there is none, or more than one.
-    """
+def _declared_here(scope: Construct, chain: Chain, kind: str, wanted: str | ChainRole | None) -> ChainRole:
+    """The one role of a kind that belongs into the stack of ``scope``."""
+    roles = {"source": chain.sources, "middle": chain.middle, "target": chain.targets}[kind]
     # Each look at CDK is a call to another process.
     stack = scope if isinstance(scope, Stack) else Stack.of(scope)
     account = stack.account

@@ -8,15 +8,13 @@ import jsii
 from aws_cdk import (
     App,
     IPolicyValidationContext,
-    IPolicyValidationPlugin,
     PolicyValidationPluginReport,
     Stage,
     Validations,
 )
 from constructs import Construct, IValidation
 
-from rolechain.cdk.app_proofs import announce, proofs_of, say
-from rolechain.cdk.chain_proof import ChainProof
+from rolechain.cdk.chain_proof import ChainProof, announce, proofs_of, say
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 
@@ -63,30 +61,15 @@ class ConstructsProof(ChainProof):
         return self.proven(app, None if self.parts is None else frozenset(self.parts))
 
 
-@jsii.implements(IPolicyValidationPlugin)
-class Later:
+class Later(ChainProof):
     """Settles the proof of constructs when every plugin of the app has had its say.
 
     Plugins are asked in the order in which they were added, and an app adds its own after its constructs.
     """
 
     def __init__(self, proof: ConstructsProof) -> None:
+        super().__init__(proof.chain)
         self._proof = proof
-
-    @property
-    def name(self) -> str:
-        """The plugin's name in the report."""
-        return self._proof.name
-
-    @property
-    def version(self) -> str:
-        """The version of this package."""
-        return self._proof.version
-
-    @property
-    def rule_ids(self) -> list[str]:
-        """The ids of what may be reported."""
-        return self._proof.rule_ids
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Proves the chain from the assembly that was synthesized."""

@@ -14,8 +14,8 @@ from rolechain.cli.options import UsageError
 from rolechain.errors import ChainError, NoSuchTargetError, Problem
 from rolechain.iam.arn import name_of
 from rolechain.model.chain import Chain
-from rolechain.model.choices import choose
 from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.runtime.entry import asks_for_mfa, entered_by, role_of, source_of, way_in, ways_in
 from rolechain.runtime.hop import Hop, as_hop

@@ -11,9 +11,9 @@ from rolechain.errors import RolechainError
 from rolechain.iam.arn import account_of
 from rolechain.local import LocalOrganization
 from rolechain.model.chain import Chain
-from rolechain.model.choices import choose
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.runtime import Hop, HopReport, attempt, chain_session
 from rolechain.statements.builder import permission_statements, trust_statements

@@ -9,11 +9,11 @@ from os import PathLike, fspath
 from typing import Any
 
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
-from rolechain.model.choices import choose
 from rolechain.model.entry_principal import brought
-from rolechain.model.hop import Hop
+from rolechain.model.hop import Hop, choose
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
+from rolechain.model.session_values import several
 from rolechain.model.validation import problems_of
 
 
@@ -73,10 +73,9 @@ class Chain:
         self._set("organization", organization)
         self._set("region", region)
         self._set("partition", partition)
-        self._set("quotas", quotas or Quotas())
-        self._set("policy_documents", policy_documents or {})
-        listed = (administrators,) if isinstance(administrators, str) else administrators
-        self._set("administrators", None if listed is None else tuple(listed))
+        self._set("quotas", Quotas() if quotas is None else quotas)
+        self._set("policy_documents", {} if policy_documents is None else policy_documents)
+        self._set("administrators", None if administrators is None else several(administrators))
         self._set("sources", self._filled(sources if source is None else source, "source"))
         self._set("middle", self._filled(middle, "middle"))
         self._set("targets", self._filled(targets, "target"))
@@ -88,18 +87,18 @@ class Chain:
 
     def _filled(self, roles: Sequence[ChainRole] | ChainRole, kind: str) -> tuple[ChainRole, ...]:
         """The roles with their default names and the chain's partition."""
-        roles = (roles,) if isinstance(roles, (ChainRole, str)) else tuple(roles)
+        roles = several(roles)
         place = "targets" if kind == "target" else kind
         if strange := [(at, role) for at, role in enumerate(roles) if not isinstance(role, ChainRole)]:
             raise ChainError(
                 Problem((place, at), f"{role!r} is no role: write ChainRole(account, …)")
                 for at, role in strange
             )
-        several = kind != "target" and len(roles) > 1
+        numbered = kind != "target" and len(roles) > 1
         return tuple(
             replace(
                 role,
-                role=role.role or f"{self.name}-{kind}" + (f"-{number}" if several else ""),
+                role=role.role or f"{self.name}-{kind}" + (f"-{number}" if numbered else ""),
                 partition=role.partition or self.partition,
             )
             for number, role in enumerate(roles, 1)
@@ -214,7 +213,7 @@ class Chain:
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
             found = [role for role in callees if role.arn == named.arn]
-        elif target.startswith("arn:"):
+        elif isinstance(target, str) and target.startswith("arn:"):
             found = [role for role in callees if role.arn == target]
         else:
             found = [role for role in self.targets if role.account == target]

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from rolechain.model.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.model.several import several
-from rolechain.model.source_identity import SourceIdentity, source_identity
+from rolechain.model.session_values import HasSessionValues, SessionTag, SessionTags, SourceIdentity, several
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
 
@@ -51,7 +49,7 @@ model". EKS makes each of its tags transitive; IAM Roles Anywhere sets the sourc
 
 
 @dataclass(frozen=True)
-class Entrance:
+class Entrance(HasSessionValues):
     """One principal that may assume the source role.
 
     Made with one of the class methods below, or in YAML as ``{service: lambda.amazonaws.com}`` and the like.
@@ -112,17 +110,13 @@ class Entrance:
         for name in ("audience", "subject"):
             if isinstance(value := getattr(self, name), list):
                 self._set(name, tuple(value))
-        self._set("session_tags", session_tags(self.session_tags))
-        self._set("source_identity", source_identity(self.source_identity))
+        self._set_session_values()
         if known := self.known:
             tags = {str(getattr(tag, "key", tag)): tag for tag in (*known.tags, *self.tags)}
             keys = (key for key in self.transitive_tag_keys if key not in known.transitive)
             self._set("session_tags", tuple(tags.values()))
             self._set("transitive_tag_keys", (*known.transitive, *keys))
             self._set("source_identity", self.identity or known.identity)
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
 
     @property
     def known(self) -> Brought | None:
@@ -144,16 +138,6 @@ class Entrance:
     def subjects(self) -> tuple[str, ...]:
         """The subjects, one of which the token must carry."""
         return (self.subject,) if isinstance(self.subject, str) else self.subject or ()
-
-    @property
-    def tags(self) -> tuple[SessionTag, ...]:
-        """The session tags that whoever enters brings."""
-        return self.session_tags  # type: ignore[return-value]  # made so by __post_init__
-
-    @property
-    def identity(self) -> SourceIdentity | None:
-        """The source identity that whoever enters brings."""
-        return self.source_identity  # type: ignore[return-value]  # made so by __post_init__
 
     @classmethod
     def service(cls, principal: str | Sequence[str], **more: Any) -> Entrance:
@@ -191,21 +175,17 @@ class Entrance:
         cls, provider_arn: str, *, audience: str | Sequence[str], subject: str | Sequence[str], **more: Any
     ) -> Entrance:
         """Tokens of an OpenID Connect provider, pinned to an audience and a subject, or to one of several of each."""
-        return cls("oidc", provider_arn, _one_or_several(audience), _one_or_several(subject), **more)
+        return cls("oidc", provider_arn, audience, subject, **more)  # type: ignore[arg-type]
 
     @classmethod
     def saml(cls, provider_arn: str, *, audience: str | Sequence[str] | None = None, **more: Any) -> Entrance:
         """Assertions of a SAML provider; the audience is AWS's sign-in endpoint unless another is given."""
-        return cls("saml", provider_arn, _one_or_several(audience), **more)
+        return cls("saml", provider_arn, audience, **more)  # type: ignore[arg-type]
 
     @classmethod
     def permission_set(cls, name: str | Sequence[str], **more: Any) -> Entrance:
         """Users of IAM Identity Center who hold this permission set in the source role's account."""
         return cls("permission_set", name, **more)  # type: ignore[arg-type]
-
-
-def _one_or_several(value: str | Sequence[str] | None) -> Any:
-    return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
 def brought(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:

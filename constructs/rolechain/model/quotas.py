@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from rolechain.iam.limits import (
-    MOST_POLICIES_OF_ROLE,
-    MOST_TRUST_POLICY_CHARACTERS,
-    POLICIES_OF_ROLE,
-    TRUST_POLICY_CHARACTERS,
-)
+from rolechain.iam.limits import POLICIES_OF_ROLE, TRUST_POLICY_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -23,11 +18,3 @@ class Quotas:
 
     role_trust_policy_length: int = TRUST_POLICY_CHARACTERS
     managed_policies_per_role: int = POLICIES_OF_ROLE
-
-
-QUOTA_NAMES = tuple(each.name for each in fields(Quotas))
-QUOTA_LIMITS = {
-    "role_trust_policy_length": (TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS),
-    "managed_policies_per_role": (POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE),
-}
-"""What each may be: AWS's default, and the most that it gives."""

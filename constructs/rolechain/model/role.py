@@ -9,9 +9,7 @@ from typing import Any, Literal
 from rolechain.iam.arn import iam_arn
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.session_policy import compact
-from rolechain.model.session_tag import SessionTag, SessionTags, session_tags
-from rolechain.model.several import several
-from rolechain.model.source_identity import SourceIdentity, source_identity
+from rolechain.model.session_values import HasSessionValues, SessionTags, SourceIdentity, several
 
 Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.
@@ -48,7 +46,7 @@ class Permission:
 
 
 @dataclass(frozen=True)
-class ChainRole:
+class ChainRole(HasSessionValues):
     """A role that a chain declares.
 
     It is checked as a part of its ``Chain``, which also fills in the role's name and partition where they
@@ -117,11 +115,10 @@ class ChainRole:
             "transitive_tag_keys",
             "organizational_units",
         ):
-            object.__setattr__(self, name, several(getattr(self, name)))
-        object.__setattr__(self, "session_tags", session_tags(self.session_tags))
-        object.__setattr__(self, "source_identity", source_identity(self.source_identity))
+            self._set(name, several(getattr(self, name)))
+        self._set_session_values()
         if self.policy is not None:
-            object.__setattr__(self, "policy", compact(self.policy))
+            self._set("policy", compact(self.policy))
 
     @property
     def entrances(self) -> tuple[Entrance, ...]:
@@ -137,16 +134,6 @@ class ChainRole:
     def account_root(self) -> str:
         """The ARN that stands for the role's whole account in a trust policy."""
         return iam_arn(self.partition, self.account, "root")
-
-    @property
-    def tags(self) -> tuple[SessionTag, ...]:
-        """The session tags that the hop into this role passes."""
-        return self.session_tags  # type: ignore[return-value]  # made so by __post_init__
-
-    @property
-    def identity(self) -> SourceIdentity | None:
-        """The source identity that the hop into this role sets."""
-        return self.source_identity  # type: ignore[return-value]  # made so by __post_init__
 
     @property
     def boundary_arn(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,10 +17,12 @@ class Nodes:
     """Reads YAML nodes, and keeps the problems and lines that it meets.
 
     Attributes:
+        folder: that of the file, beside which others are named.
         problems: what was wrong.
         lines: the line of each place.
     """
 
+    folder: Path
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Place, int] = field(default_factory=dict)
 
@@ -63,6 +66,10 @@ class Nodes:
                 )
         return found
 
+    def kind(self, node: yaml.Node) -> str:
+        """``scalar``, ``sequence`` or ``mapping``."""
+        return str(node.id)  # type: ignore[attr-defined] # of every class of nodes
+
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -76,14 +83,14 @@ class Nodes:
         """One text or several."""
         return [self.text(item, at) for item, at in self.items(node, place)]
 
-    def text(self, node: yaml.Node, place: Place) -> str:
-        """One text; what YAML takes for something else has to stand in quotes."""
+    def text(self, node: yaml.Node, place: Place, *, empty: bool = True) -> str:
+        """One text, perhaps empty; what YAML takes for something else has to stand in quotes."""
         self.lines[place] = node.start_mark.line + 1
         if not isinstance(node, yaml.ScalarNode):
             self.refuse(place, "a text is needed here, not a list or mapping")
             return ""
         kind = node.tag.rsplit(":", 1)[-1]
-        if kind == "null":
+        if kind == "null" or (kind == "str" and not node.value and not empty):
             self.refuse(place, "no value: write one, or leave the key out")
         elif kind != "str":
             what = "a number" if kind in ("int", "float") else f"a {kind}"

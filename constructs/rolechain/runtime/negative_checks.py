@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.role import ChainRole
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.source_identity import SourceIdentity
+from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.runtime.hop import Hop, as_hop
 
 _UNLIKELY = ("not-allowed", "rolechain-verify", "x1")

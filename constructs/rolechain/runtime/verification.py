@@ -10,8 +10,8 @@ import boto3
 from rolechain.errors import ChainError, Problem
 from rolechain.iam.arn import account_of, resource_of
 from rolechain.model.chain import Chain
-from rolechain.model.choices import choose
 from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.policy import Caller
 from rolechain.policy.caller import CallerKind

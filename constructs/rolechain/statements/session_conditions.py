@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rolechain.model.session_tag import SessionTag
-from rolechain.model.source_identity import SourceIdentity
+from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.statements.writing import Conditions, asked, one_or_all
 
 REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"

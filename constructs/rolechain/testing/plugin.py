@@ -31,7 +31,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
 
         if not is_synthesizable(app):
             try:
-                from rolechain.cdk.quick_app import quick_app
+                from rolechain.cdk.app import quick_app
             except ModuleNotFoundError as error:
                 missing = f"synth needs {error.name}, which is not installed: pip install 'rolechain[cdk]'"
                 pytest.fail(missing, pytrace=False)

@@ -73,14 +73,9 @@ def _with(chain: Chain, **changes: Any) -> Chain:
 
 
 @pytest.fixture
-def chain() -> Chain:
+def chain(minimal: Chain) -> Chain:
     """A chain that Lambda enters."""
-    return Chain(
-        "deploy",
-        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
-        middle=[ChainRole("222222222222")],
-        targets=[ChainRole("333333333333")],
-    )
+    return minimal
 
 
 @pytest.fixture

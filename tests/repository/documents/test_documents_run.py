@@ -194,7 +194,7 @@ def test_console(
 def proves(folder: Path, text: str) -> Chain:
     """A chain is read from YAML, and its templates are proven."""
     from rolechain.cdk import RoleChain
-    from rolechain.cdk.quick_app import quick_app
+    from rolechain.cdk.app import quick_app
 
     file = folder / "chain.yaml"
     file.write_text(text)

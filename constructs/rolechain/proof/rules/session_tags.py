@@ -23,7 +23,7 @@ from rolechain.iam.limits import (
 )
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.model.hop import Hop
-from rolechain.model.source_identity import ADVICE
+from rolechain.model.session_values import ADVICE
 from rolechain.policy.context import Context
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, Environment, Stack
 from constructs import Construct
 
-from rolechain.cdk.chain_role import ChainRoleConstruct
+from rolechain.cdk.chain_role import ChainRoleConstruct, MiddleRole, SourceRole, TargetRole
 from rolechain.cdk.constructs_proof import prove_at_synth
-from rolechain.cdk.middle_role import MiddleRole
-from rolechain.cdk.source_role import SourceRole
-from rolechain.cdk.target_role import TargetRole
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import statements_for
 
-Make = Callable[..., ChainRoleConstruct]
+
+class AccountStack(Stack):
+    """The roles that a chain declares for one account, in a stack.
+
+    Args:
+        scope: the app or stage.
+        id: the stack's id and name.
+        chain: the chain.
+        account: the id of the account.
+        proof: as of ``add_roles``.
+
+    Attributes:
+        roles: the constructs, by the role's name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's own name for it
+        *,
+        chain: Chain,
+        account: str,
+        proof: bool | None = True,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            env=Environment(account=account, region=chain.region),
+            description=f"Roles of the chain {chain.name} in account {account}",
+        )
+        self.roles = add_roles(self, chain=chain, account=account, proof=proof)
 
 
 def add_roles(
@@ -37,12 +63,7 @@ def add_roles(
         The constructs, by the role's name.
     """
     made: dict[str, ChainRoleConstruct] = {}
-    kinds: list[tuple[Make, Sequence[ChainRole]]] = [
-        (SourceRole, chain.sources),
-        (MiddleRole, chain.middle),
-        (TargetRole, chain.targets),
-    ]
-    for make, roles in kinds:
+    for make, roles in ((SourceRole, chain.sources), (MiddleRole, chain.middle), (TargetRole, chain.targets)):
         for role in [role for role in roles if role.account == account and not role.existing]:
             made[role.role] = make(scope, role.role, chain=chain, role=role, proof=None)
     if proof is not None:

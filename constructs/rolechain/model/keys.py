@@ -1,0 +1,563 @@
+"""The keys of a chain, and what each takes.
+
+The reader of ``chain.yaml``, the validation and the JSON Schema are made from these tables. What a key means is said by
+the class that has it. Patterns and limits are those of the IAM and STS API references.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from rolechain.errors import Place
+from rolechain.iam import limits
+from rolechain.iam.partitions import PARTITIONS, REGION
+from rolechain.json_keys import RepeatedKeyError, unrepeated
+from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKind
+from rolechain.model.quotas import Quotas
+from rolechain.model.role import ChainRole, Permission, Trust
+from rolechain.model.session_policy import POLICY_ARN, problems_of
+from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity
+from rolechain.model.shapes import (
+    Flag,
+    Found,
+    Json,
+    Listed,
+    Number,
+    Record,
+    Shape,
+    Text,
+    TextsByKey,
+    Word,
+    defaults_of,
+    matches,
+    schema_of,
+)
+
+if TYPE_CHECKING:
+    import yaml
+
+    from rolechain.model.yaml_nodes import Nodes
+
+_OF_PARTITION = f"arn:({'|'.join(PARTITIONS)})"
+_PLAIN = "[!-#%-)+->@-~]"
+"""A character that a policy does not read as a wildcard or as the beginning of a variable."""
+_CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_ADMINISTRATOR = re.compile(r"arn:\S+:(role|user|group)/\S+", re.ASCII)
+_DOCUMENTED = re.compile(r"arn:.*:policy/.*", re.DOTALL)
+_POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
+_ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
+_RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
+_PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
+_LATIN_1 = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
+_ROLE_OR_USER = re.compile(
+    rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:(role|user)/({_PLAIN}*/)?{limits.ROLE_NAME.pattern}",
+    re.ASCII,
+)
+_SAML = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
+_OIDC = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
+_PARTLY_EXTERNAL_ID = re.compile(r"[*?]*([\w+=,.@:/-][*?]*){2,1224}", re.ASCII)
+_CERTIFICATE = re.compile(r"x509(Subject|Issuer|SAN)/.*", re.DOTALL)
+_SOURCE_ARN = re.compile(r"arn:([^:]*:){4}.*", re.DOTALL)
+
+
+def _account(value: object) -> str:
+    if not isinstance(value, str):
+        return f"{value!r} is a number: put the 12 digits in quotes"
+    has = f"has {len(value)} characters" if len(value) != 12 else "is not all digits"
+    return f"{value!r} {has}: an account id is 12 digits"
+
+
+def _entering_account(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value!r} is a number: put the 12 digits in quotes"
+    return f"{value!r} is no account id: write its 12 digits"
+
+
+def _name(value: object) -> str:
+    if not matches(limits.ROLE_NAME, value):
+        return f"{value!r} is no role name: write letters, digits and _+=,.@-"
+    return (
+        f"{value!r} has {len(str(value))} characters: a role name has {limits.ROLE_NAME_CHARACTERS} at most"
+    )
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
+        return f"{value!r} is no IAM path: begin and end it with / and leave out blanks"
+    if not matches(_PATH, value):
+        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
+    return f"a path of {len(value)} characters: {limits.PATH_CHARACTERS} at most"
+
+
+def _description(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        return "longer than IAM's 1,000 characters, or no text: shorten it"
+    wrong = next(each for each in value if not matches(_LATIN_1, each))
+    return f"IAM takes Latin-1 characters only: write another for {wrong!r}"
+
+
+def _duration(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value in limits.SESSION_SECONDS:
+        return (
+            f"{value} seconds: STS gives a chained session {limits.CHAINED_SECONDS} at most; write that or less, "
+            "and let the runtime renew the hop for longer work"
+        )
+    return f"{value!r} is outside STS's limits: write 900 to 3600, in seconds"
+
+
+def _quota(least: int, most: int) -> Number:
+    mistake = f"is none that AWS gives: write {least} to {most}, as it is in the chain's accounts"
+    return Number(range(least, most + 1), mistake, "a number")
+
+
+class _Allowed:
+    """Allowed values, and whether one of them is required: a value, a list, or a mapping of both."""
+
+    def __init__(self, value: Json) -> None:
+        self._value = value
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> tuple[list[str], bool]:
+        if nodes.kind(node) == "scalar":
+            return [nodes.text(node, place)], True
+        if nodes.kind(node) == "sequence":
+            return nodes.texts(node, place), True
+        found = nodes.mapping(node, place, ("values", "required"))
+        values = nodes.texts(found["values"], (*place, "values")) if "values" in found else []
+        required = nodes.flag(found["required"], (*place, "required")) if "required" in found else True
+        return values, required
+
+    def schema(self) -> Json:
+        listed = {"type": "array", "items": self._value, "minItems": 1}
+        both = {"values": {"oneOf": [self._value, listed]}, "required": Flag().schema()}
+        mapping = {"type": "object", "additionalProperties": False, "properties": both}
+        return {"oneOf": [self._value, listed, mapping]}
+
+
+class _Identity:
+    """A source identity."""
+
+    _ALLOWED = _Allowed(
+        {"type": "string", "pattern": rf"^[A-Za-z0-9_+=,.@*?-]{{1,{limits.SOURCE_IDENTITY_CHARACTERS}}}$"}
+    )
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> SourceIdentity:
+        values, required = self._ALLOWED.read(nodes, node, place)
+        return SourceIdentity(values, required=required)
+
+    def wrong(self, value: SourceIdentity) -> Found:
+        for _, problem in Flag().wrong(value.required):
+            yield (), f"required: {problem}"
+        for each in value.values:
+            whole = each.replace("*", "xx").replace("?", "x") if isinstance(each, str) else each
+            if not matches(limits.SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
+                yield (), f"{each!r} is no source identity: {ADVICE}"
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/source_identity"}
+
+    def definition(self) -> Json:
+        return self._ALLOWED.schema()
+
+
+class _Tags:
+    """Session tags: allowed values by key."""
+
+    _ALLOWED = _Allowed({"type": "string", "maxLength": limits.TAG_VALUE_CHARACTERS})
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> list[SessionTag]:
+        return [
+            SessionTag(key, values, required=required)
+            for key, value, here in nodes.pairs(node, place)
+            for values, required in [self._ALLOWED.read(nodes, value, here)]
+        ]
+
+    def wrong(self, value: tuple[SessionTag, ...]) -> Found:
+        seen: dict[str, str] = {}
+        if len(value) > limits.SESSION_TAGS:
+            more = len(value) - limits.SESSION_TAGS
+            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; leave {more} out"
+        for tag in value:
+            if not isinstance(tag, SessionTag):
+                yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
+                continue
+            place, legal = (str(tag.key),), "letters, digits, blanks and _.:/=+-@"
+            if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
+                yield place, f"{tag.key!r} is no tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
+                continue
+            if tag.key.lower().startswith("aws:"):
+                yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
+            if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
+                same = f"{tag.key!r} and {first!r} are one key to STS, which ignores case"
+                yield place, f"{same}: leave one out"
+            for _, problem in Flag().wrong(tag.required):
+                yield place, f"required: {problem}"
+            for each in tag.values:
+                plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
+                if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
+                    most = f"write {limits.TAG_VALUE_CHARACTERS} {legal} at most"
+                    yield place, f"{each!r} is no tag value: {most}"
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/session_tags"}
+
+    def definition(self) -> Json:
+        return {
+            "type": "object",
+            "maxProperties": limits.SESSION_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": limits.TAG_KEY_CHARACTERS},
+            "additionalProperties": self._ALLOWED.schema(),
+        }
+
+
+class _SessionPolicy:
+    """A session policy, as a mapping or as JSON."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
+        return nodes.value(node, place)
+
+    def wrong(self, value: Any) -> Found:
+        for message in problems_of(value):
+            yield (), message
+
+    def schema(self) -> Json:
+        return {"oneOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["Statement"]}]}
+
+
+class _Documents:
+    """Policy documents by ARN, or the names of the JSON files that hold them, beside the chain's own."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> dict[str, Any]:
+        return {name: self._document(nodes, value, at) for name, value, at in nodes.pairs(node, place)}
+
+    def _document(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
+        if nodes.kind(node) != "scalar":
+            return nodes.value(node, place)
+        path = nodes.folder / node.value
+        try:
+            return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
+        except RepeatedKeyError as error:
+            nodes.refuse(place, f"{path}: {error}")
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            nodes.refuse(place, f"{path} cannot be read: {reason}")
+        return {"Statement": []}
+
+    def wrong(self, value: Any) -> Found:
+        if not isinstance(value, Mapping):
+            yield (), f"{value!r} holds no documents by ARN: write {{arn: document}}"
+            return
+        for arn, document in value.items():
+            if not matches(_DOCUMENTED, arn):
+                yield (str(arn),), f"{arn!r} is no policy's ARN: write arn:aws:iam::<account>:policy/<name>"
+            elif not isinstance(document, Mapping) or "Statement" not in document:
+                yield (arn,), f"{document!r} is no policy document: write an object with Statement"
+
+    def schema(self) -> Json:
+        return {
+            "type": "object",
+            "propertyNames": Text(_DOCUMENTED).schema(),
+            "additionalProperties": _SessionPolicy().schema(),
+        }
+
+
+class Principal(NamedTuple):
+    """A kind of entrance: what names it, and which keys it must have besides."""
+
+    value: Text
+    required: tuple[str, ...] = ()
+
+
+class OfEntrance(NamedTuple):
+    """A key of an entrance: what it takes, the kinds that it is for, and what is said of it at another kind."""
+
+    takes: Shape
+    kinds: tuple[EntranceKind, ...] = get_args(EntranceKind)
+    otherwise: str = "{key} is for {kinds}: a {kind} calls for itself; leave it out"
+
+
+_OF_TOKEN = ("audience", "subject")
+_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: leave it out"
+_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; leave it out"
+_NO_ID = "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+_NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
+NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; leave it out"
+NO_MFA = (
+    "mfa is for IAM users, and {kind} {value} is none: its sessions carry no MFA, so that nobody would get in; ask for "
+    "MFA where its users sign in"
+)
+
+ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
+    "service": Principal(
+        Text(limits.SERVICE, "is no service principal: write one such as lambda.amazonaws.com")
+    ),
+    "account": Principal(Text(limits.ACCOUNT, _entering_account)),
+    "arn": Principal(Text(_ROLE_OR_USER, "is no role's or user's ARN: write one without wildcards")),
+    "oidc": Principal(
+        Text(_OIDC, "is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
+        ("audience", "subject"),
+    ),
+    "saml": Principal(
+        Text(_SAML, "is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
+    ),
+    "permission_set": Principal(
+        Text(
+            limits.PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
+        )
+    ),
+}
+
+ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
+    "audience": OfEntrance(Listed(Text(), alone=True), ("oidc", "saml"), _BRINGS_NONE),
+    "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), _BRINGS_NONE),
+    "external_id": OfEntrance(
+        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, and wildcards for what is open"), *_NAMED
+    ),
+    "third_party": OfEntrance(Flag(), *_NAMED),
+    "iam_users": OfEntrance(
+        Flag(), ("account",), "{key} is for {kinds}: {kind} names who enters; leave it out"
+    ),
+    "mfa": OfEntrance(Flag(), ("account", "arn"), NO_MFA),
+    "mfa_max_age": OfEntrance(
+        Number(range(1, 129_601), "is outside of what a session lasts: write 1 to 129600, in seconds"),
+        ("account", "arn"),
+        NO_MFA,
+    ),
+    "session_tags": OfEntrance(_Tags()),
+    "transitive_tag_keys": OfEntrance(
+        Listed(Text(mistake="is none of the session tags: write a key of theirs"))
+    ),
+    "source_identity": OfEntrance(_Identity()),
+    "source_account": OfEntrance(
+        Listed(Text(limits.ACCOUNT, "is no account id: write its 12 digits, in quotes")), ("service",)
+    ),
+    "source_arn": OfEntrance(
+        Listed(
+            Text(
+                _SOURCE_ARN, "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app"
+            )
+        ),
+        ("service",),
+    ),
+    "source_organization": OfEntrance(
+        Text(limits.ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"), ("service",)
+    ),
+    "certificate": OfEntrance(
+        TextsByKey(
+            Text(_CERTIFICATE, "is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"), Text()
+        ),
+        ("service",),
+        NO_CERTIFICATE,
+    ),
+}
+
+
+class _Entrance:
+    """One entrance: one of the kinds, with the keys that it takes."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Entrance:
+        known = len(nodes.problems)
+        shapes: dict[str, Shape] = {
+            **{kind: Listed(each.value) for kind, each in ENTRANCE_KINDS.items()},
+            **{key: each.takes for key, each in ENTRANCE_KEYS.items()},
+        }
+        found = nodes.mapping(node, place, tuple(shapes))
+        read = {key: shapes[key].read(nodes, value, (*place, key)) for key, value in found.items()}
+        kinds = [kind for kind in ENTRANCE_KINDS if kind in read]
+        if len(kinds) != 1:
+            if len(nodes.problems) == known:
+                nodes.refuse(place, f"name one principal here, as one of {', '.join(ENTRANCE_KINDS)}")
+            return Entrance("service", "")
+        return Entrance(kinds[0], read.pop(kinds[0]), **read)
+
+    def wrong(self, value: Any) -> Found:
+        if not isinstance(value, Entrance) or value.kind not in get_args(EntranceKind):
+            kinds = ", ".join(ENTRANCE_KINDS)
+            yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
+            return
+        kind, defaults = ENTRANCE_KINDS[value.kind], defaults_of(Entrance)
+        principals: list[Any] = [one.value for one in value.each()]
+        for each in principals:
+            if each == ():
+                yield (), "no principal stands here: name one at least"
+            else:
+                yield from kind.value.wrong(each)
+        if any(not getattr(value, key) for key in kind.required):
+            wanted = " and ".join(kind.required)
+            yield (), f"tokens of {value.value} need {wanted}: any workflow of the provider gets in without"
+        known = value.known.tags if value.known else ()
+        otherwise: dict[str, None] = {}
+        for key, of in ENTRANCE_KEYS.items():
+            given = getattr(value, key)
+            default = defaults[key]
+            if (given == default and type(given) is type(default)) or (
+                key in _OF_TOKEN and given in ("", ())
+            ):
+                continue
+            if value.kind not in of.kinds:
+                kinds = " and ".join(of.kinds)
+                words = of.otherwise.format(key=key, kinds=kinds, kind=value.kind, value=value.value)
+                otherwise.setdefault(words)
+                continue
+            if key == "session_tags":
+                given = tuple(tag for tag in given if tag not in known)
+            for _, message in of.takes.wrong(given):
+                yield (), f"{key}: {message}"
+        for message in otherwise:
+            yield (), message
+
+    def schema(self) -> Json:
+        return {"$ref": "#/$defs/entrance"}
+
+    def definition(self) -> Json:
+        """The schema itself."""
+        return {"oneOf": [self._of_kind(kind, each) for kind, each in ENTRANCE_KINDS.items()]}
+
+    def _of_kind(self, kind: EntranceKind, principal: Principal) -> Json:
+        keys = {key: of.takes.schema() for key, of in ENTRANCE_KEYS.items() if kind in of.kinds}
+        return schema_of(
+            Entrance, {kind: Listed(principal.value).schema(), **keys}, (kind, *principal.required)
+        )
+
+
+NO_MANAGED_POLICY = (
+    "is no managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of the "
+    "role's account"
+)
+_POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
+
+
+class _Permission(Record):
+    def wrong(self, value: Any) -> Found:
+        if isinstance(value, Permission) and not (value.actions and value.resources):
+            yield (), "a permission needs actions and resources: name one of each at least"
+        else:
+            yield from super().wrong(value)
+
+
+PERMISSION = _Permission(
+    Permission,
+    {
+        "actions": Listed(Text(_ACTION, "is no IAM action: write one such as ssm:GetParameter")),
+        "resources": Listed(Text(_RESOURCE, "is no resource: write its ARN, or *")),
+    },
+    "is no permission: write Permission(actions, resources)",
+    ("actions", "resources"),
+    "permission",
+)
+
+ROLE_KEYS: Mapping[str, Shape] = {
+    "account": Text(limits.ACCOUNT, _account),
+    "role": Text(limits.ROLE_NAME, _name, limits.ROLE_NAME_CHARACTERS),
+    "path": Text(_PATH, _path, limits.PATH_CHARACTERS),
+    "description": Text(_LATIN_1, _description, 1000),
+    "assumed_by": Listed(_Entrance()),
+    "existing": Flag(),
+    "third_party": Flag(),
+    "external_id": Text(limits.EXTERNAL_ID, _NO_ID),
+    "session_tags": _Tags(),
+    "transitive_tag_keys": Listed(Text()),
+    "source_identity": _Identity(),
+    "duration_seconds": Number(range(limits.SESSION_SECONDS.start, limits.CHAINED_SECONDS + 1), _duration),
+    "policy": _SessionPolicy(),
+    "policy_arns": Listed(
+        Text(POLICY_ARN, NO_MANAGED_POLICY),
+        limits.SESSION_POLICY_ARNS,
+    ),
+    "trust": Word(get_args(Trust), "is no way to trust"),
+    "organizational_units": Listed(
+        Text(
+            limits.ORGANIZATIONAL_UNIT,
+            "is no path of an organizational unit: write the ids from the root down, such as r-ab12/ou-ab12-11111111",
+        )
+    ),
+    "permissions_boundary": Text(
+        _POLICY, "is neither an ARN nor the name of a managed policy in the role's account"
+    ),
+    "managed_policies": Listed(_POLICIES),
+    "permissions": Listed(PERMISSION),
+    "max_session_duration": Number(
+        limits.ROLE_SECONDS, "is outside IAM's limits: write 3600 to 43200, in seconds"
+    ),
+}
+"""The keys of a role; its partition is the chain's."""
+
+OF_CALLEES = (
+    "external_id",
+    "session_tags",
+    "transitive_tag_keys",
+    "source_identity",
+    "duration_seconds",
+    "policy",
+    "policy_arns",
+    "organizational_units",
+)
+"""The keys that concern the hop into a role, which a source role has none of."""
+
+
+@dataclass(frozen=True)
+class _Role(Record):
+    """A role, as a source or as one that a hop ends in."""
+
+    def definition(self) -> Json:
+        keys = {key: shape.schema() for key, shape in ROLE_KEYS.items()}
+        if self.defined == "source":
+            keys = {key: schema for key, schema in keys.items() if key not in OF_CALLEES}
+            keys["trust"] = {"const": "principal_arn"}
+        else:
+            del keys["assumed_by"]
+            keys["third_party"] = {"const": False}
+        return schema_of(self.make, keys, self.required)
+
+
+def _role(kind: str) -> _Role:
+    return _Role(ChainRole, ROLE_KEYS, "is no role: write ChainRole(account, …)", ("account",), kind)
+
+
+QUOTAS = Record(
+    Quotas,
+    {
+        "role_trust_policy_length": _quota(
+            limits.TRUST_POLICY_CHARACTERS, limits.MOST_TRUST_POLICY_CHARACTERS
+        ),
+        "managed_policies_per_role": _quota(limits.POLICIES_OF_ROLE, limits.MOST_POLICIES_OF_ROLE),
+    },
+    "are no quotas: write Quotas(…)",
+)
+
+CHAIN_KEYS: Mapping[str, Shape] = {
+    "name": Text(
+        _CHAIN_NAME,
+        "cannot begin the names of roles and stacks: write a letter, then letters, digits and hyphens, 64 at most",
+    ),
+    "organization": Text(
+        limits.ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
+    ),
+    "region": Text(REGION, "is no region: write one such as us-east-1"),
+    "partition": Word(PARTITIONS, "is no partition of AWS"),
+    "quotas": QUOTAS,
+    "policy_documents": _Documents(),
+    "administrators": Listed(
+        Text(
+            _ADMINISTRATOR,
+            "is no role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and ? "
+            "are wildcards",
+        )
+    ),
+    "source": Listed(_role("source"), alone=True),
+    "middle": Listed(_role("role")),
+    "targets": Listed(_role("role")),
+}
+REQUIRED_OF_CHAIN = ("name", "source", "targets")
+DEFINITIONS: tuple[tuple[str, Any], ...] = (
+    ("source", _role("source")),
+    ("role", _role("role")),
+    ("entrance", _Entrance()),
+    ("permission", PERMISSION),
+    ("session_tags", _Tags()),
+    ("source_identity", _Identity()),
+)
+"""The shapes that other schemas refer to by name."""

@@ -1,0 +1,417 @@
+"""What a declared chain must satisfy, so that IAM and STS accept what is made of it.
+
+What a key takes by itself is said by ``keys.py``; what keys, roles and hops must be to each other is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolechain.errors import Place, Problem
+from rolechain.iam.arn import account_of, partition_of
+from rolechain.iam.limits import (
+    ACCOUNT,
+    CONSOLE_CHARACTERS,
+    SESSION_POLICY_ARNS,
+    SESSION_POLICY_CHARACTERS,
+    SESSION_TAGS,
+    folded,
+)
+from rolechain.iam.partitions import partition_of as partition_of_region
+from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, brought
+from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
+from rolechain.model.role import ChainRole
+from rolechain.model.session_values import several
+from rolechain.model.shapes import Found, defaults_of, matches
+
+if TYPE_CHECKING:
+    from rolechain.model.chain import Chain
+
+_ROLES = ("source", "middle", "targets")
+
+
+class _Placed(NamedTuple):
+    """A role and its place, without those of its values that are wrong by themselves.
+
+    Attributes:
+        place: where it stands.
+        role: the role.
+        entrances: those of its entrances that are right by themselves, by their number.
+    """
+
+    place: Place
+    role: ChainRole
+    entrances: dict[int, Entrance]
+
+    @property
+    def is_source(self) -> bool:
+        return self.place[0] == "source"
+
+
+def problems_of(chain: Chain) -> list[Problem]:
+    """Every mistake in ``chain``, in the order of its declaration, then what roles are to each other.
+
+    What follows from a mistake, in the same place or below it, is not said again.
+    """
+    found: dict[tuple[Place, str], None] = {}
+
+    def tell(more: Found) -> None:
+        known = {place for place, _ in found}
+        found.update(
+            ((place, message), None)
+            for place, message in more
+            if not any(place[:length] in known for length in range(len(place) + 1))
+        )
+
+    tell(_of_chain_keys(chain))
+    tell(_of_region(chain))
+    roles = []
+    for place, role in _places(chain):
+        wrong = list(_of_role_keys(role, is_source=place[0] == "source"))
+        tell(((*place, *rest), message) for rest, message in wrong)
+        roles.append(_placed(place, role, [rest for rest, _ in wrong]))
+        tell(_of_role(chain, roles[-1]))
+    tell(_of_the_whole(chain, roles))
+    return [Problem(place, message) for place, message in found]
+
+
+def _places(chain: Chain) -> Iterator[tuple[Place, ChainRole]]:
+    """Every role with its place; a source that stands alone stands in no list."""
+    for kind, roles in zip(_ROLES, (chain.sources, chain.middle, chain.targets), strict=True):
+        for number, role in enumerate(roles):
+            yield (kind,) if kind == "source" and len(roles) == 1 else (kind, number), role
+
+
+def _of_chain_keys(chain: Chain) -> Found:
+    for key, shape in CHAIN_KEYS.items():
+        value = getattr(chain, key) if key not in _ROLES else None
+        if key in _ROLES or (value is None and key in ("organization", "administrators")):
+            continue
+        for rest, message in shape.wrong(value):
+            yield (key, *rest), message
+
+
+def _of_role_keys(role: ChainRole, *, is_source: bool) -> Found:
+    defaults = defaults_of(ChainRole)
+    for key, shape in ROLE_KEYS.items():
+        value = getattr(role, key)
+        if value is None and defaults.get(key, ()) is None:
+            continue
+        if is_source and key in OF_CALLEES:
+            if value != defaults[key]:
+                yield (key,), "no hop ends in the source role: declare it on the role that is assumed with it"
+        elif key == "assumed_by" and value and not is_source:
+            yield (key,), "a chain is entered at its source role only: declare it there"
+        else:
+            for rest, message in shape.wrong(value):
+                yield (key, *rest), message
+
+
+def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
+    entrances = {
+        number: entrance
+        for number, entrance in enumerate(role.assumed_by)
+        if ("assumed_by",) not in wrong and ("assumed_by", number) not in wrong
+    }
+    if not wrong:
+        return _Placed(place, role, entrances)
+    keys = {rest[0] for rest in wrong}
+    if "session_tags" in keys:
+        keys.add("transitive_tag_keys")
+    # A path that is wrong makes no name too long.
+    blank = {key: value for key, value in {**defaults_of(ChainRole), "path": "/"}.items() if key in keys}
+    return _Placed(place, replace(role, **{**blank, "assumed_by": (*entrances.values(),)}), entrances)
+
+
+def _of_region(chain: Chain) -> Found:
+    found = partition_of_region(chain.region) if isinstance(chain.region, str) else None
+    if found and found != chain.partition:
+        yield (
+            ("region",),
+            f"{chain.region} lies in partition {found}, the chain in {chain.partition}: change one of the two",
+        )
+
+
+def _of_role(chain: Chain, placed: _Placed) -> Found:
+    """What the keys of one role are to each other."""
+    for rest, message in (*_of_itself(placed), *_of_session(placed.role), *_of_entrances(placed)):
+        yield (*placed.place, *rest), message
+    if placed.role.partition != chain.partition:
+        yield (
+            (*placed.place, "partition"),
+            f"{placed.role.partition!r} is not the chain's partition {chain.partition!r}, and no hop crosses "
+            "partitions",
+        )
+
+
+def _of_the_whole(chain: Chain, roles: Sequence[_Placed]) -> Found:
+    """What the roles are to each other."""
+    if not chain.sources:
+        yield ("source",), "a chain has one source role at least: declare the role where it is entered"
+    if not chain.targets:
+        yield ("targets",), "a chain has one target at least: declare the role that it leads to"
+    yield from _repeated(roles)
+    yield from _entered_from_within(roles)
+    yield from _of_callers(chain, roles)
+    yield from _along(roles)
+
+
+def _of_itself(placed: _Placed) -> Found:
+    role = placed.role
+    whole = f"{role.path}{role.role}"
+    if not role.existing and len(whole) > CONSOLE_CHARACTERS:
+        yield (
+            ("role",),
+            f"{whole} has {len(whole)} characters: the console cannot switch to a role whose path and name have more "
+            f"than {CONSOLE_CHARACTERS}; shorten one",
+        )
+    if placed.is_source and role.trust != "principal_arn":
+        yield (
+            ("trust",),
+            "no hop ends in the source role: who enters is said by assumed_by; declare it on the role whose caller it "
+            "is about",
+        )
+    if role.third_party and not role.existing:
+        yield (
+            ("third_party",),
+            "a third party's role is none that this chain creates: write existing: true too",
+        )
+    elif role.third_party and not placed.is_source:
+        yield (
+            ("third_party",),
+            "a third party calls at the beginning of a chain: declare its role as source",
+        )
+    written = ("assumed_by", "description", "managed_policies", "permissions", "permissions_boundary")
+    for key in written if role.existing else ():
+        if getattr(role, key):
+            yield (key,), f"the role exists and is not changed: leave {key} out, or have its owner add it"
+
+
+def _of_session(role: ChainRole) -> Found:
+    """What the hop into a role passes."""
+    declared = {tag.key for tag in role.tags}
+    for number, key in enumerate(role.transitive_tag_keys):
+        if key not in declared:
+            yield (
+                ("transitive_tag_keys", number),
+                f"{key!r} is none of the session tags of this hop: declare it under session_tags too",
+            )
+    for number, arn in enumerate(role.policy_arns):
+        if partition_of(arn) != role.partition:
+            yield ("policy_arns", number), f"{arn!r} {NO_MANAGED_POLICY}"
+        elif account_of(arn) not in ("aws", role.account):
+            yield (
+                ("policy_arns", number),
+                f"{arn} is of account {account_of(arn)}, and STS looks in the role's own, {role.account}: name a "
+                "policy of that account, or one of AWS's",
+            )
+    if len(role.policy_arns) > SESSION_POLICY_ARNS:
+        yield (
+            ("policy_arns",),
+            f"{len(role.policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; leave some out",
+        )
+    length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
+    if length > SESSION_POLICY_CHARACTERS:
+        yield (
+            ("policy" if role.policy else "policy_arns",),
+            f"{length} characters, the ARNs of policy_arns included: STS takes {SESSION_POLICY_CHARACTERS} at most; "
+            "shorten it",
+        )
+
+
+def _of_entrances(placed: _Placed) -> Found:
+    for number, entrance in placed.entrances.items():
+        checks = (_of_variables, _of_brought, _of_third_party, _of_users)
+        found = [message for one in entrance.each() for check in checks for message in check(one)]
+        found += [message for one in entrance.each() for message in _of_account(placed.role, one)]
+        for message in dict.fromkeys(found):
+            yield ("assumed_by", number), message
+
+
+def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
+    """What IAM refuses in the trust policy of this very role."""
+    if one.kind not in ("arn", "oidc", "saml"):
+        return
+    if role.partition and partition_of(one.value) != role.partition:
+        yield f"{one.value} lies in another partition than the role's, {role.partition}: nobody crosses them"
+    elif one.kind != "arn" and account_of(one.value) != role.account:
+        yield (
+            f"{one.value} is not of the role's account, {role.account}, and IAM takes no other account's provider: "
+            "make one there"
+        )
+
+
+def _of_variables(entrance: Entrance) -> Iterator[str]:
+    """What a policy reads as the beginning of a variable, and nobody means."""
+    written = {
+        "audience": entrance.audiences,
+        "subject": entrance.subjects,
+        "source_arn": several(entrance.source_arn),
+        "certificate": tuple(entrance.certificate.values()),
+    }
+    for name, values in written.items():
+        for value in values:
+            if "${" in value:
+                yield f"{name}: {value!r} holds ${{, with which a variable of a policy begins: write the value out"
+
+
+def _of_brought(entrance: Entrance) -> Iterator[str]:
+    """What whoever enters brings, and what a service is known to bring."""
+    known = entrance.known
+    if entrance.certificate and entrance.value != ROLES_ANYWHERE:
+        yield NO_CERTIFICATE.format(key="certificate", value=entrance.value)
+    if known is None:
+        transitive = [tag.key for tag in entrance.tags]
+        origin = "it brings: declare it under session_tags too"
+    else:
+        transitive = list(known.transitive)
+        origin = f"{entrance.value} makes transitive: leave it out"
+        brings = [tag.key for tag in known.tags]
+        for tag in entrance.tags:
+            if tag.key not in brings:
+                cure = (
+                    "hold the certificate to it under certificate"
+                    if entrance.value == ROLES_ANYWHERE
+                    else f"write one of {', '.join(brings)}"
+                )
+                yield f"{entrance.value} brings no session tag {tag.key!r}: {cure}"
+        if entrance.identity and not known.identity:
+            yield f"{entrance.value} brings no source identity: leave source_identity out"
+    for key in entrance.transitive_tag_keys:
+        if key not in transitive:
+            yield f"{key!r} is none of the session tags that {origin}"
+
+
+def _of_third_party(entrance: Entrance) -> Iterator[str]:
+    if entrance.third_party and entrance.external_id is None:
+        yield (
+            f"the third party {entrance.value} needs an external_id, or another of its customers can have it act on "
+            "you: agree on one that it uses for you alone"
+        )
+
+
+def _of_users(entrance: Entrance) -> Iterator[str]:
+    asks = entrance.mfa or entrance.mfa_max_age is not None
+    if asks and entrance.kind == "arn" and ":user/" not in entrance.value:
+        yield NO_MFA.format(kind=entrance.kind, value=entrance.value)
+    elif asks and entrance.kind == "account" and not entrance.iam_users:
+        yield "mfa lets in IAM users only, and iam_users: false keeps them out: leave one of the two out"
+    if entrance.mfa_max_age is not None and not entrance.mfa:
+        yield "mfa_max_age without mfa: write mfa: true too"
+
+
+def _repeated(roles: Sequence[_Placed]) -> Found:
+    """Roles that the chain declares twice; IAM compares names without case."""
+    seen: dict[tuple[str, str], _Placed] = {}
+    for each in roles:
+        place, role = each.place, each.role
+        if not matches(ACCOUNT, role.account):
+            continue
+        first = seen.setdefault((role.account, role.role.lower()), each)
+        if first is each:
+            continue
+        known = Problem(first.place, "").where
+        what = f"role {role.role} of account {role.account}"
+        if first.role.arn != role.arn:
+            yield (
+                (*place, "role"),
+                f"{what} and {known} ({first.role.path}{first.role.role}) have one name: names are unique in an "
+                "account, ignoring case and path; rename one",
+            )
+        elif place[0] == first.place[0] and place[0] != "middle":
+            kind = "source" if each.is_source else "target"
+            yield (*place, "role"), f"{what} is a {kind} already, at {known}: leave one out"
+        else:
+            yield (
+                (*place, "role"),
+                f"{what} stands at {known} already, which makes the chain a cycle: name another role",
+            )
+
+
+def _entered_from_within(roles: Sequence[_Placed]) -> Found:
+    """Entrances that are roles of the chain themselves."""
+    arns = {each.role.arn: each for each in roles}
+    for placed in roles:
+        for number, entrance in placed.entrances.items():
+            for one in entrance.each():
+                if known := arns.get(one.value):
+                    why = (
+                        "no hop ends in a source role"
+                        if known.is_source
+                        else "it would make the chain a cycle"
+                    )
+                    yield (
+                        (*placed.place, "assumed_by", number),
+                        f"{one.value} is {Problem(known.place, '').where} of this chain, and {why}: name who enters "
+                        "from outside",
+                    )
+
+
+def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
+    """What a role asks of its callers' accounts, and cannot."""
+    third_parties = [each.role for each in roles if each.is_source and each.role.third_party]
+    for place, role in ((each.place, each.role) for each in roles if not each.is_source):
+        vendor = (
+            third_parties[0].role if third_parties and (place == ("middle", 0) or not chain.middle) else None
+        )
+        if role.organizational_units or role.trust == "organization":
+            key = "organizational_units" if role.organizational_units else "trust"
+            if not chain.organization:
+                yield (
+                    (*place, key),
+                    "it is asked of the organization, and the chain declares none: write organization: o-…",
+                )
+            elif vendor:
+                yield (
+                    (*place, key),
+                    f"its caller {vendor} is a third party's, in no organization of yours: leave {key} out",
+                )
+        if vendor and role.external_id is None:
+            yield (
+                (*place, "external_id"),
+                f"its caller {vendor} is a third party's: declare an external_id used for you alone, or another of "
+                "its customers can have it act on you",
+            )
+
+
+def _along(roles: Iterable[_Placed]) -> Found:
+    """What the sessions of a chain hand on from one hop to the next."""
+    tags, identity = brought(
+        one for each in roles for entrance in each.entrances.values() for one in entrance.each()
+    )
+    entry: Place = ("source", "assumed_by")
+    inherited: dict[str, tuple[str, Place]] = {folded(tag.key): (tag.key, entry) for tag in tags}
+    set_at: Place | None = entry if identity else None
+    for each in roles:
+        if each.is_source:
+            continue
+        for rest, message in _of_inherited(each.role, inherited, set_at):
+            yield (*each.place, *rest), message
+        if each.place[0] == "middle":
+            inherited |= {folded(key): (key, each.place) for key in each.role.transitive_tag_keys}
+            set_at = set_at or (each.place if each.role.identity else None)
+
+
+def _of_inherited(role: ChainRole, inherited: dict[str, tuple[str, Place]], set_at: Place | None) -> Found:
+    for tag in role.tags:
+        if known := inherited.get(folded(tag.key)):
+            key, first = known
+            yield (
+                ("session_tags", tag.key),
+                f"the session inherits {key} as transitive from {Problem(first, '').where}, and STS refuses to have "
+                "it passed again: leave it out here, or out of transitive_tag_keys there",
+            )
+    whole = len(inherited) + len(role.tags)
+    if inherited and len(role.tags) <= SESSION_TAGS < whole:
+        yield (
+            ("session_tags",),
+            f"{len(role.tags)} tags and {len(inherited)} inherited ones: a session has {SESSION_TAGS} at most; leave "
+            f"{whole - SESSION_TAGS} out",
+        )
+    if role.identity and set_at:
+        yield (
+            ("source_identity",),
+            f"{Problem(set_at, '').where} sets the source identity already, and it cannot change: leave it out here",
+        )
