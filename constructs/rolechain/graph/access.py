@@ -147,13 +147,8 @@ def _allowed(
         return  # IAM refuses it
     doubts = frozenset() if about and statement.effect else frozenset({"a statement that is not known"})
     for named in _named(statement.principals, callee, action):
-        found: Requests | None = replace(named, doubts=named.doubts | doubts)
-        for condition in statement.conditions:
-            asked = narrowing(condition, named.kind, callee.constants, surely=surely)
-            if isinstance(asked, Narrowing) and _may_lack(asked.key, action):
-                continue
-            found = found and where(found, asked)
-        if found:
+        allowed = replace(named, doubts=named.doubts | doubts)
+        if found := meeting(allowed, statement, callee.constants, surely=surely, action=action):
             yield found
 
 
@@ -165,13 +160,32 @@ def _denied(policy: Policy, callee: Callee, action: str) -> Iterator[Requests]:
         if statement.resources is not None or statement.principals is None:
             continue
         for named in _named_surely(statement.principals, action):
-            found: Requests | None = named
-            for condition in statement.conditions:
-                asked = narrowing(condition, named.kind, callee.constants, surely=True)
-                lacks = isinstance(asked, Narrowing) and _may_lack(asked.key, action)
-                found = found and where(found, asked and not lacks and asked)
-            if found:
+            if found := meeting(named, statement, callee.constants, surely=True, action=action):
                 yield found
+
+
+def meeting(
+    requests: Requests, statement: Statement, constants: Mapping[str, str], *, surely: bool, action: str = ""
+) -> Requests | None:
+    """The requests that meet the conditions of a statement; None where there are certainly none.
+
+    Args:
+        requests: the requests.
+        statement: the statement.
+        constants: the keys, in lower case, whose values are settled.
+        surely: whether those are meant that surely meet them; else, those that may.
+        action: the action in lower case, where a request for it may lack keys.
+    """
+    found: Requests | None = requests
+    for condition in statement.conditions:
+        asked = narrowing(condition, requests.kind, constants, surely=surely)
+        if isinstance(asked, Narrowing) and _may_lack(asked.key, action):
+            # AWS does not say whether the request carries the key, so that a Deny does not surely hold.
+            if statement.effect == "Deny":
+                return None
+            continue
+        found = found and where(found, asked)
+    return found
 
 
 def where(requests: Requests, asked: Narrowing | bool) -> Requests | None:

@@ -18,10 +18,10 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.graph import aws_managed, escalation
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
-from rolechain.graph.allowed_calls import RESOURCE, Allowed, Principal, allowed_calls, kind_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
 from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
+from rolechain.graph.permissions import RESOURCE, Allowed, Principal, allowed_calls, kind_of
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values

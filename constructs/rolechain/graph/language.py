@@ -256,10 +256,11 @@ class Language:
             return other
         if other.is_whole or self is other:
             return self
-        if self.values is not None:
-            return Language(frozenset(text for text in self.values if text in other))
-        if other.values is not None:
-            return other & self
+        listed = [each for each in (self, other) if each.values is not None]
+        if listed:
+            fewest = min(listed, key=lambda each: len(each.values or ()))
+            rest = other if fewest is self else self
+            return Language(frozenset(text for text in fewest.values or () if text in rest))
         within = (*self.within, *(patterns for patterns in other.within if patterns not in self.within))
         return Language(None, within, self.without | other.without)
 

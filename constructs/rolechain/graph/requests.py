@@ -40,8 +40,11 @@ _NAMED = Position(excluded="*?/")
 """How a name of IAM ends: no wildcard is a part of one."""
 _PATH = Pattern([*map(Position, "o-"), _ID, Position("/"), _ID])
 """The path of an organizational unit; ids hold no wildcards, so that a path that is compared as a text holds none."""
-_ACCOUNT = (Position(digit=True),) * 12
-_UNPLACED = (Position("<"), Position(repeated=True, excluded=":"), Position(">"))
+ACCOUNTS = (
+    (Position(digit=True),) * 12,
+    (Position("<"), Position(repeated=True, excluded=":"), Position(">")),
+)
+"""The account of an ARN: 12 digits, or what stands in for one that is not known."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,7 @@ def anybody(kind: Kind, partition: str) -> Requests:
     if kind in ("role", "user"):
         begins = ("arn", partition, "iam", "")
         name = [*map(Position, f"{kind}/"), _REST, _NAMED]
-        arns = matching(segments_of((*begins, account, name)) for account in (_ACCOUNT, _UNPLACED))
+        arns = matching(segments_of((*begins, account, name)) for account in ACCOUNTS)
         values[keys_of.PRINCIPAL_ARN] = OneValue(arns, absent=False)
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([_PATH]), (), absent=True)
     if kind == "service":

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rolechain.graph.calls import EVERYTHING, requests_of
+from rolechain.graph.calls import EVERYTHING, keys_asked, requests_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.graph.unknown_keys import as_written, asked, at_best, in_doubt, not_known
+from rolechain.graph.unknown_keys import as_written, at_best, in_doubt, not_known
 from rolechain.iam.condition_keys import is_of_moment, is_said
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
@@ -78,7 +78,7 @@ def _not_known(request: Request, hop: Hop, world: RoleGraph) -> frozenset[str]:
 def _of_moment(request: Request, hop: Hop, world: RoleGraph) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
     unknown = _not_known(request, hop, world)
-    moment = frozenset(key for key in asked(request) if is_of_moment(key) and not is_said(key))
+    moment = frozenset(key for key in keys_asked(request) if is_of_moment(key) and not is_said(key))
     if not moment or not decide(at_best(in_doubt(request, unknown - moment), moment)).allowed:
         return []
     return sorted(as_written(request, moment))
