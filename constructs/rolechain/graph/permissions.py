@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from rolechain.graph.access import ASSUME, Callee, meeting
-from rolechain.graph.language import EVERY_TEXT, Language, Pattern, Position, glob_of, matching, segments_of
+from rolechain.graph.arn_sets import anywhere, is_plain, pattern_of
+from rolechain.graph.language import EVERY_TEXT, Language, Position, matching, segments_of
 from rolechain.graph.requests import ACCOUNTS, Requests, beyond, both
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, partition_of
+from rolechain.iam.arn import account_of, partition_of
 from rolechain.iam.condition_keys import Kind
-from rolechain.policy import Policy, PolicyError
+from rolechain.policy import Policy
 from rolechain.policy.statement import Statement
-from rolechain.policy.variables import Variable
-from rolechain.policy.variables import parse as parse_template
 
 RESOURCE = "<resource>"
 """Stands among the condition keys for the ARN that a call is about."""
 
 _REST = Position(repeated=True)
-_UNPLACED = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(<[^:>]+>):")
-"""The beginning of an ARN in an account that is not known."""
-
 Principal = RoleRecord | IdentityRecord
 """Whose policies are asked about: a role, a user, or a group in place of its members."""
 
@@ -216,40 +211,12 @@ def _resources(statement: Statement) -> Language:
     if statement not in _known:
         resources = statement.resources
         written = resources.written if resources else ()
-        plain = filter(_is_plain, written)
+        plain = filter(is_plain, written)
         if resources and resources.negated:
             excepted = written if statement.effect == "Deny" else plain
             found = Language(without=frozenset(map(pattern_of, excepted)))
         else:
-            about = plain if statement.effect == "Deny" else map(_anywhere, written)
+            about = plain if statement.effect == "Deny" else map(anywhere, written)
             found = matching(map(pattern_of, about))
         _known[statement] = found
     return _known[statement]
-
-
-def _anywhere(entry: str) -> str:
-    """An entry of Resource with the account that is not known as a wildcard, wherever it stands."""
-    unplaced = _UNPLACED.match(entry)
-    return entry.replace(unplaced[1], "*") if unplaced else entry
-
-
-def _is_plain(entry: str) -> bool:
-    """Whether it is documented and known what an entry of Resource matches."""
-    return "${" not in entry and (entry == "*" or (entry.startswith("arn:") and is_arn(entry)))
-
-
-def pattern_of(entry: str) -> Pattern:
-    """What an entry of Resource may match; a variable may bring in any text, and an ARN cut short goes on anyhow."""
-    if entry.startswith("an unresolved "):
-        return Pattern([_REST])
-    try:
-        parts = parse_template(entry, variables=True).parts
-    except PolicyError:
-        # A document of the first version, where ``${`` is text.
-        return glob_of(f"{entry}*")
-    positions: list[Position] = []
-    for part in parts:
-        positions += [_REST] if isinstance(part, Variable) else glob_of(part.text).positions
-    if not _is_plain(entry) and "${" not in entry:
-        positions.append(_REST)
-    return Pattern(positions)

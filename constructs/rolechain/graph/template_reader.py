@@ -27,10 +27,9 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
 from rolechain.graph import aws_managed
-from rolechain.graph.callees import placed
 from rolechain.graph.calls import EVERYTHING
+from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
 from rolechain.graph.documents import STS_ACTIONS, Compiled, Documents, parsed
-from rolechain.graph.existing_roles import assumptions_of, existing_roles, home_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.opaque_resources import hidden, touched
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
@@ -57,14 +56,14 @@ def role_graph_of(
     """Every role of ``templates``, with what it trusts and may do.
 
     What cannot be resolved stays in the documents as ``Unresolved``; where it could change who gets in, the
-    world names it as a finding of RC00. No template raises.
+    graph names it as a finding of RC00. No template raises.
 
     Args:
         templates: the templates of all stacks.
         chain: tells the account of a template that is given without one, if the chain declares a role of it.
         parts: the ARNs of the chain's roles that the templates are to create; None for all.
     """
-    return _Reader(Stacks(templates, chain)).world(chain, parts)
+    return _Reader(Stacks(templates, chain)).graph(chain, parts)
 
 
 class _Reader:
@@ -81,7 +80,7 @@ class _Reader:
         self._given: Mapping[str, Mapping[str, Any]] = {}
         self._of_chain = False
 
-    def world(self, chain: Chain | None, parts: Collection[str] | None = None) -> RoleGraph:
+    def graph(self, chain: Chain | None, parts: Collection[str] | None = None) -> RoleGraph:
         stacks = self._stacks
         self._given = chain.policy_documents if chain else {}
         self._of_chain = chain is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,13 +10,13 @@ from typing import NamedTuple
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME, ENTERING, admitted, principal_named
-from rolechain.graph.condition_words import words_of
 from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import EVERY_TEXT, Language, Pattern, matching
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
+from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
 
 
@@ -84,7 +85,7 @@ def _of_statement(
     if principals is None:
         yield _Named("unknown", "", "somebody who is not known", requests)
         return
-    conditions = words_of(statement)
+    conditions = _conditions_of(statement)
     for kind, key, word in (("service", keys_of.SERVICE, "the service"), ("federated", keys_of.PROVIDER, "")):
         for name in sorted(principals.services if kind == "service" else principals.federated):
             only = OneValue(Language(frozenset({name})), absent=False)
@@ -143,7 +144,7 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
                 )
         else:
             groups.setdefault(_like(values.texts), []).append(one)
-    conditions = words_of(statement)
+    conditions = _conditions_of(statement)
     for (kind, who), some in groups.items():
         kinds = {each.kind for each in some}
         one_of = "role" if kinds == {"role"} else "IAM user" if kinds == {"user"} else "principal"
@@ -218,3 +219,72 @@ def _shape(pattern: Pattern) -> tuple[str, bool]:
     name = segments[5].removeprefix("role/").removeprefix("user/")
     more = bool(name.strip("*?")) or (not account and bool(segments[4].strip("*?<>")))
     return account, more
+
+
+_WHO = (keys_of.PRINCIPAL_ARN, keys_of.PRINCIPAL_ACCOUNT, keys_of.ORGANIZATION, keys_of.ORGANIZATION_PATHS)
+_GLOBAL = re.compile(r"(aws|sts|iam):.*")
+_PHRASES = {
+    keys_of.EXTERNAL_ID: "with the external id {}",
+    keys_of.SESSION_NAME: "with the session name {}",
+    keys_of.SET_SOURCE_IDENTITY: "with the source identity {}",
+    keys_of.SOURCE_IDENTITY: "with the source identity {}",
+    "aws:sourceip": "from {}",
+    "aws:vpcsourceip": "from {}",
+    "aws:sourcevpc": "from VPC {}",
+    "aws:sourcevpce": "from VPC endpoint {}",
+    "aws:sourceaccount": "for account {}",
+    "aws:sourcearn": "for {}",
+    "aws:sourceorgid": "for organization {}",
+    "aws:requestedregion": "in region {}",
+}
+
+
+class _Conditions(NamedTuple):
+    """The conditions of a statement.
+
+    Attributes:
+        within: the organization and its units, with a blank before; empty where none is asked for.
+        claims: what a token must carry.
+        beside: everything else, with a comma before; empty likewise.
+    """
+
+    within: str
+    claims: str
+    beside: str
+
+
+def _conditions_of(statement: Statement) -> _Conditions:
+    """The conditions of a statement that allows."""
+    within: list[str] = []
+    claims: list[str] = []
+    beside: list[str] = []
+    for condition in statement.conditions:
+        if isinstance(condition, NullCheck):
+            beside.append(f"if {condition.key} is {'absent' if True in condition.absent else 'present'}")
+        elif isinstance(condition, Condition):
+            values = " or ".join(condition.values)
+            plain = (
+                not condition.negated and not condition.if_exists and condition.quantifier != "ForAllValues"
+            )
+            if condition.lookup == keys_of.ORGANIZATION and plain:
+                within.append(f" in organization {values}")
+            elif condition.lookup == keys_of.ORGANIZATION_PATHS and plain:
+                within.append(f" in organizational unit {values}")
+            elif condition.lookup in _WHO and not condition.negated:
+                continue
+            elif not _GLOBAL.fullmatch(condition.lookup) and plain:
+                claims.append(f"{condition.key} {values}")
+            else:
+                beside.append(_phrase(condition, values, plain=plain))
+    return _Conditions("".join(within), " and ".join(claims), "".join(f", {each}" for each in beside))
+
+
+def _phrase(condition: Condition, values: str, *, plain: bool) -> str:
+    key = condition.lookup
+    if plain and key in _PHRASES:
+        return _PHRASES[key].format(values)
+    if plain and key == keys_of.MFA_PRESENT and values.lower() == "true":
+        return "with MFA"
+    if plain and key.startswith(keys_of.REQUEST_TAG):
+        return f"with the session tag {condition.key.split('/', 1)[1]} {values}"
+    return f"if {condition.operator} {condition.key} {values}"
