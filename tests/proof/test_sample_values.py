@@ -39,7 +39,7 @@ def test_a_session_name_that_is_denied_keeps_no_other_out(templates_of: Template
     assert all(hop.verdict == "allow" for hop in _proof(_chain(), templates_of, deny).hops)
 
 
-@pytest.mark.parametrize("value", ["q7zk", "any other value", "red"])
+@pytest.mark.parametrize("value", ["q7zk", "<any other value>", "red"])
 def test_a_tag_that_the_chain_leaves_open_may_have_any_value(templates_of: TemplatesOf, value: str) -> None:
     """A hop does not work where its callee refuses one value, or all but one, of what the chain leaves open."""
     for operator in ("StringEquals", "StringNotEquals"):
@@ -53,5 +53,5 @@ def test_no_message_shows_made_up_text(templates_of: TemplatesOf) -> None:
     chain = _chain(SessionTag("Ticket", ["dev-*"]))
     deny = {"StringNotEquals": {"aws:RequestTag/Ticket": "dev-1"}}
     (finding,) = (each for each in _proof(chain, templates_of, deny).findings if each.rule == "RC08")
-    assert "any other value" in finding.message
+    assert finding.message.endswith("as aws:RequestTag/Ticket is dev-<any other value>")
     assert not re.search("q7zk|987654321098|000000000000", finding.message)

@@ -16,10 +16,9 @@ from rolechain.graph.narrowing import Narrowing, narrowing
 from rolechain.graph.requests import Requests, anybody, asking, beyond, both
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import Kind, is_of_tags
 from rolechain.policy import Policy
-from rolechain.policy.patterns import ARN_SEGMENTS
 from rolechain.policy.principals import Principals
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
@@ -264,24 +263,23 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
     """
     if set(name) & set("*?"):
         return
-    parts = name.split(":", ARN_SEGMENTS - 1)
-    if len(parts) < ARN_SEGMENTS:
+    if not is_arn(name):
         yield from _short(name, partition)
         return
-    resource = parts[5]
+    account, partition, resource = account_of(name), partition_of(name), resource_of(name)
     if resource == "root":
-        yield from _of_account(parts[4], parts[1])
+        yield from _of_account(account, partition)
     elif resource.startswith(("role/", "user/")):
         yield _by_arn("role" if resource.startswith("role/") else "user", Language(frozenset({name})))
     elif resource.startswith("assumed-role/") and resource.count("/") == 2:
         _, role, session = resource.split("/")
-        begins = ("arn", parts[1], "iam", "", parts[4])
+        begins = ("arn", partition, "iam", "", account)
         in_path = [*map(Position, "role/"), Position(repeated=True), Position("/"), *map(Position, role)]
-        known = [arn for arn in roles if account_of(arn) == parts[4] and arn.split("/")[-1] == role]
+        known = [arn for arn in roles if account_of(arn) == account and name_of(arn) == role]
         arns = matching(
             map(text_of, known)
             if known
-            else (text_of(":".join((*begins, f"role/{role}"))), segments_of((*begins, in_path)))
+            else (text_of(iam_arn(partition, account, f"role/{role}")), segments_of((*begins, in_path)))
         )
         sessions = matching([glob_of(f"*:{session}")])
         found = _by_arn("role", arns).where(keys_of.USER_ID, OneValue(sessions, absent=True))

@@ -27,7 +27,7 @@ from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
 from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
 
@@ -304,7 +304,7 @@ class _Search:
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
                         yield from self._all_of(account, means_of(allowed, words))
         for account in own if self._has(principal, escalation.PASS_ROLE) else ():
-            on = arns_like("iam", "", account, escalation.EXECUTING.rsplit(":", 1)[-1])
+            on = arns_like("iam", "", account, resource_of(escalation.EXECUTING))
             for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
                 words = f"{means.words} of CDK's execution role, which administers account {account}"
                 yield from self._all_of(account, replace(means, words=words))
@@ -585,7 +585,7 @@ def _if_placed(means: Means, arn: str) -> Means:
 
 def _type_of(arn: str) -> str:
     """What an ARN of IAM is about: ``role``, ``user``, ``group``."""
-    return arn.rsplit(":", 1)[-1].split("/", 1)[0]
+    return resource_of(arn).split("/", 1)[0]
 
 
 def _services(role: RoleRecord) -> frozenset[str]:
@@ -602,7 +602,7 @@ def _in_region(service: str) -> Pattern:
 
 def _runs_as(workload: Workload, role: RoleRecord) -> bool:
     """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
-    names = role.arn, role.arn.rsplit("/", 1)[-1]
+    names = role.arn, name_of(role.arn)
     return workload.role is not None and workload.role.lower() in map(str.lower, names)
 
 

@@ -31,8 +31,8 @@ SESSION_NAME = "rolechain"
 _RUNTIME_SESSION_NAME = "rolechain-<user>@<host>"
 """Stands for the name that the runtime makes up; STS takes no such characters, so that no policy names it."""
 
-_OTHER_VALUE = "any other value"
-"""Stands for a value that the chain leaves open and that no policy names."""
+_OTHER_VALUE = "<any other value>"
+"""Stands for what the chain leaves open of a value, where no policy names it; STS takes no such characters."""
 
 _PRINCIPAL_TAG = "aws:PrincipalTag/"
 
@@ -202,7 +202,7 @@ def _texts(pattern: str, shortest: str, named: Collection[Pattern]) -> Iterator[
 
 def _one_of(pattern: str) -> str:
     """A text that matches a pattern of ``*`` and ``?``."""
-    return pattern.replace("*", _OTHER_VALUE).replace("?", _OTHER_VALUE[0])
+    return pattern.replace("*", _OTHER_VALUE).replace("?", "a")
 
 
 def _carrying(request: Request, hop: Hop, carried: Carried) -> Request:

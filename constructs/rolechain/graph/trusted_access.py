@@ -16,6 +16,7 @@ from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import segments_of
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
 
@@ -212,8 +213,8 @@ def _shape(pattern: Pattern) -> tuple[str, bool]:
     """The account that a pattern of ARNs fixes, empty for none, and whether it fixes more than partition and kind."""
     if any(position.digit for position in pattern.positions):
         return "", False
-    segments = str(pattern).split(":", 5)
-    if len(segments) < 6:
+    segments = segments_of(str(pattern))
+    if not segments:
         return "", bool(str(pattern).strip("*"))
     account = "" if set(segments[4]) & set("*?") else segments[4]
     name = segments[5].removeprefix("role/").removeprefix("user/")
