@@ -127,14 +127,7 @@ class Pattern:
         """Whether a whole text matches."""
         if self.literal is not None:
             return text == self.literal
-        if not text.startswith(self.prefix):
-            return False
-        state = self.start
-        for character in text:
-            state = self.step(state, character)
-            if not state or self.always_matches(state):
-                return bool(state)
-        return bool(state & self.final)
+        return text.startswith(self.prefix) and _matches(self, text)
 
     def step(self, state: int, character: str) -> int:
         """The positions that are reached from ``state`` over a character."""
@@ -168,6 +161,17 @@ class Pattern:
             )
             found = self._texts[state] = tuple(dict.fromkeys(chain.from_iterable(cases)))
         return found
+
+
+# The same ARNs meet the same few patterns in every pair of roles: remembered, 100 roles take two thirds of the time.
+@lru_cache(maxsize=65536)
+def _matches(pattern: Pattern, text: str) -> bool:
+    state = pattern.start
+    for character in text:
+        state = pattern.step(state, character)
+        if not state or pattern.always_matches(state):
+            return bool(state)
+    return bool(state & pattern.final)
 
 
 @lru_cache(maxsize=16384)
