@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from rolechain.graph.language import NO_TEXT, Language, Position, glob_of, matching, segments_of, text_of
 from rolechain.graph.narrowing import Narrowing, narrowing
 from rolechain.graph.requests import Requests, anybody, asking, beyond, both
-from rolechain.graph.values import OneValue, Values
+from rolechain.graph.values import OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import Kind, is_of_tags
@@ -244,7 +244,7 @@ def _listed(
     for provider in sorted(principals.federated):
         kind: Kind = "saml" if ":saml-provider/" in provider else "web_identity"
         if kind in kinds:
-            yield Requests(kind, {keys_of.PROVIDER: OneValue(Language(frozenset({provider})), absent=False)})
+            yield Requests(kind, {keys_of.PROVIDER: only(provider)})
     if "role" in kinds:
         for name in sorted(principals.aws):
             yield from principal_named(name, partition, roles)
@@ -285,9 +285,7 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
         found = _by_arn("role", arns).where(keys_of.USER_ID, OneValue(sessions, absent=True))
         yield found or _by_arn("role", NO_TEXT)
     else:
-        yield Requests(
-            "unknown", {keys_of.PRINCIPAL_ARN: OneValue(Language(frozenset({name})), absent=False)}
-        )
+        yield Requests("unknown", {keys_of.PRINCIPAL_ARN: only(name)})
 
 
 def _short(name: str, partition: str) -> Iterator[Requests]:
@@ -295,11 +293,11 @@ def _short(name: str, partition: str) -> Iterator[Requests]:
     if name.isdecimal() or name.startswith("<"):
         yield from _of_account(name, partition)
     elif name.startswith("AIDA"):
-        yield Requests("user", {keys_of.USER_ID: OneValue(Language(frozenset({name})), absent=False)})
+        yield Requests("user", {keys_of.USER_ID: only(name)})
     elif name.startswith("AROA"):
         yield Requests("role", {keys_of.USER_ID: OneValue(matching([glob_of(f"{name}:*")]), absent=False)})
     else:
-        yield Requests("unknown", {keys_of.USER_ID: OneValue(Language(frozenset({name})), absent=False)})
+        yield Requests("unknown", {keys_of.USER_ID: only(name)})
 
 
 def _of_account(account: str, partition: str) -> Iterator[Requests]:

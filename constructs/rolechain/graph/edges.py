@@ -15,7 +15,7 @@ from rolechain.graph.language import Language, Pattern, Position, matching
 from rolechain.graph.permissions import Permission, permissions
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.graph.values import ManyValues, OneValue, Values
+from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
 from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
@@ -170,9 +170,7 @@ def _edge(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Edge | No
 
 def _session(caller: RoleRecord, graph: RoleGraph) -> Requests:
     """Every request that a session of a role may make."""
-    values: dict[str, Values] = {
-        keys_of.PRINCIPAL_ARN: OneValue(Language(frozenset({caller.arn})), absent=False)
-    }
+    values: dict[str, Values] = {keys_of.PRINCIPAL_ARN: only(caller.arn)}
     if graph.organization and caller.account in graph.home:
         path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([path]), (), absent=False)

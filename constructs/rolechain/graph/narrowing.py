@@ -24,7 +24,7 @@ from rolechain.graph.language import (
     text_of,
 )
 from rolechain.graph.requests import asking
-from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber
+from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.policy import scalars
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
@@ -84,7 +84,7 @@ def narrowing(
     elif isinstance(condition, Condition):
         if (exchanged := _exchanged(condition, constants)) is not None:
             key, text = exchanged
-            values = OneValue(Language(frozenset({text})), absent=False)
+            values = only(text)
             return _placed(kind, key, values, surely=surely)
         values = _of_values(condition, constants, surely=surely)
     else:

@@ -14,7 +14,7 @@ from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import EVERY_TEXT, Language, Pattern, matching
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
-from rolechain.graph.values import OneValue
+from rolechain.graph.values import OneValue, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import segments_of
 from rolechain.policy.conditions import Condition, NullCheck
@@ -89,9 +89,9 @@ def _of_statement(
     conditions = _conditions_of(statement)
     for kind, key, word in (("service", keys_of.SERVICE, "the service"), ("federated", keys_of.PROVIDER, "")):
         for name in sorted(principals.services if kind == "service" else principals.federated):
-            only = OneValue(Language(frozenset({name})), absent=False)
+            named = only(name)
             some = tuple(
-                found for each in requests if key in each.values and (found := each.where(key, only))
+                found for each in requests if key in each.values and (found := each.where(key, named))
             )
             if some and kind == "service":
                 yield _Named(kind, name, f"{word} {name}{conditions.beside}", some)
@@ -139,10 +139,8 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
             groups.setdefault(("everyone", "*"), []).append(one)
         elif values.texts.values is not None:
             for arn in sorted(values.texts.values):
-                only = OneValue(Language(frozenset({arn})), absent=False)
-                groups.setdefault(("arn", arn), []).append(
-                    replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: only})
-                )
+                named = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: only(arn)})
+                groups.setdefault(("arn", arn), []).append(named)
         else:
             groups.setdefault(_like(values.texts), []).append(one)
     conditions = _conditions_of(statement)
@@ -180,8 +178,8 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
             continue
         rest = replace(texts, within=tuple(each for each in texts.within if each != several))
         whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
-        only = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
-        yield from _apart(part for each in only if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
+        apart = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
+        yield from _apart(part for each in apart if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
 
 
 def _says(pattern: Pattern) -> bool:
