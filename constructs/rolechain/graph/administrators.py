@@ -15,16 +15,16 @@ from typing import Literal, TypeVar
 from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
-from rolechain.graph import aws_managed, escalation
+from rolechain.graph import escalation
 from rolechain.graph.abilities import Abilities, Means, means_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
+from rolechain.graph.grants import GRANTING, LIFTING, Grants, is_own, one_of, type_of, within_boundary
 from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
 from rolechain.graph.permissions import RESOURCE, Principal, kind_of
-from rolechain.graph.requests import Requests, both
-from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord, Workload
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
@@ -39,25 +39,7 @@ TAKEN_FOR_GRANTED = (
     "assuming that CDK's bootstrap execution role of each account is meant to change the chain"
 )
 
-_PASSED_TO, _BOUNDARY = "iam:passedtoservice", "iam:permissionsboundary"
-_WITHIN_BOUNDARY = frozenset(
-    {
-        "iam:putrolepolicy",
-        "iam:attachrolepolicy",
-        "iam:deleterolepolicy",
-        "iam:detachrolepolicy",
-        "iam:deleterolepermissionsboundary",
-        "iam:putuserpolicy",
-        "iam:attachuserpolicy",
-        "iam:deleteuserpermissionsboundary",
-    }
-)
-"""The actions whose ``iam:PermissionsBoundary`` is the boundary that the role or user has; Service Authorization
-Reference, IAM."""
-_GRANTING, _LIFTING = (
-    frozenset(way.action for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
-    for table in (escalation.GRANTS, escalation.LIFTS)
-)
+_PASSED_TO = "iam:passedtoservice"
 _ANYWHERE = SourceLocation("", statement=0)
 _EVERYTHING = PolicyRecord(_ANYWHERE, "everything", None, EVERYTHING)
 _P = TypeVar("_P", bound=Principal)
@@ -125,6 +107,7 @@ class _Search:
         self._chain = chain
         self._graph = graph
         self._abilities = Abilities(chain.organization or "")
+        self._grants = Grants(self._abilities)
         self._may, self._has = self._abilities.may, self._abilities.has
         self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
@@ -222,9 +205,9 @@ class _Search:
 
     def _changes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
         for way in escalation.ON_ROLE:
-            yield from self._may(principal, way, one_arn(role.arn), _bounded(way, role))
-        policies = {record.name for record in role.policies if _is_own(record.name)}
-        if role.boundary and _is_own(role.boundary.name):
+            yield from self._may(principal, way, one_arn(role.arn), within_boundary(way, role))
+        policies = {record.name for record in role.policies if is_own(record.name)}
+        if role.boundary and is_own(role.boundary.name):
             policies.add(role.boundary.name)
         for name in sorted(policies):
             for way in escalation.ON_POLICY:
@@ -318,13 +301,13 @@ class _Search:
 
         That is by its own policies, or by making or taking over somebody.
         """
-        if not self._has(principal, *_GRANTING, *_LIFTING):
+        if not self._has(principal, *GRANTING, *LIFTING):
             return principal
-        lift = next(self._lifts(principal), None) if principal.boundary else None
+        lift = next(self._grants.lifting(principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
-        own = next(self._grants(found, found), None)
-        gained = next(self._makes(found), None) or (None if found.boundary else own)
-        if not gained and self._has(found, *_GRANTING):
+        own = next(self._grants.to(found, found), None)
+        gained = next(self._grants.by_making(found), None) or (None if found.boundary else own)
+        if not gained and self._has(found, *GRANTING):
             others = (each for each in _near(by_account, found.arn) if each is not principal)
             gained = next((means for each in others for means in self._overtakes(found, each)), None)
         power = _EVERYTHING if gained or not found.boundary else found.boundary
@@ -337,65 +320,9 @@ class _Search:
 
     def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """By what a principal may both enlarge another one and act as it."""
-        if other.arn not in self._chain_arns and (grant := next(self._grants(principal, other), None)):
+        if other.arn not in self._chain_arns and (grant := next(self._grants.to(principal, other), None)):
             for take in self._takes(principal, other):
                 yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
-
-    def _makes(self, principal: Principal) -> Iterator[Means]:
-        """What makes a new role or user, gives it permissions, and acts as it."""
-        for making, grants, acting in escalation.MAKING:
-            if not all(self._has(principal, each) for each in (making, *acting)):
-                continue
-            lifts = escalation.LIFTS["role" if making == "iam:CreateRole" else "user"]
-            for grant in grants:
-                for allowed in self._of(principal, grant):
-                    given = [one for one in allowed.requests if not _is_harmless(one)]
-                    made = (both(each.requests, given) for each in self._of(principal, making))
-                    if any(self._is_free(principal, lifts, one) for found in made for one in found):
-                        yield means_of(allowed, " with ".join((making, grant, *acting)))
-
-    def _is_free(self, principal: Principal, lifts: Iterable[Way], made: Requests) -> bool:
-        """Whether what is made has no boundary, or one that binds nothing or that its maker may lift."""
-        if not _binds(made):
-            return True
-        boundary = made.values[_BOUNDARY]
-        names = boundary.texts.values or () if isinstance(boundary, OneValue) else ()
-        if any(
-            next(self._may(principal, way, one_arn(name)), None)
-            for name in names
-            for way in escalation.ON_POLICY
-        ):
-            return True
-        other = replace(made, values={key: found for key, found in made.values.items() if key != _BOUNDARY})
-        return any(
-            not _binds(one) or way.action.startswith("iam:Delete")
-            for way in lifts
-            for allowed in self._of(principal, way.action)
-            for one in both(allowed.requests, [made if way.action.startswith("iam:Delete") else other])
-        )
-
-    def _on(
-        self, principal: Principal, table: Mapping[str, tuple[Way, ...]], other: Principal
-    ) -> Iterator[Means]:
-        """By what a principal may take the ways of a table on another one, or on a group that it belongs to."""
-        groups = other.groups if isinstance(other, IdentityRecord) else frozenset()
-        for arn in (other.arn, *sorted(groups)):
-            for way in table.get(_type_of(arn), ()):
-                yield from self._may(principal, way, one_arn(arn), _bounded(way, other))
-
-    def _grants(self, principal: Principal, other: Principal) -> Iterator[Means]:
-        """What gives another principal, or itself, permissions."""
-        yield from self._on(principal, escalation.GRANTS, other)
-        for name in sorted({record.name for record in other.policies if _is_own(record.name)}):
-            for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, one_arn(name))
-
-    def _lifts(self, principal: Principal) -> Iterator[Means]:
-        """What takes its boundary from a principal, or lets it change that."""
-        yield from self._on(principal, escalation.LIFTS, principal)
-        if principal.boundary and _is_own(principal.boundary.name):
-            for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, one_arn(principal.boundary.name))
 
     def _follow(self) -> None:
         """Adds who may act as somebody who reaches the chain, until nobody is left."""
@@ -426,12 +353,12 @@ class _Search:
         """By what a principal may act as another one."""
         if isinstance(other, RoleRecord):
             yield from self._assumes(principal, other)
-        elif _type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
+        elif type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
             for means in self._may(principal, Way("sts:AssumeRole"), one_arn(other.arn)):
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
         if (len(accounts) == 1 or "<" in accounts) and self._speaks(principal):
-            yield from self._on(principal, escalation.TAKES, other)
+            yield from self._grants.on(principal, escalation.TAKES, other)
             if isinstance(other, RoleRecord):
                 yield from self._acts(principal, other)
 
@@ -445,7 +372,7 @@ class _Search:
         )
         if not named and not self._has(principal, ASSUME):
             return
-        caller: Mapping[str, Values] = {keys_of.PRINCIPAL_ARN: _value(principal.arn)}
+        caller: Mapping[str, Values] = {keys_of.PRINCIPAL_ARN: one_of(principal.arn)}
         requests = [
             one
             for one in everybody(role.trust.policy, role.callee)
@@ -467,7 +394,7 @@ class _Search:
                         ways = (*ways, *escalation.ON_CLUSTERS)
                     account = account_of(value)
                     if entrance.kind == "arn":
-                        ways = escalation.TAKES.get(_type_of(value), ())
+                        ways = escalation.TAKES.get(type_of(value), ())
                     elif entrance.kind == "permission_set":
                         ways, account = escalation.ON_ASSIGNMENTS, ""
                     if not ways:
@@ -528,10 +455,10 @@ class _Search:
             policy, callee = role.trust.policy, role.callee
             services = [one for one in everybody(policy, callee) if one.kind == "service"]
             names = {service, *(each for each in _services(role) if _REGIONAL.sub("", each) == service)}
-            found = any(narrowed(services, {keys_of.SERVICE: _value(name)}) for name in names)
+            found = any(narrowed(services, {keys_of.SERVICE: one_of(name)}) for name in names)
             if not found and service == "cognito-identity.amazonaws.com":
                 tokens = everybody(policy, callee, WEB_IDENTITY)
-                found = bool(narrowed(tokens, {keys_of.PROVIDER: _value(service)}))
+                found = bool(narrowed(tokens, {keys_of.PROVIDER: one_of(service)}))
             self._trusting[role, service] = found
         return self._trusting[role, service]
 
@@ -583,11 +510,6 @@ def _if_placed(means: Means, arn: str) -> Means:
     return replace(means, unknown="its account") if unplaced else means
 
 
-def _type_of(arn: str) -> str:
-    """What an ARN of IAM is about: ``role``, ``user``, ``group``."""
-    return resource_of(arn).split("/", 1)[0]
-
-
 def _services(role: RoleRecord) -> frozenset[str]:
     """The service principals that a role's trust policy names."""
     found = (each.principals.services for each in role.trust.policy.allows if each.principals)
@@ -604,46 +526,6 @@ def _runs_as(workload: Workload, role: RoleRecord) -> bool:
     """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
     names = role.arn, name_of(role.arn)
     return workload.role is not None and workload.role.lower() in map(str.lower, names)
-
-
-def _value(text: str) -> OneValue:
-    return OneValue(one_arn(text), absent=False)
-
-
-def _is_harmless(requests: Requests) -> bool:
-    """Whether what may be attached are policies of AWS alone that give nobody a way."""
-    values = requests.values.get("iam:policyarn")
-    if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
-        return False
-    return all(map(_is_silent, values.texts.values))
-
-
-def _binds(made: Requests) -> bool:
-    """Whether what is made surely has a boundary: one of the customer's own, or one of AWS that gives nobody a way."""
-    found = made.values.get(_BOUNDARY)
-    if not isinstance(found, OneValue) or found.absent or found.texts.values is None:
-        return False
-    return all(_is_own(name) or _is_silent(name) for name in found.texts.values)
-
-
-def _is_silent(name: str) -> bool:
-    """Whether a policy is one of AWS that gives nobody a way."""
-    document = aws_managed.document_of(name)
-    return document is not None and not document["Statement"]
-
-
-def _is_own(name: str) -> bool:
-    """Whether a policy is a managed one of the customer's own."""
-    return ":policy/" in name and ":iam::aws:" not in name
-
-
-def _bounded(way: Way, other: Principal) -> Mapping[str, Values]:
-    """What the boundary of a role or user makes of the conditions that ask for it."""
-    if way.action.lower() not in _WITHIN_BOUNDARY:
-        return {}
-    if other.boundary is None:
-        return {_BOUNDARY: OneValue(Language(frozenset()), absent=True)}
-    return {_BOUNDARY: _value(other.boundary.name)} if is_arn(other.boundary.name) else {}
 
 
 def _arns_of(workload: Workload) -> Language:
