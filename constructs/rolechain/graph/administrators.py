@@ -417,18 +417,18 @@ class _Search:
 
     def _open(self) -> Iterator[tuple[str, Reach]]:
         """Who else may call a function that runs as a role of the chain."""
-        for opening in self._graph.openings:
-            account = _placed(opening.account)
+        for grant in self._graph.invocation_grants:
+            account = _placed(grant.account)
             functions = [
                 each
                 for where in _accounts(self._workloads, account)
                 for each in self._workloads[where]
-                if each.kind == FUNCTION and (opening.workload is None or _names(opening.workload, each))
+                if each.kind == FUNCTION and (grant.workload is None or _names(grant.workload, each))
             ]
             for where in _accounts(self._roles, account) if functions else ():
                 for role in self._roles[where]:
                     if any(each.role is None or _runs_as(each, role) for each in functions):
-                        yield opening.who, (ACTS, role.arn, Means(opening.how, opening.place))
+                        yield grant.who, (ACTS, role.arn, Means(grant.how, grant.place))
 
     @cached_property
     def _stack_sets(self) -> tuple[tuple[str, Language, RoleRecord], ...]:

@@ -16,7 +16,7 @@ from rolechain.graph.identity_reader import IdentityReader
 from rolechain.graph.opaque_resources import hidden, touched
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.graph.workloads import openings_of, workloads_of
+from rolechain.graph.workloads import invocation_grants_of, workloads_of
 from rolechain.model.chain import Chain
 
 
@@ -53,7 +53,7 @@ def role_graph_of(
         home=home_of(chain) if chain else frozenset(),
         identities=tuple(IdentityReader(stacks, policies).all()),
         workloads=tuple(workloads_of(stacks.all)),
-        openings=tuple(found for stack in stacks.all for found in openings_of(stack)),
+        invocation_grants=tuple(found for stack in stacks.all for found in invocation_grants_of(stack)),
         session_policies=session_policies,
     )
 

@@ -73,7 +73,7 @@ def _roles(
         yield from _roles(item, account, None)
 
 
-def openings_of(stack: Stack) -> Iterator[InvocationGrant]:
+def invocation_grants_of(stack: Stack) -> Iterator[InvocationGrant]:
     """What lets anybody, another account or any customer of a service call a function of a stack.
 
     Source: AWS Lambda Developer Guide, "Working with resource-based IAM policies in Lambda" and "Control access to
