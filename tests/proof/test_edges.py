@@ -116,6 +116,16 @@ def test_a_caller_has_whatever_session_name_a_condition_asks_for(name: str) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "resource", ["arn:${aws:PrincipalTag/p, 'aws'}:iam", "${aws:PrincipalTag/p, 'arn:aws:iam'}"]
+)
+def test_a_resource_of_a_variable_may_be_cut_short(resource: str) -> None:
+    """AWS completes an ARN that lacks segments, also one that a variable stands in."""
+    assert _edges(_template(a=(LAMBDA, resource), b=(ROOT, None))) == [
+        ("111111111111:role/a", "111111111111:role/b", "allow")
+    ]
+
+
 def test_an_edge_names_both_statements() -> None:
     """An edge says where the trust and the permission stand."""
     (edge,) = edges(role_graph_of([_template(a=(LAMBDA, f"{ARN}b"), b=(ROOT, None))]))

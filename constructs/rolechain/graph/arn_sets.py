@@ -40,7 +40,9 @@ def pattern_of(entry: str) -> Pattern:
     positions: list[Position] = []
     for part in parts:
         positions += [_REST] if isinstance(part, Variable) else glob_of(part.text).positions
-    if not is_plain(entry) and "${" not in entry:
+    # AWS completes an ARN that lacks segments, also where a variable stands in it.
+    written = "".join(part.text for part in parts if not isinstance(part, Variable))
+    if entry != "*" and not (entry.startswith("arn:") and is_arn(written)):
         positions.append(_REST)
     return Pattern(positions)
 

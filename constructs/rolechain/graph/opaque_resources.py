@@ -98,9 +98,9 @@ def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
 def touched(
     name: str, resolver: Resolver, arns: Collection[str], unread: Collection[str] = ()
 ) -> Iterator[OpaqueResource]:
-    """The resources that are told of a role and may change it: custom, private, products, and stacks not at hand.
+    """The resources that refer to a role and may change it: custom, private, products, and stacks not at hand.
 
-    One that is told of something that only the deployment knows may be told of any role, if its name says so.
+    A property whose value is known on deployment only may refer to any role, if its name speaks of roles.
 
     Args:
         name: the template's.

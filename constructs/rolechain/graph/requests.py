@@ -1,11 +1,11 @@
 """Sets of AssumeRole requests: who calls, and what the condition keys of the call may be.
 
-A set is a union of products, each of which says of one kind of caller what each key may be, whatever the others are.
-What no product says of a key is not asked. Keys that determine each other are said by one of them: the account and a
-user's name by ``aws:PrincipalArn``, the organization by ``aws:PrincipalOrgPaths``.
+A set is a union of products. A product gives, for one kind of caller, the values that each condition key may have,
+independently of the others; a key that it leaves out may have any value. Keys that determine each other are held by one
+of them: the account and a user's name by ``aws:PrincipalArn``, the organization by ``aws:PrincipalOrgPaths``.
 
 A set holds at least the requests that it stands for. Where it may hold more, because a value is not known or because it
-would take too long to tell, it says so.
+would take too long to tell, its ``doubts`` say so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whom a role's trust policy lets in, statement by statement, in the words of a person."""
+"""Whom a role's trust policy lets in: each principal of each statement, with a description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TrustedAccess:
         role: the role.
         kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``session``, ``service``, ``federated`` or ``unknown``.
         who: the account id, pattern, ARN, service or provider; ``*`` for everyone.
-        words: the same, as a person says it.
+        words: the same, described.
         place: the statement.
         statement: the same, compiled.
         action: the action, in lower case, by which it gets in.

@@ -1,4 +1,4 @@
-"""What a hop's call brings and nobody knows beforehand: when and whence it is made, and what its session is."""
+"""The condition keys of a hop's call that are not known beforehand, and requests with conditions on them set aside."""
 
 from __future__ import annotations
 
