@@ -6,7 +6,7 @@ import re
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, arn_of, glob_of, matching, text_of
@@ -29,12 +29,14 @@ def _languages(draw: st.DrawFn) -> Language:
     return language
 
 
+@settings(deadline=None)
 @given(pattern=_globs, text=st.text(alphabet="ab:*?", max_size=5))
 def test_a_pattern_matches_as_the_decision_matches(pattern: str, text: str) -> None:
     """A pattern of the sets and the pattern of the decision give the same answer."""
     assert glob_of(pattern).matches(text) is (glob((Text(pattern),))(text) is not None)
 
 
+@settings(deadline=None)
 @given(
     pattern=st.text(alphabet="ab:*?", max_size=8).map("arn:{}".format),
     text=st.text(alphabet="ab:", max_size=8).map("arn:{}".format),
@@ -45,6 +47,7 @@ def test_an_arn_matches_as_the_decision_matches(pattern: str, text: str) -> None
     assert (found is not None and found.matches(text)) is arn_glob((Text(pattern),))(text)
 
 
+@settings(deadline=None)
 @given(language=_languages())
 def test_a_set_is_empty_only_where_no_text_is_in_it(language: Language) -> None:
     """An example is in its set; where there is none, no text of a small alphabet is in it."""
@@ -55,6 +58,7 @@ def test_a_set_is_empty_only_where_no_text_is_in_it(language: Language) -> None:
         assert example in language
 
 
+@settings(deadline=None)
 @given(one=_languages(), other=_languages())
 def test_a_complement_holds_what_its_set_does_not(one: Language, other: Language) -> None:
     """Each text is in a set or in its complement, and not in both; an intersection holds what both hold."""

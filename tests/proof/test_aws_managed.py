@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from rolechain.graph import aws_managed
+from tools.aws_managed_policies import main, table_of
 
 POLICIES = {
     "Admin": {
         "Path": "/",
+        "UpdateDate": "2026-02-01T10:00:00+00:00",
         "Document": {
             "Version": "2012-10-17",
             "Statement": [
@@ -32,7 +36,9 @@ POLICIES = {
 
 def test_only_statements_about_assuming_roles_are_kept() -> None:
     """A policy speaks with the statements that may be about AssumeRole and its tags, or not at all."""
-    assert aws_managed.table_of(POLICIES) == {
+    assert table_of(POLICIES, "moto 1") == {
+        "source": "moto 1",
+        "newest": "2026-02-01",
         "speaking": {
             "Admin": {
                 "Version": "2012-10-17",
@@ -44,11 +50,18 @@ def test_only_statements_about_assuming_roles_are_kept() -> None:
 
 
 def test_the_table_is_printed_from_a_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The generator reads the documents out of a module's text without running it."""
+    """The tool reads the documents out of a module's text without running it."""
     module = tmp_path / "policies.py"
     module.write_text(f'raise SystemExit\ndata = """{json.dumps(POLICIES)}"""\n')
-    aws_managed.main(str(module))
-    assert json.loads(capsys.readouterr().out) == aws_managed.table_of(POLICIES)
+    main(str(module), "moto 1")
+    assert json.loads(capsys.readouterr().out) == table_of(POLICIES, "moto 1")
+
+
+def test_the_table_says_what_it_was_taken_from() -> None:
+    """The table in use names its source and the day of its newest policy."""
+    table = json.loads(files("rolechain.graph").joinpath("aws_managed_policies.json").read_text("utf-8"))
+    assert table["source"].startswith("moto ")
+    assert date.fromisoformat(table["newest"])
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])

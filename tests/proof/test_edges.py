@@ -107,6 +107,25 @@ def test_a_session_that_is_named_is_taken_by_its_role() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["ops", "rolechain"])
+def test_a_caller_has_whatever_session_name_a_condition_asks_for(name: str) -> None:
+    """A condition on the caller's own session name is met by a session of that name, and by no name above others."""
+    condition = {"Condition": {"StringLike": {"aws:userid": f"*:{name}"}}}
+    assert _edges(_template(a=(LAMBDA, f"{ARN}b"), b=(ROOT | condition, None))) == [
+        ("111111111111:role/a", "111111111111:role/b", "allow")
+    ]
+
+
+@pytest.mark.parametrize(
+    "resource", ["arn:${aws:PrincipalTag/p, 'aws'}:iam", "${aws:PrincipalTag/p, 'arn:aws:iam'}"]
+)
+def test_a_resource_of_a_variable_may_be_cut_short(resource: str) -> None:
+    """AWS completes an ARN that lacks segments, also one that a variable stands in."""
+    assert _edges(_template(a=(LAMBDA, resource), b=(ROOT, None))) == [
+        ("111111111111:role/a", "111111111111:role/b", "allow")
+    ]
+
+
 def test_an_edge_names_both_statements() -> None:
     """An edge says where the trust and the permission stand."""
     (edge,) = edges(role_graph_of([_template(a=(LAMBDA, f"{ARN}b"), b=(ROOT, None))]))

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -293,3 +294,19 @@ def test_stacks_of_one_name_are_kept_apart(chain: Chain, templates: list[Templat
     ]
     again = role_graph_of([elsewhere, elsewhere, elsewhere])
     assert list(again.templates) == ["roles", "roles (999999999999)", "roles (2)"]
+
+
+@pytest.mark.parametrize(
+    "resource", ["arn:aws:iam::111111111111:role/${x", "arn:aws:iam::111111111111:role/${x}"]
+)
+def test_dollars_are_text_in_a_policy_of_the_first_version(resource: str) -> None:
+    """A Resource of a policy without variables may hold what would be none, and the audit reads on."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    own = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource}
+    properties = {
+        "RoleName": "a",
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "Policies": [{"PolicyName": "own", "PolicyDocument": {"Version": "2008-10-17", "Statement": [own]}}],
+    }
+    body = {"Resources": {"A": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+    assert [hop.callee for hop in audit([Template("a", body, account="111111111111")]).hops] == [resource]

@@ -14,12 +14,11 @@ from weakref import WeakKeyDictionary
 from rolechain.graph.language import NO_TEXT, Language, Position, glob_of, matching, segments_of, text_of
 from rolechain.graph.narrowing import Narrowing, narrowing
 from rolechain.graph.requests import Requests, anybody, asking, beyond, both
-from rolechain.graph.values import OneValue, Values
+from rolechain.graph.values import OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import Kind, is_of_tags
 from rolechain.policy import Policy
-from rolechain.policy.patterns import ARN_SEGMENTS
 from rolechain.policy.principals import Principals
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
@@ -147,13 +146,8 @@ def _allowed(
         return  # IAM refuses it
     doubts = frozenset() if about and statement.effect else frozenset({"a statement that is not known"})
     for named in _named(statement.principals, callee, action):
-        found: Requests | None = replace(named, doubts=named.doubts | doubts)
-        for condition in statement.conditions:
-            asked = narrowing(condition, named.kind, callee.constants, surely=surely)
-            if isinstance(asked, Narrowing) and _may_lack(asked.key, action):
-                continue
-            found = found and where(found, asked)
-        if found:
+        allowed = replace(named, doubts=named.doubts | doubts)
+        if found := meeting(allowed, statement, callee.constants, surely=surely, action=action):
             yield found
 
 
@@ -165,13 +159,32 @@ def _denied(policy: Policy, callee: Callee, action: str) -> Iterator[Requests]:
         if statement.resources is not None or statement.principals is None:
             continue
         for named in _named_surely(statement.principals, action):
-            found: Requests | None = named
-            for condition in statement.conditions:
-                asked = narrowing(condition, named.kind, callee.constants, surely=True)
-                lacks = isinstance(asked, Narrowing) and _may_lack(asked.key, action)
-                found = found and where(found, asked and not lacks and asked)
-            if found:
+            if found := meeting(named, statement, callee.constants, surely=True, action=action):
                 yield found
+
+
+def meeting(
+    requests: Requests, statement: Statement, constants: Mapping[str, str], *, surely: bool, action: str = ""
+) -> Requests | None:
+    """The requests that meet the conditions of a statement; None where there are certainly none.
+
+    Args:
+        requests: the requests.
+        statement: the statement.
+        constants: the keys, in lower case, whose values are settled.
+        surely: whether those are meant that surely meet them; else, those that may.
+        action: the action in lower case, where a request for it may lack keys.
+    """
+    found: Requests | None = requests
+    for condition in statement.conditions:
+        asked = narrowing(condition, requests.kind, constants, surely=surely)
+        if isinstance(asked, Narrowing) and _may_lack(asked.key, action):
+            # AWS does not say whether the request carries the key, so that a Deny does not surely hold.
+            if statement.effect == "Deny":
+                return None
+            continue
+        found = found and where(found, asked)
+    return found
 
 
 def where(requests: Requests, asked: Narrowing | bool) -> Requests | None:
@@ -231,7 +244,7 @@ def _listed(
     for provider in sorted(principals.federated):
         kind: Kind = "saml" if ":saml-provider/" in provider else "web_identity"
         if kind in kinds:
-            yield Requests(kind, {keys_of.PROVIDER: OneValue(Language(frozenset({provider})), absent=False)})
+            yield Requests(kind, {keys_of.PROVIDER: only(provider)})
     if "role" in kinds:
         for name in sorted(principals.aws):
             yield from principal_named(name, partition, roles)
@@ -250,32 +263,29 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
     """
     if set(name) & set("*?"):
         return
-    parts = name.split(":", ARN_SEGMENTS - 1)
-    if len(parts) < ARN_SEGMENTS:
+    if not is_arn(name):
         yield from _short(name, partition)
         return
-    resource = parts[5]
+    account, partition, resource = account_of(name), partition_of(name), resource_of(name)
     if resource == "root":
-        yield from _of_account(parts[4], parts[1])
+        yield from _of_account(account, partition)
     elif resource.startswith(("role/", "user/")):
         yield _by_arn("role" if resource.startswith("role/") else "user", Language(frozenset({name})))
     elif resource.startswith("assumed-role/") and resource.count("/") == 2:
         _, role, session = resource.split("/")
-        begins = ("arn", parts[1], "iam", "", parts[4])
+        begins = ("arn", partition, "iam", "", account)
         in_path = [*map(Position, "role/"), Position(repeated=True), Position("/"), *map(Position, role)]
-        known = [arn for arn in roles if account_of(arn) == parts[4] and arn.split("/")[-1] == role]
+        known = [arn for arn in roles if account_of(arn) == account and name_of(arn) == role]
         arns = matching(
             map(text_of, known)
             if known
-            else (text_of(":".join((*begins, f"role/{role}"))), segments_of((*begins, in_path)))
+            else (text_of(iam_arn(partition, account, f"role/{role}")), segments_of((*begins, in_path)))
         )
         sessions = matching([glob_of(f"*:{session}")])
         found = _by_arn("role", arns).where(keys_of.USER_ID, OneValue(sessions, absent=True))
         yield found or _by_arn("role", NO_TEXT)
     else:
-        yield Requests(
-            "unknown", {keys_of.PRINCIPAL_ARN: OneValue(Language(frozenset({name})), absent=False)}
-        )
+        yield Requests("unknown", {keys_of.PRINCIPAL_ARN: only(name)})
 
 
 def _short(name: str, partition: str) -> Iterator[Requests]:
@@ -283,11 +293,11 @@ def _short(name: str, partition: str) -> Iterator[Requests]:
     if name.isdecimal() or name.startswith("<"):
         yield from _of_account(name, partition)
     elif name.startswith("AIDA"):
-        yield Requests("user", {keys_of.USER_ID: OneValue(Language(frozenset({name})), absent=False)})
+        yield Requests("user", {keys_of.USER_ID: only(name)})
     elif name.startswith("AROA"):
         yield Requests("role", {keys_of.USER_ID: OneValue(matching([glob_of(f"{name}:*")]), absent=False)})
     else:
-        yield Requests("unknown", {keys_of.USER_ID: OneValue(Language(frozenset({name})), absent=False)})
+        yield Requests("unknown", {keys_of.USER_ID: only(name)})
 
 
 def _of_account(account: str, partition: str) -> Iterator[Requests]:

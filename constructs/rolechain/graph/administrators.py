@@ -11,25 +11,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeVar
-from weakref import WeakKeyDictionary
 
 from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
-from rolechain.graph import aws_managed, escalation
+from rolechain.graph import escalation
+from rolechain.graph.abilities import Abilities, Means, means_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
-from rolechain.graph.allowed_calls import RESOURCE, Allowed, Principal, allowed_calls, kind_of
+from rolechain.graph.arn_sets import ANY, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
-from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
-from rolechain.graph.requests import Requests, both
-from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord, Workload
+from rolechain.graph.grants import GRANTING, LIFTING, Grants, is_own, one_of, type_of, within_boundary
+from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
+from rolechain.graph.permissions import RESOURCE, Principal, kind_of
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
 from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
-from rolechain.policy import Policy
 
 Rule = Literal["RC38", "RC39"]
 CHANGES: Rule = "RC38"
@@ -39,30 +39,11 @@ TAKEN_FOR_GRANTED = (
     "assuming that CDK's bootstrap execution role of each account is meant to change the chain"
 )
 
-_PASSED_TO, _BOUNDARY = "iam:passedtoservice", "iam:permissionsboundary"
-_WITHIN_BOUNDARY = frozenset(
-    {
-        "iam:putrolepolicy",
-        "iam:attachrolepolicy",
-        "iam:deleterolepolicy",
-        "iam:detachrolepolicy",
-        "iam:deleterolepermissionsboundary",
-        "iam:putuserpolicy",
-        "iam:attachuserpolicy",
-        "iam:deleteuserpermissionsboundary",
-    }
-)
-"""The actions whose ``iam:PermissionsBoundary`` is the boundary that the role or user has; Service Authorization
-Reference, IAM."""
-_GRANTING, _LIFTING = (
-    frozenset(way.action for ways in (*table.values(), escalation.ON_POLICY) for way in ways)
-    for table in (escalation.GRANTS, escalation.LIFTS)
-)
+_PASSED_TO = "iam:passedtoservice"
 _ANYWHERE = SourceLocation("", statement=0)
 _EVERYTHING = PolicyRecord(_ANYWHERE, "everything", None, EVERYTHING)
 _P = TypeVar("_P", bound=Principal)
 _Each = TypeVar("_Each")
-_ANY = matching([glob_of("*")])
 _NAMES_NONE = re.compile(r"\*.*|arn:\*|arn:([^:]*:){0,3}[^:]*|arn:([^:]*:){4}([\w-]*[:/])?[*?:/]+", re.ASCII)
 """An entry of Resource that names no resource of its kind, but all of them; an ARN that is cut short among them."""
 _REGIONAL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.com)|(?<=\.amazonaws\.com)\.cn", re.ASCII)
@@ -70,21 +51,6 @@ _REGIONAL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.com)|(?<=\.amazo
 _OTHER_BOOTSTRAP_ROLES = frozenset(
     glob_of(f"*-{each}-role-*") for each in ("lookup", "file-publishing", "image-publishing", "cfn-exec")
 )
-
-
-@dataclass(frozen=True)
-class Means:
-    """By what somebody may change or act as a role.
-
-    Attributes:
-        words: the actions, or through whom.
-        place: the statement that allows it.
-        unknown: what is not known and so may allow it, in words; None where a statement allows it.
-    """
-
-    words: str
-    place: SourceLocation
-    unknown: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +77,12 @@ class Changer:
         return any(each.unknown is None for each in self.means)
 
 
-def changers(chain: Chain, world: RoleGraph) -> tuple[Changer, ...]:
+def changers(chain: Chain, graph: RoleGraph) -> tuple[Changer, ...]:
     """Everybody of the templates who may change a chain or act as one of its roles, in the order of the templates."""
     order = {role.arn: number for number, role in enumerate(chain.roles)}
     patterns = (*(chain.administrators or ()), escalation.EXECUTING)
     found: dict[tuple[str, Rule], dict[Means, set[str]]] = {}
-    for who, (rule, arn, means) in _Estate(chain, world).all():
+    for who, (rule, arn, means) in _Search(chain, graph).all():
         found.setdefault((who, rule), {}).setdefault(means, set()).add(arn)
     return tuple(
         Changer(
@@ -134,22 +100,23 @@ Reach = tuple[Rule, str, Means]
 """What somebody may do to which role of the chain, and by what."""
 
 
-class _Estate:
-    """The principals of a world, and the roles of a chain among them."""
+class _Search:
+    """The principals of a graph, and the roles of a chain among them."""
 
-    def __init__(self, chain: Chain, world: RoleGraph) -> None:
+    def __init__(self, chain: Chain, graph: RoleGraph) -> None:
         self._chain = chain
-        self._world = world
-        self._organization = chain.organization or ""
+        self._graph = graph
+        self._abilities = Abilities(chain.organization or "")
+        self._grants = Grants(self._abilities)
+        self._may, self._has = self._abilities.may, self._abilities.has
+        self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
-        self._calls: dict[tuple[Principal, str], tuple[Allowed, ...]] = {}
         self._trusting: dict[tuple[RoleRecord, str], bool] = {}
-        self._speaking: WeakKeyDictionary[Policy, frozenset[str]] = WeakKeyDictionary()
         self._reached: dict[str, dict[tuple[Rule, str], list[Means]]] = {}
         self._gained: dict[Principal, Means] = {}
         self._lifted: dict[Principal, Means] = {}
-        members = {arn for user in world.identities for arn in user.groups}
-        everybody: list[Principal] = [*world.roles, *world.identities]
+        members = {arn for user in graph.identities for arn in user.groups}
+        everybody: list[Principal] = [*graph.roles, *graph.identities]
         self._principals = [
             each
             for each in everybody
@@ -165,12 +132,12 @@ class _Estate:
     @cached_property
     def _roles(self) -> Mapping[str, list[RoleRecord]]:
         """The chain's roles by account."""
-        return _grouped([role for role in self._world.roles if role.arn in self._chain_arns])
+        return _grouped([role for role in self._graph.roles if role.arn in self._chain_arns])
 
     @cached_property
     def _workloads(self) -> Mapping[str, list[Workload]]:
         found: dict[str, list[Workload]] = {}
-        for each in self._world.workloads:
+        for each in self._graph.workloads:
             found.setdefault(_placed(each.account), []).append(each)
         return found
 
@@ -238,13 +205,13 @@ class _Estate:
 
     def _changes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
         for way in escalation.ON_ROLE:
-            yield from self._may(principal, way, _one(role.arn), _bounded(way, role))
-        policies = {record.name for record in role.policies if _is_own(record.name)}
-        if role.boundary and _is_own(role.boundary.name):
+            yield from self._may(principal, way, one_arn(role.arn), within_boundary(way, role))
+        policies = {record.name for record in role.policies if is_own(record.name)}
+        if role.boundary and is_own(role.boundary.name):
             policies.add(role.boundary.name)
         for name in sorted(policies):
             for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, _one(name))
+                yield from self._may(principal, way, one_arn(name))
         for way in escalation.ON_STACK:
             yield from self._may(principal, way, self._stack_of(role))
 
@@ -257,7 +224,7 @@ class _Estate:
                 _runs_as(workload, role) or (workload.role is None and self._trusts(role, runner.service))
             ):
                 for way in ways:
-                    yield from self._may(principal, way, _workload(workload))
+                    yield from self._may(principal, way, _arns_of(workload))
         yield from self._of_others(principal, role)
 
     def _passes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
@@ -266,18 +233,18 @@ class _Estate:
             named = {_REGIONAL.sub("", name) for name in _services(role)}
             for service in sorted(named | set(escalation.PASSING)):
                 if self._trusts(role, service):
-                    yield from self._passed(principal, _one(role.arn), service)
+                    yield from self._passed(principal, one_arn(role.arn), service)
 
     def _passed(self, principal: Principal, on: Language, service: str) -> Iterator[Means]:
         """By what a principal may pass a role to a service, and have it run code."""
         passed = matching([text_of(service), text_of(f"{service}.cn"), _in_region(service)])
-        for first in self._allowed(
+        for first in self._abilities.allowed(
             principal, escalation.PASS_ROLE, on, {_PASSED_TO: OneValue(passed, absent=False)}
         ):
             if service not in escalation.PASSING:
                 yield replace(first, words=f"{escalation.PASS_ROLE} to {service}")
             for way in escalation.PASSING.get(service, ()):
-                for means in self._may(principal, way, _ANY):
+                for means in self._may(principal, way, ANY):
                     words = f"{escalation.PASS_ROLE} with {means.words}"
                     place = means.place if means.place == _ANYWHERE else first.place
                     yield Means(words, place, first.unknown or means.unknown)
@@ -296,7 +263,7 @@ class _Estate:
                     resources = allowed.statement.resources
                     written = resources.written if resources and not resources.negated else ("*",)
                     if any(map(_NAMES_NONE.fullmatch, written)):
-                        yield self._means(allowed, way.action)
+                        yield means_of(allowed, way.action)
 
     def _by_deployment(self, principal: Principal) -> Iterator[Reach]:
         """Who may act as a role that administers an account and is not in the templates: CDK's, or one of AWS.
@@ -313,12 +280,14 @@ class _Estate:
                 named = any(begins in each for each in written)
                 for account in self._roles if named else own if name == escalation.DEPLOYING else ():
                     role = name.format(account=account)
-                    on = _arns("iam", "", account, f"role/{role}") & Language(without=_OTHER_BOOTSTRAP_ROLES)
+                    on = arns_like("iam", "", account, f"role/{role}") & Language(
+                        without=_OTHER_BOOTSTRAP_ROLES
+                    )
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
-                        yield from self._all_of(account, self._means(allowed, words))
+                        yield from self._all_of(account, means_of(allowed, words))
         for account in own if self._has(principal, escalation.PASS_ROLE) else ():
-            on = _arns("iam", "", account, escalation.EXECUTING.rsplit(":", 1)[-1])
+            on = arns_like("iam", "", account, resource_of(escalation.EXECUTING))
             for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
                 words = f"{means.words} of CDK's execution role, which administers account {account}"
                 yield from self._all_of(account, replace(means, words=words))
@@ -332,13 +301,13 @@ class _Estate:
 
         That is by its own policies, or by making or taking over somebody.
         """
-        if not self._has(principal, *_GRANTING, *_LIFTING):
+        if not self._has(principal, *GRANTING, *LIFTING):
             return principal
-        lift = next(self._lifts(principal), None) if principal.boundary else None
+        lift = next(self._grants.lifting(principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
-        own = next(self._grants(found, found), None)
-        gained = next(self._makes(found), None) or (None if found.boundary else own)
-        if not gained and self._has(found, *_GRANTING):
+        own = next(self._grants.to(found, found), None)
+        gained = next(self._grants.by_making(found), None) or (None if found.boundary else own)
+        if not gained and self._has(found, *GRANTING):
             others = (each for each in _near(by_account, found.arn) if each is not principal)
             gained = next((means for each in others for means in self._overtakes(found, each)), None)
         power = _EVERYTHING if gained or not found.boundary else found.boundary
@@ -351,65 +320,9 @@ class _Estate:
 
     def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """By what a principal may both enlarge another one and act as it."""
-        if other.arn not in self._chain_arns and (grant := next(self._grants(principal, other), None)):
+        if other.arn not in self._chain_arns and (grant := next(self._grants.to(principal, other), None)):
             for take in self._takes(principal, other):
                 yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
-
-    def _makes(self, principal: Principal) -> Iterator[Means]:
-        """What makes a new role or user, gives it permissions, and acts as it."""
-        for making, grants, acting in escalation.MAKING:
-            if not all(self._has(principal, each) for each in (making, *acting)):
-                continue
-            lifts = escalation.LIFTS["role" if making == "iam:CreateRole" else "user"]
-            for grant in grants:
-                for allowed in self._of(principal, grant):
-                    given = [one for one in allowed.requests if not _is_harmless(one)]
-                    made = (both(each.requests, given) for each in self._of(principal, making))
-                    if any(self._is_free(principal, lifts, one) for found in made for one in found):
-                        yield self._means(allowed, " with ".join((making, grant, *acting)))
-
-    def _is_free(self, principal: Principal, lifts: Iterable[Way], made: Requests) -> bool:
-        """Whether what is made has no boundary, or one that binds nothing or that its maker may lift."""
-        if not _binds(made):
-            return True
-        boundary = made.values[_BOUNDARY]
-        names = boundary.texts.values or () if isinstance(boundary, OneValue) else ()
-        if any(
-            next(self._may(principal, way, _one(name)), None)
-            for name in names
-            for way in escalation.ON_POLICY
-        ):
-            return True
-        other = replace(made, values={key: found for key, found in made.values.items() if key != _BOUNDARY})
-        return any(
-            not _binds(one) or way.action.startswith("iam:Delete")
-            for way in lifts
-            for allowed in self._of(principal, way.action)
-            for one in both(allowed.requests, [made if way.action.startswith("iam:Delete") else other])
-        )
-
-    def _on(
-        self, principal: Principal, table: Mapping[str, tuple[Way, ...]], other: Principal
-    ) -> Iterator[Means]:
-        """By what a principal may take the ways of a table on another one, or on a group that it belongs to."""
-        groups = other.groups if isinstance(other, IdentityRecord) else frozenset()
-        for arn in (other.arn, *sorted(groups)):
-            for way in table.get(_type_of(arn), ()):
-                yield from self._may(principal, way, _one(arn), _bounded(way, other))
-
-    def _grants(self, principal: Principal, other: Principal) -> Iterator[Means]:
-        """What gives another principal, or itself, permissions."""
-        yield from self._on(principal, escalation.GRANTS, other)
-        for name in sorted({record.name for record in other.policies if _is_own(record.name)}):
-            for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, _one(name))
-
-    def _lifts(self, principal: Principal) -> Iterator[Means]:
-        """What takes its boundary from a principal, or lets it change that."""
-        yield from self._on(principal, escalation.LIFTS, principal)
-        if principal.boundary and _is_own(principal.boundary.name):
-            for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, _one(principal.boundary.name))
 
     def _follow(self) -> None:
         """Adds who may act as somebody who reaches the chain, until nobody is left."""
@@ -440,12 +353,12 @@ class _Estate:
         """By what a principal may act as another one."""
         if isinstance(other, RoleRecord):
             yield from self._assumes(principal, other)
-        elif _type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
-            for means in self._may(principal, Way("sts:AssumeRole", ""), _one(other.arn)):
+        elif type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
+            for means in self._may(principal, Way("sts:AssumeRole"), one_arn(other.arn)):
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
         if (len(accounts) == 1 or "<" in accounts) and self._speaks(principal):
-            yield from self._on(principal, escalation.TAKES, other)
+            yield from self._grants.on(principal, escalation.TAKES, other)
             if isinstance(other, RoleRecord):
                 yield from self._acts(principal, other)
 
@@ -459,7 +372,7 @@ class _Estate:
         )
         if not named and not self._has(principal, ASSUME):
             return
-        caller: Mapping[str, Values] = {keys_of.PRINCIPAL_ARN: _value(principal.arn)}
+        caller: Mapping[str, Values] = {keys_of.PRINCIPAL_ARN: one_of(principal.arn)}
         requests = [
             one
             for one in everybody(role.trust.policy, role.callee)
@@ -467,7 +380,7 @@ class _Estate:
         ]
         if not narrowed(requests, caller):
             return
-        yield from self._may(principal, Way("sts:AssumeRole", ""), _one(role.arn))
+        yield from self._may(principal, Way("sts:AssumeRole"), one_arn(role.arn))
         if named and account_of(principal.arn) == account_of(role.arn):
             yield Means("sts:AssumeRole", role.trust.place)
 
@@ -481,12 +394,12 @@ class _Estate:
                         ways = (*ways, *escalation.ON_CLUSTERS)
                     account = account_of(value)
                     if entrance.kind == "arn":
-                        ways = escalation.TAKES.get(_type_of(value), ())
+                        ways = escalation.TAKES.get(type_of(value), ())
                     elif entrance.kind == "permission_set":
                         ways, account = escalation.ON_ASSIGNMENTS, ""
                     if not ways:
                         continue
-                    roles = self._world.by_arn.get(value, ())
+                    roles = self._graph.by_arn.get(value, ())
                     for principal in _near(self._by_account, value) if account else self._principals:
                         if principal.arn == value or not self._speaks(principal):
                             continue
@@ -494,7 +407,7 @@ class _Estate:
                             means
                             for way in ways
                             for means in self._may(
-                                principal, way, _one(value) if way.action.startswith("iam:") else _ANY
+                                principal, way, one_arn(value) if way.action.startswith("iam:") else ANY
                             )
                         ]
                         found += (means for role in roles for means in self._acts(principal, role))
@@ -504,18 +417,18 @@ class _Estate:
 
     def _open(self) -> Iterator[tuple[str, Reach]]:
         """Who else may call a function that runs as a role of the chain."""
-        for opening in self._world.openings:
-            account = _placed(opening.account)
+        for grant in self._graph.invocation_grants:
+            account = _placed(grant.account)
             functions = [
                 each
                 for where in _accounts(self._workloads, account)
                 for each in self._workloads[where]
-                if each.kind == FUNCTION and (opening.workload is None or _names(opening.workload, each))
+                if each.kind == FUNCTION and (grant.workload is None or _names(grant.workload, each))
             ]
             for where in _accounts(self._roles, account) if functions else ():
                 for role in self._roles[where]:
                     if any(each.role is None or _runs_as(each, role) for each in functions):
-                        yield opening.who, (ACTS, role.arn, Means(opening.how, opening.place))
+                        yield grant.who, (ACTS, role.arn, Means(grant.how, grant.place))
 
     @cached_property
     def _stack_sets(self) -> tuple[tuple[str, Language, RoleRecord], ...]:
@@ -525,7 +438,7 @@ class _Estate:
             name = role.place.template
             while "/" in name:
                 name, logical_id = name.rsplit("/", 1)
-                template = self._world.templates.get(name)
+                template = self._graph.templates.get(name)
                 resources = template.body.get("Resources") if template else None
                 resource = resources.get(logical_id) if isinstance(resources, Mapping) else None
                 if template and isinstance(resource, Mapping) and resource.get("Type") == STACK_SET:
@@ -533,7 +446,7 @@ class _Estate:
                     own = properties.get("StackSetName") if isinstance(properties, Mapping) else None
                     on = f"stackset/{own if isinstance(own, str) else '*'}:*"
                     account = _placed(template.account or "<")
-                    found.append((account, _arns("cloudformation", "*", "*", on), role))
+                    found.append((account, arns_like("cloudformation", "*", "*", on), role))
         return tuple(found)
 
     def _trusts(self, role: RoleRecord, service: str) -> bool:
@@ -542,89 +455,25 @@ class _Estate:
             policy, callee = role.trust.policy, role.callee
             services = [one for one in everybody(policy, callee) if one.kind == "service"]
             names = {service, *(each for each in _services(role) if _REGIONAL.sub("", each) == service)}
-            found = any(narrowed(services, {keys_of.SERVICE: _value(name)}) for name in names)
+            found = any(narrowed(services, {keys_of.SERVICE: one_of(name)}) for name in names)
             if not found and service == "cognito-identity.amazonaws.com":
                 tokens = everybody(policy, callee, WEB_IDENTITY)
-                found = bool(narrowed(tokens, {keys_of.PROVIDER: _value(service)}))
+                found = bool(narrowed(tokens, {keys_of.PROVIDER: one_of(service)}))
             self._trusting[role, service] = found
         return self._trusting[role, service]
 
     def _stack_of(self, role: RoleRecord) -> Language:
         """The ARNs that the stack of a role may have."""
-        templates = self._world.templates
+        templates = self._graph.templates
         template = templates.get(role.place.template)
         name = template.stack_name if template and template.stack_name else "*"
         region = template.region if template and template.region else "*"
-        found = _arns("cloudformation", region, account_of(role.arn), f"stack/{name}/*")
+        found = arns_like("cloudformation", region, account_of(role.arn), f"stack/{name}/*")
         if template:
             return found
         # A role that is not in the templates is in none of their stacks.
         others = {each.stack_name for each in templates.values() if each.stack_name}
         return found & Language(without=frozenset(glob_of(f"*:stack/{each}/*") for each in others))
-
-    def _may(
-        self,
-        principal: Principal,
-        way: Way,
-        on: Language,
-        asked: Mapping[str, Values] | None = None,
-    ) -> Iterator[Means]:
-        """By what a principal may take a way, once."""
-        for means in self._allowed(principal, way.action, on, asked or {}):
-            others = [next(self._allowed(principal, each, _ANY, {}), None) for each in way.besides]
-            known = [each for each in others if each]
-            if len(known) == len(others):
-                words = " with ".join((way.action, *way.besides))
-                unknown = means.unknown or next((each.unknown for each in known if each.unknown), None)
-                yield replace(means, words=words, unknown=unknown)
-
-    def _allowed(
-        self, principal: Principal, action: str, on: Language, asked: Mapping[str, Values]
-    ) -> Iterator[Means]:
-        """What lets a principal make a call: a statement that is known, else one that is not."""
-        wanted = {RESOURCE: OneValue(on, absent=False), **asked}
-        allowed = (each for each in self._of(principal, action) if narrowed(each.requests, wanted))
-        found = [self._means(each, action) for each in allowed]
-        yield from sorted(found, key=lambda means: means.unknown is not None)[:1]
-
-    def _means(self, allowed: Allowed, words: str) -> Means:
-        record, statement = allowed.record, allowed.statement
-        index = None if statement.stands_in else statement.index
-        unknown = f"its policy {record.name}" if statement.effect is None else None
-        if unknown is None and statement.resources and all(map(_is_unknown, statement.resources.written)):
-            unknown = f"the Resource of statement {index} of its policy {record.name}"
-        return Means(words, replace(record.place, statement=index), unknown)
-
-    def _of(self, principal: Principal, action: str) -> tuple[Allowed, ...]:
-        key = (principal, action.lower())
-        if key not in self._calls:
-            has = self._has(principal, action)
-            self._calls[key] = (
-                tuple(allowed_calls(principal, action.lower(), self._organization)) if has else ()
-            )
-        return self._calls[key]
-
-    def _speaks(self, principal: Principal) -> bool:
-        """Whether a principal's policies speak of any way at all, besides assuming roles."""
-        return any(self._spoken(record.policy) - {ASSUME} for record in principal.policies)
-
-    def _has(self, principal: Principal, *actions: str) -> bool:
-        """Whether a principal's policies speak of one of some actions."""
-        wanted = {action.lower() for action in actions}
-        return any(wanted & self._spoken(record.policy) for record in principal.policies)
-
-    def _spoken(self, policy: Policy) -> frozenset[str]:
-        """The actions of the ways that a policy speaks of."""
-        if policy not in self._speaking:
-            found: set[str] = set()
-            for statement in policy.allows:
-                actions = statement.actions
-                if not actions.globs and not actions.negated and not actions.unknown:
-                    found |= actions.exact & escalation.ACTIONS
-                else:
-                    found |= {each for each in escalation.ACTIONS if actions.match(each) is not False}
-            self._speaking[policy] = frozenset(found)
-        return self._speaking[policy]
 
 
 def _grouped(principals: Iterable[_P]) -> dict[str, list[_P]]:
@@ -661,16 +510,6 @@ def _if_placed(means: Means, arn: str) -> Means:
     return replace(means, unknown="its account") if unplaced else means
 
 
-def _is_unknown(entry: str) -> bool:
-    """Whether an entry of Resource is not known at all."""
-    return entry.startswith("an unresolved ")
-
-
-def _type_of(arn: str) -> str:
-    """What an ARN of IAM is about: ``role``, ``user``, ``group``."""
-    return arn.rsplit(":", 1)[-1].split("/", 1)[0]
-
-
 def _services(role: RoleRecord) -> frozenset[str]:
     """The service principals that a role's trust policy names."""
     found = (each.principals.services for each in role.trust.policy.allows if each.principals)
@@ -683,82 +522,14 @@ def _in_region(service: str) -> Pattern:
     return glob_of(f"{name}.*.amazonaws.com{rest}", ".")
 
 
-def _one(arn: str) -> Language:
-    """An ARN; what is not known of it may be any text, but no stand-in for what is not known of another one."""
-    if "<" not in arn:
-        return Language(frozenset({arn}))
-    return matching([text_of(arn), Pattern(_around_unknown(arn))])
-
-
-def _around_unknown(arn: str) -> Iterator[Position]:
-    hidden = False
-    for character in arn:
-        if character == "<":
-            yield Position(repeated=True, excluded="<:")
-        hidden = character == "<" or (hidden and character != ">")
-        if not hidden and character != ">":
-            yield Position(character)
-
-
-def _arns(service: str, region: str, account: str, resource: str) -> Language:
-    """The ARNs of a resource, no wildcard of which stands for a colon; ``*`` alone is any resource."""
-    last = resource if resource == "*" else glob_of(resource, ":").positions
-    return matching([segments_of(("arn", "*", service, region, account, last))])
-
-
 def _runs_as(workload: Workload, role: RoleRecord) -> bool:
     """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
-    names = role.arn, role.arn.rsplit("/", 1)[-1]
+    names = role.arn, name_of(role.arn)
     return workload.role is not None and workload.role.lower() in map(str.lower, names)
 
 
-def _value(text: str) -> OneValue:
-    return OneValue(_one(text), absent=False)
-
-
-def _is_harmless(requests: Requests) -> bool:
-    """Whether what may be attached are policies of AWS alone that give nobody a way."""
-    values = requests.values.get("iam:policyarn")
-    if not isinstance(values, OneValue) or values.absent or values.texts.values is None:
-        return False
-    return all(map(_is_silent, values.texts.values))
-
-
-def _binds(made: Requests) -> bool:
-    """Whether what is made surely has a boundary: one of the customer's own, or one of AWS that gives nobody a way."""
-    found = made.values.get(_BOUNDARY)
-    if not isinstance(found, OneValue) or found.absent or found.texts.values is None:
-        return False
-    return all(_is_own(name) or _is_silent(name) for name in found.texts.values)
-
-
-def _is_silent(name: str) -> bool:
-    """Whether a policy is one of AWS that gives nobody a way."""
-    document = aws_managed.document_of(name)
-    return document is not None and not document["Statement"]
-
-
-def _is_own(name: str) -> bool:
-    """Whether a policy is a managed one of the customer's own."""
-    return ":policy/" in name and ":iam::aws:" not in name
-
-
-def _bounded(way: Way, other: Principal) -> Mapping[str, Values]:
-    """What the boundary of a role or user makes of the conditions that ask for it."""
-    if way.action.lower() not in _WITHIN_BOUNDARY:
-        return {}
-    if other.boundary is None:
-        return {_BOUNDARY: OneValue(Language(frozenset()), absent=True)}
-    return {_BOUNDARY: _value(other.boundary.name)} if is_arn(other.boundary.name) else {}
-
-
-def _workload(workload: Workload) -> Language:
-    """The ARNs that a workload may have, a version's or an alias's included."""
-    if not workload.arn:
-        return _arns("*", "*", workload.account, "*")
-    qualified = [*_around_unknown(workload.arn), Position(":"), Position(repeated=True, excluded="<")]
-    patterns = [text_of(workload.arn), Pattern(_around_unknown(workload.arn)), Pattern(qualified)]
-    return matching(dict.fromkeys(patterns))
+def _arns_of(workload: Workload) -> Language:
+    return versions_of(workload.arn) if workload.arn else arns_like("*", "*", workload.account, "*")
 
 
 def _names(name: str, workload: Workload) -> bool:

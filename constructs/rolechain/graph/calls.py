@@ -1,121 +1,122 @@
-"""The calls between roles as requests: who calls, and what is known of caller and callee."""
+"""The calls between roles as requests: who calls, what is known of both, and what a declared hop's call carries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
-from rolechain.graph.call_variants import ANY, Sent, as_declared, named_by
-from rolechain.graph.policy_about import narrowed
+from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, session_arn
 from rolechain.iam.condition_keys import PERHAPS
+from rolechain.iam.glob import has_wildcard
 from rolechain.model.hop import Hop
+from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
+from rolechain.policy.conditions import Condition
+from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.statements.session_conditions import (
+    IDENTITY,
+    REQUEST_TAG,
+    SET_IDENTITY,
+    TAG_KEYS,
+    TRANSITIVE_TAG_KEYS,
+)
 
 SESSION_NAME = "rolechain"
 """Stands for the session name, which only the call itself settles."""
+
+_RUNTIME_SESSION_NAME = "rolechain-<user>@<host>"
+"""Stands for the name that the runtime makes up; STS takes no such characters, so that no policy names it."""
+
+OTHER_VALUE = "<any other value>"
+"""Stands for what the chain leaves open of a value, where no policy names it; STS takes no such characters."""
+
+_PRINCIPAL_TAG = "aws:PrincipalTag/"
 
 EVERYTHING = Policy.parse(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
 """The policy of a caller that may do whatever the other side lets it."""
 
-_STS_ALWAYS: dict[str, ContextValue] = {
-    "aws:SecureTransport": "true",
-    "aws:PrincipalIsAWSService": "false",
-    "aws:ViaAWSService": "false",
-}
-
 
 def session_of(role_arn: str, session_name: str = SESSION_NAME) -> Caller:
     """A session of a role as caller."""
-    _, partition, _, _, account, resource = role_arn.split(":", 5)
-    name = resource.rsplit("/", 1)[-1]
-    arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"
-    return Caller("role-session", arn, account, role_arn)
+    return Caller("role-session", session_arn(role_arn, session_name), account_of(role_arn), role_arn)
 
 
-def request_between(caller: RoleRecord, callee: RoleRecord, world: RoleGraph) -> Request:
+def request_between(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Request:
     """The call of one role of the templates to another, with what caller and callee are and nothing that is chosen.
 
     Args:
         caller: the role whose session calls.
         callee: the role that is assumed.
-        world: tells which accounts are known to belong to one organization.
+        graph: tells which accounts are known to belong to one organization.
     """
     caller_account, callee_account = account_of(caller.arn), account_of(callee.arn)
-    context = _STS_ALWAYS | {
+    context: dict[str, ContextValue] = {
+        "aws:SecureTransport": "true",
+        "aws:PrincipalIsAWSService": "false",
+        "aws:ViaAWSService": "false",
         "aws:PrincipalArn": caller.arn,
         "aws:PrincipalAccount": caller_account,
         "aws:PrincipalType": "AssumedRole",
         "aws:ResourceAccount": callee_account,
     }
-    if world.organization and caller_account in world.home:
-        context["aws:PrincipalOrgID"] = world.organization
-    if world.organization and callee_account in world.home:
-        context["aws:ResourceOrgID"] = world.organization
+    if graph.organization and caller_account in graph.home:
+        context["aws:PrincipalOrgID"] = graph.organization
+    if graph.organization and callee_account in graph.home:
+        context["aws:ResourceOrgID"] = graph.organization
     for key, value in caller.tags.items():
-        context[f"aws:PrincipalTag/{key}"] = value
+        context[f"{_PRINCIPAL_TAG}{key}"] = value
     for key, value in callee.tags.items():
         context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
     return Request(
         caller=session_of(caller.arn),
         callee=Callee(callee.arn, callee.trust.policy),
         context=context,
-        identity_policies=tuple(narrowed(record.policy, callee.arn) for record in caller.policies),
-        permissions_boundary=narrowed(caller.boundary.policy, callee.arn) if caller.boundary else None,
+        identity_policies=tuple(record.policy for record in caller.policies),
+        permissions_boundary=caller.boundary.policy if caller.boundary else None,
     )
 
 
-def request_of(hop: Hop, sent: Sent, world: RoleGraph, region: str | None = None) -> Request | None:
-    """The call of a declared hop.
-
-    Args:
-        hop: the hop.
-        sent: the tags and the source identity that it carries.
-        world: the roles.
-        region: the chain's region.
-
-    Returns:
-        The request; None where caller or callee is not in the templates.
-    """
-    callers, callees = world.by_arn.get(hop.caller.arn), world.by_arn.get(hop.callee.arn)
-    if not callers or not callees:
-        return None
-    request = request_between(callers[0], callees[0], world)
-    said: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
-    if region:
-        said["aws:RequestedRegion"] = region
-    if hop.external_id:
-        said["sts:ExternalId"] = hop.external_id
-    if hop.callee.organizational_units and "aws:PrincipalOrgID" in request.context:
-        # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
-        said["aws:PrincipalOrgPaths"] = [_path(world, hop.callee.organizational_units[0])]
-    return replace(
-        request,
-        context={**request.context, **said, **sent.context},
-        actions=(*request.actions, *sent.actions),
-        session_policies=tuple(record.policy for record in world.session_policies.get(hop.caller.arn, ()))
-        or None,
-    )
-
-
-def requests_of(hop: Hop, world: RoleGraph, region: str | None = None) -> Iterator[Request]:
+def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterator[Request]:
     """The calls that the runtime may send for a declared hop: the usual one first, then every other that is allowed.
 
     There are none where caller or callee is not in the templates.
+
+    Args:
+        hop: the hop.
+        graph: the roles.
+        region: the chain's region.
     """
-    plain = request_of(hop, Sent({}, ()), world, region)
-    named = named_by(policies_of(plain)) if plain else {}
-    requests = (request_of(hop, sent, world, region) for sent in as_declared(hop, named))
-    found = [request for request in requests if request]
-    yield from found
-    for request in found[:1]:
-        asked = frozenset().union(*(policy.keys for policy in policies_of(request)))
-        for other in _otherwise(hop, request, world):
-            if not asked.isdisjoint(map(str.lower, other)):
-                yield replace(request, context={**request.context, **other})
+    callers, callees = graph.by_arn.get(hop.caller.arn), graph.by_arn.get(hop.callee.arn)
+    if not callers or not callees:
+        return
+    request = request_between(callers[0], callees[0], graph)
+    known: dict[str, ContextValue] = {"sts:RoleSessionName": SESSION_NAME}
+    if region:
+        known["aws:RequestedRegion"] = region
+    if hop.external_id:
+        known["sts:ExternalId"] = hop.external_id
+    # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
+    in_units = hop.callee.organizational_units if "aws:PrincipalOrgID" in request.context else ()
+    paths = [{"aws:PrincipalOrgPaths": [f"{graph.organization}/{unit.rstrip('/')}/"]} for unit in in_units]
+    limits = tuple(record.policy for record in graph.session_policies.get(hop.caller.arn, ()))
+    plain = replace(request, context={**request.context, **known}, session_policies=limits or None)
+    if paths:
+        plain = replace(plain, context={**plain.context, **paths[0]})
+    usual, *others = _carried(hop, _named_by(policies_of(plain)))
+    first = _carrying(plain, hop, usual)
+    yield first
+    yield from (_carrying(plain, hop, values) for values in others)
+    asked = keys_asked(first)
+    in_place: list[Mapping[str, ContextValue]] = [{"sts:RoleSessionName": _RUNTIME_SESSION_NAME}]
+    in_place += ({key: value} for key, value in PERHAPS.items())
+    for other in (*in_place, *paths[1:]):
+        if not asked.isdisjoint(map(str.lower, other)):
+            yield replace(first, context={**first.context, **other})
 
 
 def policies_of(request: Request) -> tuple[Policy, ...]:
@@ -125,14 +126,96 @@ def policies_of(request: Request) -> tuple[Policy, ...]:
     return (request.callee.trust_policy, *request.identity_policies, *boundary, *sessions)
 
 
-def _otherwise(hop: Hop, request: Request, world: RoleGraph) -> Iterator[Mapping[str, ContextValue]]:
-    """What the usual call of a hop may bring in place of what it brings."""
-    yield {"sts:RoleSessionName": f"{SESSION_NAME}-{ANY}"}
-    yield from ({key: value} for key, value in PERHAPS.items())
-    if "aws:PrincipalOrgPaths" in request.context:
-        for unit in hop.callee.organizational_units[1:]:
-            yield {"aws:PrincipalOrgPaths": [_path(world, unit)]}
+def keys_asked(request: Request) -> frozenset[str]:
+    """The condition keys, in lower case, that the policies of a call ask for."""
+    return frozenset().union(*(policy.keys for policy in policies_of(request)))
 
 
-def _path(world: RoleGraph, unit: str) -> str:
-    return f"{world.organization}/{unit.rstrip('/')}/"
+Carried = Mapping[str, str]
+"""The session tags and the source identity of a call, passed and inherited, by condition key."""
+
+Named = Mapping[str, Collection[Pattern]]
+"""What policies name as values of condition keys, in lower case."""
+
+
+def _named_by(policies: Iterable[Policy]) -> Named:
+    """The values that conditions on texts name."""
+    found: dict[str, dict[Pattern, None]] = {}
+    for condition in (each for policy in policies for one in policy.statements for each in one.conditions):
+        if isinstance(condition, Condition) and condition.name.startswith("string"):
+            for element in condition.elements:
+                if isinstance(element, str) and "${" not in element:
+                    is_like = condition.name.endswith("like")
+                    ignores_case = condition.name.endswith("ignorecase")
+                    pattern = glob_of(element) if is_like else text_of(element, ignores_case=ignores_case)
+                    found.setdefault(condition.lookup, {})[pattern] = None
+    return found
+
+
+def _carried(hop: Hop, named: Named) -> Iterator[Carried]:
+    """What a hop's call may carry: the usual first, then each other value, or none, of one thing at a time.
+
+    Of the values that the chain leaves open, one of each kind is tried that policies tell apart.
+    """
+    declared: dict[str, SessionTag | SourceIdentity | None] = {
+        **{REQUEST_TAG + tag.key: tag for tag in hop.callee.tags},
+        **{_PRINCIPAL_TAG + tag.key: tag for tag in hop.inherited_tags},
+        SET_IDENTITY: hop.callee.identity,
+        IDENTITY: hop.inherited_source_identity,
+    }
+    choices = {key: _values(each, named.get(key.lower(), ())) for key, each in declared.items() if each}
+    usual = {key: values[0] for key, values in choices.items() if values[0] is not None}
+    yield usual
+    for key, values in choices.items():
+        others = {name: value for name, value in usual.items() if name != key}
+        for value in values[1:]:
+            yield others if value is None else others | {key: value}
+    # AWS does not say whether what is inherited counts among the tags of the request: the hop works either way.
+    inherited = {tag.key: usual.get(_PRINCIPAL_TAG + tag.key) for tag in hop.inherited_tags}
+    if inherited:
+        yield usual | {REQUEST_TAG + key: value for key, value in inherited.items() if value is not None}
+
+
+def _values(declared: SessionTag | SourceIdentity, named: Collection[Pattern]) -> list[str | None]:
+    """The values of a tag or a source identity to try; None where it may be left out."""
+    shortest = "?*" if isinstance(declared, SessionTag) else "??*"
+    values = declared.values or ("*",)
+    found = dict.fromkeys(text for value in values for text in _texts(value, shortest, named))
+    allowed: list[str | None] = [*(found or map(_one_of, values))]
+    return allowed if declared.required else [*allowed, None]
+
+
+def _texts(pattern: str, shortest: str, named: Collection[Pattern]) -> Iterator[str]:
+    """Texts that match a pattern of ``*`` and ``?``: one that no policy names, and one of each that is named."""
+    usual = _one_of(pattern)
+    if not named or not has_wildcard([pattern]):
+        yield usual
+        return
+    possible = matching([glob_of(pattern)]) & matching([glob_of(shortest)])
+    for texts in (Language(without=frozenset(named)), *(matching([each]) for each in named)):
+        with suppress(TooLarge):
+            text = usual if usual in texts else (possible & texts).example()
+            if text is not None:
+                yield text
+
+
+def _one_of(pattern: str) -> str:
+    """A text that matches a pattern of ``*`` and ``?``."""
+    return pattern.replace("*", OTHER_VALUE).replace("?", "a")
+
+
+def _carrying(request: Request, hop: Hop, carried: Carried) -> Request:
+    """A hop's call with what it carries: the condition keys that follow, and the actions that it needs."""
+    context: dict[str, ContextValue] = {**request.context, **carried}
+    if passed := [key.removeprefix(REQUEST_TAG) for key in carried if key.startswith(REQUEST_TAG)]:
+        context[TAG_KEYS] = passed
+    own = (key for key in hop.callee.transitive_tag_keys if REQUEST_TAG + key in carried)
+    inherited = (key for key in hop.inherited_tag_keys if _PRINCIPAL_TAG + key in carried)
+    if transitive := (*own, *inherited):
+        context[TRANSITIVE_TAG_KEYS] = transitive
+    actions = list(request.actions)
+    if any(key.startswith((REQUEST_TAG, _PRINCIPAL_TAG)) for key in carried):
+        actions.append(TAG_SESSION)
+    if SET_IDENTITY in carried or IDENTITY in carried:
+        actions.append(SET_SOURCE_IDENTITY)
+    return replace(request, context=context, actions=tuple(actions))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.graph.access import ASSUME, CARRYING, Callee, admitted, carried, must_carry
-from rolechain.graph.caller_index import Index
-from rolechain.graph.calls import request_between, session_of
+from rolechain.graph.access import ASSUME, CARRYING, Callee, admitted, carried, must_carry, principal_named
+from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
-from rolechain.graph.language import Language, Pattern, Position, glob_of, matching
-from rolechain.graph.permitted import Permission, permissions
+from rolechain.graph.language import Language, Pattern, Position, matching
+from rolechain.graph.permissions import Permission, permissions
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.graph.values import ManyValues, OneValue, Values
+from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, partition_of
+from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
 from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
 from rolechain.model.entry_principal import BROUGHT, Brought
-from rolechain.policy import Decision, Request, Side, Verdict, decide
+from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
+from rolechain.policy.principals import is_unique_id
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 
@@ -56,41 +58,100 @@ class Edge:
 _known: WeakKeyDictionary[RoleGraph, list[Edge]] = WeakKeyDictionary()
 
 
-def links(world: RoleGraph) -> list[Edge]:
-    """Every pair of roles of a world of which both sides allow sts:AssumeRole, in the order of the callees."""
-    if world not in _known:
-        index = Index(world)
-        _known[world] = [
+def links(graph: RoleGraph) -> list[Edge]:
+    """Every pair of roles of a graph of which both sides allow sts:AssumeRole, in the order of the callees."""
+    if graph not in _known:
+        callers = _Callers(graph)
+        _known[graph] = [
             edge
-            for callee in world.roles
+            for callee in graph.roles
             if is_arn(callee.arn)
-            for caller, session_name in index.callers(callee)
-            if is_arn(caller.arn) and (edge := _edge(caller, callee, session_name, world))
+            for caller in callers.of(callee)
+            if (edge := _edge(caller, callee, graph))
         ]
-    return _known[world]
+    return _known[graph]
 
 
-def edges(world: RoleGraph) -> list[Edge]:
+def edges(graph: RoleGraph) -> list[Edge]:
     """Those of them that can be taken, or of which it is not known.
 
     A condition on what the caller is keeps it out, one on what it chooses does not.
     """
-    return [edge for edge in links(world) if edge.decision]
+    return [edge for edge in links(graph) if edge.decision]
 
 
-def _edge(caller: RoleRecord, callee: RoleRecord, session_name: str, world: RoleGraph) -> Edge | None:
-    base = replace(request_between(caller, callee, world), caller=session_of(caller.arn, session_name))
+class _Callers:
+    """The roles of a graph by what they may assume, so that no pair is tried for nothing."""
+
+    def __init__(self, graph: RoleGraph) -> None:
+        self._graph = graph
+        self._by_resource: dict[str, list[RoleRecord]] = {}
+        self._by_account: dict[str, list[RoleRecord]] = {}
+        self._of_wide_resource: list[RoleRecord] = []
+        named: dict[Policy, tuple[frozenset[str], bool]] = {}
+        for role in graph.roles:
+            if not is_arn(role.arn):
+                continue
+            self._by_account.setdefault(account_of(role.arn), []).append(role)
+            policies = [record.policy for record in role.policies]
+            named |= {each: _callees_named(each) for each in policies if each not in named}
+            found = [named[each] for each in policies]
+            if any(is_wide for _, is_wide in found):
+                self._of_wide_resource.append(role)
+            for arn in frozenset().union(*(arns for arns, _ in found)):
+                self._by_resource.setdefault(arn, []).append(role)
+
+    def of(self, callee: RoleRecord) -> Iterable[RoleRecord]:
+        """The roles that may get into a role, each once: those that it lets in and that may call it."""
+        found: dict[RoleRecord, None] = {}
+        entering = admitted(callee.trust.policy, callee.callee, alone=True)
+        for statement in callee.trust.policy.allows:
+            for requests in entering.get(statement.index, ()):
+                values = requests.values.get(keys_of.PRINCIPAL_ARN)
+                if requests.kind != "role" or not isinstance(values, OneValue):
+                    continue
+                if values.texts.values is not None:
+                    named = (self._graph.by_arn.get(arn, ()) for arn in sorted(values.texts.values))
+                    found |= dict.fromkeys(chain.from_iterable(named))
+                else:
+                    permitted = self._permitted(callee, statement)
+                    found |= {role: None for role in permitted if role.arn in values.texts}
+        return found
+
+    def _permitted(self, callee: RoleRecord, statement: Statement) -> Iterator[RoleRecord]:
+        """The roles that may call a role which a statement does not name one by one."""
+        principals = statement.principals
+        if principals is None or principals.everyone or principals.unknown:
+            # Within an account, being named is enough.
+            yield from self._by_account[account_of(callee.arn)]
+        elif all(map(is_unique_id, principals.aws)):
+            # No role that a template makes has an id before.
+            return
+        yield from self._by_resource.get(callee.arn, ())
+        yield from self._of_wide_resource
+
+
+def _callees_named(policy: Policy) -> tuple[frozenset[str], bool]:
+    """The ARNs that a policy names for AssumeRole, and whether it names more than single ones."""
+    about = [each for each in policy.allows if each.actions.match(ASSUME) is not False]
+    resources = [each.resources for each in about if each.resources]
+    named = (each.exact for each in resources if not each.negated)
+    return frozenset().union(*named), any(each.negated or each.tests for each in resources)
+
+
+def _edge(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
+    base = request_between(caller, callee, graph)
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
-    session = _session(caller, session_name, world)
+    session = _session(caller, graph)
     account = account_of(callee.arn)
-    organization = world.organization if world.organization and account in world.home else ""
+    organization = graph.organization if graph.organization and account in graph.home else ""
     facts = Callee(partition_of(callee.arn), account, organization)
     first: Edge | None = None
     for statement in callee.trust.policy.allows:
         if not (entering := both(alone.get(statement.index, ()), [session])):
             continue
-        named = _names(statement, caller, session_name)
+        named = tuple(_named(statement, caller))
         for permission in permissions(caller, callee, facts, ASSUME, named=named):
             if not both(entering, permission.requests):
                 continue
@@ -107,14 +168,11 @@ def _edge(caller: RoleRecord, callee: RoleRecord, session_name: str, world: Role
     return first
 
 
-def _session(caller: RoleRecord, session_name: str, world: RoleGraph) -> Requests:
+def _session(caller: RoleRecord, graph: RoleGraph) -> Requests:
     """Every request that a session of a role may make."""
-    values: dict[str, Values] = {
-        keys_of.PRINCIPAL_ARN: OneValue(Language(frozenset({caller.arn})), absent=False),
-        keys_of.USER_ID: OneValue(matching([glob_of(f"*:{session_name}")]), absent=True),
-    }
-    if world.organization and caller.account in world.home:
-        path = Pattern([*map(Position, f"{world.organization}/"), Position(repeated=True)])
+    values: dict[str, Values] = {keys_of.PRINCIPAL_ARN: only(caller.arn)}
+    if graph.organization and caller.account in graph.home:
+        path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([path]), (), absent=False)
     if not _may_be_tagged(caller):
         for key, value in caller.tags.items():
@@ -147,13 +205,15 @@ def _brought(role: RoleRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(action for action in some if alone and all(by_action[action])), some
 
 
-def _names(statement: Statement, caller: RoleRecord, session_name: str) -> bool:
-    """Whether a trust statement names a role or a session of it, and not its account alone."""
+def _named(statement: Statement, caller: RoleRecord) -> Iterator[Requests]:
+    """The calls of a role that a trust statement lets in by naming the role or its session, not its account alone."""
     principals = statement.principals
     if principals is None or principals.everyone or principals.unknown or caller.arn in principals.aws:
-        return True
-    ids = any(name.startswith("AROA") for name in principals.aws)
-    return ids or session_of(caller.arn, session_name).arn in principals.aws
+        yield Requests("role")
+        return
+    for name in sorted(principals.aws):
+        if is_unique_id(name) or name.startswith(session_arn(caller.arn, "")):
+            yield from principal_named(name, partition_of(caller.arn), frozenset({caller.arn}))
 
 
 def _decided(
@@ -188,6 +248,8 @@ def _best(
         example = example_of(one, statements, {})
         if example is None:
             return _unshown()
+        _, _, name = str(example.context.get(keys_of.USER_ID, "")).partition(":")
+        base = replace(base, caller=session_of(caller.arn, name or SESSION_NAME))
         fixed = {
             key: value
             for key, value in base.context.items()

@@ -21,22 +21,20 @@ class Way(NamedTuple):
     """
 
     action: str
-    source: str
+    source: str = "Service Authorization Reference"
     besides: tuple[str, ...] = ()
     changes: bool = True
 
-
-_REFERENCE = "Service Authorization Reference"
 
 ON_ROLE = (
     Way("iam:UpdateAssumeRolePolicy", "iam-012; Rhino 14"),
     Way("iam:PutRolePolicy", "iam-005; Rhino 12"),
     Way("iam:AttachRolePolicy", "iam-009; Rhino 9"),
-    Way("iam:DeleteRolePolicy", _REFERENCE),
-    Way("iam:DetachRolePolicy", _REFERENCE),
-    Way("iam:PutRolePermissionsBoundary", _REFERENCE),
-    Way("iam:DeleteRolePermissionsBoundary", _REFERENCE),
-    Way("iam:DeleteRole", _REFERENCE, ("iam:CreateRole",)),
+    Way("iam:DeleteRolePolicy"),
+    Way("iam:DetachRolePolicy"),
+    Way("iam:PutRolePermissionsBoundary"),
+    Way("iam:DeleteRolePermissionsBoundary"),
+    Way("iam:DeleteRole", besides=("iam:CreateRole",)),
 )
 """What changes a role's trust policy, permissions or boundary; the last makes it anew."""
 
@@ -62,14 +60,8 @@ ON_USER = (
 )
 """What lets one sign in as a user."""
 
-USER_BOUNDARY = (
-    Way("iam:PutUserPermissionsBoundary", _REFERENCE),
-    Way("iam:DeleteUserPermissionsBoundary", _REFERENCE),
-)
-USER_GRANTS = (
-    Way("iam:PutUserPolicy", "iam-007; Rhino 10"),
-    Way("iam:AttachUserPolicy", "iam-008; Rhino 7"),
-)
+USER_BOUNDARY = (Way("iam:PutUserPermissionsBoundary"), Way("iam:DeleteUserPermissionsBoundary"))
+USER_GRANTS = (Way("iam:PutUserPolicy", "iam-007; Rhino 10"), Way("iam:AttachUserPolicy", "iam-008; Rhino 7"))
 GROUP_GRANTS = (
     Way("iam:PutGroupPolicy", "iam-011; Rhino 11"),
     Way("iam:AttachGroupPolicy", "iam-010; Rhino 8"),
@@ -90,23 +82,17 @@ LIFTS: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[5:7], "user": USER_BOUND
 
 ON_PROVIDER: Mapping[str, tuple[Way, ...]] = {
     "saml": (
-        Way("iam:UpdateSAMLProvider", _REFERENCE),
-        Way("iam:CreateSAMLProvider", _REFERENCE, ("iam:DeleteSAMLProvider",)),
+        Way("iam:UpdateSAMLProvider"),
+        Way("iam:CreateSAMLProvider", besides=("iam:DeleteSAMLProvider",)),
     ),
-    "oidc": (Way("iam:UpdateOpenIDConnectProviderThumbprint", _REFERENCE),),
+    "oidc": (Way("iam:UpdateOpenIDConnectProviderThumbprint"),),
 }
 """What lets one sign the assertions or the tokens of an identity provider, by the kind of entrance."""
 
-ON_CLUSTERS = (
-    Way("eks:CreateAccessEntry", _REFERENCE),
-    Way("eks:AssociateAccessPolicy", _REFERENCE),
-)
+ON_CLUSTERS = (Way("eks:CreateAccessEntry"), Way("eks:AssociateAccessPolicy"))
 """What lets one run pods in a cluster of EKS, with any service account."""
 
-ON_ASSIGNMENTS = (
-    Way("sso:CreateAccountAssignment", _REFERENCE),
-    Way("identitystore:CreateGroupMembership", _REFERENCE),
-)
+ON_ASSIGNMENTS = (Way("sso:CreateAccountAssignment"), Way("identitystore:CreateGroupMembership"))
 """What gives somebody a permission set of IAM Identity Center."""
 
 PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
@@ -129,20 +115,20 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
     ),
     "codebuild.amazonaws.com": (
         Way("codebuild:CreateProject", "codebuild-001; codebuild-004"),
-        Way("codebuild:UpdateProject", _REFERENCE),
+        Way("codebuild:UpdateProject"),
     ),
     "cognito-identity.amazonaws.com": (Way("cognito-identity:SetIdentityPoolRoles", "cognitoidentity-001"),),
     "datapipeline.amazonaws.com": (Way("datapipeline:PutPipelineDefinition", "datapipeline-001; Rhino 21"),),
     "ec2.amazonaws.com": (
         Way("ec2:RunInstances", "ec2-001; Rhino 3"),
         Way("ec2:RequestSpotInstances", "ec2-003"),
-        Way("ec2:RequestSpotFleet", _REFERENCE),
-        Way("ec2:CreateFleet", _REFERENCE),
-        Way("ec2:AssociateIamInstanceProfile", _REFERENCE),
-        Way("ec2:ReplaceIamInstanceProfileAssociation", _REFERENCE),
-        Way("ec2:CreateLaunchTemplate", _REFERENCE),
-        Way("ec2:CreateLaunchTemplateVersion", _REFERENCE),
-        Way("autoscaling:CreateLaunchConfiguration", _REFERENCE),
+        Way("ec2:RequestSpotFleet"),
+        Way("ec2:CreateFleet"),
+        Way("ec2:AssociateIamInstanceProfile"),
+        Way("ec2:ReplaceIamInstanceProfileAssociation"),
+        Way("ec2:CreateLaunchTemplate"),
+        Way("ec2:CreateLaunchTemplateVersion"),
+        Way("autoscaling:CreateLaunchConfiguration"),
         Way("elasticmapreduce:RunJobFlow", "emr-001"),
         Way("gamelift:CreateFleet", "gamelift-001"),
         Way("imagebuilder:CreateInfrastructureConfiguration", "imagebuilder-001"),
@@ -154,8 +140,8 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
         Way("batch:RegisterJobDefinition", "batch-001; batch-003"),
     ),
     "emr-serverless.amazonaws.com": (Way("emr-serverless:StartJobRun", "emrserverless-001"),),
-    "events.amazonaws.com": (Way("events:PutTargets", _REFERENCE),),
-    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet", _REFERENCE),),
+    "events.amazonaws.com": (Way("events:PutTargets"),),
+    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet"),),
     "glue.amazonaws.com": (
         Way("glue:CreateDevEndpoint", "glue-001; Rhino 18"),
         Way("glue:CreateJob", "glue-003; glue-004"),
@@ -165,39 +151,30 @@ PASSING: Mapping[str, tuple[Way, ...]] = {
     "kinesisanalytics.amazonaws.com": (Way("kinesisanalytics:CreateApplication", "kinesisanalytics-001"),),
     "lambda.amazonaws.com": (
         Way("lambda:CreateFunction", "lambda-001; Rhino 15"),
-        Way("lambda:UpdateFunctionConfiguration", _REFERENCE),
+        Way("lambda:UpdateFunctionConfiguration"),
     ),
     "omics.amazonaws.com": (Way("omics:StartRun", "omics-001"),),
     "pods.eks.amazonaws.com": (
-        Way("eks:CreatePodIdentityAssociation", _REFERENCE),
-        Way("eks:UpdatePodIdentityAssociation", _REFERENCE),
+        Way("eks:CreatePodIdentityAssociation"),
+        Way("eks:UpdatePodIdentityAssociation"),
     ),
-    "rolesanywhere.amazonaws.com": (
-        Way("rolesanywhere:CreateProfile", _REFERENCE),
-        Way("rolesanywhere:UpdateProfile", _REFERENCE),
-    ),
+    "rolesanywhere.amazonaws.com": (Way("rolesanywhere:CreateProfile"), Way("rolesanywhere:UpdateProfile")),
     "sagemaker.amazonaws.com": (
         Way("sagemaker:CreateNotebookInstance", "sagemaker-001"),
         Way("sagemaker:CreateTrainingJob", "sagemaker-002"),
         Way("sagemaker:CreateProcessingJob", "sagemaker-003"),
-        Way("sagemaker:CreateHyperParameterTuningJob", _REFERENCE),
-        Way("sagemaker:CreateModel", _REFERENCE),
-        Way("sagemaker:CreatePipeline", _REFERENCE),
-        Way("sagemaker:CreateDomain", _REFERENCE),
-        Way("sagemaker:CreateUserProfile", _REFERENCE),
+        Way("sagemaker:CreateHyperParameterTuningJob"),
+        Way("sagemaker:CreateModel"),
+        Way("sagemaker:CreatePipeline"),
+        Way("sagemaker:CreateDomain"),
+        Way("sagemaker:CreateUserProfile"),
     ),
-    "scheduler.amazonaws.com": (
-        Way("scheduler:CreateSchedule", _REFERENCE),
-        Way("scheduler:UpdateSchedule", _REFERENCE),
-    ),
-    "ssm.amazonaws.com": (
-        Way("ssm:StartAutomationExecution", "ssm-003"),
-        Way("ssm:CreateActivation", _REFERENCE),
-    ),
+    "scheduler.amazonaws.com": (Way("scheduler:CreateSchedule"), Way("scheduler:UpdateSchedule")),
+    "ssm.amazonaws.com": (Way("ssm:StartAutomationExecution", "ssm-003"), Way("ssm:CreateActivation")),
     "states.amazonaws.com": (
-        Way("states:CreateStateMachine", _REFERENCE),
-        Way("states:UpdateStateMachine", _REFERENCE),
-        Way("states:TestState", _REFERENCE),
+        Way("states:CreateStateMachine"),
+        Way("states:UpdateStateMachine"),
+        Way("states:TestState"),
     ),
 }
 """What, together with iam:PassRole, runs code as a role, by the service that the role has to trust.
@@ -225,7 +202,7 @@ class Runner(NamedTuple):
 _INSTANCE = (
     Way("ssm:SendCommand", "ssm-002"),
     Way("ssm:StartSession", "ssm-001"),
-    Way("ssm:CreateAssociation", _REFERENCE),
+    Way("ssm:CreateAssociation"),
     Way("ec2-instance-connect:SendSSHPublicKey", "ec2instanceconnect-003"),
     Way("ec2:ModifyInstanceAttribute", "ec2-002"),
     Way("codedeploy:CreateDeployment", "codedeploy-001"),
@@ -269,7 +246,7 @@ RUNNING: Mapping[str, Runner] = {
         "bedrock-agentcore.amazonaws.com",
         (
             Way("bedrock-agentcore:InvokeAgentRuntimeCommand", "bedrock-004"),
-            Way("bedrock-agentcore:UpdateAgentRuntime", _REFERENCE),
+            Way("bedrock-agentcore:UpdateAgentRuntime"),
         ),
     ),
     "AWS::CodeBuild::Project": Runner(
@@ -278,14 +255,14 @@ RUNNING: Mapping[str, Runner] = {
         (
             Way("codebuild:StartBuild", "codebuild-002"),
             Way("codebuild:StartBuildBatch", "codebuild-003"),
-            Way("codebuild:UpdateProject", _REFERENCE),
-            Way("codebuild:StartSandbox", _REFERENCE),
+            Way("codebuild:UpdateProject"),
+            Way("codebuild:StartSandbox"),
         ),
     ),
     "AWS::Cognito::IdentityPoolRoleAttachment": Runner(
         "Roles.authenticated",
         "cognito-identity.amazonaws.com",
-        (Way("cognito-identity:UpdateIdentityPool", _REFERENCE),),
+        (Way("cognito-identity:UpdateIdentityPool"),),
         ("Roles.unauthenticated",),
     ),
     "AWS::EC2::Instance": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
@@ -300,65 +277,48 @@ RUNNING: Mapping[str, Runner] = {
     "AWS::ECS::TaskDefinition": Runner(
         "TaskRoleArn",
         "ecs-tasks.amazonaws.com",
-        (
-            Way("ecs:ExecuteCommand", "ecs-006"),
-            Way("ecs:RunTask", _REFERENCE),
-            Way("ecs:StartTask", _REFERENCE),
-        ),
+        (Way("ecs:ExecuteCommand", "ecs-006"), Way("ecs:RunTask"), Way("ecs:StartTask")),
     ),
-    "AWS::EKS::PodIdentityAssociation": Runner(
-        "RoleArn",
-        "pods.eks.amazonaws.com",
-        ON_CLUSTERS,
-    ),
+    "AWS::EKS::PodIdentityAssociation": Runner("RoleArn", "pods.eks.amazonaws.com", ON_CLUSTERS),
     "AWS::EMR::Cluster": Runner(
-        "JobFlowRole",
-        "ec2.amazonaws.com",
-        (Way("elasticmapreduce:AddJobFlowSteps", _REFERENCE), *_INSTANCE),
+        "JobFlowRole", "ec2.amazonaws.com", (Way("elasticmapreduce:AddJobFlowSteps"), *_INSTANCE)
     ),
     "AWS::GameLift::Fleet": Runner(
-        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:UpdateRuntimeConfiguration", _REFERENCE),)
+        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:UpdateRuntimeConfiguration"),)
     ),
     "AWS::Glue::DevEndpoint": Runner(
         "RoleArn", "glue.amazonaws.com", (Way("glue:UpdateDevEndpoint", "glue-002; Rhino 19"),)
     ),
     "AWS::Glue::Job": Runner(
-        "Role",
-        "glue.amazonaws.com",
-        (Way("glue:UpdateJob", "glue-005; glue-006"), Way("glue:StartJobRun", _REFERENCE)),
+        "Role", "glue.amazonaws.com", (Way("glue:UpdateJob", "glue-005; glue-006"), Way("glue:StartJobRun"))
     ),
     "AWS::ImageBuilder::InfrastructureConfiguration": Runner(
-        "InstanceProfileName", "ec2.amazonaws.com", (Way("imagebuilder:CreateImage", _REFERENCE), *_INSTANCE)
+        "InstanceProfileName", "ec2.amazonaws.com", (Way("imagebuilder:CreateImage"), *_INSTANCE)
     ),
     "AWS::KinesisAnalyticsV2::Application": Runner(
-        "ServiceExecutionRole",
-        "kinesisanalytics.amazonaws.com",
-        (Way("kinesisanalytics:UpdateApplication", _REFERENCE),),
+        "ServiceExecutionRole", "kinesisanalytics.amazonaws.com", (Way("kinesisanalytics:UpdateApplication"),)
     ),
     "AWS::Lambda::Function": Runner(
         "Role",
         "lambda.amazonaws.com",
         (
             Way("lambda:UpdateFunctionCode", "lambda-003; Rhino 17"),
-            Way("lambda:UpdateFunctionConfiguration", _REFERENCE),
+            Way("lambda:UpdateFunctionConfiguration"),
             Way("lambda:AddPermission", "lambda-005"),
-            Way("lambda:InvokeFunction", _REFERENCE, changes=False),
-            Way("lambda:InvokeFunctionUrl", _REFERENCE, changes=False),
-            Way("lambda:CreateEventSourceMapping", _REFERENCE, changes=False),
+            Way("lambda:InvokeFunction", changes=False),
+            Way("lambda:InvokeFunctionUrl", changes=False),
+            Way("lambda:CreateEventSourceMapping", changes=False),
         ),
     ),
     "AWS::RolesAnywhere::Profile": Runner(
         "RoleArns",
         "rolesanywhere.amazonaws.com",
-        (
-            Way("rolesanywhere:CreateTrustAnchor", _REFERENCE),
-            Way("rolesanywhere:UpdateTrustAnchor", _REFERENCE),
-        ),
+        (Way("rolesanywhere:CreateTrustAnchor"), Way("rolesanywhere:UpdateTrustAnchor")),
     ),
     "AWS::SageMaker::Domain": Runner(
         "DefaultUserSettings.ExecutionRole",
         "sagemaker.amazonaws.com",
-        (Way("sagemaker:CreatePresignedDomainUrl", _REFERENCE),),
+        (Way("sagemaker:CreatePresignedDomainUrl"),),
         ("DefaultSpaceSettings.ExecutionRole",),
     ),
     "AWS::SageMaker::NotebookInstance": Runner(
@@ -370,17 +330,15 @@ RUNNING: Mapping[str, Runner] = {
         ),
     ),
     "AWS::SageMaker::UserProfile": Runner(
-        "UserSettings.ExecutionRole",
-        "sagemaker.amazonaws.com",
-        (Way("sagemaker:CreatePresignedDomainUrl", _REFERENCE),),
+        "UserSettings.ExecutionRole", "sagemaker.amazonaws.com", (Way("sagemaker:CreatePresignedDomainUrl"),)
     ),
     "AWS::StepFunctions::StateMachine": Runner(
         "RoleArn",
         "states.amazonaws.com",
         (
-            Way("states:UpdateStateMachine", _REFERENCE),
-            Way("states:StartExecution", _REFERENCE, changes=False),
-            Way("states:StartSyncExecution", _REFERENCE, changes=False),
+            Way("states:UpdateStateMachine"),
+            Way("states:StartExecution", changes=False),
+            Way("states:StartSyncExecution", changes=False),
         ),
     ),
 }
@@ -411,7 +369,7 @@ EXECUTING = "arn:*:iam::*:role/cdk-*-cfn-exec-role-*"
 ACTIONS = frozenset(
     action.lower()
     for ways in (
-        tuple(Way(each, "") for make, grants, acts in MAKING for each in (make, *grants, *acts)),
+        tuple(Way(each) for make, grants, acts in MAKING for each in (make, *grants, *acts)),
         ON_ROLE,
         ON_POLICY,
         ON_STACK,

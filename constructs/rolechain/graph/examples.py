@@ -13,12 +13,12 @@ from decimal import Decimal
 from itertools import pairwise
 
 from rolechain.graph.access import SAML, WEB_IDENTITY
-from rolechain.graph.calls import EVERYTHING
+from rolechain.graph.calls import EVERYTHING, SESSION_NAME, session_of
 from rolechain.graph.language import TooLarge
 from rolechain.graph.requests import Requests
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, partition_of
+from rolechain.iam.arn import account_of, is_arn, name_of
 from rolechain.iam.condition_keys import ALWAYS, is_of_source_identity, is_of_tags
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Verdict, decide
 from rolechain.policy.conditions import Condition
@@ -29,9 +29,6 @@ from rolechain.policy.scalars import date, network, number
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template
-
-SESSION_NAME = "rolechain"
-"""The session name of an example, where nothing asks for another."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,10 @@ def _of_caller(requests: Requests, chosen: Mapping[str, ContextValue]) -> dict[s
     """The keys that follow from others."""
     found: dict[str, ContextValue] = {}
     arn = chosen.get(keys_of.PRINCIPAL_ARN)
-    if isinstance(arn, str) and arn.count(":") >= 5:
+    if isinstance(arn, str) and is_arn(arn):
         found[keys_of.PRINCIPAL_ACCOUNT] = account_of(arn)
         if requests.kind == "user":
-            found[keys_of.USER_NAME] = arn.rsplit("/", 1)[-1]
+            found[keys_of.USER_NAME] = name_of(arn)
     paths = chosen.get(keys_of.ORGANIZATION_PATHS)
     if isinstance(paths, tuple) and paths:
         found[keys_of.ORGANIZATION] = paths[0].split("/", 1)[0]
@@ -200,9 +197,7 @@ def _caller(example: Example) -> Caller | None:
     account = account_of(arn)
     if example.kind == "user":
         return Caller("user", arn, account, unique_id=unique_id or None)
-    name, partition = arn.rsplit("/", 1)[-1], partition_of(arn)
-    session_arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session or SESSION_NAME}"
-    return Caller("role-session", session_arn, account, arn, unique_id or None)
+    return replace(session_of(arn, session or SESSION_NAME), unique_id=unique_id or None)
 
 
 def _federated(example: Example, policy: Policy) -> Ternary:

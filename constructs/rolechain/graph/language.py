@@ -18,7 +18,7 @@ from itertools import chain, count, product, takewhile
 from math import prod
 from typing import NamedTuple
 
-from rolechain.policy.patterns import ARN_SEGMENTS
+from rolechain.iam import arn
 
 STEPS, FEW_STEPS = 20_000, 300
 """How many steps of patterns over characters are taken before a set is said to be too large to decide: at first, and
@@ -127,14 +127,7 @@ class Pattern:
         """Whether a whole text matches."""
         if self.literal is not None:
             return text == self.literal
-        if not text.startswith(self.prefix):
-            return False
-        state = self.start
-        for character in text:
-            state = self.step(state, character)
-            if not state or self.always_matches(state):
-                return bool(state)
-        return bool(state & self.final)
+        return text.startswith(self.prefix) and _matches(self, text)
 
     def step(self, state: int, character: str) -> int:
         """The positions that are reached from ``state`` over a character."""
@@ -170,6 +163,17 @@ class Pattern:
         return found
 
 
+# The same ARNs meet the same few patterns in every pair of roles: remembered, 100 roles take two thirds of the time.
+@lru_cache(maxsize=65536)
+def _matches(pattern: Pattern, text: str) -> bool:
+    state = pattern.start
+    for character in text:
+        state = pattern.step(state, character)
+        if not state or pattern.always_matches(state):
+            return bool(state)
+    return bool(state & pattern.final)
+
+
 @lru_cache(maxsize=16384)
 def text_of(value: str, *, ignores_case: bool = False) -> Pattern:
     """The pattern that one text matches, or the same text in any case."""
@@ -190,8 +194,8 @@ def glob_of(value: str, excluded: str = "") -> Pattern:
 @lru_cache(maxsize=16384)
 def arn_of(value: str) -> Pattern | None:
     """The pattern of an ARN whose wildcards stay in their segments; None where it has too few and matches nothing."""
-    segments = value.split(":", ARN_SEGMENTS - 1)
-    return segments_of(segments) if len(segments) == ARN_SEGMENTS else None
+    segments = arn.segments_of(value)
+    return segments_of(segments) if segments else None
 
 
 def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
@@ -200,7 +204,7 @@ def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
     for number, segment in enumerate(segments, 1):
         if positions:
             positions.append(Position(":"))
-        is_last = number == ARN_SEGMENTS
+        is_last = number == arn.SEGMENTS
         if isinstance(segment, str):
             positions += _globbed(segment, "" if is_last else ":")
         else:
@@ -256,10 +260,11 @@ class Language:
             return other
         if other.is_whole or self is other:
             return self
-        if self.values is not None:
-            return Language(frozenset(text for text in self.values if text in other))
-        if other.values is not None:
-            return other & self
+        listed = [each for each in (self, other) if each.values is not None]
+        if listed:
+            fewest = min(listed, key=lambda each: len(each.values or ()))
+            rest = other if fewest is self else self
+            return Language(frozenset(text for text in fewest.values or () if text in rest))
         within = (*self.within, *(patterns for patterns in other.within if patterns not in self.within))
         return Language(None, within, self.without | other.without)
 

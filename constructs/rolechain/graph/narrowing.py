@@ -1,8 +1,8 @@
 """What a condition asks of a request, as the values that it leaves a key.
 
-An Allow is read so that it lets in at least what it lets in, a Deny so that it keeps out at most what it keeps out:
-what is not known, and what a caller chooses in a way that is not followed here (numbers, times, addresses), is met
-where that opens and is not met where that closes. So is whatever the moment of the call brings.
+The conditions of an Allow are read so that they leave at least the requests that IAM lets in, those of a Deny so that
+they leave at most the requests that IAM denies. A condition on a value that is not known, on a number, a time or an
+address, or on what only the call brings therefore counts as met in an Allow, and as not met in a Deny.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rolechain.graph.language import (
     text_of,
 )
 from rolechain.graph.requests import asking
-from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber
+from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.policy import scalars
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
@@ -84,7 +84,7 @@ def narrowing(
     elif isinstance(condition, Condition):
         if (exchanged := _exchanged(condition, constants)) is not None:
             key, text = exchanged
-            values = OneValue(Language(frozenset({text})), absent=False)
+            values = only(text)
             return _placed(kind, key, values, surely=surely)
         values = _of_values(condition, constants, surely=surely)
     else:
@@ -214,7 +214,10 @@ def _bounds(condition: Condition, constants: Mapping[str, str]) -> Bounds:
 def _patterns(
     condition: Condition, element: str, constants: Mapping[str, str]
 ) -> tuple[Pattern | None, Pattern | None] | None:
-    """What a value surely matches and what it may match; None in place of nothing, and of everything; None for none."""
+    """What a value of a condition surely matches, None for nothing, and what it may match, None for everything.
+
+    None for a value that matches nothing at all.
+    """
     name = condition.name
     if name == "bool":
         wanted = scalars.boolean(element)

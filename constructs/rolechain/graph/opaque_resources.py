@@ -17,6 +17,7 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
 from rolechain.graph.finding import Level
+from rolechain.iam.arn import account_of, name_of
 
 _CUSTOM = (
     "AWS::CloudFormation::CustomResource",
@@ -97,9 +98,9 @@ def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
 def touched(
     name: str, resolver: Resolver, arns: Collection[str], unread: Collection[str] = ()
 ) -> Iterator[OpaqueResource]:
-    """The resources that are told of a role and may change it: custom, private, products, and stacks not at hand.
+    """The resources that refer to a role and may change it: custom, private, products, and stacks not at hand.
 
-    One that is told of something that only the deployment knows may be told of any role, if its name says so.
+    A property whose value is known on deployment only may refer to any role, if its name speaks of roles.
 
     Args:
         name: the template's.
@@ -125,9 +126,8 @@ def touched(
             words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
             yield OpaqueResource(place, words, Level.ERROR, roams=True)
         for arn in arns:
-            _, _, _, _, account, path = arn.split(":", 5)
-            role = path.rsplit("/", 1)[-1]
-            is_near = kind == STACK_SET or account == resolver.around.account
+            role = name_of(arn)
+            is_near = kind == STACK_SET or account_of(arn) == resolver.around.account
             is_named = is_near and re.search(
                 rf"(?<![\w+=,.@-]){re.escape(role)}(?![\w+=,.@-])", told, re.IGNORECASE
             )

@@ -1,11 +1,11 @@
 """Sets of AssumeRole requests: who calls, and what the condition keys of the call may be.
 
-A set is a union of products, each of which says of one kind of caller what each key may be, whatever the others are.
-What no product says of a key is not asked. Keys that determine each other are said by one of them: the account and a
-user's name by ``aws:PrincipalArn``, the organization by ``aws:PrincipalOrgPaths``.
+A set is a union of products. A product gives, for one kind of caller, the values that each condition key may have,
+independently of the others; a key that it leaves out may have any value. Keys that determine each other are held by one
+of them: the account and a user's name by ``aws:PrincipalArn``, the organization by ``aws:PrincipalOrgPaths``.
 
 A set holds at least the requests that it stands for. Where it may hold more, because a value is not known or because it
-would take too long to tell, it says so.
+would take too long to tell, its ``doubts`` say so.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ _NAMED = Position(excluded="*?/")
 """How a name of IAM ends: no wildcard is a part of one."""
 _PATH = Pattern([*map(Position, "o-"), _ID, Position("/"), _ID])
 """The path of an organizational unit; ids hold no wildcards, so that a path that is compared as a text holds none."""
-_ACCOUNT = (Position(digit=True),) * 12
-_UNPLACED = (Position("<"), Position(repeated=True, excluded=":"), Position(">"))
+ACCOUNTS = (
+    (Position(digit=True),) * 12,
+    (Position("<"), Position(repeated=True, excluded=":"), Position(">")),
+)
+"""The account of an ARN: 12 digits, or what stands in for one that is not known."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,7 @@ def anybody(kind: Kind, partition: str) -> Requests:
     if kind in ("role", "user"):
         begins = ("arn", partition, "iam", "")
         name = [*map(Position, f"{kind}/"), _REST, _NAMED]
-        arns = matching(segments_of((*begins, account, name)) for account in (_ACCOUNT, _UNPLACED))
+        arns = matching(segments_of((*begins, account, name)) for account in ACCOUNTS)
         values[keys_of.PRINCIPAL_ARN] = OneValue(arns, absent=False)
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([_PATH]), (), absent=True)
     if kind == "service":

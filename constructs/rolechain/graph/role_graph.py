@@ -149,7 +149,7 @@ class RoleGraph:
         home: the ids of accounts that are known to belong to it.
         identities: the IAM users and groups.
         workloads: what runs code as a role.
-        openings: what lets others call it.
+        invocation_grants: what lets others call it, beside their own policies.
         session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
             makes a session otherwise passes what it likes, so that they close nothing.
     """
@@ -163,7 +163,7 @@ class RoleGraph:
     home: frozenset[str] = frozenset()
     identities: tuple[IdentityRecord, ...] = ()
     workloads: tuple[Workload, ...] = ()
-    openings: tuple[InvocationGrant, ...] = ()
+    invocation_grants: tuple[InvocationGrant, ...] = ()
     session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
 
     @cached_property

@@ -1,7 +1,8 @@
-"""Whom a role's trust policy lets in, statement by statement, in the words of a person."""
+"""Whom a role's trust policy lets in: each principal of each statement, with a description."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,13 +10,14 @@ from typing import NamedTuple
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME, ENTERING, admitted, principal_named
-from rolechain.graph.condition_words import words_of
 from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import EVERY_TEXT, Language, Pattern, matching
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
-from rolechain.graph.values import OneValue
+from rolechain.graph.values import OneValue, only
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import segments_of
+from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
 
 
@@ -27,7 +29,7 @@ class TrustedAccess:
         role: the role.
         kind: ``everyone``, ``account``, ``pattern``, ``arn``, ``session``, ``service``, ``federated`` or ``unknown``.
         who: the account id, pattern, ARN, service or provider; ``*`` for everyone.
-        words: the same, as a person says it.
+        words: the same, described.
         place: the statement.
         statement: the same, compiled.
         action: the action, in lower case, by which it gets in.
@@ -84,12 +86,12 @@ def _of_statement(
     if principals is None:
         yield _Named("unknown", "", "somebody who is not known", requests)
         return
-    conditions = words_of(statement)
+    conditions = _conditions_of(statement)
     for kind, key, word in (("service", keys_of.SERVICE, "the service"), ("federated", keys_of.PROVIDER, "")):
         for name in sorted(principals.services if kind == "service" else principals.federated):
-            only = OneValue(Language(frozenset({name})), absent=False)
+            named = only(name)
             some = tuple(
-                found for each in requests if key in each.values and (found := each.where(key, only))
+                found for each in requests if key in each.values and (found := each.where(key, named))
             )
             if some and kind == "service":
                 yield _Named(kind, name, f"{word} {name}{conditions.beside}", some)
@@ -137,13 +139,11 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
             groups.setdefault(("everyone", "*"), []).append(one)
         elif values.texts.values is not None:
             for arn in sorted(values.texts.values):
-                only = OneValue(Language(frozenset({arn})), absent=False)
-                groups.setdefault(("arn", arn), []).append(
-                    replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: only})
-                )
+                named = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: only(arn)})
+                groups.setdefault(("arn", arn), []).append(named)
         else:
             groups.setdefault(_like(values.texts), []).append(one)
-    conditions = words_of(statement)
+    conditions = _conditions_of(statement)
     for (kind, who), some in groups.items():
         kinds = {each.kind for each in some}
         one_of = "role" if kinds == {"role"} else "IAM user" if kinds == {"user"} else "principal"
@@ -178,8 +178,8 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
             continue
         rest = replace(texts, within=tuple(each for each in texts.within if each != several))
         whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
-        only = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
-        yield from _apart(part for each in only if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
+        apart = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
+        yield from _apart(part for each in apart if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
 
 
 def _says(pattern: Pattern) -> bool:
@@ -211,10 +211,79 @@ def _shape(pattern: Pattern) -> tuple[str, bool]:
     """The account that a pattern of ARNs fixes, empty for none, and whether it fixes more than partition and kind."""
     if any(position.digit for position in pattern.positions):
         return "", False
-    segments = str(pattern).split(":", 5)
-    if len(segments) < 6:
+    segments = segments_of(str(pattern))
+    if not segments:
         return "", bool(str(pattern).strip("*"))
     account = "" if set(segments[4]) & set("*?") else segments[4]
     name = segments[5].removeprefix("role/").removeprefix("user/")
     more = bool(name.strip("*?")) or (not account and bool(segments[4].strip("*?<>")))
     return account, more
+
+
+_WHO = (keys_of.PRINCIPAL_ARN, keys_of.PRINCIPAL_ACCOUNT, keys_of.ORGANIZATION, keys_of.ORGANIZATION_PATHS)
+_GLOBAL = re.compile(r"(aws|sts|iam):.*")
+_PHRASES = {
+    keys_of.EXTERNAL_ID: "with the external id {}",
+    keys_of.SESSION_NAME: "with the session name {}",
+    keys_of.SET_SOURCE_IDENTITY: "with the source identity {}",
+    keys_of.SOURCE_IDENTITY: "with the source identity {}",
+    "aws:sourceip": "from {}",
+    "aws:vpcsourceip": "from {}",
+    "aws:sourcevpc": "from VPC {}",
+    "aws:sourcevpce": "from VPC endpoint {}",
+    "aws:sourceaccount": "for account {}",
+    "aws:sourcearn": "for {}",
+    "aws:sourceorgid": "for organization {}",
+    "aws:requestedregion": "in region {}",
+}
+
+
+class _Conditions(NamedTuple):
+    """The conditions of a statement.
+
+    Attributes:
+        within: the organization and its units, with a blank before; empty where none is asked for.
+        claims: what a token must carry.
+        beside: everything else, with a comma before; empty likewise.
+    """
+
+    within: str
+    claims: str
+    beside: str
+
+
+def _conditions_of(statement: Statement) -> _Conditions:
+    """The conditions of a statement that allows."""
+    within: list[str] = []
+    claims: list[str] = []
+    beside: list[str] = []
+    for condition in statement.conditions:
+        if isinstance(condition, NullCheck):
+            beside.append(f"if {condition.key} is {'absent' if True in condition.absent else 'present'}")
+        elif isinstance(condition, Condition):
+            values = " or ".join(condition.values)
+            plain = (
+                not condition.negated and not condition.if_exists and condition.quantifier != "ForAllValues"
+            )
+            if condition.lookup == keys_of.ORGANIZATION and plain:
+                within.append(f" in organization {values}")
+            elif condition.lookup == keys_of.ORGANIZATION_PATHS and plain:
+                within.append(f" in organizational unit {values}")
+            elif condition.lookup in _WHO and not condition.negated:
+                continue
+            elif not _GLOBAL.fullmatch(condition.lookup) and plain:
+                claims.append(f"{condition.key} {values}")
+            else:
+                beside.append(_phrase(condition, values, plain=plain))
+    return _Conditions("".join(within), " and ".join(claims), "".join(f", {each}" for each in beside))
+
+
+def _phrase(condition: Condition, values: str, *, plain: bool) -> str:
+    key = condition.lookup
+    if plain and key in _PHRASES:
+        return _PHRASES[key].format(values)
+    if plain and key == keys_of.MFA_PRESENT and values.lower() == "true":
+        return "with MFA"
+    if plain and key.startswith(keys_of.REQUEST_TAG):
+        return f"with the session tag {condition.key.split('/', 1)[1]} {values}"
+    return f"if {condition.operator} {condition.key} {values}"

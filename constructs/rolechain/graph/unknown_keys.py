@@ -1,11 +1,11 @@
-"""What a hop's call brings and nobody knows beforehand: when and whence it is made, and what its session is."""
+"""The condition keys of a hop's call that are not known beforehand, and requests with conditions on them set aside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from rolechain.graph.calls import policies_of
+from rolechain.graph.calls import keys_asked, policies_of
 from rolechain.iam.condition_keys import is_said
 from rolechain.policy import Policy, Request
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
@@ -15,11 +15,6 @@ from rolechain.policy.statement import Statement
 _ANYTHING = parse_resources("*", variables=False, negated=False)
 
 
-def asked(request: Request) -> frozenset[str]:
-    """The condition keys, in lower case, that the policies of a call ask for."""
-    return frozenset().union(*(policy.keys for policy in policies_of(request)))
-
-
 def not_known(request: Request, *, tags: bool) -> frozenset[str]:
     """The condition keys, in lower case, that policies ask for and that the call may bring with whatever value.
 
@@ -27,7 +22,7 @@ def not_known(request: Request, *, tags: bool) -> frozenset[str]:
         request: the call.
         tags: whether all tags of its roles are known.
     """
-    found = asked(request)
+    found = keys_asked(request)
     if not found:
         return found
     given = {key.lower() for key in request.context}

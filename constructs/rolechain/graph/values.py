@@ -139,3 +139,8 @@ Values = OneValue | ManyValues | WholeNumber
 
 ABSENT = OneValue(NO_TEXT, absent=True)
 PRESENT = OneValue(EVERY_TEXT, absent=False)
+
+
+def only(*texts: str) -> OneValue:
+    """One of some texts."""
+    return OneValue(Language(frozenset(texts)), absent=False)

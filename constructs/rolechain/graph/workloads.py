@@ -12,7 +12,7 @@ from rolechain.cloudformation.stacks import Stack
 from rolechain.cloudformation.template import Json
 from rolechain.graph.escalation import RUNNING
 from rolechain.graph.role_graph import InvocationGrant, Workload
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, is_arn
 from rolechain.iam.glob import matches
 
 _PERMISSION, _URL = "AWS::Lambda::Permission", "AWS::Lambda::Url"
@@ -73,7 +73,7 @@ def _roles(
         yield from _roles(item, account, None)
 
 
-def openings_of(stack: Stack) -> Iterator[InvocationGrant]:
+def invocation_grants_of(stack: Stack) -> Iterator[InvocationGrant]:
     """What lets anybody, another account or any customer of a service call a function of a stack.
 
     Source: AWS Lambda Developer Guide, "Working with resource-based IAM policies in Lambda" and "Control access to
@@ -105,7 +105,7 @@ def _resolved(stack: Stack, kind: str) -> Iterator[tuple[SourceLocation, Mapping
 def _account(source: Json) -> str:
     """The account of what a service calls for; empty where none is named."""
     text = texts.scalar(source) or ""
-    return account_of(text) if text.count(":") >= 5 else text
+    return account_of(text) if is_arn(text) else text
 
 
 def _who(permission: Mapping[str, Json], account: str) -> str | None:

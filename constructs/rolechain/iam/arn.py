@@ -14,9 +14,15 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= SEGMENTS - 1
 
 
+def segments_of(text: str) -> tuple[str, ...]:
+    """The six segments of an ARN, or of a pattern of ARNs; none where the text has fewer."""
+    parts = text.split(":", SEGMENTS - 1)
+    return tuple(parts) if len(parts) == SEGMENTS else ()
+
+
 def _segment(arn: str, number: int, default: str = "") -> str:
-    parts = arn.split(":", SEGMENTS - 1)
-    return parts[number] if len(parts) == SEGMENTS else default
+    segments = segments_of(arn)
+    return segments[number] if segments else default
 
 
 def partition_of(arn: str) -> str:

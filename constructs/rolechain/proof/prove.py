@@ -12,15 +12,16 @@ from rolechain.cloudformation.parameter_values import ParameterError, with_value
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
 from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
-from rolechain.graph.caller_index import exact_callers
 from rolechain.graph.calls import request_between
 from rolechain.graph.edges import edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import patience
+from rolechain.graph.narrowing import written
 from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import trusted_access
 from rolechain.iam.arn import is_arn
+from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict, decide
@@ -248,7 +249,8 @@ def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
         for statement in role.trust.policy.allows:
             principals = statement.principals.aws if statement.principals else frozenset()
             if statement.actions.match(ASSUME):
-                for arn in sorted(principals | (exact_callers(statement) or frozenset())):
+                asked = {each.literal or "" for each in written(statement, PRINCIPAL_ARN, {})}
+                for arn in sorted(principals | asked):
                     yield from ((caller, role) for caller in graph.by_arn.get(arn, ()))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rolechain.graph.access import ENTERING, admitted
-from rolechain.graph.permitted import may_call
+from rolechain.graph.permissions import may_call
 from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from rolechain.graph.allowed_calls import RESOURCE
-from rolechain.graph.assumable import assumable
 from rolechain.graph.finding import Level
 from rolechain.graph.narrowing import names_variable
+from rolechain.graph.permissions import RESOURCE, assumable
 from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue

@@ -1,16 +1,23 @@
-"""What a chain takes for granted: roles that exist already, and whose the accounts are."""
+"""What a chain tells of roles: those that exist already, whose their accounts are, and who calls them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.access import Callee
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, is_arn, name_of, partition_of
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
 from rolechain.statements.builder import permission_statements, trust_statements
+
+_SESSION = re.compile(r"arn:[^:]+:sts::([^:]+):assumed-role/([^/]+)/.+")
 
 
 def existing_roles(
@@ -51,6 +58,43 @@ def home_of(chain: Chain) -> frozenset[str]:
     if not chain.organization:
         return frozenset()
     return frozenset(role.account for role in chain.roles if not role.third_party)
+
+
+def placed(roles: Iterable[RoleRecord], chain: Chain | None) -> tuple[RoleRecord, ...]:
+    """The roles, each with what a chain tells of its organization and of the callers that its trust policy names.
+
+    What a trust policy does not ask about is left out, so that one policy of many roles is read once.
+    """
+    listed = list(roles)
+    home = home_of(chain) if chain else frozenset()
+    known = {role.arn for role in listed}
+    if chain:
+        known |= {
+            entrance.value
+            for source in chain.sources
+            for entrance in source.entrances
+            if entrance.kind == "arn"
+        }
+    by_name: dict[tuple[str, str], set[str]] = {}
+    for arn in known:
+        if is_arn(arn) and ":role/" in arn:
+            by_name.setdefault((account_of(arn), name_of(arn)), set()).add(arn)
+    return tuple(replace(role, callee=_callee(role, chain, home, by_name)) for role in listed)
+
+
+def _callee(
+    role: RoleRecord, chain: Chain | None, home: frozenset[str], by_name: dict[tuple[str, str], set[str]]
+) -> Callee:
+    callers: set[str] = set()
+    for statement in role.trust.policy.statements:
+        for name in statement.principals.aws if statement.principals else ():
+            if session := _SESSION.fullmatch(name):
+                callers |= by_name.get((session[1], session[2]), set())
+    partition, account = partition_of(role.arn), account_of(role.arn)
+    if not role.trust.policy.keys & {keys_of.RESOURCE_ACCOUNT, keys_of.RESOURCE_ORGANIZATION}:
+        return Callee(partition, "", "", frozenset(callers))
+    organization = chain.organization if chain and chain.organization and account in home else ""
+    return Callee(partition, account, organization, frozenset(callers))
 
 
 def assumptions_of(chain: Chain, existing: Iterable[RoleRecord]) -> Iterator[str]:

@@ -1,0 +1,77 @@
+"""ARNs as sets of texts: what an entry of Resource matches, and which ARNs a resource may have that is partly known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
+from rolechain.iam.arn import is_arn
+from rolechain.policy import PolicyError
+from rolechain.policy.variables import Variable
+from rolechain.policy.variables import parse as parse_template
+
+_REST = Position(repeated=True)
+_UNPLACED = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(<[^:>]+>):")
+"""The beginning of an ARN in an account that is not known."""
+ANY = matching([glob_of("*")])
+
+
+def anywhere(entry: str) -> str:
+    """An entry of Resource with the account that is not known as a wildcard, wherever it stands."""
+    unplaced = _UNPLACED.match(entry)
+    return entry.replace(unplaced[1], "*") if unplaced else entry
+
+
+def is_plain(entry: str) -> bool:
+    """Whether it is documented and known what an entry of Resource matches."""
+    return "${" not in entry and (entry == "*" or (entry.startswith("arn:") and is_arn(entry)))
+
+
+def pattern_of(entry: str) -> Pattern:
+    """What an entry of Resource may match; a variable may bring in any text, and an ARN cut short goes on anyhow."""
+    if entry.startswith("an unresolved "):
+        return Pattern([_REST])
+    try:
+        parts = parse_template(entry, variables=True).parts
+    except PolicyError:
+        # A document of the first version, where ``${`` is text.
+        return glob_of(f"{entry}*")
+    positions: list[Position] = []
+    for part in parts:
+        positions += [_REST] if isinstance(part, Variable) else glob_of(part.text).positions
+    # AWS completes an ARN that lacks segments, also where a variable stands in it.
+    written = "".join(part.text for part in parts if not isinstance(part, Variable))
+    if entry != "*" and not (entry.startswith("arn:") and is_arn(written)):
+        positions.append(_REST)
+    return Pattern(positions)
+
+
+def one_arn(arn: str) -> Language:
+    """An ARN; what is not known of it may be any text, but no stand-in for what is not known of another one."""
+    if "<" not in arn:
+        return Language(frozenset({arn}))
+    return matching([text_of(arn), Pattern(_around_unknown(arn))])
+
+
+def _around_unknown(arn: str) -> Iterator[Position]:
+    hidden = False
+    for character in arn:
+        if character == "<":
+            yield Position(repeated=True, excluded="<:")
+        hidden = character == "<" or (hidden and character != ">")
+        if not hidden and character != ">":
+            yield Position(character)
+
+
+def arns_like(service: str, region: str, account: str, resource: str) -> Language:
+    """The ARNs of a resource, no wildcard of which stands for a colon; ``*`` alone is any resource."""
+    last = resource if resource == "*" else glob_of(resource, ":").positions
+    return matching([segments_of(("arn", "*", service, region, account, last))])
+
+
+def versions_of(arn: str) -> Language:
+    """The ARNs that a workload may have, those of its versions and aliases included."""
+    qualified = [*_around_unknown(arn), Position(":"), Position(repeated=True, excluded="<")]
+    patterns = [text_of(arn), Pattern(_around_unknown(arn)), Pattern(qualified)]
+    return matching(dict.fromkeys(patterns))

@@ -1,0 +1,222 @@
+"""Which calls a principal's own policies let it make, and on what: a set that surely holds all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from rolechain.graph.access import ASSUME, Callee, meeting
+from rolechain.graph.arn_sets import anywhere, is_plain, pattern_of
+from rolechain.graph.language import EVERY_TEXT, Language, Position, matching, segments_of
+from rolechain.graph.requests import ACCOUNTS, Requests, beyond, both
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleRecord
+from rolechain.graph.values import OneValue
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.arn import account_of, partition_of
+from rolechain.iam.condition_keys import Kind
+from rolechain.policy import Policy
+from rolechain.policy.statement import Statement
+
+RESOURCE = "<resource>"
+"""Stands among the condition keys for the ARN that a call is about."""
+
+_REST = Position(repeated=True)
+Principal = RoleRecord | IdentityRecord
+"""Whose policies are asked about: a role, a user, or a group in place of its members."""
+
+
+class Permission(NamedTuple):
+    """A statement that may let a principal make calls.
+
+    Attributes:
+        requests: the calls, as far as no Deny and no boundary keeps the principal from them.
+        record: the policy; None where the callee's trust policy is enough.
+        statement: the statement, likewise.
+    """
+
+    requests: tuple[Requests, ...]
+    record: PolicyRecord | None
+    statement: Statement | None
+
+
+class Allowed(NamedTuple):
+    """A ``Permission`` of the principal's own policies."""
+
+    requests: tuple[Requests, ...]
+    record: PolicyRecord
+    statement: Statement
+
+
+class _Calls:
+    """The calls of one action that a principal may make on some resources.
+
+    Args:
+        principal: the principal.
+        action: the action in lower case.
+        constants: the condition keys, in lower case, whose values are known.
+        on: the resources.
+    """
+
+    def __init__(
+        self, principal: Principal, action: str, constants: Mapping[str, str], on: Language = EVERY_TEXT
+    ) -> None:
+        self._principal = principal
+        self._action = action
+        self._constants = constants
+        self._on = on
+        self._kind = kind_of(principal)
+        boundary = principal.boundary
+        self._denied = [
+            requests
+            for policy in (*(record.policy for record in principal.policies), *_listed(boundary))
+            for requests in self._of_denies(policy)
+        ]
+        self._bounded = (
+            [one for each in boundary.policy.allows for one in self.of(each)] if boundary else None
+        )
+
+    def allowed(self) -> Iterator[Allowed]:
+        """Each statement of the principal's policies that lets it make some of them."""
+        for record in self._principal.policies:
+            for statement in record.policy.allows:
+                if left := self.kept(self.of(statement)):
+                    yield Allowed(left, record, statement)
+
+    def whatever(self) -> tuple[Requests, ...]:
+        """All of them that neither a Deny nor the boundary's own Denies keep the principal from."""
+        requests = Requests(self._kind).where(RESOURCE, OneValue(self._on, absent=False))
+        return beyond([requests] if requests else [], self._denied)
+
+    def kept(self, requests: Iterable[Requests]) -> tuple[Requests, ...]:
+        """Those of ``requests`` that no Deny and no boundary keeps the principal from."""
+        return beyond(requests if self._bounded is None else both(requests, self._bounded), self._denied)
+
+    def of(self, statement: Statement, entry: str | None = None) -> Iterator[Requests]:
+        """What a statement may allow, by all of its Resource or by one entry of it."""
+        is_refused = statement.effect is not None and statement.principals is not None
+        if statement.resources is None or is_refused or statement.actions.match(self._action) is False:
+            return
+        texts = _resources(statement) if entry is None else matching([pattern_of(entry)])
+        if found := self._on_resources(statement, texts, surely=False):
+            yield found
+
+    def _of_denies(self, policy: Policy) -> Iterator[Requests]:
+        """What a policy surely denies."""
+        for statement in policy.denies:
+            is_refused = statement.effect is None or statement.principals is not None
+            if statement.resources is None or is_refused or not statement.actions.match(self._action):
+                continue
+            if found := self._on_resources(statement, _resources(statement), surely=True):
+                yield found
+
+    def _on_resources(self, statement: Statement, texts: Language, *, surely: bool) -> Requests | None:
+        found = Requests(self._kind).where(RESOURCE, OneValue(texts & self._on, absent=False))
+        return found and meeting(found, statement, self._constants, surely=surely)
+
+
+def allowed_calls(principal: Principal, action: str, organization: str = "") -> Iterator[Allowed]:
+    """What each statement of a principal's policies may let it call.
+
+    Args:
+        principal: the principal.
+        action: the action in lower case.
+        organization: the id of its organization; empty if that is not known.
+    """
+    return _Calls(principal, action, constants_of(principal, organization)).allowed()
+
+
+def permissions(
+    caller: RoleRecord, callee: RoleRecord, facts: Callee, action: str, *, named: Sequence[Requests] = ()
+) -> Iterator[Permission]:
+    """The statements by which a role may assume another.
+
+    Args:
+        caller: the role that calls.
+        callee: the role that is assumed.
+        facts: what of it policies may ask about.
+        action: the action in lower case.
+        named: the calls that the callee's trust policy lets in by naming the caller itself, which is enough in one
+            account.
+    """
+    calls = _Calls(caller, action, facts.constants, Language(frozenset({callee.arn})))
+    if named and caller.account == callee.account:
+        yield Permission(both(map(_without_resource, calls.whatever()), named), None, None)
+    for requests, record, statement in calls.allowed():
+        yield Permission(tuple(map(_without_resource, requests)), record, statement)
+
+
+def _without_resource(requests: Requests) -> Requests:
+    """Requests about one role, which is known."""
+    values = {key: found for key, found in requests.values.items() if key != RESOURCE}
+    return Requests(requests.kind, values, requests.doubts)
+
+
+def may_call(caller: RoleRecord, callee: RoleRecord, action: str, requests: Iterable[Requests]) -> bool:
+    """Whether a role's own policies let it make one of ``requests``, or may."""
+    facts, listed = Callee(partition_of(callee.arn), account_of(callee.arn)), tuple(requests)
+    found = permissions(caller, callee, facts, action)
+    return any(both(listed, permission.requests) for permission in found)
+
+
+def assumable(
+    role: RoleRecord, statement: Statement, organization: str = ""
+) -> Iterator[tuple[str, tuple[Requests, ...]]]:
+    """The roles that a statement of a role's policies lets it assume, and neither a Deny nor a boundary keeps it from.
+
+    Args:
+        role: the role.
+        statement: a statement of one of its policies that allows.
+        organization: the id of its organization; empty if that is not known.
+
+    Yields:
+        Each entry of Resource, of NotResource ``*``, with the requests that it lets the role make; none is left out.
+    """
+    resources = statement.resources
+    if resources is None or statement.actions.match(ASSUME) is False:
+        return
+    name = [*map(Position, "role/"), Position(), _REST]
+    partition = partition_of(role.arn)
+    roles = matching(segments_of(("arn", partition, "iam", "", account, name)) for account in ACCOUNTS)
+    calls = _Calls(role, ASSUME, constants_of(role, organization), roles)
+    for entry in ("*",) if resources.negated else resources.written:
+        yield entry, calls.kept(calls.of(statement, None if resources.negated else entry))
+
+
+def kind_of(principal: Principal) -> Kind:
+    """The kind of caller that a principal is."""
+    return "role" if ":role/" in principal.arn else "user"
+
+
+def constants_of(principal: Principal, organization: str = "") -> dict[str, str]:
+    """The condition keys, in lower case, that a principal settles for every call, as far as their values are known."""
+    of_group = isinstance(principal, IdentityRecord) and principal.is_group
+    found = {
+        keys_of.PRINCIPAL_ARN: "" if of_group else principal.arn,
+        keys_of.PRINCIPAL_ACCOUNT: account_of(principal.arn),
+        keys_of.ORGANIZATION: organization,
+    }
+    return {key: value for key, value in found.items() if value and "<" not in value}
+
+
+def _listed(boundary: PolicyRecord | None) -> tuple[Policy, ...]:
+    return (boundary.policy,) if boundary else ()
+
+
+_known: WeakKeyDictionary[Statement, Language] = WeakKeyDictionary()
+
+
+def _resources(statement: Statement) -> Language:
+    """The ARNs that a statement may be about, or, where it denies, those that it surely is about."""
+    if statement not in _known:
+        resources = statement.resources
+        written = resources.written if resources else ()
+        plain = filter(is_plain, written)
+        if resources and resources.negated:
+            excepted = written if statement.effect == "Deny" else plain
+            found = Language(without=frozenset(map(pattern_of, excepted)))
+        else:
+            about = plain if statement.effect == "Deny" else map(anywhere, written)
+            found = matching(map(pattern_of, about))
+        _known[statement] = found
+    return _known[statement]

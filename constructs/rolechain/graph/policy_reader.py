@@ -1,0 +1,321 @@
+"""The policies of roles, users and groups: inline, managed, attached from elsewhere, and boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from rolechain.cloudformation import texts
+from rolechain.cloudformation.resolver import Unresolved
+from rolechain.cloudformation.resources import (
+    GROUP,
+    GROUP_POLICY,
+    INLINE_POLICY,
+    MANAGED_POLICY,
+    ROLE,
+    ROLE_POLICY,
+    USER,
+    USER_POLICY,
+    identity_of,
+)
+from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.stacks import Stack, Stacks
+from rolechain.cloudformation.template import Json
+from rolechain.graph import aws_managed
+from rolechain.graph.calls import EVERYTHING
+from rolechain.graph.documents import STS_ACTIONS, Compiled, Documents, parsed
+from rolechain.graph.finding import Finding, Level
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleRecord
+from rolechain.iam.arn import account_of, iam_arn
+from rolechain.iam.limits import MOST_TRUST_POLICY_CHARACTERS
+from rolechain.model.chain import Chain
+from rolechain.model.role import ChainRole
+from rolechain.policy import Policy
+from rolechain.policy.logic import Ternary
+
+UNKNOWN_RULE = "RC00"
+_ATTACHED = {"Roles": ROLE, "Users": USER, "Groups": GROUP}
+_OF_ONE = {
+    ROLE_POLICY: ("RoleName", ROLE),
+    USER_POLICY: ("UserName", USER),
+    GROUP_POLICY: ("GroupName", GROUP),
+}
+
+
+class PolicyReader:
+    """Reads policies, and notes what of them is not known where it could change who gets in.
+
+    Args:
+        stacks: the stacks.
+        chain: the chain, which may give documents of managed policies.
+
+    Attributes:
+        unknown: what is not known, as findings of RC00.
+        roaming: those of them that may be about any role of the account that their template is deployed to.
+    """
+
+    def __init__(self, stacks: Stacks, chain: Chain | None) -> None:
+        self.unknown: dict[Finding, None] = {}
+        self.roaming: set[Finding] = set()
+        self._stacks = stacks
+        self._documents = Documents()
+        self._managed: dict[str, list[PolicyRecord]] = {}
+        self._attached: dict[tuple[str, str, str], list[PolicyRecord]] = {}
+        self._titles: dict[tuple[str, str, str], str] = {}
+        self._held: set[tuple[str, str, str]] = set()
+        self._given: Mapping[str, Mapping[str, Any]] = chain.policy_documents if chain else {}
+        self._of_chain = chain is not None
+        for stack in (*stacks.all, *stacks.elsewhere):
+            self._read(stack)
+
+    def _read(self, stack: Stack) -> None:
+        """Reads the policies that are resources of a stack, and whom they are attached to."""
+        account = stack.resolver.around.account
+        for logical_id, properties, made in stack.resources(MANAGED_POLICY, INLINE_POLICY, *_OF_ONE):
+            place = SourceLocation(stack.template.name, logical_id, part="PolicyDocument")
+            identity = identity_of(stack.resolver, logical_id, place)
+            name = identity.arn if identity else texts.scalar(properties.get("PolicyName")) or logical_id
+            resolved = stack.resolver.resolve(properties.get("PolicyDocument"), place)
+            record = self.policy_of(resolved, place, name, made, inline=identity is None)
+            if identity:
+                self._managed.setdefault(identity.arn, []).append(record)
+            for kind, holder in self._holders(stack, logical_id, properties):
+                title = texts.scalar(holder)
+                if title is None and kind == ROLE and _speaks_of_roles(record.policy):
+                    what = holder if isinstance(holder, Unresolved) else "it is no text"
+                    message = f"{logical_id} is attached to a role that is not known: {what}"
+                    self.report(place, message, asks=asks_of(holder), roams=True)
+                title = stack.resolver.placeholder(f"{logical_id}.{kind}") if title is None else title
+                self._attached.setdefault((account, kind, title.lower()), []).append(record)
+                self._titles[account, kind, title.lower()] = title
+
+    def _holders(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json]
+    ) -> Iterator[tuple[str, Json]]:
+        """The roles, users and groups that a policy is attached to: the type and the name of each."""
+        kind = str(stack.resolver.section("Resources")[logical_id].get("Type"))
+        parts = dict([_OF_ONE[kind]] if kind in _OF_ONE else _ATTACHED)
+        for part, holder in parts.items():
+            found = stack.resolver.resolve(
+                properties.get(part), SourceLocation(stack.template.name, logical_id, part=part)
+            )
+            for name in found if isinstance(found, list) else [] if found is None else [found]:
+                yield holder, name
+
+    def of_resource(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], name: str, kind: str
+    ) -> Iterator[PolicyRecord]:
+        """The policies of a role, a user or a group: inline, managed, and those that are attached to it."""
+        resolver, template = stack.resolver, stack.template.name
+        place = SourceLocation(template, logical_id, part="Policies")
+        inline = resolver.resolve(properties.get("Policies"), place)
+        for number, policy in enumerate(inline if isinstance(inline, list) else [inline] if inline else []):
+            here = SourceLocation(template, logical_id, part=f"Policies[{number}]")
+            document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
+            title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
+            yield self.policy_of(
+                document,
+                here,
+                title if isinstance(title, str) else "inline",
+                True,
+                inline=True,
+                said=kind == ROLE,
+            )
+        place = SourceLocation(template, logical_id, part="ManagedPolicyArns")
+        arns = resolver.resolve(properties.get("ManagedPolicyArns"), place)
+        seen: set[str] = set()
+        for arn in arns if isinstance(arns, list) else [arns] if arns else []:
+            record = self._by_arn(arn, place, said=kind == ROLE)
+            seen.add(record.name)
+            yield record
+        self._held.add((resolver.around.account, kind, name.lower()))
+        for record in self._attached.get((resolver.around.account, kind, name.lower()), ()):
+            if record.inline or record.name not in seen:
+                yield record
+
+    def boundary_of(
+        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], kind: str
+    ) -> PolicyRecord | None:
+        """The permissions boundary of a role or a user."""
+        place = SourceLocation(stack.template.name, logical_id, part="PermissionsBoundary")
+        arn = stack.resolver.resolve(properties.get("PermissionsBoundary"), place)
+        return None if arn is None else self._by_arn(arn, place, said=kind == ROLE)
+
+    def of_others(self, partition: str) -> Iterator[IdentityRecord]:
+        """The principals outside of the templates to which policies are attached, once all others are read."""
+        for (account, kind, title), records in self._attached.items():
+            if (account, kind, title) not in self._held:
+                resource = f"{kind.rsplit('::', 1)[-1].lower()}/{self._titles[account, kind, title]}"
+                yield IdentityRecord(iam_arn(partition, account, resource), records[0].place, tuple(records))
+
+    def of_session(self, role: ChainRole) -> Iterator[PolicyRecord]:
+        """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
+        place = SourceLocation("", role.role, part="policy_arns")
+        if role.policy is not None:
+            yield self.policy_of(role.policy, place, "policy", True, inline=True)
+        for arn in role.policy_arns:
+            yield self._at_hand(arn, place, said=False) or PolicyRecord(place, arn, None, Policy.unknown(arn))
+
+    def with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
+        """Roles that exist already, with the policies that templates attach to them."""
+        found = []
+        for role in existing:
+            key = role.account, ROLE, role.name.lower()
+            self._held.add(key)
+            found.append(replace(role, policies=(*role.policies, *self._attached.get(key, ()))))
+        return found
+
+    def report_attached_anywhere(self, chain: Chain | None, created: Iterable[RoleRecord]) -> None:
+        """Says which policies are attached to a role of a chain's name in an account that is not known."""
+        own = {(account_of(role.arn), role.name.lower()) for role in created}
+        names = {role.role.lower() for role in chain.roles} if chain else set()
+        for (account, kind, name), records in self._attached.items():
+            if kind == ROLE and account.startswith("<") and name in names and (account, name) not in own:
+                for record in filter(lambda each: _speaks_of_roles(each.policy), records):
+                    message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
+                    self.report(record.place, message, roams=True)
+
+    def _at_hand(self, arn: str, place: SourceLocation, *, said: bool) -> PolicyRecord | None:
+        """A managed policy that a template makes, that AWS does, or whose document a chain gives."""
+        if found := self._managed.get(arn):
+            if all(record.policy is found[0].policy for record in found):
+                return found[0]
+            # Which of them there is, or that none is, depends on what cannot be known.
+            names = " and ".join(str(record.place) for record in found)
+            if said:
+                self.report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
+            return PolicyRecord(place, arn, None, Policy.unknown(arn))
+        if (given := self._given.get(arn)) is not None:
+            return self.policy_of(given, place, arn, True, inline=False)
+        document = aws_managed.document_of(arn)
+        if document is None:
+            return None
+        return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
+
+    def _by_arn(self, arn: Json, place: SourceLocation, *, said: bool) -> PolicyRecord:
+        """A managed policy that a role, user or group names.
+
+        Args:
+            arn: the policy's ARN.
+            place: where it stands.
+            said: whether it is said where its document is not at hand.
+        """
+        name = arn if isinstance(arn, str) else str(arn)
+        if isinstance(arn, str) and (found := self._at_hand(arn, place, said=said)):
+            return found
+        if place.part == "PermissionsBoundary":
+            # A boundary can only take away: what it may take is said, and nothing gets in by it.
+            if said:
+                self._stacks.assumptions[
+                    f"assuming that the permissions boundary {name} leaves what the chain needs"
+                ] = None
+            return PolicyRecord(place, name, None, EVERYTHING)
+        if said:
+            message = f"{place.logical_id} has the policy {name}, whose document is not at hand"
+            self.report(place, message, asks=asks_of(arn))
+        return PolicyRecord(place, name, None, Policy.unknown(name))
+
+    def policy_of(
+        self,
+        document: Any,
+        place: SourceLocation,
+        name: str,
+        made: Ternary,
+        *,
+        inline: bool,
+        trust: bool = False,
+        said: bool = True,
+    ) -> PolicyRecord:
+        """A policy, compiled.
+
+        Args:
+            document: its document, resolved.
+            place: where that stands.
+            name: the policy's name or ARN.
+            made: whether its resource is made; None where that is not known.
+            inline: whether it stands in the role itself.
+            trust: whether it is a trust policy.
+            said: whether it is reported what of it is not known.
+        """
+        compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_CHARACTERS if trust else None)
+        if said:
+            self._report_unknown(compiled, place, trust=trust)
+        policy = compiled.policy
+        if made is None and (policy.denies or _speaks_of_roles(policy)):
+            if _speaks_of_roles(policy):
+                self.report_condition(place)
+            policy = Policy.unknown(name)
+        return PolicyRecord(place, name, parsed(document), policy, inline)
+
+    def _report_unknown(self, compiled: Compiled, place: SourceLocation, *, trust: bool) -> None:
+        what = f"{place.part} of {place.logical_id}"
+        if compiled.problem:
+            self.report(place, f"{what} cannot be read: {compiled.problem}")
+        elif None in compiled.unresolved:
+            found = compiled.unresolved[None]
+            self.report(place, f"{what} is not known: {found}", asks=found.asks)
+        for statement in compiled.policy.statements if trust else ():
+            named = statement.principals
+            if named and named.unknown and statement.index not in compiled.unresolved:
+                here = SourceLocation(place.template, place.logical_id, statement.index, place.part)
+                self.report(here, f"statement {statement.index} of {what} names a canonical user")
+        for index, unresolved in compiled.unresolved.items():
+            if compiled.problem or index is None:
+                continue
+            listed = compiled.policy.statements if not compiled.policy.missing else ()
+            if trust or not listed or _speaks(listed[index].actions.match):
+                here = SourceLocation(place.template, place.logical_id, index, place.part)
+                self.report(here, f"statement {index} of {what} holds {unresolved}", asks=unresolved.asks)
+
+    def report_condition(self, place: SourceLocation) -> None:
+        """Reports that it is not known whether a resource is made."""
+        stacks = (stack for stack in self._stacks.all if stack.template.name == place.template)
+        asks = next((stack.asked_of(place.logical_id) for stack in stacks), ())
+        words = f"whether {place.logical_id} is made is not known: its Condition cannot be resolved"
+        self.report(place, words, asks=asks)
+
+    def report(
+        self,
+        place: SourceLocation,
+        message: str,
+        level: Level = Level.ERROR,
+        *,
+        asks: Iterable[str] = (),
+        roams: bool = False,
+    ) -> None:
+        """Notes what is not known, as a finding of RC00.
+
+        Args:
+            place: where it stands.
+            message: what is not known.
+            level: how bad that is.
+            asks: the parameters and the region that would tell.
+            roams: whether it may be about any role of the account.
+        """
+        cure = "write a value that is known before deployment, or give the proof what it refers to"
+        # A proof takes no values but the chain's.
+        if not self._of_chain and (options := " ".join(map(_option, asks))):
+            cure = f"give {options}, or write a value that is known before deployment"
+        finding = Finding(UNKNOWN_RULE, level, place, message, cure)
+        self.unknown[finding] = None
+        if roams:
+            self.roaming.add(finding)
+
+
+def asks_of(value: Json) -> tuple[str, ...]:
+    """The parameters, and the region, that would tell a value which is not known."""
+    return value.asks if isinstance(value, Unresolved) else ()
+
+
+def _option(name: str) -> str:
+    """The option of the audit that gives a value."""
+    return "--region REGION" if name == "AWS::Region" else f"--parameter {name}=VALUE"
+
+
+def _speaks_of_roles(policy: Policy) -> bool:
+    return any(_speaks(statement.actions.match) for statement in policy.statements)
+
+
+def _speaks(match: Any) -> bool:
+    return any(match(action) is not False for action in STS_ACTIONS)
