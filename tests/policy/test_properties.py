@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rolechain.iam.glob import Text, glob
 from rolechain.policy import Callee, Caller, Effect, Policy, PolicyError, Request, Verdict, decide
-from rolechain.policy.patterns import Text, glob
 
 SOURCE, MIDDLE = "arn:aws:iam::111111111111:role/source", "arn:aws:iam::222222222222:role/middle"
 CALLER = Caller(

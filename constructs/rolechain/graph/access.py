@@ -16,10 +16,9 @@ from rolechain.graph.narrowing import Narrowing, narrowing
 from rolechain.graph.requests import Requests, anybody, asking, beyond, both
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import SEGMENTS, account_of
 from rolechain.iam.condition_keys import Kind, is_of_tags
 from rolechain.policy import Policy
-from rolechain.policy.patterns import ARN_SEGMENTS
 from rolechain.policy.principals import Principals
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
@@ -250,8 +249,8 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
     """
     if set(name) & set("*?"):
         return
-    parts = name.split(":", ARN_SEGMENTS - 1)
-    if len(parts) < ARN_SEGMENTS:
+    parts = name.split(":", SEGMENTS - 1)
+    if len(parts) < SEGMENTS:
         yield from _short(name, partition)
         return
     resource = parts[5]

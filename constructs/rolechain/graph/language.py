@@ -18,7 +18,7 @@ from itertools import chain, count, product, takewhile
 from math import prod
 from typing import NamedTuple
 
-from rolechain.policy.patterns import ARN_SEGMENTS
+from rolechain.iam.arn import SEGMENTS
 
 STEPS, FEW_STEPS = 20_000, 300
 """How many steps of patterns over characters are taken before a set is said to be too large to decide: at first, and
@@ -190,8 +190,8 @@ def glob_of(value: str, excluded: str = "") -> Pattern:
 @lru_cache(maxsize=16384)
 def arn_of(value: str) -> Pattern | None:
     """The pattern of an ARN whose wildcards stay in their segments; None where it has too few and matches nothing."""
-    segments = value.split(":", ARN_SEGMENTS - 1)
-    return segments_of(segments) if len(segments) == ARN_SEGMENTS else None
+    segments = value.split(":", SEGMENTS - 1)
+    return segments_of(segments) if len(segments) == SEGMENTS else None
 
 
 def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
@@ -200,7 +200,7 @@ def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
     for number, segment in enumerate(segments, 1):
         if positions:
             positions.append(Position(":"))
-        is_last = number == ARN_SEGMENTS
+        is_last = number == SEGMENTS
         if isinstance(segment, str):
             positions += _globbed(segment, "" if is_last else ":")
         else:

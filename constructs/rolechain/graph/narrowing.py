@@ -26,11 +26,11 @@ from rolechain.graph.language import (
 from rolechain.graph.requests import asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
+from rolechain.iam.glob import Text
 from rolechain.policy import scalars
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Unresolved
 from rolechain.policy.logic import any_of
-from rolechain.policy.patterns import Text
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Template, Variable
 from rolechain.policy.variables import parse as parse_template

@@ -14,8 +14,13 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= SEGMENTS - 1
 
 
+def segments_of(arn: str) -> list[str]:
+    """The six segments of an ARN; fewer where it is none."""
+    return arn.split(":", SEGMENTS - 1)
+
+
 def _segment(arn: str, number: int, default: str = "") -> str:
-    parts = arn.split(":", SEGMENTS - 1)
+    parts = segments_of(arn)
     return parts[number] if len(parts) == SEGMENTS else default
 
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.iam.glob import has_wildcard
+from rolechain.iam.glob import Text, glob, has_wildcard
 from rolechain.iam.sts_actions import is_of_sts
 from rolechain.policy.elements import PolicyError, Unresolved, texts
 from rolechain.policy.logic import Ternary
-from rolechain.policy.patterns import Text, glob
 from rolechain.policy.trust_problem import FOREIGN_ACTION, TrustProblem, refused_element
 
 
@@ -71,8 +70,8 @@ def parse(value: Any, negated: bool) -> Actions:
             )
     return Actions(
         written=tuple(map(str, listed)),
-        exact=frozenset(item for item in known if not set(item) & set("*?")),
-        globs=tuple(glob((Text(item),)) for item in known if set(item) & set("*?")),
+        exact=frozenset(item for item in known if not has_wildcard([item])),
+        globs=tuple(glob((Text(item),)) for item in known if has_wildcard([item])),
         unknown=len(known) < len(listed),
         negated=negated,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from rolechain.iam.arn import name_of
+from rolechain.iam.glob import has_wildcard
 from rolechain.policy.action_request import ActionRequest
 from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
@@ -130,10 +132,8 @@ def _hint(written: tuple[str, ...], caller: Caller) -> str:
     role = caller.role_arn
     if any(is_unique_id(value) for value in written):
         return ", the id of a principal that was deleted, or of another one"
-    if role and any(
-        ":role/" in value and value.rsplit("/", 1)[-1] == role.rsplit("/", 1)[-1] for value in written
-    ):
+    if role and any(":role/" in value and name_of(value) == name_of(role) for value in written):
         return f", and the caller's role is {role}"
-    if any(set(value) & set("*?") for value in written):
+    if has_wildcard(written):
         return ", and a wildcard within a principal matches nothing"
     return ""

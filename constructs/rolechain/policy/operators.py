@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
 from rolechain.policy import scalars
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.patterns import Pattern, arn_glob, glob
 from rolechain.policy.variables import parse
 
 Test = Callable[[str, Context], Ternary]
@@ -89,12 +89,12 @@ def _like(pattern: Pattern) -> Test:
 
 
 def _equal(pattern: Pattern) -> Test:
-    wanted = "".join(part.text for part in pattern)
+    wanted = text_of(pattern)
     return lambda given, _: given == wanted
 
 
 def _equal_ignoring_case(pattern: Pattern) -> Test:
-    wanted = "".join(part.text for part in pattern).lower()
+    wanted = text_of(pattern).lower()
     return lambda given, _: given.lower() == wanted
 
 

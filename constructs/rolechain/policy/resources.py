@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rolechain.iam.arn import SEGMENTS, is_arn
+from rolechain.iam.glob import Pattern, Text, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Unresolved, texts
 from rolechain.policy.logic import Ternary, any_of, negation
-from rolechain.policy.patterns import ARN_SEGMENTS, Pattern, Text, glob
 from rolechain.policy.variables import Template
 from rolechain.policy.variables import parse as parse_template
 
@@ -93,12 +94,12 @@ def _match(pattern: Pattern) -> Test:
         return lambda _resource, _context: True
     if arn := _whole_arn(pattern):
         return lambda resource, _: resource == arn
-    text = "".join(part.text for part in pattern)
+    text = text_of(pattern)
     if not text.startswith("arn:"):
         # IAM takes an ARN or a bare * here; what another pattern would match is not documented.
         test = glob(pattern)
         return lambda resource, _: None if test(resource) else False
-    missing = ARN_SEGMENTS - 1 - text.count(":")
+    missing = SEGMENTS - 1 - text.count(":")
     if missing > 0:
         return _cut_short(pattern, missing)
     test = glob(pattern)
@@ -107,10 +108,8 @@ def _match(pattern: Pattern) -> Test:
 
 def _whole_arn(pattern: Pattern) -> str | None:
     """The one ARN that a pattern matches; None if it matches several, or what is no whole ARN."""
-    if any(not part.literal and set(part.text) & set("*?") for part in pattern):
-        return None
-    text = "".join(part.text for part in pattern)
-    return text if text.startswith("arn:") and text.count(":") >= ARN_SEGMENTS - 1 else None
+    text = text_of(pattern)
+    return text if text.startswith("arn:") and is_arn(text) and not has_wildcards(pattern) else None
 
 
 def _cut_short(pattern: Pattern, missing: int) -> Test:

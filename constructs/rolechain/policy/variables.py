@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from rolechain.iam.glob import Pattern, Text
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, shown
-from rolechain.policy.patterns import Pattern, Text
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
 _KEY = re.compile(r"[^\s,:]+:[^,]*")
