@@ -24,8 +24,8 @@ from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Verd
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.policy.logic import Ternary, all_of, any_of
+from rolechain.policy.operators import date, network, number
 from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy.scalars import date, network, number
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template

@@ -44,6 +44,14 @@ def name_of(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
+def is_service_linked(role_arn: str) -> bool:
+    """Whether a role belongs to an AWS service, so that no control policy of the organization applies to it.
+
+    Source: AWS Organizations User Guide on service and resource control policies.
+    """
+    return resource_of(role_arn).startswith("role/aws-service-role/")
+
+
 def iam_arn(partition: str, account: str, resource: str) -> str:
     """The ARN of a resource of IAM: ``role/path/name``, ``user/name``, ``policy/name``, ``root``."""
     return f"arn:{partition}:iam::{account}:{resource}"

@@ -90,6 +90,18 @@ ALWAYS: Mapping[Kind, Mapping[str, str]] = {
 """The keys, in lower case, of which every request of such a caller carries this value or none; STS takes TLS only."""
 
 
+UNDOCUMENTED: Mapping[str, tuple[str, ...]] = {
+    "sts:tagsession": ("sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity"),
+    "sts:setsourceidentity": ("aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"),
+}
+"""By permission-only action of AssumeRole, in lower case: the keys of which AWS does not say whether it carries them.
+
+A name that ends with ``/`` stands for every key that begins with it. The Service Authorization Reference lists only tag
+keys for ``sts:TagSession``, and no tag keys for ``sts:SetSourceIdentity``; field reports agree with it, and no document
+confirms it.
+"""
+
+
 _OF_MOMENT = re.compile(
     r"aws:(currenttime|epochtime|tokenissuetime|sourceip|vpcsourceip|sourcevpc|sourcevpce|requestedregion|useragent"
     r"|referer|viaawsservice|calledvia(first|last)?|principaltag/(?!x509(subject|issuer|san)/).*)",

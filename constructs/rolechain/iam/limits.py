@@ -6,9 +6,11 @@ data types; Organizations API Reference.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import cache
+from typing import Any
 
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
@@ -61,6 +63,15 @@ MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
 SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
 """How many characters a source identity may have, and how many before botocore 1.44.8."""
 SOURCE_IDENTITY = re.compile(rf"[\w+=,.@-]{{2,{SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
+
+
+def length_of_document(document: Any) -> int:
+    """The characters of a policy document as IAM counts them, without blanks between its parts.
+
+    What is not known of it counts for nothing.
+    """
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, default=lambda _: 0, skipkeys=True)
+    return len(text)
 
 
 @cache

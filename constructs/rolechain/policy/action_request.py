@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rolechain.policy.caller import Caller
 from rolechain.policy.context import Context
 from rolechain.policy.document import Policy
 from rolechain.policy.logic import Ternary
-from rolechain.policy.principals import Strength
+from rolechain.policy.principals import Caller, Strength
 from rolechain.policy.statement import Statement
 
 

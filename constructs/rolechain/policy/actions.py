@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.glob import Text, glob, has_wildcard
-from rolechain.iam.sts_actions import is_of_sts
 from rolechain.policy.elements import PolicyError, Unresolved, texts
 from rolechain.policy.logic import Ternary
-from rolechain.policy.trust_problem import FOREIGN_ACTION, TrustProblem, refused_element
 
 
 @dataclass(frozen=True)
@@ -36,21 +34,6 @@ class Actions:
         if action in self.exact or (self.globs and any(test(action) for test in self.globs)):
             return not self.negated
         return None if self.unknown else self.negated
-
-    def problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy."""
-        if self.negated:
-            return []
-        known = [item for item in self.written if item.lower() in self.exact or has_wildcard([item])]
-        return [
-            refused_element(
-                f"names the action {item}, none of STS's",
-                "write sts:AssumeRole, or another action of STS's, such as sts:TagSession",
-                FOREIGN_ACTION,
-            )
-            for item in known
-            if not is_of_sts(item)
-        ]
 
 
 def parse(value: Any, negated: bool) -> Actions:

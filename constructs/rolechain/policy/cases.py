@@ -12,12 +12,12 @@ from typing import Any
 from rolechain.errors import RolechainError
 from rolechain.iam.arn import account_of
 from rolechain.json_keys import RepeatedKeyError, unrepeated
-from rolechain.policy.caller import Caller
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
 from rolechain.policy.document import Policy
 from rolechain.policy.elements import PolicyError, printable, shown, texts
 from rolechain.policy.evaluate import decide
+from rolechain.policy.principals import Caller
 from rolechain.policy.request import ASSUME_ROLE, Callee, Request
 
 _KINDS = ("role-session", "user", "root", "service")

@@ -14,8 +14,7 @@ from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
-from rolechain.policy.operators import OPERATORS, Test
-from rolechain.policy.scalars import boolean
+from rolechain.policy.operators import OPERATORS, Test, boolean
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 Holds = Callable[[Context], Ternary]

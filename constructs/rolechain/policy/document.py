@@ -8,13 +8,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from rolechain.policy import undocumented_keys as doubt
-from rolechain.policy.context import Context, ContextValue
+from rolechain.iam.condition_keys import UNDOCUMENTED
+from rolechain.policy.context import Context, ContextValue, possible_contexts, undocumented_keys
 from rolechain.policy.elements import PolicyError, load, mapping, shown, unresolved
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
 from rolechain.policy.statement import parse as parse_statement
 from rolechain.policy.statement import unknown as unknown_statement
+from rolechain.policy.trust_problems import trust_problems
 
 ELEMENTS = ("Version", "Id", "Statement")
 CURRENT, FIRST = "2012-10-17", "2008-10-17"
@@ -113,10 +114,11 @@ class Policy:
         """
         action = action.lower()
         given = Context.of(context)
-        if action not in doubt.DOUBTFUL:
+        if action not in UNDOCUMENTED:
             return self._judge(action, resource, given)
-        worlds = doubt.worlds(given, doubt.doubts(action, given, self.keys))
-        effects = {self._judge(action, resource, world) for world in worlds}
+        undocumented = undocumented_keys(action, given, self.keys)
+        contexts = possible_contexts(given, undocumented.values())
+        effects = {self._judge(action, resource, possible) for possible in contexts}
         return effects.pop() if len(effects) == 1 else Effect.UNKNOWN
 
     def _judge(self, action: str, resource: str, context: Context) -> Effect:
@@ -133,5 +135,5 @@ class Policy:
         return [
             f"statement {statement.index}: {problem}"
             for statement in self.statements
-            for problem in statement.trust_problems()
+            for problem in trust_problems(statement)
         ]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from rolechain.iam.condition_keys import UNDOCUMENTED
 from rolechain.policy import explain
-from rolechain.policy import undocumented_keys as doubt
 from rolechain.policy.action_request import NOTHING, ActionRequest, PolicyResult
-from rolechain.policy.context import Context
+from rolechain.policy.context import Context, possible_contexts, undocumented_keys
 from rolechain.policy.decision import Decision, Side, Verdict
 from rolechain.policy.policy_types import TRUST, ApplicablePolicies, Limit
 from rolechain.policy.request import Request
@@ -51,15 +51,16 @@ def _decide_action(
 ) -> Decision:
     lowered = action.lower()
     question = ActionRequest(action, lowered, request.caller, request.callee.arn, partition, context)
-    if lowered not in doubt.DOUBTFUL:
+    if lowered not in UNDOCUMENTED:
         return _decide(question, sides)
-    doubts = doubt.doubts(lowered, context, sides.keys)
-    decisions = [_decide(replace(question, context=world), sides) for world in doubt.worlds(context, doubts)]
+    undocumented = undocumented_keys(lowered, context, sides.keys)
+    contexts = possible_contexts(context, undocumented.values())
+    decisions = [_decide(replace(question, context=possible), sides) for possible in contexts]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
     refused = next(decision for decision in decisions if not decision.allowed)
-    reason = explain.doubtful_keys(action, [each.name for each in doubts])
+    reason = explain.doubtful_keys(action, list(undocumented))
     return Decision(
         Verdict.UNKNOWN, refused.side, action, lambda: refused.explanation._replace(reason=reason)
     )

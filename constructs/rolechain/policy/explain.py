@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from rolechain.policy import mismatches as misses
 from rolechain.policy.action_request import ActionRequest, PolicyResult
-from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import UnknownCondition
 from rolechain.policy.decision import Explanation, Side
 from rolechain.policy.document import Policy
 from rolechain.policy.mismatches import listed
 from rolechain.policy.policy_types import ApplicablePolicies
+from rolechain.policy.principals import Caller
 from rolechain.policy.statement import Statement
 
 ROOT_USER = "root user credentials cannot assume a role: call as an IAM user or as a role"

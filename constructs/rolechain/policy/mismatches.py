@@ -8,10 +8,9 @@ from typing import NamedTuple
 from rolechain.iam.arn import name_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.policy.action_request import ActionRequest
-from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
 from rolechain.policy.logic import Ternary, any_of
-from rolechain.policy.principals import is_unique_id
+from rolechain.policy.principals import Caller, is_unique_id
 from rolechain.policy.statement import Statement
 
 _FAR, _NEAR, _NEAREST = 100, 10, 1

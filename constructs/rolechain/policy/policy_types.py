@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from rolechain.iam.arn import is_service_linked
 from rolechain.policy.action_request import (
     EVERYTHING,
     NOTHING,
@@ -15,7 +16,6 @@ from rolechain.policy.action_request import (
     denied,
     granted,
 )
-from rolechain.policy.caller import is_service_linked
 from rolechain.policy.decision import Side
 from rolechain.policy.document import Policy
 from rolechain.policy.logic import any_of

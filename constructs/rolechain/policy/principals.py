@@ -1,26 +1,49 @@
-"""The Principal element of a trust policy, and how strongly it names a caller.
+"""Principals: the callers of AssumeRole, and the Principal element of a trust policy, which names them.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal" and "Policy evaluation logic".
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from rolechain.iam import limits
-from rolechain.iam.arn import account_of, is_arn, partition_of, resource_of, root_of
-from rolechain.iam.glob import has_wildcard
-from rolechain.policy.caller import Caller
+from rolechain.iam.arn import iam_arn, partition_of
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.trust_problem import NO_PRINCIPAL, TrustProblem, refused_element, refused_principal
 
 KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
-_PLACEHOLDER = re.compile(r"<[^<>]+>")
-_AWS = (limits.ACCOUNT, limits.ACCOUNT_ROOT, limits.ROLE_OR_USER, limits.SESSION, limits.UNIQUE_ID)
+
+
+CallerKind = Literal["role-session", "user", "root", "service"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        kind: a role's session, an IAM user, an account's root user, or an AWS service.
+        arn: the session's, user's or root's ARN; for a service its principal, ``lambda.amazonaws.com``.
+        account: the caller's account id; empty for a service.
+        role_arn: for a session, the ARN of its role, path included.
+        unique_id: the AROA or AIDA id of the role or user, without a session's name.
+        in_management_account: the organization's management account is exempt from service control policies.
+    """
+
+    kind: CallerKind
+    arn: str
+    account: str = ""
+    role_arn: str | None = None
+    unique_id: str | None = None
+    in_management_account: bool = False
+
+    @property
+    def partition(self) -> str | None:
+        """The partition that its credentials belong to; None for a service."""
+        return None if self.kind == "service" else partition_of(self.arn)
 
 
 class Strength(IntEnum):
@@ -84,108 +107,9 @@ class Principals:
             return _DIRECT
         if caller.kind == "role-session" and (caller.role_arn in named or caller.unique_id in named):
             return _ROLE
-        if caller.account in named or f"arn:{partition}:iam::{caller.account}:root" in named:
+        if caller.account in named or iam_arn(partition, caller.account, "root") in named:
             return _ACCOUNT
         return None
-
-    def problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy."""
-        if self.none_listed:
-            return [refused_element("names no Principal", "name whom it lets in", NO_PRINCIPAL)]
-        found = [_problem_of_aws(value) for value in sorted(self.aws)]
-        found += [_problem_of_service(value) for value in sorted(self.services)]
-        found += [_problem_of_provider(value) for value in sorted(self.federated)]
-        return [problem for problem in found if problem]
-
-
-def _problem_of_aws(value: str) -> TrustProblem | None:
-    # What is not known of a name or an account stands in it as <name>, and is right for all that is known.
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if any(pattern.fullmatch(known) for pattern in _AWS):
-        return None
-    fault, cure = _fault_of_aws(value, known)
-    return refused_principal("AWS", value, fault, cure)
-
-
-def _fault_of_aws(value: str, known: str) -> tuple[str, str]:
-    """What is wrong with an AWS principal, and what to write instead."""
-    account = account_of(known)
-    resource = resource_of(known)
-    if variable := _fault_of_text(value):
-        return variable
-    if has_wildcard([value]):
-        root = root_of(value) if account.isdigit() else "the account's root"
-        return (
-            "holds a wildcard",
-            f"name one principal; for several, {root} with ArnLike aws:PrincipalArn {value}",
-        )
-    if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
-        return "is a service", f'write {{"Service": "{value}"}}'
-    if limits.PROVIDER.fullmatch(known):
-        return "is an identity provider", f'write {{"Federated": "{value}"}}'
-    if known.isascii() and known.isdigit():
-        return f"has {len(known)} digits", "write the 12 digits of an account's id, in quotes"
-    if not is_arn(known):
-        return (
-            "is neither an ARN nor an account's id",
-            "write the ARN of a role or user, or its account's root",
-        )
-    if not limits.ACCOUNT.fullmatch(account):
-        return f"has the account {account!r}", "write the 12 digits of the account's id"
-    if resource.startswith("group/"):
-        root = f"arn:{partition_of(known)}:iam::{account}:root"
-        return (
-            "is a group, which is no principal",
-            f"name its users, or {root} with a condition on a tag of theirs",
-        )
-    if resource.lower() == "root":
-        return "does not write root as IAM does", f"write arn:{partition_of(known)}:iam::{account}:root"
-    return (
-        "is no role, user, session or account",
-        f"write arn:{partition_of(known)}:iam::{account}:role/<path and name>",
-    )
-
-
-def _problem_of_service(value: str) -> TrustProblem | None:
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
-        return None
-    fault, cure = _fault_of_text(value) or (
-        ("holds a wildcard", "name each service, such as lambda.amazonaws.com")
-        if has_wildcard([value])
-        else ("is no service principal", f"write {_meant(value, known)}")
-    )
-    return refused_principal("Service", value, fault, cure)
-
-
-def _meant(value: str, known: str) -> str:
-    """What may be meant by what is no service."""
-    if any(pattern.fullmatch(known) for pattern in _AWS):
-        return f'{{"AWS": "{value}"}}'
-    named = f"{value.lower()}.amazonaws.com"
-    return (
-        named if "." not in value and limits.SERVICE.fullmatch(named) else "one such as lambda.amazonaws.com"
-    )
-
-
-def _problem_of_provider(value: str) -> TrustProblem | None:
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if not (fault := _fault_of_text(value)):
-        if has_wildcard([value]):
-            fault = "holds a wildcard", "name one provider"
-        elif not limits.PROVIDER.fullmatch(known) and not limits.DOMAIN.fullmatch(known):
-            fault = (
-                "is no identity provider",
-                "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>",
-            )
-    return refused_principal("Federated", value, *fault) if fault else None
-
-
-def _fault_of_text(value: str) -> tuple[str, str] | None:
-    """A variable of a policy or a template that nothing fills in."""
-    if "${" in value:
-        return "holds ${, which nothing fills in here", "write the value out; in a template, with Fn::Sub"
-    return None
 
 
 def is_unique_id(value: str) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolechain.iam.arn import account_of, partition_of
-from rolechain.policy.caller import Caller, CallerKind
 from rolechain.policy.context import ContextValue
 from rolechain.policy.document import Policy
+from rolechain.policy.principals import Caller, CallerKind
 
 __all__ = [
     "ASSUME_ROLE",

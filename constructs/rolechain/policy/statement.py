@@ -9,14 +9,12 @@ from typing import Any, Literal
 
 from rolechain.policy import actions, conditions, principals, resources
 from rolechain.policy.actions import Actions
-from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.principals import Match, Principals
+from rolechain.policy.principals import Caller, Match, Principals
 from rolechain.policy.resources import Resources
-from rolechain.policy.trust_problem import NO_PRINCIPAL, TrustProblem, refused_element
 
 ELEMENTS = (
     "Sid",
@@ -132,36 +130,6 @@ class Statement:
     def _refused(self, context: Context) -> Ternary:
         """What is true of it where IAM would refuse it."""
         return False if self.effect == "Allow" or self._met(context) is False else None
-
-    def trust_problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy; nothing where the whole statement is not known."""
-        if self.unread:
-            return []
-        found = []
-        if self.not_principal:
-            found.append(
-                refused_element(
-                    "holds NotPrincipal",
-                    "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
-                    "Allow with NotPrincipal is not allowed."
-                    if self.effect == "Allow"
-                    else "AssumeRole policy must not contain NotPrincipal field.",
-                )
-            )
-        elif self.principals is None:
-            found.append(refused_element("names no Principal", "name whom it lets in", NO_PRINCIPAL))
-        else:
-            found += self.principals.problems()
-        if self.resources is not None:
-            name = "NotResource" if self.resources.negated else "Resource"
-            found.append(
-                refused_element(
-                    f"holds {name}",
-                    f"leave {name} out: a trust policy is about its own role",
-                    f"Has prohibited field {name}",
-                )
-            )
-        return found + self.actions.problems()
 
 
 def parse(element: Any, index: int, variables: bool) -> Statement:

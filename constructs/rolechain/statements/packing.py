@@ -17,11 +17,11 @@ from rolechain.iam.limits import (
     MANAGED_POLICY_CHARACTERS,
     MOST_POLICIES_OF_ROLE,
     MOST_TRUST_POLICY_CHARACTERS,
+    length_of_document,
 )
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
-from rolechain.policy.length import length_of_document
 from rolechain.statements.builder import own_statements, trust_statements
 from rolechain.statements.permissions_policy import (
     Named,

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
-from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS
-from rolechain.policy.length import length_of_document
+from rolechain.iam.limits import INLINE_POLICY_CHARACTERS, MANAGED_POLICY_CHARACTERS, length_of_document
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Violation, Violations, rule
 

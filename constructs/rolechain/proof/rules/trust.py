@@ -6,7 +6,7 @@ from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of, root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.principals import is_unique_id
-from rolechain.policy.trust_problem import Subject
+from rolechain.policy.trust_problems import Subject, trust_problems
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
@@ -42,7 +42,7 @@ def open_to_everyone(survey: RuleContext) -> Violations:
 def refused_principal(survey: RuleContext) -> Violations:
     """A principal that IAM refuses."""
     for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+        for problem in trust_problems(ruling.statement):
             if problem.subject is Subject.PRINCIPAL:
                 yield Violation(ruling.place, problem.message, problem.cure)
 
@@ -57,7 +57,7 @@ def refused_principal(survey: RuleContext) -> Violations:
 def refused_element(survey: RuleContext) -> Violations:
     """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
     for ruling in survey.trust:
-        for problem in ruling.statement.trust_problems():
+        for problem in trust_problems(ruling.statement):
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
                     ruling.place, f"the trust policy of {ruling.role.arn} {problem.message}", problem.cure
