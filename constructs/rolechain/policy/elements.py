@@ -119,3 +119,11 @@ def shown(value: object) -> str:
     """``value`` as an error shows it, shortened."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """The words as a person lists them, with ``last`` before the last; of more than four, the first three."""
+    *most, final = [word or "''" for word in words] or [""]
+    if len(most) > 3:
+        most, final = most[:3], f"{len(most) - 2} more"
+    return f"{', '.join(most)} {last} {final}" if most else final

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
-from rolechain.iam import limits
 from rolechain.iam.arn import iam_arn, partition_of
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary
@@ -110,11 +109,6 @@ class Principals:
         if caller.account in named or iam_arn(partition, caller.account, "root") in named:
             return _ACCOUNT
         return None
-
-
-def is_unique_id(value: str) -> bool:
-    """Whether ``value`` is an id such as AROA… or AIDA…, which IAM shows where the principal was deleted."""
-    return bool(limits.UNIQUE_ID.fullmatch(value))
 
 
 def parse(element: Any) -> Principals:

@@ -16,7 +16,7 @@ from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
 from rolechain.model.chain import Chain
-from rolechain.policy.mismatches import listed
+from rolechain.policy.elements import listed
 from rolechain.proof.declared import Declared
 from rolechain.statements.builder import trust_statements
 

@@ -11,7 +11,7 @@ from rolechain.graph.permitted import may_call
 from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
 from rolechain.policy.conditions import Condition, NullCheck
-from rolechain.policy.mismatches import listed
+from rolechain.policy.elements import listed
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of, root_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
-from rolechain.policy.principals import is_unique_id
+from rolechain.iam.limits import UNIQUE_ID
 from rolechain.policy.trust_problems import Subject, trust_problems
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
@@ -181,7 +181,7 @@ def orphaned_when_recreated(survey: RuleContext) -> Violations:
                     ("declare trust: principal_arn for it, which writes " if by_declaration else "write ")
                     + statement,
                 )
-            elif is_unique_id(value):
+            elif UNIQUE_ID.fullmatch(value):
                 yield Violation(
                     entry.place,
                     f"{entry.role.arn} trusts {value}, the id that IAM shows where a principal was deleted",
