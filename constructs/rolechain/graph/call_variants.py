@@ -14,7 +14,7 @@ from rolechain.model.source_identity import SourceIdentity
 from rolechain.policy import ContextValue, Policy
 from rolechain.policy.conditions import Condition
 from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.statements.session_conditions import (
+from rolechain.statements.trust_policy import (
     IDENTITY,
     REQUEST_TAG,
     SET_IDENTITY,

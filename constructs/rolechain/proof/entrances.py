@@ -20,7 +20,7 @@ from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary, any_of
 from rolechain.proof.declared import Declared
-from rolechain.statements.entry_statements import entrance_statements
+from rolechain.statements.trust_policy import entrance_statements
 
 MISSING, UNKNOWN = "RC08", "RC00"
 _WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.statements.entry_statements import entrance_statements
 from rolechain.statements.permissions_policy import hop_permissions
-from rolechain.statements.trust_policy import hop_trust
+from rolechain.statements.trust_policy import entrance_statements, hop_trust
 from rolechain.statements.writing import Statement
 
 __all__ = [
     "Statement",
-    "entrance_statements",
     "own_statements",
     "permission_statements",
     "statements_for",

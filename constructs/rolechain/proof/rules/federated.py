@@ -11,7 +11,7 @@ from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
-from rolechain.statements.entry_statements import SAML_AUDIENCES
+from rolechain.statements.trust_policy import SAML_AUDIENCES
 
 
 @dataclass(frozen=True)
