@@ -31,6 +31,8 @@ SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}", re.ASCII)
 """An id such as AROA… or AIDA…, which IAM shows where a principal was deleted."""
 MFA_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
+SESSION_POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
 _IAM = rf"arn:aws[a-z-]*:iam::(?P<account>{ACCOUNT.pattern}):"
 ACCOUNT_ROOT = re.compile(rf"{_IAM}root", re.ASCII)
@@ -53,6 +55,7 @@ CHAINED_SECONDS = 3600
 
 SESSION_TAGS, TAG_KEY_CHARACTERS, TAG_VALUE_CHARACTERS = 50, 128, 256
 SESSION_POLICY_ARNS, SESSION_POLICY_CHARACTERS = 10, 2048
+"""How many managed policies a call passes as session policies, and the characters of their ARNs and Policy together."""
 
 TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS = 2048, 8192
 POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
