@@ -67,7 +67,12 @@ def unknown(side: Side, answer: PolicyResult, request: ActionRequest) -> Explana
         return _explained(f"it is not known what the {_noun(side)} says to {request.name}", answer)
     unsettled = [one.words for one in mismatches(side, statement, request) if one.answer is None]
     what = {"Allow": "allows", "Deny": "denies", None: "allows or denies"}[statement.effect]
-    because = listed(unsettled) if unsettled else "its Effect is not known"
+    if statement.effect is None:
+        unsettled = unsettled or ["its Effect is not known"]
+    elif not unsettled and statement.principals:
+        # It names the caller; whether it does so strongly enough is what is not known.
+        unsettled = [f"its Principal is {listed(statement.principals.written, 'or')}"]
+    because = listed(unsettled)
     return _explained(
         f"it is not known whether {_place(side, answer)} {what} {request.name}: {because}", answer
     )
@@ -162,42 +167,51 @@ def mismatches(side: Side, statement: Statement, request: ActionRequest) -> Iter
     if about is not True:
         element = "NotAction" if statement.actions.negated else "Action"
         yield Mismatch(_FAR, f"its {element} is {listed(statement.actions.written, 'or')}", about)
-    in_trust = side is Side.TRUST_POLICY
-    if found := _of_principal(statement, request) if in_trust else _of_resource(statement, request):
-        yield found
+    if side is Side.TRUST_POLICY and not statement.unread:
+        yield from _in_trust(statement, request)
+    elif not statement.unread:
+        yield from _in_other(side, statement, request)
     for condition in statement.conditions:
         answer = condition.holds(request.context)
         if answer is not True:
             yield Mismatch(_NEAREST, _condition(condition, answer, request), answer)
 
 
-def _of_resource(statement: Statement, request: ActionRequest) -> Mismatch | None:
+def _in_trust(statement: Statement, request: ActionRequest) -> Iterator[Mismatch]:
+    refused = _if_refused(statement)
+    principals, resources = statement.principals, statement.resources
+    if principals is None:
+        what = "holds NotPrincipal" if statement.not_principal else "names no Principal"
+        yield Mismatch(_FAR, f"it {what}, which IAM refuses in a trust policy", refused)
+    if resources is not None:
+        element = "NotResource" if resources.negated else "Resource"
+        yield Mismatch(_FAR, f"it holds {element}, which IAM refuses in a trust policy", refused)
+    if principals is not None and (resources is None or refused is False):
+        named = any_of(value for _, value in principals.match(request.caller, request.partition))
+        if named is not True:
+            words = f"its Principal is {listed(principals.written, 'or') or 'nobody'}"
+            yield Mismatch(_NEAR, words + _hint(principals.written, request.caller), named)
+
+
+def _in_other(side: Side, statement: Statement, request: ActionRequest) -> Iterator[Mismatch]:
+    refused = _if_refused(statement)
+    may_name = statement.effect == "Deny" or side is Side.RESOURCE_CONTROL_POLICY
+    takes = statement.names_everyone_or_nobody and (statement.principals is None or may_name)
+    if not takes:
+        yield Mismatch(_FAR, "it names a Principal, which IAM refuses here", refused)
     resources = statement.resources
     if resources is None:
-        return Mismatch(_FAR, "it names no Resource, which IAM refuses", False)
-    if statement.principals is not None or statement.not_principal:
-        return Mismatch(_FAR, "it names a Principal, which IAM refuses here", False)
-    answer = resources.match(request.resource, request.context)
-    if answer is True:
-        return None
-    element = "NotResource" if resources.negated else "Resource"
-    return Mismatch(_NEAR, f"its {element} is {listed(resources.written, 'or')}", answer)
+        yield Mismatch(_FAR, "it names no Resource, which IAM refuses", refused)
+    elif takes or refused is False:
+        answer = resources.match(request.resource, request.context)
+        if answer is not True:
+            element = "NotResource" if resources.negated else "Resource"
+            yield Mismatch(_NEAR, f"its {element} is {listed(resources.written, 'or')}", answer)
 
 
-def _of_principal(statement: Statement, request: ActionRequest) -> Mismatch | None:
-    principals = statement.principals
-    if principals is None or statement.resources is not None:
-        if statement.not_principal:
-            what = "holds NotPrincipal"
-        else:
-            what = "names no Principal" if statement.resources is None else "holds Resource"
-        answer = False if statement.effect == "Allow" else None
-        return Mismatch(_FAR, f"it {what}, which IAM refuses in a trust policy", answer)
-    named = any_of(value for _, value in principals.match(request.caller, request.partition))
-    if named is True:
-        return None
-    words = f"its Principal is {listed(principals.written, 'or') or 'nobody'}"
-    return Mismatch(_NEAR, words + _hint(principals.written, request.caller), named)
+def _if_refused(statement: Statement) -> Ternary:
+    """What an element that IAM refuses makes of a statement: it allows nothing, and may deny."""
+    return False if statement.effect == "Allow" else None
 
 
 def _hint(written: tuple[str, ...], caller: Caller) -> str:
