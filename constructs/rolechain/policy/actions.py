@@ -13,14 +13,14 @@ from rolechain.policy.logic import Ternary
 
 @dataclass(frozen=True)
 class Actions:
-    """Which actions a statement is about.
+    """The Action or NotAction element of a statement.
 
     Attributes:
         written: as the document lists them.
         exact: those without a wildcard, in lower case.
         globs: tests of those with one.
-        unknown: whether a CloudFormation intrinsic stands among them.
-        negated: whether the statement is about all others.
+        unknown: whether one of them is a CloudFormation intrinsic function.
+        negated: whether it is NotAction.
     """
 
     written: tuple[str, ...]
@@ -30,14 +30,14 @@ class Actions:
     negated: bool
 
     def match(self, action: str) -> Ternary:
-        """Whether the statement is about ``action``, which is in lower case."""
+        """Whether the statement applies to ``action``, which is in lower case."""
         if action in self.exact or (self.globs and any(test(action) for test in self.globs)):
             return not self.negated
         return None if self.unknown else self.negated
 
 
 def parse(value: Any, negated: bool) -> Actions:
-    """The actions that stand in an Action element, or, if ``negated``, in a NotAction element.
+    """The actions of an Action element or, if ``negated``, a NotAction element.
 
     Raises:
         PolicyError: an entry is no action.

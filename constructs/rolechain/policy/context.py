@@ -14,12 +14,12 @@ Values = tuple[str, ...]
 
 
 class Context(Mapping[str, Values]):
-    """Condition keys and their values; names are matched without case, tag keys included.
+    """Condition keys and their values. Names are not case-sensitive, tag keys included.
 
     A key without any value is absent.
 
     Attributes:
-        find: the values of a key, which is in lower case; None where it is absent.
+        find: the values of a key in lower case; None for an absent key.
     """
 
     __slots__ = ("_values", "find")
@@ -34,7 +34,7 @@ class Context(Mapping[str, Values]):
 
     @classmethod
     def of(cls, values: Mapping[str, ContextValue]) -> Context:
-        """``values`` as a context; one that is made already is taken as it is."""
+        """``values`` as a context; a context is returned as it is."""
         return values if type(values) is cls else cls(values)
 
     def without(self, keys: Collection[str]) -> Context:

@@ -30,11 +30,11 @@ _ALLOW, _IMPLICIT_DENY = Verdict.ALLOW, Verdict.IMPLICIT_DENY  # see policy_type
 def decide(request: Request) -> Decision:
     """Decides one AssumeRole as AWS would.
 
-    Every action of the request must be allowed on both applicable; an explicit deny of any policy wins. What
-    cannot be known only makes the answer UNKNOWN where it could change it.
+    Every action of the request must be allowed on both sides, and an explicit deny of any policy wins. The
+    result is UNKNOWN only where what is not known could change it.
 
     Raises:
-        ValueError: the request uses no action.
+        ValueError: the request has no action.
     """
     if not request.actions:
         raise ValueError("the request uses no action: an AssumeRole call uses sts:AssumeRole at least")

@@ -36,7 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Comparison:
-    """One value of a condition, ready to be compared.
+    """One value of a condition, ready for comparison.
 
     Attributes:
         test: whether a value of the request matches it.
@@ -52,11 +52,11 @@ UNKNOWN = Comparison(lambda _given, _context: None)
 
 @dataclass(frozen=True)
 class Operator:
-    """A condition operator, without a set operator before it and ``IfExists`` behind it.
+    """A condition operator, without its set operator and ``IfExists``.
 
     Attributes:
         name: as AWS writes it.
-        read: reads one value of a policy, given whether policy variables have a meaning in the document.
+        read: reads one value of a policy, given whether the document takes policy variables.
         negated: whether it holds where no value of the policy matches.
     """
 
@@ -65,10 +65,10 @@ class Operator:
     negated: bool = False
 
     def compare(self, value: str | Unresolved, variables: bool) -> Comparison:
-        """One value of a policy, ready to be compared.
+        """One value of a policy, ready for comparison.
 
         Raises:
-            PolicyError: it is none that the operator takes.
+            PolicyError: the operator does not take the value.
         """
         return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
 
@@ -123,7 +123,7 @@ def network(text: str) -> IPv4Network | IPv6Network | None:
 
 
 def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison]:
-    """Values that take policy variables; ``match`` makes the test of a text without any."""
+    """Values that take policy variables; ``match`` makes the test of a resolved value."""
 
     def read(value: str, variables: bool) -> Comparison:
         template = parse(value, variables)
@@ -181,7 +181,7 @@ def _scalars(
 
 
 def _boolean(value: str, variables: bool) -> Comparison:
-    # AWS takes variables here and does not say what one becomes that is neither true nor false.
+    # AWS accepts variables here, and does not document a value that is neither true nor false.
     if variables and "${" in value:
         return Comparison(UNKNOWN.test, parse(value, variables).keys)
     return _scalars(boolean, "boolean: write true or false", operator.eq)(value, variables)

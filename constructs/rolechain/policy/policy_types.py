@@ -18,7 +18,7 @@ from rolechain.policy.principals import Caller, Match, Strength
 from rolechain.policy.request import Request
 from rolechain.policy.statement import Statement
 
-# Looked up here once: under Python 3.11 a member of an enum takes longer to find than a statement to decide.
+# Looked up once: under Python 3.11 the lookup of an enum member takes longer than the test of a statement.
 TRUST = Side.TRUST_POLICY
 _BOUNDARY, _SESSION, _IDENTITY = Side.PERMISSIONS_BOUNDARY, Side.SESSION_POLICY, Side.IDENTITY_POLICY
 _SCP, _RCP = Side.SERVICE_CONTROL_POLICY, Side.RESOURCE_CONTROL_POLICY

@@ -1,4 +1,4 @@
-"""Principals: the callers of AssumeRole, and the Principal element of a trust policy, which names them.
+"""The callers of AssumeRole, and the Principal element of a trust policy.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal" and "Policy evaluation logic".
 """
@@ -21,7 +21,7 @@ CallerKind = Literal["role-session", "user", "root", "service"]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls.
+    """The principal that makes an AssumeRole call.
 
     Attributes:
         kind: a role's session, an IAM user, an account's root user, or an AWS service.
@@ -29,7 +29,8 @@ class Caller:
         account: the caller's account id; empty for a service.
         role_arn: for a session, the ARN of its role, path included.
         unique_id: the AROA or AIDA id of the role or user, without a session's name.
-        in_management_account: the organization's management account is exempt from service control policies.
+        in_management_account: whether the account is the organization's management account, which is exempt from
+            service control policies.
     """
 
     kind: CallerKind
@@ -41,12 +42,12 @@ class Caller:
 
     @property
     def partition(self) -> str | None:
-        """The partition that its credentials belong to; None for a service."""
+        """The partition of the caller's credentials; None for a service."""
         return None if self.kind == "service" else partition_of(self.arn)
 
 
 class Strength(IntEnum):
-    """How a principal names a caller; the stronger, the less the caller's own side has to grant."""
+    """How strongly a principal names a caller: the stronger, the fewer of its own policies must allow the call."""
 
     ACCOUNT = 1
     ROLE = 2
@@ -55,15 +56,15 @@ class Strength(IntEnum):
 
 Match = tuple[Strength, Ternary]
 
-# Found here once: under Python 3.11, to look a member up in its enum takes longer than to ask a condition.
+# Looked up once: under Python 3.11 the lookup of an enum member takes longer than the test of a condition.
 _ACCOUNT, _ROLE, _DIRECT = Strength
 ANYONE: tuple[Match, ...] = ((_DIRECT, None),)
-"""What a principal matches of which nothing is known."""
+"""The match of a principal that is not known."""
 
 
 @dataclass(frozen=True)
 class Principals:
-    """Whom a statement names.
+    """The principals that a statement names.
 
     Attributes:
         written: the values as the document lists them.
@@ -73,7 +74,7 @@ class Principals:
         federated: identity providers.
         unknown_federated: whether a CloudFormation intrinsic stands among those.
         unknown: whether a CloudFormation intrinsic, or a canonical user, stands among them.
-        none_listed: whether the element holds no principal at all, as in ``{"AWS": []}``.
+        none_listed: whether the element lists no principal, as in ``{"AWS": []}``.
     """
 
     written: tuple[str, ...]
@@ -86,11 +87,11 @@ class Principals:
     none_listed: bool = False
 
     def match(self, caller: Caller, partition: str) -> tuple[Match, ...]:
-        """The strongest way in which the statement names ``caller``, and a stronger one that is not known.
+        """How the statement names ``caller``: the strongest match, and ``ANYONE`` where a stronger one is not known.
 
         Args:
             caller: who calls.
-            partition: that of the role which is to be assumed.
+            partition: the partition of the role that is to be assumed.
         """
         strength = self._strength(caller, partition)
         known: tuple[Match, ...] = () if strength is None else ((strength, True),)
@@ -112,7 +113,7 @@ class Principals:
 
 
 def parse(element: Any) -> Principals:
-    """The principals that stand in a Principal element.
+    """The principals of a Principal element.
 
     Raises:
         PolicyError: it is neither ``*`` nor an object of principals by their kind.
@@ -127,7 +128,7 @@ def parse(element: Any) -> Principals:
         kind: texts(value, f"Principal {kind}")
         for kind, value in mapping(element, "Principal", KINDS).items()
     }
-    # An empty text names nobody: the CDK's bootstrap template writes one.
+    # An empty string names nobody; the bootstrap template of the CDK holds one.
     aws = frozenset(value for value in values.get("AWS", ()) if isinstance(value, str) and value)
     services = frozenset(value for value in values.get("Service", ()) if isinstance(value, str) and value)
     return Principals(
@@ -135,7 +136,7 @@ def parse(element: Any) -> Principals:
         everyone="*" in aws,
         aws=aws - {"*"},
         services=services,
-        # Which account a canonical user stands for is not known.
+        # The account of a canonical user is not known.
         unknown=any(values.get("CanonicalUser", ()))
         or any(
             isinstance(value, Unresolved) for kind in ("AWS", "Service") for value in values.get(kind, ())

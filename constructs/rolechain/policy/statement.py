@@ -1,4 +1,4 @@
-"""One statement of a policy, compiled."""
+"""One statement of a policy."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Statement:
 
     Attributes:
         index: its place in the document, counted from 0.
-        effect: ``Allow`` or ``Deny``; None where a CloudFormation intrinsic stands in its place.
-        actions: what it is about.
-        resources: on what; None where the element is missing, as in a trust policy.
-        principals: whom it names; None where the element is missing, as in an identity policy.
-        not_principal: whether it holds NotPrincipal instead.
-        conditions: all of which must hold.
-        sid: its Sid, if it has one.
-        stands_in: whether it stands in for a whole document that is not at hand.
-        unread: whether it stands in for a statement, or a document, of which nothing is known.
+        effect: ``Allow`` or ``Deny``; None for a CloudFormation intrinsic function.
+        actions: its Action or NotAction.
+        resources: its Resource or NotResource; None where it has neither, as in a trust policy.
+        principals: its Principal; None where it has none, as in an identity policy.
+        not_principal: whether it has NotPrincipal.
+        conditions: its conditions, all of which must be met.
+        sid: its Sid, if any.
+        stands_in: whether it represents a whole document that is not available.
+        unread: whether it represents a statement or a document of which nothing is known.
     """
 
     index: int
@@ -59,19 +59,18 @@ class Statement:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Every condition key that it depends on, in lower case."""
+        """The condition keys that it depends on, in lower case."""
         of_resources = self.resources.keys if self.resources else frozenset()
         return of_resources.union(*(condition.keys for condition in self.conditions))
 
     def applies(self, action: str, resource: str, context: Context) -> Ternary:
-        """Whether it speaks of a request, as a statement of a policy that is not a trust policy.
+        """Whether it applies to a request, as a statement of any policy except a trust policy.
 
-        A statement that IAM would refuse there, because it says no resource or names principals, lets nothing
-        in and may deny.
+        A statement that IAM refuses there, without Resource or with a Principal, allows nothing and may deny.
 
         Args:
             action: the action in lower case.
-            resource: the ARN that it is asked about.
+            resource: the ARN of the resource.
             context: the request's condition keys.
         """
         about = self.actions.match(action)
@@ -88,15 +87,15 @@ class Statement:
         return True if about and on and met and self.effect else None
 
     def names(self, action: str, caller: Caller, partition: str, context: Context) -> tuple[Match, ...]:
-        """How it names a caller, as a statement of a trust policy; empty where it does not speak of the request.
+        """How it names a caller, as a statement of a trust policy; empty where it does not apply to the request.
 
-        A statement that IAM would refuse there, because of NotPrincipal, Resource or no principal, lets
-        nobody in and may deny.
+        A statement that IAM refuses there, with NotPrincipal or Resource or without Principal, allows nobody and may
+        deny.
 
         Args:
             action: the action in lower case.
             caller: who calls.
-            partition: that of the role which is to be assumed.
+            partition: the partition of the role that is to be assumed.
             context: the request's condition keys.
         """
         about = self.actions.match(action)
@@ -114,7 +113,7 @@ class Statement:
 
     @cached_property
     def names_everyone_or_nobody(self) -> bool:
-        """Whether it stands well in a policy that is not a trust policy; a resource control policy names ``*``."""
+        """Whether its principals are valid outside a trust policy: none, or ``*`` in a resource control policy."""
         return not self.not_principal and (self.principals is None or self.principals.everyone)
 
     def _met(self, context: Context) -> Ternary:
@@ -128,7 +127,7 @@ class Statement:
         return met
 
     def _refused(self, context: Context) -> Ternary:
-        """What is true of it where IAM would refuse it."""
+        """Whether a statement that IAM refuses applies: an Allow does not, a Deny may."""
         return False if self.effect == "Allow" or self._met(context) is False else None
 
 
@@ -138,10 +137,10 @@ def parse(element: Any, index: int, variables: bool) -> Statement:
     Args:
         element: its JSON.
         index: its place in the document, counted from 0.
-        variables: whether policy variables have a meaning in the document.
+        variables: whether the document takes policy variables.
 
     Raises:
-        PolicyError: it is not written as IAM's grammar asks.
+        PolicyError: it does not follow IAM's policy grammar.
     """
     if intrinsic := unresolved(element):
         return unknown(index, f"the statement is {intrinsic}")
@@ -157,7 +156,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
     Args:
         index: its place in the document, counted from 0.
         reason: why it is not known.
-        stands_in: whether it stands in for a whole document.
+        stands_in: whether it represents a whole document.
     """
     return Statement(
         index=index,

@@ -106,7 +106,7 @@ def _of_principals(principals: Principals) -> Iterator[TrustProblem]:
         ("Federated", principals.federated, _fault_of_provider),
     ):
         for value in sorted(values):
-            # What is not known of a name or an account stands in it as <name>, and is right for all that is known.
+            # A part that is not known is written <name>; it counts as valid.
             if fault := fault_of(value, _PLACEHOLDER.sub("0" * 12, value)):
                 message = f"Principal {value} {fault[0]}, which IAM refuses"
                 yield TrustProblem(Subject.PRINCIPAL, message, fault[1], invalid_principal(kind, value))
@@ -174,7 +174,7 @@ def _is_aws(known: str) -> bool:
 
 
 def _unfilled(value: str) -> _Fault | None:
-    """A variable of a policy or a template that nothing fills in."""
+    """The fault of a policy or template variable, which nothing resolves."""
     if "${" in value:
         return "holds ${, which nothing fills in here", "write the value out; in a template, with Fn::Sub"
     return None
