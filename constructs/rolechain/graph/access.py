@@ -18,9 +18,9 @@ from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import SEGMENTS, account_of
 from rolechain.iam.condition_keys import UNDOCUMENTED, Kind, is_of_tags
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.principals import Principals
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 
 ASSUME = ASSUME_ROLE.lower()

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.graph import escalation
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.actions import parse
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 
 ACTIONS = escalation.ACTIONS | {TAG_SESSION.lower(), SET_SOURCE_IDENTITY.lower()}
 _TABLE = "aws_managed_policies.json"

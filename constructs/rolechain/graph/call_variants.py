@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.iam.glob import has_wildcard
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
 from rolechain.model.session_tag import SessionTag
 from rolechain.model.source_identity import SourceIdentity
 from rolechain.policy import ContextValue, Policy
 from rolechain.policy.conditions import Condition
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.statements.trust_policy import (
     IDENTITY,
     REQUEST_TAG,

@@ -18,9 +18,9 @@ from rolechain.graph.values import ManyValues, OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of
 from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.policy import Decision, Request, Side, Verdict, decide
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 
 _PRINCIPAL_TAG = "aws:principaltag/"

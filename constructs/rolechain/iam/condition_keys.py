@@ -75,16 +75,14 @@ The organization is that of an account's principal.
 PERHAPS: Mapping[str, str] = {MFA_PRESENT: "false"}
 """Keys, in lower case, that a role session carries with this value or not at all: AWS does not document which."""
 
+_NO_SERVICE = {"aws:principalisawsservice": "false", "aws:securetransport": "true"}
+
 ALWAYS: Mapping[Kind, Mapping[str, str]] = {
-    "role": {
-        PRINCIPAL_TYPE: "AssumedRole",
-        "aws:principalisawsservice": "false",
-        "aws:securetransport": "true",
-    },
-    "user": {PRINCIPAL_TYPE: "User", "aws:principalisawsservice": "false", "aws:securetransport": "true"},
-    "service": {"aws:principalisawsservice": "true", "aws:securetransport": "true"},
-    "web_identity": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
-    "saml": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
+    "role": {PRINCIPAL_TYPE: "AssumedRole", **_NO_SERVICE},
+    "user": {PRINCIPAL_TYPE: "User", **_NO_SERVICE},
+    "service": {**_NO_SERVICE, "aws:principalisawsservice": "true"},
+    "web_identity": _NO_SERVICE,
+    "saml": _NO_SERVICE,
     "unknown": {},
 }
 """Keys, in lower case, that every request of such a caller carries with this value, if at all. STS accepts TLS only."""

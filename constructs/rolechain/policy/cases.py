@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
@@ -18,7 +19,7 @@ from rolechain.policy.document import Policy
 from rolechain.policy.elements import PolicyError, printable, shown, texts
 from rolechain.policy.evaluate import decide
 from rolechain.policy.principals import Caller
-from rolechain.policy.request import ASSUME_ROLE, Callee, Request
+from rolechain.policy.request import Callee, Request
 
 _KINDS = ("role-session", "user", "root", "service")
 _SERVICE_KEYS = ("service", "service_principal", "principal", "name", "arn")
@@ -138,8 +139,7 @@ def parse(element: object) -> Case | OpenCase:
         return OpenCase(name, caller.get("type"))
     callee = _object(case.get("callee"), "callee")
     asked = _object(case.get("request"), "request")
-    account = _text(callee, "callee", "arn").split(":")
-    if len(account) < 6:
+    if not is_arn(_text(callee, "callee", "arn")):
         raise CaseError(f"callee.arn is {shown(callee['arn'])}: write the ARN of a role")
     boundary = reader.policies(case, "permissions_boundary", Side.PERMISSIONS_BOUNDARY)
     request = Request(
@@ -202,7 +202,7 @@ def _caller(element: Mapping[str, Any]) -> Caller:
             )
         return Caller(kind, named)
     arn = _text(element, "caller", "arn")
-    if len(arn.split(":")) < 6:
+    if not is_arn(arn):
         raise CaseError(f"caller.arn is {shown(arn)}: write the caller's ARN")
     if kind == "role-session":
         _text(element, "caller", "role_arn")

@@ -128,22 +128,22 @@ def parse(element: Any) -> Principals:
         kind: texts(value, f"Principal {kind}")
         for kind, value in mapping(element, "Principal", KINDS).items()
     }
-    # An empty string names nobody; the bootstrap template of the CDK holds one.
-    aws = frozenset(value for value in values.get("AWS", ()) if isinstance(value, str) and value)
-    services = frozenset(value for value in values.get("Service", ()) if isinstance(value, str) and value)
+
+    def known(kind: str) -> frozenset[str]:
+        # An empty string names nobody; the bootstrap template of the CDK holds one.
+        return frozenset(value for value in values.get(kind, ()) if isinstance(value, str) and value)
+
+    def has_unknown(kind: str) -> bool:
+        return any(isinstance(value, Unresolved) for value in values.get(kind, ()))
+
     return Principals(
         written=tuple(str(value) for listed in values.values() for value in listed if value),
-        everyone="*" in aws,
-        aws=aws - {"*"},
-        services=services,
+        everyone="*" in known("AWS"),
+        aws=known("AWS") - {"*"},
+        services=known("Service"),
         # The account of a canonical user is not known.
-        unknown=any(values.get("CanonicalUser", ()))
-        or any(
-            isinstance(value, Unresolved) for kind in ("AWS", "Service") for value in values.get(kind, ())
-        ),
-        federated=frozenset(
-            value for value in values.get("Federated", ()) if isinstance(value, str) and value
-        ),
-        unknown_federated=any(isinstance(value, Unresolved) for value in values.get("Federated", ())),
+        unknown=any(values.get("CanonicalUser", ())) or has_unknown("AWS") or has_unknown("Service"),
+        federated=known("Federated"),
+        unknown_federated=has_unknown("Federated"),
         none_listed=not any(values.values()),
     )

@@ -6,23 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolechain.iam.arn import account_of, partition_of
+from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.policy.context import ContextValue
 from rolechain.policy.document import Policy
-from rolechain.policy.principals import Caller, CallerKind
-
-__all__ = [
-    "ASSUME_ROLE",
-    "SET_SOURCE_IDENTITY",
-    "TAG_SESSION",
-    "Callee",
-    "Caller",
-    "CallerKind",
-    "ContextValue",
-    "Request",
-    "parameter_keys",
-]
-
-ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
+from rolechain.policy.principals import Caller
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,12 @@ from rolechain.policy.actions import Actions
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
-from rolechain.policy.logic import Ternary
+from rolechain.policy.logic import Ternary, all_of
 from rolechain.policy.principals import Caller, Match, Principals
 from rolechain.policy.resources import Resources
 
-ELEMENTS = (
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-)
+_NEGATABLE = ("Principal", "Action", "Resource")
+ELEMENTS = ("Sid", "Effect", *(prefix + name for name in _NEGATABLE for prefix in ("", "Not")), "Condition")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +108,7 @@ class Statement:
         return not self.not_principal and (self.principals is None or self.principals.everyone)
 
     def _met(self, context: Context) -> Ternary:
-        met: Ternary = True
-        for condition in self.conditions:
-            answer = condition.holds(context)
-            if answer is False:
-                return False
-            if answer is None:
-                met = None
-        return met
+        return all_of(condition.holds(context) for condition in self.conditions)
 
     def _refused(self, context: Context) -> Ternary:
         """Whether a statement that IAM refuses applies: an Allow does not, a Deny may."""
@@ -173,7 +157,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
 
 
 def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement:
-    for name in ("Principal", "Action", "Resource"):
+    for name in _NEGATABLE:
         if name in element and f"Not{name}" in element:
             raise PolicyError(f"{name} and Not{name} exclude each other: leave one out")
     if "Action" not in element and "NotAction" not in element:
@@ -199,10 +183,8 @@ def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement
 
 
 def _effect(value: object) -> Literal["Allow", "Deny"] | None:
-    if value == "Allow":
-        return "Allow"
-    if value == "Deny":
-        return "Deny"
+    if value == "Allow" or value == "Deny":
+        return value
     if unresolved(value):
         return None
     found = "missing" if value is None else shown(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,7 +20,6 @@ from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """How botocore calls the ways by which credentials are a role session's."""
-
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from rolechain.iam.arn import iam_arn
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.statements.writing import Conditions, Statement, allow, numbered, one_or_all
 
 Named = Callable[[Sequence[Hop]], Iterable[tuple[str | list[str], Conditions]]]

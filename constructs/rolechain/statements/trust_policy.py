@@ -13,22 +13,17 @@ from itertools import groupby
 from typing import Any
 
 from rolechain.iam.arn import iam_arn, root_of
+from rolechain.iam.partitions import saml_audience
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
 from rolechain.model.session_tag import SessionTag
 from rolechain.model.source_identity import SourceIdentity
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.statements.writing import Conditions, Statement, allow, asked, numbered, one_or_all
 
 REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"
 SET_IDENTITY, IDENTITY = "sts:SourceIdentity", "aws:SourceIdentity"
-
-SAML_AUDIENCES = {
-    "aws-cn": "https://signin.amazonaws.cn/saml",
-    "aws-us-gov": "https://signin.amazonaws-us-gov.com/saml",
-}
-"""Where a SAML assertion is posted to, in the partitions that have a sign-in endpoint of their own."""
 
 _SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIdentity"}
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
@@ -181,8 +176,8 @@ def _entering(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Condit
             "StringEquals": {f"{host}:aud": one_or_all(first.audiences)},
             "StringLike": {f"{host}:sub": subjects},
         }
-    sign_in = SAML_AUDIENCES.get(source.partition, "https://signin.aws.amazon.com/saml")
-    return principal, {"StringEquals": {"SAML:aud": one_or_all(first.audiences or (sign_in,))}}
+    audiences = first.audiences or (saml_audience(source.partition),)
+    return principal, {"StringEquals": {"SAML:aud": one_or_all(audiences)}}
 
 
 def _of_service(entrance: Entrance) -> Conditions:

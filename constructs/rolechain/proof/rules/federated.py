@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of
+from rolechain.iam.partitions import saml_audience
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
-from rolechain.statements.trust_policy import SAML_AUDIENCES
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def federated(survey: RuleContext) -> Violations:
 
 def _saml(entry: LocatedStatement, provider: str) -> Violations:
     if not any(_pins(entry, key) for key in ("saml:aud", "saml:recipient")):
-        audience = SAML_AUDIENCES.get(partition_of(provider), "https://signin.aws.amazon.com/saml")
+        audience = saml_audience(partition_of(provider))
         yield Violation(
             entry.place,
             f"{entry.role.arn} lets in every assertion of {provider}, whatever its audience",
