@@ -5,7 +5,7 @@ Source: IAM User Guide, "Policy evaluation logic" and "Cross-account policy eval
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -45,10 +45,6 @@ class ActionRequest:
     partition: str
     context: Context
 
-    def applies(self, statement: Statement) -> Ternary:
-        """Whether a statement of a policy that is not a trust policy applies."""
-        return statement.applies(self.action, self.resource, self.context)
-
     def named_by(self, statement: Statement) -> tuple[Match, ...]:
         """How a statement of a trust policy names the caller."""
         return statement.names(self.action, self.caller, self.partition, self.context)
@@ -75,32 +71,26 @@ NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
 
 def granted(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
     """Whether one of ``policies`` allows the action."""
-    # A statement with a Principal never allows here: only a resource control policy holds one, and it only denies.
-    return _first(
-        (number, statement, request.applies(statement))
-        for number, policy in enumerate(policies)
-        for statement in policy.allows
-        if statement.principals is None
-    )
+    return _first(policies, request, denies=False)
 
 
 def denied(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
     """Whether one of ``policies`` denies the action."""
-    return _first(
-        (number, statement, request.applies(statement))
-        for number, policy in enumerate(policies)
-        for statement in policy.denies
-    )
+    return _first(policies, request, denies=True)
 
 
-def _first(answers: Iterable[tuple[int, Statement, Ternary]]) -> PolicyResult:
+def _first(policies: Sequence[Policy], request: ActionRequest, denies: bool) -> PolicyResult:
     """The first statement that applies; otherwise the first that may apply."""
     possible = NOTHING
-    for number, statement, answer in answers:
-        if answer:
-            return PolicyResult(True, number, statement)
-        if answer is None and possible is NOTHING:
-            possible = PolicyResult(None, number, statement)
+    for number, policy in enumerate(policies):
+        for statement in policy.denies if denies else policy.allows:
+            if statement.principals is not None and not denies:
+                continue  # IAM refuses a Principal here: only a resource control policy takes one, to deny
+            answer = statement.applies(request.action, request.resource, request.context)
+            if answer:
+                return PolicyResult(True, number, statement)
+            if answer is None and possible is NOTHING:
+                possible = PolicyResult(None, number, statement)
     return possible
 
 
@@ -211,11 +201,14 @@ class ApplicablePolicies:
                 return kind.side, answer
             if answer.value is None and possible[1] is NOTHING:
                 possible = kind.side, answer
-        answer = _first(
-            (0, statement, any_of(value for _, value in request.named_by(statement)))
-            for statement in self.trust.denies
-        )
-        return (TRUST, answer) if answer.value or possible[1] is NOTHING else possible
+        answer = NOTHING
+        for statement in self.trust.denies:
+            named = any_of(value for _, value in request.named_by(statement))
+            if named:
+                return TRUST, PolicyResult(True, 0, statement)
+            if named is None and answer is NOTHING:
+                answer = PolicyResult(None, 0, statement)
+        return (TRUST, answer) if possible[1] is NOTHING else possible
 
     def limits(self, request: ActionRequest) -> list[Limit]:
         """The types of policies beside the trust policy that must allow the action, and do not or may not."""

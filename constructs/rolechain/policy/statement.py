@@ -12,7 +12,7 @@ from rolechain.policy.actions import Actions
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
-from rolechain.policy.logic import Ternary, all_of
+from rolechain.policy.logic import Ternary
 from rolechain.policy.principals import Caller, Match, Principals
 from rolechain.policy.resources import Resources
 
@@ -108,7 +108,14 @@ class Statement:
         return not self.not_principal and (self.principals is None or self.principals.everyone)
 
     def _met(self, context: Context) -> Ternary:
-        return all_of(condition.holds(context) for condition in self.conditions)
+        met: Ternary = True
+        for condition in self.conditions:
+            answer = condition.holds(context)
+            if answer is False:
+                return False
+            if answer is None:
+                met = None
+        return met
 
     def _refused(self, context: Context) -> Ternary:
         """Whether a statement that IAM refuses applies: an Allow does not, a Deny may."""
