@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.graph.escalation import ACTIONS
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.actions import parse
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 
 KEPT = ACTIONS | {TAG_SESSION.lower(), SET_SOURCE_IDENTITY.lower()}
 """The actions, in lower case, that the table is asked about."""

@@ -1,4 +1,4 @@
-"""What every error of this package has in common, and the errors of the chain model."""
+"""The base of this package's errors, and the errors of the chain model."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Place = tuple[str | int, ...]
-"""Where in a chain something stands: ``("targets", 0, "account")``."""
+"""A position in a chain: ``("targets", 0, "account")``."""
 
 
 class RolechainError(Exception):
-    """Base of every error that this package raises on purpose; its text is fit to be shown to a user."""
+    """Base of every error that this package raises; its message is meant for users."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a declared chain.
+    """One mistake in the declaration of a chain.
 
     Attributes:
-        place: where it stands, as a path into the chain; empty for the chain as a whole.
+        place: its position in the chain; empty for the chain as a whole.
         message: what was wrong, the value received, and what to do.
         file: the file that the chain was read from, if any.
         line: the line in that file, counted from 1.
@@ -31,7 +31,7 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """The place as it is written in Python: ``targets[0].account``."""
+        """The position as Python writes it: ``targets[0].account``."""
         return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.place).lstrip(
             "."
         )
@@ -42,10 +42,10 @@ class Problem:
 
 
 class ChainError(RolechainError, ValueError):
-    """A chain is not declared as it must be; every mistake is reported at once, a line each.
+    """The declaration of a chain is invalid. All mistakes are reported at once, one per line.
 
     Attributes:
-        problems: the mistakes, in the order of the declaration.
+        problems: the mistakes, in order of declaration.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -54,4 +54,4 @@ class ChainError(RolechainError, ValueError):
 
 
 class NoSuchTargetError(RolechainError, LookupError):
-    """The chain declares no such role, or the name that was given matches several roles."""
+    """The chain declares no such role, or several roles match the name."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain.policy import Policy
-from rolechain.policy.trust_problem import Subject
+from rolechain.policy.trust_problems import Subject, trust_problems
 
 Make = Callable[..., Policy]
 A = "111111111111"
@@ -101,7 +101,7 @@ TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": A}}
 )
 def test_a_principal_that_iam_refuses(policy: Make, kind: str, value: str, fault: str, cure: str) -> None:
     """Each is told with what is wrong, what to write, and IAM's own text."""
-    (problem,) = policy({**TRUST, "Principal": {kind: value}}).statements[0].trust_problems()
+    (problem,) = trust_problems(policy({**TRUST, "Principal": {kind: value}}).statements[0])
     assert (problem.subject, problem.message, problem.cure, problem.refusal) == (
         Subject.PRINCIPAL,
         f"Principal {value} {fault}, which IAM refuses",
@@ -138,7 +138,7 @@ def test_a_principal_that_iam_takes(policy: Make, principal: Any) -> None:
 @pytest.mark.parametrize("principal", [{}, {"AWS": []}, {"AWS": [], "Service": []}])
 def test_a_principal_that_names_nobody(policy: Make, principal: Any) -> None:
     """An element without a principal is as good as none."""
-    (problem,) = policy({**TRUST, "Principal": principal}).statements[0].trust_problems()
+    (problem,) = trust_problems(policy({**TRUST, "Principal": principal}).statements[0])
     assert (problem.subject, problem.refusal) == (Subject.ELEMENT, "Missing required field Principal")
 
 
@@ -158,7 +158,7 @@ def test_a_principal_that_names_nobody(policy: Make, principal: Any) -> None:
 def test_an_action_that_iam_refuses(policy: Make, action: str, effect: str) -> None:
     """An action that is none of STS's is refused, whatever the statement says about it."""
     statement = {**TRUST, "Effect": effect, "Action": ["sts:AssumeRole", action]}
-    (problem,) = policy(statement).statements[0].trust_problems()
+    (problem,) = trust_problems(policy(statement).statements[0])
     assert (problem.subject, problem.message, problem.refusal) == (
         Subject.ELEMENT,
         f"names the action {action}, none of STS's, which IAM refuses there",

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolechain.graph.trusted_access import TrustedAccess, trusted_access
+from rolechain.iam.glob import Text, glob
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
-from rolechain.policy.patterns import Text, glob
 from rolechain.proof import RoleRecord, Template, role_graph_of
 
 Json = dict[str, Any]

@@ -9,14 +9,9 @@ from itertools import combinations, product
 import pytest
 
 from rolechain import Chain, ChainError, ChainRole, Entrance
-from rolechain.policy import Callee, Caller, Policy, Request, decide
-from rolechain.policy.request import (
-    ASSUME_ROLE,
-    SET_SOURCE_IDENTITY,
-    TAG_SESSION,
-    ContextValue,
-    parameter_keys,
-)
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
+from rolechain.policy.request import parameter_keys
 from rolechain.runtime.entry import lack_of_mfa, lets_in, way_in
 from rolechain.statements.builder import trust_statements
 

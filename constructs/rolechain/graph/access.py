@@ -17,12 +17,11 @@ from rolechain.graph.requests import Requests, anybody, asking, beyond, both
 from rolechain.graph.values import OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.condition_keys import Kind, is_of_tags
+from rolechain.iam.condition_keys import UNDOCUMENTED, Kind, is_of_tags
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.principals import Principals
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
-from rolechain.policy.undocumented_keys import DOUBTFUL
 
 ASSUME = ASSUME_ROLE.lower()
 WEB_IDENTITY, SAML = "sts:assumerolewithwebidentity", "sts:assumerolewithsaml"
@@ -196,7 +195,7 @@ def where(requests: Requests, asked: Narrowing | bool) -> Requests | None:
 
 def _may_lack(key: str, action: str) -> bool:
     """Whether it is not documented that a request for an action carries a key."""
-    names = (name.lower() for name in DOUBTFUL.get(action, ()))
+    names = (name.lower() for name in UNDOCUMENTED.get(action, ()))
     return any(key.startswith(name) if name.endswith("/") else key == name for name in names)
 
 

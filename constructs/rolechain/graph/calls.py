@@ -11,12 +11,12 @@ from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of, session_arn
 from rolechain.iam.condition_keys import PERHAPS
 from rolechain.iam.glob import has_wildcard
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
 from rolechain.policy.conditions import Condition
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.statements.session_conditions import (
+from rolechain.statements.trust_policy import (
     IDENTITY,
     REQUEST_TAG,
     SET_IDENTITY,

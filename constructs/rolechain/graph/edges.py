@@ -19,10 +19,10 @@ from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
 from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
+from rolechain.iam.limits import is_unique_id
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
-from rolechain.policy.principals import is_unique_id
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 
 _PRINCIPAL_TAG = "aws:principaltag/"

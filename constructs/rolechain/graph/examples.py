@@ -20,12 +20,12 @@ from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, name_of
 from rolechain.iam.condition_keys import ALWAYS, is_of_source_identity, is_of_tags
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Verdict, decide
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.policy.logic import Ternary, all_of, any_of
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy.scalars import date, network, number
+from rolechain.policy.operators import date, network, number
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template

@@ -26,11 +26,11 @@ from rolechain.graph.language import (
 from rolechain.graph.requests import asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
-from rolechain.policy import scalars
+from rolechain.iam.glob import Text
+from rolechain.policy import operators
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Unresolved
 from rolechain.policy.logic import any_of
-from rolechain.policy.patterns import Text
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Template, Variable
 from rolechain.policy.variables import parse as parse_template
@@ -220,7 +220,7 @@ def _patterns(
     """
     name = condition.name
     if name == "bool":
-        wanted = scalars.boolean(element)
+        wanted = operators.boolean(element)
         return (None, None) if wanted is None else _same(text_of(str(wanted).lower(), ignores_case=True))
     if name.startswith("arn"):
         return _arn_patterns(_settled(parse_template(element, condition.variables), constants))
@@ -280,7 +280,7 @@ def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | 
 
 def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
     for element in condition.elements:
-        wanted = None if isinstance(element, Unresolved) else scalars.number(element)
+        wanted = None if isinstance(element, Unresolved) else operators.number(element)
         if wanted is None or not condition.name.startswith("numeric"):
             continue
         below, above = _whole(wanted, ROUND_FLOOR), _whole(wanted, ROUND_CEILING)

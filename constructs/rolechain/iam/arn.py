@@ -1,12 +1,12 @@
-"""ARNs: taken apart, and put together.
+"""ARNs: parsing and building.
 
-Source: IAM User Guide, "IAM identifiers". A part of an ARN that is not known may stand in it as ``<name>``.
+Source: IAM User Guide, "IAM identifiers". A part of an ARN that is not known is written ``<name>``.
 """
 
 from __future__ import annotations
 
 SEGMENTS = 6
-"""``arn``, partition, service, region, account and resource; the resource keeps the colons that are left."""
+"""``arn``, partition, service, region, account and resource; the resource may hold further colons."""
 
 
 def is_arn(text: str) -> bool:
@@ -26,7 +26,7 @@ def _segment(arn: str, number: int, default: str = "") -> str:
 
 
 def partition_of(arn: str) -> str:
-    """The partition of an ARN; ``aws`` where it is none."""
+    """The partition of an ARN; ``aws`` for a text that is no ARN."""
     return _segment(arn, 1, "aws")
 
 
@@ -36,18 +36,26 @@ def service_of(arn: str) -> str:
 
 
 def account_of(arn: str) -> str:
-    """The account of an ARN; empty where it has none."""
+    """The account of an ARN; empty for an ARN without account."""
     return _segment(arn, 4)
 
 
 def resource_of(arn: str) -> str:
-    """The resource of an ARN, such as ``role/path/name``; empty where it is no ARN."""
+    """The resource of an ARN, such as ``role/path/name``; empty for a text that is no ARN."""
     return _segment(arn, 5)
 
 
 def name_of(arn: str) -> str:
-    """The name of a role, user or group, given its ARN: without its path."""
+    """The name of a role, user or group, without its path, from its ARN."""
     return arn.rsplit("/", 1)[-1]
+
+
+def is_service_linked(role_arn: str) -> bool:
+    """Whether a role is service-linked, which exempts it from the organization's control policies.
+
+    Source: AWS Organizations User Guide on service and resource control policies.
+    """
+    return resource_of(role_arn).startswith("role/aws-service-role/")
 
 
 def iam_arn(partition: str, account: str, resource: str) -> str:
@@ -56,10 +64,10 @@ def iam_arn(partition: str, account: str, resource: str) -> str:
 
 
 def root_of(arn: str) -> str:
-    """The ARN that stands for the whole account of a resource of IAM."""
+    """The ARN of the account root, in the account of an ARN."""
     return iam_arn(partition_of(arn), account_of(arn), "root")
 
 
 def session_arn(role_arn: str, session_name: str) -> str:
-    """The ARN of a role's session, which leaves the role's path out."""
+    """The ARN of a role session, which omits the path of the role."""
     return f"arn:{partition_of(role_arn)}:sts::{account_of(role_arn)}:assumed-role/{name_of(role_arn)}/{session_name}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
-"""A role's session, an IAM user, an AWS service, a token, an assertion, or somebody of whom nothing is known."""
+"""A role's session, an IAM user, an AWS service, a token, an assertion, or a caller of whom nothing is known."""
 
 PRINCIPAL_ARN, PRINCIPAL_ACCOUNT, PRINCIPAL_TYPE = (
     "aws:principalarn",
@@ -35,10 +35,10 @@ MULTIVALUED = re.compile(
     r"|sts:transitivetagkeys|saml:(?!aud$|iss$|sub$|sub_type$|namequalifier$|doc$).*|[^:]+:(amr|groups|roles)",
     re.ASCII,
 )
-"""Keys, in lower case, that may hold several values, which a set operator is meant for."""
+"""The multivalued context keys, in lower case."""
 
 NEVER_EMPTY = frozenset({TAG_KEYS, TRANSITIVE_TAG_KEYS})
-"""Those of them, in lower case, none of whose values is the empty text: STS takes no tag without a key."""
+"""Multivalued keys, in lower case, whose values are never empty: STS accepts no tag without a key."""
 
 _MFA = (MFA_PRESENT, MFA_AGE)
 _SERVICE = (
@@ -73,21 +73,31 @@ The organization is that of an account's principal.
 """
 
 PERHAPS: Mapping[str, str] = {MFA_PRESENT: "false"}
-"""The keys, in lower case, of which a role's session carries this value or none: AWS does not say which."""
+"""Keys, in lower case, that a role session carries with this value or not at all: AWS does not document which."""
+
+_NO_SERVICE = {"aws:principalisawsservice": "false", "aws:securetransport": "true"}
 
 ALWAYS: Mapping[Kind, Mapping[str, str]] = {
-    "role": {
-        PRINCIPAL_TYPE: "AssumedRole",
-        "aws:principalisawsservice": "false",
-        "aws:securetransport": "true",
-    },
-    "user": {PRINCIPAL_TYPE: "User", "aws:principalisawsservice": "false", "aws:securetransport": "true"},
-    "service": {"aws:principalisawsservice": "true", "aws:securetransport": "true"},
-    "web_identity": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
-    "saml": {"aws:principalisawsservice": "false", "aws:securetransport": "true"},
+    "role": {PRINCIPAL_TYPE: "AssumedRole", **_NO_SERVICE},
+    "user": {PRINCIPAL_TYPE: "User", **_NO_SERVICE},
+    "service": {**_NO_SERVICE, "aws:principalisawsservice": "true"},
+    "web_identity": _NO_SERVICE,
+    "saml": _NO_SERVICE,
     "unknown": {},
 }
-"""The keys, in lower case, of which every request of such a caller carries this value or none; STS takes TLS only."""
+"""Keys, in lower case, that every request of such a caller carries with this value, if at all. STS accepts TLS only."""
+
+
+UNDOCUMENTED: Mapping[str, tuple[str, ...]] = {
+    "sts:tagsession": ("sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity"),
+    "sts:setsourceidentity": ("aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"),
+}
+"""By permission-only action of AssumeRole, in lower case: the keys of which AWS does not say whether it carries them.
+
+A name that ends with ``/`` stands for every key that begins with it. The Service Authorization Reference lists only tag
+keys for ``sts:TagSession``, and no tag keys for ``sts:SetSourceIdentity``; field reports agree with it, and no document
+confirms it.
+"""
 
 
 _OF_MOMENT = re.compile(
@@ -98,10 +108,10 @@ _OF_MOMENT = re.compile(
 
 
 def is_of_moment(key: str) -> bool:
-    """Whether a key, in lower case, says when, whence and with what a call is made, or is a tag of the caller's own.
+    """Whether a key, in lower case, describes the time, network or client of a call, or is a principal tag.
 
-    No declared guard asks for such a key, and whoever makes the call can have it as it likes. The attributes of a
-    certificate, which IAM Roles Anywhere gives as tags of the caller, are none.
+    No declared guard uses such a key, and the caller chooses its value. The certificate attributes that IAM Roles
+    Anywhere passes as principal tags are excluded.
     """
     return _OF_MOMENT.fullmatch(key) is not None
 
@@ -109,14 +119,14 @@ def is_of_moment(key: str) -> bool:
 _SAID = re.compile(
     r"sts:(externalid|sourceidentity|transitivetagkeys)|aws:(sourceidentity|tagkeys|calledvia(first|last)?)"
     r"|aws:(request|principal|resource)tag/.*"
-    # Other services' keys stand in their own requests; a few of them go with a session that they gave out.
+    # The keys of other services occur in their own requests, and a few in the sessions that they issue.
     r"|(?!(aws|sts|saml|identitystore|glue):)[a-z0-9-]+:(?!source).*",
     re.ASCII,
 )
 
 
 def is_said(key: str) -> bool:
-    """Whether a call of a role's session lacks a key, in lower case, that neither the roles nor who calls give it."""
+    """Whether a call of a role session carries a key, in lower case, only if the roles or the caller set it."""
     return key in NEVER["role"] or key in PERHAPS or _SAID.fullmatch(key) is not None
 
 

@@ -1,4 +1,4 @@
-"""The texts in which AWS denies a call, written and read.
+"""The texts of AWS for a denied call.
 
 Source: IAM User Guide, "Troubleshoot access denied error messages".
 """
@@ -16,7 +16,7 @@ POLICY_NAMES: Mapping[str, str] = {
     "service_control_policy": "service control policy",
     "resource_control_policy": "resource control policy",
 }
-"""What AWS calls each type of policy in a denial, by the project's name of the type."""
+"""AWS's name of each type of policy in a denial, by the name of the type in this package."""
 
 _TYPES = {name: policy_type for policy_type, name in POLICY_NAMES.items()} | {
     "resource-based policy": "trust_policy"
@@ -27,26 +27,26 @@ _IMPLICIT = re.compile(rf"because no {_NAME} allows", re.IGNORECASE)
 
 
 def denial(caller: str, action: str, resource: str) -> str:
-    """The denial that gives no reason: AWS's for a role that does not exist, which it does not disclose."""
+    """A denial without a reason. AWS gives none for a role that does not exist, so as not to disclose that."""
     return f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
 
 
 def explicit_deny(policy_type: str) -> str:
-    """How a denial goes on that a statement with Effect Deny caused."""
+    """The end of a denial that an explicit deny caused."""
     name = POLICY_NAMES[policy_type]
     article = "the" if policy_type == "trust_policy" else "an" if name[0] in "aeiou" else "a"
     return f" with an explicit deny in {article} {name}"
 
 
 def implicit_deny(policy_type: str, action: str) -> str:
-    """How a denial goes on that no statement allowed."""
+    """The end of a denial of an action that no statement allows."""
     return f" because no {POLICY_NAMES[policy_type]} allows the {action} action"
 
 
 def denied_by(text: str) -> tuple[bool, str | None] | None:
-    """What a denial says: whether the deny is explicit, and the type of the policy, None for one that is not known.
+    """Whether a denial is explicit, and the type of the policy that caused it; None for a type that is not known.
 
-    None where the text gives no reason.
+    None for a text that gives no reason.
     """
     explicit = _EXPLICIT.search(text)
     found = explicit or _IMPLICIT.search(text)

@@ -1,4 +1,4 @@
-"""How IAM and STS write names, ids and values, and how long, many and large they may be.
+"""The patterns and quotas of IAM, STS and Organizations for names, ids and values.
 
 Sources: IAM User Guide, "IAM and STS quotas"; STS API Reference, AssumeRole; IAM API Reference, the patterns of its
 data types; Organizations API Reference.
@@ -6,9 +6,11 @@ data types; Organizations API Reference.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import cache
+from typing import Any
 
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
@@ -27,8 +29,10 @@ PATH = re.compile(r"/|/[!-~]+/", re.ASCII)
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}", re.ASCII)
-"""An id such as AROA… or AIDA…, which IAM shows where a principal was deleted."""
+"""A unique id such as AROA… or AIDA…, which IAM shows in place of a deleted principal."""
 MFA_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
+SESSION_POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
 _IAM = rf"arn:aws[a-z-]*:iam::(?P<account>{ACCOUNT.pattern}):"
 ACCOUNT_ROOT = re.compile(rf"{_IAM}root", re.ASCII)
@@ -42,32 +46,47 @@ PROVIDER = re.compile(rf"{_IAM}(saml|oidc)-provider/\S+", re.ASCII)
 
 ROLE_NAME_CHARACTERS, PATH_CHARACTERS = 64, 512
 CONSOLE_CHARACTERS = 64
-"""Path and name of a role together, for the console to switch to it."""
+"""Path and name of a role together, so that the console can switch to it."""
 
 SESSION_SECONDS, ROLE_SECONDS = range(900, 43201), range(3600, 43201)
-"""How long a session may be asked to last, and what MaxSessionDuration may be."""
+"""The values of DurationSeconds and of MaxSessionDuration."""
 CHAINED_SECONDS = 3600
-"""How long a session lasts at most that another role's session asks for; it is the default of every session too."""
+"""The maximum of a session in role chaining, and the default of every session."""
 
 SESSION_TAGS, TAG_KEY_CHARACTERS, TAG_VALUE_CHARACTERS = 50, 128, 256
 SESSION_POLICY_ARNS, SESSION_POLICY_CHARACTERS = 10, 2048
+"""How many managed policies a call passes as session policies, and the characters of their ARNs and Policy together."""
 
 TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS = 2048, 8192
 POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
-"""The quotas that AWS raises on request: by default, and at most."""
+"""The quotas that AWS raises on request: the default and the maximum."""
 MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
 """Characters without blanks of a managed policy, and of all inline policies of a role."""
 
 SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
-"""How many characters a source identity may have, and how many before botocore 1.44.8."""
+"""The maximum of a source identity, and the maximum before botocore 1.44.8."""
 SOURCE_IDENTITY = re.compile(rf"[\w+=,.@-]{{2,{SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
+
+
+def is_unique_id(value: str) -> bool:
+    """Whether ``value`` is an id such as AROA… or AIDA…, which IAM shows where the principal was deleted."""
+    return bool(UNIQUE_ID.fullmatch(value))
+
+
+def length_of_document(document: Any) -> int:
+    """The characters of a policy document as IAM counts them: without white space between its elements.
+
+    A value that is not known counts as one character.
+    """
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, default=lambda _: 0, skipkeys=True)
+    return len(text)
 
 
 @cache
 def source_identity_characters_here() -> int:
-    """How many characters of a source identity the installed botocore sends, by its model of STS.
+    """The longest source identity that the installed botocore sends, by its model of STS.
 
-    Without botocore, as many as any release sends.
+    Without botocore, the longest that every release sends.
     """
     try:
         from botocore.loaders import Loader
@@ -78,12 +97,12 @@ def source_identity_characters_here() -> int:
 
 
 def is_tag_text(text: object) -> bool:
-    """Whether a value holds what tags may: letters, digits and blanks of any language, and ``_.:/=+-@``."""
+    """Whether a value holds only the characters of tags: letters, digits and blanks of any script, and ``_.:/=+-@``."""
     return isinstance(text, str) and all(
         character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN" for character in text
     )
 
 
 def folded(tag_key: str) -> str:
-    """A tag key in the form in which STS compares it: without upper case."""
+    """A tag key as STS compares it: in lower case."""
     return tag_key.lower()

@@ -1,4 +1,4 @@
-"""Which partition of AWS a region belongs to."""
+"""The partitions of AWS: their regions, and their sign-in endpoints."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _PREFIXES = {
     "us-isof-": "aws-iso-f",
     "eusc-": "aws-eusc",
 }
+_SAML_AUDIENCES = {
+    "aws-cn": "https://signin.amazonaws.cn/saml",
+    "aws-us-gov": "https://signin.amazonaws-us-gov.com/saml",
+}
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 
 
@@ -29,3 +33,8 @@ def partition_of(region: str) -> str | None:
 def prefix_of(partition: str) -> str:
     """What the names of a partition's regions begin with; those of ``aws`` differ, and ``us-east-`` is one of them."""
     return next((prefix for prefix, each in _PREFIXES.items() if each == partition), "us-east-")
+
+
+def saml_audience(partition: str) -> str:
+    """The sign-in endpoint of a partition, which SAML assertions are posted to and name as their audience."""
+    return _SAML_AUDIENCES.get(partition, "https://signin.aws.amazon.com/saml")

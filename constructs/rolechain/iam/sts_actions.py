@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rolechain.iam.glob import matches
 
-SERVICE_PREFIX = "sts"
+ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
 ACTIONS = (
     "AssumeRole",
     "AssumeRoleWithSAML",
@@ -31,4 +31,4 @@ ACTIONS = (
 def is_of_sts(action: str) -> bool:
     """Whether an action, which may hold wildcards, is one of STS's, or covers one, in any case."""
     service, _, name = action.lower().partition(":")
-    return service == SERVICE_PREFIX and any(matches(name, known.lower()) for known in ACTIONS)
+    return service == "sts" and any(matches(name, known.lower()) for known in ACTIONS)

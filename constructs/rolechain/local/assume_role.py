@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rolechain.iam.arn import partition_of
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.local import denials, emulator, mfa, policies, request_context, trust_principals
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
@@ -19,7 +20,6 @@ from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
 from rolechain.model.session_policy import problems_of
 from rolechain.policy import Callee, Request, decide
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 
 _PACKED_BYTES = 2048
 _KEY_LETTERS = string.ascii_uppercase + "234567"

@@ -13,12 +13,12 @@ from rolechain.iam.limits import (
     MANAGED_POLICY_CHARACTERS,
     POLICIES_OF_ROLE,
     TRUST_POLICY_CHARACTERS,
+    length_of_document,
 )
 from rolechain.local import emulator
 from rolechain.local.errors import ServiceError
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
-from rolechain.policy.length import length_of_document
 
 Parameters = Mapping[str, str]
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from rolechain.local import administrator, emulator, policies, services
 from rolechain.local.errors import ServiceError
-from rolechain.policy import Caller, Policy
-from rolechain.policy.request import ContextValue
+from rolechain.policy import Caller, ContextValue, Policy
 
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 

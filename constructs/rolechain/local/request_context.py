@@ -13,7 +13,8 @@ from rolechain.local import emulator
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import AssumeRoleCall
 from rolechain.local.principals import Principal, timestamp
-from rolechain.policy.request import ContextValue, parameter_keys
+from rolechain.policy import ContextValue
+from rolechain.policy.request import parameter_keys
 
 Context = dict[str, ContextValue]
 

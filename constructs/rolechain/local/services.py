@@ -7,7 +7,7 @@ A service obtains the first role of the workload that it runs. Here whoever play
 from __future__ import annotations
 
 from rolechain.iam.limits import SERVICE
-from rolechain.policy.request import ContextValue
+from rolechain.policy import ContextValue
 
 
 def is_service(access_key_id: str) -> bool:

@@ -15,7 +15,7 @@ from rolechain.local import emulator
 from rolechain.local.administrator import administrator_arn, administrator_id
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
-from rolechain.policy.trust_problem import invalid_principal
+from rolechain.policy.trust_problems import invalid_principal, trust_problems
 
 
 def problem_of(document: str | dict[str, Any]) -> str | None:
@@ -30,7 +30,7 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
     except PolicyError as error:
         return f"Syntax errors in policy. ({error})"
     for statement in policy.statements:
-        for problem in statement.trust_problems():
+        for problem in trust_problems(statement):
             return problem.refusal
     for element in statements:
         for principal in _aws_principals(element):

@@ -6,24 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.iam.glob import has_wildcard
-from rolechain.iam.sts_actions import is_of_sts
+from rolechain.iam.glob import Text, glob, has_wildcard
 from rolechain.policy.elements import PolicyError, Unresolved, texts
 from rolechain.policy.logic import Ternary
-from rolechain.policy.patterns import Text, glob
-from rolechain.policy.trust_problem import FOREIGN_ACTION, TrustProblem, refused_element
 
 
 @dataclass(frozen=True)
 class Actions:
-    """Which actions a statement is about.
+    """The Action or NotAction element of a statement.
 
     Attributes:
         written: as the document lists them.
         exact: those without a wildcard, in lower case.
         globs: tests of those with one.
-        unknown: whether a CloudFormation intrinsic stands among them.
-        negated: whether the statement is about all others.
+        unknown: whether one of them is a CloudFormation intrinsic function.
+        negated: whether it is NotAction.
     """
 
     written: tuple[str, ...]
@@ -33,29 +30,14 @@ class Actions:
     negated: bool
 
     def match(self, action: str) -> Ternary:
-        """Whether the statement is about ``action``, which is in lower case."""
+        """Whether the statement applies to ``action``, which is in lower case."""
         if action in self.exact or (self.globs and any(test(action) for test in self.globs)):
             return not self.negated
         return None if self.unknown else self.negated
 
-    def problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy."""
-        if self.negated:
-            return []
-        known = [item for item in self.written if item.lower() in self.exact or has_wildcard([item])]
-        return [
-            refused_element(
-                f"names the action {item}, none of STS's",
-                "write sts:AssumeRole, or another action of STS's, such as sts:TagSession",
-                FOREIGN_ACTION,
-            )
-            for item in known
-            if not is_of_sts(item)
-        ]
-
 
 def parse(value: Any, negated: bool) -> Actions:
-    """The actions that stand in an Action element, or, if ``negated``, in a NotAction element.
+    """The actions of an Action element or, if ``negated``, a NotAction element.
 
     Raises:
         PolicyError: an entry is no action.
@@ -71,8 +53,8 @@ def parse(value: Any, negated: bool) -> Actions:
             )
     return Actions(
         written=tuple(map(str, listed)),
-        exact=frozenset(item for item in known if not set(item) & set("*?")),
-        globs=tuple(glob((Text(item),)) for item in known if set(item) & set("*?")),
+        exact=frozenset(item for item in known if not has_wildcard([item])),
+        globs=tuple(glob((Text(item),)) for item in known if has_wildcard([item])),
         unknown=len(known) < len(listed),
         negated=negated,
     )

@@ -1,4 +1,4 @@
-"""Files of cases: AssumeRole requests written down in JSON, each with all that its decision depends on."""
+"""Files of cases: AssumeRole requests in JSON, each with everything that its decision depends on."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.json_keys import RepeatedKeyError, unrepeated
-from rolechain.policy.caller import Caller
 from rolechain.policy.context import ContextValue
 from rolechain.policy.decision import Decision, Side, Verdict
 from rolechain.policy.document import Policy
 from rolechain.policy.elements import PolicyError, printable, shown, texts
 from rolechain.policy.evaluate import decide
-from rolechain.policy.request import ASSUME_ROLE, Callee, Request
+from rolechain.policy.principals import Caller
+from rolechain.policy.request import Callee, Request
 
 _KINDS = ("role-session", "user", "root", "service")
 _SERVICE_KEYS = ("service", "service_principal", "principal", "name", "arn")
 
 
 class CaseError(RolechainError, ValueError):
-    """A file of cases cannot be read, or is not one."""
+    """A file cannot be read, or is not a file of cases."""
 
     usage = True
 
 
 @dataclass(frozen=True)
 class RefusedPolicy:
-    """A policy of a case that IAM would refuse when it is written.
+    """A policy of a case that IAM refuses.
 
     Attributes:
-        side: what kind of policy it is.
+        side: the type of the policy.
         problem: what is wrong with it.
     """
 
@@ -49,8 +50,8 @@ class Case:
 
     Attributes:
         id: its name.
-        request: what is to be decided.
-        refused: the first of its policies that IAM would refuse; in ``request`` it says nothing.
+        request: the request.
+        refused: the first of its policies that IAM refuses; it is empty in ``request``.
     """
 
     id: str
@@ -58,7 +59,7 @@ class Case:
     refused: RefusedPolicy | None = None
 
     def decide(self) -> Decision:
-        """Decides the case; a policy that IAM refuses never takes effect, so that the call is denied."""
+        """The decision of the case. A policy that IAM refuses never takes effect, so that the call is denied."""
         decision = decide(self.request)
         if self.refused is None or decision.verdict is Verdict.EXPLICIT_DENY:
             return decision
@@ -69,18 +70,18 @@ class Case:
 
 @dataclass(frozen=True)
 class OpenCase:
-    """One case of a file whose caller is of a type that is not decided here.
+    """One case of a file whose caller is of a type that is not supported.
 
     Attributes:
         id: its name.
-        caller_type: what stands there.
+        caller_type: the value of ``caller.type``.
     """
 
     id: str
     caller_type: object
 
     def decide(self) -> Decision:
-        """Unknown, whatever the policies say: how they match such a caller is not known."""
+        """Unknown: how policies match such a caller is not known."""
         reason = (
             f"caller.type is {shown(self.caller_type)}, which is not decided here: "
             f"write one of {', '.join(_KINDS)}"
@@ -89,7 +90,7 @@ class OpenCase:
 
 
 def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
-    """The cases of a file, in its order.
+    """The cases of a file, in order.
 
     Raises:
         CaseError: there is no such file, or it is no file of cases.
@@ -125,10 +126,10 @@ def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
 
 
 def parse(element: object) -> Case | OpenCase:
-    """One case from its JSON; elements that are not known are passed by, and null is a missing element.
+    """One case from its JSON. Unknown elements are ignored, and null means a missing element.
 
     Raises:
-        CaseError: it is not written as the format asks.
+        CaseError: it does not follow the format.
     """
     case = _object(element, "the case")
     reader = _Reader()
@@ -138,8 +139,7 @@ def parse(element: object) -> Case | OpenCase:
         return OpenCase(name, caller.get("type"))
     callee = _object(case.get("callee"), "callee")
     asked = _object(case.get("request"), "request")
-    account = _text(callee, "callee", "arn").split(":")
-    if len(account) < 6:
+    if not is_arn(_text(callee, "callee", "arn")):
         raise CaseError(f"callee.arn is {shown(callee['arn'])}: write the ARN of a role")
     boundary = reader.policies(case, "permissions_boundary", Side.PERMISSIONS_BOUNDARY)
     request = Request(
@@ -202,7 +202,7 @@ def _caller(element: Mapping[str, Any]) -> Caller:
             )
         return Caller(kind, named)
     arn = _text(element, "caller", "arn")
-    if len(arn.split(":")) < 6:
+    if not is_arn(arn):
         raise CaseError(f"caller.arn is {shown(arn)}: write the caller's ARN")
     if kind == "role-session":
         _text(element, "caller", "role_arn")

@@ -14,8 +14,7 @@ from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
-from rolechain.policy.operators import OPERATORS, Test
-from rolechain.policy.scalars import boolean
+from rolechain.policy.operators import OPERATORS, Test, boolean
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 Holds = Callable[[Context], Ternary]
@@ -37,15 +36,15 @@ class Condition:
         operator: the operator as the document writes it.
         key: the condition key, likewise.
         values: the values as the document writes them.
-        elements: the same, with what stands in place of those that are not known.
-        variables: whether policy variables have a meaning in the values.
+        elements: the same, with ``Unresolved`` in place of a value that is not known.
+        variables: whether the document takes policy variables.
         lookup: the key in lower case.
         keys: every condition key that it depends on, in lower case.
         negated: whether it holds where no value matches.
         if_exists: whether it holds where the key is absent.
         name: the operator without a set operator and IfExists, in lower case.
         quantifier: the set operator, if any.
-        holds: whether a request with a context meets it.
+        holds: whether a request with a context meets the condition.
     """
 
     operator: str
@@ -69,9 +68,9 @@ class NullCheck:
     Attributes:
         key: the condition key as the document writes it.
         lookup: the key in lower case.
-        keys: the same, as every condition has it.
-        absent: each value that the document gives; None for one that is not known.
-        quantified: whether a set operator stands before it, which AWS does not document.
+        keys: the same, as a set.
+        absent: the values, ``true`` for an absent key; None for a value that is not known.
+        quantified: whether a set operator precedes it, which AWS does not document.
     """
 
     key: str
@@ -88,18 +87,18 @@ class NullCheck:
 
 @dataclass(frozen=True)
 class UnknownCondition:
-    """What is not known about when a statement applies.
+    """A condition that is not known.
 
     Attributes:
         reason: why it is not known.
-        keys: none that are known.
+        keys: empty.
     """
 
     reason: str
     keys: frozenset[str] = frozenset()
 
     def holds(self, _: Context) -> Ternary:
-        """Whether a request meets it: not known."""
+        """Not known."""
         return None
 
 
@@ -110,11 +109,11 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
     """The conditions of a statement, all of which must hold.
 
     Args:
-        element: what stands in its Condition element.
-        variables: whether policy variables have a meaning in the document.
+        element: the Condition element.
+        variables: whether the document takes policy variables.
 
     Raises:
-        PolicyError: an operator that does not exist, or a value that its operator does not take.
+        PolicyError: an operator does not exist, or does not take a value.
     """
     conditions: list[AnyCondition] = []
     if intrinsic := unresolved(element):
@@ -165,7 +164,6 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
 
 
 def _of_one(lookup: str, test: Test, negated: bool, if_exists: bool) -> Holds:
-    """Without a set operator: what becomes of the one value of a key."""
     compared = _not(test) if negated else test
     absent = negated or if_exists
     multivalued = MULTIVALUED.fullmatch(lookup) is not None
@@ -176,8 +174,8 @@ def _of_one(lookup: str, test: Test, negated: bool, if_exists: bool) -> Holds:
             return absent
         if len(given) == 1 and not multivalued:
             return compared(given[0], context)
-        # A multivalued key asks for a set operator, however many values it holds: AWS does not say what another
-        # operator makes of it. That none of its values is the one asked for is the same in every reading.
+        # AWS does not document how an operator without a set operator compares a multivalued key, or several values.
+        # Under every reading, it is not met where no value matches.
         matched = any_of(test(value, context) for value in given)
         return False if matched is False and not negated else None
 
@@ -185,7 +183,6 @@ def _of_one(lookup: str, test: Test, negated: bool, if_exists: bool) -> Holds:
 
 
 def _of_set(lookup: str, test: Test, negated: bool, if_exists: bool, quantifier: Quantifier) -> Holds:
-    """With a set operator: what becomes of all values of a key."""
     compared = _not(test) if negated else test
     for_all = quantifier == "ForAllValues"
     combine = all_of if for_all else any_of
@@ -193,8 +190,8 @@ def _of_set(lookup: str, test: Test, negated: bool, if_exists: bool, quantifier:
     def holds(context: Context) -> Ternary:
         given = context.find(lookup)
         if given is None and if_exists and not for_all:
-            return None  # the one half of its name says false, the other true
-        # AWS counts the empty text as no value here.
+            return None  # an absent key: false for ForAnyValue, true for IfExists
+        # AWS counts an empty string as no value here.
         if given is None or not any(given):
             return for_all
         return combine(compared(value, context) for value in given)

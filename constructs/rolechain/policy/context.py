@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import combinations
+
+from rolechain.iam.condition_keys import UNDOCUMENTED
 
 ContextValue = str | Sequence[str]
 """One value, or the values of a multivalued key."""
@@ -11,12 +14,12 @@ Values = tuple[str, ...]
 
 
 class Context(Mapping[str, Values]):
-    """Condition keys and their values; names are matched without case, tag keys included.
+    """Condition keys and their values. Names are not case-sensitive, tag keys included.
 
     A key without any value is absent.
 
     Attributes:
-        find: the values of a key, which is in lower case; None where it is absent.
+        find: the values of a key in lower case; None for an absent key.
     """
 
     __slots__ = ("_values", "find")
@@ -31,7 +34,7 @@ class Context(Mapping[str, Values]):
 
     @classmethod
     def of(cls, values: Mapping[str, ContextValue]) -> Context:
-        """``values`` as a context; one that is made already is taken as it is."""
+        """``values`` as a context; a context is returned as it is."""
         return values if type(values) is cls else cls(values)
 
     def without(self, keys: Collection[str]) -> Context:
@@ -46,3 +49,34 @@ class Context(Mapping[str, Values]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def undocumented_keys(action: str, context: Context, asked_for: Collection[str]) -> dict[str, frozenset[str]]:
+    """The keys of a request of which it is not documented whether ``action`` carries them, where policies ask for them.
+
+    Args:
+        action: the action in lower case.
+        context: the request's condition keys.
+        asked_for: the keys that the policies depend on, in lower case.
+
+    Returns:
+        The keys in lower case, by their names in ``UNDOCUMENTED``.
+    """
+    found = {
+        name: frozenset(key for key in asked_for if _is_named(key, name.lower()) and context.find(key))
+        for name in UNDOCUMENTED.get(action, ())
+    }
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def _is_named(key: str, name: str) -> bool:
+    return key.startswith(name) if name.endswith("/") else key == name
+
+
+def possible_contexts(context: Context, undocumented: Collection[frozenset[str]]) -> list[Context]:
+    """What an action's context may be: the request's first, then the same without undocumented keys."""
+    return [context] + [
+        context.without(frozenset().union(*absent))
+        for number in range(1, len(undocumented) + 1)
+        for absent in combinations(undocumented, number)
+    ]

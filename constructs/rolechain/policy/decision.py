@@ -1,4 +1,4 @@
-"""What was decided about a request, and which statement of which policy was decisive."""
+"""The decision of a request, and the decisive statement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rolechain.policy.elements import printable
 
 
 class Verdict(StrEnum):
-    """The four answers."""
+    """The result of a decision."""
 
     ALLOW = "allow"
     IMPLICIT_DENY = "implicit_deny"
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Side(StrEnum):
-    """The kind of policy that decided; named as in AWS's own messages of denial."""
+    """The type of the decisive policy, named as in the denials of AWS."""
 
     IDENTITY_POLICY = "identity_policy"
     TRUST_POLICY = "trust_policy"
@@ -33,14 +33,14 @@ class Side(StrEnum):
 
 
 class Explanation(NamedTuple):
-    """Why a request was decided as it was.
+    """The reason of a decision.
 
     Attributes:
-        reason: one line in words.
-        policy: which of the decisive side's policies, counted from 0 and, for control policies, over all levels;
-            None where none is decisive. Where nothing allows, it is the one that comes nearest.
-        statement: the decisive statement of that policy, counted from 0; None likewise, and where the policy's
-            document is not at hand.
+        reason: the reason, in one line.
+        policy: the decisive policy of its type, counted from 0, for control policies over all levels; None where no
+            policy is decisive. Where no policy allows the action, it is the policy that comes nearest.
+        statement: the decisive statement of that policy, counted from 0; None where no statement is decisive, or the
+            policy's document is not available.
         sid: that statement's Sid, if it has one.
     """
 
@@ -52,13 +52,13 @@ class Explanation(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Decision:
-    """The answer to one request.
+    """The decision of one request.
 
     Attributes:
-        verdict: the answer.
-        side: the kind of policy that was decisive; for an allowed request, the trust policy.
-        action: the action that the decisive side was asked about.
-        because: why, as text or as what explains it; it is asked once, when somebody wants to know.
+        verdict: the result.
+        side: the type of the decisive policy; for an allowed request, the trust policy.
+        action: the action that the decisive policy was evaluated for.
+        because: the reason, or a function that gives it, which is called once, on first use.
     """
 
     verdict: Verdict
@@ -68,28 +68,28 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the request is known to be allowed; UNKNOWN is not."""
+        """Whether the request is allowed; False for UNKNOWN."""
         return self.verdict is Verdict.ALLOW
 
     @cached_property
     def explanation(self) -> Explanation:
-        """Why, and which statement was decisive; fit to be shown."""
+        """The reason and the decisive statement, with control characters escaped."""
         found = Explanation(self.because) if isinstance(self.because, str) else self.because()
         return found._replace(reason=printable(found.reason))
 
     @property
     def reason(self) -> str:
-        """Why, in one line of words that is fit to be shown."""
+        """The reason, in one line, with control characters escaped."""
         return self.explanation.reason
 
     @property
     def policy(self) -> int | None:
-        """Which of the side's policies was decisive; see ``Explanation``."""
+        """The decisive policy; see ``Explanation``."""
         return self.explanation.policy
 
     @property
     def statement(self) -> int | None:
-        """Which statement of that policy was decisive; see ``Explanation``."""
+        """The decisive statement of that policy; see ``Explanation``."""
         return self.explanation.statement
 
     @property
@@ -108,7 +108,7 @@ class Decision:
         return f"Decision({verdict!r}, {side!r}, {action!r}, {explanation!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What explains it holds policies, and those cannot be pickled.
+        # The function of ``because`` holds policies, which cannot be pickled.
         verdict, side, action, explanation = self._whole()
         return Decision, (verdict, side, action, partial(Explanation, *explanation))
 

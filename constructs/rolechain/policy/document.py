@@ -1,4 +1,4 @@
-"""A policy document, parsed once and compiled."""
+"""A policy document, parsed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from rolechain.policy import undocumented_keys as doubt
-from rolechain.policy.context import Context, ContextValue
+from rolechain.iam.condition_keys import UNDOCUMENTED
+from rolechain.policy.context import Context, ContextValue, possible_contexts, undocumented_keys
 from rolechain.policy.elements import PolicyError, load, mapping, shown, unresolved
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
 from rolechain.policy.statement import parse as parse_statement
 from rolechain.policy.statement import unknown as unknown_statement
+from rolechain.policy.trust_problems import trust_problems
 
 ELEMENTS = ("Version", "Id", "Statement")
 CURRENT, FIRST = "2012-10-17", "2008-10-17"
 
 
 class Effect(StrEnum):
-    """What one document says about one action."""
+    """The result of one document for one action."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -35,7 +36,7 @@ class Policy:
 
     Attributes:
         statements: its statements in order.
-        missing: the policy's name, where its document is not at hand; every question to it is unknown.
+        missing: the policy's name, where its document is not available, so that every result is unknown.
         allows: the statements that may allow.
         denies: the statements that may deny.
     """
@@ -53,17 +54,17 @@ class Policy:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Every condition key that it depends on, in lower case."""
+        """The condition keys that it depends on, in lower case."""
         return frozenset().union(*(statement.keys for statement in self.statements))
 
     @classmethod
     def parse(cls, document: str | Mapping[str, Any]) -> Policy:
-        """Reads a document, as JSON text or as the object that it stands for.
+        """Parses a document, given as JSON text or as an object.
 
-        A CloudFormation intrinsic in it makes what depends on it unknown.
+        A CloudFormation intrinsic function makes unknown what depends on it.
 
         Raises:
-            PolicyError: it is not written as IAM's grammar asks, in one line.
+            PolicyError: the document does not follow IAM's policy grammar; the message is one line.
         """
         element = load(document) if isinstance(document, str) else document
         if intrinsic := unresolved(element):
@@ -78,7 +79,7 @@ class Policy:
             raise PolicyError("Statement is missing: a policy holds one at least")
         listed = element["Statement"]
         items = listed if isinstance(listed, (list, tuple)) else [listed]
-        # Only the current version gives policy variables a meaning.
+        # Policy variables require the current version.
         parsed = tuple(parse_statement(item, index, version == CURRENT) for index, item in enumerate(items))
         sids = [
             sid
@@ -92,19 +93,19 @@ class Policy:
 
     @classmethod
     def unknown(cls, name: str) -> Policy:
-        """A policy whose document is not at hand; every question to it is unknown.
+        """A policy whose document is not available, so that every result is unknown.
 
         Args:
-            name: what to call it in a reason: its ARN or name.
+            name: its ARN or name, for the reason of a decision.
         """
         statement = unknown_statement(0, f"the document of {name} is not at hand", stands_in=True)
         return cls((statement,), missing=name)
 
     def judge(self, action: str, resource: str, context: Mapping[str, ContextValue]) -> Effect:
-        """What this document says about one action on one resource.
+        """The result of this document alone for one action on one resource.
 
-        For identity policies, permissions boundaries, session policies and service control policies, of any
-        AWS action; a resource control policy is judged as for a principal that it names.
+        The document is an identity policy, permissions boundary, session policy or service control policy, or a
+        resource control policy that names the principal. The action may be any AWS action.
 
         Args:
             action: ``s3:ListBucket``, in any case.
@@ -113,10 +114,11 @@ class Policy:
         """
         action = action.lower()
         given = Context.of(context)
-        if action not in doubt.DOUBTFUL:
+        if action not in UNDOCUMENTED:
             return self._judge(action, resource, given)
-        worlds = doubt.worlds(given, doubt.doubts(action, given, self.keys))
-        effects = {self._judge(action, resource, world) for world in worlds}
+        undocumented = undocumented_keys(action, given, self.keys)
+        contexts = possible_contexts(given, undocumented.values())
+        effects = {self._judge(action, resource, possible) for possible in contexts}
         return effects.pop() if len(effects) == 1 else Effect.UNKNOWN
 
     def _judge(self, action: str, resource: str, context: Context) -> Effect:
@@ -129,9 +131,9 @@ class Policy:
         return Effect.ALLOW if allowed else Effect.SILENT
 
     def trust_problems(self) -> list[str]:
-        """What IAM would refuse about it as a trust policy, each with its statement, counted from 0."""
+        """What IAM refuses in it as a trust policy, each with its statement, counted from 0."""
         return [
             f"statement {statement.index}: {problem}"
             for statement in self.statements
-            for problem in statement.trust_problems()
+            for problem in trust_problems(statement)
         ]

@@ -1,4 +1,4 @@
-"""The parts of a policy document, read from JSON and checked for their kind."""
+"""The elements of a policy document: reading them from JSON, and showing them in messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rolechain.json_keys import RepeatedKeyError, unrepeated
 
 
 class PolicyError(RolechainError, ValueError):
-    """A policy document is not written as IAM's grammar asks; IAM would refuse it."""
+    """A policy document does not follow IAM's policy grammar; IAM refuses it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -20,7 +20,7 @@ class PolicyError(RolechainError, ValueError):
 
 @dataclass(frozen=True)
 class Unresolved:
-    """A CloudFormation intrinsic where a value should stand: what it will be is not known.
+    """A CloudFormation intrinsic function in place of a value that is not known.
 
     Attributes:
         function: its name, ``Fn::GetAtt`` or ``Ref``.
@@ -36,7 +36,7 @@ def load(text: str) -> Any:
     """The JSON of a document.
 
     Raises:
-        PolicyError: it is no JSON, or an element holds a key twice.
+        PolicyError: it is not JSON, or an object holds a key twice.
     """
     try:
         return json.loads(text, object_pairs_hook=unrepeated, parse_constant=_no_constant)
@@ -57,7 +57,7 @@ def _no_constant(name: str) -> None:
 
 
 def unresolved(value: object) -> Unresolved | None:
-    """The intrinsic that ``value`` is, if it is one."""
+    """The intrinsic function that ``value`` is, if any."""
     if isinstance(value, Mapping) and len(value) == 1:
         name = next(iter(value))
         if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
@@ -69,7 +69,7 @@ def mapping(value: object, what: str, known: Iterable[str] | None = None) -> Map
     """``value`` as an object, with ``known`` keys only.
 
     Raises:
-        PolicyError: it is another kind of value, or holds an unknown key.
+        PolicyError: it is no object, or holds an unknown key.
     """
     if not isinstance(value, Mapping):
         raise PolicyError(f"{what} is {shown(value)}: write an object")
@@ -85,12 +85,12 @@ def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Unreso
     """``value``, a text or a list of texts, as a tuple.
 
     Args:
-        value: what the document holds.
+        value: the value of the document.
         what: its name, for the error.
-        scalars: whether numbers and booleans are taken too, as in the values of a condition.
+        scalars: whether numbers and booleans are accepted, as in the values of a condition.
 
     Raises:
-        PolicyError: something else stands there.
+        PolicyError: it is another type of value.
     """
     items = value if isinstance(value, (list, tuple)) else [value]
     return tuple(_text(item, what, scalars) for item in items)
@@ -109,13 +109,21 @@ def _text(value: object, what: str, scalars: bool) -> str | Unresolved:
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, whatever a policy or request put into it: control characters as Python writes them."""
+    """``text`` on one line, with control characters escaped as in Python."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def shown(value: object) -> str:
-    """``value`` as an error shows it, shortened."""
+    """``value`` for an error message, shortened to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """The words as a list in prose, with ``last`` before the last word; of more than four, the first three."""
+    *most, final = [word or "''" for word in words] or [""]
+    if len(most) > 3:
+        most, final = most[:3], f"{len(most) - 2} more"
+    return f"{', '.join(most)} {last} {final}" if most else final

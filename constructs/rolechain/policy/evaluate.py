@@ -9,26 +9,32 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from rolechain.iam.condition_keys import UNDOCUMENTED
 from rolechain.policy import explain
-from rolechain.policy import undocumented_keys as doubt
-from rolechain.policy.action_request import NOTHING, ActionRequest, PolicyResult
-from rolechain.policy.context import Context
+from rolechain.policy.context import Context, possible_contexts, undocumented_keys
 from rolechain.policy.decision import Decision, Side, Verdict
-from rolechain.policy.policy_types import TRUST, ApplicablePolicies, Limit
+from rolechain.policy.policy_types import (
+    NOTHING,
+    TRUST,
+    ActionRequest,
+    ApplicablePolicies,
+    Limit,
+    PolicyResult,
+)
 from rolechain.policy.request import Request
 
 _SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
-_ALLOW, _IMPLICIT_DENY = Verdict.ALLOW, Verdict.IMPLICIT_DENY  # see sides
+_ALLOW, _IMPLICIT_DENY = Verdict.ALLOW, Verdict.IMPLICIT_DENY  # see policy_types
 
 
 def decide(request: Request) -> Decision:
     """Decides one AssumeRole as AWS would.
 
-    Every action of the request must be allowed on both sides; an explicit deny of any policy wins. What
-    cannot be known only makes the answer UNKNOWN where it could change it.
+    Every action of the request must be allowed on both sides, and an explicit deny of any policy wins. The
+    result is UNKNOWN only where what is not known could change it.
 
     Raises:
-        ValueError: the request uses no action.
+        ValueError: the request has no action.
     """
     if not request.actions:
         raise ValueError("the request uses no action: an AssumeRole call uses sts:AssumeRole at least")
@@ -39,46 +45,49 @@ def decide(request: Request) -> Decision:
     if caller.partition not in (None, partition):
         reason = explain.foreign_partition(caller, callee.arn)
         return Decision(Verdict.IMPLICIT_DENY, Side.TRUST_POLICY, request.actions[0], reason)
-    context, sides = Context.of(request.context), ApplicablePolicies.of(request)
+    context, applicable = Context.of(request.context), ApplicablePolicies.of(request)
     if len(request.actions) == 1:
-        return _decide_action(request, sides, request.actions[0], partition, context)
-    decisions = [_decide_action(request, sides, action, partition, context) for action in request.actions]
+        return _decide_action(request, applicable, request.actions[0], partition, context)
+    decisions = [
+        _decide_action(request, applicable, action, partition, context) for action in request.actions
+    ]
     return min(decisions, key=lambda decision: _SEVERITY.index(decision.verdict))
 
 
 def _decide_action(
-    request: Request, sides: ApplicablePolicies, action: str, partition: str, context: Context
+    request: Request, applicable: ApplicablePolicies, action: str, partition: str, context: Context
 ) -> Decision:
     lowered = action.lower()
-    question = ActionRequest(action, lowered, request.caller, request.callee.arn, partition, context)
-    if lowered not in doubt.DOUBTFUL:
-        return _decide(question, sides)
-    doubts = doubt.doubts(lowered, context, sides.keys)
-    decisions = [_decide(replace(question, context=world), sides) for world in doubt.worlds(context, doubts)]
+    asked = ActionRequest(action, lowered, request.caller, request.callee.arn, partition, context)
+    if lowered not in UNDOCUMENTED:
+        return _decide(asked, applicable)
+    undocumented = undocumented_keys(lowered, context, applicable.keys)
+    contexts = possible_contexts(context, undocumented.values())
+    decisions = [_decide(replace(asked, context=possible), applicable) for possible in contexts]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
     refused = next(decision for decision in decisions if not decision.allowed)
-    reason = explain.doubtful_keys(action, [each.name for each in doubts])
+    reason = explain.undocumented_keys(action, list(undocumented))
     return Decision(
         Verdict.UNKNOWN, refused.side, action, lambda: refused.explanation._replace(reason=reason)
     )
 
 
-def _decide(question: ActionRequest, sides: ApplicablePolicies) -> Decision:
-    side, denial = sides.denial(question)
+def _decide(request: ActionRequest, applicable: ApplicablePolicies) -> Decision:
+    side, denial = applicable.denial(request)
     if denial.value:
-        why = partial(explain.denied, side, denial, question)
-        return Decision(Verdict.EXPLICIT_DENY, side, question.name, why)
+        why = partial(explain.denied, side, denial, request)
+        return Decision(Verdict.EXPLICIT_DENY, side, request.name, why)
 
-    limits = sides.limits(question)
-    grants = sides.trusted(question)
+    limits = applicable.limits(request)
+    grants = applicable.trusted(request)
     nearest = grants[0] if grants else None
     is_possible = False
     for grant in grants:
         lacking = [limit.answer.value for limit in limits if limit.binds(grant)]
         if grant.value and not lacking and denial.value is False:
-            return Decision(_ALLOW, TRUST, question.name, partial(explain.let_in, grant.statement, question))
+            return Decision(_ALLOW, TRUST, request.name, partial(explain.let_in, grant.statement, request))
         if False not in lacking and not is_possible:
             is_possible, nearest = True, grant
 
@@ -88,8 +97,8 @@ def _decide(question: ActionRequest, sides: ApplicablePolicies) -> Decision:
         open_limits.append(Limit(TRUST, trust))
     if not is_possible:
         refusing = [limit.side for limit in open_limits if limit.answer.value is False]
-        why = partial(explain.refused, refusing, sides, question)
-        return Decision(_IMPLICIT_DENY, refusing[0], question.name, why)
+        why = partial(explain.refused, refusing, applicable, request)
+        return Decision(_IMPLICIT_DENY, refusing[0], request.name, why)
     if denial.value is False:
         side, denial = open_limits[0].side, open_limits[0].answer
-    return Decision(Verdict.UNKNOWN, side, question.name, partial(explain.unknown, side, denial, question))
+    return Decision(Verdict.UNKNOWN, side, request.name, partial(explain.unknown, side, denial, request))

@@ -1,6 +1,6 @@
-"""Three-valued logic: true, false, and None for what cannot be known.
+"""Three-valued logic: true, false, and None for unknown.
 
-An unknown part only makes the whole unknown where it could change the answer.
+An unknown operand makes the result unknown only where it could change it.
 """
 
 from __future__ import annotations

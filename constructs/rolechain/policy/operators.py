@@ -6,17 +6,22 @@ number, date or address where one is compared matches nothing; in a policy it is
 
 from __future__ import annotations
 
+import base64
+import binascii
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
-from rolechain.policy import scalars
+from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, Unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.patterns import Pattern, arn_glob, glob
 from rolechain.policy.variables import parse
 
 Test = Callable[[str, Context], Ternary]
@@ -24,10 +29,14 @@ Test = Callable[[str, Context], Ternary]
 
 T = TypeVar("T")
 
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """One value of a condition, ready to be compared.
+    """One value of a condition, ready for comparison.
 
     Attributes:
         test: whether a value of the request matches it.
@@ -43,11 +52,11 @@ UNKNOWN = Comparison(lambda _given, _context: None)
 
 @dataclass(frozen=True)
 class Operator:
-    """A condition operator, without a set operator before it and ``IfExists`` behind it.
+    """A condition operator, without its set operator and ``IfExists``.
 
     Attributes:
         name: as AWS writes it.
-        read: reads one value of a policy, given whether policy variables have a meaning in the document.
+        read: reads one value of a policy, given whether the document takes policy variables.
         negated: whether it holds where no value of the policy matches.
     """
 
@@ -56,16 +65,65 @@ class Operator:
     negated: bool = False
 
     def compare(self, value: str | Unresolved, variables: bool) -> Comparison:
-        """One value of a policy, ready to be compared.
+        """One value of a policy, ready for comparison.
 
         Raises:
-            PolicyError: it is none that the operator takes.
+            PolicyError: the operator does not take the value.
         """
         return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
 
 
+def number(text: str) -> Decimal | None:
+    """An integer or decimal number."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+@lru_cache(maxsize=1024)
+def date(text: str) -> Decimal | None:
+    """Seconds since 1970: from an ISO 8601 date, in UTC unless it says otherwise, or from epoch seconds."""
+    if (seconds := number(text)) is not None:
+        return seconds
+    try:
+        moment = datetime.fromisoformat(f"{text}-01" if _MONTH.fullmatch(text) else text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - _EPOCH
+    return since.days * 86400 + since.seconds + Decimal(since.microseconds) / 1_000_000
+
+
+def boolean(text: str) -> bool | None:
+    """True or false, in any case."""
+    return {"true": True, "false": False}.get(text.lower())
+
+
+def binary(text: str) -> bytes | None:
+    """The bytes that base64 stands for."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def address(text: str) -> IPv4Address | IPv6Address | None:
+    """One IP address of either version."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def network(text: str) -> IPv4Network | IPv6Network | None:
+    """A range in CIDR notation, or one address as the range that holds it alone."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
 def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison]:
-    """Values that take policy variables; ``match`` makes the test of a text without any."""
+    """Values that take policy variables; ``match`` makes the test of a resolved value."""
 
     def read(value: str, variables: bool) -> Comparison:
         template = parse(value, variables)
@@ -89,12 +147,12 @@ def _like(pattern: Pattern) -> Test:
 
 
 def _equal(pattern: Pattern) -> Test:
-    wanted = "".join(part.text for part in pattern)
+    wanted = text_of(pattern)
     return lambda given, _: given == wanted
 
 
 def _equal_ignoring_case(pattern: Pattern) -> Test:
-    wanted = "".join(part.text for part in pattern).lower()
+    wanted = text_of(pattern).lower()
     return lambda given, _: given.lower() == wanted
 
 
@@ -123,19 +181,19 @@ def _scalars(
 
 
 def _boolean(value: str, variables: bool) -> Comparison:
-    # AWS takes variables here and does not say what one becomes that is neither true nor false.
+    # AWS accepts variables here, and does not document a value that is neither true nor false.
     if variables and "${" in value:
         return Comparison(UNKNOWN.test, parse(value, variables).keys)
-    return _scalars(scalars.boolean, "boolean: write true or false", operator.eq)(value, variables)
+    return _scalars(boolean, "boolean: write true or false", operator.eq)(value, variables)
 
 
 def _address(value: str, _: bool) -> Comparison:
-    wanted = scalars.network(value)
+    wanted = network(value)
     if wanted is None:
         raise PolicyError(f"{value!r} is no IP address or CIDR range")
 
     def test(given: str, _: Context) -> Ternary:
-        found = scalars.address(given)
+        found = address(given)
         return found is not None and found in wanted
 
     return Comparison(test)
@@ -167,10 +225,10 @@ OPERATORS = {
         Operator("StringNotEqualsIgnoreCase", _texts(_equal_ignoring_case), negated=True),
         Operator("StringLike", _texts(_like)),
         Operator("StringNotLike", _texts(_like), negated=True),
-        *_ordered("Numeric", scalars.number, "number"),
-        *_ordered("Date", scalars.date, "date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds"),
+        *_ordered("Numeric", number, "number"),
+        *_ordered("Date", date, "date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds"),
         Operator("Bool", _boolean),
-        Operator("BinaryEquals", _scalars(scalars.binary, "base64 text", operator.eq)),
+        Operator("BinaryEquals", _scalars(binary, "base64 text", operator.eq)),
         Operator("IpAddress", _address),
         Operator("NotIpAddress", _address, negated=True),
         Operator("ArnEquals", _texts(_arn_like)),

@@ -1,4 +1,7 @@
-"""The policies that have a say in a request, by the side that they stand on."""
+"""The policies that apply to a request, by their type, and what those of one type answer.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Cross-account policy evaluation logic".
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from rolechain.policy.action_request import (
-    EVERYTHING,
-    NOTHING,
-    ActionRequest,
-    Grant,
-    PolicyResult,
-    denied,
-    granted,
-)
-from rolechain.policy.caller import is_service_linked
+from rolechain.iam.arn import is_service_linked
+from rolechain.policy.context import Context
 from rolechain.policy.decision import Side
 from rolechain.policy.document import Policy
-from rolechain.policy.logic import any_of
-from rolechain.policy.principals import Strength
+from rolechain.policy.logic import Ternary, any_of
+from rolechain.policy.principals import Caller, Match, Strength
 from rolechain.policy.request import Request
+from rolechain.policy.statement import Statement
 
-# Looked up here once: under Python 3.11 a member of an enum takes longer to find than a statement to decide.
+# Looked up once: under Python 3.11 the lookup of an enum member takes longer than the test of a statement.
 TRUST = Side.TRUST_POLICY
 _BOUNDARY, _SESSION, _IDENTITY = Side.PERMISSIONS_BOUNDARY, Side.SESSION_POLICY, Side.IDENTITY_POLICY
 _SCP, _RCP = Side.SERVICE_CONTROL_POLICY, Side.RESOURCE_CONTROL_POLICY
@@ -30,49 +26,133 @@ _DIRECT, _ROLE = Strength.DIRECT, Strength.ROLE
 
 
 @dataclass(slots=True)
-class Kind:
-    """The policies of one kind.
+class ActionRequest:
+    """One action of a request.
 
     Attributes:
-        side: which kind.
-        policies: those of it.
-        spared: how strongly the trust policy must name the caller for these policies not to have to allow the call;
+        name: the action as the request names it.
+        action: the action in lower case.
+        caller: who calls.
+        resource: the ARN of the role that is to be assumed.
+        partition: the partition of that role.
+        context: the request's condition keys.
+    """
+
+    name: str
+    action: str
+    caller: Caller
+    resource: str
+    partition: str
+    context: Context
+
+    def named_by(self, statement: Statement) -> tuple[Match, ...]:
+        """How a statement of a trust policy names the caller."""
+        return statement.names(self.action, self.caller, self.partition, self.context)
+
+
+@dataclass(slots=True)
+class PolicyResult:
+    """What the policies of one type answer.
+
+    Attributes:
+        value: whether they allow the action, or deny it, as was asked.
+        policy: the decisive policy, counted from 0; None where no policy is decisive.
+        statement: the decisive statement of that policy; None where no statement is decisive.
+    """
+
+    value: Ternary
+    policy: int | None = None
+    statement: Statement | None = None
+
+
+NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
+"""No statement applies; no statement has to apply."""
+
+
+def granted(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
+    """Whether one of ``policies`` allows the action."""
+    return _first(policies, request, denies=False)
+
+
+def denied(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
+    """Whether one of ``policies`` denies the action."""
+    return _first(policies, request, denies=True)
+
+
+def _first(policies: Sequence[Policy], request: ActionRequest, denies: bool) -> PolicyResult:
+    """The first statement that applies; otherwise the first that may apply."""
+    possible = NOTHING
+    for number, policy in enumerate(policies):
+        for statement in policy.denies if denies else policy.allows:
+            if statement.principals is not None and not denies:
+                continue  # IAM refuses a Principal here: only a resource control policy takes one, to deny
+            answer = statement.applies(request.action, request.resource, request.context)
+            if answer:
+                return PolicyResult(True, number, statement)
+            if answer is None and possible is NOTHING:
+                possible = PolicyResult(None, number, statement)
+    return possible
+
+
+@dataclass(slots=True)
+class Grant:
+    """A statement of a trust policy that names the caller.
+
+    Attributes:
+        strength: how strongly.
+        value: whether it lets the caller in.
+        statement: the statement.
+    """
+
+    strength: Strength
+    value: Ternary
+    statement: Statement
+
+
+@dataclass(slots=True)
+class Kind:
+    """The policies of one type.
+
+    Attributes:
+        side: the type.
+        policies: the policies.
+        waived_by: how strongly the trust policy must name the caller for these policies not to have to allow the call;
             None where they always have to.
     """
 
     side: Side
     policies: Sequence[Policy]
-    spared: Strength | None
+    waived_by: Strength | None
 
 
 @dataclass(slots=True)
 class Limit:
-    """A type of policies that does not allow the call, or of which it is not known.
+    """A type of policies that does not allow the call, or may not allow it.
 
     Attributes:
         side: the type.
-        answer: whether it is not known, and the statement that may allow the call.
-        spared: as of ``Kind``.
+        answer: False or None, with the statement that may allow the call.
+        waived_by: as of ``Kind``.
     """
 
     side: Side
     answer: PolicyResult
-    spared: Strength | None = None
+    waived_by: Strength | None = None
 
     def binds(self, grant: Grant | None) -> bool:
         """Whether the call needs these policies to allow it, given how the trust policy names the caller."""
-        return self.spared is None or (grant is not None and grant.strength < self.spared)
+        return self.waived_by is None or (grant is not None and grant.strength < self.waived_by)
 
 
 @dataclass(slots=True)
 class ApplicablePolicies:
-    """The policies of a request.
+    """The policies that apply to a request.
 
     Attributes:
         levels: service control policies above the caller, from the root down; none for a caller that is exempt.
         controls: the policies of all those levels, and the resource control policies above the callee, unless
             it is exempt.
-        own: the caller's own, of each kind that limits it. A service has none, and needs none.
+        own: the caller's own, of each type that limits it. A service has none, and needs none.
         trust: the callee's trust policy.
     """
 
@@ -83,7 +163,7 @@ class ApplicablePolicies:
 
     @classmethod
     def of(cls, request: Request) -> ApplicablePolicies:
-        """The policies that apply to ``request``; what its caller does to its lists later on changes nothing."""
+        """The policies that apply to ``request``; later changes to its lists have no effect on them."""
         caller, callee = request.caller, request.callee
         is_service = caller.kind == "service"
         levels: Sequence[Sequence[Policy]] = ()
@@ -96,12 +176,14 @@ class ApplicablePolicies:
             if not (is_linked or callee.in_management_account or is_service_linked(callee.arn)):
                 controls.append(Kind(_RCP, tuple(chain(*(callee.rcps or ()))), None))
         if not is_service:
-            near = caller.account == callee.account
+            same_account = caller.account == callee.account
             if request.permissions_boundary is not None:
-                own.append(Kind(_BOUNDARY, (request.permissions_boundary,), _DIRECT if near else None))
+                own.append(
+                    Kind(_BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None)
+                )
             if request.session_policies:
-                own.append(Kind(_SESSION, tuple(request.session_policies), _DIRECT if near else None))
-            own.append(Kind(_IDENTITY, tuple(request.identity_policies), _ROLE if near else None))
+                own.append(Kind(_SESSION, tuple(request.session_policies), _DIRECT if same_account else None))
+            own.append(Kind(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None))
         return cls(levels, controls, own, callee.trust_policy)
 
     @property
@@ -110,72 +192,65 @@ class ApplicablePolicies:
         policies = chain.from_iterable(kind.policies for kind in (*self.controls, *self.own))
         return self.trust.keys.union(*(policy.keys for policy in policies))
 
-    def denial(self, question: ActionRequest) -> tuple[Side, PolicyResult]:
-        """The explicit deny that decides; without one, the first of which it is not known."""
-        doubtful = TRUST, NOTHING
+    def denial(self, request: ActionRequest) -> tuple[Side, PolicyResult]:
+        """The explicit deny that decides; otherwise the first statement that may deny."""
+        possible = TRUST, NOTHING
         for kind in (*self.controls, *self.own):
-            answer = denied(kind.policies, question)
+            answer = denied(kind.policies, request)
             if answer.value:
                 return kind.side, answer
-            if answer.value is None and doubtful[1] is NOTHING:
-                doubtful = kind.side, answer
-        answer = self._distrusted(question)
-        return (TRUST, answer) if answer.value or doubtful[1] is NOTHING else doubtful
+            if answer.value is None and possible[1] is NOTHING:
+                possible = kind.side, answer
+        answer = NOTHING
+        for statement in self.trust.denies:
+            named = any_of(value for _, value in request.named_by(statement))
+            if named:
+                return TRUST, PolicyResult(True, 0, statement)
+            if named is None and answer is NOTHING:
+                answer = PolicyResult(None, 0, statement)
+        return (TRUST, answer) if possible[1] is NOTHING else possible
 
-    def limits(self, question: ActionRequest) -> list[Limit]:
-        """What must allow beside the trust policy, and does not, or may not."""
+    def limits(self, request: ActionRequest) -> list[Limit]:
+        """The types of policies beside the trust policy that must allow the action, and do not or may not."""
         limits = []
-        level = self._level(question)
+        level = self._level(request)
         if not level.value:
             limits.append(Limit(_SCP, level))
         for kind in self.own:
-            answer = granted(kind.policies, question)
+            answer = granted(kind.policies, request)
             if not answer.value:
-                limits.append(Limit(kind.side, answer, kind.spared))
+                limits.append(Limit(kind.side, answer, kind.waived_by))
         return limits
 
-    def trusted(self, question: ActionRequest) -> list[Grant]:
+    def trusted(self, request: ActionRequest) -> list[Grant]:
         """The statements of the trust policy that let the caller in, or may do so; the surest and strongest first."""
         grants = [
             Grant(strength, value, statement)
             for statement in self.trust.allows
-            for strength, value in statement.names(
-                question.action, question.caller, question.partition, question.context
-            )
+            for strength, value in request.named_by(statement)
         ]
         if len(grants) > 1:
             grants.sort(key=lambda grant: (not grant.value, -grant.strength))
         return grants
 
-    def refusing_level(self, question: ActionRequest) -> tuple[int, int]:
+    def refusing_level(self, request: ActionRequest) -> tuple[int, int]:
         """The first level that does not allow, counted from 0, and how many policies stand above it."""
         before = 0
         for number, level in enumerate(self.levels):
-            if granted(level, question).value is False:
+            if granted(level, request).value is False:
                 return number, before
             before += len(level)
         raise LookupError("every level allows")
 
-    def _level(self, question: ActionRequest) -> PolicyResult:
+    def _level(self, request: ActionRequest) -> PolicyResult:
         """Whether every level of service control policies allows; the decisive policy is counted over all levels."""
-        doubtful = EVERYTHING
+        possible = EVERYTHING
         before = 0
         for level in self.levels:
-            answer = granted(level, question)
+            answer = granted(level, request)
             if answer.value is False:
                 return answer
-            if answer.value is None and doubtful is EVERYTHING:
-                doubtful = replace(answer, policy=before + (answer.policy or 0))
+            if answer.value is None and possible is EVERYTHING:
+                possible = replace(answer, policy=before + (answer.policy or 0))
             before += len(level)
-        return doubtful
-
-    def _distrusted(self, question: ActionRequest) -> PolicyResult:
-        doubtful = NOTHING
-        for statement in self.trust.denies:
-            named = statement.names(question.action, question.caller, question.partition, question.context)
-            answer = any_of(value for _, value in named)
-            if answer:
-                return PolicyResult(True, 0, statement)
-            if answer is None and doubtful is NOTHING:
-                doubtful = PolicyResult(None, 0, statement)
-        return doubtful
+        return possible

@@ -1,30 +1,53 @@
-"""The Principal element of a trust policy, and how strongly it names a caller.
+"""The callers of AssumeRole, and the Principal element of a trust policy.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal" and "Policy evaluation logic".
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
-from rolechain.iam import limits
-from rolechain.iam.arn import account_of, is_arn, partition_of, resource_of, root_of
-from rolechain.iam.glob import has_wildcard
-from rolechain.policy.caller import Caller
+from rolechain.iam.arn import iam_arn, partition_of
 from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.trust_problem import NO_PRINCIPAL, TrustProblem, refused_element, refused_principal
 
 KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
-_PLACEHOLDER = re.compile(r"<[^<>]+>")
-_AWS = (limits.ACCOUNT, limits.ACCOUNT_ROOT, limits.ROLE_OR_USER, limits.SESSION, limits.UNIQUE_ID)
+
+
+CallerKind = Literal["role-session", "user", "root", "service"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The principal that makes an AssumeRole call.
+
+    Attributes:
+        kind: a role's session, an IAM user, an account's root user, or an AWS service.
+        arn: the session's, user's or root's ARN; for a service its principal, ``lambda.amazonaws.com``.
+        account: the caller's account id; empty for a service.
+        role_arn: for a session, the ARN of its role, path included.
+        unique_id: the AROA or AIDA id of the role or user, without a session's name.
+        in_management_account: whether the account is the organization's management account, which is exempt from
+            service control policies.
+    """
+
+    kind: CallerKind
+    arn: str
+    account: str = ""
+    role_arn: str | None = None
+    unique_id: str | None = None
+    in_management_account: bool = False
+
+    @property
+    def partition(self) -> str | None:
+        """The partition of the caller's credentials; None for a service."""
+        return None if self.kind == "service" else partition_of(self.arn)
 
 
 class Strength(IntEnum):
-    """How a principal names a caller; the stronger, the less the caller's own side has to grant."""
+    """How strongly a principal names a caller: the stronger, the fewer of its own policies must allow the call."""
 
     ACCOUNT = 1
     ROLE = 2
@@ -33,15 +56,15 @@ class Strength(IntEnum):
 
 Match = tuple[Strength, Ternary]
 
-# Found here once: under Python 3.11, to look a member up in its enum takes longer than to ask a condition.
+# Looked up once: under Python 3.11 the lookup of an enum member takes longer than the test of a condition.
 _ACCOUNT, _ROLE, _DIRECT = Strength
 ANYONE: tuple[Match, ...] = ((_DIRECT, None),)
-"""What a principal matches of which nothing is known."""
+"""The match of a principal that is not known."""
 
 
 @dataclass(frozen=True)
 class Principals:
-    """Whom a statement names.
+    """The principals that a statement names.
 
     Attributes:
         written: the values as the document lists them.
@@ -51,7 +74,7 @@ class Principals:
         federated: identity providers.
         unknown_federated: whether a CloudFormation intrinsic stands among those.
         unknown: whether a CloudFormation intrinsic, or a canonical user, stands among them.
-        none_listed: whether the element holds no principal at all, as in ``{"AWS": []}``.
+        none_listed: whether the element lists no principal, as in ``{"AWS": []}``.
     """
 
     written: tuple[str, ...]
@@ -64,11 +87,11 @@ class Principals:
     none_listed: bool = False
 
     def match(self, caller: Caller, partition: str) -> tuple[Match, ...]:
-        """The strongest way in which the statement names ``caller``, and a stronger one that is not known.
+        """How the statement names ``caller``: the strongest match, and ``ANYONE`` where a stronger one is not known.
 
         Args:
             caller: who calls.
-            partition: that of the role which is to be assumed.
+            partition: the partition of the role that is to be assumed.
         """
         strength = self._strength(caller, partition)
         known: tuple[Match, ...] = () if strength is None else ((strength, True),)
@@ -84,117 +107,13 @@ class Principals:
             return _DIRECT
         if caller.kind == "role-session" and (caller.role_arn in named or caller.unique_id in named):
             return _ROLE
-        if caller.account in named or f"arn:{partition}:iam::{caller.account}:root" in named:
+        if caller.account in named or iam_arn(partition, caller.account, "root") in named:
             return _ACCOUNT
         return None
 
-    def problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy."""
-        if self.none_listed:
-            return [refused_element("names no Principal", "name whom it lets in", NO_PRINCIPAL)]
-        found = [_problem_of_aws(value) for value in sorted(self.aws)]
-        found += [_problem_of_service(value) for value in sorted(self.services)]
-        found += [_problem_of_provider(value) for value in sorted(self.federated)]
-        return [problem for problem in found if problem]
-
-
-def _problem_of_aws(value: str) -> TrustProblem | None:
-    # What is not known of a name or an account stands in it as <name>, and is right for all that is known.
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if any(pattern.fullmatch(known) for pattern in _AWS):
-        return None
-    fault, cure = _fault_of_aws(value, known)
-    return refused_principal("AWS", value, fault, cure)
-
-
-def _fault_of_aws(value: str, known: str) -> tuple[str, str]:
-    """What is wrong with an AWS principal, and what to write instead."""
-    account = account_of(known)
-    resource = resource_of(known)
-    if variable := _fault_of_text(value):
-        return variable
-    if has_wildcard([value]):
-        root = root_of(value) if account.isdigit() else "the account's root"
-        return (
-            "holds a wildcard",
-            f"name one principal; for several, {root} with ArnLike aws:PrincipalArn {value}",
-        )
-    if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
-        return "is a service", f'write {{"Service": "{value}"}}'
-    if limits.PROVIDER.fullmatch(known):
-        return "is an identity provider", f'write {{"Federated": "{value}"}}'
-    if known.isascii() and known.isdigit():
-        return f"has {len(known)} digits", "write the 12 digits of an account's id, in quotes"
-    if not is_arn(known):
-        return (
-            "is neither an ARN nor an account's id",
-            "write the ARN of a role or user, or its account's root",
-        )
-    if not limits.ACCOUNT.fullmatch(account):
-        return f"has the account {account!r}", "write the 12 digits of the account's id"
-    if resource.startswith("group/"):
-        root = f"arn:{partition_of(known)}:iam::{account}:root"
-        return (
-            "is a group, which is no principal",
-            f"name its users, or {root} with a condition on a tag of theirs",
-        )
-    if resource.lower() == "root":
-        return "does not write root as IAM does", f"write arn:{partition_of(known)}:iam::{account}:root"
-    return (
-        "is no role, user, session or account",
-        f"write arn:{partition_of(known)}:iam::{account}:role/<path and name>",
-    )
-
-
-def _problem_of_service(value: str) -> TrustProblem | None:
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
-        return None
-    fault, cure = _fault_of_text(value) or (
-        ("holds a wildcard", "name each service, such as lambda.amazonaws.com")
-        if has_wildcard([value])
-        else ("is no service principal", f"write {_meant(value, known)}")
-    )
-    return refused_principal("Service", value, fault, cure)
-
-
-def _meant(value: str, known: str) -> str:
-    """What may be meant by what is no service."""
-    if any(pattern.fullmatch(known) for pattern in _AWS):
-        return f'{{"AWS": "{value}"}}'
-    named = f"{value.lower()}.amazonaws.com"
-    return (
-        named if "." not in value and limits.SERVICE.fullmatch(named) else "one such as lambda.amazonaws.com"
-    )
-
-
-def _problem_of_provider(value: str) -> TrustProblem | None:
-    known = _PLACEHOLDER.sub("0" * 12, value)
-    if not (fault := _fault_of_text(value)):
-        if has_wildcard([value]):
-            fault = "holds a wildcard", "name one provider"
-        elif not limits.PROVIDER.fullmatch(known) and not limits.DOMAIN.fullmatch(known):
-            fault = (
-                "is no identity provider",
-                "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>",
-            )
-    return refused_principal("Federated", value, *fault) if fault else None
-
-
-def _fault_of_text(value: str) -> tuple[str, str] | None:
-    """A variable of a policy or a template that nothing fills in."""
-    if "${" in value:
-        return "holds ${, which nothing fills in here", "write the value out; in a template, with Fn::Sub"
-    return None
-
-
-def is_unique_id(value: str) -> bool:
-    """Whether ``value`` is an id such as AROA… or AIDA…, which IAM shows where the principal was deleted."""
-    return bool(limits.UNIQUE_ID.fullmatch(value))
-
 
 def parse(element: Any) -> Principals:
-    """The principals that stand in a Principal element.
+    """The principals of a Principal element.
 
     Raises:
         PolicyError: it is neither ``*`` nor an object of principals by their kind.
@@ -209,22 +128,22 @@ def parse(element: Any) -> Principals:
         kind: texts(value, f"Principal {kind}")
         for kind, value in mapping(element, "Principal", KINDS).items()
     }
-    # An empty text names nobody: the CDK's bootstrap template writes one.
-    aws = frozenset(value for value in values.get("AWS", ()) if isinstance(value, str) and value)
-    services = frozenset(value for value in values.get("Service", ()) if isinstance(value, str) and value)
+
+    def known(kind: str) -> frozenset[str]:
+        # An empty string names nobody; the bootstrap template of the CDK holds one.
+        return frozenset(value for value in values.get(kind, ()) if isinstance(value, str) and value)
+
+    def has_unknown(kind: str) -> bool:
+        return any(isinstance(value, Unresolved) for value in values.get(kind, ()))
+
     return Principals(
         written=tuple(str(value) for listed in values.values() for value in listed if value),
-        everyone="*" in aws,
-        aws=aws - {"*"},
-        services=services,
-        # Which account a canonical user stands for is not known.
-        unknown=any(values.get("CanonicalUser", ()))
-        or any(
-            isinstance(value, Unresolved) for kind in ("AWS", "Service") for value in values.get(kind, ())
-        ),
-        federated=frozenset(
-            value for value in values.get("Federated", ()) if isinstance(value, str) and value
-        ),
-        unknown_federated=any(isinstance(value, Unresolved) for value in values.get("Federated", ())),
+        everyone="*" in known("AWS"),
+        aws=known("AWS") - {"*"},
+        services=known("Service"),
+        # The account of a canonical user is not known.
+        unknown=any(values.get("CanonicalUser", ())) or has_unknown("AWS") or has_unknown("Service"),
+        federated=known("Federated"),
+        unknown_federated=has_unknown("Federated"),
         none_listed=not any(values.values()),
     )

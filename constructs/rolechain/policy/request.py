@@ -1,4 +1,4 @@
-"""One AssumeRole request, with everything that its decision depends on."""
+"""One AssumeRole request, with every policy that applies to it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolechain.iam.arn import account_of, partition_of
-from rolechain.policy.caller import Caller, CallerKind
+from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.policy.context import ContextValue
 from rolechain.policy.document import Policy
-
-__all__ = [
-    "ASSUME_ROLE",
-    "SET_SOURCE_IDENTITY",
-    "TAG_SESSION",
-    "Callee",
-    "Caller",
-    "CallerKind",
-    "ContextValue",
-    "Request",
-    "parameter_keys",
-]
-
-ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY = "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"
+from rolechain.policy.principals import Caller
 
 
 @dataclass(frozen=True)
@@ -31,10 +18,11 @@ class Callee:
 
     Attributes:
         arn: its ARN, path included.
-        trust_policy: who may assume it.
+        trust_policy: its trust policy.
         rcps: the resource control policies above its account, one sequence a level from the root down; None
             where there are none.
-        in_management_account: the management account is exempt from resource control policies.
+        in_management_account: whether its account is the organization's management account, which is exempt from
+            resource control policies.
     """
 
     arn: str
@@ -44,12 +32,12 @@ class Callee:
 
     @property
     def account(self) -> str:
-        """The id of the account that holds the role."""
+        """The id of the role's account."""
         return account_of(self.arn)
 
     @property
     def partition(self) -> str:
-        """The partition that holds the role."""
+        """The role's partition."""
         return partition_of(self.arn)
 
 
@@ -60,11 +48,11 @@ class Request:
     Attributes:
         caller: who calls.
         callee: the role that is to be assumed.
-        context: the request's condition keys; a missing key is absent. Names are matched without case.
-        actions: every action that the call uses; each must pass on both sides.
-        identity_policies: the caller's own policies, inline and managed.
-        permissions_boundary: the caller's boundary; None where it has none.
-        session_policies: those passed when the caller's session was made, which allow together; None where
+        context: the request's condition keys, whose names are not case-sensitive.
+        actions: every action that the call uses; each must be allowed on both sides.
+        identity_policies: the caller's inline and managed policies.
+        permissions_boundary: the caller's permissions boundary, if any.
+        session_policies: those passed when the caller's session was created, of which one must allow; None where
             none were passed.
         scps: the service control policies above the caller's account, one sequence a level from the root
             down to the account; None where there are none.

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rolechain.iam.arn import SEGMENTS, is_arn
+from rolechain.iam.glob import Pattern, Text, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Unresolved, texts
 from rolechain.policy.logic import Ternary, any_of, negation
-from rolechain.policy.patterns import ARN_SEGMENTS, Pattern, Text, glob
 from rolechain.policy.variables import Template
 from rolechain.policy.variables import parse as parse_template
 
@@ -25,14 +26,14 @@ _WITHIN_SEGMENT = re.compile(r"\?|\*[^:]")
 
 @dataclass(frozen=True)
 class Resources:
-    """Which resources a statement is about.
+    """The Resource or NotResource element of a statement.
 
     Attributes:
         written: as the document lists them.
         exact: those that are one whole ARN.
         tests: one for each of the others.
         keys: the condition keys that their variables name, in lower case.
-        negated: whether the statement is about all others.
+        negated: whether it is NotResource.
     """
 
     written: tuple[str, ...]
@@ -42,7 +43,7 @@ class Resources:
     negated: bool
 
     def match(self, resource: str, context: Context) -> Ternary:
-        """Whether the statement is about ``resource``."""
+        """Whether the statement applies to ``resource``."""
         if resource in self.exact:
             return not self.negated
         if not self.tests:
@@ -52,10 +53,10 @@ class Resources:
 
 
 def parse(value: Any, variables: bool, negated: bool) -> Resources:
-    """The resources that stand in a Resource element, or, if ``negated``, in a NotResource element.
+    """The resources of a Resource element or, if ``negated``, a NotResource element.
 
     Raises:
-        PolicyError: an entry is no text, or its variables are not well written.
+        PolicyError: an entry is no string, or holds an invalid policy variable.
     """
     listed = texts(value, "NotResource" if negated else "Resource")
     templates = [None if isinstance(item, Unresolved) else parse_template(item, variables) for item in listed]
@@ -93,12 +94,12 @@ def _match(pattern: Pattern) -> Test:
         return lambda _resource, _context: True
     if arn := _whole_arn(pattern):
         return lambda resource, _: resource == arn
-    text = "".join(part.text for part in pattern)
+    text = text_of(pattern)
     if not text.startswith("arn:"):
-        # IAM takes an ARN or a bare * here; what another pattern would match is not documented.
+        # IAM takes an ARN or * here; what another pattern matches is not documented.
         test = glob(pattern)
         return lambda resource, _: None if test(resource) else False
-    missing = ARN_SEGMENTS - 1 - text.count(":")
+    missing = SEGMENTS - 1 - text.count(":")
     if missing > 0:
         return _cut_short(pattern, missing)
     test = glob(pattern)
@@ -106,17 +107,15 @@ def _match(pattern: Pattern) -> Test:
 
 
 def _whole_arn(pattern: Pattern) -> str | None:
-    """The one ARN that a pattern matches; None if it matches several, or what is no whole ARN."""
-    if any(not part.literal and set(part.text) & set("*?") for part in pattern):
-        return None
-    text = "".join(part.text for part in pattern)
-    return text if text.startswith("arn:") and text.count(":") >= ARN_SEGMENTS - 1 else None
+    """The only ARN that a pattern matches; None for a pattern with wildcards or without all six segments."""
+    text = text_of(pattern)
+    return text if text.startswith("arn:") and is_arn(text) and not has_wildcards(pattern) else None
 
 
 def _cut_short(pattern: Pattern, missing: int) -> Test:
-    """AWS completes an ARN that lacks segments with wildcards, and lets a * that ends a segment reach over colons.
+    """AWS completes an ARN that lacks segments with wildcards, and a * that ends a segment matches colons too.
 
-    Whether another wildcard may stand for the missing segments just as well is not documented.
+    Whether another wildcard matches the missing segments is not documented.
     """
     as_completed, as_written = glob((*pattern, Text(":*" * missing))), glob(pattern)
     wildcards = "".join(re.sub(r"[*?]", "-", text) if literal else text for text, literal in pattern)

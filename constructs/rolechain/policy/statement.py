@@ -1,4 +1,4 @@
-"""One statement of a policy, compiled."""
+"""One statement of a policy."""
 
 from __future__ import annotations
 
@@ -9,26 +9,15 @@ from typing import Any, Literal
 
 from rolechain.policy import actions, conditions, principals, resources
 from rolechain.policy.actions import Actions
-from rolechain.policy.caller import Caller
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
 from rolechain.policy.logic import Ternary
-from rolechain.policy.principals import Match, Principals
+from rolechain.policy.principals import Caller, Match, Principals
 from rolechain.policy.resources import Resources
-from rolechain.policy.trust_problem import NO_PRINCIPAL, TrustProblem, refused_element
 
-ELEMENTS = (
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-)
+_NEGATABLE = ("Principal", "Action", "Resource")
+ELEMENTS = ("Sid", "Effect", *(prefix + name for name in _NEGATABLE for prefix in ("", "Not")), "Condition")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +26,15 @@ class Statement:
 
     Attributes:
         index: its place in the document, counted from 0.
-        effect: ``Allow`` or ``Deny``; None where a CloudFormation intrinsic stands in its place.
-        actions: what it is about.
-        resources: on what; None where the element is missing, as in a trust policy.
-        principals: whom it names; None where the element is missing, as in an identity policy.
-        not_principal: whether it holds NotPrincipal instead.
-        conditions: all of which must hold.
-        sid: its Sid, if it has one.
-        stands_in: whether it stands in for a whole document that is not at hand.
-        unread: whether it stands in for a statement, or a document, of which nothing is known.
+        effect: ``Allow`` or ``Deny``; None for a CloudFormation intrinsic function.
+        actions: its Action or NotAction.
+        resources: its Resource or NotResource; None where it has neither, as in a trust policy.
+        principals: its Principal; None where it has none, as in an identity policy.
+        not_principal: whether it has NotPrincipal.
+        conditions: its conditions, all of which must be met.
+        sid: its Sid, if any.
+        stands_in: whether it represents a whole document that is not available.
+        unread: whether it represents a statement or a document of which nothing is known.
     """
 
     index: int
@@ -61,19 +50,18 @@ class Statement:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Every condition key that it depends on, in lower case."""
+        """The condition keys that it depends on, in lower case."""
         of_resources = self.resources.keys if self.resources else frozenset()
         return of_resources.union(*(condition.keys for condition in self.conditions))
 
     def applies(self, action: str, resource: str, context: Context) -> Ternary:
-        """Whether it speaks of a request, as a statement of a policy that is not a trust policy.
+        """Whether it applies to a request, as a statement of any policy except a trust policy.
 
-        A statement that IAM would refuse there, because it says no resource or names principals, lets nothing
-        in and may deny.
+        A statement that IAM refuses there, without Resource or with a Principal, allows nothing and may deny.
 
         Args:
             action: the action in lower case.
-            resource: the ARN that it is asked about.
+            resource: the ARN of the resource.
             context: the request's condition keys.
         """
         about = self.actions.match(action)
@@ -90,15 +78,15 @@ class Statement:
         return True if about and on and met and self.effect else None
 
     def names(self, action: str, caller: Caller, partition: str, context: Context) -> tuple[Match, ...]:
-        """How it names a caller, as a statement of a trust policy; empty where it does not speak of the request.
+        """How it names a caller, as a statement of a trust policy; empty where it does not apply to the request.
 
-        A statement that IAM would refuse there, because of NotPrincipal, Resource or no principal, lets
-        nobody in and may deny.
+        A statement that IAM refuses there, with NotPrincipal or Resource or without Principal, allows nobody and may
+        deny.
 
         Args:
             action: the action in lower case.
             caller: who calls.
-            partition: that of the role which is to be assumed.
+            partition: the partition of the role that is to be assumed.
             context: the request's condition keys.
         """
         about = self.actions.match(action)
@@ -116,7 +104,7 @@ class Statement:
 
     @cached_property
     def names_everyone_or_nobody(self) -> bool:
-        """Whether it stands well in a policy that is not a trust policy; a resource control policy names ``*``."""
+        """Whether its principals are valid outside a trust policy: none, or ``*`` in a resource control policy."""
         return not self.not_principal and (self.principals is None or self.principals.everyone)
 
     def _met(self, context: Context) -> Ternary:
@@ -130,38 +118,8 @@ class Statement:
         return met
 
     def _refused(self, context: Context) -> Ternary:
-        """What is true of it where IAM would refuse it."""
+        """Whether a statement that IAM refuses applies: an Allow does not, a Deny may."""
         return False if self.effect == "Allow" or self._met(context) is False else None
-
-    def trust_problems(self) -> list[TrustProblem]:
-        """What IAM would refuse about it in a trust policy; nothing where the whole statement is not known."""
-        if self.unread:
-            return []
-        found = []
-        if self.not_principal:
-            found.append(
-                refused_element(
-                    "holds NotPrincipal",
-                    "name whom it lets in with Principal, and keep others out by a condition on aws:PrincipalArn",
-                    "Allow with NotPrincipal is not allowed."
-                    if self.effect == "Allow"
-                    else "AssumeRole policy must not contain NotPrincipal field.",
-                )
-            )
-        elif self.principals is None:
-            found.append(refused_element("names no Principal", "name whom it lets in", NO_PRINCIPAL))
-        else:
-            found += self.principals.problems()
-        if self.resources is not None:
-            name = "NotResource" if self.resources.negated else "Resource"
-            found.append(
-                refused_element(
-                    f"holds {name}",
-                    f"leave {name} out: a trust policy is about its own role",
-                    f"Has prohibited field {name}",
-                )
-            )
-        return found + self.actions.problems()
 
 
 def parse(element: Any, index: int, variables: bool) -> Statement:
@@ -170,10 +128,10 @@ def parse(element: Any, index: int, variables: bool) -> Statement:
     Args:
         element: its JSON.
         index: its place in the document, counted from 0.
-        variables: whether policy variables have a meaning in the document.
+        variables: whether the document takes policy variables.
 
     Raises:
-        PolicyError: it is not written as IAM's grammar asks.
+        PolicyError: it does not follow IAM's policy grammar.
     """
     if intrinsic := unresolved(element):
         return unknown(index, f"the statement is {intrinsic}")
@@ -189,7 +147,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
     Args:
         index: its place in the document, counted from 0.
         reason: why it is not known.
-        stands_in: whether it stands in for a whole document.
+        stands_in: whether it represents a whole document.
     """
     return Statement(
         index=index,
@@ -206,7 +164,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
 
 
 def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement:
-    for name in ("Principal", "Action", "Resource"):
+    for name in _NEGATABLE:
         if name in element and f"Not{name}" in element:
             raise PolicyError(f"{name} and Not{name} exclude each other: leave one out")
     if "Action" not in element and "NotAction" not in element:
@@ -232,10 +190,8 @@ def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement
 
 
 def _effect(value: object) -> Literal["Allow", "Deny"] | None:
-    if value == "Allow":
-        return "Allow"
-    if value == "Deny":
-        return "Deny"
+    if value == "Allow" or value == "Deny":
+        return value
     if unresolved(value):
         return None
     found = "missing" if value is None else shown(value)

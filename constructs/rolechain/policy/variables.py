@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from rolechain.iam.glob import Pattern, Text
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, shown
-from rolechain.policy.patterns import Pattern, Text
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
 _KEY = re.compile(r"[^\s,:]+:[^,]*")
@@ -24,7 +24,7 @@ class Variable:
 
     Attributes:
         key: the condition key, in lower case.
-        default: what stands in where the key is absent, if anything.
+        default: the value where the key is absent, if any.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Template:
-    """A text of a policy with its variables.
+    """A string of a policy with its policy variables.
 
     Attributes:
         parts: the text and the variables in order.
@@ -48,16 +48,16 @@ class Template:
 
     @property
     def constant(self) -> Pattern | None:
-        """The text, where it holds no variable."""
+        """The text, if it holds no variable."""
         texts = tuple(part for part in self.parts if isinstance(part, Text))
         return texts if len(texts) == len(self.parts) else None
 
     def resolve(self, context: Context) -> Pattern | Literal[False] | None:
-        """The text with each variable's value; what a variable brings in is literal.
+        """The text with the value of each variable, which is literal.
 
         Returns:
-            The text; False where a variable has no value, so that it equals nothing; None where a variable
-            has several values, of which AWS does not say which one counts.
+            The text; False where a variable has no value, so that the text matches nothing; None where a variable has
+            several values, as AWS does not document which one applies.
         """
         resolved: list[Text] = []
         for part in self.parts:
@@ -77,10 +77,10 @@ class Template:
 
 
 def parse(text: str, variables: bool) -> Template:
-    """``text`` as a template; where ``variables`` is false, ``${`` has no meaning in it.
+    """``text`` as a template; if ``variables`` is false, ``${`` has no special meaning.
 
     Raises:
-        PolicyError: a variable is not closed, or names no condition key.
+        PolicyError: a variable is not closed, or is no condition key.
     """
     if not variables or "${" not in text:
         return Template((Text(text),))
@@ -103,8 +103,8 @@ def parse(text: str, variables: bool) -> Template:
 
 
 def _named(inner: str) -> Variable | None:
-    """What stands between the braces as a key with or without its default; None if it is neither."""
-    # Blanks are stripped rather than matched: a tag's key may hold some, and a pattern tries a long run many times.
+    """The variable of the text between the braces: a key with or without a default; None for another text."""
+    # Blanks are stripped before the match: the key of a tag may hold some, and a pattern backtracks over a long run.
     key, comma, default = inner.partition(",")
     key, default = key.strip(), default.strip()
     if not _KEY.fullmatch(key):

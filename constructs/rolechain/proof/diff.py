@@ -17,8 +17,8 @@ from rolechain.graph.requests import Requests, beyond
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
+from rolechain.policy.elements import listed
 from rolechain.policy.logic import Ternary, any_of
-from rolechain.policy.mismatches import listed
 from rolechain.proof.declared import Declared
 from rolechain.statements.builder import trust_statements
-from rolechain.statements.entry_statements import entrance_statements
+from rolechain.statements.trust_policy import entrance_statements
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rolechain.iam.arn import resource_of
-from rolechain.iam.limits import CHAINED_SECONDS
+from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
 from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
@@ -21,8 +20,6 @@ from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """How botocore calls the ways by which credentials are a role session's."""
-
-_TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ class HopCall:
         except Exception as error:
             message = f"token_code raised {type(error).__name__}: give the code that the MFA device shows"
             raise self._failed(message, Cause.SOURCE_CREDENTIALS, None) from error
-        if not isinstance(code, str) or not _TOKEN_CODE.fullmatch(code):
+        if not isinstance(code, str) or not TOKEN_CODE.fullmatch(code):
             message = (
                 "token_code gave something other than six digits: give the code that the MFA device shows"
             )

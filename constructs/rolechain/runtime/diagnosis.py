@@ -13,9 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rolechain.iam.arn import account_of, name_of
 from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
 from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION, parameter_keys
+from rolechain.policy.request import parameter_keys
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError

@@ -16,6 +16,7 @@ from rolechain.iam.limits import (
     EXTERNAL_ID,
     MFA_SERIAL_NUMBER,
     SESSION_NAME,
+    SESSION_POLICY,
     SESSION_POLICY_ARNS,
     SESSION_POLICY_CHARACTERS,
     SESSION_SECONDS,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _ROLE_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::\d{12}:role(?P<path>/(?:[!-~]+/)?)[\w+=,.@-]{1,64}", re.ASCII
 )
-_POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
 _TEXTS = (
     ("session_name", SESSION_NAME, "write 2 to 64 of letters, digits and _+=,.@-"),
@@ -91,7 +91,7 @@ def _of_source_identity(identity: object) -> Found:
 def _of_policies(hop: Hop) -> Found:
     texts = [text for text in (hop.policy, *hop.policy_arns) if isinstance(text, str)]
     if hop.policy is not None and not (
-        isinstance(hop.policy, str) and _POLICY.fullmatch(hop.policy) and _is_json_object(hop.policy)
+        isinstance(hop.policy, str) and SESSION_POLICY.fullmatch(hop.policy) and _is_json_object(hop.policy)
     ):
         yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
     elif (length := sum(map(len, texts))) > SESSION_POLICY_CHARACTERS:

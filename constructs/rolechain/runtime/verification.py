@@ -14,7 +14,7 @@ from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.policy import Caller
-from rolechain.policy.caller import CallerKind
+from rolechain.policy.principals import CallerKind
 from rolechain.runtime.attempts import Patience, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.diagnosis import Diagnostician, Inheritance

@@ -1,21 +1,19 @@
-"""Both halves of every hop, and the entrances, as IAM policy statements.
+"""Both halves of every hop, and the entrances, as IAM policy statements in JSON.
 
-The trust policy of a callee and the permission of its caller are derived here from one ``Chain``, in IAM's
-own JSON, so that they match by construction and can be proven without a synthesis.
+The trust policy of a callee and the permissions of its caller are derived from one ``Chain``, so that they match by
+construction and can be proven without a synthesis.
 """
 
 from __future__ import annotations
 
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.statements.entry_statements import entrance_statements
 from rolechain.statements.permissions_policy import hop_permissions
-from rolechain.statements.trust_policy import hop_trust
+from rolechain.statements.trust_policy import entrance_statements, hop_trust
 from rolechain.statements.writing import Statement
 
 __all__ = [
     "Statement",
-    "entrance_statements",
     "own_statements",
     "permission_statements",
     "statements_for",
@@ -31,16 +29,15 @@ def trust_statements(chain: Chain, callee: ChainRole) -> list[Statement]:
 
 
 def permission_statements(chain: Chain, caller: ChainRole) -> list[Statement]:
-    """The statements that let ``caller`` make its hops, each callee named; ``layout`` makes them fit into policies."""
+    """The statements that let ``caller`` make its hops, each callee by its ARN; ``lay_out`` packs them."""
     return hop_permissions(chain.calls_of(caller))
 
 
 def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[Statement]]:
-    """What the owner of a role that exists already has to add on its side.
+    """The statements that the owner of an existing role has to add to it.
 
     Returns:
-        The statements by where they belong: ``trust_policy`` and ``permissions``; an empty list where nothing is
-        to be added.
+        The statements under ``trust_policy`` and ``permissions``; an empty list where there is nothing to add.
     """
     return {
         "trust_policy": trust_statements(chain, role),
@@ -49,7 +46,7 @@ def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[Statement]]:
 
 
 def own_statements(role: ChainRole) -> list[Statement]:
-    """What ``role`` may do beyond its hops, as it declares it."""
+    """The statements of the permissions that ``role`` declares besides its hops."""
     return [
         {"Effect": "Allow", "Action": list(permission.actions), "Resource": list(permission.resources)}
         for permission in role.permissions

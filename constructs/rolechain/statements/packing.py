@@ -1,8 +1,8 @@
-"""How a role's policies are laid out so that they fit IAM's quotas.
+"""The packing of a role's policies into IAM's quotas.
 
-A permission names each callee as long as that fits: in one managed policy, then spread over several. Spread callees
-are kept apart by the bits of their ARN's hash, a policy that is full being split in two: which policy a callee stands
-in depends on no other callee, so that one target more or less changes one policy.
+Permissions name each callee by its ARN as long as that fits, in one managed policy or in several. A full policy is
+split in two by the next bit of the hash of each callee's ARN, so that the policy of a callee does not depend on other
+callees, and one target more or less changes one policy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rolechain.iam.limits import (
     MANAGED_POLICY_CHARACTERS,
     MOST_POLICIES_OF_ROLE,
     MOST_TRUST_POLICY_CHARACTERS,
+    length_of_document,
 )
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
-from rolechain.policy.length import length_of_document
 from rolechain.statements.builder import own_statements, trust_statements
 from rolechain.statements.permissions_policy import (
     Named,
@@ -35,7 +35,7 @@ from rolechain.statements.writing import Statement
 
 
 class LayoutError(RolechainError):
-    """A role's policies fit into the quotas in no way."""
+    """A role's policies exceed the quotas however they are packed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class LaidOut:
 
     Attributes:
         id: its name among the role's policies; the same from one synth to the next.
-        statements: what stands in it.
+        statements: its statements.
     """
 
     id: str
@@ -53,12 +53,12 @@ class LaidOut:
 
 @dataclass(frozen=True)
 class Layout:
-    """The managed policies that are written for a role.
+    """The managed policies of a role.
 
     Attributes:
-        hops: those that let it make its hops.
-        own: those of its own permissions.
-        note: how the hops are laid out, in words; None where each callee is named in one policy.
+        hops: those that allow its hops.
+        own: those of its other permissions.
+        note: how the callees are named, in words; None where one policy names each by its ARN.
     """
 
     hops: tuple[LaidOut, ...]
@@ -76,7 +76,7 @@ def lay_out(chain: Chain, role: ChainRole) -> Layout:
     """The managed policies of a role of a chain.
 
     Raises:
-        LayoutError: they, or its trust policy, fit in no way; with the numbers and the choices.
+        LayoutError: they, or its trust policy, exceed the quotas; the message gives the numbers and the choices.
     """
     _check_trust(chain, role)
     own = _own(role)
@@ -128,7 +128,7 @@ def _bit(hop: Hop, number: int) -> str:
 
 
 def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named]]:
-    """How callees can be named in any account of the organization, narrowest first; the root path is nobody's own."""
+    """How callees can be named in any account of the organization, narrowest first; never under the path ``/``."""
     if not chain.organization or any(hop.callee.path == "/" for hop in hops):
         return []
     return [

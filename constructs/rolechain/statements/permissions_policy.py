@@ -1,7 +1,7 @@
-"""The caller's half of its hops: the statements of its permission.
+"""The statements of a permissions policy that let a caller make its hops.
 
-What carries tags or a source identity on stands in statements of its own, as sts:ExternalId is not known to be there
-when sts:TagSession and sts:SetSourceIdentity are decided.
+sts:TagSession and sts:SetSourceIdentity have statements of their own: it is not documented that they carry
+sts:ExternalId.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from rolechain.iam.arn import iam_arn
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.statements.writing import Conditions, Statement, allow, numbered, one_or_all
 
 Named = Callable[[Sequence[Hop]], Iterable[tuple[str | list[str], Conditions]]]
-"""How the callees of hops are named: as Resource elements, each with the conditions that close it."""
+"""How the callees of hops are named: Resource elements, each with the conditions that limit it."""
 
 _CARRIED: tuple[tuple[str, str, Callable[[Hop], bool]], ...] = (
     ("TagSessions", TAG_SESSION, lambda hop: hop.carries_tags),
@@ -23,7 +23,7 @@ _CARRIED: tuple[tuple[str, str, Callable[[Hop], bool]], ...] = (
 
 
 def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[Statement]:
-    """The statements that allow hops of one caller: those of AssumeRole by external id, callees in order.
+    """The statements that allow the hops of one caller: those of AssumeRole by external id, with callees in order.
 
     Args:
         hops: the hops.
@@ -54,7 +54,7 @@ def by_arn(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:
 
 
 def by_account(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:
-    """Callees of one path and name together, closed by the list of their accounts: the same roles, said shorter."""
+    """Callees of one path and name together, limited to their accounts: the same roles in fewer characters."""
     accounts: dict[str, list[str]] = {}
     for hop in hops:
         accounts.setdefault(in_any_account(hop), []).append(hop.callee.account)
@@ -71,7 +71,7 @@ def by_path(hops: Sequence[Hop], organization: str) -> list[tuple[str | list[str
 
 
 def by_folder(hops: Sequence[Hop], organization: str) -> list[tuple[str | list[str], Conditions]]:
-    """Whatever stands in the callees' paths, in every account of the organization."""
+    """Every role in the paths of the callees, in every account of the organization."""
     paths = (f"{in_any_account(hop).removesuffix(hop.callee.role)}*" for hop in hops)
     return [(one_or_all(paths), {"StringEquals": {"aws:ResourceOrgID": organization}})]
 

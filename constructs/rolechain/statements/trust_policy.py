@@ -1,82 +1,239 @@
-"""The callee's half of its hops: the statements of its trust policy.
+"""The statements of a trust policy: those that let the callers of hops in, and the entrances of a source role.
 
-Tags and the source identity stand apart from AssumeRole: a condition on what AssumeRole alone carries, such as the
-external id, would never be met for sts:TagSession and sts:SetSourceIdentity.
+sts:TagSession and sts:SetSourceIdentity have statements of their own: a condition on a key that AssumeRole alone
+carries, such as the external id, is never met for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from rolechain.iam.arn import iam_arn, root_of
+from rolechain.iam.partitions import saml_audience
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop
-from rolechain.policy.request import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.statements.session_conditions import IDENTITY, identity_conditions, tag_conditions, tagged_call
-from rolechain.statements.writing import Conditions, Statement, allow, asked, one_or_all
+from rolechain.model.role import ChainRole
+from rolechain.model.session_values import SessionTag, SourceIdentity
+from rolechain.statements.writing import Conditions, Statement, allow, asked, numbered, one_or_all
+
+REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"
+SET_IDENTITY, IDENTITY = "sts:SourceIdentity", "aws:SourceIdentity"
+
+_SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIdentity"}
+_ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
 
 def hop_trust(hops: Sequence[Hop], organization: str | None) -> list[Statement]:
-    """The statements that let the callers of hops into one callee in.
+    """The statements that let the callers of hops into one callee.
 
     Args:
         hops: the hops, which differ in their callers only.
         organization: the id of the organization that the callers belong to; asked of all but third parties.
     """
-    statements: list[Statement] = []
     by_kind = sorted(hops, key=lambda hop: hop.caller.third_party)
-    for number, (third_party, group) in enumerate(groupby(by_kind, lambda hop: hop.caller.third_party), 1):
-        statements += _of_callers(
-            list(group), None if third_party else organization, "" if number == 1 else f"{number}"
-        )
+    statements: list[Statement] = []
+    for before, (third_party, group) in enumerate(groupby(by_kind, lambda hop: hop.caller.third_party)):
+        for statement in _of_callers(list(group), None if third_party else organization):
+            statements.append(statement | {"Sid": numbered(statement["Sid"], before)})
     return statements
 
 
-def _of_callers(hops: list[Hop], organization: str | None, suffix: str) -> Iterator[Statement]:
-    hop = hops[0]
+def entrance_statements(
+    entrances: Iterable[Entrance], source: ChainRole, organization: str | None = None
+) -> list[Statement]:
+    """The statements of a source role's trust policy that let entrances in.
+
+    Entrances that differ in their principal or subject only share their statements: each principal stands once, and
+    the values of a condition are listed.
+
+    Args:
+        entrances: the entrances.
+        source: the source role.
+        organization: the id of the organization that accounts, roles, users and permission sets must belong to; asked
+            of all but third parties.
+    """
+    groups: dict[Entrance, list[Entrance]] = {}
+    for entrance in (one for several in entrances for one in several.each()):
+        value = entrance.value if entrance.kind == "oidc" else ""
+        shared = replace(entrance, value=value, subject=None, audience=entrance.audiences)
+        groups.setdefault(shared, []).append(entrance)
+    statements: list[Statement] = []
+    for group in groups.values():
+        for statement in _of_entrances(group, source, organization):
+            before = sum(each["Sid"].rstrip("0123456789") == statement["Sid"] for each in statements)
+            statements.append(statement | {"Sid": numbered(statement["Sid"], before)})
+    return statements
+
+
+def _of_callers(hops: list[Hop], organization: str | None) -> Iterator[Statement]:
+    hop, callee = hops[0], hops[0].callee
     principal, who = _callers(hops)
     if organization:
-        who.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = organization
-        if hop.callee.organizational_units:
-            paths = (f"{organization}/{unit.rstrip('/')}/*" for unit in hop.callee.organizational_units)
+        asked("aws:PrincipalOrgID", [organization], who)
+        if callee.organizational_units:
+            paths = (f"{organization}/{unit.rstrip('/')}/*" for unit in callee.organizational_units)
             who["ForAnyValue:StringLike"] = {"aws:PrincipalOrgPaths": one_or_all(paths)}
-    yield allow(f"AllowCaller{suffix}", ASSUME_ROLE, _of_call(hop, deepcopy(who)), Principal=principal)
+    entering = deepcopy(who)
+    if hop.external_id:
+        asked("sts:ExternalId", [hop.external_id], entering)
+    _brought(callee.tags, callee.identity, entering)
+    inherited = hop.inherited_source_identity
+    if inherited and inherited.required and not (callee.identity and callee.identity.required):
+        asked(IDENTITY, inherited.values, entering)
+    yield allow("AllowCaller", ASSUME_ROLE, entering, Principal=principal)
     if hop.carries_tags:
-        yield allow(
-            f"AllowTagSession{suffix}",
-            TAG_SESSION,
-            tag_conditions(
-                hop.callee.tags, hop.callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who)
-            ),
-            Principal=principal,
-        )
+        passing = _tags(callee.tags, callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who))
+        yield allow(_SIDS[TAG_SESSION], TAG_SESSION, passing, Principal=principal)
     if hop.carries_source_identity:
-        conditions = identity_conditions(hop.callee.identity, deepcopy(who))
-        yield allow(f"AllowSetSourceIdentity{suffix}", SET_SOURCE_IDENTITY, conditions, Principal=principal)
+        setting = _identity(callee.identity, deepcopy(who))
+        yield allow(_SIDS[SET_SOURCE_IDENTITY], SET_SOURCE_IDENTITY, setting, Principal=principal)
 
 
 def _callers(hops: list[Hop]) -> tuple[Any, Conditions]:
     """Principal and conditions that stand for the callers."""
     callee, callers = hops[0].callee, [hop.caller for hop in hops]
-    begins = f"arn:{callee.partition}:iam::"
+    arns = one_or_all(caller.arn for caller in callers)
     roots = {"AWS": one_or_all(caller.account_root for caller in callers)}
     if callee.trust == "role_arn":
-        return {"AWS": one_or_all(caller.arn for caller in callers)}, {}
+        return {"AWS": arns}, {}
     if callee.trust == "account":
-        roles = one_or_all(f"{begins}{caller.account}:role/*" for caller in callers)
+        roles = one_or_all(iam_arn(callee.partition, caller.account, "role/*") for caller in callers)
         return roots, {"ArnLike": {"aws:PrincipalArn": roles}}
     if callee.trust == "organization":
-        return "*", {"ArnLike": {"aws:PrincipalArn": f"{begins}*:role/*"}}
-    return roots, {"ArnEquals": {"aws:PrincipalArn": one_or_all(caller.arn for caller in callers)}}
+        return "*", {"ArnLike": {"aws:PrincipalArn": iam_arn(callee.partition, "*", "role/*")}}
+    return roots, {"ArnEquals": {"aws:PrincipalArn": arns}}
 
 
-def _of_call(hop: Hop, conditions: Conditions) -> Conditions:
-    """What a hop must bring."""
-    if hop.external_id:
-        conditions.setdefault("StringEquals", {})["sts:ExternalId"] = hop.external_id
-    tagged_call(hop.callee.tags, hop.callee.identity, conditions)
-    inherited = hop.inherited_source_identity
-    if inherited and inherited.required and not (hop.callee.identity and hop.callee.identity.required):
-        asked(IDENTITY, inherited.values, conditions)
+def _of_entrances(
+    group: Sequence[Entrance], source: ChainRole, organization: str | None
+) -> Iterator[Statement]:
+    first = group[0]
+    principal, who = _entering(group, source)
+    if first.kind in ("account", "arn", "permission_set") and organization and not first.third_party:
+        asked("aws:PrincipalOrgID", [organization], who)
+    entering = deepcopy(who)
+    _brought(first.tags, first.identity, entering)
+    if first.external_id is not None:
+        asked("sts:ExternalId", [first.external_id], entering)
+    if first.mfa:
+        entering["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+    if first.mfa_max_age is not None:
+        entering["NumericLessThanEquals"] = {"aws:MultiFactorAuthAge": str(first.mfa_max_age)}
+    by_action = {_ACTIONS.get(first.kind, ASSUME_ROLE): entering}
+    if first.tags:
+        by_action[TAG_SESSION] = (
+            _tag_values(first.tags, deepcopy(who))
+            if first.known
+            else _tags(first.tags, first.transitive_tag_keys, (), deepcopy(who))
+        )
+    if first.identity:
+        is_any = first.known and not first.identity.values
+        by_action[SET_SOURCE_IDENTITY] = _identity(None if is_any else first.identity, deepcopy(who))
+    for actions, conditions in _together(by_action) if first.known else by_action.items():
+        sid = _SIDS.get(actions if isinstance(actions, str) else actions[0], "AllowEntrance")
+        yield allow(sid, actions, conditions, Principal=principal)
+
+
+def _together(by_action: dict[str, Conditions]) -> Iterator[tuple[str | list[str], Conditions]]:
+    """Actions of the same conditions together, as AWS writes them for the services that are known."""
+    while by_action:
+        conditions = next(iter(by_action.values()))
+        actions = [action for action, others in by_action.items() if others == conditions]
+        by_action = {action: others for action, others in by_action.items() if others != conditions}
+        yield one_or_all(actions), conditions
+
+
+def _entering(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Conditions]:
+    """Principal and conditions that stand for entrances of one kind."""
+    first, values = group[0], list(dict.fromkeys(entrance.value for entrance in group))
+    if first.kind == "service":
+        return {"Service": one_or_all(values)}, _of_service(first)
+    if first.kind == "arn":
+        roots = one_or_all(root_of(value) for value in values)
+        return {"AWS": roots}, {"ArnEquals": {"aws:PrincipalArn": one_or_all(values)}}
+    if first.kind == "account":
+        roots = one_or_all(iam_arn(source.partition, value, "root") for value in values)
+        roles = one_or_all(iam_arn(source.partition, value, "role/*") for value in values)
+        return {"AWS": roots}, {} if first.iam_users else {"ArnLike": {"aws:PrincipalArn": roles}}
+    if first.kind == "permission_set":
+        # Identity Center makes the role: region and suffix of its ARN cannot be known beforehand.
+        folder = iam_arn(
+            source.partition, source.account, "role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_"
+        )
+        patterns = one_or_all(f"{folder}{value}_????????????????" for value in values)
+        return {"AWS": source.account_root}, {"ArnLike": {"aws:PrincipalArn": patterns}}
+    principal = {"Federated": one_or_all(values)}
+    if first.kind == "oidc":
+        host = first.value.split(":oidc-provider/", 1)[1]
+        subjects = one_or_all(subject for entrance in group for subject in entrance.subjects)
+        return principal, {
+            "StringEquals": {f"{host}:aud": one_or_all(first.audiences)},
+            "StringLike": {f"{host}:sub": subjects},
+        }
+    audiences = first.audiences or (saml_audience(source.partition),)
+    return principal, {"StringEquals": {"SAML:aud": one_or_all(audiences)}}
+
+
+def _of_service(entrance: Entrance) -> Conditions:
+    """On whose behalf a service must call, and with which certificate."""
+    equals = {
+        "aws:SourceAccount": one_or_all(entrance.source_account),
+        "aws:SourceOrgID": entrance.source_organization,
+        **{f"aws:PrincipalTag/{name}": value for name, value in entrance.certificate.items()},
+    }
+    arns = {"aws:SourceArn": one_or_all(entrance.source_arn)} if entrance.source_arn else {}
+    return {"StringEquals": {key: value for key, value in equals.items() if value}, "ArnLike": arns}
+
+
+def _brought(tags: Sequence[SessionTag], identity: SourceIdentity | None, conditions: Conditions) -> None:
+    """Adds what AssumeRole must bring: a call without tags or source identity asks for AssumeRole alone."""
+    for tag in tags:
+        if tag.required:
+            asked(REQUEST_TAG + tag.key, tag.values, conditions)
+    if identity and identity.required:
+        asked(SET_IDENTITY, identity.values, conditions)
+
+
+def _tag_values(tags: Iterable[SessionTag], conditions: Conditions) -> Conditions:
+    """Adds which values the tags may have that sts:TagSession passes, whatever others it passes."""
+    for tag in tags:
+        if tag.required or tag.values:
+            asked(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
+    return conditions
+
+
+def _tags(
+    tags: Sequence[SessionTag],
+    own_transitive: Sequence[str],
+    inherited_keys: Sequence[str],
+    conditions: Conditions,
+) -> Conditions:
+    """Adds which tags sts:TagSession may pass, and which of them the later hops inherit."""
+    _tag_values(tags, conditions)
+    keys = conditions.setdefault("ForAllValues:StringEquals", {})
+    keys[TAG_KEYS] = one_or_all([*(tag.key for tag in tags), *inherited_keys])
+    transitive = [*own_transitive, *inherited_keys]
+    if transitive:
+        keys[TRANSITIVE_TAG_KEYS] = one_or_all(transitive)
+    else:
+        conditions["Null"] = {TRANSITIVE_TAG_KEYS: "true"}
+    # ForAllValues is met by a call without the key too.
+    required = {tag.key for tag in tags if tag.required}
+    if required:
+        conditions.setdefault("Null", {})[TAG_KEYS] = "false"
+    # What is inherited is among the transitive keys of every call: that there are some would not be enough.
+    if own := [key for key in own_transitive if key in required]:
+        conditions["ForAnyValue:StringEquals"] = {TRANSITIVE_TAG_KEYS: one_or_all(own)}
+    return conditions
+
+
+def _identity(identity: SourceIdentity | None, conditions: Conditions) -> Conditions:
+    """Adds which source identity sts:SetSourceIdentity may set; None for any."""
+    if identity:
+        asked(SET_IDENTITY, identity.values, conditions)
     return conditions

@@ -1,4 +1,4 @@
-"""Statements in IAM's own JSON."""
+"""Statements in the JSON of IAM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Conditions = dict[str, dict[str, Any]]
 
 
 def allow(sid: str, action: str | list[str], conditions: Conditions, **element: Any) -> Statement:
-    """A statement that allows one action, or several, with the conditions that are not empty."""
+    """An Allow statement, without conditions that are empty."""
     statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": action, **element}
     if kept := {operator: keys for operator, keys in conditions.items() if keys}:
         statement["Condition"] = kept
@@ -20,24 +20,24 @@ def allow(sid: str, action: str | list[str], conditions: Conditions, **element: 
 
 
 def numbered(sid: str, before: int) -> str:
-    """The Sid of a statement before which ``before`` others of that Sid stand: IAM takes each of them once."""
+    """The Sid of a statement that follows ``before`` others of that Sid, as Sids must be unique."""
     return f"{sid}{before + 1}" if before else sid
 
 
 def one_or_all(values: Iterable[str]) -> str | list[str]:
-    """Values as IAM takes them: one by itself, several as a list."""
+    """Values without repetition: one by itself, several as a list."""
     listed = list(dict.fromkeys(values))
     return listed[0] if len(listed) == 1 else listed
 
 
 def asked(key: str, values: Iterable[str], conditions: Conditions, *, if_exists: bool = False) -> None:
-    """Adds that ``key`` must have one of ``values``, or that it must be there where any value will do.
+    """Adds a condition that ``key`` has one of ``values``; without values, that it is present.
 
     Args:
         key: the condition key.
-        values: the values, with wildcards or without.
-        conditions: what is added to.
-        if_exists: whether the key may be left out.
+        values: the values, which may hold wildcards.
+        conditions: the conditions that it is added to.
+        if_exists: whether the key may be absent.
     """
     listed = list(values)
     if listed:

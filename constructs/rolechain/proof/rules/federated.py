@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of
+from rolechain.iam.partitions import saml_audience
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import rule
 from rolechain.proof.rules.violation import Violations
-from rolechain.statements.entry_statements import SAML_AUDIENCES
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def federated(context: RuleContext) -> Violations:
 
 def _saml(entry: LocatedStatement, provider: str) -> Violations:
     if not any(entry.pins(key) for key in ("saml:aud", "saml:recipient")):
-        audience = SAML_AUDIENCES.get(partition_of(provider), "https://signin.aws.amazon.com/saml")
+        audience = saml_audience(partition_of(provider))
         yield entry.violation(
             f"lets in every assertion of {provider}, whatever its audience",
             f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',

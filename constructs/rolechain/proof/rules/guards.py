@@ -10,10 +10,9 @@ from rolechain.graph.access import ENTERING, admitted
 from rolechain.graph.permissions import may_call
 from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
-from rolechain.policy.elements import Unresolved
-from rolechain.policy.mismatches import listed
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.policy.elements import Unresolved, listed
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement

@@ -11,9 +11,9 @@ from rolechain.graph.requests import Requests, anybody
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
+from rolechain.iam.glob import Text
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
 from rolechain.policy.context import Context
-from rolechain.policy.patterns import Text
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement

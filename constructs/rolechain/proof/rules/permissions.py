@@ -12,8 +12,8 @@ from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
+from rolechain.iam.glob import Text, glob
 from rolechain.model.role import ChainRole
-from rolechain.policy.patterns import Text, glob
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement

@@ -15,8 +15,8 @@ from rolechain.iam.limits import (
     MANAGED_POLICY_CHARACTERS,
     PATH_CHARACTERS,
     ROLE_NAME_CHARACTERS,
+    length_of_document,
 )
-from rolechain.policy.length import length_of_document
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import rule

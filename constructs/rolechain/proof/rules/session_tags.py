@@ -21,11 +21,11 @@ from rolechain.iam.limits import (
     TAG_VALUE_CHARACTERS,
     source_identity_characters_here,
 )
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import BROUGHT, Brought
 from rolechain.model.hop import Hop
 from rolechain.model.session_values import ADVICE
 from rolechain.policy.context import Context
-from rolechain.policy.request import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext, reachable

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.iam.limits import is_unique_id
 from rolechain.model.role import ChainRole
-from rolechain.policy.principals import is_unique_id
-from rolechain.policy.trust_problem import Subject
+from rolechain.policy.trust_problems import Subject, trust_problems
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
@@ -45,7 +45,7 @@ def open_to_everyone(context: RuleContext) -> Violations:
 def refused_principal(context: RuleContext) -> Violations:
     """A principal that IAM refuses."""
     for located in context.trust:
-        for problem in located.statement.trust_problems():
+        for problem in trust_problems(located.statement):
             if problem.subject is Subject.PRINCIPAL:
                 yield Violation(located.place, problem.message, problem.cure)
 
@@ -60,7 +60,7 @@ def refused_principal(context: RuleContext) -> Violations:
 def refused_element(context: RuleContext) -> Violations:
     """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
     for located in context.trust:
-        for problem in located.statement.trust_problems():
+        for problem in trust_problems(located.statement):
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
                     located.place, f"the trust policy of {located.arn} {problem.message}", problem.cure

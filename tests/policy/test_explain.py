@@ -1,4 +1,4 @@
-"""The words that say why a request was decided as it was."""
+"""Why a request was decided as it was, in words."""
 
 from __future__ import annotations
 
@@ -163,9 +163,33 @@ def test_unknown(assume: Assume, trust: Any, reason: str) -> None:
     assert assume(trust).reason == f"it is not known whether {reason}"
 
 
+def test_a_deny_that_iam_refuses_is_what_is_not_known(assume: Assume) -> None:
+    """A Deny without Resource, or with a Principal, may deny: the answer names that, and not its Effect."""
+    deny = {"Effect": "Deny", "Action": "sts:*"}
+    place = "it is not known whether statement 0 of identity policy 1 denies sts:AssumeRole: "
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    assert assume(identity=[allow, deny]).reason == place + "it names no Resource, which IAM refuses"
+    named = {**deny, "Resource": "*", "Principal": {"AWS": SOURCE}}
+    assert assume(identity=[allow, named]).reason == place + "it names a Principal, which IAM refuses here"
+
+
+def test_a_principal_that_may_name_the_caller_more_strongly_is_what_is_not_known(assume: Assume) -> None:
+    """Where the account is named, and only an unresolved principal may spare the caller's own policies, it is named."""
+    trust = trusting(["111111111111", {"Ref": "Role"}])
+    decision = assume(trust, identity=None, callee="arn:aws:iam::111111111111:role/same")
+    assert decision.reason == (
+        "it is not known whether statement 0 of the trust policy allows sts:AssumeRole: "
+        "its Principal is 111111111111 or an unresolved Ref"
+    )
+
+
 def test_policy_that_is_not_at_hand_is_named(assume: Assume) -> None:
     """A policy without a document is named as it was given."""
     unknown = Policy.unknown("arn:aws:iam::aws:policy/New")
+    assert assume(Policy.unknown("the trust policy of middle")).reason == (
+        "it is not known whether the trust policy allows or denies sts:AssumeRole: the document of the trust policy of "
+        "middle is not at hand"
+    )
     assert assume(permissions_boundary=unknown).reason == (
         "it is not known whether the permissions boundary allows or denies sts:AssumeRole: the document of "
         "arn:aws:iam::aws:policy/New is not at hand"

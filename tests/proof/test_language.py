@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, arn_of, glob_of, matching, text_of
-from rolechain.policy.patterns import Text, arn_glob, glob
+from rolechain.iam.glob import Text, arn_glob, glob
 
 LETTERS = "ab:"
 TEXTS = ["".join(letters) for size in range(6) for letters in product(LETTERS, repeat=size)]
