@@ -178,7 +178,7 @@ def test_a_profile_that_is_the_source_role(shell: Any, config: Path) -> None:
     assert arn.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/")
 
 
-def test_without_a_profile_to_start_from(shell: Any, config: Path) -> None:
+def test_without_a_profile_to_start_from(shell: Any, config: Path, organization: Any) -> None:
     """Where the credentials are the environment's or the machine's own, the profiles call the command."""
     said = shell("profiles")
     assert said.out == f"{config}: wrote profiles deploy-middle, deploy-target\n"
@@ -191,7 +191,7 @@ def test_without_a_profile_to_start_from(shell: Any, config: Path) -> None:
     )
     # botocore prefers the environment's keys to a profile that the environment names.
     shell.environment.setenv("AWS_ACCESS_KEY_ID", "111111111111")
-    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", organization.secret_access_key)
     arn = boto3.Session(profile_name="deploy-target").client("sts").get_caller_identity()["Arn"]
     assert arn.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/rolechain-")
 

@@ -167,9 +167,9 @@ def test_profiles_of_one_source(shell: Any, config: Any) -> None:
     assert arn_of("open-target") == "arn:aws:sts::620000000004:assumed-role/open-target/ci-1"
 
 
-def test_profiles_of_the_command(shell: Any, config: Any) -> None:
+def test_profiles_of_the_command(shell: Any, config: Any, organization: Any) -> None:
     """Where all profiles call the command, it is told the source role and what was given."""
     assert shell("profiles", "--target", "620000000004", *GIVEN).code == 0
     shell.environment.setenv("AWS_ACCESS_KEY_ID", "620000000002")
-    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", organization.secret_access_key)
     assert "/open-target/" in arn_of("open-target-from-open-ci")

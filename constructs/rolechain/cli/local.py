@@ -21,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an account that does not belong to the organization, as a third party's; may be given again",
     )
+    parser.add_argument(
+        "--services",
+        metavar="SERVICE",
+        action="append",
+        default=[],
+        help="a service to serve besides those that chains and the CDK call, such as lambda, which runs code as you",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(
                 f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C"
             )
-            print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
+            print("# an access key id of 12 digits acts as that account's administrator, with this secret")
             if organization.outside:
                 print(f"# outside of the organization: {', '.join(organization.outside)}")
             print("unset AWS_PROFILE")
@@ -55,6 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _organization(arguments: argparse.Namespace) -> LocalOrganization:
     try:
-        return LocalOrganization(port=arguments.port, outside=arguments.outside)
+        return LocalOrganization(port=arguments.port, outside=arguments.outside, services=arguments.services)
     except LocalOrganizationError as error:
         raise UsageError(str(error)) from error

@@ -1,7 +1,8 @@
-"""The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID [OUTSIDE …]``.
+"""The server's own process: ``python -m rolechain.local.server SETTINGS``.
 
-It says one line of JSON on its standard output, ``{"port": …, "folder": …}`` or ``{"error": …}``, and serves until
-its standard input ends, which it does with its parent. It writes to that folder only, which it makes and removes.
+SETTINGS is JSON: ``{"port": …, "organization_id": …, "outside": […], "services": […]}``. It says one line of JSON on
+its standard output, ``{"port": …, "secret": …, "folder": …}`` or ``{"error": …}``, and serves until its standard input
+ends, which it does with its parent. It writes to that folder only, which it makes and removes.
 """
 
 from __future__ import annotations
@@ -10,32 +11,34 @@ import asyncio
 import errno
 import json
 import os
+import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 
-_BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
+_PARENT_SECONDS = 1.0
 
 
 def main() -> int:
     """Runs the server; returns its exit code."""
-    port, organization_id, outside = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    settings = json.loads(sys.argv[1])
+    secret = secrets.token_urlsafe(30)
     with tempfile.TemporaryDirectory(prefix="rolechain-local-", ignore_cleanup_errors=True) as folder:
         try:
-            listener = _listen(port)
+            listener = _listen(settings["port"])
             port = listener.getsockname()[1]
             _configure(port, folder)
-            application = _application(organization_id, outside)
+            application = _application(settings, secret)
         except LocalOrganizationError as error:
             print(json.dumps({"error": str(error)}), flush=True)
             return 1
         # From here on connections wait in the listener's queue until the server takes them.
-        print(json.dumps({"port": port, "folder": folder}), flush=True)
+        print(json.dumps({"port": port, "secret": secret, "folder": folder}), flush=True)
         asyncio.run(_serve(application, listener))
         os.chdir(os.sep)
     return 0
@@ -79,12 +82,13 @@ def _configure(port: int, folder: str) -> None:
     )
 
 
-def _application(organization_id: str, outside: Sequence[str]) -> Any:
-    """The emulator with the rules of role chains added."""
+def _application(settings: Mapping[str, Any], secret: str) -> Any:
+    """The emulator with the rules of role chains added, for those who may call it."""
     from rolechain.local import (
         control_policies,
         emulator,
         mfa,
+        middleware,
         organizations,
         policy_writes,
         principals,
@@ -95,7 +99,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
         trust_principals,
     )
 
-    organization = organizations.Organization(organization_id, outside)
+    organization = organizations.Organization(settings["organization_id"], settings["outside"])
 
     def caller_keys(key_id: str) -> dict[str, Any] | None:
         account = emulator.request_account()
@@ -122,24 +126,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
     emulator.on_mfa_device_created(mfa.new_seed)
     policy_writes.install()
     stack_roles.install()
-    return _front(emulator.application)
-
-
-def _front(application: Any) -> Any:
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            names = {name.lower() for name, _ in scope["headers"]}
-            if names & _BROWSER_HEADERS:
-                # A page that the user visits must not run code in the functions of this organization.
-                if scope["type"] == "http":
-                    await send({"type": "http.response.start", "status": 403, "headers": []})
-                    await send({"type": "http.response.body", "body": b"browsers are not served here\n"})
-                return
-            # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
-            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
-        await application(scope, receive, send)
-
-    return serve
+    return middleware.Middleware(secret, settings["services"])
 
 
 async def _serve(application: Any, listener: socket.socket) -> None:
