@@ -21,7 +21,7 @@ from rolechain.local import LocalOrganization, LocalOrganizationError
 
 COMMAND = Path(sys.executable).with_name("rolechain")
 HOLDER = """
-import sys, time
+import os, sys, time
 from rolechain.local import LocalOrganization
 with LocalOrganization() as organization:
     print(organization.endpoint_url, flush=True)
@@ -80,6 +80,18 @@ def test_the_server_ends_with_its_parent(holder: Any, tmp_path: Path, number: si
     process.send_signal(number)
     process.wait()
     assert _gone(port, tmp_path)
+
+
+def test_the_server_ends_with_its_parent_alone(holder: Any, tmp_path: Path) -> None:
+    """A process that the parent has forked, and which outlives it, does not keep the server."""
+    process, port = holder("child = os.fork(); child and print(child, flush=True); time.sleep(60)")
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    try:
+        assert _gone(port, tmp_path)
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_a_port_in_use(organization: LocalOrganization) -> None:

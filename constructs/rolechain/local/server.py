@@ -142,12 +142,15 @@ async def _serve(application: Any, listener: socket.socket) -> None:
 
 
 async def _parent_gone() -> None:
-    """Waits for the end of standard input, which the parent holds open for as long as it lives."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    await reader.read()
+    """Waits for the end of the parent: of standard input, which it holds open for as long as it lives, or its own.
+
+    A process that the parent has forked holds that input open too.
+    """
+    parent, loop, reader = os.getppid(), asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended = asyncio.ensure_future(reader.read())
+    while not ended.done() and os.getppid() == parent:
+        await asyncio.wait([ended], timeout=_PARENT_SECONDS)
 
 
 if __name__ == "__main__":
