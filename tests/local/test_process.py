@@ -244,9 +244,15 @@ def test_the_command_says_that_a_port_is_taken(organization: LocalOrganization) 
         ),
     ],
 )
-def test_another_ministack(change: str, message: str) -> None:
+def test_another_ministack(change: str, message: str, tmp_path: Path) -> None:
     """A ministack that is not the pinned one is refused in one line before anything is served."""
-    settings = {"port": 0, "organization_id": "o-exampleorg1", "outside": [], "services": []}
+    settings = {
+        "port": 0,
+        "folder": str(tmp_path),
+        "organization_id": "o-exampleorg1",
+        "outside": [],
+        "services": [],
+    }
     program = f"{change}\nimport sys; from rolechain.local import server; sys.exit(server.main())"
     done = subprocess.run(
         [sys.executable, "-c", program, json.dumps(settings)], capture_output=True, text=True

@@ -97,9 +97,12 @@ class Deployment:
         self, account: str, *words: str, folder: Path | None = None
     ) -> contextlib.AbstractContextManager[Program]:
         environment = self.organization.environment(account, region=self.chain.region)
+        # What the CDK and jsii leave in their temporary folder goes with the scratch folder, however they end.
+        temporary = self.scratch / "tmp"
+        temporary.mkdir(exist_ok=True)
         return started(
             [str(self.toolchain.cdk), *words, "--no-notices"],
             what=f"cdk {words[0]} as account {account}",
-            environment=environment | self.toolchain.environment(),
+            environment=environment | self.toolchain.environment() | {"TMPDIR": str(temporary)},
             folder=folder or Path.cwd(),
         )

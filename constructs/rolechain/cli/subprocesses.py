@@ -6,7 +6,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ _TELLING_LINES = 12
 # A terminal that is closed sends SIGHUP, which Windows does not have.
 _TERMINATIONS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _LOOK_SECONDS = 0.2
+_WATCHDOG = Path(__file__).with_name("watchdog.py")
 
 Result = TypeVar("Result")
 
@@ -49,7 +52,9 @@ class Program:
         Raises:
             ProgramError: it failed.
         """
-        said, _ = self.process.communicate()
+        # Communicate would close standard input, which tells the watchdog that this process is gone.
+        said = self.process.stdout.read() if self.process.stdout else ""
+        self.process.wait()
         if self.process.returncode:
             # The last lines tell why; a program that failed has seldom anything to say behind that.
             lines = [line for line in said.splitlines() if line.strip()][-_TELLING_LINES:]
@@ -100,15 +105,19 @@ def completed(futures: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
 def started(
     command: Sequence[str], *, what: str, environment: Mapping[str, str], folder: Path
 ) -> Iterator[Program]:
-    """A program that runs beside the block; it ends with all its children where the block is left early."""
+    """A program that runs beside the block.
+
+    It ends with all its children where the block is left early, and where this process is killed.
+    """
     process: subprocess.Popen[str] | None = None
     try:
         with _uninterrupted():
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-I", "-S", str(_WATCHDOG), *command],
                 cwd=folder,
                 env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
+                # The watchdog ends the program where this pipe ends.
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -120,8 +129,9 @@ def started(
         if process is not None:
             if process.poll() is None:
                 _end(process)
-            if process.stdout:
-                process.stdout.close()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    stream.close()
 
 
 @contextlib.contextmanager
@@ -146,11 +156,13 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
+    """Ends a program and all its group: what outlived it might write to a folder that is being removed."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(_LOOK_SECONDS / 10)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -44,7 +44,13 @@ _USED = {
         "_resolve_condition_key",
         "_resolve_managed_policy_document",
     ),
-    "core.responses": ("AccountScopedDict", "get_account_id", "get_region", "request_scope"),
+    "core.responses": (
+        "AccountScopedDict",
+        "_account_from_sts_session",
+        "get_account_id",
+        "get_region",
+        "request_scope",
+    ),
     "core.router": ("detect_service", "extract_access_key_id"),
     "core.sigv4": ("decode_header_value",),
     "services.iam": (
@@ -166,7 +172,7 @@ def secret_of(key_id: str, token: str) -> str:
         account = _evaluator.find_iam_access_key_account(key_id)
     except _evaluator.AmbiguousAccessKeyError:
         raise unknown from None
-    account = account or (session(key_id) or {}).get("AccountId")
+    account = account or _responses._account_from_sts_session(key_id)
     if account is None:
         raise unknown
     found = _evaluator.resolve_credential(key_id, account, token)

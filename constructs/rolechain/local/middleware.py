@@ -136,10 +136,6 @@ class Middleware:
     async def _authenticated(self, call: Call, signature: Signature, receive: Receive) -> bytes:
         if is_account(signature.key_id) or services.is_service(signature.key_id):
             secret = self._secret
-            if signature.token:
-                raise ServiceError(
-                    "InvalidToken", "The security token included in the request is invalid", 403
-                )
         else:
             secret = emulator.secret_of(signature.key_id, signature.token)
         declared = signatures.declared_hash(call, signature)

@@ -190,8 +190,10 @@ class LocalOrganization:
         return part
 
     def _start(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="rolechain-local-")
         settings = {
             "port": self._wanted_port or 0,
+            "folder": self._folder,
             "organization_id": self.organization_id,
             "outside": self.outside,
             "services": self.services,
@@ -220,7 +222,7 @@ class LocalOrganization:
             raise LocalOrganizationError(
                 answer.get("error") or f"the server ended as it started{self._log_tail()}"
             )
-        self._port, self._secret, self._folder = int(answer["port"]), answer["secret"], answer["folder"]
+        self._port, self._secret = int(answer["port"]), answer["secret"]
 
     def _server_environment(self) -> dict[str, str]:
         import rolechain
@@ -267,7 +269,7 @@ class LocalOrganization:
                 if process.stdout:
                     process.stdout.close()
         if self._folder:
-            # The server removes its folder itself, unless it was killed.
+            # The server removes its folder when this process was killed, and this process when the server was.
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
         if self._log is not None:

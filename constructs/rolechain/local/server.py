@@ -1,8 +1,8 @@
 """The server's own process: ``python -m rolechain.local.server SETTINGS``.
 
-SETTINGS is JSON: ``{"port": …, "organization_id": …, "outside": […], "services": […]}``. It says one line of JSON on
-its standard output, ``{"port": …, "secret": …, "folder": …}`` or ``{"error": …}``, and serves until its standard input
-ends, which it does with its parent. It writes to that folder only, which it makes and removes.
+SETTINGS is JSON: ``{"port": …, "folder": …, "organization_id": …, "outside": […], "services": […]}``. It says one line
+of JSON on its standard output, ``{"port": …, "secret": …}`` or ``{"error": …}``, and serves until its standard input
+ends, which it does with its parent. It writes to that folder only, and removes it in the end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
@@ -28,19 +29,20 @@ def main() -> int:
     """Runs the server; returns its exit code."""
     settings = json.loads(sys.argv[1])
     secret = secrets.token_urlsafe(30)
-    with tempfile.TemporaryDirectory(prefix="rolechain-local-", ignore_cleanup_errors=True) as folder:
-        try:
-            listener = _listen(settings["port"])
-            port = listener.getsockname()[1]
-            _configure(port, folder)
-            application = _application(settings, secret)
-        except LocalOrganizationError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
-            return 1
+    try:
+        listener = _listen(settings["port"])
+        port = listener.getsockname()[1]
+        _configure(port, settings["folder"])
+        application = _application(settings, secret)
         # From here on connections wait in the listener's queue until the server takes them.
-        print(json.dumps({"port": port, "secret": secret, "folder": folder}), flush=True)
+        print(json.dumps({"port": port, "secret": secret}), flush=True)
         asyncio.run(_serve(application, listener))
+    except LocalOrganizationError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    finally:
         os.chdir(os.sep)
+        shutil.rmtree(settings["folder"], ignore_errors=True)
     return 0
 
 
