@@ -47,7 +47,7 @@ region = eu-central-1
 
 
 @pytest.fixture
-def config(shell: Any) -> Path:
+def config(shell: Any, keys: Any) -> Path:
     """The user's config file, with a profile to start from and no keys in the environment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
@@ -55,6 +55,8 @@ def config(shell: Any) -> Path:
     file.parent.mkdir()
     file.write_text(BASE)
     file.chmod(0o600)
+    # What stands in this file comes before what the other says.
+    file.with_name("credentials").write_text(f"[base]\n{keys('111111111111')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(file))
     shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file.with_name("credentials")))
     return file

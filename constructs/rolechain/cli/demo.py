@@ -26,6 +26,7 @@ from rolechain.cli.demo_principals import (
     workload,
 )
 from rolechain.cli.deployment import Deployment
+from rolechain.cli.local import add_services
 from rolechain.cli.report_table import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import find
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chain", metavar="FILE", help="the chain to deploy (default: chain.yaml, else an example)"
     )
+    add_services(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
         with _step(console, "starting an organization on this machine") as done:
             organization = stack.enter_context(
                 LocalOrganization(
-                    organization_id=chain.organization or "o-exampleorg1", outside=third_parties(chain)
+                    organization_id=chain.organization or "o-exampleorg1",
+                    outside=third_parties(chain),
+                    services=arguments.services,
                 )
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do.

@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an account that does not belong to the organization, as a third party's; may be given again",
     )
+    add_services(parser)
+
+
+def add_services(parser: argparse.ArgumentParser) -> None:
+    """Declares the option that names more services of the local organization."""
     parser.add_argument(
         "--services",
         metavar="SERVICE",

@@ -12,8 +12,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from rolechain.local import emulator, services, signatures
-from rolechain.local.administrator import is_account
+from rolechain.local import emulator, signatures
+from rolechain.local.access_keys import is_account, is_service
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.signatures import Call, Signature
 
@@ -134,7 +134,7 @@ class Middleware:
             raise ServiceError("UnsupportedOperation", "a compressed body is not served", 415)
 
     async def _authenticated(self, call: Call, signature: Signature, receive: Receive) -> bytes:
-        if is_account(signature.key_id) or services.is_service(signature.key_id):
+        if is_account(signature.key_id) or is_service(signature.key_id):
             secret = self._secret
         else:
             secret = emulator.secret_of(signature.key_id, signature.token)
