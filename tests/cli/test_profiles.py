@@ -56,9 +56,10 @@ def config(shell: Any, keys: Any) -> Path:
     file.write_text(BASE)
     file.chmod(0o600)
     # What stands in this file comes before what the other says.
-    file.with_name("credentials").write_text(f"[base]\n{keys('111111111111')}")
+    credentials = shell.folder / "credentials"
+    credentials.write_text(f"[base]\n{keys('111111111111')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(file))
-    shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file.with_name("credentials")))
+    shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     return file
 
 
@@ -138,7 +139,7 @@ def test_a_profile_of_somebody_elses_is_refused(shell: Any, config: Path, theirs
 
 def test_a_profile_of_the_credentials_file_is_refused(shell: Any, config: Path) -> None:
     """A profile of the same name in the credentials file would win over the chain's, so nothing is written."""
-    config.with_name("credentials").write_text("[deploy-middle]\naws_access_key_id = a\n")
+    (config.parent.parent / "credentials").write_text("[deploy-middle]\naws_access_key_id = a\n")
     said = shell("profiles", "--profile", "base")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
