@@ -84,6 +84,14 @@ def organization() -> Iterator[LocalOrganization]:
 
 
 @pytest.fixture(scope="session")
+def keys(organization: LocalOrganization) -> Callable[[str], str]:
+    """Gives the lines of a profile with the keys of an account's administrator."""
+    return lambda account: (
+        f"aws_access_key_id = {account}\naws_secret_access_key = {organization.secret_access_key}\n"
+    )
+
+
+@pytest.fixture(scope="session")
 def deploy(
     organization: LocalOrganization, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[dict[str, Any]], Deployed]:

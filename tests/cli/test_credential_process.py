@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -53,14 +54,14 @@ def test_a_kept_session_needs_no_botocore(shell: Any) -> None:
 
 
 @pytest.mark.parametrize("where", ["config", "credentials"])
-def test_a_profile_with_keys_needs_none_either(shell: Any, where: str) -> None:
+def test_a_profile_with_keys_needs_none_either(shell: Any, where: str, keys: Any) -> None:
     """Keys and region of a profile are read without botocore, and found to be the same session's."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
-    keys = "aws_access_key_id = 111111111111\naws_secret_access_key = local\n"
-    config = "[profile base]\nregion = ap-south-1\n" + (keys if where == "config" else "")
+    given = keys("111111111111")
+    config = "[profile base]\nregion = ap-south-1\n" + (given if where == "config" else "")
     (shell.folder / "config").write_text(config)
-    (shell.folder / "credentials").write_text(f"[base]\n{keys}" if where == "credentials" else "")
+    (shell.folder / "credentials").write_text(f"[base]\n{given}" if where == "credentials" else "")
     shell.environment.setenv("AWS_CONFIG_FILE", str(shell.folder / "config"))
     shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shell.folder / "credentials"))
     first, second = warm("--profile", "base"), warm("--profile", "base")
@@ -133,11 +134,12 @@ def test_errors_stay_off_stdout(shell: Any) -> None:
 
 def config_of(shell: Any, more: str = "") -> None:
     """A config file with a profile that the command provides."""
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
     process = (
         f"{sys.executable} -m rolechain.cli credential-process --chain {shell.folder / 'chain.yaml'}{more}"
     )
     (shell.folder / "config").write_text(
-        "[profile base]\naws_access_key_id = 111111111111\naws_secret_access_key = local\n"
+        f"[profile base]\naws_access_key_id = 111111111111\naws_secret_access_key = {secret}\n"
         f"[profile chained]\ncredential_process = {process}\nregion = eu-central-1\n"
     )
     shell.environment.setenv("AWS_CONFIG_FILE", str(shell.folder / "config"))
@@ -162,7 +164,7 @@ def test_a_profile_that_starts_from_itself_is_told_so(shell: Any) -> None:
     assert "credential-process starts from a profile that it provides itself (chained)" in said.err
 
 
-def test_a_profile_that_assumes_a_role_is_not_asked_again(shell: Any, deployed: Any) -> None:
+def test_a_profile_that_assumes_a_role_is_not_asked_again(shell: Any, deployed: Any, keys: Any) -> None:
     """What the profile itself assumes is kept as the AWS CLI keeps it, so the chain's session is found again."""
     trust = {
         "Effect": "Allow",
@@ -174,7 +176,7 @@ def test_a_profile_that_assumes_a_role_is_not_asked_again(shell: Any, deployed: 
     iam.create_role(RoleName="entry", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
     iam.put_role_policy(RoleName="entry", PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
     (shell.folder / "config").write_text(
-        "[profile base]\naws_access_key_id = 111111111111\naws_secret_access_key = local\n"
+        f"[profile base]\n{keys('111111111111')}"
         "[profile entry]\nrole_arn = arn:aws:iam::111111111111:role/entry\nsource_profile = base\n"
     )
     shell.environment.setenv("AWS_CONFIG_FILE", str(shell.folder / "config"))

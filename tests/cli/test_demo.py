@@ -120,6 +120,23 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    """Killed in the middle of the bootstrap, it cannot end anything itself: every process ends by itself."""
+    process = demo(ROOT, tmp_path)
+    deadline = time.monotonic() + 60
+    while not any("bootstrap" in line for line in running_with(str(tmp_path))):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    for _ in range(1000):
+        if not (left := running_with(str(tmp_path))):
+            break
+        time.sleep(0.02)
+    assert left == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -23,7 +23,7 @@ def test_a_program_acts_as_the_target(shell: Any) -> None:
     assert said.out.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/rolechain-")
 
 
-def test_the_environment_holds_this_session_and_no_other(shell: Any) -> None:
+def test_the_environment_holds_this_session_and_no_other(shell: Any, organization: Any) -> None:
     """What would lead an SDK to other credentials is gone, and all else is as it was."""
     for name in set(CONFLICTING_VARIABLES) - {
         "AWS_PROFILE",
@@ -41,7 +41,7 @@ def test_the_environment_holds_this_session_and_no_other(shell: Any) -> None:
     assert set(seen) & set(CONFLICTING_VARIABLES) == {"AWS_ACCOUNT_ID", "AWS_CREDENTIAL_EXPIRATION"}
     assert seen["AWS_ACCOUNT_ID"] == "333333333333"
     assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
-    assert seen["AWS_SECRET_ACCESS_KEY"] != "local"
+    assert seen["AWS_SECRET_ACCESS_KEY"] != organization.secret_access_key
     assert seen["AWS_SESSION_TOKEN"]
     assert seen["AWS_CREDENTIAL_EXPIRATION"].endswith("Z")
     assert (seen["AWS_REGION"], seen["AWS_DEFAULT_REGION"]) == ("eu-west-3", "eu-west-3")

@@ -207,7 +207,7 @@ def test_verify_says_so_too(user_shell: Any) -> None:
     assert "trust policy must" not in detail
 
 
-def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any) -> None:
+def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any, organization: Any) -> None:
     """Of an account that asks for MFA no role gets in, whatever it brings."""
     shell = shell_of(
         deploy(
@@ -218,7 +218,7 @@ def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any) -> None:
             }
         )
     )
-    administrator = boto3.Session(HOME, "local", region_name="us-east-1")
+    administrator = organization.session(HOME)
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": HOME}}
     allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
     iam = administrator.client("iam")

@@ -47,7 +47,7 @@ region = eu-central-1
 
 
 @pytest.fixture
-def config(shell: Any) -> Path:
+def config(shell: Any, keys: Any) -> Path:
     """The user's config file, with a profile to start from and no keys in the environment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
@@ -55,8 +55,11 @@ def config(shell: Any) -> Path:
     file.parent.mkdir()
     file.write_text(BASE)
     file.chmod(0o600)
+    # What stands in this file comes before what the other says.
+    credentials = shell.folder / "credentials"
+    credentials.write_text(f"[base]\n{keys('111111111111')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(file))
-    shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file.with_name("credentials")))
+    shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     return file
 
 
@@ -136,7 +139,7 @@ def test_a_profile_of_somebody_elses_is_refused(shell: Any, config: Path, theirs
 
 def test_a_profile_of_the_credentials_file_is_refused(shell: Any, config: Path) -> None:
     """A profile of the same name in the credentials file would win over the chain's, so nothing is written."""
-    config.with_name("credentials").write_text("[deploy-middle]\naws_access_key_id = a\n")
+    (config.parent.parent / "credentials").write_text("[deploy-middle]\naws_access_key_id = a\n")
     said = shell("profiles", "--profile", "base")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
@@ -178,7 +181,7 @@ def test_a_profile_that_is_the_source_role(shell: Any, config: Path) -> None:
     assert arn.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/")
 
 
-def test_without_a_profile_to_start_from(shell: Any, config: Path) -> None:
+def test_without_a_profile_to_start_from(shell: Any, config: Path, organization: Any) -> None:
     """Where the credentials are the environment's or the machine's own, the profiles call the command."""
     said = shell("profiles")
     assert said.out == f"{config}: wrote profiles deploy-middle, deploy-target\n"
@@ -191,7 +194,7 @@ def test_without_a_profile_to_start_from(shell: Any, config: Path) -> None:
     )
     # botocore prefers the environment's keys to a profile that the environment names.
     shell.environment.setenv("AWS_ACCESS_KEY_ID", "111111111111")
-    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", organization.secret_access_key)
     arn = boto3.Session(profile_name="deploy-target").client("sts").get_caller_identity()["Arn"]
     assert arn.startswith("arn:aws:sts::333333333333:assumed-role/deploy-target/rolechain-")
 

@@ -40,16 +40,11 @@ def mine(deploy: Callable[[Any], Any], accounts: list[str]) -> Any:
 
 
 @pytest.fixture
-def shell(shell_of: Callable[[Any], Any], mine: Any, accounts: list[str]) -> Any:
+def shell(shell_of: Callable[[Any], Any], mine: Any, accounts: list[str], keys: Any) -> Any:
     """A shell with a profile for each account, ``admin-<account>``."""
     made = shell_of(mine)
     config = made.folder / "config"
-    config.write_text(
-        "".join(
-            f"[profile admin-{account}]\naws_access_key_id = {account}\naws_secret_access_key = local\n"
-            for account in accounts
-        )
-    )
+    config.write_text("".join(f"[profile admin-{account}]\n{keys(account)}" for account in accounts))
     made.environment.setenv("AWS_CONFIG_FILE", str(config))
     return made
 

@@ -81,7 +81,7 @@ def test_a_source_role_that_is_none(shell: Any) -> None:
     )
 
 
-def test_verify_tries_every_source(shell: Any) -> None:
+def test_verify_tries_every_source(shell: Any, keys: Any) -> None:
     """The source role that does not name the session refuses it; with a profile of its account it is taken too."""
 
     def rows(*more: str) -> list[tuple[str, str, str]]:
@@ -106,7 +106,7 @@ def test_verify_tries_every_source(shell: Any) -> None:
         *(("", f"open-source-1 → open-middle, {each}", "✓ refused") for each in altered),
     ]
     config = shell.folder / "config"
-    config.write_text("[profile ci]\naws_access_key_id = 620000000002\naws_secret_access_key = local\n")
+    config.write_text(f"[profile ci]\n{keys('620000000002')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     assert rows("--account-profile", "620000000002=ci") == [
         ("0", "administrator of 620000000001 → open-source-1", "✓ allowed"),
@@ -121,15 +121,10 @@ def test_verify_tries_every_source(shell: Any) -> None:
 
 
 @pytest.fixture
-def config(shell: Any) -> Any:
+def config(shell: Any, keys: Any) -> Any:
     """A config file with a profile of each source account, and no keys in the environment."""
     file = shell.folder / "config"
-    file.write_text(
-        "".join(
-            f"[profile base{number}]\naws_access_key_id = 62000000000{number}\naws_secret_access_key = local\n"
-            for number in (1, 2)
-        )
-    )
+    file.write_text("".join(f"[profile base{number}]\n{keys(f'62000000000{number}')}" for number in (1, 2)))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
     shell.environment.setenv("AWS_CONFIG_FILE", str(file))
@@ -167,9 +162,9 @@ def test_profiles_of_one_source(shell: Any, config: Any) -> None:
     assert arn_of("open-target") == "arn:aws:sts::620000000004:assumed-role/open-target/ci-1"
 
 
-def test_profiles_of_the_command(shell: Any, config: Any) -> None:
+def test_profiles_of_the_command(shell: Any, config: Any, organization: Any) -> None:
     """Where all profiles call the command, it is told the source role and what was given."""
     assert shell("profiles", "--target", "620000000004", *GIVEN).code == 0
     shell.environment.setenv("AWS_ACCESS_KEY_ID", "620000000002")
-    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", organization.secret_access_key)
     assert "/open-target/" in arn_of("open-target-from-open-ci")

@@ -101,12 +101,12 @@ def test_credential_process_gives_what_it_starts_with(shell: Any, known: bool) -
     assert json.loads(said.out) == answer
 
 
-def test_a_profile_that_is_the_target(shell: Any) -> None:
+def test_a_profile_that_is_the_target(shell: Any, keys: Any) -> None:
     """AWS_PROFILE may name the profile that ``profiles`` wrote for the target, or the one for a middle role."""
     for name in CHANGED[:2]:
         shell.environment.delenv(name)
     config = shell.folder / "config"
-    config.write_text("[profile base]\naws_access_key_id = 111111111111\naws_secret_access_key = local\n")
+    config.write_text(f"[profile base]\n{keys('111111111111')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     assert shell("profiles", "--profile", "base").code == 0
     shell.environment.setenv("AWS_PROFILE", "deploy-target")

@@ -65,16 +65,28 @@ def test_no_node_at_all(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_cli_that_npm_installed_comes_first(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CLI of the folder, or of one above it, comes before that on PATH."""
+    """The CLI of the folder comes before that on PATH, and one of a folder above it is not run."""
     write(program, "cdk", "on path")
     monkeypatch.setenv("PATH", str(program))
     project = program.parent / "project" / "inner"
-    local = program.parent / "project" / "node_modules" / ".bin"
-    project.mkdir(parents=True)
+    above, local = (folder / "node_modules" / ".bin" for folder in (project.parent, project))
+    above.mkdir(parents=True)
     local.mkdir(parents=True)
+    write(above, "cdk", "somebody else's")
     assert find(project).cdk == program / "cdk"
     pinned = write(local, "cdk", "pinned")
     assert find(project).cdk == pinned
+
+
+def test_the_cli_of_the_environment_comes_before_all(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CLI that came by pip into this Python environment is run, whether it is activated or not."""
+    environment = program.parent / "environment"
+    environment.mkdir()
+    own = write(environment, "cdk", "by pip")
+    write(program, "cdk", "on path")
+    monkeypatch.setenv("PATH", str(program))
+    monkeypatch.setattr("sys.executable", str(environment / "python"))
+    assert find(program).cdk == own
 
 
 def test_no_cli_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +95,7 @@ def test_no_cli_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ToolchainError) as caught:
         find(tmp_path)
     assert str(caught.value) == (
-        f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{toolchain.CDK_VERSION}"
+        f"no CDK CLI was found in {tmp_path}/node_modules or on PATH: npm install -g aws-cdk@{toolchain.CDK_VERSION}"
     )
 
 

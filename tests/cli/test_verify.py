@@ -109,11 +109,13 @@ def test_a_change_that_is_not_seen_everywhere_yet(shell_of: Callable[[Any], Any]
     assert all(report["ok"] for report in json.loads(said.out))
 
 
-def test_a_profile_reads_what_the_chain_may_not(shell_of: Callable[[Any], Any], broken: Any) -> None:
+def test_a_profile_reads_what_the_chain_may_not(
+    shell_of: Callable[[Any], Any], broken: Any, keys: Any
+) -> None:
     """With a profile of the target's account, the detail says what its trust policy lacks."""
     shell = shell_of(broken)
     config = shell.folder / "config"
-    config.write_text("[profile admin3]\naws_access_key_id = 610000000003\naws_secret_access_key = local\n")
+    config.write_text(f"[profile admin3]\n{keys('610000000003')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     words = ("verify", "--json", "--target", "610000000003")
     (blind,) = [each for each in json.loads(shell(*words).out) if not each["ok"]]
@@ -128,7 +130,11 @@ def test_a_profile_reads_what_the_chain_may_not(shell_of: Callable[[Any], Any], 
     [("AllowSetSourceIdentity", "sts:SetSourceIdentity"), ("AllowTagSession", "sts:TagSession")],
 )
 def test_what_a_session_hands_on_is_known(
-    shell_of: Callable[[Any], Any], deploy: Callable[[Any], Any], lacking: str, action: str
+    shell_of: Callable[[Any], Any],
+    deploy: Callable[[Any], Any],
+    lacking: str,
+    action: str,
+    keys: Any,
 ) -> None:
     """Where a later hop lacks the permission for an inherited tag or source identity, the detail says just that."""
     number = lacking == "AllowTagSession"
@@ -154,9 +160,7 @@ def test_what_a_session_hands_on_is_known(
     config = shell.folder / "config"
     for account in accounts[1:]:
         with config.open("a") as file:
-            file.write(
-                f"[profile a{account}]\naws_access_key_id = {account}\naws_secret_access_key = local\n"
-            )
+            file.write(f"[profile a{account}]\n{keys(account)}")
         words += ["--account-profile", f"{account}=a{account}"]
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     said = shell("verify", "--json", "--source-identity", "ann", *words)

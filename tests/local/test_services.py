@@ -53,7 +53,7 @@ def test_the_first_hop_of_a_workload_is_not_chained(
 
 def test_a_service_calls_nothing_else(organization: LocalOrganization, refused: Refused) -> None:
     """Being a service is good for AssumeRole only."""
-    session = organization.session_with(LAMBDA, "local")
+    session = organization.session_with(LAMBDA, organization.secret_access_key)
     assert refused(lambda: session.client("iam").list_roles())[0] == "InvalidClientTokenId"
     assert refused(lambda: session.client("sts").get_caller_identity())[0] == "InvalidClientTokenId"
     assert refused(lambda: session.client("ssm").describe_parameters())[0] == "UnrecognizedClientException"

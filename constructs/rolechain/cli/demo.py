@@ -25,6 +25,7 @@ from rolechain.cli.demo_principals import (
     third_parties,
     workload,
 )
+from rolechain.cli.local import add_services
 from rolechain.cli.output import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chain", metavar="FILE", help="the chain to deploy (default: chain.yaml, else an example)"
     )
+    add_services(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         with _step(console, "starting an organization on this machine") as done:
             organization = stack.enter_context(
                 LocalOrganization(
-                    organization_id=chain.organization or "o-exampleorg1", outside=third_parties(chain)
+                    organization_id=chain.organization or "o-exampleorg1",
+                    outside=third_parties(chain),
+                    services=arguments.services,
                 )
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do.

@@ -17,6 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="the port on 127.0.0.1 (default: a free one)")
     outside = "an account that does not belong to the organization, as a third party's"
     add_repeated_option(parser, "--outside", "ACCOUNT", outside)
+    add_services(parser)
+
+
+def add_services(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--services``, which names more services of the local organization."""
+    services = "a service to serve besides those that chains and the CDK call, such as lambda, which runs code as you"
+    add_repeated_option(parser, "--services", "SERVICE", services)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,12 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         0 when it was stopped; a server that ends by itself is an error.
     """
     try:
-        local = LocalOrganization(port=arguments.port, outside=arguments.outside)
+        local = LocalOrganization(port=arguments.port, outside=arguments.outside, services=arguments.services)
     except LocalOrganizationError as error:
         raise UsageError(str(error)) from error
     with suppress(KeyboardInterrupt), local as organization:
         print(f"# organization {organization.organization_id} at {organization.endpoint_url}, until Ctrl-C")
-        print("# an access key id of 12 digits acts as that account's administrator, whatever the secret")
+        print("# an access key id of 12 digits acts as that account's administrator, with this secret")
         if organization.outside:
             print(f"# outside of the organization: {', '.join(organization.outside)}")
         print("unset AWS_PROFILE")

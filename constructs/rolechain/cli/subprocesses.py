@@ -23,6 +23,7 @@ _TELLING_LINES = 12
 # A terminal that is closed sends SIGHUP, which Windows does not have.
 _TERMINATIONS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _LOOK_SECONDS = 0.2
+_WATCHDOG = Path(__file__).with_name("watchdog.py")
 
 Result = TypeVar("Result")
 
@@ -47,7 +48,9 @@ class Program:
 
     def finish(self) -> None:
         """Waits for the program's end."""
-        said, _ = self.process.communicate()
+        # Communicate would close standard input, which tells the watchdog that this process is gone.
+        said = self.process.stdout.read() if self.process.stdout else ""
+        self.process.wait()
         if self.process.returncode:
             # The last lines tell why; a program that failed has seldom anything to say behind that.
             lines = [line for line in said.splitlines() if line.strip()][-_TELLING_LINES:]
@@ -91,15 +94,19 @@ def completed(futures: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
 def started(
     command: Sequence[str], *, what: str, environment: Mapping[str, str], folder: Path
 ) -> Iterator[Program]:
-    """A program that runs beside the block; it ends with all its children where the block is left early."""
+    """A program that runs beside the block.
+
+    It ends with all its children where the block is left early, and where this process is killed.
+    """
     process: subprocess.Popen[str] | None = None
     try:
         with _uninterrupted():
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-I", "-S", str(_WATCHDOG), *command],
                 cwd=folder,
                 env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
+                # The watchdog ends the program where this pipe ends.
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -111,8 +118,9 @@ def started(
         if process is not None:
             if process.poll() is None:
                 _end([process])
-            if process.stdout:
-                process.stdout.close()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    stream.close()
 
 
 @contextlib.contextmanager

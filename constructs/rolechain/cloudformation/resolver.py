@@ -12,8 +12,7 @@ from rolechain.cloudformation import intrinsics, texts
 from rolechain.cloudformation.parameter_values import is_list, stored_type
 from rolechain.cloudformation.resources import attribute_of, reference_to
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.surroundings import Surroundings
-from rolechain.cloudformation.template import TRANSFORM, Json
+from rolechain.cloudformation.template import TRANSFORM, Json, Surroundings
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 

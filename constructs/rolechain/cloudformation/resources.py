@@ -117,10 +117,4 @@ def attribute_of(resolver: Resolver, logical_id: str, attribute: str, place: Sou
     if identity is None:
         return None
     kind, _ = properties_of(resolver, logical_id)
-    known = {
-        ROLE: ("Arn",),
-        USER: ("Arn",),
-        GROUP: ("Arn",),
-        MANAGED_POLICY: ("PolicyArn",),
-    }.get(kind, ("Arn",))
-    return identity.arn if attribute in known else None
+    return identity.arn if attribute == ("PolicyArn" if kind == MANAGED_POLICY else "Arn") else None

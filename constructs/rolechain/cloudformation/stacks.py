@@ -11,8 +11,7 @@ from rolechain.cloudformation.resolver import TRANSFORM, Resolver
 from rolechain.cloudformation.resources import ROLE, identity_of, properties_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
-from rolechain.cloudformation.surroundings import Surroundings
-from rolechain.cloudformation.template import Json, Template, transforms_of
+from rolechain.cloudformation.template import Json, Surroundings, Template, transforms_of
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy.logic import Ternary, all_of

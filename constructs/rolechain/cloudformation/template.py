@@ -1,8 +1,8 @@
-"""CloudFormation templates as the proof is given them."""
+"""CloudFormation templates as the proof is given them, and what their values depend on besides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,3 +52,36 @@ def names_of_transforms(transforms: Json) -> Iterator[str]:
     for transform in listed:
         name = transform.get("Name") if isinstance(transform, Mapping) else transform
         yield name if isinstance(name, str) else "that is not named"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a template's values depend on besides the template.
+
+    Attributes:
+        stack: the stack's name; None if that is not known.
+        account: the id of its account, or what stands in for one that is not known.
+        account_known: whether it is known.
+        region: its region; None if that is not known.
+        partition: its partition.
+        parameters: the values that its parameters are given.
+        stored: what Systems Manager holds where it is deployed, by name.
+        by_user: whether the user gives its parameters, and no other stack.
+        imported: looks up an export of another stack by its name.
+        output: looks up an output of another stack, given the argument of Fn::GetStackOutput.
+        nested: looks up an output of a nested stack, by logical id and name.
+        assume: is told what is taken for granted, in words.
+    """
+
+    stack: str | None
+    account: str
+    account_known: bool
+    region: str | None
+    partition: str
+    parameters: Mapping[str, Json]
+    stored: Mapping[str, str]
+    by_user: bool
+    imported: Callable[[str], Json | None]
+    output: Callable[[Mapping[str, Json]], Json | None]
+    nested: Callable[[str, str], Json | None]
+    assume: Callable[[str], None]

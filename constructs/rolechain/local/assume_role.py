@@ -9,15 +9,15 @@ import time
 import zlib
 from dataclasses import dataclass
 
-from rolechain.iam.arn import partition_of
+from rolechain.iam.arn import name_of, session_arn
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.local import denials, emulator, mfa, policies, request_context, trust_principals
+from rolechain.local import denials, emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
-from rolechain.local.principals import Principal, timestamp
+from rolechain.local.principals import Principal, policy_of, timestamp
 from rolechain.model.session_policy import problems_of
 from rolechain.policy import Callee, Request, decide
 
@@ -48,7 +48,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
     with_mfa = mfa.authenticate(
         principal.caller.account, principal.user_name, call.serial_number, call.token_code
     )
-    role = emulator.role(call.account, call.role_arn.rsplit("/", 1)[-1])
+    role = emulator.role(call.account, name_of(call.role_arn))
     if role is None or role["Arn"] != call.role_arn:
         raise _denied(iam_denial(principal.caller.arn, ASSUME_ROLE, call.role_arn))
     decision = decide(_request(call, principal, role, organization, with_mfa))
@@ -94,7 +94,7 @@ def _request(
         caller=principal.caller,
         callee=Callee(
             role["Arn"],
-            policies.read(trust, f"the trust policy of {role['Arn']}"),
+            policy_of(trust, f"the trust policy of {role['Arn']}"),
             rcps=organization.policies_above(call.account, "RESOURCE_CONTROL_POLICY"),
             in_management_account=organization.is_management(call.account),
         ),
@@ -133,8 +133,7 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             f"Packed policy consumes {packed}% of allotted space, please use smaller policy.",
         )
     credentials = _credentials(call)
-    partition = partition_of(role["Arn"])
-    arn = f"arn:{partition}:sts::{call.account}:assumed-role/{role['RoleName']}/{call.session_name}"
+    arn = session_arn(role["Arn"], call.session_name)
     user_id = f"{role['RoleId']}:{call.session_name}"
     source_identity = principal.source_identity or call.source_identity
     tags = {**call.tags, **principal.transitive_tags}

@@ -12,7 +12,7 @@ from rolechain.local import denials, emulator, request_context
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.principals import principal_of
-from rolechain.policy import Effect, Verdict
+from rolechain.policy import Decision, Effect, Side, Verdict
 
 
 def denial_of(
@@ -37,10 +37,9 @@ def denial_of(
         keys, caller = request_context.of_call(principal, organization), principal.caller.arn
     context = keys | {key: value for key, value in service_context.items() if value is not None}
     judged = [[policy.judge(action, resource, context) for policy in level] for level in levels]
-    verdict = _verdict(judged)
-    return (
-        None if verdict is Verdict.ALLOW else denials.control_policy_denial(caller, action, resource, verdict)
-    )
+    verdict, reason = _verdict(judged), "a service control policy holds what it does not know"
+    decision = Decision(verdict, Side.SERVICE_CONTROL_POLICY, action, reason)
+    return None if verdict is Verdict.ALLOW else denials.denial(caller, resource, decision)
 
 
 def _verdict(judged: list[list[Effect]]) -> Verdict:

@@ -7,10 +7,12 @@ exactly, and why every name is looked for before the server starts. Its settings
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import importlib
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +20,7 @@ from xml.sax.saxutils import escape
 
 from rolechain.local import query_protocol
 from rolechain.local.errors import LocalOrganizationError, ServiceError
+from rolechain.local.signatures import Call
 
 VERSION = "1.5.33"
 
@@ -27,18 +30,29 @@ Handler = Callable[
 ]
 
 _USED = {
-    "app": ("app", "SERVICE_HANDLERS"),
+    "app": ("app", "SERVICE_HANDLERS", "SERVICE_NAME_ALIASES", "_MAIN_LOOP", "_credential_failure"),
     "core.iam_evaluator": (
+        "AmbiguousAccessKeyError",
         "AuthError",
+        "CredentialResolutionError",
         "check_credentials",
         "enforce",
+        "find_iam_access_key_account",
+        "resolve_credential",
         "_ALWAYS_ALLOWED_ACTIONS",
         "_principal_keys",
         "_resolve_condition_key",
         "_resolve_managed_policy_document",
     ),
-    "core.responses": ("AccountScopedDict", "get_account_id", "get_region", "request_scope"),
-    "core.router": ("extract_access_key_id",),
+    "core.responses": (
+        "AccountScopedDict",
+        "_account_from_sts_session",
+        "get_account_id",
+        "get_region",
+        "request_scope",
+    ),
+    "core.router": ("detect_service", "extract_access_key_id"),
+    "core.sigv4": ("decode_header_value",),
     "services.iam": (
         "_IAM_HANDLERS",
         "_access_keys",
@@ -117,6 +131,71 @@ def acting_as(account: str) -> AbstractContextManager[None]:
 def access_key_id(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
     """The access key id that a request is signed with."""
     return str(_router.extract_access_key_id(headers, query))
+
+
+def header_text(value: bytes) -> str:
+    """The value of a header as ministack reads it."""
+    return str(_modules["core.sigv4"].decode_header_value(value))
+
+
+def service_names() -> dict[str, str]:
+    """Ministack's name of each service, by that name and by others that it goes by."""
+    return {name: name for name in _app.SERVICE_HANDLERS} | dict(_app.SERVICE_NAME_ALIASES)
+
+
+def service_of(call: Call) -> str:
+    """The service that ministack takes a request for."""
+    return str(_router.detect_service(call.method, call.path, dict(call.headers), call.parameters))
+
+
+def refusal(call: Call, error: ServiceError) -> tuple[int, dict[str, str], bytes]:
+    """The answer to a request that is refused, in the protocol of its service."""
+    denied = _evaluator.AuthError(error.code, str(error))
+    headers = dict(call.headers)
+    service = service_of(call)
+    if service in ("s3", "unknown_query") and "x-www-form-urlencoded" in headers.get("content-type", ""):
+        service = "sts"
+    status, answered, body = _app._credential_failure(service, "", str(uuid.uuid4()), denied, headers)
+    return (error.status if status == 403 else status), answered, body
+
+
+def secret_of(key_id: str, token: str) -> str:
+    """The secret access key of an IAM user's access key or of a session.
+
+    Raises:
+        ServiceError: there is no such key, it is inactive or has expired, or the session token is not its own.
+    """
+    unknown = ServiceError(
+        "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+    )
+    try:
+        account = _evaluator.find_iam_access_key_account(key_id)
+    except _evaluator.AmbiguousAccessKeyError:
+        raise unknown from None
+    account = account or _responses._account_from_sts_session(key_id)
+    if account is None:
+        raise unknown
+    found = _evaluator.resolve_credential(key_id, account, token)
+    if isinstance(found, _evaluator.CredentialResolutionError):
+        # AWS takes a session's key without its token for an unknown one.
+        raise (
+            ServiceError(found.code, found.message, 403) if token or found.code != "InvalidToken" else unknown
+        )
+    return str(found.secret_access_key)
+
+
+def keep_resource_types(services: Collection[str]) -> None:
+    """Has stacks refuse every type of resource but those of the given services and of CloudFormation itself."""
+    names, handlers = service_names(), _provisioners._RESOURCE_HANDLERS
+    for kind in list(handlers):
+        owner = kind.split("::")[1].lower()
+        if owner != "cdk" and names.get(owner, owner) not in services:
+            del handlers[kind]
+
+
+def serve_in(loop: asyncio.AbstractEventLoop) -> None:
+    """Has services that are called from a stack run in the event loop of the server."""
+    _app._MAIN_LOOP = loop
 
 
 def role(account: str, name: str) -> Record | None:

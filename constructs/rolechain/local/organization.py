@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from rolechain.iam.limits import ACCOUNT, ORGANIZATION
 from rolechain.local.errors import LocalOrganizationError
 
 if TYPE_CHECKING:
     import boto3
+
+T = TypeVar("T")
 
 MANAGEMENT_ACCOUNT = "000000000000"
 """The organization's management account: it alone writes to Organizations, and no control policy binds it."""
@@ -35,21 +37,24 @@ class LocalOrganization:
 
     Every account id of 12 digits is an account that needs no creation, and a member unless it is named to stand
     ``outside``, as a third party's does. An access key id that is an account's
-    id acts as that account's **administrator**, whatever the secret. For AssumeRole, for service control
+    id acts as that account's **administrator**, with the secret of the run. For AssumeRole, for service control
     policies and in GetCallerIdentity the administrator is the IAM user ``administrator`` with a policy that
     allows everything, as AWS refuses to let a root user assume roles: a trust policy that names the account
     admits it, one that is closed by ``aws:PrincipalArn`` does not. In its own account every other call of
     the administrator passes without a look at policies.
 
-    The server is a process of its own and binds 127.0.0.1 only. It stops at the end of the block, and also
-    when this process dies in any other way; nothing that it held is kept.
+    The server is a process of its own and binds 127.0.0.1 only. It serves programs that sign their calls, and those
+    services that chains and the CDK call; none of them runs code unless ``services`` asks for one that does. It
+    stops at the end of the block, and also when this process dies in any other way; nothing that it held is kept.
 
     Attributes:
         organization_id: the id that ``aws:PrincipalOrgID`` has in every member account.
         outside: the ids of the accounts that belong to no organization.
+        services: the services that are served besides those that chains and the CDK call, such as ``lambda``, which
+            runs the code of its functions as the user.
 
     Raises:
-        LocalOrganizationError: the port is taken, or the server did not come up.
+        LocalOrganizationError: the port is taken, there is no such service, or the server did not come up.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class LocalOrganization:
         port: int | None = None,
         organization_id: str = "o-exampleorg1",
         outside: Iterable[str] = (),
+        services: Iterable[str] = (),
     ) -> None:
         if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
@@ -69,12 +75,14 @@ class LocalOrganization:
             )
         self.organization_id = organization_id
         self.outside = tuple(map(_checked, outside))
+        self.services = tuple(services)
         if MANAGEMENT_ACCOUNT in self.outside:
             raise LocalOrganizationError(
                 f"{MANAGEMENT_ACCOUNT} is the organization's management account: name another to stand outside"
             )
         self._wanted_port = port
         self._port: int | None = None
+        self._secret = ""
         self._process: subprocess.Popen[str] | None = None
         self._folder = ""
         self._log: IO[bytes] | None = None
@@ -97,9 +105,12 @@ class LocalOrganization:
     @property
     def endpoint_url(self) -> str:
         """Where every service of every account answers: ``http://127.0.0.1:<port>``."""
-        if self._port is None:
-            raise LocalOrganizationError("the local organization is not running: use it in a with block")
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._running(self._port)}"
+
+    @property
+    def secret_access_key(self) -> str:
+        """The secret of the access key ids that stand for an account or an AWS service: random, new in each run."""
+        return self._running(self._secret)
 
     def environment(self, account: str, *, region: str = "us-east-1") -> dict[str, str]:
         """The variables that make the AWS CLI, the CDK CLI and any SDK act as ``account``'s administrator.
@@ -113,7 +124,7 @@ class LocalOrganization:
             "no_proxy": no_proxy,
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": _checked(account),
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": "",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
@@ -124,7 +135,7 @@ class LocalOrganization:
 
     def session(self, account: str, *, region: str = "us-east-1") -> boto3.Session:
         """A boto3 session of ``account``'s administrator; its clients talk to the local organization."""
-        return self.session_with(_checked(account), "local", region=region)
+        return self.session_with(_checked(account), self.secret_access_key, region=region)
 
     def session_with(
         self,
@@ -156,7 +167,7 @@ class LocalOrganization:
         Raises:
             botocore.exceptions.ClientError: the role does not trust the service, or does not exist.
         """
-        sts = self.session_with(service, "local", region=region).client("sts")
+        sts = self.session_with(service, self.secret_access_key, region=region).client("sts")
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="workload")["Credentials"]
         return self.session_with(
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region=region
@@ -168,12 +179,25 @@ class LocalOrganization:
         Raises:
             LocalOrganizationError: it did, with the end of its log.
         """
-        if self._process is None:
-            raise LocalOrganizationError("the local organization is not running: use it in a with block")
-        self._process.wait()
+        self._running(self._process).wait()
         raise LocalOrganizationError(f"the local organization has ended{self._log_tail()}")
 
+    @staticmethod
+    def _running(part: T | None) -> T:
+        """A part of the server, which is there as long as the server runs."""
+        if not part:
+            raise LocalOrganizationError("the local organization is not running: use it in a with block")
+        return part
+
     def _start(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="rolechain-local-")
+        settings = {
+            "port": self._wanted_port or 0,
+            "folder": self._folder,
+            "organization_id": self.organization_id,
+            "outside": self.outside,
+            "services": self.services,
+        }
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.
         self._process = subprocess.Popen(
@@ -183,9 +207,7 @@ class LocalOrganization:
                 "-P",
                 "-m",
                 "rolechain.local.server",
-                str(self._wanted_port or 0),
-                self.organization_id,
-                *self.outside,
+                json.dumps(settings),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -200,7 +222,7 @@ class LocalOrganization:
             raise LocalOrganizationError(
                 answer.get("error") or f"the server ended as it started{self._log_tail()}"
             )
-        self._port, self._folder = int(answer["port"]), answer["folder"]
+        self._port, self._secret = int(answer["port"]), answer["secret"]
 
     def _server_environment(self) -> dict[str, str]:
         import rolechain
@@ -233,7 +255,7 @@ class LocalOrganization:
         return ": " + "\n".join(lines) if lines else ""
 
     def _stop(self) -> None:
-        self._port = None
+        self._port, self._secret = None, ""
         process, self._process = self._process, None
         if process is not None:
             if process.stdin:
@@ -247,7 +269,7 @@ class LocalOrganization:
                 if process.stdout:
                     process.stdout.close()
         if self._folder:
-            # The server removes its folder itself, unless it was killed.
+            # The server removes its folder when this process was killed, and this process when the server was.
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
         if self._log is not None:

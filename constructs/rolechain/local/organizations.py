@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from rolechain.local import emulator, policies
+from rolechain.local import emulator
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.local.principals import policy_of
 from rolechain.local.query_protocol import Response
 from rolechain.policy import Policy, PolicyError
 
@@ -82,7 +83,7 @@ class Organization:
                 return None
             return [
                 [
-                    policies.read(policy["_Content"], policy["Name"])
+                    policy_of(policy["_Content"], policy["Name"])
                     for policy in _store._policies.values()
                     if policy["Type"] == kind and level in (_store._attachments.get(policy["Id"]) or [])
                 ]

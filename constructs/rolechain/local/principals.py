@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolechain.local import administrator, emulator, policies, services
+from rolechain.local import access_keys, emulator
 from rolechain.local.errors import ServiceError
-from rolechain.policy import Caller, ContextValue, Policy
+from rolechain.policy import Caller, ContextValue, Policy, PolicyError
 
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -47,7 +47,7 @@ class Principal:
         """The condition keys that describe the caller itself, in every call that it makes."""
         caller = self.caller
         if caller.kind == "service":
-            return services.condition_keys(caller.arn)
+            return access_keys.service_keys(caller.arn)
         keys: dict[str, ContextValue] = {
             "aws:PrincipalArn": caller.role_arn or caller.arn,
             "aws:PrincipalAccount": caller.account,
@@ -69,6 +69,14 @@ class Principal:
         return keys
 
 
+def policy_of(document: str | dict[str, Any], name: str) -> Policy:
+    """The policy that a document holds; one that cannot be read is unknown, and so denies what it is asked."""
+    try:
+        return Policy.parse(document)
+    except PolicyError as error:
+        return Policy.unknown(f"{name}: {error}")
+
+
 def timestamp(moment: float) -> str:
     """A moment, in seconds since 1970, as AWS writes it."""
     return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -77,7 +85,7 @@ def timestamp(moment: float) -> str:
 def is_administrator(access_key_id: str) -> bool:
     """Whether an access key is an account's administrator's: its id, or of a session that GetSessionToken made."""
     session = emulator.session(access_key_id) or {}
-    return administrator.is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
+    return access_keys.is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
 
 
 def principal_of(access_key_id: str, account: str, *, in_management_account: bool) -> Principal:
@@ -86,7 +94,7 @@ def principal_of(access_key_id: str, account: str, *, in_management_account: boo
     Raises:
         ServiceError: the key is not known, or its session is one that may not assume roles.
     """
-    if services.is_service(access_key_id):
+    if access_keys.is_service(access_key_id):
         return Principal(caller=Caller("service", access_key_id), tags={})
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
@@ -101,16 +109,20 @@ def principal_of(access_key_id: str, account: str, *, in_management_account: boo
     elif ":user/" in arn:
         name = str(session.get("PrincipalName") or arn.rsplit("/", 1)[-1])
         return _user(account, name, session, in_management_account)
-    raise ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+    raise _unknown()
+
+
+def _unknown() -> ServiceError:
+    return ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 
 
 def _administrator(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
-    arn, unique_id = administrator.administrator_arn(account), administrator.administrator_id(account)
+    arn, unique_id = access_keys.administrator_arn(account), access_keys.administrator_id(account)
     return Principal(
         caller=Caller("user", arn, account, unique_id=unique_id, in_management_account=in_management_account),
         identity_policies=(Policy.parse(_EVERYTHING),),
         tags={},
-        user_name=administrator.NAME,
+        user_name=access_keys.ADMINISTRATOR,
         user_id=unique_id,
         issued_at=session.get("IssuedAt"),
     )
@@ -119,9 +131,7 @@ def _administrator(account: str, session: Mapping[str, Any], in_management_accou
 def _user(account: str, name: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
     record = emulator.user(account, name)
     if record is None:
-        raise ServiceError(
-            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
-        )
+        raise _unknown()
     own = _policies(account, emulator.user_inline_policies(account, name), record.get("AttachedPolicies", []))
     for group, inline in emulator.groups_of(account, name):
         own += _policies(account, inline, group.get("AttachedPolicies", []))
@@ -147,9 +157,7 @@ def _role_session(account: str, session: Mapping[str, Any], in_management_accoun
     name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
     record = emulator.role(account, name)
     if record is None:
-        raise ServiceError(
-            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
-        )
+        raise _unknown()
     passed = session.get("SessionPolicies")
     return Principal(
         caller=Caller(
@@ -176,12 +184,12 @@ def _role_session(account: str, session: Mapping[str, Any], in_management_accoun
 
 
 def _policies(account: str, inline: Mapping[str, Any], attached: Iterable[str]) -> tuple[Policy, ...]:
-    own = (policies.read(document, f"inline policy {name}") for name, document in inline.items())
+    own = (policy_of(document, f"inline policy {name}") for name, document in inline.items())
     return (*own, *(_managed(account, arn) for arn in attached))
 
 
 def _session_policies(account: str, passed: Mapping[str, Any]) -> tuple[Policy, ...]:
-    own = (policies.read(passed["Policy"], "the session policy"),) if passed.get("Policy") else ()
+    own = (policy_of(passed["Policy"], "the session policy"),) if passed.get("Policy") else ()
     return (*own, *(_managed(account, arn) for arn in passed.get("PolicyArns", [])))
 
 
@@ -192,7 +200,7 @@ def _boundary(account: str, record: Mapping[str, Any]) -> Policy | None:
 
 def _managed(account: str, arn: str) -> Policy:
     document = emulator.managed_policy(arn, account)
-    return Policy.unknown(arn) if document is None else policies.read(document, arn)
+    return Policy.unknown(arn) if document is None else policy_of(document, arn)
 
 
 def _tags(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:

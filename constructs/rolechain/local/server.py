@@ -1,7 +1,8 @@
-"""The server's own process: ``python -m rolechain.local.server PORT ORGANIZATION_ID [OUTSIDE …]``.
+"""The server's own process: ``python -m rolechain.local.server SETTINGS``.
 
-It says one line of JSON on its standard output, ``{"port": …, "folder": …}`` or ``{"error": …}``, and serves until
-its standard input ends, which it does with its parent. It writes to that folder only, which it makes and removes.
+SETTINGS is JSON: ``{"port": …, "folder": …, "organization_id": …, "outside": […], "services": […]}``. It says one line
+of JSON on its standard output, ``{"port": …, "secret": …}`` or ``{"error": …}``, and serves until its standard input
+ends, which it does with its parent. It writes to that folder only, and removes it in the end.
 """
 
 from __future__ import annotations
@@ -10,34 +11,38 @@ import asyncio
 import errno
 import json
 import os
+import secrets
+import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 
-_BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
+_PARENT_SECONDS = 1.0
 
 
 def main() -> int:
     """Runs the server; returns its exit code."""
-    port, organization_id, outside = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-    with tempfile.TemporaryDirectory(prefix="rolechain-local-", ignore_cleanup_errors=True) as folder:
-        try:
-            listener = _listen(port)
-            port = listener.getsockname()[1]
-            _configure(port, folder)
-            application = _application(organization_id, outside)
-        except LocalOrganizationError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
-            return 1
+    settings = json.loads(sys.argv[1])
+    secret = secrets.token_urlsafe(30)
+    try:
+        listener = _listen(settings["port"])
+        port = listener.getsockname()[1]
+        _configure(port, settings["folder"])
+        application = _application(settings, secret)
         # From here on connections wait in the listener's queue until the server takes them.
-        print(json.dumps({"port": port, "folder": folder}), flush=True)
+        print(json.dumps({"port": port, "secret": secret}), flush=True)
         asyncio.run(_serve(application, listener))
+    except LocalOrganizationError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    finally:
         os.chdir(os.sep)
+        shutil.rmtree(settings["folder"], ignore_errors=True)
     return 0
 
 
@@ -79,23 +84,24 @@ def _configure(port: int, folder: str) -> None:
     )
 
 
-def _application(organization_id: str, outside: Sequence[str]) -> Any:
-    """The emulator with the rules of role chains added."""
+def _application(settings: Mapping[str, Any], secret: str) -> Any:
+    """The emulator with the rules of role chains added, for those who may call it."""
     from rolechain.local import (
+        access_keys,
         control_policies,
         emulator,
         mfa,
+        middleware,
         organizations,
         policy_writes,
         principals,
         request_context,
-        services,
         stack_roles,
         sts,
         trust_principals,
     )
 
-    organization = organizations.Organization(organization_id, outside)
+    organization = organizations.Organization(settings["organization_id"], settings["outside"])
 
     def caller_keys(key_id: str) -> dict[str, Any] | None:
         account = emulator.request_account()
@@ -114,7 +120,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
             key_id, action, resource, context, organization
         ),
         decided_by_service=frozenset({"sts:AssumeRole"}),
-        of_service=services.is_service,
+        of_service=access_keys.is_service,
     )
     emulator.on_principal_keys(caller_keys)
     emulator.on_trust_policy_write(trust_principals.problem_of)
@@ -122,24 +128,7 @@ def _application(organization_id: str, outside: Sequence[str]) -> Any:
     emulator.on_mfa_device_created(mfa.new_seed)
     policy_writes.install()
     stack_roles.install()
-    return _front(emulator.application)
-
-
-def _front(application: Any) -> Any:
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            names = {name.lower() for name, _ in scope["headers"]}
-            if names & _BROWSER_HEADERS:
-                # A page that the user visits must not run code in the functions of this organization.
-                if scope["type"] == "http":
-                    await send({"type": "http.response.start", "status": 403, "headers": []})
-                    await send({"type": "http.response.body", "body": b"browsers are not served here\n"})
-                return
-            # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
-            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
-        await application(scope, receive, send)
-
-    return serve
+    return middleware.Middleware(secret, settings["services"])
 
 
 async def _serve(application: Any, listener: socket.socket) -> None:
@@ -155,12 +144,15 @@ async def _serve(application: Any, listener: socket.socket) -> None:
 
 
 async def _parent_gone() -> None:
-    """Waits for the end of standard input, which the parent holds open for as long as it lives."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    await reader.read()
+    """Waits for the end of the parent: of standard input, which it holds open for as long as it lives, or its own.
+
+    A process that the parent has forked holds that input open too.
+    """
+    parent, loop, reader = os.getppid(), asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended = asyncio.ensure_future(reader.read())
+    while not ended.done() and os.getppid() == parent:
+        await asyncio.wait([ended], timeout=_PARENT_SECONDS)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from rolechain.local import administrator, assume_role, emulator, mfa, parameters, query_protocol
+from rolechain.local import access_keys, assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 from rolechain.local.principals import Principal, is_administrator, principal_of
@@ -54,8 +54,8 @@ def _caller(key_id: str, organization: Organization) -> Principal:
 
 def _identity(account: str) -> dict[str, object]:
     return {
-        "Arn": administrator.administrator_arn(account),
-        "UserId": administrator.administrator_id(account),
+        "Arn": access_keys.administrator_arn(account),
+        "UserId": access_keys.administrator_id(account),
         "Account": account,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import textwrap
 from collections import defaultdict
@@ -181,7 +182,8 @@ def test_console(
             monkeypatch.chdir(ROOT)
         if "--profile" in words:
             (shell / ".aws").mkdir(exist_ok=True)
-            (shell / ".aws" / "config").write_text(BASE)
+            secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+            (shell / ".aws" / "config").write_text(BASE.replace("local", secret))
             monkeypatch.setenv("AWS_CONFIG_FILE", str(shell / ".aws" / "config"))
         capsys.readouterr()
         main(words)
