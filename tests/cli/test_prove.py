@@ -117,7 +117,7 @@ def test_an_open_door_is_shown_with_place_and_cure(change: Change, capsys: Captu
     place = "stack-deploy-middle Role AssumeRolePolicyDocument statement 0"
     assert {f"  error RC05 {place}", f"  error RC06 {place}"} <= set(lines)
     caller = "arn:aws:iam::111111111111:role/rolechain/deploy-source"
-    cure = f'      cure: add {{"ArnEquals": {{"aws:PrincipalArn": "{caller}"}}}}'
+    cure = f'      fix: add {{"ArnEquals": {{"aws:PrincipalArn": "{caller}"}}}}'
     assert cure in lines
     assert lines[-1].startswith("chain deploy is not proven from cdk.out: ")
 

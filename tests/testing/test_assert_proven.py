@@ -58,7 +58,7 @@ def test_an_open_chain_fails_with_every_finding(chain: Chain, templates: dict[st
     assert lines[0] == "chain deploy is not proven:"
     assert "  error RC05 222222222222 Role AssumeRolePolicyDocument statement 0" in lines
     cure = '{"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/rolechain/deploy-source"}}'
-    assert f"    cure: add {cure}" in lines
+    assert f"    fix: add {cure}" in lines
 
 
 def test_warnings_fail_only_where_they_are_to(chain: Chain, templates: dict[str, Json]) -> None:

@@ -119,7 +119,7 @@ def test_empty():
             "E *chain deploy is not proven:",
             "E *error RC08",
             "E *no template creates it",
-            "E *cure: add the role *",
+            "E *fix: add the role *",
         ]
     )
     result.stdout.no_fnmatch_line("*assertions.py*")

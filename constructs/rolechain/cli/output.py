@@ -61,15 +61,15 @@ class ProofText:
                 _GOOD if changer.declared else _DOUBTFUL, f"{short(changer.who)} may {verb} {roles}{said}"
             )
 
-    def findings(self, findings: Sequence[Finding]) -> None:
+    def findings(self, findings: Sequence[Finding], heading: str = "findings") -> None:
         """Rule and place of each finding, the message, and below it what to write instead."""
-        self._heading("findings", findings)
+        self._heading(heading, findings)
         for finding in findings:
             style = "bold red" if finding.level is Level.ERROR else "bold yellow"
             place = f" {self._where(finding.place)}" if finding.place else ""
             self._line((f"  {finding.level.value} {finding.rule}", style), (place, "bold"))
             self._line((f"      {finding.message}", ""))
-            self._line(("      cure: ", "green"), (finding.remediation, ""))
+            self._line(("      fix: ", "green"), (finding.remediation, ""))
 
     def assumptions(self, assumptions: Sequence[str]) -> None:
         """What was taken for granted."""

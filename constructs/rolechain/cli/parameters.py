@@ -15,10 +15,19 @@ from rolechain.proof import ParameterError
 Values = Mapping[str, Any]
 
 
-def values_of(files: Iterable[str], pairs: Iterable[tuple[str, str]]) -> Values:
-    """The values that files and options give; an option's takes the place of a file's."""
+def values_of(
+    files: Iterable[str], pairs: Iterable[tuple[str, str]], stored: Iterable[tuple[str, str]] = ()
+) -> Values:
+    """The values that files and options give; an option's takes the place of a file's.
+
+    Args:
+        files: files of parameters.
+        pairs: parameters with their values.
+        stored: names under which Systems Manager holds values, with those.
+    """
     of_files = _once((key, value, file) for file in files for key, value in _pairs(file))
-    return {**of_files, **_once((key, value, "--parameter") for key, value in pairs)}
+    of_options = [(key, value, "--parameter") for key, value in pairs]
+    return {**of_files, **_once([*of_options, *((key, value, "--ssm") for key, value in stored)])}
 
 
 def _once(given: Iterable[tuple[str, Any, str]]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ code scanning".
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rolechain.cli.template_files import FilesByName, holding
+from rolechain.cli.triage import fingerprint
 from rolechain.proof import Finding, Level, SourceLocation
 from rolechain.proof.rules import RULES, UNKNOWN
 from rolechain.proof.rules.rule import Rule
@@ -66,14 +66,12 @@ def _result(finding: Finding, files: FilesByName) -> Json:
         where["logicalLocations"] = [
             {"name": place.logical_id, "fullyQualifiedName": _qualified(place), "kind": "resource"}
         ]
-    identity = "\n".join([finding.rule, place.template, place.logical_id, place.part, finding.message])
     return {
         "ruleId": finding.rule,
         "level": finding.level.value,
-        "message": {"text": f"{finding.message}\nCure: {finding.remediation}"},
+        "message": {"text": f"{finding.message}\nFix: {finding.remediation}"},
         "locations": [where],
-        # Lines move and statements are reordered: a finding stays the same as long as it says the same.
-        "partialFingerprints": {"rolechain/v1": hashlib.sha256(identity.encode()).hexdigest()},
+        "partialFingerprints": {"rolechain/v1": fingerprint(finding)},
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rolechain.cli.options import UsageError
 from rolechain.cli.template_nodes import NodeError, compose, declaring, line_of, load, read_text
@@ -44,24 +45,54 @@ class TemplateFile:
             return 1
         steps = list(_path(place, self.template.name))
         if len(steps) > 1:
-            steps[1] = declaring(self._root, str(steps[1]))
+            steps[1] = self.declaring(place)
         return line_of(self._root, steps)
+
+    def declaring(self, place: SourceLocation) -> str:
+        """The logical id in this file of what a place is in: a loop, a function or a stack set that makes it."""
+        steps = list(_path(place, self.template.name))
+        name = str(steps[1]) if len(steps) > 1 else ""
+        return declaring(self._root, name) if self._root else name
 
 
 FilesByName = Mapping[str, TemplateFile]
 
 
-def read(names: Iterable[str], accounts: Mapping[str, str]) -> FilesByName:
+class Skipped(NamedTuple):
+    """A file of a folder that is meant as a template and is none.
+
+    Attributes:
+        path: the file.
+        reason: why it cannot be read, with the file and the line.
+    """
+
+    path: Path
+    reason: str
+
+
+def read(
+    names: Iterable[str],
+    accounts: Mapping[str, str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    skipped: list[Skipped] | None = None,
+) -> FilesByName:
     """The templates of files, of every file below a folder, and of the folders that ``cdk synth`` writes.
 
     Args:
         names: the files and folders.
         accounts: the account that a file, given its path, is deployed to.
+        include: patterns of which a file of a folder meets one by its path below the folder; empty for all files.
+        exclude: patterns of which it meets none.
+        skipped: takes the files of folders that are no templates; without it, such a file is an error.
     """
     found: dict[Path, TemplateFile] = {}
     for name in names:
-        for file in _of(Path(name)):
+        for file in _of(Path(name), include, exclude, skipped):
             found.setdefault(file.path.resolve(), file)
+    if not found:
+        raise UsageError(f"{', '.join(names)} holds no template: name a folder of CloudFormation templates")
     for path, account in accounts.items():
         if (place := Path(path).resolve()) not in found:
             raise UsageError(
@@ -84,28 +115,39 @@ def _short_name(file: TemplateFile) -> str:
     return file.path.name if name == file.path.as_posix() else name
 
 
-def _of(path: Path) -> Iterator[TemplateFile]:
+def _of(
+    path: Path, include: Sequence[str], exclude: Sequence[str], skipped: list[Skipped] | None
+) -> Iterator[TemplateFile]:
     if not path.is_dir():
         yield _file(path)
-    elif (path / "manifest.json").is_file():
+        return
+    if (path / "manifest.json").is_file():
         for template in templates_in(path):
             yield TemplateFile(template, Path(template.file or path))
-    else:
-        files = [file for file in sorted(path.rglob("*")) if file.suffix in SUFFIXES and file.is_file()]
-        # A file that is meant as a template and is broken counts.
-        templates = [file for file in files if _looks_like_one(read_text(file))]
-        if not templates:
-            raise UsageError(f"{path} holds no template: name a folder of CloudFormation templates")
-        yield from map(_file, templates)
+        return
+    for file in sorted(path.rglob("*")):
+        below = file.relative_to(path).as_posix()
+        chosen = not include or _meets(below, include)
+        if not chosen or _meets(below, exclude) or file.suffix not in SUFFIXES or not file.is_file():
+            continue
+        try:
+            text = read_text(file)
+            # A file that is meant as a template and is broken counts.
+            if "Resources" in text and "AWS::" in text:
+                yield _file(file, text)
+        except UsageError as error:
+            if skipped is None:
+                raise
+            skipped.append(Skipped(file, str(error)))
 
 
-def _looks_like_one(text: str) -> bool:
-    return "Resources" in text and "AWS::" in text
+def _meets(below: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(below, pattern) for pattern in patterns)
 
 
-def _file(path: Path) -> TemplateFile:
+def _file(path: Path, text: str | None = None) -> TemplateFile:
     try:
-        body = load(read_text(path))
+        body = load(read_text(path) if text is None else text)
     except NodeError as error:
         raise UsageError(f"{path}{error.after_path} is no template: {error}") from None
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
@@ -157,3 +199,22 @@ def holding(files: FilesByName, place: SourceLocation) -> TemplateFile | None:
     while name and name not in files:
         name = name.rpartition("/")[0]
     return files.get(name)
+
+
+def located(place: SourceLocation, files: FilesByName) -> str:
+    """``FILE:LINE logical id, part, statement``."""
+    file = holding(files, place)
+    if file is None:
+        return str(place)
+    words = str(place).removeprefix(place.template).strip()
+    return f"{file.path.as_posix()}:{file.line(place)} {words}".strip()
+
+
+def metadata_of(files: FilesByName, place: SourceLocation | None) -> Iterator[Any]:
+    """The Metadata of the resource and of the template that a place is in."""
+    file = holding(files, place) if place else None
+    if file is None or place is None:
+        return
+    resource = file.template.body["Resources"].get(file.declaring(place))
+    yield resource.get("Metadata") if isinstance(resource, Mapping) else None
+    yield file.template.body.get("Metadata")

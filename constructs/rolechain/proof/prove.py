@@ -167,6 +167,7 @@ def audit(
     *,
     parameters: Mapping[str, Any] | None = None,
     region: str | None = None,
+    exports: Mapping[str, str] | None = None,
 ) -> Proof:
     """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
 
@@ -176,6 +177,7 @@ def audit(
         parameters: the value of each parameter, in place of its default, for every template that declares it; a list
             for one that takes a list. By the name under which Systems Manager holds a value, that value.
         region: the region of each template that is not given with one.
+        exports: the values of exports of stacks that are not among the templates, by name.
 
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
@@ -193,7 +195,19 @@ def audit(
     ]
     given = with_values(placed, parameters or {})
     with patience():
-        return _audited(role_graph_of(given))
+        return _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
+
+
+def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Iterator[Template]:
+    """A stack in each account and region that exports some values."""
+    outputs = {
+        f"Export{number}": {"Value": exports[name], "Export": {"Name": name}}
+        for number, name in enumerate(exports)
+    }
+    for account, region in (
+        {(template.account, template.region): None for template in templates} if exports else ()
+    ):
+        yield Template("exports", {"Resources": {}, "Outputs": outputs}, account=account, region=region)
 
 
 def _audited(graph: RoleGraph) -> Proof:

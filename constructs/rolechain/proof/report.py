@@ -144,7 +144,7 @@ def finding_lines(finding: Finding, where: Callable[[SourceLocation], str] = str
     place = f" {where(finding.place)}" if finding.place else ""
     yield f"{finding.level.value} {finding.rule}{place}"
     yield f"  {finding.message}"
-    yield f"  cure: {finding.remediation}"
+    yield f"  fix: {finding.remediation}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -41,4 +41,4 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
 
 def _words(finding: Finding) -> str:
     place = f" {finding.place}" if finding.place else ""
-    return f"\n  {finding.level.value} {finding.rule}{place}\n    {finding.message}\n    cure: {finding.remediation}"
+    return f"\n  {finding.level.value} {finding.rule}{place}\n    {finding.message}\n    fix: {finding.remediation}"

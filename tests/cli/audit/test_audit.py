@@ -36,7 +36,7 @@ def test_a_sound_template_has_no_finding(capsys: Capture, closed_role: str) -> N
         "who is let in",
         "  • open (<closed.yaml>) lets in the service ec2.amazonaws.com",
         "taken for granted",
-        "  the partition aws where no region is known",
+        "  • the partition aws where no region is known",
         "1 template: no finding",
     ]
 
@@ -46,7 +46,16 @@ def test_json_names_file_and_line(audited: Audited, open_role: str) -> None:
     Path("open.yaml").write_text(open_role)
     code, document = audited("open.yaml")
     assert code == 1
-    assert list(document) == ["proven", "hops", "entrances", "findings", "assumptions"]
+    assert list(document) == [
+        "proven",
+        "hops",
+        "entrances",
+        "findings",
+        "assumptions",
+        "acknowledged",
+        "known",
+        "skipped",
+    ]
     (finding,) = document["findings"]
     assert {
         key: finding[key] for key in ("rule", "level", "template", "logical_id", "statement", "file", "line")

@@ -17,8 +17,9 @@ import yaml
 from rolechain import Chain, RolechainError
 from rolechain.cli import main
 from rolechain.cli.toolchain import EXECUTION_POLICIES
+from rolechain.cli.triage import triaged
 from rolechain.local import LocalOrganization
-from rolechain.proof import prove
+from rolechain.proof import Finding, Level, prove
 from rolechain.proof.report import last_line
 from rolechain.runtime import HopError, chain_session
 from rolechain.statements.builder import permission_statements, trust_statements
@@ -230,6 +231,12 @@ def a_key(folder: Path, text: str) -> None:
     assert list(getattr(proves(folder, blocks("yaml")[0].text + text), key)) == value
 
 
+def an_acknowledgement(folder: Path, text: str) -> None:
+    finding = Finding("RC04", Level.WARNING, None, "no external id", "add one")
+    found = triaged([finding], metadata=lambda _: [yaml.safe_load(text)["Metadata"]])
+    assert [each.reason for each in found.acknowledged] == ["the vendor does not support external ids"]
+
+
 def a_workflow(_: Path, text: str) -> None:
     for step in yaml.safe_load(text):
         assert {"run", "uses"} & set(step)
@@ -243,6 +250,7 @@ YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("docs/chain.md", "assumed_by:"): entrances,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,
+    ("docs/proof.md", "Metadata:"): an_acknowledgement,
 }
 
 

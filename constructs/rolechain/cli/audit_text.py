@@ -1,0 +1,156 @@
+"""An audit as it is shown to people: an estate of any size within a few screens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from rolechain.cli.output import ProofText, short
+from rolechain.cli.template_files import FilesByName, Skipped, located
+from rolechain.cli.triage import TITLES, Triage
+from rolechain.policy import Verdict
+from rolechain.proof import Finding, HopProof, Level, Proof
+from rolechain.proof.report import counted, tally
+from rolechain.proof.rules import UNKNOWN
+
+Listed = TypeVar("Listed")
+
+GROUPS = ("rule", "role", "account", "file")
+_MOST_LISTED, _MOST_UNKNOWN, _MOST_OF_GROUP, _MOST_GROUPS = 40, 10, 3, 20
+
+
+class AuditText(ProofText):
+    """Writes an audit: its findings first, then who is let in and who may assume what.
+
+    Args:
+        files: the templates that were read.
+        every: whether each thing is listed, however many there are.
+    """
+
+    def __init__(self, files: FilesByName, *, every: bool) -> None:
+        super().__init__(lambda place: located(place, files))
+        self._files = files
+        self._every = every
+
+    def triaged(self, triage: Triage, group: str | None) -> None:
+        """The findings that count, put together by ``group`` where it is given or where there are many.
+
+        Args:
+            triage: the findings, sorted out.
+            group: one of ``GROUPS``; None for the order of the places.
+        """
+        findings = triage.counted
+        if group is None and (self._every or len(findings) <= _MOST_LISTED):
+            self.findings(findings)
+        else:
+            self._grouped(findings, group or "rule")
+        self._listed(
+            "acknowledged",
+            [
+                f"{each.finding.rule} {self._place(each.finding)}: {each.reason}"
+                for each in triage.acknowledged
+            ],
+        )
+
+    def _grouped(self, findings: Sequence[Finding], group: str) -> None:
+        key = self._key(group)
+        groups: dict[str, list[Finding]] = {}
+        for finding in findings:
+            groups.setdefault(key(finding), []).append(finding)
+        # What is wrong stands before what is not known.
+        ordered = sorted(
+            groups.items(),
+            key=lambda item: (item[0] == UNKNOWN.id, -_errors(item[1]), -len(item[1]), item[0]),
+        )
+        shown = len(ordered) if self._every else _MOST_GROUPS
+        for name, found in ordered[:shown]:
+            title = f": {TITLES[name]}" if group == "rule" else ""
+            self.findings(
+                found if self._every else found[:_MOST_OF_GROUP], heading=f"{name}{title} ({tally(found)})"
+            )
+            if not self._every and len(found) > _MOST_OF_GROUP:
+                option = f"--only {name}" if group == "rule" else "--all"
+                self._note(f"and {len(found) - _MOST_OF_GROUP} more: {option} lists them")
+        if len(ordered) > shown:
+            self._note(f"and {len(ordered) - shown} more groups: --all lists them")
+
+    def _key(self, group: str) -> Callable[[Finding], str]:
+        def key(finding: Finding) -> str:
+            place = finding.place
+            if group == "rule":
+                return finding.rule
+            if place is None:
+                return "no place in the templates"
+            if group == "role":
+                return f"{place.template} {place.logical_id}".strip()
+            if group == "file":
+                return self._where(place).split(":")[0]
+            return self._account(place.template)
+
+        return key
+
+    def _account(self, template: str) -> str:
+        file = self._files.get(template.split("/")[0])
+        account = file.template.account if file else None
+        return f"account {account}" if account else "accounts that are not known"
+
+    def access(self, report: Proof) -> None:
+        """Who is let in, who may assume what, and what was taken for granted."""
+        # Most roles let a service in: the others stand before them.
+        ordered = sorted(report.entrances, key=lambda each: each.words.startswith("the service"))
+        self._listed(
+            "who is let in",
+            list(dict.fromkeys(f"{short(each.role)} lets in {each.words}" for each in ordered)),
+        )
+        known = [hop for hop in report.hops if hop.verdict is not Verdict.UNKNOWN]
+        unknown = [hop for hop in report.hops if hop.verdict is Verdict.UNKNOWN]
+        listed = self._cut(known, _MOST_LISTED)
+        # What nobody can decide grows with the square of the roles.
+        open_ends = unknown if self._every or len(unknown) <= _MOST_UNKNOWN else []
+        hops: list[HopProof] = [*listed, *open_ends]
+        self.hops("who may assume what", hops, judged=False)
+        self._more(known, listed)
+        if len(unknown) > len(open_ends):
+            self._note(f"of {counted(len(unknown), 'pair')} it cannot be decided: --all lists them")
+        self._listed("taken for granted", [each.removeprefix("assuming ") for each in report.assumptions])
+
+    def skipped(self, skipped: Sequence[Skipped]) -> None:
+        """The files of folders that could not be read as templates."""
+        self._listed("skipped", [each.reason for each in skipped])
+
+    def summary(self, findings: Sequence[Finding]) -> None:
+        """How many findings there are of each rule and account, where they are many."""
+        if len(findings) <= _MOST_LISTED:
+            return
+        for heading, key in (("by rule", self._key("rule")), ("by account", self._key("account"))):
+            counts = Counter(map(key, findings))
+            words = [
+                f"{name}: {tally(each for each in findings if key(each) == name)}"
+                for name, _ in counts.most_common()
+            ]
+            self._listed(heading, words)
+
+    def _listed(self, heading: str, lines: Sequence[str]) -> None:
+        self._heading(heading, lines)
+        shown = self._cut(lines, _MOST_LISTED)
+        for line in shown:
+            self._item(("•", ""), line)
+        self._more(lines, shown)
+
+    def _cut(self, listed: Sequence[Listed], most: int) -> Sequence[Listed]:
+        return listed if self._every else listed[:most]
+
+    def _more(self, listed: Sequence[object], shown: Sequence[object]) -> None:
+        if len(listed) > len(shown):
+            self._note(f"and {len(listed) - len(shown)} more: --all lists them")
+
+    def _place(self, finding: Finding) -> str:
+        return self._where(finding.place) if finding.place else ""
+
+    def _note(self, words: str) -> None:
+        self._line((f"    {words}", "dim"))
+
+
+def _errors(findings: Iterable[Finding]) -> int:
+    return sum(finding.level is Level.ERROR for finding in findings)
