@@ -53,5 +53,5 @@ def test_no_message_shows_made_up_text(templates_of: TemplatesOf) -> None:
     chain = _chain(SessionTag("Ticket", ["dev-*"]))
     deny = {"StringNotEquals": {"aws:RequestTag/Ticket": "dev-1"}}
     (finding,) = (each for each in _proof(chain, templates_of, deny).findings if each.rule == "RC08")
-    assert finding.message.endswith("as aws:RequestTag/Ticket is dev-<any other value>")
+    assert finding.message.endswith("as aws:RequestTag/Ticket is dev-*")
     assert not re.search("q7zk|987654321098|000000000000", finding.message)
