@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import boto3
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rolechain.cli.base_session import BaseSession
 from rolechain.cli.chain_selection import ChainSelection
 from rolechain.cli.options import UsageError
+from rolechain.cli.output import progress
 from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache
 from rolechain.cli.subprocesses import completed, raise_if_interrupted
 from rolechain.errors import RolechainError
@@ -93,7 +90,7 @@ class EveryTarget:
         )
         pool = ThreadPoolExecutor(at_once, thread_name_prefix="rolechain-target")
         try:
-            with _progress(len(self.targets)) as advance:
+            with progress("targets", len(self.targets)) as advance:
                 works = {}
                 for end, session in taken:
                     raise_if_interrupted()
@@ -114,24 +111,3 @@ class EveryTarget:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, if that is a terminal; lines that are printed appear above it."""
-    # Lines are left as long as they are, as without a terminal.
-    console = Console(stderr=True, soft_wrap=True)
-    bar = Progress(
-        TextColumn("targets"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-        # What goes into a pipe must not be drawn on the terminal instead.
-        redirect_stdout=sys.stdout.isatty(),
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

@@ -103,6 +103,16 @@ def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) ->
     )
 
 
+def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds ``--account-profile`` and ``--account-role``."""
+    add_account_profile_option(parser, purpose)
+    parser.add_argument(
+        "--account-role",
+        metavar="NAME",
+        help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
+    )
+
+
 def add_json_option(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as argparse names it
     """Adds ``--json``."""
     parser.add_argument("--json", action="store_true", help=help)

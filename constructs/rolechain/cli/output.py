@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from rolechain.cli.streams import printable
 from rolechain.iam.arn import account_of, name_of, resource_of
 from rolechain.policy import Verdict
-from rolechain.proof import Changer, EntranceRecord, Finding, HopProof, Level, SourceLocation
-from rolechain.proof.report import counted
+from rolechain.proof import (
+    AccessChange,
+    Changer,
+    EntranceRecord,
+    Finding,
+    HopProof,
+    Level,
+    Proof,
+    SourceLocation,
+)
+from rolechain.proof.report import counted, last_line, passes
 from rolechain.runtime import HopReport
 from rolechain.runtime.report import Outcome
 
@@ -29,6 +41,22 @@ class ProofText:
     def __init__(self, where: Callable[[SourceLocation], str] = str) -> None:
         self._console = Console(highlight=False)
         self._where = where
+
+    def proof(self, name: str, proof: Proof, source: str, *, strict: bool) -> None:
+        """Everything that a proof says.
+
+        Args:
+            name: the chain's name.
+            proof: the proof.
+            source: what it was proven from, with a blank before.
+            strict: whether warnings fail it.
+        """
+        self.hops("hops", proof.hops, judged=True)
+        self.entrances("entrances", proof.entrances, judged=True)
+        self.changers("who may change the chain", proof.changers or ())
+        self.assumptions(proof.assumptions)
+        self.findings(proof.findings)
+        self.verdict(last_line(name, proof, source=source, strict=strict), good=passes(proof, strict=strict))
 
     def hops(self, heading: str, hops: Sequence[HopProof], *, judged: bool) -> None:
         """A line for each hop, with the reason below it where it is not allowed."""
@@ -71,9 +99,23 @@ class ProofText:
             self._line((f"      {finding.message}", ""))
             self._line(("      fix: ", "green"), (finding.remediation, ""))
 
-    def assumptions(self, assumptions: Sequence[str]) -> None:
+    def changes(self, heading: str, changes: Sequence[AccessChange]) -> None:
+        """A line for each change of access, with the place and what shows it below."""
+        self._heading(heading, changes)
+        for change in changes:
+            self._item(_BAD if change.certain else _DOUBTFUL, change.words)
+            shown = f", for example: {change.witness}" if change.witness else ", which cannot be ruled out"
+            self._line((f"      {self._where(change.place)}{shown}", "dim"))
+
+    def items(self, heading: str, lines: Sequence[str], *, bad: bool = False) -> None:
+        """A line for each of something."""
+        self._heading(heading, lines)
+        for line in lines:
+            self._item(_BAD if bad else _PLAIN, line)
+
+    def assumptions(self, assumptions: Sequence[str], heading: str = "taken for granted") -> None:
         """What was taken for granted."""
-        self._heading("taken for granted", assumptions)
+        self._heading(heading, assumptions)
         for words in assumptions:
             self._line((f"  {words.removeprefix('assuming ')}", "dim"))
 
@@ -141,3 +183,24 @@ def _name(arn: str) -> str:
     if kind == "assumed-role":
         return name.split("/")[0]
     return name_of(name) if kind == "role" else f"{name or kind} of {account_of(arn)}"
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, if that is a terminal; lines that are printed appear above it."""
+    # Lines are left as long as they are, as without a terminal.
+    console = Console(stderr=True, soft_wrap=True)
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # What goes into a pipe must not be drawn on the terminal instead.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)

@@ -1,4 +1,4 @@
-"""``rolechain prove``: the proof of a chain, from the templates that ``cdk synth`` wrote."""
+"""``rolechain prove``: the proof of a chain, from the templates that ``cdk synth`` wrote or from what accounts hold."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from rolechain.cli.options import UsageError, add_chain_option, add_json_option
+from rolechain.cli.options import UsageError, add_account_options, add_chain_option, add_json_option
 from rolechain.cli.output import ProofText
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
-from rolechain.proof import AssemblyError, Proof, prove
-from rolechain.proof.report import last_line, passes
+from rolechain.proof import AssemblyError, prove
+from rolechain.proof.report import passes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_chain_option(parser)
     add_json_option(parser, "print one JSON document")
+    _add_live_arguments(parser)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -38,14 +39,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    live = parser.add_argument_group("from what the accounts hold")
+    live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
+    live.add_argument("--from", dest="folder", metavar="DIR", help="prove the accounts that --save wrote")
+    live.add_argument("--save", metavar="DIR", help="write what is read, an account a file, and prove it")
+    live.add_argument(
+        "--drift",
+        action="store_true",
+        help="also tell what differs from CDK_OUT, and exit 1 where that matters",
+    )
+    live.add_argument("--profile", help="the AWS profile to read with (default: as boto3 finds credentials)")
+    live.add_argument(
+        "--region", help="default: that of the environment, else of the profile, else of the chain"
+    )
+    add_account_options(parser, "which may read IAM there")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Prints what was proven: each hop, who is let in, what is wrong and what to write instead.
 
     Returns:
-        0 if the chain is proven; 1 if not, or if there is a warning and ``--strict`` is given.
+        0 if the chain is proven; 1 if not, or if there is a warning and ``--strict`` is given, or a difference that
+        matters and ``--drift``.
     """
     try:
         chain = Chain.load(arguments.chain)
+        if arguments.live or arguments.folder:
+            from rolechain.cli.live import prove_accounts
+
+            return prove_accounts(chain, arguments)
+        if arguments.save or arguments.drift:
+            raise UsageError("--save and --drift are about accounts: add --live, or --from DIR")
         if not (Path(arguments.cdk_out) / "manifest.json").is_file():
             raise UsageError(
                 f"{arguments.cdk_out} is no folder that cdk synth wrote: run cdk synth first, or name the folder"
@@ -56,18 +81,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     else:
-        _show(chain, proof, arguments.cdk_out, strict=arguments.strict)
+        ProofText().proof(chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict)
     return 0 if passes(proof, strict=arguments.strict) else 1
-
-
-def _show(chain: Chain, proof: Proof, folder: str, *, strict: bool) -> None:
-    text = ProofText()
-    text.hops("hops", proof.hops, judged=True)
-    text.entrances("entrances", proof.entrances, judged=True)
-    text.changers("who may change the chain", proof.changers or ())
-    text.assumptions(proof.assumptions)
-    text.findings(proof.findings)
-    text.verdict(
-        last_line(chain.name, proof, source=f" from {folder}", strict=strict),
-        good=passes(proof, strict=strict),
-    )

@@ -18,20 +18,20 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rolechain.cli.account_sessions import AccountSessionError, AccountSessions, brief
 from rolechain.cli.base_session import BaseSessionError, open_session
 from rolechain.cli.chain_selection import selected_chain
 from rolechain.cli.options import (
     UsageError,
-    add_account_profile_option,
+    add_account_options,
     add_chain_options,
     add_json_option,
 )
 from rolechain.cli.resolved_credentials import timestamp
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.runtime import FileCache, HopError, chain_session, default_cache_folder
+from rolechain.runtime import FileCache, HopError, default_cache_folder
 from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.error_classification import ACCESS_DENIED
 
@@ -40,18 +40,13 @@ POLICY_NAME = "AWSRevokeOlderSessions"
 
 
 class RevocationError(RolechainError):
-    """The sessions of a role were not ended, or there is no session in its account to end them with."""
+    """The sessions of a role were not ended."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     add_chain_options(parser)
-    add_account_profile_option(parser, "which may put policies on its roles")
-    parser.add_argument(
-        "--account-role",
-        metavar="NAME",
-        help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
-    )
+    add_account_options(parser, "which may put policies on its roles")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json_option(parser, "print a JSON list; needs --yes")
 
@@ -95,12 +90,12 @@ def _confirmed(chain: Chain, as_json: bool) -> bool:
 def _revoked(chain: Chain, arguments: argparse.Namespace) -> Iterator[tuple[ChainRole, bool, str]]:
     """Each role, whether its sessions were ended, and what else there is to say."""
     base = open_session(arguments.profile, arguments.region, chain.region)
-    accounts = _Accounts(base, dict(arguments.account_profile), arguments.account_role)
+    accounts = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
     # A caller whose sessions live on would take its callee anew after the callee's were ended.
     for role in chain.roles:
         try:
-            time = _revoke(role, accounts.session(role))
-        except (RevocationError, BaseSessionError) as error:
+            time = _revoke(role, accounts.session(role.account))
+        except (RevocationError, AccountSessionError, BaseSessionError) as error:
             yield role, False, str(error)
         else:
             _forget(FileCache(default_cache_folder()), role)
@@ -124,7 +119,7 @@ def _revoke(role: ChainRole, administrator: boto3.Session) -> datetime:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=role.role, PolicyName=POLICY_NAME, PolicyDocument=document)
     except (ClientError, BotoCoreError, HopError) as error:
-        raise RevocationError(_brief(error)) from error
+        raise RevocationError(brief(error)) from error
     return time
 
 
@@ -156,55 +151,3 @@ def _forget(cache: FileCache, role: ChainRole) -> None:
             arn = str((cache[key].get("AssumedRoleUser") or {}).get("Arn"))
             if is_session_of(arn, role.partition, role.account, role.role):
                 del cache[key]
-
-
-class _Accounts:
-    """Administrators' sessions: the user's where it is in the account, else a profile's, else an assumed role's."""
-
-    def __init__(self, base: boto3.Session, profiles: Mapping[str, str], role: str | None) -> None:
-        self._base = base
-        self._profiles = profiles
-        self._role = role
-        self._home: str | None = None
-
-    def session(self, role: ChainRole) -> boto3.Session:
-        """A session in the account of a role of the chain."""
-        account = role.account
-        if profile := self._profiles.get(account):
-            session = open_session(profile, self._base.region_name, self._base.region_name)
-            what = f"profile {profile}"
-        elif self._home_account() == account:
-            return self._base
-        elif self._role:
-            arn = iam_arn(role.partition, account, f"role/{self._role}")
-            session, what = chain_session(arn, session=self._base), f"role {self._role}"
-        else:
-            raise RevocationError(
-                f"no credentials for account {account}: name a profile with --account-profile {account}=PROFILE, "
-                "or a role with --account-role"
-            )
-        if (home := _account_of(session, what)) != account:
-            raise RevocationError(f"{what} is of account {home}, not of {account}: name another")
-        return session
-
-    def _home_account(self) -> str:
-        if self._home is None:
-            self._home = _account_of(self._base, "the session to start from")
-        return self._home
-
-
-def _account_of(session: boto3.Session, what: str) -> str:
-    """Asks STS for the account of a session; ``what`` says whose it is."""
-    try:
-        return session.client("sts").get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError, HopError, OSError) as error:
-        raise RevocationError(f"{what} does not work: {_brief(error)}") from error
-
-
-def _brief(error: Exception) -> str:
-    """The first line of what botocore raised."""
-    if isinstance(error, ClientError):
-        said = error.response.get("Error", {})
-        message = str(said.get("Message", "")).strip().splitlines()
-        return ": ".join(part for part in (str(said.get("Code", "")), *message[:1]) if part)
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -2,7 +2,7 @@
 
 from rolechain.live.account import Account, AccountError, read_account, read_accounts
 from rolechain.live.drift import Difference, drift
-from rolechain.live.folder import FolderError, load_accounts, save_accounts
+from rolechain.live.folder import FolderError, holds_accounts, load_accounts, save_accounts
 from rolechain.live.proof import prove_live
 from rolechain.live.template import template_of
 
@@ -12,6 +12,7 @@ __all__ = [
     "Difference",
     "FolderError",
     "drift",
+    "holds_accounts",
     "load_accounts",
     "prove_live",
     "read_account",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
+from rolechain.iam.limits import ACCOUNT
 from rolechain.live.account import Account
 
 _FORMAT = "rolechain-account/v1"
@@ -57,6 +58,12 @@ def load_accounts(folder: Path) -> list[Account]:
             f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
         )
     return [_account(file) for file in files]
+
+
+def holds_accounts(folder: Path) -> bool:
+    """Whether a folder is one that ``save_accounts`` wrote, by the names of its files."""
+    files = list(folder.glob("*.json"))
+    return bool(files) and all(ACCOUNT.fullmatch(file.stem) for file in files)
 
 
 def _account(file: Path) -> Account:

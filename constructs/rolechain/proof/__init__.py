@@ -11,12 +11,15 @@ from rolechain.graph.edges import Edge, edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
+from rolechain.proof.diff import AccessChange, AccessDiff, diff
 from rolechain.proof.entrances import EntranceRecord
 from rolechain.proof.hops import HopProof
 from rolechain.proof.prove import audit, prove
 from rolechain.proof.report import Proof
 
 __all__ = [
+    "AccessChange",
+    "AccessDiff",
     "AssemblyError",
     "Changer",
     "Edge",
@@ -32,6 +35,7 @@ __all__ = [
     "SourceLocation",
     "Template",
     "audit",
+    "diff",
     "edges",
     "prove",
     "role_graph_of",

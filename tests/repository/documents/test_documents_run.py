@@ -67,6 +67,25 @@ app = cdk.App(builtin_cloud_formation_validation=False)
 stack = cdk.Stack(app, "own", env=cdk.Environment(account="111111111111", region="us-east-1"))
 bucket = s3.Bucket(stack, "Bucket")
 """,
+    "load_accounts(": """
+from rolechain.live import Account, save_accounts
+from rolechain.statements.builder import permission_statements, trust_statements
+
+def role_detail(chain, role):
+    return {
+        "Arn": role.arn, "Path": role.path, "RoleName": role.role,
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust_statements(chain, role)},
+        "RolePolicyList": [{"PolicyDocument": {"Statement": permission_statements(chain, role)}}],
+    }
+
+declared = Chain.load("chain.yaml")
+save_accounts(Path("accounts"), [
+    Account(role.account, {
+        "RoleDetailList": [role_detail(declared, role)], "UserDetailList": [], "GroupDetailList": [], "Policies": [],
+    })
+    for role in declared.roles
+])
+""",
     "RoleArn=MIDDLE": f"MIDDLE, TARGET = {MIDDLE!r}, {TARGET!r}",
 }
 """What the text around a block has in mind, by what stands in the block."""
@@ -95,6 +114,7 @@ def execute(block: Block, names: dict[str, Any]) -> None:
     code = compile("\n" * block.line + text, str(ROOT / block.document), "exec")
     for mark, before in BEFORE.items():
         if mark in text:
+            names |= {"Chain": Chain, "Path": Path}
             exec(before, names)  # noqa: S102 - it is the repository's own
     exec(code, names)  # noqa: S102
     for mark, after in AFTER.items():

@@ -1,0 +1,81 @@
+"""Sessions in the accounts of a chain, besides those over the chain: of a profile, or of a role in each account."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rolechain.cli.base_session import open_session
+from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
+from rolechain.runtime import HopError, chain_session
+
+
+class AccountSessionError(RolechainError):
+    """There is no session in an account."""
+
+
+class AccountSessions:
+    """The user's session where it is in the account, else a profile's, else an assumed role's; for several threads.
+
+    Args:
+        base: the user's session.
+        partition: the partition of the accounts.
+        profiles: the profile of an account, by its id.
+        role: the path and name of a role that ``base`` may assume in every other account; None for no such role.
+    """
+
+    def __init__(
+        self, base: boto3.Session, partition: str, profiles: Mapping[str, str], role: str | None
+    ) -> None:
+        self._base = base
+        self._partition = partition
+        self._profiles = profiles
+        self._role = role
+        self._home: str | None = None
+        self._lock = threading.Lock()
+
+    def session(self, account: str) -> boto3.Session:
+        """A session in an account, given its id."""
+        if profile := self._profiles.get(account):
+            session = open_session(profile, self._base.region_name, self._base.region_name)
+            what = f"profile {profile}"
+        elif self._home_account() == account:
+            return self._base
+        elif self._role:
+            arn = iam_arn(self._partition, account, f"role/{self._role}")
+            session, what = chain_session(arn, session=self._base), f"role {self._role}"
+        else:
+            raise AccountSessionError(
+                f"no credentials for account {account}: name a profile with --account-profile {account}=PROFILE, "
+                "or a role with --account-role"
+            )
+        if (home := _account_of(session, what)) != account:
+            raise AccountSessionError(f"{what} is of account {home}, not of {account}: name another")
+        return session
+
+    def _home_account(self) -> str:
+        with self._lock:
+            if self._home is None:
+                self._home = _account_of(self._base, "the session to start from")
+            return self._home
+
+
+def _account_of(session: boto3.Session, what: str) -> str:
+    """Asks STS for the account of a session; ``what`` says whose it is."""
+    try:
+        return session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError, HopError, OSError) as error:
+        raise AccountSessionError(f"{what} does not work: {brief(error)}") from error
+
+
+def brief(error: Exception) -> str:
+    """The first line of what botocore raised."""
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        message = str(said.get("Message", "")).strip().splitlines()
+        return ": ".join(part for part in (str(said.get("Code", "")), *message[:1]) if part)
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,153 @@
+"""``rolechain prove --live``: a chain proven from what its accounts hold, and what differs from the templates."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from rolechain.cdk import RoleChain
+
+_numbers = itertools.count(650000000001)
+
+
+@pytest.fixture
+def accounts() -> list[str]:
+    return [str(next(_numbers)) for _ in range(3)]
+
+
+@pytest.fixture
+def mine(deploy: Any, accounts: list[str]) -> Any:
+    """A chain that this test alone uses."""
+    source, middle, target = accounts
+    return deploy(
+        {
+            "name": "live",
+            "source": {"account": source, "assumed_by": {"service": "lambda.amazonaws.com"}},
+            "middle": {"account": middle},
+            "targets": {"account": target},
+        }
+    )
+
+
+@pytest.fixture
+def shell(
+    shell_of: Callable[[Any], Any], mine: Any, accounts: list[str], tmp_path: Path, keys: Callable[[str], str]
+) -> Any:
+    """A shell with a profile for each account's administrator."""
+    shell = shell_of(mine)
+    file = tmp_path / "credentials"
+    file.write_text("".join(f"[admin-{account}]\n{keys(account)}" for account in accounts))
+    shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    return shell
+
+
+@pytest.fixture
+def live(shell: Any, accounts: list[str]) -> Callable[..., Any]:
+    """The command, with a profile for each account."""
+    profiles = [word for account in accounts for word in ("--account-profile", f"{account}=admin-{account}")]
+    return lambda *words: shell("prove", "--live", *profiles, *words)
+
+
+def _append(mine: Any, statement: dict[str, Any]) -> None:
+    """Adds a statement to the target's trust policy, as somebody does by hand."""
+    target = mine.chain.targets[0]
+    iam = mine.iam(target.account)
+    document = iam.get_role(RoleName=target.role)["Role"]["AssumeRolePolicyDocument"]
+    document["Statement"].append(statement)
+    iam.update_assume_role_policy(RoleName=target.role, PolicyDocument=json.dumps(document))
+
+
+STRANGER = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"AWS": "arn:aws:iam::444444444444:root"},
+}
+
+
+def test_what_is_deployed_is_proven(live: Callable[..., Any]) -> None:
+    """The last line says from what, and the exit code is 0."""
+    said = live()
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[-1] == (
+        "chain live is proven from 3 accounts: 2 hops can be taken, and nothing else gets in than by "
+        "1 declared entrance"
+    )
+
+
+def test_what_was_added_by_hand_is_found_until_it_is_taken_away(live: Callable[..., Any], mine: Any) -> None:
+    """A trust that was appended fails the proof with its statement; without it, the chain is proven again."""
+    _append(mine, STRANGER)
+    said = live()
+    assert said.code == 1
+    assert "RC05" in said.out
+    assert "AssumeRolePolicyDocument statement 1" in said.out
+    target = mine.chain.targets[0]
+    iam = mine.iam(target.account)
+    document = iam.get_role(RoleName=target.role)["Role"]["AssumeRolePolicyDocument"]
+    document["Statement"].pop()
+    iam.update_assume_role_policy(RoleName=target.role, PolicyDocument=json.dumps(document))
+    assert live().code == 0
+
+
+def test_an_account_without_credentials(shell: Any, accounts: list[str]) -> None:
+    """It is told, and nothing is proven of it; with none at all it is a usage error that names what it takes."""
+    said = shell("prove", "--live", "--profile", f"admin-{accounts[0]}")
+    assert said.code == 1
+    for account in accounts[1:]:
+        assert f"account {account} could not be read: no credentials for account {account}" in said.out
+    assert "chain live is not proven from 1 account" in said.out
+    said = shell("prove", "--live", "--profile", "nobody")
+    assert (said.code, said.out) == (1, "")
+
+
+def test_what_is_saved_is_proven_without_credentials(
+    live: Callable[..., Any], shell: Any, accounts: list[str]
+) -> None:
+    """The folder holds an account a file, no secret is in it, and it is proven alike."""
+    assert live("--save", "accounts").code == 0
+    folder = shell.folder / "accounts"
+    assert sorted(file.stem for file in folder.iterdir()) == sorted(accounts)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        shell.environment.delenv(name)
+    said = shell("prove", "--from", "accounts", "--json")
+    assert (said.code, json.loads(said.out)["proven"]) == (0, True)
+    (folder / f"{accounts[2]}.json").unlink()
+    said = shell("prove", "--from", "accounts")
+    assert said.code == 1
+    assert f"account {accounts[2]} could not be read: it was not asked for" in said.out
+
+
+def test_what_differs_from_the_templates(live: Callable[..., Any], mine: Any, shell: Any) -> None:
+    """A statement that no template has is told with its role; the exit code is 1 where it matters."""
+    app = cdk.App(outdir=str(shell.folder / "cdk.out"))
+    RoleChain(app, "deploy", chain=mine.chain)
+    app.synth()
+    same = live("--drift", "--json")
+    assert [each for each in json.loads(same.out)["drift"] if each["matters"]] == []
+    assert same.code == 0
+    _append(mine, STRANGER)
+    said = live("--drift")
+    assert said.code == 1
+    first, second = said.out.splitlines()[:2]
+    assert first == "differs from the templates"
+    assert second.startswith(f"  ✗ trust policy of {mine.chain.targets[0].arn} holds what no template says: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--live", "--from", "x"], "--live reads accounts and --from a folder: leave one of the two out"),
+        (["--drift"], "--save and --drift are about accounts: add --live, or --from DIR"),
+        (["--from", "none"], "none holds no accounts: write some with rolechain prove --live --save none"),
+    ],
+)
+def test_options_that_do_not_fit(shell: Any, words: list[str], said: str) -> None:
+    """They are usage errors of one line."""
+    result = shell("prove", *words)
+    assert (result.code, result.err) == (2, f"rolechain: {said}\n")
