@@ -117,6 +117,16 @@ def test_a_function_that_cannot_be_translated_is_named() -> None:
     assert not report.proven
 
 
+def test_a_connector_that_cannot_be_translated_is_named() -> None:
+    """What is made of a resource and fails is told of the resource, once, and the others are read."""
+    connectors = {"Reads": {"Properties": {"Destination": {"Id": "NoSuchTable"}, "Permissions": ["Read"]}}}
+    report = _audited(
+        {"Bad": {**_function(), "Connectors": connectors}, "Fn": _function(AssumeRolePolicyDocument=STAR)}
+    )
+    assert ("RC01", "FnRole") in _found(report)
+    assert ("RC00", "Bad") in _found(report)
+
+
 def test_an_application_is_named_and_not_asked_for() -> None:
     """The Serverless Application Repository is on the network, and a nested template is not at hand."""
     location = {

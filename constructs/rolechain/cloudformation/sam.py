@@ -80,8 +80,8 @@ def translated(
             translation = translator.Translator(None, translator.Parser(), boto_session=here)
             found = translation.translate(source, given, get_managed_policy_map=dict)
         except translator.InvalidDocumentException as error:
-            causes = _causes(error.causes, source)
-            if not causes:
+            causes = _causes(error.causes, body)
+            if not causes.keys() - failed.keys():
                 return body, failed | _all(body, _reason(error))
             failed |= causes
         # The translator asks for no types of what it is given: any error is one of the template.
@@ -154,14 +154,15 @@ def _name_partition(properties: Any, partition: str) -> None:
             arns[number] = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::aws:policy/{arn.removeprefix(of_aws)}"}
 
 
-def _causes(errors: Any, source: Mapping[str, Json]) -> dict[str, str]:
-    """Why each resource cannot be translated, where the errors name resources."""
+def _causes(errors: Any, body: Mapping[str, Json]) -> dict[str, str]:
+    """Why each resource cannot be translated, where the errors name resources or what is made of them."""
     found: dict[str, str] = {}
     for error in errors:
         named: Any = getattr(error, "_logical_id", None)
-        for logical_id in named if isinstance(named, list) else [named]:
-            if logical_id in source["Resources"]:
-                found[logical_id] = _reason(error)
+        for made in named if isinstance(named, list) else [named]:
+            of = [logical_id for logical_id in body["Resources"] if str(made).startswith(logical_id)]
+            if made is not None and of:
+                found[max(of, key=len)] = _reason(error)
     return found
 
 
