@@ -19,7 +19,8 @@ Capture = pytest.CaptureFixture[str]
     ("words", "expected"),
     [
         ([], "the following arguments are required: COMMAND; see rolechain --help"),
-        (["fly"], "argument COMMAND: invalid choice: 'fly'"),
+        (["fly"], "rolechain: 'fly' is no command; see rolechain --help"),
+        (["exce"], "rolechain: 'exce' is no command: did you mean exec?; see rolechain --help"),
         (["simulate"], "simulate: the following arguments are required: CASES.json"),
         (["demo", "--fast"], "unrecognized arguments: --fast"),
         (["local", "--port", "1x"], "argument --port: invalid int value: '1x'"),
@@ -111,3 +112,49 @@ def test_a_reader_that_has_had_enough() -> None:
     assert process.stderr.read() == ""
     assert process.wait() == 1
     process.stderr.close()
+
+
+def test_the_version(capsys: Capture) -> None:
+    """--version prints that of the distribution, and python -m rolechain is the command."""
+    assert main(["--version"]) == 0
+    line = capsys.readouterr().out
+    assert re.fullmatch(r"rolechain \d+\.\d+\.\d+\S*\n", line)
+    run = subprocess.run(
+        [sys.executable, "-m", "rolechain", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == line
+
+
+def test_the_chain_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """By the environment, else in the working folder, else in the nearest folder above."""
+
+    def proven() -> str:
+        main(["prove", "cdk.out"])
+        return capsys.readouterr().err
+
+    folder = tmp_path / "app" / "src"
+    folder.mkdir(parents=True)
+    (folder / "cdk.out").mkdir()
+    (folder / "cdk.out" / "manifest.json").write_text("{}")
+    monkeypatch.chdir(folder)
+    assert "chain.yaml" in proven()
+    (tmp_path / "chain.yaml").write_text("name: [")
+    assert str(tmp_path / "chain.yaml") in proven()
+    (folder.parent / "chain.yaml").write_text("name: [")
+    assert str(folder.parent / "chain.yaml") in proven()
+    (folder / "chain.yaml").write_text("name: [")
+    assert proven().startswith("rolechain: chain.yaml")
+    monkeypatch.setenv("ROLECHAIN_CHAIN", "named.yaml")
+    assert proven().startswith("rolechain: named.yaml")
+
+
+def test_a_chain_of_somebody_else_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """A file above that belongs to another user, as in a shared folder, is left alone."""
+    (tmp_path / "chain.yaml").write_text("name: [")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    main(["prove"])
+    assert capsys.readouterr().err.startswith("rolechain: chain.yaml")

@@ -6,6 +6,8 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
 from typing import NoReturn
 
 from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams, printable
@@ -57,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _Parser(prog="rolechain", description="Role chains between AWS accounts.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    if words == ["--version"]:
+        print(f"rolechain {version('rolechain')}")
+        return 0
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        close = get_close_matches(words[0], COMMANDS, 1)
+        parser.error(f"{words[0]!r} is no command{f': did you mean {close[0]}?' if close else ''}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from rolechain.errors import RolechainError
 from rolechain.iam.partitions import partition_of
+
+CHAIN_VARIABLE = "ROLECHAIN_CHAIN"
+"""The environment variable that names the chain's file."""
 
 
 class UsageError(RolechainError):
@@ -21,9 +26,21 @@ def add_chain_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chain",
         metavar="FILE",
-        default="chain.yaml",
-        help="the file that declares the chain (default: chain.yaml)",
+        default=_default_chain(),
+        help=f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
     )
+
+
+def _default_chain() -> str:
+    """The chain's file where no option names it; a file above that is somebody else's is none of the user's chains."""
+    if named := os.environ.get(CHAIN_VARIABLE):
+        return named
+    if Path("chain.yaml").exists():
+        return "chain.yaml"
+    above = (folder / "chain.yaml" for folder in Path.cwd().parents)
+    found = next((file for file in above if file.is_file()), None)
+    own = found and (not hasattr(os, "getuid") or found.stat().st_uid == os.getuid())
+    return str(found) if found and own else "chain.yaml"
 
 
 def add_chain_options(parser: argparse.ArgumentParser) -> None:
