@@ -5,6 +5,7 @@ Source: CloudFormation User Guide, "AWS IAM resource type reference", the return
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,7 +44,14 @@ _PROVIDERS = {
 }
 UNPLACED = "<region>"
 """Stands for the region of a template of which none is known."""
+_PART_OF_NAME = re.compile(r"[^\w.@-]+", re.ASCII)
 _ARN_IS_REF = {MANAGED_POLICY, *_PROVIDERS}
+
+
+def stand_in(template: str, logical_id: str = "") -> str:
+    """What stands for the account that a template is deployed to, or for a name that CloudFormation makes up there."""
+    name = _PART_OF_NAME.sub("-", template)
+    return f"<{name}.{logical_id}>" if logical_id else f"<{name}>"
 
 
 class Identity(NamedTuple):

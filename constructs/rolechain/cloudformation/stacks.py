@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from rolechain.cloudformation import language_extensions, sam
 from rolechain.cloudformation.resolver import TRANSFORM, Resolver
-from rolechain.cloudformation.resources import ROLE, identity_of, properties_of
+from rolechain.cloudformation.resources import ROLE, identity_of, properties_of, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
 from rolechain.cloudformation.template import Json, Surroundings, Template, transforms_of
@@ -19,7 +19,6 @@ from rolechain.policy.logic import Ternary, all_of
 _NESTED = "AWS::CloudFormation::Stack"
 _STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
 """What CloudFormation takes as a stack's name: a file's name, an account's id or a part of another stack is none."""
-_PART_OF_NAME = re.compile(r"[^\w.@-]+", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +167,12 @@ class Stacks:
     def _stack(
         self, template: Template, parameters: Mapping[str, Json], made: Ternary, *, by_user: bool = False
     ) -> Stack:
-        name = _PART_OF_NAME.sub("-", template.name)
         partition = partition_of(template.region) if template.region else None
         if partition is None and self._chain is None and template.region is None:
             self.assumptions["assuming the partition aws where no region is known"] = None
         surroundings = Surroundings(
             stack=template.stack_name or (template.name if _STACK_NAME.fullmatch(template.name) else None),
-            account=template.account or f"<{name}>",
+            account=template.account or stand_in(template.name),
             account_known=template.account is not None,
             region=template.region,
             partition=partition or (self._chain.partition if self._chain else "aws"),
@@ -188,7 +186,7 @@ class Stacks:
         )
 
         def resolver_of(body: Mapping[str, Json]) -> Resolver:
-            return Resolver(body, surroundings, lambda logical_id: f"<{name}.{logical_id}>")
+            return Resolver(body, surroundings, lambda logical_id: stand_in(template.name, logical_id))
 
         body = template.body
         untranslated: Mapping[str, str] = {}

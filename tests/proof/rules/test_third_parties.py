@@ -225,3 +225,26 @@ def test_rc04_fires_on_whoever_is_not_named(kit: Kit) -> None:
         but_one = kit.trust(build, {"StringNotEquals": {"aws:SourceAccount": account}})
         (found,) = kit.ask("RC04", kit.role([but_one]))
         assert found.message.endswith("lets in codebuild.amazonaws.com on whosever behalf it calls")
+
+
+@pytest.mark.parametrize("name", ["t", "iam/firehose.yaml", "/a b/t.yaml"])
+@pytest.mark.parametrize(
+    ("service", "operator", "value"),
+    [
+        ("firehose", "StringEquals", {"Ref": "AWS::AccountId"}),
+        ("codebuild", "StringEquals", {"Ref": "AWS::AccountId"}),
+        ("cloudtrail", "StringLike", {"Fn::Sub": "${AWS::AccountId}"}),
+        ("cognito-idp", "StringEquals", [{"Ref": "AWS::AccountId"}, "acme-1"]),
+        ("delivery.logs", "StringEquals", {"Fn::Join": ["-", ["acme", {"Ref": "AWS::AccountId"}]]}),
+        ("states", "StringEquals", {"Fn::Sub": "acme@${AWS::AccountId}:${AWS::Region}"}),
+    ],
+)
+def test_the_own_account_is_an_external_id(
+    kit: Kit, name: str, service: str, operator: str, value: Any
+) -> None:
+    """What Firehose's guide asks for, wherever the template lies and whether its account is known."""
+    trust = kit.trust({"Service": f"{service}.amazonaws.com"}, {operator: {"sts:ExternalId": value}})
+    role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}
+    for account in (None, "111111111111"):
+        read = kit.template({"Role": ("AWS::IAM::Role", role)}, name, account)
+        assert kit.read("RC04", read) == []

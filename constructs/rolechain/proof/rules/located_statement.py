@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from rolechain.cloudformation.resources import UNPLACED
+from rolechain.cloudformation.resources import UNPLACED, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ENTERING, admitted, narrowed
 from rolechain.graph.finding import Level
@@ -59,8 +59,12 @@ class LocatedStatement:
 
     def is_known(self, value: str) -> bool:
         """Whether a value of the template holds nothing that only stands for an account, a region or a name."""
-        template = re.escape(self.role.place.template)
-        return re.search(rf"<{template}(\.[^<>]*)?>|{UNPLACED}", value) is None
+        parts = self.role.place.template.split("/")
+        # A nested stack is given what stands for its parent's account as well.
+        names = "|".join(
+            re.escape(stand_in("/".join(parts[: number + 1]))[1:-1]) for number in range(len(parts))
+        )
+        return re.search(rf"<({names})(\.[^<>]*)?>|{UNPLACED}", value) is None
 
     @cached_property
     def by_key(self) -> Mapping[str, Sequence[Condition | NullCheck]]:
