@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import TRANSFORM, Json
-from rolechain.cloudformation.unresolved import Unresolved
+from rolechain.cloudformation.unresolved import Unresolved, made_with
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -38,7 +38,7 @@ def _joined(function: str, separator: str, items: Json, place: SourceLocation) -
         parts.append(text)
     if sum(map(len, parts)) > _LONGEST:
         return Unresolved(function, f"it makes a text of more than {_LONGEST:,} characters", place)
-    return separator.join(parts)
+    return made_with(separator.join(parts), parts)
 
 
 def sub(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
@@ -85,7 +85,7 @@ def split(resolver: Resolver, argument: Json, place: SourceLocation, depth: int)
         if isinstance(text, Unresolved):
             return text
         if isinstance(separator, str) and separator and isinstance(text, str):
-            return text.split(separator)
+            return [made_with(item, [text]) for item in text.split(separator)]
     return Unresolved("Fn::Split", "it is not written as CloudFormation asks", place)
 
 

@@ -13,7 +13,7 @@ from rolechain.cloudformation.parameter_values import is_list, stored_type
 from rolechain.cloudformation.resources import attribute_of, reference_to
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import TRANSFORM, Json, Surroundings
-from rolechain.cloudformation.unresolved import Unresolved
+from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved, made_with
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 
 __all__ = ["TRANSFORM", "Resolver", "Unresolved"]
@@ -208,7 +208,11 @@ class Resolver:
             return Unresolved(f"Ref {name}", f"{what} parameter {name} is no text", place)
         if not is_given:
             self.around.assume(f"assuming {name} = {text} ({place.template})")
-        return [_settled(item.strip(), place) for item in text.split(",")] if is_list(kind) else text
+            if not text.strip(" ,"):
+                text = EmptyDefault.of(text, [name], [name] if self.around.by_user else ())
+        if not is_list(kind):
+            return text
+        return [_settled(made_with(item.strip(), [text]), place) for item in text.split(",")]
 
     def attribute(self, argument: Json, place: SourceLocation, depth: int) -> Json:
         """``Fn::GetAtt``, as a list or as a text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -26,3 +27,36 @@ class Unresolved:
 
     def __str__(self) -> str:
         return f"an unresolved {self.function} ({self.reason})"
+
+
+class EmptyDefault(str):
+    """A text that is made with the default of a parameter, which is empty: often a form that is still to be filled in.
+
+    Attributes:
+        parameters: the names of the parameters.
+        asks: those of them whose value the user can give.
+    """
+
+    parameters: tuple[str, ...]
+    asks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, parameters: Iterable[str], asks: Iterable[str]) -> EmptyDefault:
+        """``text`` as one."""
+        made = cls(text)
+        made.parameters, made.asks = tuple(dict.fromkeys(parameters)), tuple(dict.fromkeys(asks))
+        return made
+
+    def unresolved(self, place: SourceLocation | None) -> Unresolved:
+        """What stands in its place where it is no answer."""
+        names = " and ".join(self.parameters)
+        return Unresolved(f"Ref {names}", f"the default of parameter {names} is empty", place, self.asks)
+
+
+def made_with(text: str, parts: Iterable[object]) -> str:
+    """``text``, which is made of ``parts``: an ``EmptyDefault`` where one of them is."""
+    empty = [part for part in parts if isinstance(part, EmptyDefault)]
+    if not empty:
+        return text
+    parameters = (name for part in empty for name in part.parameters)
+    return EmptyDefault.of(text, parameters, (name for part in empty for name in part.asks))

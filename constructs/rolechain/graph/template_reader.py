@@ -10,6 +10,7 @@ from rolechain.cloudformation.resources import ROLE, identity_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
+from rolechain.cloudformation.unresolved import EmptyDefault
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
 from rolechain.graph.finding import Level
 from rolechain.graph.identity_reader import IdentityReader
@@ -17,6 +18,7 @@ from rolechain.graph.opaque_resources import hidden, touched
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
+from rolechain.iam.arn import account_of, is_arn, partition_of, service_of
 from rolechain.model.chain import Chain
 
 
@@ -95,7 +97,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
         if made is None:
             policies.report_condition(place)
         part = SourceLocation(place.template, logical_id, part="AssumeRolePolicyDocument")
-        document = resolver.resolve(properties.get("AssumeRolePolicyDocument"), part)
+        document = _answered(resolver.resolve(properties.get("AssumeRolePolicyDocument"), part), part)
         tags = resolver.resolve(properties.get("Tags"), place)
         seconds = texts.scalar(resolver.resolve(properties.get("MaxSessionDuration"), place))
         whole = seconds is not None and seconds.isdecimal() and len(seconds) < 10
@@ -121,6 +123,23 @@ def _only_of_place(name: Json, account: str) -> bool:
     if isinstance(name, Unresolved):
         return name.function in ("Ref AWS::Region", "Ref AWS::StackName")
     return name is not None and "<" not in str(name).replace(account, "")
+
+
+def _answered(value: Json, place: SourceLocation) -> Json:
+    """A part of a trust policy, unresolved where an empty default of a parameter leaves out whom or what it names."""
+    if isinstance(value, EmptyDefault):
+        return value if _names_something(value) else value.unresolved(place)
+    if isinstance(value, Mapping):
+        return {key: _answered(each, place) for key, each in value.items()}
+    return [_answered(each, place) for each in value] if isinstance(value, list) else value
+
+
+def _names_something(text: str) -> bool:
+    """Whether a text is whole, as far as can be seen: a name may begin or end with a part that is empty."""
+    if not is_arn(text):
+        return bool(text) and not text.startswith(".")
+    of_iam = service_of(text) in ("iam", "sts")
+    return bool(partition_of(text)) and not text.endswith((":", "/")) and bool(account_of(text) or not of_iam)
 
 
 def _tags(listed: Json) -> dict[str, str]:
