@@ -71,7 +71,14 @@ def test_control_tower_execution(review: Review) -> None:
     A foreign account would own this one.
     """
     code, findings, words = review("control-tower-execution.yaml")
-    assert (code, findings) == (1, [("RC04", "error", "ExecutionRole"), ("RC06", "warning", "ExecutionRole")])
+    assert (code, findings) == (
+        1,
+        [
+            ("RC04", "error", "ExecutionRole"),
+            ("RC06", "warning", "ExecutionRole"),
+            ("RC07", "warning", "ExecutionRole"),
+        ],
+    )
     assert words == ["every principal of account 111111111111 that its own account allows"]
 
 
@@ -81,7 +88,7 @@ def test_control_tower_execution_of_ones_own(review: Review) -> None:
     There is no confused deputy then; Control Tower's own role is to be named.
     """
     _, findings, _ = review("control-tower-execution.yaml", "--account", "111111111111")
-    assert findings == [("RC06", "error", "ExecutionRole")]
+    assert findings == [("RC06", "error", "ExecutionRole"), ("RC07", "warning", "ExecutionRole")]
 
 
 def test_org_wide_auditor(review: Review) -> None:
@@ -141,7 +148,13 @@ def test_account_wide_trust(review: Review) -> None:
     code, findings, words = review("account-wide-trust.yaml")
     assert (code, findings) == (
         1,
-        [("RC06", "error", "BreakGlass"), ("RC04", "error", "Operations"), ("RC06", "warning", "Operations")],
+        [
+            ("RC06", "warning", "BreakGlass"),
+            ("RC07", "warning", "BreakGlass"),
+            ("RC04", "error", "Operations"),
+            ("RC06", "warning", "Operations"),
+            ("RC07", "warning", "Operations"),
+        ],
     )
     assert words == [
         "every principal of account 444455556666 that its own account allows",

@@ -124,9 +124,52 @@ def test_rc07_silent_on_ordinary_permissions(kit: Kit) -> None:
                 {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"},
             ]
         ),
-        kit.policy(kit.allow("*", action="*"), name=ADMINISTRATOR),
+        kit.policy(
+            kit.allow("arn:aws:iam::*:role/AWSControlTowerExecution"),
+            name="arn:aws:iam::aws:policy/service-role/AWSControlTowerServiceRolePolicy",
+        ),
     )
     assert kit.ask("RC07", role) == []
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "AdministratorAccess",
+        "PowerUserAccess",
+        "SageMakerStudioAdminIAMDefaultExecutionPolicy",
+        "SageMakerStudioUserIAMPermissiveExecutionPolicy",
+        "SageMakerStudioUserIAMDefaultExecutionPolicy",
+    ],
+)
+def test_rc07_fires_on_aws_managed_policies(kit: Kit, policy: str) -> None:
+    """A policy of AWS's that allows every AssumeRole is warned of as an inline one is, and once for a role."""
+    arn = f"arn:aws:iam::aws:policy/{policy}"
+    managed = {"ManagedPolicyArns": [arn]}
+    several = {"ManagedPolicyArns": [arn, ADMINISTRATOR]}
+    inline = {
+        "Policies": [
+            {"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": kit.allow("*")}}
+        ]
+    }
+    trust = {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": kit.trust({"Service": "ec2.amazonaws.com"}),
+        }
+    }
+    (alone,) = kit.read("RC07", kit.template({"Role": ("AWS::IAM::Role", trust | managed)}))
+    (both,) = kit.read("RC07", kit.template({"Role": ("AWS::IAM::Role", trust | several | inline)}))
+    assert alone.message == both.message and alone.message.endswith(" may assume *")
+    assert alone.remediation == f"attach a policy that names the roles that it assumes instead of {arn}"
+    assert both.remediation.startswith("name the roles by account, path and name")
+
+
+def test_rc07_silent_on_other_aws_managed_policies(kit: Kit) -> None:
+    """Those that allow no AssumeRole, or that of some roles alone."""
+    names = ("ReadOnlyAccess", "IAMFullAccess", "SecurityAudit", "EC2ImageBuilderExecutionPolicy")
+    arns = [f"arn:aws:iam::aws:policy/{name}" for name in names]
+    assert kit.read("RC07", kit.template({"Role": ("AWS::IAM::Role", {"ManagedPolicyArns": arns})})) == []
 
 
 def test_rc30_fires_on_an_onward_role(kit: Kit, chain: Chain) -> None:

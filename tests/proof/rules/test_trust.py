@@ -348,3 +348,33 @@ def test_a_canonical_user_is_said() -> None:
     assert "statement 0 of AssumeRolePolicyDocument of R names a canonical user" in {
         each.message for each in found
     }
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"Ref": "AWS::AccountId"},
+        {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"},
+        {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"},
+        {"Fn::Join": [":", ["arn:aws:iam:", {"Ref": "AWS::AccountId"}, "root"]]},
+        [{"Ref": "AWS::AccountId"}, "arn:aws:iam::111111111111:role/a"],
+    ],
+)
+@pytest.mark.parametrize("account", [None, "111111111111"])
+def test_rc06_is_a_warning_on_the_own_account(kit: Kit, account: str | None, principal: Any) -> None:
+    """Who gets in from the role's own account is up to that account's own policies."""
+    role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": kit.trust({"AWS": principal})}}
+    (found,) = kit.read("RC06", kit.template({"Role": ("AWS::IAM::Role", role)}, account=account))
+    assert found.level is Level.WARNING
+
+
+def test_rc06_is_an_error_where_others_are_at_stake(kit: Kit, chain: Chain) -> None:
+    """Another account, a * that is held to the own one, where nobody needs a permission, and a chain."""
+    other = kit.role(name="other", account="222222222222", template="u")
+    of_other = kit.trust("arn:aws:iam::222222222222:root")
+    everyone = kit.trust("*", {"StringEquals": {"aws:PrincipalAccount": "111111111111"}})
+    for statement in (of_other, everyone):
+        (found,) = kit.ask("RC06", kit.role(statement), other)
+        assert found.level is Level.ERROR
+    roles = kit.of_chain(chain, deploy_source={"trust": kit.trust("arn:aws:iam::111111111111:root")})
+    assert [each.level for each in kit.ask("RC06", *roles, chain=chain)] == [Level.ERROR]

@@ -37,22 +37,28 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
 )
 def beyond_the_chain(context: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
-    for permission in context.permissions:
+    warned: set[RoleRecord] = set()
+    # What AWS's own policies allow besides is no news where the role's other policies allow it too.
+    for permission in sorted(context.permissions, key=lambda each: _is_aws_managed(each.record)):
         role = permission.role
         declared = context.declared.get(role.arn)
         if declared is not None:
             callees = [hop.callee for hop in context.chain.calls_of(declared)] if context.chain else []
             if callees:
                 yield from _beyond(permission, declared, callees, context.organization)
-        elif not (_is_aws_managed(permission.record) or context.is_bootstrap(role)):
+        elif not context.is_bootstrap(role):
+            named = "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>"
             for resource, requests in _roles_in(permission, context.organization):
-                if not names_one(resource) and not _narrowed(requests) and not _names_single(requests):
-                    yield Violation(
-                        permission.place,
-                        f"{role.arn} may assume {resource}",
-                        "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>",
-                        Level.WARNING,
-                    )
+                if names_one(resource) or _narrowed(requests) or _names_single(requests):
+                    continue
+                if _is_aws_managed(permission.record):
+                    # Nobody can change it: one for some purpose of AWS's is as it must be.
+                    if resource != "*" or role in warned:
+                        continue
+                    named = f"attach a policy that names the roles that it assumes instead of {permission.record.name}"
+                if resource == "*":
+                    warned.add(role)
+                yield Violation(permission.place, f"{role.arn} may assume {resource}", named, Level.WARNING)
     for role in context.graph.roles:
         declared = context.declared.get(role.arn)
         if declared is not None and context.chain and context.chain.calls_of(declared):

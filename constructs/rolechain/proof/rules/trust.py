@@ -96,7 +96,8 @@ def _refused_permission(located: LocatedStatement) -> Violations:
     "RC06",
     "an account's root as principal stands with a condition on aws:PrincipalArn; for a third party an "
     "sts:ExternalId stands in its place",
-    prevents="every identity of that account to which sts:AssumeRole is delegated gets in",
+    prevents="every identity of that account to which sts:AssumeRole is delegated gets in; in an audit a warning of the "
+    "role's own account, whose policies alone decide then, and of a third party's, of which RC04 is the error",
     source="IAM User Guide, JSON policy elements: AWS account principals",
     levels="error warning",
 )
@@ -104,6 +105,8 @@ def whole_account(context: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
+    In an audit the role's own account is a warning: only who is given sts:AssumeRole by that account's own policies
+    gets in, so that nobody does but by whoever may write them. In a chain it is an error, as its hop is declared.
     """
     for entry in context.entries:
         for account, partition in principals.delegated(entry):
@@ -129,8 +132,13 @@ def whole_account(context: RuleContext) -> Violations:
                 "sts:AssumeRole there gets in",
                 f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
                 + (", or an sts:ExternalId" if third_party else ""),
-                Level.WARNING if third_party else None,
+                Level.WARNING if third_party or _is_up_to_its_own_account(context, entry, account) else None,
             )
+
+
+def _is_up_to_its_own_account(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
+    """Whether only an own policy lets somebody of the role's account in; one whom ``*`` names needs none there."""
+    return context.chain is None and account == account_of(entry.arn) and not principals.everyone(entry)
 
 
 def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
