@@ -58,7 +58,7 @@ def test_a_name_that_is_not_known_otherwise_is_reported() -> None:
         "Resources": {"Role": _role({"Ref": "Name"}, {"Service": "ec2.amazonaws.com"})},
     }
     (finding,) = audit([Template("app", body)]).findings
-    assert (finding.rule, finding.level.value) == ("RC00", "error")
+    assert (finding.rule, finding.level.value) == ("RC00", "warning")
     assert finding.message == "RoleName of Role is an unresolved Ref Name (parameter Name has no default)"
 
 

@@ -45,19 +45,24 @@ class OpaqueResource(NamedTuple):
     roams: bool = False
 
 
-def hidden(name: str, resolver: Resolver, untranslated: Mapping[str, str]) -> Iterator[OpaqueResource]:
+def hidden(
+    name: str, resolver: Resolver, untranslated: Mapping[str, str], *, bare: Level = Level.ERROR
+) -> Iterator[OpaqueResource]:
     """What a template does not show of its resources.
 
     Args:
         name: the template's.
         resolver: resolves its values.
         untranslated: why each resource of SAM that is still in it cannot be translated, by logical id.
+        bare: the level of what leaves trust policies alone: a macro where the template shows no resource that is, or
+            makes, one of IAM, and a role that SAM makes, unless its trust policy is given.
     """
     resources = resolver.section("Resources")
+    level = Level.ERROR if any(map(_may_be_of_iam, _types(resources))) else bare
     for macro in (*_macros(resolver), *names_of_transforms(resources.get(TRANSFORM))):
         if macro != _INCLUDE:
             yield OpaqueResource(
-                SourceLocation(name), f"the macro {macro} may change every resource of {name}", Level.ERROR
+                SourceLocation(name), f"the macro {macro} may change every resource of {name}", level
             )
     for logical_id, resource in resources.items():
         if not isinstance(logical_id, str):
@@ -74,7 +79,8 @@ def hidden(name: str, resolver: Resolver, untranslated: Mapping[str, str]) -> It
             kind = kind if isinstance(kind, str) else _IAM
             if logical_id in untranslated and makes_role(kind):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
-                level = Level.WARNING if kind == APPLICATION else Level.ERROR
+                level = bare if _trusts_its_service(resource, resolver) else Level.ERROR
+                level = Level.WARNING if kind == APPLICATION else level
                 yield OpaqueResource(place, words, level, roams=True)
             elif kind.endswith(_MODULE):
                 yield OpaqueResource(
@@ -85,6 +91,13 @@ def hidden(name: str, resolver: Resolver, untranslated: Mapping[str, str]) -> It
             ):
                 words = f"what {function} makes of {logical_id} is not known"
                 yield OpaqueResource(place, words, Level.ERROR, roams=True)
+
+
+def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:
+    """Whether the role that SAM makes of a resource lets in the resource's service alone, whatever else it is."""
+    whole = isinstance(resource.get("Properties"), Mapping) and "Fn::" not in "".join(map(str, resource))
+    parts = (*_mappings(resource), *_mappings(resolver.section("Globals")))
+    return whole and not any({"AssumeRolePolicyDocument", TRANSFORM} & part.keys() for part in parts)
 
 
 def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:

@@ -53,6 +53,8 @@ class PolicyReader:
     Attributes:
         unknown: what is not known, as findings of RC00.
         roaming: those of them that may be about any role of the account that their template is deployed to.
+        beside: the level of what is not known besides trust policies. Who is let in does not depend on it, so that it
+            is a warning where no chain has to be proven.
     """
 
     def __init__(self, stacks: Stacks, chain: Chain | None) -> None:
@@ -66,6 +68,7 @@ class PolicyReader:
         self._held: set[tuple[str, str, str]] = set()
         self._given: Mapping[str, Mapping[str, Any]] = chain.policy_documents if chain else {}
         self._of_chain = chain is not None
+        self.beside = Level.ERROR if chain else Level.WARNING
         for stack in (*stacks.all, *stacks.elsewhere):
             self._read(stack)
 
@@ -85,7 +88,7 @@ class PolicyReader:
                 if title is None and kind == ROLE and _speaks_of_roles(record.policy):
                     what = holder if isinstance(holder, Unresolved) else "it is no text"
                     message = f"{logical_id} is attached to a role that is not known: {what}"
-                    self.report(place, message, asks=asks_of(holder), roams=True)
+                    self.report(place, message, self.beside, asks=asks_of(holder), roams=True)
                 title = stack.resolver.placeholder(f"{logical_id}.{kind}") if title is None else title
                 self._attached.setdefault((account, kind, title.lower()), []).append(record)
                 self._titles[account, kind, title.lower()] = title
@@ -184,7 +187,9 @@ class PolicyReader:
             # Which of them there is, or that none is, depends on what cannot be known.
             names = " and ".join(str(record.place) for record in found)
             if said:
-                self.report(place, f"{place.logical_id} has the policy {arn}, which is made by {names}")
+                self.report(
+                    place, f"{place.logical_id} has the policy {arn}, which is made by {names}", self.beside
+                )
             return PolicyRecord(place, arn, None, Policy.unknown(arn))
         if (given := self._given.get(arn)) is not None:
             return self.policy_of(given, place, arn, True, inline=False)
@@ -213,7 +218,7 @@ class PolicyReader:
             return PolicyRecord(place, name, None, EVERYTHING)
         if said:
             message = f"{place.logical_id} has the policy {name}, whose document is not at hand"
-            self.report(place, message, asks=asks_of(arn))
+            self.report(place, message, self.beside, asks=asks_of(arn))
         return PolicyRecord(place, name, None, Policy.unknown(name))
 
     def policy_of(
@@ -250,11 +255,13 @@ class PolicyReader:
 
     def _report_unknown(self, compiled: Compiled, place: SourceLocation, *, trust: bool) -> None:
         what = f"{place.part} of {place.logical_id}"
+        level = Level.ERROR if trust else self.beside
         if compiled.problem:
+            # IAM refuses it, whichever policy it is.
             self.report(place, f"{what} cannot be read: {compiled.problem}")
         elif None in compiled.unresolved:
             found = compiled.unresolved[None]
-            self.report(place, f"{what} is not known: {found}", asks=found.asks)
+            self.report(place, f"{what} is not known: {found}", level, asks=found.asks)
         for statement in compiled.policy.statements if trust else ():
             named = statement.principals
             if named and named.unknown and statement.index not in compiled.unresolved:
@@ -266,14 +273,15 @@ class PolicyReader:
             listed = compiled.policy.statements if not compiled.policy.missing else ()
             if trust or not listed or _speaks(listed[index].actions.match):
                 here = SourceLocation(place.template, place.logical_id, index, place.part)
-                self.report(here, f"statement {index} of {what} holds {unresolved}", asks=unresolved.asks)
+                words = f"statement {index} of {what} holds {unresolved}"
+                self.report(here, words, level, asks=unresolved.asks)
 
     def report_condition(self, place: SourceLocation) -> None:
         """Reports that it is not known whether a resource is made."""
         stacks = (stack for stack in self._stacks.all if stack.template.name == place.template)
         asks = next((stack.asked_of(place.logical_id) for stack in stacks), ())
         words = f"whether {place.logical_id} is made is not known: its Condition cannot be resolved"
-        self.report(place, words, asks=asks)
+        self.report(place, words, self.beside, asks=asks)
 
     def report(
         self,

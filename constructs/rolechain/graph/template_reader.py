@@ -66,7 +66,7 @@ def _report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) 
     for stack in stacks.all:
         name, resolver = stack.template.name, stack.resolver
         unread = {place.logical_id for place, _, _ in stacks.unread if place.template == name}
-        seen = hidden(name, resolver, stack.untranslated)
+        seen = hidden(name, resolver, stack.untranslated, bare=policies.beside)
         for found in (*seen, *touched(name, resolver, arns, unread)):
             policies.report(found.place, found.words, found.level, roams=found.roams)
     for place, kind, reason in stacks.unread:
@@ -92,6 +92,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
                 policies.report(
                     SourceLocation(place.template, logical_id, part=key),
                     f"{key} of {logical_id} is {words}",
+                    policies.beside,
                     asks=asks_of(found),
                 )
         if made is None:

@@ -160,7 +160,8 @@ def test_rc07_fires_on_aws_managed_policies(kit: Kit, policy: str) -> None:
     }
     (alone,) = kit.read("RC07", kit.template({"Role": ("AWS::IAM::Role", trust | managed)}))
     (both,) = kit.read("RC07", kit.template({"Role": ("AWS::IAM::Role", trust | several | inline)}))
-    assert alone.message == both.message and alone.message.endswith(" may assume *")
+    assert alone.message == both.message
+    assert alone.message.endswith(" may assume *")
     assert alone.remediation == f"attach a policy that names the roles that it assumes instead of {arn}"
     assert both.remediation.startswith("name the roles by account, path and name")
 

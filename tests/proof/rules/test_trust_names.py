@@ -8,6 +8,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.proof import Finding, Level, SourceLocation
+from rolechain.proof.rules import check
 
 Kit = Any
 TRUST = "AssumeRolePolicyDocument"
@@ -106,3 +107,24 @@ def test_rc28_silent_on_roles_and_in_an_audit(kit: Kit, chain: Chain) -> None:
         kit.trust("*", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}}, Effect="Deny"),
     ]
     assert kit.ask("RC28", *kit.of_chain(chain, deploy_middle={"trust": denied}), chain=chain) == []
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": "arn:aws:iam::${vendor}:user/deploy"},
+        {"AWS": "arn:aws:iam::12345678:root"},
+        {"AWS": "arn:aws:iam::111111111111:group/admins"},
+        {"AWS": "arn:aws:iam::111111111111:Root"},
+        {"AWS": "deploy"},
+        {"Service": "cloudformation"},
+        {"Service": "*"},
+    ],
+)
+@pytest.mark.parametrize("condition", [None, {"StringEquals": {"sts:SourceIdentity": "ann"}}])
+def test_a_principal_that_iam_refuses_is_one_finding(
+    kit: Kit, principal: dict[str, str], condition: dict[str, Any] | None
+) -> None:
+    """What such a statement asks of whom it names is no news beside it."""
+    rules = [each.rule for each in check(kit.world(kit.role(kit.trust(principal, condition))), None)]
+    assert (rules.count("RC02"), {"RC11", "RC40"} & {*rules}) == (1, set())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding
 from rolechain.graph.role_graph import RoleGraph
 from rolechain.model.chain import Chain
@@ -28,6 +29,9 @@ __all__ = ["RULES", "UNKNOWN", "Rule", "check"]
 RULES: tuple[Rule, ...] = tuple(sorted(declared, key=lambda rule: rule.id))
 """RC01 to RC40."""
 
+_OF_WHOM_IT_NAMES = frozenset({"never_met", "console_sets_no_identity"})
+"""The rules that have nothing to say of a statement whose Principal IAM refuses, as nobody is meant by it."""
+
 
 def check(graph: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
     """Every rule that the templates break, in the order of the rules.
@@ -37,5 +41,10 @@ def check(graph: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
         chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
     """
     context = RuleContext(graph, chain)
+    refused: set[SourceLocation | None] = set()
     for rule in RULES:
-        yield from rule.findings(context)
+        for finding in rule.findings(context):
+            if rule.name == "refused_principal":
+                refused.add(finding.place)
+            if rule.name not in _OF_WHOM_IT_NAMES or finding.place not in refused:
+                yield finding

@@ -10,7 +10,7 @@ _HEAD = """\
 What can be wrong with a role chain, and is found in its templates before anything is deployed. An error fails the
 proof; a warning is shown. Without a declared chain (`rolechain audit`) the rules that need one stay silent. A finding
 says where it stands, what is wrong with the values, and what to write instead. What cannot be resolved or decided is
-reported as RC00, an error.
+reported as RC00, an error; in an audit a warning where who is let in does not depend on it.
 
 | rule | what is asked for | prevents | level | source |
 |---|---|---|---|---|

@@ -96,8 +96,8 @@ def _refused_permission(located: LocatedStatement) -> Violations:
     "RC06",
     "an account's root as principal stands with a condition on aws:PrincipalArn; for a third party an "
     "sts:ExternalId stands in its place",
-    prevents="every identity of that account to which sts:AssumeRole is delegated gets in; in an audit a warning of the "
-    "role's own account, whose policies alone decide then, and of a third party's, of which RC04 is the error",
+    prevents="every identity of that account to which sts:AssumeRole is delegated gets in; in an audit a warning of "
+    "the role's own account, whose policies alone decide then, and of a third party's, of which RC04 is the error",
     source="IAM User Guide, JSON policy elements: AWS account principals",
     levels="error warning",
 )

@@ -1,0 +1,90 @@
+"""How bad it is in an audit that something is not known: an error where it decides who is let in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain.proof import Level, Template, audit
+
+Json = dict[str, Any]
+SERVICE = {"Service": "ec2.amazonaws.com"}
+UNKNOWN = {"Ref": "Value"}
+
+
+def _statement(**more: Any) -> Json:
+    return {"Effect": "Allow", "Action": "sts:AssumeRole", **more}
+
+
+def _document(*statements: Any) -> Json:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _role(principal: Any = None, **properties: Any) -> Json:
+    trust = _document(_statement(Principal=principal or SERVICE))
+    return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, **properties}}
+
+
+def _inline(*statements: Any) -> list[Json]:
+    return [{"PolicyName": "p", "PolicyDocument": _document(*statements)}]
+
+
+def _levels(resources: Json, **sections: Any) -> set[tuple[str, Level]]:
+    body = {"Parameters": {"Value": {"Type": "String"}}, "Resources": resources, **sections}
+    found = audit([Template("t", body, "111111111111", "us-east-1")]).findings
+    return {(each.rule, each.level) for each in found}
+
+
+MADE = {"Conditions": {"Unknown": {"Fn::Equals": [UNKNOWN, "x"]}}}
+POLICY = {"PolicyName": "p", "PolicyDocument": _document(_statement(Resource="*"))}
+
+
+@pytest.mark.parametrize(
+    ("resources", "sections"),
+    [
+        ({"R": _role(Policies=_inline(_statement(Resource=UNKNOWN)))}, {}),
+        ({"R": _role(Policies=_inline({"Fn::If": ["None", _statement(Resource="*"), UNKNOWN]}))}, {}),
+        ({"R": _role(ManagedPolicyArns=[UNKNOWN])}, {}),
+        ({"R": _role(ManagedPolicyArns=["arn:aws:iam::111111111111:policy/elsewhere"])}, {}),
+        ({"R": _role(RoleName=UNKNOWN)}, {}),
+        ({"R": _role() | {"Condition": "Unknown"}}, MADE),
+        ({"P": {"Type": "AWS::IAM::Policy", "Properties": POLICY | {"Roles": [UNKNOWN]}}}, {}),
+        ({"S": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}}}, {}),
+        ({"B": {"Type": "AWS::S3::Bucket"}}, {"Transform": "Mine"}),
+    ],
+)
+def test_what_decides_nothing_about_who_is_let_in(resources: Json, sections: Json) -> None:
+    """Permissions, names, whether a role is made, nested stacks, and macros where no resource is IAM's: a warning."""
+    assert _levels(resources, **sections) - {("RC07", Level.WARNING)} == {("RC00", Level.WARNING)}
+
+
+@pytest.mark.parametrize(
+    ("resources", "sections"),
+    [
+        ({"R": _role({"AWS": UNKNOWN})}, {}),
+        ({"R": _role(UNKNOWN)}, {}),
+        ({"R": _role(AssumeRolePolicyDocument=UNKNOWN)}, {}),
+        ({"R": _role(AssumeRolePolicyDocument=_document(UNKNOWN))}, {}),
+        ({"R": _role() | {"Fn::Transform": {"Name": "Mine"}}}, {}),
+        ({"R": _role()}, {"Transform": "Mine"}),
+        ({"Fn": {"Type": "AWS::Serverless::Function"}}, {"Transform": "Mine"}),
+    ],
+)
+def test_what_decides_who_is_let_in(resources: Json, sections: Json) -> None:
+    """A trust policy that is not known, and a macro that may change one: an error, and never closed."""
+    assert ("RC00", Level.ERROR) in _levels(resources, **sections)
+
+
+@pytest.mark.parametrize(
+    ("properties", "level"),
+    [
+        ({"Handler": "a.b"}, Level.WARNING),
+        ({"Handler": "a.b", "AssumeRolePolicyDocument": _document(_statement(Principal="*"))}, Level.ERROR),
+        ({"Handler": "a.b", "Fn::Transform": {"Name": "AWS::Include"}}, Level.ERROR),
+    ],
+)
+def test_what_sam_refuses(properties: Json, level: Level) -> None:
+    """A function's role trusts Lambda, unless it is given a trust policy."""
+    resources = {"Fn": {"Type": "AWS::Serverless::Function", "Properties": properties}}
+    assert _levels(resources, Transform="AWS::Serverless-2016-10-31") == {("RC00", level)}
