@@ -171,7 +171,7 @@ def _show(
     last: str,
     good: bool,
 ) -> None:
-    text = AuditText(files, every=arguments.all)
+    text = AuditText(files, report.names, every=arguments.all)
     text.triaged(triage, arguments.group)
     if not arguments.quiet:
         text.access(report)

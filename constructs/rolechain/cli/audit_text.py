@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rolechain.cli.output import ProofText, short
+from rolechain.cli.output import ProofText
 from rolechain.cli.template_files import FilesByName, Skipped, located
 from rolechain.cli.triage import TITLES, Triage
 from rolechain.policy import Verdict
@@ -25,11 +25,14 @@ class AuditText(ProofText):
 
     Args:
         files: the templates that were read.
+        names: what each principal is called whose ARN is not known.
         every: whether each thing is listed, however many there are.
     """
 
-    def __init__(self, files: FilesByName, *, every: bool) -> None:
-        super().__init__(lambda place: located(place, files))
+    def __init__(
+        self, files: FilesByName, names: Mapping[str, str] | None = None, *, every: bool = False
+    ) -> None:
+        super().__init__(lambda place: located(place, files), names)
         self._files = files
         self._every = every
 
@@ -101,7 +104,7 @@ class AuditText(ProofText):
         ordered = sorted(report.entrances, key=lambda each: each.words.startswith("the service"))
         self._listed(
             "who is let in",
-            list(dict.fromkeys(f"{short(each.role)} lets in {each.words}" for each in ordered)),
+            list(dict.fromkeys(f"{self.name(each.role)} lets in {each.words}" for each in ordered)),
         )
         known = [hop for hop in report.hops if hop.verdict is not Verdict.UNKNOWN]
         unknown = [hop for hop in report.hops if hop.verdict is Verdict.UNKNOWN]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich import box
@@ -38,9 +38,16 @@ class ProofText:
     What is ``judged`` is declared: an unknown hop is as bad as a refused one, and an undeclared entrance is wrong.
     """
 
-    def __init__(self, where: Callable[[SourceLocation], str] = str) -> None:
+    def __init__(
+        self, where: Callable[[SourceLocation], str] = str, names: Mapping[str, str] | None = None
+    ) -> None:
         self._console = Console(highlight=False)
         self._where = where
+        self._names = names or {}
+
+    def name(self, arn: str) -> str:
+        """A principal as people call it: by its logical id where its ARN is not known."""
+        return self._names.get(arn) or short(arn)
 
     def proof(self, name: str, proof: Proof, source: str, *, strict: bool) -> None:
         """Everything that a proof says.
@@ -64,7 +71,7 @@ class ProofText:
         for hop in hops:
             unknown = hop.verdict is Verdict.UNKNOWN and not judged
             mark = _GOOD if hop.verdict is Verdict.ALLOW else ("?", "yellow") if unknown else _BAD
-            self._item(mark, f"{short(hop.caller)} → {short(hop.callee)}")
+            self._item(mark, f"{self.name(hop.caller)} → {self.name(hop.callee)}")
             if hop.verdict is not Verdict.ALLOW:
                 self._line((f"      {hop.reason}", "dim"))
 
@@ -75,18 +82,20 @@ class ProofText:
         for role, words, declared in listed:
             said = "" if declared or not judged else ", which is not declared"
             mark = (_GOOD if declared else _BAD) if judged else _PLAIN
-            self._item(mark, f"{short(role)} lets in {words}{said}")
+            self._item(mark, f"{self.name(role)} lets in {words}{said}")
 
     def changers(self, heading: str, changers: Sequence[Changer]) -> None:
         """A line for each principal that may change the chain or act as its roles."""
         self._heading(heading, changers)
         for changer in changers:
             verb = "change" if changer.rule == "RC38" else "act as"
-            roles = counted(len(changer.roles), "role") if len(changer.roles) > 1 else short(changer.roles[0])
+            roles = (
+                counted(len(changer.roles), "role") if len(changer.roles) > 1 else self.name(changer.roles[0])
+            )
             said = ", as is declared" if changer.declared else ""
             said += "" if changer.surely else ", which is not known"
             self._item(
-                _GOOD if changer.declared else _DOUBTFUL, f"{short(changer.who)} may {verb} {roles}{said}"
+                _GOOD if changer.declared else _DOUBTFUL, f"{self.name(changer.who)} may {verb} {roles}{said}"
             )
 
     def findings(self, findings: Sequence[Finding], heading: str = "findings") -> None:

@@ -81,5 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     else:
-        ProofText().proof(chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict)
+        ProofText(names=proof.names).proof(
+            chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict
+        )
     return 0 if passes(proof, strict=arguments.strict) else 1

@@ -29,6 +29,7 @@ from rolechain.policy.resources import Resources
 from rolechain.proof.declared import Declared
 from rolechain.proof.entrances import EntranceRecord, missing_entrances, trusted, undeclared
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
+from rolechain.proof.names import Names
 from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
@@ -94,13 +95,30 @@ def _proven(
         *(finding for changer in others for finding in _of_changer(chain, changer)),
         *(check(graph, chain) if scope == "app" else of_chain(check(graph, chain), chain, graph)),
     ]
-    return Proof(
-        parts=_names(chain, parts),
-        hops=tuple(hop for hop, _ in hops),
-        entrances=tuple(EntranceRecord.of(access, declared=is_declared) for access, is_declared in found),
-        findings=sorted_findings(findings),
-        assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
-        changers=others,
+    return _in_words(
+        graph,
+        Proof(
+            parts=_names(chain, parts),
+            hops=tuple(hop for hop, _ in hops),
+            entrances=tuple(EntranceRecord.of(access, declared=is_declared) for access, is_declared in found),
+            findings=tuple(findings),
+            assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
+            changers=others,
+        ),
+    )
+
+
+def _in_words(graph: RoleGraph, proof: Proof) -> Proof:
+    """A proof in which what stands for an account or a name that is not known is said in words."""
+    names = Names(graph)
+    return replace(
+        proof,
+        hops=tuple(replace(hop, reason=names.words(hop.reason)) for hop in proof.hops),
+        entrances=tuple(
+            replace(each, words=names.words(each.words, each.place.template)) for each in proof.entrances
+        ),
+        findings=sorted_findings([names.finding(each) for each in proof.findings]),
+        names=names.by_arn(hop.callee for hop in proof.hops),
     )
 
 
@@ -216,15 +234,18 @@ def _audited(graph: RoleGraph) -> Proof:
         for edge in edges(graph)
         if (decision := edge.hindered or edge.decision)
     ]
-    return Proof(
-        hops=(*inner, *_refused(graph, {(hop.caller, hop.callee) for hop in inner}), *_outward(graph)),
-        entrances=tuple(
-            EntranceRecord.of(access, declared=False)
-            for role in graph.roles
-            for access in trusted_access(role)
+    return _in_words(
+        graph,
+        Proof(
+            hops=(*inner, *_refused(graph, {(hop.caller, hop.callee) for hop in inner}), *_outward(graph)),
+            entrances=tuple(
+                EntranceRecord.of(access, declared=False)
+                for role in graph.roles
+                for access in trusted_access(role)
+            ),
+            findings=(*graph.unknown, *check(graph, None)),
+            assumptions=graph.assumptions,
         ),
-        findings=sorted_findings([*graph.unknown, *check(graph, None)]),
-        assumptions=graph.assumptions,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -29,6 +29,8 @@ class Proof:
         parts: the roles that the proof is about, where the others are taken as declared.
         changers: who of the templates may change the chain's roles or act as them, those who are declared too; None
             in an audit.
+        names: what each role, user and group is called whose ARN is not known before deployment, by what stands for
+            that.
     """
 
     hops: tuple[HopProof, ...]
@@ -37,6 +39,7 @@ class Proof:
     assumptions: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     changers: tuple[Changer, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def proven(self) -> bool:

@@ -23,7 +23,7 @@ def test_an_open_role_is_shown_at_its_line(capsys: Capture, open_role: str) -> N
     Path("open.yaml").write_text(open_role)
     assert main(["audit", "open.yaml"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "  • open (<open.yaml>) lets in everyone that its own account allows" in lines
+    assert "  • Role lets in everyone that its own account allows" in lines
     assert "  error RC01 open.yaml:12 Role AssumeRolePolicyDocument statement 1" in lines
     assert lines[-1] == "1 template: 1 error"
 
@@ -34,7 +34,7 @@ def test_a_sound_template_has_no_finding(capsys: Capture, closed_role: str) -> N
     assert main(["audit", "closed.yaml"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "who is let in",
-        "  • open (<closed.yaml>) lets in the service ec2.amazonaws.com",
+        "  • Role lets in the service ec2.amazonaws.com",
         "taken for granted",
         "  • the partition aws where no region is known",
         "1 template: no finding",

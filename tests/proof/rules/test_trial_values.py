@@ -93,7 +93,7 @@ def test_an_account_that_is_not_known_is_said_so(kit: Kit) -> None:
     """A finding says whose account it is, and leaves its id to be written."""
     (found,) = _unplaced(kit, kit.trust(ROOT))
     assert found.rule == "RC06"
-    assert "trusts the account of roles.yaml as a whole" in found.message
+    assert "trusts its own account as a whole" in found.message
     assert (
         found.remediation
         == 'add {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::<account>:role/<path and name>"}}'

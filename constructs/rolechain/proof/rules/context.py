@@ -157,19 +157,6 @@ class RuleContext:
         """Whether a resource, or a policy of its role, holds a value that is not resolved."""
         return place is not None and (place.template, place.logical_id) in self._closed[1]
 
-    def in_words(self, message: str, remediation: str) -> tuple[str, str]:
-        """A message and a remediation without what stands for the account of a template that is not known."""
-        for name in self._unplaced:
-            message = message.replace(f"account <{name}>", f"the account of {name}")
-            remediation = remediation.replace(f"::<{name}>:", "::<account>:").replace(
-                f'"<{name}>"', '"<account>"'
-            )
-        return message, remediation
-
-    @cached_property
-    def _unplaced(self) -> tuple[str, ...]:
-        return tuple(name for name, template in self.graph.templates.items() if template.account is None)
-
     @property
     def organization(self) -> str | None:
         """The id of the organization that the chain declares."""

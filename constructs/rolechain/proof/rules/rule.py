@@ -43,8 +43,7 @@ class Rule:
         if any(context.is_unresolved(each.place) for each in found):
             found = list(_whatever(found, list(self.check(context.closed)), context))
         for each in found:
-            message, remediation = context.in_words(each.message, each.remediation)
-            yield Finding(self.id, each.level or self.levels[0], each.place, message, remediation)
+            yield Finding(self.id, each.level or self.levels[0], each.place, each.message, each.remediation)
 
 
 def _whatever(found: list[Violation], again: list[Violation], context: RuleContext) -> Violations:
