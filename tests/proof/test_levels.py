@@ -88,3 +88,39 @@ def test_what_sam_refuses(properties: Json, level: Level) -> None:
     """A function's role trusts Lambda, unless it is given a trust policy."""
     resources = {"Fn": {"Type": "AWS::Serverless::Function", "Properties": properties}}
     assert _levels(resources, Transform="AWS::Serverless-2016-10-31") == {("RC00", level)}
+
+
+MACRO = "aws cloudformation get-template"
+
+
+@pytest.mark.parametrize(
+    ("resources", "sections", "remediation"),
+    [
+        (
+            {"S": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}}},
+            {},
+            "its template too",
+        ),
+        (
+            {"S": {"Type": "AWS::CloudFormation::StackSet", "Properties": {"TemplateURL": "https://x"}}},
+            {},
+            "its template too",
+        ),
+        ({"B": {"Type": "AWS::S3::Bucket"}}, {"Transform": "Mine"}, MACRO),
+        ({"R": _role(AssumeRolePolicyDocument={})}, {}, "write a document that IAM takes"),
+        (
+            {"R": _role(Policies=[{"PolicyName": "p", "PolicyDocument": "x"}])},
+            {},
+            "write a document that IAM takes",
+        ),
+        (
+            {"Fn": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}}},
+            {"Transform": "AWS::Serverless-2016-10-31"},
+            "write Fn as SAM takes it",
+        ),
+    ],
+)
+def test_what_helps_where_no_value_is_missing(resources: Json, sections: Json, remediation: str) -> None:
+    """A template, a document or a resource is asked for where that is what is not known."""
+    (finding,) = audit([Template("t", {"Resources": resources, **sections}, "111111111111")]).findings
+    assert (finding.rule, remediation in finding.remediation) == ("RC00", True)

@@ -74,7 +74,7 @@ EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account a
         (ROOT, {"StringLike": {"sts:RoleSessionName": "?x*", "aws:RequestTag/team": "a*"}}, []),
         (ROOT, {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, [f"{EVERYBODY_OF_4}, from 192.0.2.0/24"]),
         (ROOT, {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}},
-         [f"{EVERYBODY_OF_4}, if DateGreaterThan aws:CurrentTime 2026-01-01T00:00:00Z"]),
+         [f"{EVERYBODY_OF_4}, from 2026-01-01T00:00:00Z on"]),
         (ROOT, {"NumericLessThan": {"sts:DurationSeconds": "900"}},
          [f"{EVERYBODY_OF_4}, if NumericLessThan sts:DurationSeconds 900"]),
         (ROOT, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-a/*", "o-b/*"]}},
@@ -235,3 +235,64 @@ def test_a_token_of_many_values_is_found() -> None:
         _role(_allow({"Federated": PROVIDER}, condition, "sts:AssumeRoleWithWebIdentity"))
     )
     assert (access.kind, access.who, access.certain) == ("federated", PROVIDER, True)
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "words"),
+    [
+        (
+            "*",
+            {"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}},
+            "everyone in its own organization that its own account allows",
+        ),
+        (
+            ROOT,
+            {"StringLike": {"aws:PrincipalOrgID": "*"}},
+            EVERYBODY_OF_4.replace(" that", " in any organization that"),
+        ),
+        (
+            {"Service": "states.amazonaws.com"},
+            {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgId}"}},
+            "the service states.amazonaws.com, for its own organization",
+        ),
+        (
+            {"Service": "states.amazonaws.com"},
+            {"StringEquals": {"aws:SourceOrgID": "o-exampleorg1"}},
+            "the service states.amazonaws.com, for organization o-exampleorg1",
+        ),
+        (
+            "*",
+            {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/*/ou-ab12-11111111/*"}},
+            "everyone in organizational unit o-exampleorg1/*/ou-ab12-11111111/* that its own account allows",
+        ),
+        (
+            ROOT,
+            {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+            f"{EVERYBODY_OF_4}, not from 203.0.113.0/24",
+        ),
+        (ROOT, {"StringEquals": {"aws:SourceVpce": "vpce-1"}}, f"{EVERYBODY_OF_4}, from VPC endpoint vpce-1"),
+        (
+            ROOT,
+            {"StringEquals": {"aws:PrincipalTag/team": "red"}},
+            f"{EVERYBODY_OF_4}, whose tag team is red",
+        ),
+        (
+            ROOT,
+            {"DateLessThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}},
+            f"{EVERYBODY_OF_4}, until 2027-01-01T00:00:00Z",
+        ),
+        (
+            ROOT,
+            {"DateGreaterThanEquals": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}},
+            f"{EVERYBODY_OF_4}, from 2027-01-01T00:00:00Z on",
+        ),
+        (
+            ROOT,
+            {"NumericLessThanEquals": {"aws:MultiFactorAuthAge": "3600"}},
+            f"{EVERYBODY_OF_4.replace('principal', 'IAM user')}, with MFA of the last 3600 seconds",
+        ),
+    ],
+)
+def test_the_guards_that_there_are(principal: Any, condition: Json, words: str) -> None:
+    """Organization, unit, addresses, endpoints, tags, dates and MFA are said; one's own organization as such."""
+    assert _words(_allow(principal, condition)) == [words]

@@ -37,12 +37,19 @@ class OpaqueResource(NamedTuple):
         words: what is not known.
         level: an error where it may well be about roles.
         roams: whether it may be about any role of its account, and not only about those of its place.
+        remediation: what to do about it; None for what helps where a value is not known.
     """
 
     place: SourceLocation
     words: str
     level: Level
     roams: bool = False
+    remediation: str | None = None
+
+
+_PROCESSED = (
+    "give what CloudFormation makes of it: aws cloudformation get-template --template-stage Processed"
+)
 
 
 def hidden(
@@ -62,7 +69,10 @@ def hidden(
     for macro in (*_macros(resolver), *names_of_transforms(resources.get(TRANSFORM))):
         if macro != _INCLUDE:
             yield OpaqueResource(
-                SourceLocation(name), f"the macro {macro} may change every resource of {name}", level
+                SourceLocation(name),
+                f"the macro {macro} may change every resource of {name}",
+                level,
+                remediation=_PROCESSED,
             )
     for logical_id, resource in resources.items():
         if not isinstance(logical_id, str):
@@ -79,9 +89,13 @@ def hidden(
             kind = kind if isinstance(kind, str) else _IAM
             if logical_id in untranslated and makes_role(kind):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
+                corrected: str | None = f"write {logical_id} as SAM takes it, or {_PROCESSED}"
                 level = bare if _trusts_its_service(resource, resolver) else Level.ERROR
-                level = Level.WARNING if kind == APPLICATION else level
-                yield OpaqueResource(place, words, level, roams=True)
+                if "pip install" in untranslated[logical_id]:
+                    corrected, level = f"install it, or {_PROCESSED}", Level.ERROR
+                elif kind == APPLICATION:
+                    corrected, level = None, Level.WARNING
+                yield OpaqueResource(place, words, level, roams=True, remediation=corrected)
             elif kind.endswith(_MODULE):
                 yield OpaqueResource(
                     place, f"the resources that the module {kind} makes are not known", Level.WARNING

@@ -258,7 +258,10 @@ class PolicyReader:
         level = Level.ERROR if trust else self.beside
         if compiled.problem:
             # IAM refuses it, whichever policy it is.
-            self.report(place, f"{what} cannot be read: {compiled.problem}")
+            refused = (
+                "write a document that IAM takes: a Version, and a Statement with Effect, Action and the rest"
+            )
+            self.report(place, f"{what} cannot be read: {compiled.problem}", remediation=refused)
         elif None in compiled.unresolved:
             found = compiled.unresolved[None]
             self.report(place, f"{what} is not known: {found}", level, asks=found.asks)
@@ -291,6 +294,7 @@ class PolicyReader:
         *,
         asks: Iterable[str] = (),
         roams: bool = False,
+        remediation: str | None = None,
     ) -> None:
         """Notes what is not known, as a finding of RC00.
 
@@ -300,8 +304,12 @@ class PolicyReader:
             level: how bad that is.
             asks: the parameters and the region that would tell.
             roams: whether it may be about any role of the account.
+            remediation: what to do where it is no value that is not known.
         """
-        cure = "write a value that is known before deployment, or give the proof what it refers to"
+        cure = (
+            remediation
+            or "write a value that is known before deployment, or give the proof what it refers to"
+        )
         # A proof takes no values but the chain's.
         if not self._of_chain and (options := " ".join(map(_option, asks))):
             cure = f"give {options}, or write a value that is known before deployment"

@@ -68,10 +68,15 @@ def _report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) 
         unread = {place.logical_id for place, _, _ in stacks.unread if place.template == name}
         seen = hidden(name, resolver, stack.untranslated, bare=policies.beside)
         for found in (*seen, *touched(name, resolver, arns, unread)):
-            policies.report(found.place, found.words, found.level, roams=found.roams)
+            policies.report(
+                found.place, found.words, found.level, roams=found.roams, remediation=found.remediation
+            )
     for place, kind, reason in stacks.unread:
         words = f"{place.logical_id} is a {kind} whose roles are not known: {reason}"
-        policies.report(place, words, Level.WARNING)
+        remediation = (
+            "give the file of its template too: its roles are then read as those of a stack of its own"
+        )
+        policies.report(place, words, Level.WARNING, remediation=None if chain else remediation)
 
 
 def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:

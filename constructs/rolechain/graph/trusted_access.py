@@ -233,9 +233,16 @@ _PHRASES = {
     "aws:sourcevpce": "from VPC endpoint {}",
     "aws:sourceaccount": "for account {}",
     "aws:sourcearn": "for {}",
-    "aws:sourceorgid": "for organization {}",
     "aws:requestedregion": "in region {}",
 }
+"""What is said of a condition that asks for values of a key, in lower case."""
+_LIMITS = {
+    ("notipaddress", "aws:sourceip"): "not from {}",
+    ("datelessthan", "aws:currenttime"): "until {}",
+    ("dategreaterthan", "aws:currenttime"): "from {} on",
+    ("numericlessthan", keys_of.MFA_AGE): "with MFA of the last {} seconds",
+}
+"""The same by operator, in lower case and without the ``equals`` at its end, and key."""
 
 
 class _Conditions(NamedTuple):
@@ -266,7 +273,7 @@ def _conditions_of(statement: Statement) -> _Conditions:
                 not condition.negated and not condition.if_exists and condition.quantifier != "ForAllValues"
             )
             if condition.lookup == keys_of.ORGANIZATION and plain:
-                within.append(f" in organization {values}")
+                within.append(f" in {_organization(values)}")
             elif condition.lookup == keys_of.ORGANIZATION_PATHS and plain:
                 within.append(f" in organizational unit {values}")
             elif condition.lookup in _WHO and not condition.negated:
@@ -278,10 +285,23 @@ def _conditions_of(statement: Statement) -> _Conditions:
     return _Conditions("".join(within), " and ".join(claims), "".join(f", {each}" for each in beside))
 
 
+def _organization(values: str) -> str:
+    """An organization in words; a variable may stand for that of the role itself."""
+    if values.lower() == f"${{{keys_of.RESOURCE_ORGANIZATION}}}":
+        return "its own organization"
+    return "any organization" if values == "*" else f"organization {values}"
+
+
 def _phrase(condition: Condition, values: str, *, plain: bool) -> str:
-    key = condition.lookup
+    key, operator = condition.lookup, condition.operator.lower()
+    if plain and key == "aws:sourceorgid":
+        return f"for {_organization(values)}"
     if plain and key in _PHRASES:
         return _PHRASES[key].format(values)
+    if (limit := _LIMITS.get((operator.replace("equals", ""), key))) is not None:
+        return limit.format(values)
+    if plain and key.startswith("aws:principaltag/"):
+        return f"whose tag {condition.key.split('/', 1)[1]} is {values}"
     if plain and key == keys_of.MFA_PRESENT and values.lower() == "true":
         return "with MFA"
     if plain and key.startswith(keys_of.REQUEST_TAG):

@@ -141,3 +141,21 @@ def test_rc26_silent_on_sets(kit: Kit) -> None:
         ),
     ]
     assert kit.ask("RC26", kit.role(statements)) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "o-exampleorg1/*/ou-ab12-11111111/*",
+        "o-exampleorg1/*/ou-ab12-11111111/",
+        "o-exampleorg1/r-ab12/*/ou-ab12-11111111/*",
+        "o-exampleorg1/*/ou-ab12-11111111/ou-ab12-22222222/*",
+        "o-exampleorg1/*/ou-ab12-11111111*",
+    ],
+)
+def test_rc24_silent_on_a_wildcard_above_a_unit(kit: Kit, path: str) -> None:
+    """A unit's whole id says which it is, wherever in the organization it lies."""
+    assert (
+        kit.ask("RC24", kit.role(kit.trust("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": path}})))
+        == []
+    )

@@ -18,7 +18,9 @@ from rolechain.proof.rules.violation import Violation, Violations
 ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
 )
-_STEPS = re.compile(r"(/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII)
+_STEPS = re.compile(
+    r"((/r-[a-z0-9]{4,32}(/\*)?|/\*)(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII
+)
 
 
 def _guarding(context: RuleContext) -> Iterator[tuple[LocatedStatement, Condition]]:
