@@ -185,7 +185,7 @@ def test_json_is_one_document(change: Change, capsys: Capture) -> None:
     [
         (
             ["prove", "nowhere"],
-            "nowhere is no folder that cdk synth wrote: run cdk synth first, or name the folder",
+            "nowhere is not a folder that cdk synth wrote: run cdk synth first, or name the folder",
         ),
         (["prove", "--chain", "none.yaml"], "none.yaml: no such file: write one"),
     ],

@@ -214,7 +214,7 @@ def test_every_feature(write: Write) -> None:
         (
             "{role_trust_policy_length: 4096}",
             "{role_trust_policy_length: many}",
-            "3: quotas.role_trust_policy_length: 'many' is no whole number: write a number",
+            "3: quotas.role_trust_policy_length: 'many' is not a whole number: write a number",
         ),
         (
             "role: vendor,",
@@ -271,7 +271,7 @@ def test_the_repository_s_own_chain() -> None:
             "name: deploy",
             "name: deploy\nadministrators: [admin]",
             [
-                "2: administrators[0]: 'admin' is no role's, user's or group's ARN: write "
+                "2: administrators[0]: 'admin' is not a role's, user's or group's ARN: write "
                 "arn:aws:iam::<account>:role/<path and name>, in which * and ? are wildcards"
             ],
         ),
@@ -306,7 +306,7 @@ def test_the_repository_s_own_chain() -> None:
         (
             "source: {",
             "source: {max_session_duration: 1h, ",
-            ["2: source.max_session_duration: '1h' is no whole number: write seconds"],
+            ["2: source.max_session_duration: '1h' is not a whole number: write seconds"],
         ),
         (
             "source: {",
@@ -327,7 +327,7 @@ def test_the_repository_s_own_chain() -> None:
             "source: {",
             "source: {max_session_duration: '3600', ",
             [
-                "2: source.max_session_duration: '3600' is no whole number: leave the quotes out, and write seconds",
+                "2: source.max_session_duration: '3600' is not a whole number: leave the quotes out, and write seconds",
             ],
         ),
         (

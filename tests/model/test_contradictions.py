@@ -93,33 +93,35 @@ def problems(
         ),
         (
             {"target": {"session_tags": {"a;b": "x"}}},
-            "targets[0].session_tags.a;b: 'a;b' is no tag key: write 1 to 128 letters, digits, blanks and _.:/=+-@",
+            "targets[0].session_tags.a;b: 'a;b' is not a tag key: write 1 to 128 letters, digits, blanks and _.:/=+-@",
         ),
         (
             {"target": {"session_tags": {"Project": "x" * 257}}},
-            f"targets[0].session_tags.Project: '{'x' * 257}' is no tag value: write 256 letters, digits, blanks and "
+            f"targets[0].session_tags.Project: '{'x' * 257}' is not a tag value: write 256 letters, digits, blanks and "
             "_.:/=+-@ at most",
         ),
         (
             {"target": {"session_tags": [SessionTag("Project")], "transitive_tag_keys": ["Stage"]}},
-            "targets[0].transitive_tag_keys[0]: 'Stage' is none of the session tags of this hop: declare it under "
+            "targets[0].transitive_tag_keys[0]: 'Stage' is not one of the session tags of this hop: declare it under "
             "session_tags too",
         ),
         (
             {"target": {"session_tags": "Project"}},
-            "targets[0].session_tags: 'Project' is no session tag: write values by key, or SessionTag(…)",
+            "targets[0].session_tags: 'Project' is not a session tag: write values by key, or SessionTag(…)",
         ),
         (
             {"target": {"external_id": "a b"}},
-            "targets[0].external_id: 'a b' is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-",
+            "targets[0].external_id: 'a b' is not an external id: write 2 to 1,224 of letters, digits and _+=,.@:/-",
         ),
         (
             {"target": {"source_identity": "a b"}},
-            "targets[0].source_identity: 'a b' is no source identity: write 2 to 256 of letters, digits and _+=,.@-",
+            "targets[0].source_identity: 'a b' is not a source identity: write 2 to 256 of letters, digits "
+            "and _+=,.@-",
         ),
         (
             {"target": {"source_identity": SourceIdentity(["ok", "aws:me"])}},
-            "targets[0].source_identity: 'aws:me' is no source identity: write 2 to 256 of letters, digits and _+=,.@-",
+            "targets[0].source_identity: 'aws:me' is not a source identity: write 2 to 256 of letters, digits "
+            "and _+=,.@-",
         ),
         (
             {"middle": {"source_identity": "ann"}, "target": {"source_identity": "bob"}},
@@ -184,7 +186,7 @@ def problems(
         ),
         (
             {"target": {"organizational_units": ["ou-ab12-11111111"]}, "organization": "o-exampleorg1"},
-            "targets[0].organizational_units[0]: 'ou-ab12-11111111' is no path of an organizational unit: write the "
+            "targets[0].organizational_units[0]: 'ou-ab12-11111111' is not a path of an organizational unit: write the "
             "ids from the root down, such as r-ab12/ou-ab12-11111111",
         ),
         (
@@ -263,11 +265,11 @@ def problems(
         ),
         (
             {"source": "111111111111"},
-            "source[0]: '111111111111' is no role: write ChainRole(account, …)",
+            "source[0]: '111111111111' is not a role: write ChainRole(account, …)",
         ),
         (
             {"source": ChainRole("111111111111", assumed_by="lambda.amazonaws.com")},  # type: ignore[arg-type]
-            "source.assumed_by[0]: 'lambda.amazonaws.com' is no entrance: write Entrance.service(…), or another of "
+            "source.assumed_by[0]: 'lambda.amazonaws.com' is not an entrance: write Entrance.service(…), or another of "
             "service, account, arn, oidc, saml, permission_set",
         ),
         (

@@ -216,17 +216,17 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
 
 BEYOND = (
     "it is asked of the organization",  # and the chain declares none
-    "is none of the session tags",
+    "is not one of the session tags",
     "lies in partition",
     "cannot be read",  # a document's file
     "the console cannot switch",
     "write existing: true too",
-    "is no JSON",
+    "is not JSON",
     "the policy is",
     "begins with aws:",
-    "is no tag key",
-    "is no tag value",
-    "is no source identity",  # its length beside a wildcard
+    "is not a tag key",
+    "is not a tag value",
+    "is not a source identity",  # its length beside a wildcard
     "mfa_max_age without mfa",
     "mfa is for IAM users",
     "iam_users: false keeps them out",

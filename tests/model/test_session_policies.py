@@ -67,8 +67,8 @@ def test_as_long_as_sts_takes() -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ("", "the policy is no JSON: line 1: Expecting value"),
-        ("ReadOnlyAccess", "the policy is no JSON: line 1: Expecting value"),
+        ("", "the policy is not JSON: line 1: Expecting value"),
+        ("ReadOnlyAccess", "the policy is not JSON: line 1: Expecting value"),
         ("[]", "the policy is []: write an object"),
         (7, "the policy is 7: write an object"),
         (
@@ -103,7 +103,7 @@ def test_as_long_as_sts_takes() -> None:
         ),
         (
             document(ALLOW | {"Resource": ["*", "${aws:userid}"]}),
-            "statement 0: '${aws:userid}' is no resource: write its ARN, or *",
+            "statement 0: '${aws:userid}' is not a resource: write its ARN, or *",
         ),
         (
             document(ALLOW, ALLOW | {"Principal": "*"}),
@@ -139,7 +139,7 @@ def test_what_is_no_session_policy(policy: Any, expected: str) -> None:
 def test_what_is_no_managed_policy(arn: Any) -> None:
     """Each of the policies is one ARN, of the chain's partition."""
     assert refused(policy_arns=[AWS_OWN, arn]) == (
-        f"middle[0].policy_arns[1]: {arn!r} is no managed policy's ARN in the chain's partition: write "
+        f"middle[0].policy_arns[1]: {arn!r} is not a managed policy's ARN in the chain's partition: write "
         "arn:<partition>:iam::aws:policy/<name>, or one of the role's account"
     )
 
@@ -211,7 +211,7 @@ def test_in_a_file(tmp_path: Path, text: str) -> None:
             "policy.Statement[0]: it stands here a second time, by an alias: write it out",
         ),
         ("policy: [x]", "policy: the policy is ['x']: write an object"),
-        ("policy: limit.json", "policy: the policy is no JSON: line 1: Expecting value"),
+        ("policy: limit.json", "policy: the policy is not JSON: line 1: Expecting value"),
     ],
 )
 def test_a_mistake_in_a_file(tmp_path: Path, text: str, expected: str) -> None:

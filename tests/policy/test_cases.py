@@ -163,7 +163,7 @@ def test_mistake_in_a_case_is_named(
     [
         ('{"a": 1, "a": 2}', ": the key 'a' stands twice in one element: leave one out"),
         ("{", ":1: no JSON: Expecting property name enclosed in double quotes"),
-        ('{"cases": []}', " is no file of cases: it holds no list named vectors"),
+        ('{"cases": []}', " is not a file of cases: it holds no list named vectors"),
         ('{"vectors": [{"id": "A1"}]}', ": case A1: caller is missing: write an object"),
         ("[3]", ": case 0: the case is 3: write an object"),
     ],

@@ -26,7 +26,7 @@ def test_reads_text_and_objects_alike() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("{", "the policy is no JSON: line 1: Expecting property name enclosed in double quotes"),
+        ("{", "the policy is not JSON: line 1: Expecting property name enclosed in double quotes"),
         ("[]", "the policy is []: write an object"),
         ("{}", "Statement is missing: a policy holds one at least"),
         ({"Statements": []}, "the policy has no element 'Statements': known are Version, Id, Statement"),
@@ -46,7 +46,7 @@ def test_reads_text_and_objects_alike() -> None:
         ),
         (
             {"Statement": {**ALLOW, "Action": ["sts:*", "AssumeRole"]}},
-            "statement 0: Action 'assumerole' is no action: write service:Name, such as sts:AssumeRole, or *",
+            "statement 0: Action 'assumerole' is not an action: write service:Name, such as sts:AssumeRole, or *",
         ),
         ({"Statement": {**ALLOW, "Action": 3}}, "statement 0: Action is 3: write a text or a list of texts"),
         (
@@ -182,7 +182,7 @@ def test_trust_problems(policy: Make) -> None:
 
 
 def test_json_of_other_types_is_no_document() -> None:
-    """A number or a list is no policy document."""
+    """A number or a list is not a policy document."""
     for text in ("3", "null", "[{}]"):
         with pytest.raises(PolicyError, match="write an object"):
             Policy.parse(text)

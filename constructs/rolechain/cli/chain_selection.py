@@ -80,7 +80,7 @@ def selected_chain(arguments: argparse.Namespace, *, to_target: bool = False) ->
     if to_target and arguments.target is not None:
         role = _named_role(chain, arguments.target)
         if role not in chain.targets:
-            raise UsageError(f"{role.arn} is no target of chain {chain.name}: name one with --target")
+            raise UsageError(f"{role.arn} is not a target of chain {chain.name}: name one with --target")
         chain = replace(chain, targets=[role])
     return chain
 

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         0.
     """
     if arguments.destination and not arguments.destination.startswith("https://"):
-        raise UsageError(f"{arguments.destination!r} is no page of the console: write an https:// URL")
+        raise UsageError(f"{arguments.destination!r} is not a page of the console: write an https:// URL")
     partition = Chain.load(arguments.chain).partition
     endpoint = endpoint_of(partition, arguments.endpoint_url)
     resolved = resolve(arguments)
@@ -88,7 +88,7 @@ def endpoint_of(partition: str, url: str | None) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UsageError(f"{url!r} is no URL: name an https:// URL") from error
+        raise UsageError(f"{url!r} is not a URL: name an https:// URL") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError(f"{url!r} would take the session in the clear: name an https:// URL")
     return url

@@ -92,7 +92,7 @@ class Resolver:
         if isinstance(value, (list, tuple)):
             items = (self._resolve(item, place, depth + 1) for item in value)
             return [item for item in items if item is not _REMOVED]
-        return Unresolved("value", f"{type(value).__name__} is no JSON", place)
+        return Unresolved("value", f"{type(value).__name__} is not JSON", place)
 
     def condition(self, name: Json, place: SourceLocation) -> Ternary:
         """Whether a condition of the template holds; None if it cannot be known."""
@@ -205,7 +205,7 @@ class Resolver:
             kind, text, is_given = stored, self.around.stored[text], True
         if text is None:
             what = "what is given to" if is_given else "the default of"
-            return Unresolved(f"Ref {name}", f"{what} parameter {name} is no text", place)
+            return Unresolved(f"Ref {name}", f"{what} parameter {name} is not a string", place)
         if not is_given:
             self.around.assume(f"assuming {name} = {text} ({place.template})")
         return [_settled(item.strip(), place) for item in text.split(",")] if is_list(kind) else text

@@ -62,7 +62,7 @@ def instances_of(
         try:
             body = load(body)
         except PolicyError:
-            return "its TemplateBody is no JSON: write the template as JSON"
+            return "its TemplateBody is not JSON: write the template as JSON"
     if isinstance(body, Unresolved):
         return f"its TemplateBody is {body}"
     if not isinstance(body, Mapping):

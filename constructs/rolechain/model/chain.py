@@ -91,7 +91,7 @@ class Chain:
         place = "targets" if kind == "target" else kind
         if strange := [(at, role) for at, role in enumerate(roles) if not isinstance(role, ChainRole)]:
             raise ChainError(
-                Problem((place, at), f"{role!r} is no role: write ChainRole(account, …)")
+                Problem((place, at), f"{role!r} is not a role: write ChainRole(account, …)")
                 for at, role in strange
             )
         numbered = kind != "target" and len(roles) > 1

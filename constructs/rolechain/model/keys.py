@@ -74,12 +74,12 @@ def _account(value: object) -> str:
 def _entering_account(value: object) -> str:
     if isinstance(value, int):
         return f"{value!r} is a number: put the 12 digits in quotes"
-    return f"{value!r} is no account id: write its 12 digits"
+    return f"{value!r} is not an account id: write its 12 digits"
 
 
 def _name(value: object) -> str:
     if not matches(limits.ROLE_NAME, value):
-        return f"{value!r} is no role name: write letters, digits and _+=,.@-"
+        return f"{value!r} is not a role name: write letters, digits and _+=,.@-"
     return (
         f"{value!r} has {len(str(value))} characters: a role name has {limits.ROLE_NAME_CHARACTERS} at most"
     )
@@ -87,7 +87,7 @@ def _name(value: object) -> str:
 
 def _path(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
-        return f"{value!r} is no IAM path: begin and end it with / and leave out blanks"
+        return f"{value!r} is not an IAM path: begin and end it with / and leave out blanks"
     if not matches(_PATH, value):
         return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
     return f"a path of {len(value)} characters: {limits.PATH_CHARACTERS} at most"
@@ -154,7 +154,7 @@ class _Identity:
         for each in value.values:
             whole = each.replace("*", "xx").replace("?", "x") if isinstance(each, str) else each
             if not matches(limits.SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
-                yield (), f"{each!r} is no source identity: {ADVICE}"
+                yield (), f"{each!r} is not a source identity: {ADVICE}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/source_identity"}
@@ -182,11 +182,11 @@ class _Tags:
             yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; leave {more} out"
         for tag in value:
             if not isinstance(tag, SessionTag):
-                yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
+                yield (), f"{tag!r} is not a session tag: write values by key, or SessionTag(…)"
                 continue
             place, legal = (str(tag.key),), "letters, digits, blanks and _.:/=+-@"
             if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
-                yield place, f"{tag.key!r} is no tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
+                yield place, f"{tag.key!r} is not a tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
                 continue
             if tag.key.lower().startswith("aws:"):
                 yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
@@ -199,7 +199,7 @@ class _Tags:
                 plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
                 if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
                     most = f"write {limits.TAG_VALUE_CHARACTERS} {legal} at most"
-                    yield place, f"{each!r} is no tag value: {most}"
+                    yield place, f"{each!r} is not a tag value: {most}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/session_tags"}
@@ -242,7 +242,7 @@ class _Documents:
         except RepeatedKeyError as error:
             nodes.refuse(place, f"{path}: {error}")
         except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
             nodes.refuse(place, f"{path} cannot be read: {reason}")
         return {"Statement": []}
 
@@ -252,9 +252,12 @@ class _Documents:
             return
         for arn, document in value.items():
             if not matches(_DOCUMENTED, arn):
-                yield (str(arn),), f"{arn!r} is no policy's ARN: write arn:aws:iam::<account>:policy/<name>"
+                yield (
+                    (str(arn),),
+                    f"{arn!r} is not a policy's ARN: write arn:aws:iam::<account>:policy/<name>",
+                )
             elif not isinstance(document, Mapping) or "Statement" not in document:
-                yield (arn,), f"{document!r} is no policy document: write an object with Statement"
+                yield (arn,), f"{document!r} is not a policy document: write an object with Statement"
 
     def schema(self) -> Json:
         return {
@@ -282,7 +285,7 @@ class OfEntrance(NamedTuple):
 _OF_TOKEN = ("audience", "subject")
 _BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: leave it out"
 _NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; leave it out"
-_NO_ID = "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+_NO_ID = "is not an external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
 _NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
 NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; leave it out"
 NO_MFA = (
@@ -292,20 +295,21 @@ NO_MFA = (
 
 ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
     "service": Principal(
-        Text(limits.SERVICE, "is no service principal: write one such as lambda.amazonaws.com")
+        Text(limits.SERVICE, "is not a service principal: write one such as lambda.amazonaws.com")
     ),
     "account": Principal(Text(limits.ACCOUNT, _entering_account)),
-    "arn": Principal(Text(_ROLE_OR_USER, "is no role's or user's ARN: write one without wildcards")),
+    "arn": Principal(Text(_ROLE_OR_USER, "is not a role's or user's ARN: write one without wildcards")),
     "oidc": Principal(
-        Text(_OIDC, "is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
+        Text(_OIDC, "is not an OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
         ("audience", "subject"),
     ),
     "saml": Principal(
-        Text(_SAML, "is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
+        Text(_SAML, "is not a SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
     ),
     "permission_set": Principal(
         Text(
-            limits.PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
+            limits.PERMISSION_SET,
+            "is not a permission set's name: write 1 to 32 of letters, digits and _+=,.@-",
         )
     ),
 }
@@ -328,26 +332,29 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
     ),
     "session_tags": OfEntrance(_Tags()),
     "transitive_tag_keys": OfEntrance(
-        Listed(Text(mistake="is none of the session tags: write a key of theirs"))
+        Listed(Text(mistake="is not one of the session tags: write a key of theirs"))
     ),
     "source_identity": OfEntrance(_Identity()),
     "source_account": OfEntrance(
-        Listed(Text(limits.ACCOUNT, "is no account id: write its 12 digits, in quotes")), ("service",)
+        Listed(Text(limits.ACCOUNT, "is not an account id: write its 12 digits, in quotes")), ("service",)
     ),
     "source_arn": OfEntrance(
         Listed(
             Text(
-                _SOURCE_ARN, "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app"
+                _SOURCE_ARN,
+                "is not an ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
             )
         ),
         ("service",),
     ),
     "source_organization": OfEntrance(
-        Text(limits.ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"), ("service",)
+        Text(limits.ORGANIZATION, "is not an organization's id: write one such as o-exampleorg1"),
+        ("service",),
     ),
     "certificate": OfEntrance(
         TextsByKey(
-            Text(_CERTIFICATE, "is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"), Text()
+            Text(_CERTIFICATE, "is not an attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"),
+            Text(),
         ),
         ("service",),
         NO_CERTIFICATE,
@@ -376,7 +383,7 @@ class _Entrance:
     def wrong(self, value: Any) -> Found:
         if not isinstance(value, Entrance) or value.kind not in get_args(EntranceKind):
             kinds = ", ".join(ENTRANCE_KINDS)
-            yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
+            yield (), f"{value!r} is not an entrance: write Entrance.service(…), or another of {kinds}"
             return
         kind, defaults = ENTRANCE_KINDS[value.kind], defaults_of(Entrance)
         principals: list[Any] = [one.value for one in value.each()]
@@ -424,8 +431,8 @@ class _Entrance:
 
 
 NO_MANAGED_POLICY = (
-    "is no managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of the "
-    "role's account"
+    "is not a managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of "
+    "the role's account"
 )
 _POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
 
@@ -441,10 +448,10 @@ class _Permission(Record):
 PERMISSION = _Permission(
     Permission,
     {
-        "actions": Listed(Text(_ACTION, "is no IAM action: write one such as ssm:GetParameter")),
-        "resources": Listed(Text(_RESOURCE, "is no resource: write its ARN, or *")),
+        "actions": Listed(Text(_ACTION, "is not an IAM action: write one such as ssm:GetParameter")),
+        "resources": Listed(Text(_RESOURCE, "is not a resource: write its ARN, or *")),
     },
-    "is no permission: write Permission(actions, resources)",
+    "is not a permission: write Permission(actions, resources)",
     ("actions", "resources"),
     "permission",
 )
@@ -467,11 +474,12 @@ ROLE_KEYS: Mapping[str, Shape] = {
         Text(POLICY_ARN, NO_MANAGED_POLICY),
         limits.SESSION_POLICY_ARNS,
     ),
-    "trust": Word(get_args(Trust), "is no way to trust"),
+    "trust": Word(get_args(Trust), "is not a way to trust"),
     "organizational_units": Listed(
         Text(
             limits.ORGANIZATIONAL_UNIT,
-            "is no path of an organizational unit: write the ids from the root down, such as r-ab12/ou-ab12-11111111",
+            "is not a path of an organizational unit: write the ids from the root down, such as "
+            "r-ab12/ou-ab12-11111111",
         )
     ),
     "permissions_boundary": Text(
@@ -514,7 +522,7 @@ class _Role(Record):
 
 
 def _role(kind: str) -> _Role:
-    return _Role(ChainRole, ROLE_KEYS, "is no role: write ChainRole(account, …)", ("account",), kind)
+    return _Role(ChainRole, ROLE_KEYS, "is not a role: write ChainRole(account, …)", ("account",), kind)
 
 
 QUOTAS = Record(
@@ -534,17 +542,17 @@ CHAIN_KEYS: Mapping[str, Shape] = {
         "cannot begin the names of roles and stacks: write a letter, then letters, digits and hyphens, 64 at most",
     ),
     "organization": Text(
-        limits.ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
+        limits.ORGANIZATION, "is not an organization id: write o- and 10 to 32 lowercase letters or digits"
     ),
-    "region": Text(REGION, "is no region: write one such as us-east-1"),
-    "partition": Word(PARTITIONS, "is no partition of AWS"),
+    "region": Text(REGION, "is not a region: write one such as us-east-1"),
+    "partition": Word(PARTITIONS, "is not a partition of AWS"),
     "quotas": QUOTAS,
     "policy_documents": _Documents(),
     "administrators": Listed(
         Text(
             _ADMINISTRATOR,
-            "is no role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and ? "
-            "are wildcards",
+            "is not a role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and "
+            "? are wildcards",
         )
     ),
     "source": Listed(_role("source"), alone=True),

@@ -57,4 +57,4 @@ def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:
         elif not statement.actions.written or not (statement.resources and statement.resources.written):
             yield f"statement {statement.index}: Action or Resource is missing: name what it is about, or *"
         elif wrong := [each for each in statement.resources.written if each != "*" and each[:4] != "arn:"]:
-            yield f"statement {statement.index}: {wrong[0]!r} is no resource: write its ARN, or *"
+            yield f"statement {statement.index}: {wrong[0]!r} is not a resource: write its ARN, or *"

@@ -196,7 +196,7 @@ def _of_session(role: ChainRole) -> Found:
         if key not in declared:
             yield (
                 ("transitive_tag_keys", number),
-                f"{key!r} is none of the session tags of this hop: declare it under session_tags too",
+                f"{key!r} is not one of the session tags of this hop: declare it under session_tags too",
             )
     for number, arn in enumerate(role.policy_arns):
         if partition_of(arn) != role.partition:
@@ -281,7 +281,7 @@ def _of_brought(entrance: Entrance) -> Iterator[str]:
             yield f"{entrance.value} brings no source identity: leave source_identity out"
     for key in entrance.transitive_tag_keys:
         if key not in transitive:
-            yield f"{key!r} is none of the session tags that {origin}"
+            yield f"{key!r} is not one of the session tags that {origin}"
 
 
 def _of_third_party(entrance: Entrance) -> Iterator[str]:

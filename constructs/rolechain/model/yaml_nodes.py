@@ -118,10 +118,10 @@ class Nodes:
             try:
                 return int(node.value)
             except ValueError:
-                pass  # hexadecimal, or base 60: refused below as what else is no plain number
+                pass  # hexadecimal, or base 60: refused below as what else is not a plain number
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
         cure = f"leave the quotes out, and write {unit}" if quoted else f"write {unit}"
-        self.refuse(place, f"{_shown(node)} is no whole number: {cure}")
+        self.refuse(place, f"{_shown(node)} is not a whole number: {cure}")
         return 0
 
     def flag(self, node: yaml.Node, place: Place) -> bool:

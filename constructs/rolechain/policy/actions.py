@@ -40,7 +40,7 @@ def parse(value: Any, negated: bool) -> Actions:
     """The actions of an Action element or, if ``negated``, a NotAction element.
 
     Raises:
-        PolicyError: an entry is no action.
+        PolicyError: an entry is not an action.
     """
     name = "NotAction" if negated else "Action"
     listed = texts(value, name)
@@ -49,7 +49,7 @@ def parse(value: Any, negated: bool) -> Actions:
         service, colon, action = item.partition(":")
         if item != "*" and not (service and colon and action):
             raise PolicyError(
-                f"{name} {item!r} is no action: write service:Name, such as sts:AssumeRole, or *"
+                f"{name} {item!r} is not an action: write service:Name, such as sts:AssumeRole, or *"
             )
     return Actions(
         written=tuple(map(str, listed)),

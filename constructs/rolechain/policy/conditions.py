@@ -214,5 +214,7 @@ def _absence(value: str | Unresolved) -> Ternary:
         return None
     absent = boolean(value)
     if absent is None:
-        raise PolicyError(f"{shown(value)} is no boolean: write true where the key must be absent, or false")
+        raise PolicyError(
+            f"{shown(value)} is not a boolean: write true where the key must be absent, or false"
+        )
     return absent

@@ -41,7 +41,7 @@ def load(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unrepeated, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
+        raise PolicyError(f"the policy is not JSON: line {error.lineno}: {error.msg}") from None
     except PolicyError:
         raise
     except RepeatedKeyError as error:
@@ -69,7 +69,7 @@ def mapping(value: object, what: str, known: Iterable[str] | None = None) -> Map
     """``value`` as an object, with ``known`` keys only.
 
     Raises:
-        PolicyError: it is no object, or holds an unknown key.
+        PolicyError: it is not an object, or holds an unknown key.
     """
     if not isinstance(value, Mapping):
         raise PolicyError(f"{what} is {shown(value)}: write an object")

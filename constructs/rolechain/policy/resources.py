@@ -56,7 +56,7 @@ def parse(value: Any, variables: bool, negated: bool) -> Resources:
     """The resources of a Resource element or, if ``negated``, a NotResource element.
 
     Raises:
-        PolicyError: an entry is no string, or holds an invalid policy variable.
+        PolicyError: an entry is not a string, or holds an invalid policy variable.
     """
     listed = texts(value, "NotResource" if negated else "Resource")
     templates = [None if isinstance(item, Unresolved) else parse_template(item, variables) for item in listed]

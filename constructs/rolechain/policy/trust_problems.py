@@ -136,11 +136,11 @@ def _fault_of_aws(value: str, known: str) -> _Fault | None:
         return f"has the account {account!r}", "write the 12 digits of the account's id"
     if resource.startswith("group/"):
         cure = f"name its users, or {root} with a condition on a tag of theirs"
-        return "is a group, which is no principal", cure
+        return "is a group, which is not a principal", cure
     if resource.lower() == "root":
         return "does not write root as IAM does", f"write {root}"
     any_role = iam_arn(partition, account, "role/<path and name>")
-    return "is no role, user, session or account", f"write {any_role}"
+    return "is not a role, user, session or account", f"write {any_role}"
 
 
 def _fault_of_service(value: str, known: str) -> _Fault | None:
@@ -155,7 +155,7 @@ def _fault_of_service(value: str, known: str) -> _Fault | None:
         meant = f'{{"AWS": "{value}"}}'
     elif "." in value or not limits.SERVICE.fullmatch(meant):
         meant = "one such as lambda.amazonaws.com"
-    return "is no service principal", f"write {meant}"
+    return "is not a service principal", f"write {meant}"
 
 
 def _fault_of_provider(value: str, known: str) -> _Fault | None:
@@ -166,7 +166,7 @@ def _fault_of_provider(value: str, known: str) -> _Fault | None:
     if limits.PROVIDER.fullmatch(known) or limits.DOMAIN.fullmatch(known):
         return None
     cure = "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>"
-    return "is no identity provider", cure
+    return "is not an identity provider", cure
 
 
 def _is_aws(known: str) -> bool:

@@ -107,8 +107,8 @@ def test_an_account_id_of_a_file_keeps_its_zeros(audited: Audited, closed_role: 
             ["--parameters", "none.json"],
             "none.json cannot be read: No such file or directory: name another file",
         ),
-        (["--region", "us-east-1a"], "'us-east-1a' is no region: write one such as us-east-1"),
-        (["--region", "us-east1"], "'us-east1' is no region: write one such as us-east-1"),
+        (["--region", "us-east-1a"], "'us-east-1a' is not a region: write one such as us-east-1"),
+        (["--region", "us-east1"], "'us-east1' is not a region: write one such as us-east-1"),
     ],
 )
 def test_values_that_are_refused(words: list[str], message: str, capsys: Capture) -> None:
@@ -135,7 +135,7 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
         ),
         (
             '["Stage"]',
-            "values holds an element that is no parameter: write its ParameterKey and ParameterValue",
+            "values holds an element that is not a parameter: write its ParameterKey and ParameterValue",
         ),
         ("Stage:\n", "values gives Stage no value: write a text or a list"),
         ("Stage: [dev]\n", "parameter Stage of type String takes no list: give a text"),
