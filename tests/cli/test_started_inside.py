@@ -152,7 +152,7 @@ def test_another_target_is_not_reached(shell_of: Callable[[Any], Any], featured:
     assert (said.code, said.out) == (2, "")
     assert said.err == (
         "rolechain: --session-tag Stage, --source-identity: no hop that is left passes it: the session that it "
-        f"starts from is of {middle} already; {OTHER}, or leave it out\n"
+        f"starts from is of {middle} already; {OTHER}, or remove it\n"
     )
     for name, value in featured.organization.environment("620000000001").items():
         shell.environment.setenv(name, value)

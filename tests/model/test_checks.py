@@ -50,7 +50,7 @@ def problems(**fields: Any) -> list[str]:
         ({"target": {"path": "/team*/"}}, "targets[0].path: '/team*/' holds *, ? or $"),
         (
             {"target": {"trust": "anyone"}},
-            "targets[0].trust: 'anyone' is not a way to trust: write one of principal_arn",
+            "targets[0].trust: 'anyone' is not a value of trust: write one of principal_arn",
         ),
         ({"target": {"max_session_duration": 900}}, "targets[0].max_session_duration: 900 is outside"),
         ({"target": {"max_session_duration": 43201}}, "targets[0].max_session_duration: 43201 is outside"),
@@ -88,7 +88,7 @@ def problems(**fields: Any) -> list[str]:
         ({"region": "mars"}, "region: 'mars' is not a region"),
         ({"region": "cn-north-1"}, "region: cn-north-1 lies in partition aws-cn, the chain in aws"),
         ({"partition": "aws-moon"}, "partition: 'aws-moon' is not a partition of AWS"),
-        ({"middle": None, "targets": []}, "targets: a chain has one target at least"),
+        ({"middle": None, "targets": []}, "targets: a chain needs at least one target"),
     ],
 )
 def test_a_mistake_is_said_with_its_place(fields: dict[str, Any], expected: str) -> None:
@@ -158,7 +158,7 @@ def test_a_cycle() -> None:
     """A role that stands in the chain twice makes it a cycle."""
     (line,) = problems(targets=[ChainRole("111111111111", "deploy-source")])
     assert line == (
-        "targets[0].role: role deploy-source of account 111111111111 stands at source already, which makes the "
+        "targets[0].role: role deploy-source of account 111111111111 is declared at source already, which makes the "
         "chain a cycle: name another role"
     )
 

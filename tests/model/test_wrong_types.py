@@ -32,7 +32,7 @@ def used(made: Chain) -> None:
 @pytest.mark.parametrize(
     ("entrance", "expected"),
     [
-        (lambda: Entrance.account([]), "no principal stands here: name one at least"),
+        (lambda: Entrance.account([]), "the list of principals is empty: name at least one"),
         (
             lambda: Entrance.service("lambda.amazonaws.com", source_account=5),
             "source_account: 5 is not an account id: write its 12 digits, in quotes",
@@ -43,7 +43,7 @@ def used(made: Chain) -> None:
         ),
         (
             lambda: Entrance.arn(ROLE, transitive_tag_keys=5),
-            "transitive_tag_keys: 5 is not one of the session tags: write a key of theirs",
+            "transitive_tag_keys: 5 is not a key of the session tags: write one of their keys",
         ),
         (
             lambda: Entrance.service("rolesanywhere.amazonaws.com", certificate=["x"]),

@@ -55,15 +55,15 @@ def test_reads_text_and_objects_alike() -> None:
         ),
         (
             {"Statement": {**ALLOW, "NotAction": "*"}},
-            "statement 0: Action and NotAction exclude each other: leave one out",
+            "statement 0: Action and NotAction exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "NotResource": "*"}},
-            "statement 0: Resource and NotResource exclude each other: leave one out",
+            "statement 0: Resource and NotResource exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "Principal": "*", "NotPrincipal": "*"}},
-            "statement 0: Principal and NotPrincipal exclude each other: leave one out",
+            "statement 0: Principal and NotPrincipal exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "Principal": "me"}},
@@ -85,7 +85,7 @@ def test_reads_text_and_objects_alike() -> None:
         ({"Statement": {**ALLOW, "Sid": 1}}, "statement 0: Sid is 1: write a text"),
         (
             '{"Statement": [], "Statement": []}',
-            "the key 'Statement' stands twice in one element: leave one out",
+            "the key 'Statement' occurs twice in one object: remove one",
         ),
     ],
 )
@@ -167,15 +167,15 @@ def test_trust_problems(policy: Make) -> None:
         },
         trust,
     )
-    own_role = "out: a trust policy is about its own role"
+    own_role = ": a trust policy is about its own role"
     assert made.trust_problems() == [
         "statement 1: holds NotPrincipal, which IAM refuses there: name whom it lets in with Principal, and keep "
         "others out by a condition on aws:PrincipalArn",
-        f"statement 2: holds Resource, which IAM refuses there: leave Resource {own_role}",
+        f"statement 2: holds Resource, which IAM refuses there: remove Resource{own_role}",
         "statement 3: Principal arn:aws:iam::111111111111:role/* holds a wildcard, which IAM refuses: name one "
         "principal; for several, arn:aws:iam::111111111111:root with ArnLike aws:PrincipalArn "
         "arn:aws:iam::111111111111:role/*",
-        f"statement 3: holds NotResource, which IAM refuses there: leave NotResource {own_role}",
+        f"statement 3: holds NotResource, which IAM refuses there: remove NotResource{own_role}",
         "statement 4: names no Principal, which IAM refuses there: name whom it lets in",
     ]
     assert policy({**trust, "Principal": "*"}).trust_problems() == []

@@ -283,24 +283,24 @@ def test_what_arrives_is_not_passed_again() -> None:
         ),
         (
             Entrance.arn(CI, transitive_tag_keys="Team"),
-            "'Team' is not one of the session tags that it brings",
+            "'Team' is not one of the session tags that the entrance declares",
         ),
         (
             Entrance.service(PODS, session_tags={"Team": "a"}),
-            f"{PODS} brings no session tag 'Team': write one of eks-",
+            f"{PODS} sets no session tag 'Team': write one of eks-",
         ),
         (
             Entrance.service(PODS, transitive_tag_keys="nope"),
             f"'nope' is not one of the session tags that {PODS} makes",
         ),
-        (Entrance.service(PODS, source_identity="ann"), f"{PODS} brings no source identity"),
+        (Entrance.service(PODS, source_identity="ann"), f"{PODS} sets no source identity"),
         (
             Entrance.service(PODS, session_tags={"kubernetes-namespace": "a!"}),
             "'a!' is not a tag value",
         ),
         (
             Entrance.service(ANYWHERE, session_tags={"x509Subject/CN": "build"}),
-            f"{ANYWHERE} brings no session tag 'x509Subject/CN': hold the certificate to it under certificate",
+            f"{ANYWHERE} sets no session tag 'x509Subject/CN': declare it under certificate",
         ),
         (
             Entrance.service(ANYWHERE, transitive_tag_keys="x509Subject/CN"),
@@ -348,7 +348,7 @@ def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
 @pytest.mark.parametrize(
     ("entrance", "problem"),
     [
-        (Entrance.account([]), "no principal stands here: name one at least"),
+        (Entrance.account([]), "the list of principals is empty: name at least one"),
         (Entrance.account(None), "None is not an account id: write its 12 digits"),  # type: ignore[arg-type]
         (Entrance.account({"a": "b"}), "{'a': 'b'} is not an account id"),  # type: ignore[arg-type]
         (Entrance.service([["x"]]), "'x' is not a service principal"),  # type: ignore[list-item]
@@ -365,8 +365,8 @@ def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
             Entrance.service("lambda.amazonaws.com", source_organization=3),
             "source_organization: 3 is not an organ",
         ),
-        (Entrance.arn(CI, transitive_tag_keys=5), "5 is not one of the session tags"),
-        (Entrance.service(PODS, transitive_tag_keys=[[5]]), "[5] is not one of the session tags"),
+        (Entrance.arn(CI, transitive_tag_keys=5), "5 is not a key of the session tags"),
+        (Entrance.service(PODS, transitive_tag_keys=[[5]]), "[5] is not a key of the session tags"),
         (Entrance.service(ANYWHERE, certificate=["x"]), "certificate: ['x'] holds no values by attribute"),
         (Entrance.service(ANYWHERE, certificate=None), "certificate: None holds no values by attribute"),
         (Entrance.arn(CI, source_identity=5), "5 is not a source identity"),

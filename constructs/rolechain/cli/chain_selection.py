@@ -122,7 +122,7 @@ class ChainSelection:
         tags: dict[str, str] = {}
         for key, value in arguments.session_tag:
             if key in tags:
-                raise UsageError(f"--session-tag gives {key} twice: leave one of the two out")
+                raise UsageError(f"--session-tag gives {key} twice: remove one of the two")
             tags[key] = value
         name = legal_session_name(arguments.session_name) if arguments.session_name else None
         chain = selected_chain(arguments, to_target=to_target)
@@ -191,7 +191,7 @@ class ChainSelection:
             )
         left = hops[reached.index(standing.arn) + 1 :]
         if lost := ", ".join(self._lost(arn, (*left, *later))):
-            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or leave it out")
+            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or remove it")
         return left
 
     def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.open:
         sys.stdout.write(url + "\n")
     elif not webbrowser.open(url):
-        raise UsageError("no browser was found to open: leave --open out, and the URL is printed")
+        raise UsageError("no browser was found to open: remove --open, and the URL is printed")
     return 0
 
 

@@ -34,7 +34,7 @@ def _once(given: Iterable[tuple[str, Any, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value, source in given:
         if found.setdefault(key, value) != value:
-            raise ParameterError(f"parameter {key} is given two values ({source}): leave one of them out")
+            raise ParameterError(f"parameter {key} is given two values ({source}): remove one of them")
     return found
 
 

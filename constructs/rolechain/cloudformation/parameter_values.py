@@ -67,7 +67,7 @@ def with_values(templates: Iterable[Template], values: Mapping[str, Json]) -> li
         given.append(replace(template, parameters=parameters, stored={**template.stored, **stored}))
     for name in values:
         if name not in named:
-            known = f"give one of {', '.join(named)}" if named else "leave it out"
+            known = f"give one of {', '.join(named)}" if named else "remove it"
             raise ParameterError(f"no template declares the parameter {name}: {known}")
     return given
 

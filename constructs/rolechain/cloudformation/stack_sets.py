@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from rolechain.cloudformation.resolver import Resolver, Unresolved
+from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import PolicyError
 from rolechain.policy.elements import load
 

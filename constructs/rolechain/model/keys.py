@@ -87,17 +87,17 @@ def _name(value: object) -> str:
 
 def _path(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
-        return f"{value!r} is not an IAM path: begin and end it with / and leave out blanks"
+        return f"{value!r} is not an IAM path: begin and end it with / and remove spaces"
     if not matches(_PATH, value):
-        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
+        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: remove them"
     return f"a path of {len(value)} characters: {limits.PATH_CHARACTERS} at most"
 
 
 def _description(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1000:
-        return "longer than IAM's 1,000 characters, or no text: shorten it"
+        return "longer than IAM's 1,000 characters, or not a string: shorten it"
     wrong = next(each for each in value if not matches(_LATIN_1, each))
-    return f"IAM takes Latin-1 characters only: write another for {wrong!r}"
+    return f"IAM accepts Latin-1 characters only: replace {wrong!r}"
 
 
 def _duration(value: object) -> str:
@@ -110,7 +110,7 @@ def _duration(value: object) -> str:
 
 
 def _quota(least: int, most: int) -> Number:
-    mistake = f"is none that AWS gives: write {least} to {most}, as it is in the chain's accounts"
+    mistake = f"is outside IAM's limits: write {least} to {most}, as it is in the chain's accounts"
     return Number(range(least, most + 1), mistake, "a number")
 
 
@@ -179,20 +179,20 @@ class _Tags:
         seen: dict[str, str] = {}
         if len(value) > limits.SESSION_TAGS:
             more = len(value) - limits.SESSION_TAGS
-            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; leave {more} out"
+            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; remove {more}"
         for tag in value:
             if not isinstance(tag, SessionTag):
                 yield (), f"{tag!r} is not a session tag: write values by key, or SessionTag(…)"
                 continue
-            place, legal = (str(tag.key),), "letters, digits, blanks and _.:/=+-@"
+            place, legal = (str(tag.key),), "letters, digits, spaces and _.:/=+-@"
             if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
                 yield place, f"{tag.key!r} is not a tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
                 continue
             if tag.key.lower().startswith("aws:"):
-                yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
+                yield place, f"{tag.key!r} begins with aws:, which AWS reserves: rename it"
             if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
-                same = f"{tag.key!r} and {first!r} are one key to STS, which ignores case"
-                yield place, f"{same}: leave one out"
+                same = f"{tag.key!r} and {first!r} are the same key to STS, which ignores case"
+                yield place, f"{same}: remove one"
             for _, problem in Flag().wrong(tag.required):
                 yield place, f"required: {problem}"
             for each in tag.values:
@@ -279,18 +279,19 @@ class OfEntrance(NamedTuple):
 
     takes: Shape
     kinds: tuple[EntranceKind, ...] = get_args(EntranceKind)
-    otherwise: str = "{key} is for {kinds}: a {kind} calls for itself; leave it out"
+    otherwise: str = "{key} is for {kinds}: a {kind} calls on its own behalf; remove it"
 
 
 _OF_TOKEN = ("audience", "subject")
-_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: leave it out"
-_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; leave it out"
+_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: remove it"
+_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; remove it"
 _NO_ID = "is not an external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
 _NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
-NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; leave it out"
+NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; remove it"
 NO_MFA = (
-    "mfa is for IAM users, and {kind} {value} is none: its sessions carry no MFA, so that nobody would get in; ask for "
-    "MFA where its users sign in"
+    "mfa is for IAM users, and {kind} {value} is not one: its sessions do not carry MFA, so every call would be "
+    "denied; "
+    "require MFA where its users sign in"
 )
 
 ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
@@ -318,21 +319,21 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
     "audience": OfEntrance(Listed(Text(), alone=True), ("oidc", "saml"), _BRINGS_NONE),
     "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), _BRINGS_NONE),
     "external_id": OfEntrance(
-        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, and wildcards for what is open"), *_NAMED
+        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, with wildcards for the unknown part"), *_NAMED
     ),
     "third_party": OfEntrance(Flag(), *_NAMED),
     "iam_users": OfEntrance(
-        Flag(), ("account",), "{key} is for {kinds}: {kind} names who enters; leave it out"
+        Flag(), ("account",), "{key} is for {kinds}: {kind} names one principal; remove it"
     ),
     "mfa": OfEntrance(Flag(), ("account", "arn"), NO_MFA),
     "mfa_max_age": OfEntrance(
-        Number(range(1, 129_601), "is outside of what a session lasts: write 1 to 129600, in seconds"),
+        Number(range(1, 129_601), "is outside the limits of a session: write 1 to 129600, in seconds"),
         ("account", "arn"),
         NO_MFA,
     ),
     "session_tags": OfEntrance(_Tags()),
     "transitive_tag_keys": OfEntrance(
-        Listed(Text(mistake="is not one of the session tags: write a key of theirs"))
+        Listed(Text(mistake="is not a key of the session tags: write one of their keys"))
     ),
     "source_identity": OfEntrance(_Identity()),
     "source_account": OfEntrance(
@@ -376,7 +377,7 @@ class _Entrance:
         kinds = [kind for kind in ENTRANCE_KINDS if kind in read]
         if len(kinds) != 1:
             if len(nodes.problems) == known:
-                nodes.refuse(place, f"name one principal here, as one of {', '.join(ENTRANCE_KINDS)}")
+                nodes.refuse(place, f"declare one principal, as one of {', '.join(ENTRANCE_KINDS)}")
             return Entrance("service", "")
         return Entrance(kinds[0], read.pop(kinds[0]), **read)
 
@@ -389,12 +390,15 @@ class _Entrance:
         principals: list[Any] = [one.value for one in value.each()]
         for each in principals:
             if each == ():
-                yield (), "no principal stands here: name one at least"
+                yield (), "the list of principals is empty: name at least one"
             else:
                 yield from kind.value.wrong(each)
         if any(not getattr(value, key) for key in kind.required):
             wanted = " and ".join(kind.required)
-            yield (), f"tokens of {value.value} need {wanted}: any workflow of the provider gets in without"
+            yield (
+                (),
+                f"tokens of {value.value} need {wanted}: without them, any workflow of the provider can enter",
+            )
         known = value.known.tags if value.known else ()
         otherwise: dict[str, None] = {}
         for key, of in ENTRANCE_KEYS.items():
@@ -440,7 +444,7 @@ _POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
 class _Permission(Record):
     def wrong(self, value: Any) -> Found:
         if isinstance(value, Permission) and not (value.actions and value.resources):
-            yield (), "a permission needs actions and resources: name one of each at least"
+            yield (), "a permission needs actions and resources: name at least one of each"
         else:
             yield from super().wrong(value)
 
@@ -474,7 +478,7 @@ ROLE_KEYS: Mapping[str, Shape] = {
         Text(POLICY_ARN, NO_MANAGED_POLICY),
         limits.SESSION_POLICY_ARNS,
     ),
-    "trust": Word(get_args(Trust), "is not a way to trust"),
+    "trust": Word(get_args(Trust), "is not a value of trust"),
     "organizational_units": Listed(
         Text(
             limits.ORGANIZATIONAL_UNIT,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.glob import Text, glob, has_wildcard
-from rolechain.policy.elements import PolicyError, Unresolved, texts
+from rolechain.policy.elements import Intrinsic, PolicyError, texts
 from rolechain.policy.logic import Ternary
 
 
@@ -44,7 +44,7 @@ def parse(value: Any, negated: bool) -> Actions:
     """
     name = "NotAction" if negated else "Action"
     listed = texts(value, name)
-    known = [item.lower() for item in listed if not isinstance(item, Unresolved)]
+    known = [item.lower() for item in listed if not isinstance(item, Intrinsic)]
     for item in known:
         service, colon, action = item.partition(":")
         if item != "*" and not (service and colon and action):

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, Unresolved
+from rolechain.policy.elements import Intrinsic, PolicyError
 from rolechain.policy.logic import Ternary
 from rolechain.policy.variables import parse
 
@@ -64,13 +64,13 @@ class Operator:
     read: Callable[[str, bool], Comparison]
     negated: bool = False
 
-    def compare(self, value: str | Unresolved, variables: bool) -> Comparison:
+    def compare(self, value: str | Intrinsic, variables: bool) -> Comparison:
         """One value of a policy, ready for comparison.
 
         Raises:
             PolicyError: the operator does not take the value.
         """
-        return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
+        return UNKNOWN if isinstance(value, Intrinsic) else self.read(value, variables)
 
 
 def number(text: str) -> Decimal | None:

@@ -79,7 +79,7 @@ def _problems(statement: Statement) -> Iterator[TrustProblem]:
         name = "NotResource" if statement.resources.negated else "Resource"
         yield _refused_element(
             f"holds {name}",
-            f"leave {name} out: a trust policy is about its own role",
+            f"remove {name}: a trust policy is about its own role",
             f"Has prohibited field {name}",
         )
     yield from _of_actions(statement.actions)

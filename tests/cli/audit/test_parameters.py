@@ -101,7 +101,7 @@ def test_an_account_id_of_a_file_keeps_its_zeros(audited: Audited, closed_role: 
         ),
         (
             ["--parameter", "Stage=dev", "--parameter", "Stage=prod"],
-            "parameter Stage is given two values (--parameter): leave one of them out",
+            "parameter Stage is given two values (--parameter): remove one of them",
         ),
         (
             ["--parameters", "none.json"],
@@ -122,7 +122,7 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
     [
         (
             "Stage: dev\nStage: prod\n",
-            "values:2 gives no parameters: the key Stage stands here twice: leave one out",
+            "values:2 gives no parameters: the key Stage occurs twice: remove one",
         ),
         ("", "values gives no parameters: write a list of ParameterKey and ParameterValue, or a mapping"),
         (
@@ -141,7 +141,7 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
         ("Stage: [dev]\n", "parameter Stage of type String takes no list: give a text"),
         (
             '[{"ParameterKey": "Stage", "ParameterValue": "dev"}, {"ParameterKey": "Stage", "ParameterValue": "prod"}]',
-            "parameter Stage is given two values (values): leave one of them out",
+            "parameter Stage is given two values (values): remove one of them",
         ),
     ],
 )

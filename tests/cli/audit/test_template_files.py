@@ -135,12 +135,12 @@ def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) ->
         (
             "a.json",
             '{"Resources": {"A": {},\n"A": {}}}',
-            "a.json:2 is not a template: the key 'A' stands twice in one element: leave one out",
+            "a.json:2 is not a template: the key 'A' occurs twice in one object: remove one",
         ),
         (
             "a.template",
             '{"Resources": {},\n\t"Resources": {}}',
-            "a.template:2 is not a template: the key 'Resources' stands twice in one element: leave one out",
+            "a.template:2 is not a template: the key 'Resources' occurs twice in one object: remove one",
         ),
         ("a.json", '{"Parameters": {}}', "a.json is not a CloudFormation template: it has no Resources"),
         ("a.json", '{"Resources": []}', "a.json is not a CloudFormation template: it has no Resources"),
