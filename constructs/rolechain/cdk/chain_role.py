@@ -14,6 +14,7 @@ from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import StatementJson, trust_statements
@@ -141,7 +142,7 @@ class ChainRoleConstruct(Construct):
 
     @property
     def _attached(self) -> list[str]:
-        aws = f"arn:{self.declared.partition}:iam::aws:policy/"
+        aws = iam_arn(self.declared.partition, "aws", "policy/")
         return [
             name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
         ]

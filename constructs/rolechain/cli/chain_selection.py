@@ -98,13 +98,13 @@ def _arns(roles: Sequence[ChainRole]) -> str:
 
 @dataclass(frozen=True)
 class ChainSelection:
-    """A chain with the values that the options choose for its calls.
+    """A chain with the values of the options for its calls.
 
     Attributes:
         chain: the chain; of its source roles only the one that is named, if one is.
         target: the role that ``--target`` names, if it names one.
         session_tags: the values of the session tags that the chain leaves open, by key.
-        source_identity: who is behind the session.
+        source_identity: the source identity.
         session_name: the sessions' name, as STS accepts it; None for the default.
         several_sources: whether a source role has to be named to select the same chain again.
     """
@@ -195,7 +195,7 @@ class ChainSelection:
         return left
 
     def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:
-        """What was given and is passed by none of some calls."""
+        """The options whose value none of the calls passes."""
         for key in self.session_tags:
             if not any(key in (hop.tags or {}) for hop in left):
                 yield f"--session-tag {key}"

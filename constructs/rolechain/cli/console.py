@@ -103,7 +103,7 @@ def _token(endpoint: str, session: SessionCredentials) -> str:
     }
     query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
     host = urlsplit(endpoint).netloc
-    # What these raise may repeat the URL, and with it the session: it is told without them.
+    # These exceptions may hold the URL, which holds the session: the message omits them.
     try:
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
         request = urllib.request.Request(f"{endpoint}?{query}")  # noqa: S310 - endpoint_of looks at the scheme

@@ -1,4 +1,4 @@
-"""The values that templates are given for their parameters, each held against what its parameter takes.
+"""The values of template parameters, validated against the declaration of each parameter.
 
 Source: CloudFormation User Guide, "CloudFormation template Parameters syntax" and "Specify existing resources at
 runtime with CloudFormation-supplied parameter types".

@@ -25,14 +25,14 @@ Instance = tuple[Template, Mapping[str, Json]]
 
 
 class Instances(NamedTuple):
-    """What a stack set deploys.
+    """The stacks that a stack set deploys.
 
     Attributes:
         stacks: its template with the values that its parameters are given, once for each account, for each region
             that may make a difference, and for each set of values; once without an account where none is known.
         elsewhere: the same of accounts that are not known, beside those.
         excepted: the accounts that it leaves out.
-        assumptions: what was taken for granted, in words.
+        assumptions: the assumptions, in words.
     """
 
     stacks: tuple[Instance, ...]

@@ -116,7 +116,7 @@ class Chain:
             from rolechain.model.chain_yaml import read
         except ModuleNotFoundError as error:
             raise RolechainError(
-                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[cli]'"
+                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[yaml]'"
             ) from error
         return read(path, cls)
 
