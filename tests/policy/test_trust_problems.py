@@ -102,7 +102,7 @@ TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": A}}
 def test_a_principal_that_iam_refuses(policy: Make, kind: str, value: str, fault: str, cure: str) -> None:
     """Each is told with what is wrong, what to write, and IAM's own text."""
     (problem,) = trust_problems(policy({**TRUST, "Principal": {kind: value}}).statements[0])
-    assert (problem.subject, problem.message, problem.cure, problem.refusal) == (
+    assert (problem.subject, problem.message, problem.remediation, problem.refusal) == (
         Subject.PRINCIPAL,
         f"Principal {value} {fault}, which IAM refuses",
         cure,

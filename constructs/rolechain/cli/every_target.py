@@ -105,7 +105,7 @@ class EveryTarget:
                     advance()
                     yield works[finished], finished.result()
         except BaseException:
-            # Whoever has had enough ends the work that is being done, and does not wait for it before.
+            # A caller that leaves the loop ends the running work itself, so this does not wait for it.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()

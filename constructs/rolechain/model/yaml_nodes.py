@@ -120,8 +120,8 @@ class Nodes:
             except ValueError:
                 pass  # hexadecimal, or base 60: refused below as what else is not a plain number
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
-        cure = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
-        self.refuse(place, f"{_shown(node)} is not a whole number: {cure}")
+        remediation = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
+        self.refuse(place, f"{_shown(node)} is not a whole number: {remediation}")
         return 0
 
     def flag(self, node: yaml.Node, place: Place) -> bool:
