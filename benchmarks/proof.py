@@ -14,7 +14,7 @@ from rolechain.cli.toolchain import find_node
 from rolechain.proof import Template, prove, role_graph_of, templates_in
 from rolechain.proof.prove import prove_graph
 from rolechain.statements.builder import trust_statements
-from rolechain.statements.packing import lay_out
+from rolechain.statements.packing import pack
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def _templates(chain: Chain) -> Iterator[Template]:
         resources = {"App": _role("app", "/", [{"Principal": {"Service": "lambda.amazonaws.com"}}])}
         for number, role in enumerate(roles):
             resources[f"Role{number}"] = _role(role.role, role.path, trust_statements(chain, role))
-            for policy in lay_out(chain, role).hops:
+            for policy in pack(chain, role).hops:
                 properties = {
                     "PolicyDocument": _document(policy.statements),
                     "Roles": [{"Ref": f"Role{number}"}],

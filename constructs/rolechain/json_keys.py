@@ -9,7 +9,7 @@ class RepeatedKeyError(ValueError):
     """An object of a JSON text holds a key twice."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"the key {key!r} stands twice in one element: leave one out")
+        super().__init__(f"the key {key!r} occurs twice in one object: remove one")
 
 
 def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_a_network_that_fails(shell: Any, words: tuple[str, ...]) -> None:
 def test_a_region_that_is_none(shell: Any, words: tuple[str, ...], region: str) -> None:
     """A region that does not exist is refused before any call, whoever names it."""
     shell.environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    expected = f"rolechain: {region!r} is no region: name one such as us-east-1 with --region\n"
+    expected = f"rolechain: {region!r} is not a region: name one such as us-east-1 with --region\n"
     command, *rest = words
     said = shell(command, "--region", region, *rest)
     assert (said.code, said.out, said.err) == (2, "", expected)

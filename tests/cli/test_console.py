@@ -129,9 +129,9 @@ def test_an_endpoint_that_does_not_answer(shell: Any, federation: Federation) ->
             ["--endpoint-url", "http://signin.example/federation"],
             "'http://signin.example/federation' would take the session in the clear: name an https:// URL",
         ),
-        (["--endpoint-url", "https://["], "'https://[' is no URL: name an https:// URL"),
+        (["--endpoint-url", "https://["], "'https://[' is not a URL: name an https:// URL"),
         (["--endpoint-url", "file:///etc/passwd"], "would take the session in the clear"),
-        (["--destination", "javascript:alert(1)"], "is no page of the console: write an https:// URL"),
+        (["--destination", "javascript:alert(1)"], "is not a page of the console: write an https:// URL"),
     ],
 )
 def test_a_url_that_is_none(shell: Any, words: list[str], expected: str) -> None:

@@ -142,9 +142,10 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     [
         (
             None,
-            "rolechain: {file}: no such file: write one (README.md shows the smallest), or name yours with --chain",
+            "rolechain: {file}: no such file: create it (docs/chain.md describes its keys), or name another "
+            "with --chain",
         ),
-        ("name: x\n\tsource: y\n", "rolechain: {file}:2: a tab indents this line: YAML takes blanks only"),
+        ("name: x\n\tsource: y\n", "rolechain: {file}:2: a tab indents this line: indent with spaces"),
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {permission_set: Deploy}}\n'
             'middle: {account: "222222222222"}\ntargets: {account: "333333333333"}\n',

@@ -181,7 +181,7 @@ def test_one_target_and_every_target(shell: Any) -> None:
     said = shell("whoami", "--every-target", "--target", "620000000004", *GIVEN)
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "rolechain: --target names one target and --every-target means all: leave one of the two out\n"
+        "rolechain: --target names one target and --every-target means all: remove one of the two\n"
     )
 
 

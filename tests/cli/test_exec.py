@@ -63,7 +63,7 @@ def test_the_exit_code_is_the_programs(shell: Any, words: list[str], code: int) 
 
 
 def test_a_program_that_cannot_be_run(shell: Any) -> None:
-    """127 is for one that is not there, 126 for one that is no program, each with one line."""
+    """127 is for one that is not there, 126 for one that is not a program, each with one line."""
     said = shell("exec", "--", "no-such-program")
     assert (said.code, said.out, said.err) == (127, "", "rolechain: no-such-program: no such program\n")
     file = shell.folder / "chain.yaml"

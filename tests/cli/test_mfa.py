@@ -97,7 +97,7 @@ def test_the_profile_of_the_source_role_names_the_device(
     ids=["not asked for", "temporary keys", "a role", "a process"],
 )
 def test_no_code_is_asked_for_in_vain(write: Any, base: str, assumed_by: Any) -> None:
-    """Where MFA is not asked for, or the start is no user's long-term keys, no device is named."""
+    """Where MFA is not asked for, or the start is not a user's long-term keys, no device is named."""
     said, profiles = write(base, assumed_by)
     assert said.out.endswith("wrote profiles mfa-source, mfa-middle, mfa-target\n")
     assert "mfa_serial" not in profiles["mfa-source"]

@@ -290,7 +290,7 @@ def test_a_file_that_is_no_config_file(shell: Any, config: Path) -> None:
     assert (said.code, said.out) == (1, "")
     assert (
         said.err
-        == f"rolechain: {config} is no config file of AWS: write [sections], and name = value below them\n"
+        == f"rolechain: {config} is not a config file of AWS: write [sections], and name = value below them\n"
     )
 
 
@@ -299,7 +299,9 @@ def test_what_is_no_ordinary_file_is_never_replaced(shell: Any, config: Path) ->
     shell.environment.setenv("AWS_CONFIG_FILE", os.devnull)
     said = shell("profiles")
     assert (said.code, said.out) == (1, "")
-    assert said.err == (f"rolechain: {os.devnull} is no ordinary file, and is left as it is: name another\n")
+    assert said.err == (
+        f"rolechain: {os.devnull} is not an ordinary file, and is left as it is: name another\n"
+    )
     assert not Path(os.devnull).is_file()
 
 
@@ -308,6 +310,6 @@ def test_a_region_that_is_none_is_not_written(shell: Any, config: Path) -> None:
     said = shell("profiles", "--region", "us-east-1\n[profile other]")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "rolechain: 'us-east-1\\n[profile other]' is no region: name one such as us-east-1 with --region\n"
+        "rolechain: 'us-east-1\\n[profile other]' is not a region: name one such as us-east-1 with --region\n"
     )
     assert config.read_text() == BASE

@@ -185,9 +185,9 @@ def test_json_is_one_document(change: Change, capsys: Capture) -> None:
     [
         (
             ["prove", "nowhere"],
-            "nowhere is no folder that cdk synth wrote: run cdk synth first, or name the folder",
+            "nowhere is not a folder that cdk synth wrote: run cdk synth first, or name the folder",
         ),
-        (["prove", "--chain", "none.yaml"], "none.yaml: no such file: write one"),
+        (["prove", "--chain", "none.yaml"], "none.yaml: no such file: create it"),
     ],
 )
 def test_nothing_to_prove(assembly: Path, words: list[str], message: str, capsys: Capture) -> None:

@@ -47,11 +47,11 @@ def test_the_calls_pass_what_was_given(shell: Any) -> None:
         ),
         (
             [*GIVEN, "--session-tag", "Team=a"],
-            "--session-tag Team: no hop of this way passes it: the chain declares Project, Stage",
+            "--session-tag Team: no hop of this path passes it: the chain declares Project, Stage",
         ),
         (
             [*GIVEN, "--session-tag", "Stage=test-1"],
-            "--session-tag gives Stage twice: leave one of the two out",
+            "--session-tag gives Stage twice: remove one of the two",
         ),
     ],
 )

@@ -26,7 +26,7 @@ def test_prints_one_decision_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_exit_code_says_nothing_of_the_expectations(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A decision other than the file expects is no failure of the command."""
+    """A decision other than the file expects is not a failure of the command."""
     case = json.loads(SAMPLE.read_text(encoding="utf-8"))["vectors"][0]
     file = tmp_path / "cases.json"
     file.write_text(json.dumps({"vectors": [{**case, "expected": "allow"}]}), encoding="utf-8")
@@ -63,7 +63,7 @@ def test_any_text_can_be_printed(tmp_path: Path, capfd: pytest.CaptureFixture[st
     [
         (None, "no such file: name a file of cases in JSON"),
         ("no json", "no JSON: Expecting value"),
-        ("{}", "is no file of cases: it holds no list named vectors"),
+        ("{}", "is not a file of cases: it holds no list named vectors"),
         ('{"vectors": [{"id": "A"}]}', "case A: caller is missing: write an object"),
     ],
 )

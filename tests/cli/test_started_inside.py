@@ -152,7 +152,7 @@ def test_another_target_is_not_reached(shell_of: Callable[[Any], Any], featured:
     assert (said.code, said.out) == (2, "")
     assert said.err == (
         "rolechain: --session-tag Stage, --source-identity: no hop that is left passes it: the session that it "
-        f"starts from is of {middle} already; {OTHER}, or leave it out\n"
+        f"starts from is of {middle} already; {OTHER}, or remove it\n"
     )
     for name, value in featured.organization.environment("620000000001").items():
         shell.environment.setenv(name, value)
@@ -177,7 +177,7 @@ def test_a_session_name_comes_too_late(shell: Any) -> None:
 
 
 def test_a_role_of_the_same_name_elsewhere_is_outside(shell: Any, deployed: Any) -> None:
-    """A role of another account that is called like the target is no role of the chain."""
+    """A role of another account that is called like the target is not a role of the chain."""
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "111111111111"}}
     iam = deployed.iam("444444444444")
     document = json.dumps({"Version": "2012-10-17", "Statement": trust})

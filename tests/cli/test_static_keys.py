@@ -93,6 +93,6 @@ def test_half_a_key_in_the_environment(files: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_file_that_cannot_be_read(files: Path) -> None:
-    """A file that is no config file is for botocore to complain of."""
+    """A file that is not a config file is for botocore to complain of."""
     (files / "config").write_text("no section\n")
     assert static_keys(None, None) is None

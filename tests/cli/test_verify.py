@@ -174,13 +174,13 @@ def test_what_a_session_hands_on_is_known(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--wait", "soon"], "argument --wait: 'soon' is no number of seconds: write 0 or more"),
+        (["--wait", "soon"], "argument --wait: 'soon' is not a number of seconds: write 0 or more"),
         (["--wait", "-1"], "argument --wait: "),
         (
             ["--account-profile", "12=x"],
             "argument --account-profile: '12=x' is not of the form 222222222222=name-of-a-profile",
         ),
-        (["--target", MIDDLE], f"{MIDDLE} is no target of chain deploy: name one with --target"),
+        (["--target", MIDDLE], f"{MIDDLE} is not a target of chain deploy: name one with --target"),
         (["--target", "9"], f"chain deploy has no target '9': it has {TARGET}"),
     ],
 )

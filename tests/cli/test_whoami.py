@@ -136,4 +136,4 @@ def test_no_chain_file(shell: Any) -> None:
     """A missing file is named, with what to do."""
     said = shell("whoami", "--chain", "nowhere.yaml")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("rolechain: nowhere.yaml: no such file: write one")
+    assert said.err.startswith("rolechain: nowhere.yaml: no such file: create it")

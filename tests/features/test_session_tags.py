@@ -87,7 +87,7 @@ def test_a_transitive_tag_cannot_be_passed_again(deploy: Any) -> None:
         declared(session_tags={"PROJECT": "apollo"})
     assert str(caught.value) == (
         "targets[0].session_tags.PROJECT: the session inherits Project as transitive from middle[0], and STS refuses "
-        "to have it passed again: leave it out here, or out of transitive_tag_keys there"
+        "to have it passed again: remove it here, or from transitive_tag_keys there"
     )
 
 
@@ -130,7 +130,10 @@ def test_a_tag_that_nobody_chose_is_asked_for() -> None:
     ("chosen", "message"),
     [
         ({"Stage": "prod"}, "session_tags.Stage: 'prod' is not allowed: the chain allows dev, test-*"),
-        ({"Zone": "x"}, "session_tags.Zone: no hop of this way passes it: the chain declares Project, Stage"),
+        (
+            {"Zone": "x"},
+            "session_tags.Zone: no hop of this path passes it: the chain declares Project, Stage",
+        ),
         ({"Project": "gemini"}, "session_tags.Project: 'gemini' is not allowed: the chain allows apollo"),
     ],
 )

@@ -84,7 +84,7 @@ def test_it_cannot_change_on_the_way(deploy: Any) -> None:
     with pytest.raises(ChainError) as caught:
         declared("deploy-bot", source_identity="other")
     assert str(caught.value) == (
-        "targets[0].source_identity: middle[1] sets the source identity already, and it cannot change: leave it out "
+        "targets[0].source_identity: middle[1] sets the source identity already, and it cannot change: remove it "
         "here"
     )
 

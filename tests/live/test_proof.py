@@ -173,7 +173,7 @@ def test_a_file_that_is_no_account(text: str, tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="holds no accounts"):
         load_accounts(tmp_path)
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(FolderError, match=r"a\.json is no account that rolechain saved"):
+    with pytest.raises(FolderError, match=r"a\.json is not an account that rolechain saved"):
         load_accounts(tmp_path)
 
 

@@ -90,11 +90,11 @@ def test_an_eleventh_managed_policy(make: Any, accounts: Any, refused: Any) -> N
         ),
         (
             _document({**ALLOW, "Sid": "a"}, {**ALLOW, "Sid": "a"}),
-            "Syntax errors in policy. (the Sid 'a' stands twice: give each statement its own)",
+            "Syntax errors in policy. (the Sid 'a' occurs twice: give each statement its own)",
         ),
         (
             '{"Statement": [], "Statement": []}',
-            "Syntax errors in policy. (the key 'Statement' stands twice in one element: leave one out)",
+            "Syntax errors in policy. (the key 'Statement' occurs twice in one object: remove one)",
         ),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_resource_in_a_trust_policy(make: Any, accounts: Any, refused: Any) ->
         ('{"Statement": ["Allow"]}', "This policy contains invalid Json"),
         (
             '{"Statement": [], "Statement": []}',
-            "Syntax errors in policy. (the key 'Statement' stands twice in one element: leave one out)",
+            "Syntax errors in policy. (the key 'Statement' occurs twice in one object: remove one)",
         ),
         (
             '{"Version": "2012-10-17"}',

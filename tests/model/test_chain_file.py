@@ -194,7 +194,7 @@ def test_every_feature(write: Write) -> None:
         (
             "Stage: [dev, test-*]",
             "Project: x",
-            "15: middle[0].session_tags.Project: the key stands here twice: leave one out",
+            "15: middle[0].session_tags.Project: the key occurs twice: remove one",
         ),
         (
             "mfa: true",
@@ -204,7 +204,7 @@ def test_every_feature(write: Write) -> None:
         (
             "required: false}\n    Team",
             "needed: false}\n    Team",
-            "16: middle[0].session_tags.Ticket.needed: unknown key: known are values, required",
+            "16: middle[0].session_tags.Ticket.needed: unknown key: the known keys are values, required",
         ),
         (
             "{role_trust_policy_length: 4096}",
@@ -214,12 +214,12 @@ def test_every_feature(write: Write) -> None:
         (
             "{role_trust_policy_length: 4096}",
             "{role_trust_policy_length: many}",
-            "3: quotas.role_trust_policy_length: 'many' is no whole number: write a number",
+            "3: quotas.role_trust_policy_length: 'many' is not a whole number: write a number",
         ),
         (
             "role: vendor,",
             "role: vendor, external_id: x1,",
-            "9: source[1].external_id: no hop ends in the source role: declare it on the role that is assumed with it",
+            "9: source[1].external_id: no hop ends in the source role: declare it on the role that the hop assumes",
         ),
         (
             "duration_seconds: 900",
@@ -263,7 +263,8 @@ def test_the_repository_s_own_chain() -> None:
             "name: deploy",
             "zone: 1\nname: deploy",
             [
-                "1: zone: unknown key: known are name, organization, region, partition, quotas, policy_documents, "
+                "1: zone: unknown key: the known keys are name, organization, region, partition, quotas, "
+                "policy_documents, "
                 "administrators, source, middle, targets"
             ],
         ),
@@ -271,11 +272,11 @@ def test_the_repository_s_own_chain() -> None:
             "name: deploy",
             "name: deploy\nadministrators: [admin]",
             [
-                "2: administrators[0]: 'admin' is no role's, user's or group's ARN: write "
+                "2: administrators[0]: 'admin' is not a role's, user's or group's ARN: write "
                 "arn:aws:iam::<account>:role/<path and name>, in which * and ? are wildcards"
             ],
         ),
-        ("name: deploy", "name: deploy\nname: again", ["2: name: the key stands here twice: leave one out"]),
+        ("name: deploy", "name: deploy\nname: again", ["2: name: the key occurs twice: remove one"]),
         ("name: deploy\n", "", ["1: name: missing: every chain has one"]),
         (
             '{account: "222222222222"}',
@@ -285,28 +286,28 @@ def test_the_repository_s_own_chain() -> None:
         (
             '{account: "222222222222"}',
             "somewhere",
-            ["3: middle[0]: a mapping is needed here, with keys such as account, role, path"],
+            ["3: middle[0]: expected a mapping, with keys such as account, role, path"],
         ),
-        ("name: deploy", "name: [deploy]", ["1: name: a text is needed here, not a list or mapping"]),
+        ("name: deploy", "name: [deploy]", ["1: name: expected a string, not a list or mapping"]),
         (
             "name: deploy",
             "name: deploy\norganization:",
-            ["2: organization: no value: write one, or leave the key out"],
+            ["2: organization: no value: add one, or remove the key"],
         ),
-        ("source: {", "source:\n\taccount: {", ["3: a tab indents this line: YAML takes blanks only"]),
-        ("name: deploy", "name: {deploy", ["2: no YAML: expected ',' or '}', but got ':'"]),
+        ("source: {", "source:\n\taccount: {", ["3: a tab indents this line: indent with spaces"]),
+        ("name: deploy", "name: {deploy", ["2: not valid YAML: expected ',' or '}', but got ':'"]),
         (
             "source: {",
             "source: {assumed_by: {service: lambda.amazonaws.com, account: '111111111111'}, ",
             [
-                "2: source.assumed_by[0]: name one principal here, as one of "
+                "2: source.assumed_by[0]: declare one principal, as one of "
                 "service, account, arn, oidc, saml, permission_set"
             ],
         ),
         (
             "source: {",
             "source: {max_session_duration: 1h, ",
-            ["2: source.max_session_duration: '1h' is no whole number: write seconds"],
+            ["2: source.max_session_duration: '1h' is not a whole number: write seconds"],
         ),
         (
             "source: {",
@@ -316,31 +317,31 @@ def test_the_repository_s_own_chain() -> None:
         (
             '{account: "333333333333"}',
             "{",
-            ["4: no YAML: expected the node content, but found '<stream end>'"],
+            ["4: not valid YAML: expected the node content, but found '<stream end>'"],
         ),
         (
             "name: deploy",
             "name: deploy\n? [a]\n: b",
-            [f"2: […]: unknown key: known are {', '.join(CHAIN_KEYS)}"],
+            [f"2: […]: unknown key: the known keys are {', '.join(CHAIN_KEYS)}"],
         ),
         (
             "source: {",
             "source: {max_session_duration: '3600', ",
             [
-                "2: source.max_session_duration: '3600' is no whole number: leave the quotes out, and write seconds",
+                "2: source.max_session_duration: '3600' is not a whole number: remove the quotes, and write seconds",
             ],
         ),
         (
             "source: {",
             "source: {role: '', ",
-            ["2: source.role: no value: write one, or leave the key out"],
+            ["2: source.role: no value: add one, or remove the key"],
         ),
         (
             "source: {",
             "source: {assumed_by: {saml: arn:aws:iam::111111111111:saml-provider/a, subject: ann}, ",
             [
                 "2: source.assumed_by[0]: subject is for oidc, and saml arn:aws:iam::111111111111:saml-provider/a has "
-                "none: leave it out"
+                "none: remove it"
             ],
         ),
     ],
@@ -364,18 +365,18 @@ def test_an_empty_list_asks_for_nothing(write: Write, asked: str) -> None:
     """What would let every value through, as a list is empty, is refused."""
     (line,) = refused(write(SMALLEST.replace('"222222222222"', f'"222222222222", {asked}')))
     assert line.startswith("3: middle[0].")
-    assert line.endswith(": the list is empty: name one at least, or leave the key out")
+    assert line.endswith(": the list is empty: add a value, or remove the key")
 
 
 def test_a_file_that_is_nested_without_end(write: Write) -> None:
     """Brackets upon brackets are refused in a line."""
-    with pytest.raises(ChainError, match="no chain is nested so deeply"):
+    with pytest.raises(ChainError, match="nested too deeply for a chain: remove levels"):
         Chain.load(write("[" * 5000))
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     """A file that is not there is said with its name and what to do."""
-    with pytest.raises(ChainError, match=r"nowhere\.yaml: no such file: write one .*--chain"):
+    with pytest.raises(ChainError, match=r"nowhere\.yaml: no such file: create it .*--chain"):
         Chain.load(tmp_path / "nowhere.yaml")
 
 

@@ -38,25 +38,25 @@ def problems(**fields: Any) -> list[str]:
             "targets[0].account: 333333333333 is a number: put the 12 digits",
         ),
         ({"target": {"account": "٣" * 12}}, "targets[0].account: '٣٣٣٣٣٣٣٣٣٣٣٣' is not all digits"),
-        ({"target": {"role": "a b"}}, "targets[0].role: 'a b' is no role name"),
-        ({"target": {"role": "é"}}, "targets[0].role: 'é' is no role name"),
+        ({"target": {"role": "a b"}}, "targets[0].role: 'a b' is not a role name"),
+        ({"target": {"role": "é"}}, "targets[0].role: 'é' is not a role name"),
         ({"target": {"role": "a" * 65}}, "targets[0].role: '" + "a" * 65 + "' has 65 characters: "),
         (
             {"target": {"role": "a" * 54}},
             "targets[0].role: /rolechain/" + "a" * 54 + " has 65 characters: the console",
         ),
-        ({"target": {"path": "rolechain/"}}, "targets[0].path: 'rolechain/' is no IAM path"),
+        ({"target": {"path": "rolechain/"}}, "targets[0].path: 'rolechain/' is not an IAM path"),
         ({"target": {"path": "/" + "a/" * 256}}, "targets[0].path: a path of 513 characters: 512 at most"),
         ({"target": {"path": "/team*/"}}, "targets[0].path: '/team*/' holds *, ? or $"),
         (
             {"target": {"trust": "anyone"}},
-            "targets[0].trust: 'anyone' is no way to trust: write one of principal_arn",
+            "targets[0].trust: 'anyone' is not a value of trust: write one of principal_arn",
         ),
         ({"target": {"max_session_duration": 900}}, "targets[0].max_session_duration: 900 is outside"),
         ({"target": {"max_session_duration": 43201}}, "targets[0].max_session_duration: 43201 is outside"),
         ({"target": {"max_session_duration": True}}, "targets[0].max_session_duration: True is outside"),
-        ({"target": {"external_id": "x"}}, "targets[0].external_id: 'x' is no external id"),
-        ({"target": {"external_id": "a b"}}, "targets[0].external_id: 'a b' is no external id"),
+        ({"target": {"external_id": "x"}}, "targets[0].external_id: 'x' is not an external id"),
+        ({"target": {"external_id": "a b"}}, "targets[0].external_id: 'a b' is not an external id"),
         ({"target": {"description": "x" * 1001}}, "targets[0].description: longer than IAM's 1,000"),
         (
             {"target": {"managed_policies": ["Read Only"]}},
@@ -77,18 +77,18 @@ def problems(**fields: Any) -> list[str]:
         ),
         (
             {"target": {"permissions": Permission(["ssm"], ["*"])}},
-            "targets[0].permissions[0].actions[0]: 'ssm' is no IAM action",
+            "targets[0].permissions[0].actions[0]: 'ssm' is not an IAM action",
         ),
         (
             {"target": {"permissions": Permission(["s3:*"], ["x"])}},
-            "targets[0].permissions[0].resources[0]: 'x' is no resource",
+            "targets[0].permissions[0].resources[0]: 'x' is not a resource",
         ),
         ({"name": "deploy prod"}, "name: 'deploy prod' cannot begin the names"),
-        ({"organization": "exampleorg1"}, "organization: 'exampleorg1' is no organization id"),
-        ({"region": "mars"}, "region: 'mars' is no region"),
+        ({"organization": "exampleorg1"}, "organization: 'exampleorg1' is not an organization id"),
+        ({"region": "mars"}, "region: 'mars' is not a region"),
         ({"region": "cn-north-1"}, "region: cn-north-1 lies in partition aws-cn, the chain in aws"),
-        ({"partition": "aws-moon"}, "partition: 'aws-moon' is no partition of AWS"),
-        ({"middle": None, "targets": []}, "targets: a chain has one target at least"),
+        ({"partition": "aws-moon"}, "partition: 'aws-moon' is not a partition of AWS"),
+        ({"middle": None, "targets": []}, "targets: a chain needs at least one target"),
     ],
 )
 def test_a_mistake_is_said_with_its_place(fields: dict[str, Any], expected: str) -> None:
@@ -110,25 +110,25 @@ def test_a_chain_without_a_middle_role() -> None:
 @pytest.mark.parametrize(
     ("entrance", "expected"),
     [
-        (Entrance.service("lambda"), "'lambda' is no service principal"),
-        (Entrance.account("12"), "'12' is no account id"),
+        (Entrance.service("lambda"), "'lambda' is not a service principal"),
+        (Entrance.account("12"), "'12' is not an account id"),
         (
             Entrance.arn("arn:aws:iam::111111111111:role/*"),
-            "is no role's or user's ARN: write one without wildcards",
+            "is not a role's or user's ARN: write one without wildcards",
         ),
-        (Entrance.arn("arn:aws:iam::111111111111:role/a/"), "is no role's or user's ARN"),
-        (Entrance.arn("arn:aws:iam::111111111111:user/a:b"), "is no role's or user's ARN"),
-        (Entrance.arn("arn:aws:iam::111111111111:group/devs"), "is no role's or user's ARN"),
-        (Entrance.arn("arn:aws:iam::111111111111:Root"), "is no role's or user's ARN"),
-        (Entrance.service("ec2.${AWS::URLSuffix}"), "is no service principal"),
-        (Entrance.arn("arn:aws:sts::111111111111:assumed-role/a/b"), "is no role's or user's ARN"),
-        (Entrance.saml("okta"), "'okta' is no SAML provider's ARN"),
-        (Entrance.oidc("github", audience="a", subject="b"), "'github' is no OIDC provider's ARN"),
+        (Entrance.arn("arn:aws:iam::111111111111:role/a/"), "is not a role's or user's ARN"),
+        (Entrance.arn("arn:aws:iam::111111111111:user/a:b"), "is not a role's or user's ARN"),
+        (Entrance.arn("arn:aws:iam::111111111111:group/devs"), "is not a role's or user's ARN"),
+        (Entrance.arn("arn:aws:iam::111111111111:Root"), "is not a role's or user's ARN"),
+        (Entrance.service("ec2.${AWS::URLSuffix}"), "is not a service principal"),
+        (Entrance.arn("arn:aws:sts::111111111111:assumed-role/a/b"), "is not a role's or user's ARN"),
+        (Entrance.saml("okta"), "'okta' is not a SAML provider's ARN"),
+        (Entrance.oidc("github", audience="a", subject="b"), "'github' is not an OIDC provider's ARN"),
         (
             Entrance.oidc("arn:aws:iam::111111111111:oidc-provider/ci.example.com", audience="a", subject=""),
             "need audience and subject",
         ),
-        (Entrance.permission_set("Deploy Access"), "'Deploy Access' is no permission set's name"),
+        (Entrance.permission_set("Deploy Access"), "'Deploy Access' is not a permission set's name"),
     ],
 )
 def test_an_entrance_is_checked(entrance: Entrance, expected: str) -> None:
@@ -158,7 +158,7 @@ def test_a_cycle() -> None:
     """A role that stands in the chain twice makes it a cycle."""
     (line,) = problems(targets=[ChainRole("111111111111", "deploy-source")])
     assert line == (
-        "targets[0].role: role deploy-source of account 111111111111 stands at source already, which makes the "
+        "targets[0].role: role deploy-source of account 111111111111 is declared at source already, which makes the "
         "chain a cycle: name another role"
     )
 

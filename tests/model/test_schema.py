@@ -215,28 +215,28 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 BEYOND = (
-    "it is asked of the organization",  # and the chain declares none
-    "is none of the session tags",
+    "it needs the organization",  # and the chain declares none
+    "is not one of the session tags",
     "lies in partition",
     "cannot be read",  # a document's file
     "the console cannot switch",
-    "write existing: true too",
-    "is no JSON",
+    "add existing: true",
+    "is not JSON",
     "the policy is",
     "begins with aws:",
-    "is no tag key",
-    "is no tag value",
-    "is no source identity",  # its length beside a wildcard
-    "mfa_max_age without mfa",
+    "is not a tag key",
+    "is not a tag value",
+    "is not a source identity",  # its length beside a wildcard
+    "mfa_max_age needs mfa",
     "mfa is for IAM users",
-    "iam_users: false keeps them out",
+    "iam_users: false excludes them",
     "needs an external_id",
-    "declare an external_id used for you alone",
-    "and IAM takes no other account's provider",
+    "declare an external_id that is unique to you",
+    "and IAM refuses a provider of another account",
     "certificate is for rolesanywhere",
     "statement 0",
     "Statement",
-    "leave one out",
+    "remove one",
 )
 """What the reader refuses and a schema does not see, as it compares keys, or reads further."""
 

@@ -57,7 +57,7 @@ def test_as_long_as_sts_takes() -> None:
         "middle[0].policy: 2049 characters, the ARNs of policy_arns included: STS takes 2048 at most; shorten it"
     )
     assert refused(policy_arns=[AWS_OWN] * 11) == (
-        "middle[0].policy_arns: 11 policies: STS takes 10 at most; leave some out"
+        "middle[0].policy_arns: 11 policies: STS takes 10 at most; remove some"
     )
     assert refused(policy_arns=[f"arn:aws:iam::222222222222:policy/{'p' * 100}/{'x' * 100}"] * 10) == (
         "middle[0].policy_arns: 2340 characters, the ARNs of policy_arns included: STS takes 2048 at most; shorten it"
@@ -67,8 +67,8 @@ def test_as_long_as_sts_takes() -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ("", "the policy is no JSON: line 1: Expecting value"),
-        ("ReadOnlyAccess", "the policy is no JSON: line 1: Expecting value"),
+        ("", "the policy is not JSON: line 1: Expecting value"),
+        ("ReadOnlyAccess", "the policy is not JSON: line 1: Expecting value"),
         ("[]", "the policy is []: write an object"),
         (7, "the policy is 7: write an object"),
         (
@@ -76,7 +76,7 @@ def test_as_long_as_sts_takes() -> None:
             "the policy is [{'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Resourc...: write an object",
         ),
         ({}, "Statement is missing: a policy holds one at least"),
-        (document(), "Statement is empty: a policy holds one at least"),
+        (document(), "Statement is empty: add a statement"),
         (document("x"), "statement 0: the statement is 'x': write an object"),
         (document(ALLOW, Version="2026-01-01"), "Version is '2026-01-01': write \"2012-10-17\""),
         (
@@ -85,39 +85,39 @@ def test_as_long_as_sts_takes() -> None:
         ),
         (
             document(ALLOW, Id=object),
-            "it holds what JSON has no word for: write texts, numbers, lists and objects",
+            "it holds a value that JSON does not have: write strings, numbers, lists and objects",
         ),
         (
             '{"Statement": [], "Statement": []}',
-            "the key 'Statement' stands twice in one element: leave one out",
+            "the key 'Statement' occurs twice in one object: remove one",
         ),
         ('{"Statement": NaN}', "the policy holds NaN, which no JSON has: write a text"),
         (document(ALLOW | {"Effect": "Maybe"}), "statement 0: Effect is 'Maybe': write Allow or Deny"),
         (
             document(ALLOW, {"Effect": "Allow", "Action": "*"}),
-            "statement 1: Action or Resource is missing: name what it is about, or *",
+            "statement 1: Action or Resource is missing: add it; * stands for all",
         ),
         (
             document(ALLOW | {"Action": []}),
-            "statement 0: Action or Resource is missing: name what it is about, or *",
+            "statement 0: Action or Resource is missing: add it; * stands for all",
         ),
         (
             document(ALLOW | {"Resource": ["*", "${aws:userid}"]}),
-            "statement 0: '${aws:userid}' is no resource: write its ARN, or *",
+            "statement 0: '${aws:userid}' is not a resource: write its ARN, or *",
         ),
         (
             document(ALLOW, ALLOW | {"Principal": "*"}),
-            "statement 1: a session policy names no Principal, it limits whoever the session is of: leave it out",
+            "statement 1: a session policy takes no Principal: remove it",
         ),
         (
             document(ALLOW | {"NotPrincipal": {"AWS": "*"}}),
-            "statement 0: a session policy names no Principal, it limits whoever the session is of: leave it out",
+            "statement 0: a session policy takes no Principal: remove it",
         ),
         (
             document(ALLOW | {"Resource": {"Fn::GetAtt": ["Role", "Arn"]}}),
-            "it holds Fn::GetAtt, which only CloudFormation reads: write the value itself",
+            "it holds Fn::GetAtt, which only CloudFormation resolves: write the value itself",
         ),
-        ({"Ref": "Policy"}, "it holds Ref, which only CloudFormation reads: write the value itself"),
+        ({"Ref": "Policy"}, "it holds Ref, which only CloudFormation resolves: write the value itself"),
     ],
 )
 def test_what_is_no_session_policy(policy: Any, expected: str) -> None:
@@ -139,7 +139,7 @@ def test_what_is_no_session_policy(policy: Any, expected: str) -> None:
 def test_what_is_no_managed_policy(arn: Any) -> None:
     """Each of the policies is one ARN, of the chain's partition."""
     assert refused(policy_arns=[AWS_OWN, arn]) == (
-        f"middle[0].policy_arns[1]: {arn!r} is no managed policy's ARN in the chain's partition: write "
+        f"middle[0].policy_arns[1]: {arn!r} is not a managed policy's ARN in the chain's partition: write "
         "arn:<partition>:iam::aws:policy/<name>, or one of the role's account"
     )
 
@@ -154,7 +154,7 @@ def test_a_policy_of_another_account() -> None:
 
 def test_no_hop_ends_in_a_source_role() -> None:
     """There is no hop that could pass them."""
-    said = "no hop ends in the source role: declare it on the role that is assumed with it"
+    said = "no hop ends in the source role: declare it on the role that the hop assumes"
     assert refused(source={"policy": document(ALLOW), "policy_arns": AWS_OWN}).splitlines() == [
         f"source.policy: {said}",
         f"source.policy_arns: {said}",
@@ -192,8 +192,8 @@ def test_in_a_file(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("policy:", "policy: no value: write one, or leave the key out"),
-        ("policy_arns: []", "policy_arns: the list is empty: name one at least, or leave the key out"),
+        ("policy:", "policy: no value: add one, or remove the key"),
+        ("policy_arns: []", "policy_arns: the list is empty: add a value, or remove the key"),
         (
             "policy: {Version: 2012-10-17, Statement: []}",
             "policy.Version: 2012-10-17 is a timestamp to YAML: put it in quotes",
@@ -204,14 +204,14 @@ def test_in_a_file(tmp_path: Path, text: str) -> None:
         ),
         (
             "policy: {Statement: [], Statement: []}",
-            "policy.Statement: the key stands here twice: leave one out",
+            "policy.Statement: the key occurs twice: remove one",
         ),
         (
             "policy: &a {Statement: [*a]}",
-            "policy.Statement[0]: it stands here a second time, by an alias: write it out",
+            "policy.Statement[0]: an alias repeats it: write the value out",
         ),
         ("policy: [x]", "policy: the policy is ['x']: write an object"),
-        ("policy: limit.json", "policy: the policy is no JSON: line 1: Expecting value"),
+        ("policy: limit.json", "policy: the policy is not JSON: line 1: Expecting value"),
     ],
 )
 def test_a_mistake_in_a_file(tmp_path: Path, text: str, expected: str) -> None:

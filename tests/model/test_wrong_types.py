@@ -32,18 +32,18 @@ def used(made: Chain) -> None:
 @pytest.mark.parametrize(
     ("entrance", "expected"),
     [
-        (lambda: Entrance.account([]), "no principal stands here: name one at least"),
+        (lambda: Entrance.account([]), "the list of principals is empty: name at least one"),
         (
             lambda: Entrance.service("lambda.amazonaws.com", source_account=5),
-            "source_account: 5 is no account id: write its 12 digits, in quotes",
+            "source_account: 5 is not an account id: write its 12 digits, in quotes",
         ),
         (
             lambda: Entrance.service("lambda.amazonaws.com", source_arn=3),
-            "source_arn: 3 is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
+            "source_arn: 3 is not an ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
         ),
         (
             lambda: Entrance.arn(ROLE, transitive_tag_keys=5),
-            "transitive_tag_keys: 5 is none of the session tags: write a key of theirs",
+            "transitive_tag_keys: 5 is not a key of the session tags: write one of their keys",
         ),
         (
             lambda: Entrance.service("rolesanywhere.amazonaws.com", certificate=["x"]),
@@ -51,7 +51,7 @@ def used(made: Chain) -> None:
         ),
         (
             lambda: Entrance.arn(ROLE, source_identity=5),
-            "source_identity: 5 is no source identity: write 2 to 256 of letters, digits and _+=,.@-",
+            "source_identity: 5 is not a source identity: write 2 to 256 of letters, digits and _+=,.@-",
         ),
     ],
 )

@@ -161,9 +161,9 @@ def test_mistake_in_a_case_is_named(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 2}', ": the key 'a' stands twice in one element: leave one out"),
+        ('{"a": 1, "a": 2}', ": the key 'a' occurs twice in one object: remove one"),
         ("{", ":1: no JSON: Expecting property name enclosed in double quotes"),
-        ('{"cases": []}', " is no file of cases: it holds no list named vectors"),
+        ('{"cases": []}', " is not a file of cases: it holds no list named vectors"),
         ('{"vectors": [{"id": "A1"}]}', ": case A1: caller is missing: write an object"),
         ("[3]", ": case 0: the case is 3: write an object"),
     ],

@@ -26,7 +26,7 @@ def test_reads_text_and_objects_alike() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("{", "the policy is no JSON: line 1: Expecting property name enclosed in double quotes"),
+        ("{", "the policy is not JSON: line 1: Expecting property name enclosed in double quotes"),
         ("[]", "the policy is []: write an object"),
         ("{}", "Statement is missing: a policy holds one at least"),
         ({"Statements": []}, "the policy has no element 'Statements': known are Version, Id, Statement"),
@@ -46,7 +46,7 @@ def test_reads_text_and_objects_alike() -> None:
         ),
         (
             {"Statement": {**ALLOW, "Action": ["sts:*", "AssumeRole"]}},
-            "statement 0: Action 'assumerole' is no action: write service:Name, such as sts:AssumeRole, or *",
+            "statement 0: Action 'assumerole' is not an action: write service:Name, such as sts:AssumeRole, or *",
         ),
         ({"Statement": {**ALLOW, "Action": 3}}, "statement 0: Action is 3: write a text or a list of texts"),
         (
@@ -55,15 +55,15 @@ def test_reads_text_and_objects_alike() -> None:
         ),
         (
             {"Statement": {**ALLOW, "NotAction": "*"}},
-            "statement 0: Action and NotAction exclude each other: leave one out",
+            "statement 0: Action and NotAction exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "NotResource": "*"}},
-            "statement 0: Resource and NotResource exclude each other: leave one out",
+            "statement 0: Resource and NotResource exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "Principal": "*", "NotPrincipal": "*"}},
-            "statement 0: Principal and NotPrincipal exclude each other: leave one out",
+            "statement 0: Principal and NotPrincipal exclude each other: remove one",
         ),
         (
             {"Statement": {**ALLOW, "Principal": "me"}},
@@ -85,7 +85,7 @@ def test_reads_text_and_objects_alike() -> None:
         ({"Statement": {**ALLOW, "Sid": 1}}, "statement 0: Sid is 1: write a text"),
         (
             '{"Statement": [], "Statement": []}',
-            "the key 'Statement' stands twice in one element: leave one out",
+            "the key 'Statement' occurs twice in one object: remove one",
         ),
     ],
 )
@@ -167,22 +167,22 @@ def test_trust_problems(policy: Make) -> None:
         },
         trust,
     )
-    own_role = "out: a trust policy is about its own role"
+    own_role = ": a trust policy is about its own role"
     assert made.trust_problems() == [
         "statement 1: holds NotPrincipal, which IAM refuses there: name whom it lets in with Principal, and keep "
         "others out by a condition on aws:PrincipalArn",
-        f"statement 2: holds Resource, which IAM refuses there: leave Resource {own_role}",
+        f"statement 2: holds Resource, which IAM refuses there: remove Resource{own_role}",
         "statement 3: Principal arn:aws:iam::111111111111:role/* holds a wildcard, which IAM refuses: name one "
         "principal; for several, arn:aws:iam::111111111111:root with ArnLike aws:PrincipalArn "
         "arn:aws:iam::111111111111:role/*",
-        f"statement 3: holds NotResource, which IAM refuses there: leave NotResource {own_role}",
+        f"statement 3: holds NotResource, which IAM refuses there: remove NotResource{own_role}",
         "statement 4: names no Principal, which IAM refuses there: name whom it lets in",
     ]
     assert policy({**trust, "Principal": "*"}).trust_problems() == []
 
 
 def test_json_of_other_types_is_no_document() -> None:
-    """A number or a list is no policy document."""
+    """A number or a list is not a policy document."""
     for text in ("3", "null", "[{}]"):
         with pytest.raises(PolicyError, match="write an object"):
             Policy.parse(text)

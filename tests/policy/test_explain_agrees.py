@@ -6,7 +6,7 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rolechain.policy import Callee, Caller, Decision, Policy, Request, Side, Verdict, decide
@@ -151,6 +151,23 @@ def failing(decision: Decision, statement: Statement, request: Request) -> list[
     return list(mismatches(decision.side, statement, of_action(request, decision.action)))
 
 
+@example(
+    statements=[
+        {"Effect": {"Ref": "P"}, "Action": "*", "Principal": {"AWS": ["*"]}, "NotResource": "*"},
+    ],
+    trust=[],
+    call={
+        "caller": Caller(
+            "role-session",
+            "arn:aws:sts::111111111111:assumed-role/source/s1",
+            "111111111111",
+            role_arn="arn:aws:iam::111111111111:role/source",
+        ),
+        "arn": "arn:aws:iam::222222222222:role/middle",
+        "actions": ("sts:AssumeRole",),
+        "context": {},
+    },
+)
 @given(statements=allowing, trust=trusting, call=calls)
 @settings(max_examples=300, deadline=None)
 def test_a_statement_applies_unless_something_keeps_it_from(

@@ -143,19 +143,19 @@ def test_many_wildcards_are_matched_at_once(holds: Holds) -> None:
 @pytest.mark.parametrize(
     ("operator", "value", "message"),
     [
-        ("NumericEquals", "three", "'three' is no number"),
-        ("NumericLessThan", "inf", "'inf' is no number"),
-        ("NumericEquals", "${aws:MultiFactorAuthAge}", "'${aws:MultiFactorAuthAge}' is no number"),
+        ("NumericEquals", "three", "'three' is not a number"),
+        ("NumericLessThan", "inf", "'inf' is not a number"),
+        ("NumericEquals", "${aws:MultiFactorAuthAge}", "'${aws:MultiFactorAuthAge}' is not a number"),
         (
             "DateLessThan",
             "soon",
-            "'soon' is no date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds",
+            "'soon' is not a date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds",
         ),
-        ("Bool", "yes", "'yes' is no boolean: write true or false"),
-        ("BinaryEquals", "*", "'*' is no base64 text"),
-        ("IpAddress", "203.0.113.0/33", "'203.0.113.0/33' is no IP address or CIDR range"),
-        ("NotIpAddress", "here", "'here' is no IP address or CIDR range"),
-        ("Null", "maybe", "'maybe' is no boolean: write true where the key must be absent, or false"),
+        ("Bool", "yes", "'yes' is not a boolean: write true or false"),
+        ("BinaryEquals", "*", "'*' is not base64 text"),
+        ("IpAddress", "203.0.113.0/33", "'203.0.113.0/33' is not an IP address or CIDR range"),
+        ("NotIpAddress", "here", "'here' is not an IP address or CIDR range"),
+        ("Null", "maybe", "'maybe' is not a boolean: write true where the key must be absent, or false"),
         ("StringMatches", "a", "there is no such operator: write one such as StringEquals or ArnLike"),
         ("NullIfExists", "true", "there is no such operator: write one such as StringEquals or ArnLike"),
         (

@@ -128,7 +128,7 @@ def decided(trust: Any, identity: Any, boundary: Any, context: Any, actions: Any
 def test_another_deny_opens_nothing(
     trust: Any, identity: Any, boundary: Any, deny: Any, context: Any, used: Any, callee: str
 ) -> None:
-    """A further Deny statement never turns an answer that is no allow into an allow, nor a denial into less."""
+    """A further Deny statement never turns an answer that is not an allow into an allow, nor a denial into less."""
     before = decided(trust, identity, boundary, context, used, callee)
     after = decided(trust, [*identity, deny], boundary, context, used, callee)
     if before is not Verdict.ALLOW:

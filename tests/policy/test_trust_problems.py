@@ -36,25 +36,25 @@ TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": A}}
         (
             "AWS",
             f"arn:aws:iam::{A}:group/devs",
-            "is a group, which is no principal",
+            "is a group, which is not a principal",
             f"name its users, or arn:aws:iam::{A}:root with a condition on a tag of theirs",
         ),
         (
             "AWS",
             f"arn:aws:iam::{A}:policy/p",
-            "is no role, user, session or account",
+            "is not a role, user, session or account",
             f"write arn:aws:iam::{A}:role/<path and name>",
         ),
         (
             "AWS",
             f"arn:aws:sts::{A}:assumed-role/app",
-            "is no role, user, session or account",
+            "is not a role, user, session or account",
             f"write arn:aws:iam::{A}:role/<path and name>",
         ),
         (
             "AWS",
             f"arn:aws:iam::{A}:role/",
-            "is no role, user, session or account",
+            "is not a role, user, session or account",
             f"write arn:aws:iam::{A}:role/<path and name>",
         ),
         ("AWS", "ec2.amazonaws.com", "is a service", 'write {"Service": "ec2.amazonaws.com"}'),
@@ -76,25 +76,25 @@ TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": A}}
             "holds ${, which nothing fills in here",
             "write the value out; in a template, with Fn::Sub",
         ),
-        ("Service", "cloudformation", "is no service principal", "write cloudformation.amazonaws.com"),
+        ("Service", "cloudformation", "is not a service principal", "write cloudformation.amazonaws.com"),
         ("Service", "*", "holds a wildcard", "name each service, such as lambda.amazonaws.com"),
         (
             "Service",
             "lambda.amazonaws.co",
-            "is no service principal",
+            "is not a service principal",
             "write one such as lambda.amazonaws.com",
         ),
-        ("Service", A, "is no service principal", f'write {{"AWS": "{A}"}}'),
+        ("Service", A, "is not a service principal", f'write {{"AWS": "{A}"}}'),
         (
             "Federated",
             "github",
-            "is no identity provider",
+            "is not an identity provider",
             "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>",
         ),
         (
             "Federated",
             f"arn:aws:iam::{A}:role/app",
-            "is no identity provider",
+            "is not an identity provider",
             "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>",
         ),
     ],
@@ -102,7 +102,7 @@ TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": A}}
 def test_a_principal_that_iam_refuses(policy: Make, kind: str, value: str, fault: str, cure: str) -> None:
     """Each is told with what is wrong, what to write, and IAM's own text."""
     (problem,) = trust_problems(policy({**TRUST, "Principal": {kind: value}}).statements[0])
-    assert (problem.subject, problem.message, problem.cure, problem.refusal) == (
+    assert (problem.subject, problem.message, problem.remediation, problem.refusal) == (
         Subject.PRINCIPAL,
         f"Principal {value} {fault}, which IAM refuses",
         cure,
@@ -131,7 +131,7 @@ def test_a_principal_that_iam_refuses(policy: Make, kind: str, value: str, fault
     ],
 )
 def test_a_principal_that_iam_takes(policy: Make, principal: Any) -> None:
-    """What IAM takes, and what an intrinsic makes unknown, is no problem."""
+    """What IAM takes, and what an intrinsic makes unknown, is not a problem."""
     assert policy({**TRUST, "Principal": principal}).trust_problems() == []
 
 
@@ -185,5 +185,5 @@ def test_an_action_that_iam_takes(policy: Make, action: Any) -> None:
 
 @pytest.mark.parametrize("document", [{"Statement": {"Fn::If": ["A", {}, {}]}}, {"Ref": "Policy"}])
 def test_a_statement_of_which_nothing_is_known(document: Any) -> None:
-    """An intrinsic in place of a statement or a whole policy is no problem."""
+    """An intrinsic in place of a statement or a whole policy is not a problem."""
     assert Policy.parse(document).trust_problems() == []

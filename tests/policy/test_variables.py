@@ -119,11 +119,11 @@ def test_variable_in_an_action_is_literal(policy: Callable[..., Policy]) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${}", "'${}' is no policy variable: write ${key} or ${key, 'default'}"),
-        ("${username}", "'${username}' is no policy variable: write ${key} or ${key, 'default'}"),
+        ("${}", "'${}' is not a policy variable: write ${key} or ${key, 'default'}"),
+        ("${username}", "'${username}' is not a policy variable: write ${key} or ${key, 'default'}"),
         (
             "${aws:username, none}",
-            "'${aws:username, none}' is no policy variable: write ${key} or ${key, 'default'}",
+            "'${aws:username, none}' is not a policy variable: write ${key} or ${key, 'default'}",
         ),
         (
             "a${aws:username",

@@ -146,7 +146,7 @@ def test_a_vendor_may_make_up_the_end_of_its_external_id(templates_of: Templates
     document["Statement"][0]["Condition"]["StringLike"]["sts:ExternalId"] = "a*"
     assert _errors(chain, templates) == {"RC35"}
     for loose in ("*", "a*", "a!*"):
-        with pytest.raises(ChainError, match="is no external id"):
+        with pytest.raises(ChainError, match="is not an external id"):
             _chain(Entrance.account("999999999999", external_id=loose, third_party=True))
 
 
@@ -267,38 +267,44 @@ def test_what_arrives_is_not_passed_again() -> None:
     ("entrance", "problem"),
     [
         (Entrance.account("777777777777", source_account="111111111111"), "source_account is for service"),
-        (Entrance.service("lambda.amazonaws.com", source_account="1"), "'1' is no account id"),
-        (Entrance.service("lambda.amazonaws.com", source_arn="x"), "'x' is no ARN"),
-        (Entrance.service("lambda.amazonaws.com", source_organization="x"), "'x' is no organization's id"),
+        (Entrance.service("lambda.amazonaws.com", source_account="1"), "'1' is not an account id"),
+        (Entrance.service("lambda.amazonaws.com", source_arn="x"), "'x' is not an ARN"),
+        (
+            Entrance.service("lambda.amazonaws.com", source_organization="x"),
+            "'x' is not an organization's id",
+        ),
         (
             Entrance.service("lambda.amazonaws.com", certificate={"x509Subject/CN": "a"}),
             "certificate is for rolesanywhere.amazonaws.com",
         ),
         (
             Entrance.service("rolesanywhere.amazonaws.com", certificate={"CN": "a"}),
-            "certificate: 'CN' is no attribute",
+            "certificate: 'CN' is not an attribute",
         ),
-        (Entrance.arn(CI, transitive_tag_keys="Team"), "'Team' is none of the session tags that it brings"),
+        (
+            Entrance.arn(CI, transitive_tag_keys="Team"),
+            "'Team' is not one of the session tags that the entrance declares",
+        ),
         (
             Entrance.service(PODS, session_tags={"Team": "a"}),
-            f"{PODS} brings no session tag 'Team': write one of eks-",
+            f"{PODS} sets no session tag 'Team': write one of eks-",
         ),
         (
             Entrance.service(PODS, transitive_tag_keys="nope"),
-            f"'nope' is none of the session tags that {PODS} makes",
+            f"'nope' is not one of the session tags that {PODS} makes",
         ),
-        (Entrance.service(PODS, source_identity="ann"), f"{PODS} brings no source identity"),
+        (Entrance.service(PODS, source_identity="ann"), f"{PODS} sets no source identity"),
         (
             Entrance.service(PODS, session_tags={"kubernetes-namespace": "a!"}),
-            "'a!' is no tag value",
+            "'a!' is not a tag value",
         ),
         (
             Entrance.service(ANYWHERE, session_tags={"x509Subject/CN": "build"}),
-            f"{ANYWHERE} brings no session tag 'x509Subject/CN': hold the certificate to it under certificate",
+            f"{ANYWHERE} sets no session tag 'x509Subject/CN': declare it under certificate",
         ),
         (
             Entrance.service(ANYWHERE, transitive_tag_keys="x509Subject/CN"),
-            "'x509Subject/CN' is none of the session",
+            "'x509Subject/CN' is not one of the session",
         ),
         (
             Entrance.service(["lambda.amazonaws.com", PODS], transitive_tag_keys="nope"),
@@ -329,7 +335,7 @@ def test_what_arrives_is_not_passed_again() -> None:
             "holds ${",
         ),
         (Entrance.service(ANYWHERE, certificate={"x509Subject/CN": "${aws:x}"}), "holds ${"),
-        (Entrance.arn("arn:aws:iam::777777777777:role/${aws:x}/ci"), "is no role's or user's ARN"),
+        (Entrance.arn("arn:aws:iam::777777777777:role/${aws:x}/ci"), "is not a role's or user's ARN"),
     ],
 )
 def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
@@ -342,34 +348,40 @@ def test_what_arrives_is_checked(entrance: Entrance, problem: str) -> None:
 @pytest.mark.parametrize(
     ("entrance", "problem"),
     [
-        (Entrance.account([]), "no principal stands here: name one at least"),
-        (Entrance.account(None), "None is no account id: write its 12 digits"),  # type: ignore[arg-type]
-        (Entrance.account({"a": "b"}), "{'a': 'b'} is no account id"),  # type: ignore[arg-type]
-        (Entrance.service([["x"]]), "'x' is no service principal"),  # type: ignore[list-item]
-        (Entrance.service("lambda.amazonaws.com", source_account=5), "source_account: 5 is no account id"),
+        (Entrance.account([]), "the list of principals is empty: name at least one"),
+        (Entrance.account(None), "None is not an account id: write its 12 digits"),  # type: ignore[arg-type]
+        (Entrance.account({"a": "b"}), "{'a': 'b'} is not an account id"),  # type: ignore[arg-type]
+        (Entrance.service([["x"]]), "'x' is not a service principal"),  # type: ignore[list-item]
+        (
+            Entrance.service("lambda.amazonaws.com", source_account=5),
+            "source_account: 5 is not an account id",
+        ),
         (
             Entrance.service("lambda.amazonaws.com", source_account=None),
-            "source_account: None is no account id",
+            "source_account: None is not an account id",
         ),
-        (Entrance.service("lambda.amazonaws.com", source_arn=3), "source_arn: 3 is no ARN"),
+        (Entrance.service("lambda.amazonaws.com", source_arn=3), "source_arn: 3 is not an ARN"),
         (
             Entrance.service("lambda.amazonaws.com", source_organization=3),
-            "source_organization: 3 is no organ",
+            "source_organization: 3 is not an organ",
         ),
-        (Entrance.arn(CI, transitive_tag_keys=5), "5 is none of the session tags"),
-        (Entrance.service(PODS, transitive_tag_keys=[[5]]), "[5] is none of the session tags"),
+        (Entrance.arn(CI, transitive_tag_keys=5), "5 is not a key of the session tags"),
+        (Entrance.service(PODS, transitive_tag_keys=[[5]]), "[5] is not a key of the session tags"),
         (Entrance.service(ANYWHERE, certificate=["x"]), "certificate: ['x'] holds no values by attribute"),
         (Entrance.service(ANYWHERE, certificate=None), "certificate: None holds no values by attribute"),
-        (Entrance.arn(CI, source_identity=5), "5 is no source identity"),
-        (Entrance.arn(CI, source_identity={"required": False}), "{'required': False} is no source identity"),
-        (Entrance.arn(CI, source_identity=[["a"]]), "['a'] is no source identity"),
-        (Entrance.arn(CI, session_tags=5), "5 is no session tag"),
-        (Entrance.arn(CI, session_tags="Team", transitive_tag_keys="Team"), "'Team' is no session tag"),
-        (Entrance.arn(CI, session_tags={"Team": 5}), "5 is no tag value"),
-        (Entrance.service(PODS, session_tags=["Team", 5]), "'Team' is no session tag"),
-        (Entrance.oidc(CLUSTER, audience=5, subject="a"), "audience: 5 is no text"),  # type: ignore[arg-type]
+        (Entrance.arn(CI, source_identity=5), "5 is not a source identity"),
+        (
+            Entrance.arn(CI, source_identity={"required": False}),
+            "{'required': False} is not a source identity",
+        ),
+        (Entrance.arn(CI, source_identity=[["a"]]), "['a'] is not a source identity"),
+        (Entrance.arn(CI, session_tags=5), "5 is not a session tag"),
+        (Entrance.arn(CI, session_tags="Team", transitive_tag_keys="Team"), "'Team' is not a session tag"),
+        (Entrance.arn(CI, session_tags={"Team": 5}), "5 is not a tag value"),
+        (Entrance.service(PODS, session_tags=["Team", 5]), "'Team' is not a session tag"),
+        (Entrance.oidc(CLUSTER, audience=5, subject="a"), "audience: 5 is not a string"),  # type: ignore[arg-type]
         (Entrance.oidc(CLUSTER, audience="a", subject=[]), "need audience and subject"),
-        (Entrance.saml(5), "5 is no SAML provider's ARN"),  # type: ignore[arg-type]
+        (Entrance.saml(5), "5 is not a SAML provider's ARN"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_of_no_right_type_is_told_with_its_place(entrance: Entrance, problem: str) -> None:

@@ -118,7 +118,7 @@ def test_a_folder_without_a_manifest_is_no_assembly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ("[]", "holds no JSON object"),
         (None, "cannot be read"),
         ('{"Resources": {}, "Resources": {}}', "the key 'Resources' stands twice"),

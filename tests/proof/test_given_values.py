@@ -116,7 +116,7 @@ def test_a_value_that_no_template_declares() -> None:
     ]
     with pytest.raises(ParameterError, match=r"^no template declares the parameter Whom: give one of Who$"):
         audit(templates, parameters={"Whom": "x"})
-    with pytest.raises(ParameterError, match=r"^no template declares the parameter Who: leave it out$"):
+    with pytest.raises(ParameterError, match=r"^no template declares the parameter Who: remove it$"):
         audit(templates[1:], parameters={"Who": "x"})
 
 
@@ -149,7 +149,7 @@ def test_a_stored_list() -> None:
 @pytest.mark.parametrize("region", ["us-east-1a", "us-east1", "US-EAST-1", ""])
 def test_a_region_that_is_none(region: str) -> None:
     """A text that is no region is refused, an availability zone among them."""
-    with pytest.raises(ParameterError, match=rf"^'{region}' is no region: write one such as us-east-1$"):
+    with pytest.raises(ParameterError, match=rf"^'{region}' is not a region: write one such as us-east-1$"):
         audit([_template("a.amazonaws.com")], region=region)
 
 

@@ -10,7 +10,7 @@ import pytest
 from rolechain import Chain, ChainRole, Entrance, Permission, Quotas
 from rolechain.proof import Template, prove
 from rolechain.statements.builder import permission_statements, trust_statements
-from rolechain.statements.packing import Layout, LayoutError, lay_out, length_of
+from rolechain.statements.packing import PackedPolicies, PackingError, length_of, pack
 
 LIMIT = 6144
 
@@ -33,32 +33,32 @@ def declared(targets: int, **fields: Any) -> Chain:
     )
 
 
-def of_middle(chain: Chain) -> Layout:
-    return lay_out(chain, chain.middle[0])
+def of_middle(chain: Chain) -> PackedPolicies:
+    return pack(chain, chain.middle[0])
 
 
-def documents(layout: Layout) -> dict[str, Any]:
-    return {policy.id: policy.statements for policy in layout.hops}
+def documents(packed: PackedPolicies) -> dict[str, Any]:
+    return {policy.id: policy.statements for policy in packed.hops}
 
 
 def test_what_fits_is_named_in_one_policy() -> None:
     """A hundred targets are named one by one in a single policy, and nothing is said about it."""
     chain = declared(100)
-    layout = of_middle(chain)
-    assert documents(layout) == {"Hops": tuple(permission_statements(chain, chain.middle[0]))}
-    assert layout.note is None
+    packed = of_middle(chain)
+    assert documents(packed) == {"Hops": tuple(permission_statements(chain, chain.middle[0]))}
+    assert packed.note is None
 
 
 def test_more_are_spread_over_several_policies() -> None:
     """Each target is named once, and every policy fits."""
     chain = declared(400)
-    layout = of_middle(chain)
+    packed = of_middle(chain)
     named = [
-        arn for policy in layout.hops for statement in policy.statements for arn in statement["Resource"]
+        arn for policy in packed.hops for statement in policy.statements for arn in statement["Resource"]
     ]
     assert sorted(named) == sorted(target.arn for target in chain.targets)
-    assert all(length_of(policy.statements) <= LIMIT for policy in layout.hops)
-    assert layout.note == f"the 400 callees of deploy-middle are named in {len(layout.hops)} managed policies"
+    assert all(length_of(policy.statements) <= LIMIT for policy in packed.hops)
+    assert packed.note == f"the 400 callees of deploy-middle are named in {len(packed.hops)} managed policies"
 
 
 @pytest.mark.parametrize("targets", [100, 107, 108, 150, 260, 400, 401])
@@ -78,8 +78,8 @@ def test_one_target_changes_one_policy(targets: int, left_out: int) -> None:
 def test_a_thousand_targets_of_an_organization() -> None:
     """What needs more policies than a role takes is named by path and name, closed by the organization."""
     chain = declared(1000, organization="o-exampleorg1")
-    layout = of_middle(chain)
-    assert documents(layout) == {
+    packed = of_middle(chain)
+    assert documents(packed) == {
         "Hops": (
             {
                 "Sid": "AssumeCallees",
@@ -90,32 +90,32 @@ def test_a_thousand_targets_of_an_organization() -> None:
             },
         )
     }
-    assert layout.note is not None
-    assert layout.note.endswith(
+    assert packed.note is not None
+    assert packed.note.endswith(
         "named by path and name in every account of o-exampleorg1 (aws:ResourceOrgID)"
     )
 
 
 def test_a_thousand_names_of_an_organization() -> None:
     """Where the names differ, the path alone stands for them."""
-    layout = of_middle(declared(1000, named="app", organization="o-exampleorg1"))
-    (statement,) = documents(layout)["Hops"]
+    packed = of_middle(declared(1000, named="app", organization="o-exampleorg1"))
+    (statement,) = documents(packed)["Hops"]
     assert statement["Resource"] == "arn:aws:iam::*:role/rolechain/*"
 
 
 def test_a_thousand_targets_of_no_organization() -> None:
     """Without an organization the list of accounts closes the pattern: the same roles, and no others."""
     chain = declared(1000)
-    layout = of_middle(chain)
+    packed = of_middle(chain)
     accounts = [
         account
-        for policy in layout.hops
+        for policy in packed.hops
         for statement in policy.statements
         for account in statement["Condition"]["StringEquals"]["aws:ResourceAccount"]
     ]
     assert sorted(accounts) == [target.account for target in chain.targets]
-    assert all(length_of(policy.statements) <= LIMIT for policy in layout.hops)
-    assert len(layout.hops) <= 10
+    assert all(length_of(policy.statements) <= LIMIT for policy in packed.hops)
+    assert len(packed.hops) <= 10
 
 
 def test_a_raised_quota_is_used() -> None:
@@ -131,13 +131,13 @@ def test_other_policies_take_room() -> None:
     chain = declared(
         400, organization="o-exampleorg1", middle={"managed_policies": attached, "permissions": own}
     )
-    layout = of_middle(chain)
-    assert [policy.id for policy in (*layout.hops, *layout.own)] == ["Hops", "Permissions"]
+    packed = of_middle(chain)
+    assert [policy.id for policy in (*packed.hops, *packed.own)] == ["Hops", "Permissions"]
 
 
 def test_what_cannot_fit_is_refused_with_the_choices() -> None:
     """A thousand names in no organization fit in no way: the numbers are said, and what can be done."""
-    with pytest.raises(LayoutError) as caught:
+    with pytest.raises(PackingError) as caught:
         of_middle(declared(1000, named="app"))
     needed = str(caught.value).split(" need ")[1].split(" ")[0]
     assert int(needed) > 10
@@ -154,9 +154,9 @@ def test_too_many_policies_of_its_own() -> None:
     attached = [f"arn:aws:iam::300000000000:policy/p{number}" for number in range(11)]
     chain = declared(1, target={"managed_policies": attached})
     with pytest.raises(
-        LayoutError, match=r"needs 11 managed policies, and the quota is 10: declare fewer, or have"
+        PackingError, match=r"needs 11 managed policies, and the quota is 10: declare fewer, or have"
     ):
-        lay_out(chain, chain.targets[0])
+        pack(chain, chain.targets[0])
 
 
 def test_own_permissions_fill_several_policies() -> None:
@@ -166,18 +166,18 @@ def test_own_permissions_fill_several_policies() -> None:
         for number in range(10)
     ]
     chain = declared(1, target={"permissions": own})
-    layout = lay_out(chain, chain.targets[0])
-    assert [policy.id for policy in layout.own] == ["Permissions", "Permissions2"]
-    assert [each["Resource"][0] for policy in layout.own for each in policy.statements] == [
+    packed = pack(chain, chain.targets[0])
+    assert [policy.id for policy in packed.own] == ["Permissions", "Permissions2"]
+    assert [each["Resource"][0] for policy in packed.own for each in policy.statements] == [
         f"arn:aws:s3:::bucket-{number}-0/*" for number in range(10)
     ]
     whole = declared(
         1, target={"permissions": [Permission(["s3:GetObject"], [f"arn:aws:s3:::{'b' * 6200}"])]}
     )
     with pytest.raises(
-        LayoutError, match=r"has 6,3\d\d characters, and a managed policy takes 6,144: spread"
+        PackingError, match=r"has 6,3\d\d characters, and a managed policy takes 6,144: spread"
     ):
-        lay_out(whole, whole.targets[0])
+        pack(whole, whole.targets[0])
 
 
 def test_a_trust_policy_that_is_too_long() -> None:
@@ -185,8 +185,8 @@ def test_a_trust_policy_that_is_too_long() -> None:
     entrances = [Entrance.arn(f"arn:aws:iam::777777777777:role/runner-{number}") for number in range(50)]
     source = ChainRole("111111111111", assumed_by=entrances)
     chain = declared(1, source=source)
-    with pytest.raises(LayoutError) as caught:
-        lay_out(chain, chain.source)
+    with pytest.raises(PackingError) as caught:
+        pack(chain, chain.source)
     length = int(str(caught.value).split(" has ")[1].split(" ")[0].replace(",", ""))
     assert str(caught.value) == (
         f"the trust policy of arn:aws:iam::111111111111:role/rolechain/deploy-source has {length:,} characters, "
@@ -194,7 +194,7 @@ def test_a_trust_policy_that_is_too_long() -> None:
         f"most) and declare it as quotas: {{role_trust_policy_length: {length}}}"
     )
     raised = declared(1, source=source, quotas=Quotas(role_trust_policy_length=length))
-    assert [policy.id for policy in lay_out(raised, raised.source).hops] == ["Hops"]
+    assert [policy.id for policy in pack(raised, raised.source).hops] == ["Hops"]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_every_layout_is_proven(fields: dict[str, Any]) -> None:
                 "AssumeRolePolicyDocument": document,
             }
             resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": properties}
-            for policy in lay_out(chain, role).hops:
+            for policy in pack(chain, role).hops:
                 written = {"Version": "2012-10-17", "Statement": list(policy.statements)}
                 properties = {"PolicyDocument": written, "Roles": [{"Ref": "Role"}]}
                 resources[policy.id] = {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}

@@ -14,10 +14,11 @@ from rolechain.cdk.constructs_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.statements.builder import Statement, trust_statements
-from rolechain.statements.packing import LaidOut, lay_out
+from rolechain.statements.builder import StatementJson, trust_statements
+from rolechain.statements.packing import ManagedPolicy, pack
 
 
 class PlacementError(RolechainError, ValueError):
@@ -60,21 +61,21 @@ class ChainRoleConstruct(Construct):
         # Each look at CDK is a call to another process: whoever makes many roles registers their proof once.
         if proof is not None:
             prove_at_synth(self, chain, declared, proof=proof)
-        layout = lay_out(chain, declared)
+        packed = pack(chain, declared)
         self.declared = declared
         self._trust = trust_statements(chain, declared)
         self._description = declared.description or f"{self.kind} role of the chain {chain.name}"
         self._tags = {"rolechain:chain": chain.name, "rolechain:role": self.kind}
         # Principals of CDK's own are written out by its role alone.
         self._plain = None if self._entrances else self._resource()
-        laid_out = [(policy, f"the hops of {declared.role}") for policy in layout.hops]
-        laid_out += [(policy, f"what {declared.role} may do") for policy in layout.own]
+        laid_out = [(policy, f"the hops of {declared.role}") for policy in packed.hops]
+        laid_out += [(policy, f"what {declared.role} may do") for policy in packed.own]
         if laid_out or self._entrances:
             name = self._plain.ref if self._plain else self.role.role_name
             for policy, words in laid_out:
                 self._policy(policy, words, name)
-        if layout.note:
-            Annotations.of(self).add_info_v2("rolechain:layout", layout.note)
+        if packed.note:
+            Annotations.of(self).add_info_v2("rolechain:layout", packed.note)
 
     @cached_property
     def role(self) -> iam.Role:
@@ -141,12 +142,12 @@ class ChainRoleConstruct(Construct):
 
     @property
     def _attached(self) -> list[str]:
-        aws = f"arn:{self.declared.partition}:iam::aws:policy/"
+        aws = iam_arn(self.declared.partition, "aws", "policy/")
         return [
             name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
         ]
 
-    def _policy(self, policy: LaidOut, description: str, role_name: str) -> None:
+    def _policy(self, policy: ManagedPolicy, description: str, role_name: str) -> None:
         # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
         iam.CfnManagedPolicy(
             self,
@@ -203,7 +204,7 @@ class TargetRole(ChainRoleConstruct):
     kind = "target"
 
 
-def _document(statements: Iterable[Statement]) -> dict[str, object]:
+def _document(statements: Iterable[StatementJson]) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import jsii
 from aws_cdk import aws_iam as iam
 
-from rolechain.statements.builder import Statement
+from rolechain.statements.builder import StatementJson
 
 
-def trusted(statements: Iterable[Statement], more: Iterable[iam.IPrincipal] = ()) -> iam.IPrincipal:
+def trusted(statements: Iterable[StatementJson], more: Iterable[iam.IPrincipal] = ()) -> iam.IPrincipal:
     """One principal that stands for all of ``statements``, and for those of ``more``."""
     principals = [*map(_AsWritten, statements), *more]
     return principals[0] if len(principals) == 1 else iam.CompositePrincipal(*principals)
@@ -23,7 +23,7 @@ class _AsWritten(iam.PrincipalBase):
     another: tags and the source identity have to stand apart.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: StatementJson) -> None:
         super().__init__()
         self._statement = statement
 

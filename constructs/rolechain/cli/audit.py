@@ -64,7 +64,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict-files",
         action="store_true",
-        help="exit 1 where a file of a folder is no template that can be read",
+        help="exit 1 where a file of a folder is not a template that can be read",
     )
 
 

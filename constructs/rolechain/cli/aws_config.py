@@ -149,7 +149,7 @@ def _sections(file: Path, text: str | None = None) -> Profiles:
     except OSError as error:
         raise AwsConfigError(f"{file} cannot be read: {error.strerror}") from error
     except (configparser.Error, UnicodeDecodeError):
-        problem = f"{file} is no config file of AWS: write [sections], and name = value below them"
+        problem = f"{file} is not a config file of AWS: write [sections], and name = value below them"
     else:
         return {section: dict(parser[section]) for section in parser.sections()}
     # Out of the except clause: the parser's own words repeat the line, which may hold a secret.
@@ -228,7 +228,7 @@ def read_bytes(path: Path) -> bytes:
     """What a file holds; nothing where there is none yet."""
     try:
         if path.exists() and not path.is_file():
-            raise AwsConfigError(f"{path} is no ordinary file, and is left as it is: name another")
+            raise AwsConfigError(f"{path} is not an ordinary file, and is left as it is: name another")
         return path.read_bytes()
     except FileNotFoundError:
         return b""

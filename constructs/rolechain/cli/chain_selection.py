@@ -80,7 +80,7 @@ def selected_chain(arguments: argparse.Namespace, *, to_target: bool = False) ->
     if to_target and arguments.target is not None:
         role = _named_role(chain, arguments.target)
         if role not in chain.targets:
-            raise UsageError(f"{role.arn} is no target of chain {chain.name}: name one with --target")
+            raise UsageError(f"{role.arn} is not a target of chain {chain.name}: name one with --target")
         chain = replace(chain, targets=[role])
     return chain
 
@@ -98,13 +98,13 @@ def _arns(roles: Sequence[ChainRole]) -> str:
 
 @dataclass(frozen=True)
 class ChainSelection:
-    """A chain with the values that the options choose for its calls.
+    """A chain with the values of the options for its calls.
 
     Attributes:
         chain: the chain; of its source roles only the one that is named, if one is.
         target: the role that ``--target`` names, if it names one.
         session_tags: the values of the session tags that the chain leaves open, by key.
-        source_identity: who is behind the session.
+        source_identity: the source identity.
         session_name: the sessions' name, as STS accepts it; None for the default.
         several_sources: whether a source role has to be named to select the same chain again.
     """
@@ -122,7 +122,7 @@ class ChainSelection:
         tags: dict[str, str] = {}
         for key, value in arguments.session_tag:
             if key in tags:
-                raise UsageError(f"--session-tag gives {key} twice: leave one of the two out")
+                raise UsageError(f"--session-tag gives {key} twice: remove one of the two")
             tags[key] = value
         name = legal_session_name(arguments.session_name) if arguments.session_name else None
         chain = selected_chain(arguments, to_target=to_target)
@@ -191,11 +191,11 @@ class ChainSelection:
             )
         left = hops[reached.index(standing.arn) + 1 :]
         if lost := ", ".join(self._lost(arn, (*left, *later))):
-            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or leave it out")
+            raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or remove it")
         return left
 
     def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:
-        """What was given and is passed by none of some calls."""
+        """The options whose value none of the calls passes."""
         for key in self.session_tags:
             if not any(key in (hop.tags or {}) for hop in left):
                 yield f"--session-tag {key}"

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         0.
     """
     if arguments.destination and not arguments.destination.startswith("https://"):
-        raise UsageError(f"{arguments.destination!r} is no page of the console: write an https:// URL")
+        raise UsageError(f"{arguments.destination!r} is not a page of the console: write an https:// URL")
     partition = Chain.load(arguments.chain).partition
     endpoint = endpoint_of(partition, arguments.endpoint_url)
     resolved = resolve(arguments)
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.open:
         sys.stdout.write(url + "\n")
     elif not webbrowser.open(url):
-        raise UsageError("no browser was found to open: leave --open out, and the URL is printed")
+        raise UsageError("no browser was found to open: remove --open, and the URL is printed")
     return 0
 
 
@@ -88,7 +88,7 @@ def endpoint_of(partition: str, url: str | None) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UsageError(f"{url!r} is no URL: name an https:// URL") from error
+        raise UsageError(f"{url!r} is not a URL: name an https:// URL") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError(f"{url!r} would take the session in the clear: name an https:// URL")
     return url
@@ -103,7 +103,7 @@ def _token(endpoint: str, session: SessionCredentials) -> str:
     }
     query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
     host = urlsplit(endpoint).netloc
-    # What these raise may repeat the URL, and with it the session: it is told without them.
+    # These exceptions may hold the URL, which holds the session: the message omits them.
     try:
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
         request = urllib.request.Request(f"{endpoint}?{query}")  # noqa: S310 - endpoint_of looks at the scheme

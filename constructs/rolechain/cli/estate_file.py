@@ -69,7 +69,7 @@ def _words(file: Path, flags: Mapping[str, bool], content: Mapping[str, Any]) ->
             templates = values
         elif name not in flags:
             raise UsageError(
-                f"{file}: {name!r} is no option: write one of templates, {', '.join(sorted(flags))}"
+                f"{file}: {name!r} is not an option: write one of templates, {', '.join(sorted(flags))}"
             )
         elif flags[name]:
             if not isinstance(value, bool):

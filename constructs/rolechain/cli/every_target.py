@@ -45,9 +45,7 @@ class EveryTarget:
     def of(cls, arguments: argparse.Namespace) -> EveryTarget:
         """Those that the options select."""
         if arguments.target is not None:
-            raise UsageError(
-                "--target names one target and --every-target means all: leave one of the two out"
-            )
+            raise UsageError("--target names one target and --every-target means all: remove one of the two")
         selection = ChainSelection.of(arguments)
         targets = tuple(selection.chain.targets)
         shared, ends = selection.hops_to_each(targets)
@@ -107,7 +105,7 @@ class EveryTarget:
                     advance()
                     yield works[finished], finished.result()
         except BaseException:
-            # Whoever has had enough ends the work that is being done, and does not wait for it before.
+            # A caller that leaves the loop ends the running work itself, so this does not wait for it.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()

@@ -179,7 +179,7 @@ def _mfa_code(text: str) -> str:
 def checked_region(region: str) -> str:
     """A region, whether an option, the environment, a profile or the chain names it."""
     if partition_of(region) is None:
-        raise UsageError(f"{region!r} is no region: name one such as us-east-1 with --region")
+        raise UsageError(f"{region!r} is not a region: name one such as us-east-1 with --region")
     return region
 
 
@@ -190,12 +190,12 @@ def seconds(text: str) -> float:
     except ValueError:
         value = -1
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: write 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds: write 0 or more")
     return value
 
 
 def count(text: str) -> int:
     """A number of things, as an argument gives it."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of things: write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0: write 1 or more")
     return int(text)

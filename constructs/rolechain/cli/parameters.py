@@ -34,7 +34,7 @@ def _once(given: Iterable[tuple[str, Any, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value, source in given:
         if found.setdefault(key, value) != value:
-            raise ParameterError(f"parameter {key} is given two values ({source}): leave one of them out")
+            raise ParameterError(f"parameter {key} is given two values ({source}): remove one of them")
     return found
 
 
@@ -57,7 +57,7 @@ def _pairs(file: str) -> Iterator[tuple[str, Any]]:
                 raise ParameterError(f"{file} gives {key} no ParameterValue: write the value that it has")
             case _:
                 raise ParameterError(
-                    f"{file} holds an element that is no parameter: write its ParameterKey and ParameterValue"
+                    f"{file} holds an element that is not a parameter: write its ParameterKey and ParameterValue"
                 )
         if value is None or isinstance(value, Mapping):
             raise ParameterError(f"{file} gives {key} no value: write a text or a list")

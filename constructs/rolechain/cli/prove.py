@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError("--save and --drift are about accounts: add --live, or --from DIR")
         if not (Path(arguments.cdk_out) / "manifest.json").is_file():
             raise UsageError(
-                f"{arguments.cdk_out} is no folder that cdk synth wrote: run cdk synth first, or name the folder"
+                f"{arguments.cdk_out} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
             )
         proof = prove(chain, arguments.cdk_out, scope=arguments.scope)
     except (ChainError, AssemblyError) as error:

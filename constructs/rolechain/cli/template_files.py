@@ -149,9 +149,9 @@ def _file(path: Path, text: str | None = None) -> TemplateFile:
     try:
         body = load(read_text(path) if text is None else text)
     except NodeError as error:
-        raise UsageError(f"{path}{error.after_path} is no template: {error}") from None
+        raise UsageError(f"{path}{error.after_path} is not a template: {error}") from None
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
-        raise UsageError(f"{path} is no CloudFormation template: it has no Resources")
+        raise UsageError(f"{path} is not a CloudFormation template: it has no Resources")
     resources = {logical_id: _with_json_body(element) for logical_id, element in body["Resources"].items()}
     name = path.as_posix()
     template = Template(name, {**body, "Resources": resources}, file=name, stack_name=path.name.split(".")[0])

@@ -177,7 +177,7 @@ class _Converter:
             if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
                 raise NodeError("CloudFormation reads no such key: write a plain text", line)
             if key.value in found:
-                raise NodeError(f"the key {key.value} stands here twice: leave one out", line)
+                raise NodeError(f"the key {key.value} occurs twice: remove one", line)
             found[key.value] = self.value(item, depth + 1)
         return found
 

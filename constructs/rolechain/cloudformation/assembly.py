@@ -19,7 +19,7 @@ _STACK, _ASSEMBLY, _ASSETS = "aws:cloudformation:stack", "cdk:cloud-assembly", "
 
 
 class AssemblyError(RolechainError, ValueError):
-    """A folder is no cloud assembly, or a file of it cannot be read."""
+    """A folder is not a cloud assembly, or a file of it cannot be read."""
 
 
 def templates_in(folder: str | PathLike[str]) -> tuple[Template, ...]:
@@ -139,7 +139,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     except RepeatedKeyError as error:
         raise AssemblyError(f"{file}: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise AssemblyError(f"{file} is no JSON: run cdk synth again") from error
+        raise AssemblyError(f"{file} is not JSON: run cdk synth again") from error
     if not isinstance(found, dict):
         raise AssemblyError(f"{file} holds no JSON object: run cdk synth again")
     return found

@@ -34,7 +34,7 @@ def _joined(function: str, separator: str, items: Json, place: SourceLocation) -
         if isinstance(item, Unresolved):
             return item
         if (text := texts.scalar(item)) is None:
-            return Unresolved(function, "a part of it is no text", place)
+            return Unresolved(function, "a part of it is not a string", place)
         parts.append(text)
     if sum(map(len, parts)) > _LONGEST:
         return Unresolved(function, f"it makes a text of more than {_LONGEST:,} characters", place)

@@ -1,4 +1,4 @@
-"""The values that templates are given for their parameters, each held against what its parameter takes.
+"""The values of template parameters, validated against the declaration of each parameter.
 
 Source: CloudFormation User Guide, "CloudFormation template Parameters syntax" and "Specify existing resources at
 runtime with CloudFormation-supplied parameter types".
@@ -67,7 +67,7 @@ def with_values(templates: Iterable[Template], values: Mapping[str, Json]) -> li
         given.append(replace(template, parameters=parameters, stored={**template.stored, **stored}))
     for name in values:
         if name not in named:
-            known = f"give one of {', '.join(named)}" if named else "leave it out"
+            known = f"give one of {', '.join(named)}" if named else "remove it"
             raise ParameterError(f"no template declares the parameter {name}: {known}")
     return given
 

@@ -1,4 +1,4 @@
-"""What the intrinsic functions of one template stand for.
+"""Resolves the intrinsic functions of one template.
 
 Source: CloudFormation User Guide, "Intrinsic function reference" and "Pseudo parameters reference".
 """
@@ -23,7 +23,7 @@ DEPTH_LIMIT = 60
 
 
 class _Removed:
-    """What ``AWS::NoValue`` stands for: the property is left out."""
+    """The value of ``AWS::NoValue``: the property is omitted."""
 
 
 _REMOVED = _Removed()
@@ -34,8 +34,8 @@ class Resolver:
 
     Args:
         body: the template.
-        surroundings: what its values depend on besides.
-        placeholder: what stands in for a part of a name that CloudFormation makes up, by logical id.
+        surroundings: the account, region, parameters and other stacks that its values depend on.
+        placeholder: gives a placeholder for a name that CloudFormation generates, by logical id.
 
     Attributes:
         body: the template.
@@ -64,7 +64,7 @@ class Resolver:
 
         Args:
             value: JSON of the template.
-            place: where it stands, for what stays unresolved.
+            place: its location, which an unresolved value keeps.
             depth: how deep it is nested.
         """
         found = self._resolve(value, place, depth)
@@ -92,7 +92,7 @@ class Resolver:
         if isinstance(value, (list, tuple)):
             items = (self._resolve(item, place, depth + 1) for item in value)
             return [item for item in items if item is not _REMOVED]
-        return Unresolved("value", f"{type(value).__name__} is no JSON", place)
+        return Unresolved("value", f"{type(value).__name__} is not JSON", place)
 
     def condition(self, name: Json, place: SourceLocation) -> Ternary:
         """Whether a condition of the template holds; None if it cannot be known."""
@@ -108,7 +108,7 @@ class Resolver:
         return self._conditions[name]
 
     def asked_of(self, name: Json, place: SourceLocation) -> tuple[str, ...]:
-        """What would settle whether a condition holds, as ``Unresolved.asks``."""
+        """The inputs that a condition depends on, as ``Unresolved.asks``."""
         if not isinstance(name, str):
             return ()
         if name not in self._asked:
@@ -205,7 +205,7 @@ class Resolver:
             kind, text, is_given = stored, self.around.stored[text], True
         if text is None:
             what = "what is given to" if is_given else "the default of"
-            return Unresolved(f"Ref {name}", f"{what} parameter {name} is no text", place)
+            return Unresolved(f"Ref {name}", f"{what} parameter {name} is not a string", place)
         if not is_given:
             self.around.assume(f"assuming {name} = {text} ({place.template})")
             if not text.strip(" ,"):

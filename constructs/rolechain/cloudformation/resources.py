@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
+from rolechain.iam.arn import iam_arn
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -105,9 +106,7 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
     known = bool(name) and "<" not in str(name)
     name = name or resolver.placeholder(logical_id)
     around = resolver.around
-    return Identity(
-        f"arn:{around.partition}:iam::{around.account}:{word}{separator}{name}", name, path, known
-    )
+    return Identity(iam_arn(around.partition, around.account, f"{word}{separator}{name}"), name, path, known)
 
 
 def reference_to(resolver: Resolver, logical_id: str, place: SourceLocation) -> Json | None:

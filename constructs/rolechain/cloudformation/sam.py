@@ -16,6 +16,7 @@ from typing import Any
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.template import Json
+from rolechain.iam.arn import iam_arn
 from rolechain.iam.partitions import prefix_of
 
 SERVERLESS_TYPE = "AWS::Serverless::"
@@ -147,7 +148,7 @@ def _packaged(body: Mapping[str, Json], without: Mapping[str, str]) -> dict[str,
 
 def _name_partition(properties: Any, partition: str) -> None:
     """Writes the managed policies of AWS's as ``AWS::Partition`` gives them, where SAM writes the partition out."""
-    of_aws = f"arn:{partition}:iam::aws:policy/"
+    of_aws = iam_arn(partition, "aws", "policy/")
     arns: Any = properties.get("ManagedPolicyArns") if isinstance(properties, dict) else None
     for number, arn in enumerate(arns if isinstance(arns, list) else ()):
         if isinstance(arn, str) and arn.startswith(of_aws):

@@ -1,4 +1,4 @@
-"""Where something stands in the templates."""
+"""A location in a template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class SourceLocation:
-    """A resource of a template, and what of it.
+    """A resource of a template, and a part of it.
 
     Attributes:
         template: the template's name: its stack, or its file.

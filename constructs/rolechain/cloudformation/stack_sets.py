@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from rolechain.cloudformation.resolver import Resolver, Unresolved
+from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import PolicyError
 from rolechain.policy.elements import load
 
@@ -24,14 +25,14 @@ Instance = tuple[Template, Mapping[str, Json]]
 
 
 class Instances(NamedTuple):
-    """What a stack set deploys.
+    """The stacks that a stack set deploys.
 
     Attributes:
         stacks: its template with the values that its parameters are given, once for each account, for each region
             that may make a difference, and for each set of values; once without an account where none is known.
         elsewhere: the same of accounts that are not known, beside those.
         excepted: the accounts that it leaves out.
-        assumptions: what was taken for granted, in words.
+        assumptions: the assumptions, in words.
     """
 
     stacks: tuple[Instance, ...]
@@ -62,7 +63,7 @@ def instances_of(
         try:
             body = load(body)
         except PolicyError:
-            return "its TemplateBody is no JSON: write the template as JSON"
+            return "its TemplateBody is not JSON: write the template as JSON"
     if isinstance(body, Unresolved):
         return f"its TemplateBody is {body}"
     if not isinstance(body, Mapping):

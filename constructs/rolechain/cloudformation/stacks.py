@@ -1,4 +1,4 @@
-"""The stacks that templates become: each with its account, its nested stacks, and what it exports."""
+"""Stacks: templates with their accounts, parameters, nested stacks and exports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """A template with the values of where it is deployed.
+    """A template, deployed to an account.
 
     Attributes:
         template: the template, its loops expanded and what it declares in SAM translated.
@@ -57,7 +57,7 @@ class Stack:
                 yield logical_id, properties_of(self.resolver, logical_id)[1], made
 
     def asked_of(self, logical_id: str) -> tuple[str, ...]:
-        """What would settle whether a resource is made, as ``Unresolved.asks``."""
+        """The inputs that the condition of a resource depends on, as ``Unresolved.asks``."""
         resource = self.resolver.section("Resources").get(logical_id)
         condition = resource.get("Condition") if isinstance(resource, Mapping) else None
         return self.resolver.asked_of(condition, SourceLocation(self.template.name, logical_id))
@@ -92,7 +92,7 @@ class Stacks:
         self._values: dict[tuple[int, str], Json | None] = {}
         self._looking: set[tuple[int, str]] = set()
         self._top: list[Stack] = []
-        # What one exports or puts out, another may need whichever is listed first.
+        # A stack may need an export or output of a stack that is listed after it.
         for template in _apart(templates):
             self._top.append(self._placed(template, template.parameters, by_user=True))
         for stack in self._top:
@@ -196,7 +196,7 @@ class Stacks:
             body = language_extensions.expanded(
                 body, lambda value: resolver.resolve(value, SourceLocation(template.name))
             )
-        # CloudFormation refuses such types where the transform is not named: they can mean nothing else.
+        # CloudFormation refuses these types without the transform, so a template with them is a SAM template.
         if sam.is_declared_in(body):
             body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
         if body is not template.body:

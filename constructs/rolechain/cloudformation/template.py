@@ -1,4 +1,4 @@
-"""CloudFormation templates as the proof is given them, and what their values depend on besides."""
+"""CloudFormation templates, and the environment in which they are deployed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 Json = Any
 TRANSFORM = "Fn::Transform"
-"""The one function that stands among other keys: a macro that may change them."""
+"""The only function that may have sibling keys: a macro that may change them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def names_of_transforms(transforms: Json) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a template's values depend on besides the template.
+    """The environment in which a template's values are resolved.
 
     Attributes:
         stack: the stack's name; None if that is not known.
@@ -70,7 +70,7 @@ class Surroundings:
         imported: looks up an export of another stack by its name.
         output: looks up an output of another stack, given the argument of Fn::GetStackOutput.
         nested: looks up an output of a nested stack, by logical id and name.
-        assume: is told what is taken for granted, in words.
+        assume: takes an assumption, in words.
     """
 
     stack: str | None

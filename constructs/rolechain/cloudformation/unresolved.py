@@ -15,7 +15,7 @@ class Unresolved:
     Attributes:
         function: the intrinsic function, such as ``Fn::GetAtt``.
         reason: why it is not known.
-        place: where it stands.
+        place: its location.
         asks: the names of the parameters, of the pseudo parameter AWS::Region or of what Systems Manager holds, whose
             value would settle it.
     """

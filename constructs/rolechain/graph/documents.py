@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 

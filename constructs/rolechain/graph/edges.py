@@ -21,7 +21,7 @@ from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
 from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
 from rolechain.iam.limits import is_unique_id
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.model.entry_principal import BROUGHT, Brought
+from rolechain.model.entry_principal import SERVICE_SESSION_VALUES, ServiceSessionValues
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statement import Statement
 
@@ -196,7 +196,7 @@ def _brought(role: RoleRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
         each.principals is not None and len(each.principals.written) == len(each.principals.services)
         for each in allows
     )
-    found = [BROUGHT.get(name, Brought()) for name in services]
+    found = [SERVICE_SESSION_VALUES.get(name, ServiceSessionValues()) for name in services]
     by_action = {
         TAG_SESSION: [bool(each.transitive) for each in found],
         SET_SOURCE_IDENTITY: [bool(each.identity) for each in found],

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.resources import (
     ASSIGNMENT,
     GROUP,
@@ -19,6 +18,7 @@ from rolechain.cloudformation.resources import (
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.policy_reader import PolicyReader
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord
 from rolechain.iam.arn import iam_arn, name_of

@@ -29,7 +29,7 @@ from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS
 from rolechain.iam.glob import Text
 from rolechain.policy import operators
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
-from rolechain.policy.elements import Unresolved
+from rolechain.policy.elements import Intrinsic
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Template, Variable
@@ -108,7 +108,7 @@ def _exchanged(condition: Condition, constants: Mapping[str, str]) -> tuple[str,
     if constant is None or condition.name not in _STRINGS or len(condition.elements) != 1:
         return None
     (element,) = condition.elements
-    if isinstance(element, Unresolved):
+    if isinstance(element, Intrinsic):
         return None
     parts = parse_template(element, condition.variables).parts
     (part, *more) = parts or [None]
@@ -196,7 +196,7 @@ def _bounds(condition: Condition, constants: Mapping[str, str]) -> Bounds:
     most: list[Pattern] = []
     everything = False
     for element in condition.elements:
-        found = (None, None) if isinstance(element, Unresolved) else _patterns(condition, element, constants)
+        found = (None, None) if isinstance(element, Intrinsic) else _patterns(condition, element, constants)
         if found is None:
             continue
         sure, possible = found
@@ -280,7 +280,7 @@ def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | 
 
 def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
     for element in condition.elements:
-        wanted = None if isinstance(element, Unresolved) else operators.number(element)
+        wanted = None if isinstance(element, Intrinsic) else operators.number(element)
         if wanted is None or not condition.name.startswith("numeric"):
             continue
         below, above = _whole(wanted, ROUND_FLOOR), _whole(wanted, ROUND_CEILING)

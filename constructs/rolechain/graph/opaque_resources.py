@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.language_extensions import LOOP
-from rolechain.cloudformation.resolver import Resolver, Unresolved
+from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.sam import APPLICATION, makes_role
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import account_of, name_of
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.resources import (
     GROUP,
     GROUP_POLICY,
@@ -22,6 +21,7 @@ from rolechain.cloudformation.resources import (
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph import aws_managed
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.documents import STS_ACTIONS, Compiled, Documents, parsed

@@ -24,7 +24,7 @@ class PolicyRecord:
         place: where the document stands.
         name: the policy's name or ARN.
         document: the document as resolved JSON; None if it is not at hand. What could not be resolved in it is
-            an ``Unresolved`` of ``rolechain.cloudformation.resolver``.
+            an ``Unresolved`` of ``rolechain.cloudformation.unresolved``.
         policy: the same, compiled; ``Policy.unknown`` where that is not possible.
         inline: whether it stands in the role itself.
     """

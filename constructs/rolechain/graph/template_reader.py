@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.resources import ROLE, identity_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
-from rolechain.cloudformation.unresolved import EmptyDefault
+from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
 from rolechain.graph.finding import Level
 from rolechain.graph.identity_reader import IdentityReader

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rolechain.cloudformation import texts
-from rolechain.cloudformation.resolver import Resolver, Unresolved
+from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.resources import FUNCTION, INSTANCE_PROFILE, identity_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack
 from rolechain.cloudformation.template import Json
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.escalation import RUNNING
 from rolechain.graph.role_graph import InvocationGrant, Workload
 from rolechain.iam.arn import account_of, is_arn

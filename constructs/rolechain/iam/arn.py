@@ -26,12 +26,12 @@ def _segment(arn: str, number: int, default: str = "") -> str:
 
 
 def partition_of(arn: str) -> str:
-    """The partition of an ARN; ``aws`` for a text that is no ARN."""
+    """The partition of an ARN; ``aws`` for a text that is not an ARN."""
     return _segment(arn, 1, "aws")
 
 
 def service_of(arn: str) -> str:
-    """The service of an ARN, such as ``iam``; empty where it is no ARN."""
+    """The service of an ARN, such as ``iam``; empty where it is not an ARN."""
     return _segment(arn, 2)
 
 
@@ -41,7 +41,7 @@ def account_of(arn: str) -> str:
 
 
 def resource_of(arn: str) -> str:
-    """The resource of an ARN, such as ``role/path/name``; empty for a text that is no ARN."""
+    """The resource of an ARN, such as ``role/path/name``; empty for a text that is not an ARN."""
     return _segment(arn, 5)
 
 

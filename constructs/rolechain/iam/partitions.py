@@ -24,7 +24,7 @@ REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 
 
 def partition_of(region: str) -> str | None:
-    """The partition that ``region`` belongs to by its prefix, or None if it is no region's name."""
+    """The partition that ``region`` belongs to by its prefix, or None if it is not a region's name."""
     if not REGION.fullmatch(region):
         return None
     return next((partition for prefix, partition in _PREFIXES.items() if region.startswith(prefix)), "aws")

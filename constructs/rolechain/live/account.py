@@ -1,4 +1,4 @@
-"""What IAM holds in an account, as its own API gives it.
+"""The IAM resources of an account, as the IAM API lists them.
 
 Source: IAM API Reference, "GetAccountAuthorizationDetails", "GetPolicyVersion", "ListRoles",
 "ListOpenIDConnectProviders" and "ListSAMLProviders".
@@ -26,7 +26,7 @@ ACTIONS = (
     "iam:ListOpenIDConnectProviders",
     "iam:ListSAMLProviders",
 )
-"""What reading an account needs to be allowed."""
+"""The actions that reading an account needs."""
 
 _SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
 
@@ -37,7 +37,7 @@ class AccountError(RolechainError):
 
 @dataclass(frozen=True)
 class Account:
-    """What IAM holds in an account.
+    """The IAM resources of an account.
 
     Attributes:
         id: the account's id.

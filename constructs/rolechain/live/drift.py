@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.template import Template
 from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.live.account import Account

@@ -84,5 +84,5 @@ def _account(file: Path) -> Account:
     except (KeyError, TypeError, ValueError):
         pass
     raise FolderError(
-        f"{file} is no account that rolechain saved: save it again, or remove it from the folder"
+        f"{file} is not an account that rolechain saved: save it again, or remove it from the folder"
     )

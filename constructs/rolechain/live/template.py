@@ -10,7 +10,7 @@ from typing import Any
 
 from rolechain.cloudformation.resources import GROUP, MANAGED_POLICY, ROLE, USER
 from rolechain.cloudformation.template import Template
-from rolechain.iam.arn import account_of
+from rolechain.iam.arn import account_of, resource_of
 from rolechain.live.account import Account
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ def _resources(account: Account) -> Iterator[tuple[str, Json]]:
             document = _default_version(policy)
             yield _key(policy), {"Type": MANAGED_POLICY, "Properties": {**own, "PolicyDocument": document}}
     for arn in account.providers:
-        kind, _, name = arn.split(":", 5)[5].partition("/")
+        kind, _, name = resource_of(arn).partition("/")
         type_name, key = _PROVIDERS[kind]
         yield f"{kind}/{name}", {"Type": type_name, "Properties": {key: name}}
 
@@ -79,7 +79,7 @@ def _resource(kind: str, detail: Mapping[str, Any], own: Json, inline: str) -> t
 
 
 def _key(detail: Mapping[str, Any]) -> str:
-    return str(detail["Arn"].split(":", 5)[5])
+    return resource_of(detail["Arn"])
 
 
 def _default_version(policy: Mapping[str, Any]) -> Json | None:

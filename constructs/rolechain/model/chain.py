@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
-from rolechain.model.entry_principal import brought
+from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole
@@ -21,23 +21,23 @@ from rolechain.model.validation import problems_of
 class Chain:
     """A chain of roles: source → middle … → each target.
 
-    It is frozen, and checked when it is made.
+    It is immutable, and validated when it is created.
 
     Args:
         source: the role where the chain is entered, or several, each of which may assume the first middle role.
 
     Attributes:
         name: begins the names of roles and stacks that are not named otherwise.
-        sources: the roles where the chain is entered; one at least.
-        middle: the roles in between, in the order of the hops; none where the sources assume the targets themselves.
-        targets: the roles at the end, each reached from the last middle role, or from the sources; one at least.
+        sources: the roles where the chain is entered; at least one.
+        middle: the roles in between, in the order of the hops; empty if the sources assume the targets.
+        targets: the roles at the end, each reached from the last middle role, or from the sources; at least one.
         organization: the id of the AWS Organization that every caller must belong to.
         region: where the stacks are deployed; IAM itself is global.
         partition: ``aws``, ``aws-cn``, ``aws-us-gov``, …; no hop leaves it.
         quotas: the quotas of IAM in the chain's accounts, where AWS has raised them.
-        policy_documents: the documents of policies that no template holds, by ARN, such as a boundary that others made.
-        administrators: who is expected to be able to change the chain's roles or to act as them, by ARN; ``*`` and
-            ``?`` are wildcards. None where nothing is said of it: whoever else can is a warning then, else an error.
+        policy_documents: the documents of policies that no template holds, by ARN, such as a boundary of another team.
+        administrators: the ARNs of the principals that are meant to change the chain's roles or to act as them; ``*``
+            and ``?`` are wildcards. Any other principal that can is an error, or a warning if this is None.
 
     Raises:
         ChainError: with every mistake and its place.
@@ -91,7 +91,7 @@ class Chain:
         place = "targets" if kind == "target" else kind
         if strange := [(at, role) for at, role in enumerate(roles) if not isinstance(role, ChainRole)]:
             raise ChainError(
-                Problem((place, at), f"{role!r} is no role: write ChainRole(account, …)")
+                Problem((place, at), f"{role!r} is not a role: write ChainRole(account, …)")
                 for at, role in strange
             )
         numbered = kind != "target" and len(roles) > 1
@@ -116,13 +116,13 @@ class Chain:
             from rolechain.model.chain_yaml import read
         except ModuleNotFoundError as error:
             raise RolechainError(
-                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[cli]'"
+                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[yaml]'"
             ) from error
         return read(path, cls)
 
     @property
     def source(self) -> ChainRole:
-        """The first of the source roles, where whoever is none of them enters."""
+        """The first source role. A session that is not of a source role enters here."""
         return self.sources[0]
 
     @property
@@ -137,7 +137,7 @@ class Chain:
 
     @property
     def deployed_accounts(self) -> tuple[str, ...]:
-        """The ids of the accounts in which a role is created, likewise."""
+        """The ids of the accounts in which a role is created, each once, in the order of the declaration."""
         return tuple(dict.fromkeys(role.account for role in self.roles if not role.existing))
 
     def hops(self) -> Iterator[Hop]:
@@ -148,10 +148,12 @@ class Chain:
     def _hops(self) -> tuple[Hop, ...]:
         hops: list[Hop] = []
         callers = tuple(self.sources)
-        tags, identity = brought(entrance for source in self.sources for entrance in source.entrances)
+        tags, identity = inherited_values(
+            entrance for source in self.sources for entrance in source.entrances
+        )
         for index, callee in enumerate(self.middle, 1):
             hops += [Hop(caller, callee, index, tags, identity) for caller in callers]
-            # A session hands on what it inherited, and what was passed when it was made.
+            # A session passes on the values that it inherited and those that its own hop set.
             callers = (callee,)
             tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
             identity = identity or callee.identity
@@ -172,10 +174,10 @@ class Chain:
         return by_caller, by_callee
 
     def paths(self) -> Iterator[tuple[Hop, ...]]:
-        """Each way from a source role to a target, as its hops in order."""
+        """Each path from a source role to a target, as its hops in order."""
         for source in self.sources:
             for target in self.targets:
-                yield self._way(source, target)
+                yield self._path(source, target)
 
     def hops_to(
         self,
@@ -190,15 +192,15 @@ class Chain:
             target: an account id, if the chain ends in one role of that account; else a role's ARN, or the
                 declared role.
             session_tags: the values of the session tags that the chain leaves open, by key.
-            source_identity: who is behind the session, where the chain leaves it open.
+            source_identity: the source identity, where the chain leaves it open.
 
         Raises:
-            NoSuchTargetError: no role of the chain is meant, or more than one.
-            ChainError: no hop on the way takes a value that was chosen.
+            NoSuchTargetError: no role of the chain matches, or several do.
+            ChainError: no hop of the path takes a value that was given.
         """
-        return choose(self._way(self.source, self.target(target)), session_tags, source_identity)
+        return choose(self._path(self.source, self.target(target)), session_tags, source_identity)
 
-    def _way(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
+    def _path(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
         """The hops from a source role to a role further on."""
         last = self.calls_into(callee)[-1]
         if last.index == 1:
@@ -208,7 +210,7 @@ class Chain:
         return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
 
     def target(self, target: str | ChainRole) -> ChainRole:
-        """The role that is meant by an account id, an ARN or a role, as ``hops_to`` reads them."""
+        """The role of an account id, an ARN or a declared role; arguments and errors as those of ``hops_to``."""
         callees = (*self.middle, *self.targets)
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)

@@ -1,4 +1,4 @@
-"""A chain read from YAML, every mistake with its line."""
+"""Reads a chain from YAML; each problem has its line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Made = TypeVar("Made")
 
 
 def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
-    """What ``make`` makes of the chain that a YAML file declares; see ``Chain.load``."""
+    """Reads the keys of ``chain.yaml`` and passes them to ``make``, which is ``Chain``; see ``Chain.load``."""
     name = fspath(path)
     root = _parse(name)
     nodes = Nodes(Path(name).parent)
@@ -32,7 +32,7 @@ def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     try:
         chain = make(**declared)
     except ChainError as error:
-        # What follows from a mistake that was found already, in the same place or around it, is not said again.
+        # A problem at or below the place of another problem may only follow from it.
         problems += [
             problem
             for problem in error.problems
@@ -48,7 +48,7 @@ def _parse(name: str) -> yaml.Node:
     try:
         text = Path(name).read_text(encoding="utf-8")
     except FileNotFoundError:
-        message = "no such file: write one (README.md shows the smallest), or name yours with --chain"
+        message = "no such file: create it (docs/chain.md describes its keys), or name another with --chain"
         raise ChainError([Problem((), message, name)]) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -58,19 +58,19 @@ def _parse(name: str) -> yaml.Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         lines = text.splitlines()
-        # What is not closed is missed behind the last line.
+        # An element that is not closed is reported after the last line.
         line = min(mark.line + 1, len(lines)) if mark else None
         indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if line else ""
         message = (
-            "a tab indents this line: YAML takes blanks only"
+            "a tab indents this line: indent with spaces"
             if "\t" in indent
-            else f"no YAML: {error.problem}"
+            else f"not valid YAML: {error.problem}"
         )
         raise ChainError([Problem((), message, name, line)]) from None
     except RecursionError:
-        raise ChainError([Problem((), "no chain is nested so deeply", name)]) from None
+        raise ChainError([Problem((), "nested too deeply for a chain: remove levels", name)]) from None
     except yaml.YAMLError as error:
-        raise ChainError([Problem((), f"no YAML: {str(error).splitlines()[0]}", name)]) from None
+        raise ChainError([Problem((), f"not valid YAML: {str(error).splitlines()[0]}", name)]) from None
     if root is None:
         raise ChainError([Problem((), "the file is empty: declare name, source and targets", name)])
     return root

@@ -1,4 +1,4 @@
-"""Who may enter a chain: the principals that the source role trusts."""
+"""The principals outside a chain that its source role trusts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _EKS_TAGS = (
 ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 
 
-class Brought(NamedTuple):
-    """What the sessions of a service arrive with.
+class ServiceSessionValues(NamedTuple):
+    """The session tags and source identity that a service sets.
 
     Attributes:
         tags: their session tags.
@@ -35,13 +35,15 @@ class Brought(NamedTuple):
     identity: SourceIdentity | None = None
 
 
-BROUGHT: Mapping[str, Brought] = {
-    "pods.eks.amazonaws.com": Brought(
+SERVICE_SESSION_VALUES: Mapping[str, ServiceSessionValues] = {
+    "pods.eks.amazonaws.com": ServiceSessionValues(
         tuple(SessionTag(key, required=False) for key in _EKS_TAGS), transitive=_EKS_TAGS
     ),
-    ROLES_ANYWHERE: Brought((SessionTag("x509*", required=False),), identity=SourceIdentity(required=False)),
+    ROLES_ANYWHERE: ServiceSessionValues(
+        (SessionTag("x509*", required=False),), identity=SourceIdentity(required=False)
+    ),
 }
-"""What AWS documents of the services that bring something.
+"""The session tags and source identity that AWS documents for the sessions of a service.
 
 Source: Amazon EKS User Guide, "Grant Pods access to AWS resources based on tags"; IAM Roles Anywhere User Guide, "Trust
 model". EKS makes each of its tags transitive; IAM Roles Anywhere sets the source identity, and tags that are not.
@@ -55,29 +57,29 @@ class Entrance(HasSessionValues):
     Made with one of the class methods below, or in YAML as ``{service: lambda.amazonaws.com}`` and the like.
 
     Attributes:
-        kind: what sort of principal it is.
+        kind: the type of principal.
         value: the service principal, the account id, the principal's ARN, the identity provider's ARN, or
             the name of an IAM Identity Center permission set; of several, the first.
-        others: the others of them.
+        others: the other principals, where there are several.
         audience: for ``oidc`` and ``saml``, the audience that the token must carry, or several.
         subject: for ``oidc``, the subject that the token must carry, or several; ``*`` and ``?`` are wildcards.
-        external_id: for ``account`` and ``arn``, what the call must pass as ``sts:ExternalId``; ``*`` and ``?`` are
+        external_id: for ``account`` and ``arn``, the external id that the call must pass; ``*`` and ``?`` are
             wildcards.
-        third_party: for ``account`` and ``arn``, whether it belongs to somebody else, so that it needs an
-            external id.
+        third_party: for ``account`` and ``arn``, whether the account belongs to a third party, which
+            requires an external id.
         iam_users: for ``account``, whether its IAM users may enter besides its roles.
-        mfa: for ``account`` and an IAM user's ``arn``, whether the user must have signed in with MFA. No role's
-            session carries MFA, so that of an account only users enter then.
-        mfa_max_age: how many seconds ago that may have been at most.
-        session_tags: the session tags that whoever enters brings: allowed values by key, or ``SessionTag``. Those that
-            EKS Pod Identity and IAM Roles Anywhere bring are known, and need none but the values that they must have.
-        transitive_tag_keys: which of them every later hop inherits.
-        source_identity: what whoever enters brings as source identity, which every later hop inherits.
+        mfa: for ``account`` and an IAM user's ``arn``, whether the user must have signed in with MFA. Role
+            sessions do not carry MFA, so only the users of an account can enter.
+        mfa_max_age: the maximum number of seconds since the sign-in with MFA.
+        session_tags: the session tags that the call passes: allowed values by key, or ``SessionTag``. The tags that EKS
+            Pod Identity and IAM Roles Anywhere set are known; declare one of them only to restrict its values.
+        transitive_tag_keys: the keys of the tags that every later hop inherits.
+        source_identity: the source identity that the call sets, which every later hop inherits.
         source_account: for ``service``, the account on whose behalf it calls, ``aws:SourceAccount``, or several.
         source_arn: for ``service``, the resource on whose behalf it calls, ``aws:SourceArn``, or several; ``*`` and
             ``?`` are wildcards. For IAM Roles Anywhere, the trust anchor.
         source_organization: for ``service``, the organization on whose behalf it calls, ``aws:SourceOrgID``.
-        certificate: for IAM Roles Anywhere, what the certificate must hold: values by attribute, such as
+        certificate: for IAM Roles Anywhere, the required attributes of the certificate, such as
             ``{"x509Subject/CN": "build"}``.
     """
 
@@ -100,7 +102,7 @@ class Entrance(HasSessionValues):
     others: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        # What is of no right type stands as it is, to be told as a mistake.
+        # A value of a wrong type is kept as it is: validation reports it.
         for name in ("others", "transitive_tag_keys", "source_account", "source_arn"):
             self._set(name, several(getattr(self, name)))
         if isinstance(self.value, (list, tuple)):
@@ -119,10 +121,10 @@ class Entrance(HasSessionValues):
             self._set("source_identity", self.identity or known.identity)
 
     @property
-    def known(self) -> Brought | None:
-        """What the service is known to bring; None where nothing is."""
+    def known(self) -> ServiceSessionValues | None:
+        """The session values that AWS documents for the service; None if it documents none."""
         alone = self.kind == "service" and isinstance(self.value, str) and not self.others
-        return BROUGHT.get(self.value) if alone else None
+        return SERVICE_SESSION_VALUES.get(self.value) if alone else None
 
     def each(self) -> Iterator[Entrance]:
         """One entrance for each of several principals."""
@@ -131,12 +133,12 @@ class Entrance(HasSessionValues):
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The audiences, one of which the token must carry."""
+        """The audiences; the token must carry one of them."""
         return (self.audience,) if isinstance(self.audience, str) else self.audience or ()
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The subjects, one of which the token must carry."""
+        """The subjects; the token must match one of them."""
         return (self.subject,) if isinstance(self.subject, str) else self.subject or ()
 
     @classmethod
@@ -145,18 +147,18 @@ class Entrance(HasSessionValues):
 
         Args:
             principal: the service principal, or several.
-            more: ``source_account``, ``source_arn``, ``source_organization``, ``certificate``, and what it brings:
+            more: ``source_account``, ``source_arn``, ``source_organization``, ``certificate``, and its session values:
                 ``session_tags``, ``transitive_tag_keys`` and ``source_identity``.
         """
-        return cls("service", principal, **more)  # type: ignore[arg-type]  # several become one and its others
+        return cls("service", principal, **more)  # type: ignore[arg-type]  # __post_init__ splits several
 
     @classmethod
     def account(cls, account: str | Sequence[str], **more: Any) -> Entrance:
-        """Every principal of an account, or of several, that the account's own policies allow to.
+        """Every principal of an account, or of several, whose own policies allow the call.
 
         Args:
             account: the id of the account, or several.
-            more: ``external_id``, ``third_party``, ``iam_users``, ``mfa``, ``mfa_max_age``, and what it brings.
+            more: ``external_id``, ``third_party``, ``iam_users``, ``mfa``, ``mfa_max_age``, and its session values.
         """
         return cls("account", account, **more)  # type: ignore[arg-type]
 
@@ -166,7 +168,7 @@ class Entrance(HasSessionValues):
 
         Args:
             arn: the ARN, or several.
-            more: ``external_id``, ``third_party``, ``mfa``, ``mfa_max_age``, and what it brings.
+            more: ``external_id``, ``third_party``, ``mfa``, ``mfa_max_age``, and its session values.
         """
         return cls("arn", arn, **more)  # type: ignore[arg-type]
 
@@ -188,10 +190,10 @@ class Entrance(HasSessionValues):
         return cls("permission_set", name, **more)  # type: ignore[arg-type]
 
 
-def brought(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:
-    """What later hops inherit of those who enter: the transitive tags, and the source identity.
+def inherited_values(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:
+    """The session values that later hops inherit from entrances: the transitive tags, and the source identity.
 
-    What only some of them bring is not required, and takes the values of any.
+    A value that only some of the entrances set is optional; the allowed values are those of all of them.
     """
     listed = list(entrances)
     tags: dict[str, list[SessionTag]] = {}
@@ -211,7 +213,7 @@ def _identity(found: Sequence[SourceIdentity], count: int) -> SourceIdentity | N
 
 
 def _of_all(found: Sequence[SessionTag | SourceIdentity], count: int) -> tuple[tuple[str, ...], bool]:
-    """The values of several, none where any takes every value, and whether all of so many require one."""
+    """The allowed values of all, empty if one allows every value; and whether all ``count`` require a value."""
     values = dict.fromkeys(value for each in found for value in each.values)
     required = len(found) == count and all(each.required for each in found)
     return () if any(not each.values for each in found) else tuple(values), required

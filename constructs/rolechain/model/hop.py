@@ -14,14 +14,14 @@ from rolechain.model.session_values import SessionTag, SourceIdentity
 class Hop:
     """One AssumeRole that a chain declares.
 
-    Everything that the two halves of the hop and the call itself have to agree on is read from here.
+    The trust policy of the callee, the permissions of the caller and the call itself are all derived from it.
 
     Attributes:
         caller: the role that calls.
         callee: the role that is assumed.
-        index: its place on the way from the source role, counted from 1.
+        index: its position on the path from the source role, counted from 1.
         inherited_tags: the session tags that an earlier hop made transitive.
-        inherited_source_identity: the source identity that an earlier hop sets; None where none does.
+        inherited_source_identity: the source identity that an earlier hop sets, if any.
         chosen: the values of the tags that the chain leaves open, by key.
         chosen_source_identity: the source identity, where the chain leaves it open.
     """
@@ -41,22 +41,22 @@ class Hop:
 
     @property
     def external_id(self) -> str | None:
-        """What the call passes as ``ExternalId``."""
+        """``ExternalId`` of the call."""
         return self.callee.external_id
 
     @property
     def duration_seconds(self) -> int | None:
-        """What the call passes as ``DurationSeconds``; None for an hour."""
+        """``DurationSeconds`` of the call; None for an hour."""
         return self.callee.duration_seconds
 
     @property
     def policy(self) -> str | None:
-        """What the call passes as ``Policy``."""
-        return self.callee.policy  # type: ignore[return-value]  # JSON by now
+        """``Policy`` of the call."""
+        return self.callee.policy  # type: ignore[return-value]  # ChainRole makes it JSON
 
     @property
     def policy_arns(self) -> Sequence[str]:
-        """What the call passes as ``PolicyArns``."""
+        """``PolicyArns`` of the call."""
         return self.callee.policy_arns
 
     @property
@@ -76,7 +76,7 @@ class Hop:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What the call passes as ``Tags``: what the chain fixes, and what was chosen."""
+        """``Tags`` of the call: the values that the chain fixes, and those that were chosen."""
         found = {
             tag.key: tag.fixed if tag.fixed is not None else self.chosen.get(tag.key)
             for tag in self.callee.tags
@@ -85,28 +85,28 @@ class Hop:
 
     @property
     def transitive_tag_keys(self) -> tuple[str, ...]:
-        """What the call passes as ``TransitiveTagKeys``."""
+        """``TransitiveTagKeys`` of the call."""
         return tuple(key for key in self.callee.transitive_tag_keys if key in self.tags)
 
     @property
     def source_identity(self) -> str | None:
-        """What the call passes as ``SourceIdentity``: what the chain fixes, or what was chosen."""
+        """``SourceIdentity`` of the call: the value that the chain fixes, or the one that was chosen."""
         declared = self.callee.identity
         return (declared.fixed or self.chosen_source_identity) if declared else None
 
     @property
     def open_tags(self) -> tuple[SessionTag, ...]:
-        """The tags that must be passed and whose value was not chosen yet."""
+        """The required tags without a value."""
         return tuple(tag for tag in self.callee.tags if tag.required and tag.key not in self.tags)
 
     @property
     def lacks_source_identity(self) -> bool:
-        """Whether a source identity must be set and was not chosen yet."""
+        """Whether a required source identity has no value."""
         declared = self.callee.identity
         return declared is not None and declared.required and self.source_identity is None
 
     def choosing(self, tags: Mapping[str, str], source_identity: str | None) -> Hop:
-        """The hop with values for what the chain leaves open; what does not concern this hop is left aside."""
+        """The hop with values that the chain leaves open; values of other hops are ignored."""
         own = {tag.key for tag in self.callee.tags if tag.fixed is None}
         return replace(
             self,
@@ -118,15 +118,15 @@ class Hop:
 def choose(
     hops: Iterable[Hop], tags: Mapping[str, str] | None, source_identity: str | None
 ) -> tuple[Hop, ...]:
-    """The hops, each with what was chosen for it.
+    """The hops, each with the values chosen for it.
 
     Args:
-        hops: the hops of one way.
+        hops: the hops of one path.
         tags: the values of tags that the chain does not fix, by key.
-        source_identity: who is behind the session, where the chain does not fix it.
+        source_identity: the source identity, where the chain does not fix it.
 
     Raises:
-        ChainError: no hop of the way takes a value that was chosen.
+        ChainError: no hop of the path takes a value that was given.
     """
     hops = tuple(hops)
     if tags is None and source_identity is None:
@@ -144,7 +144,7 @@ def _of_tags(hops: tuple[Hop, ...], chosen: Mapping[str, str]) -> Iterator[Probl
         own = [tag for tag in declared if tag.key == key]
         if not own:
             known = ", ".join(dict.fromkeys(tag.key for tag in declared)) or "none"
-            yield Problem(place, f"no hop of this way passes it: the chain declares {known}")
+            yield Problem(place, f"no hop of this path passes it: the chain declares {known}")
         for tag in own:
             if not isinstance(value, str) or not tag.allows(value):
                 yield Problem(place, f"{value!r} is not allowed: the chain allows {', '.join(tag.values)}")
@@ -156,7 +156,7 @@ def _of_identity(hops: tuple[Hop, ...], chosen: str | None) -> Iterator[Problem]
     declared = [hop.callee.identity for hop in hops if hop.callee.identity]
     if not declared:
         yield Problem(
-            ("source_identity",), "no hop of this way sets one: declare source_identity in the chain"
+            ("source_identity",), "no hop of this path sets one: declare source_identity in the chain"
         )
     for identity in declared:
         if not isinstance(chosen, str) or not identity.allows(chosen):

@@ -74,12 +74,12 @@ def _account(value: object) -> str:
 def _entering_account(value: object) -> str:
     if isinstance(value, int):
         return f"{value!r} is a number: put the 12 digits in quotes"
-    return f"{value!r} is no account id: write its 12 digits"
+    return f"{value!r} is not an account id: write its 12 digits"
 
 
 def _name(value: object) -> str:
     if not matches(limits.ROLE_NAME, value):
-        return f"{value!r} is no role name: write letters, digits and _+=,.@-"
+        return f"{value!r} is not a role name: write letters, digits and _+=,.@-"
     return (
         f"{value!r} has {len(str(value))} characters: a role name has {limits.ROLE_NAME_CHARACTERS} at most"
     )
@@ -87,17 +87,17 @@ def _name(value: object) -> str:
 
 def _path(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
-        return f"{value!r} is no IAM path: begin and end it with / and leave out blanks"
+        return f"{value!r} is not an IAM path: begin and end it with / and remove spaces"
     if not matches(_PATH, value):
-        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: leave them out"
+        return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: remove them"
     return f"a path of {len(value)} characters: {limits.PATH_CHARACTERS} at most"
 
 
 def _description(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1000:
-        return "longer than IAM's 1,000 characters, or no text: shorten it"
+        return "longer than IAM's 1,000 characters, or not a string: shorten it"
     wrong = next(each for each in value if not matches(_LATIN_1, each))
-    return f"IAM takes Latin-1 characters only: write another for {wrong!r}"
+    return f"IAM accepts Latin-1 characters only: replace {wrong!r}"
 
 
 def _duration(value: object) -> str:
@@ -110,7 +110,7 @@ def _duration(value: object) -> str:
 
 
 def _quota(least: int, most: int) -> Number:
-    mistake = f"is none that AWS gives: write {least} to {most}, as it is in the chain's accounts"
+    mistake = f"is outside IAM's limits: write {least} to {most}, as it is in the chain's accounts"
     return Number(range(least, most + 1), mistake, "a number")
 
 
@@ -154,7 +154,7 @@ class _Identity:
         for each in value.values:
             whole = each.replace("*", "xx").replace("?", "x") if isinstance(each, str) else each
             if not matches(limits.SOURCE_IDENTITY, whole) or each.lower().startswith("aws:"):
-                yield (), f"{each!r} is no source identity: {ADVICE}"
+                yield (), f"{each!r} is not a source identity: {ADVICE}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/source_identity"}
@@ -179,27 +179,27 @@ class _Tags:
         seen: dict[str, str] = {}
         if len(value) > limits.SESSION_TAGS:
             more = len(value) - limits.SESSION_TAGS
-            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; leave {more} out"
+            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; remove {more}"
         for tag in value:
             if not isinstance(tag, SessionTag):
-                yield (), f"{tag!r} is no session tag: write values by key, or SessionTag(…)"
+                yield (), f"{tag!r} is not a session tag: write values by key, or SessionTag(…)"
                 continue
-            place, legal = (str(tag.key),), "letters, digits, blanks and _.:/=+-@"
+            place, legal = (str(tag.key),), "letters, digits, spaces and _.:/=+-@"
             if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
-                yield place, f"{tag.key!r} is no tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
+                yield place, f"{tag.key!r} is not a tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
                 continue
             if tag.key.lower().startswith("aws:"):
-                yield place, f"{tag.key!r} begins with aws:, which AWS keeps to itself: rename it"
+                yield place, f"{tag.key!r} begins with aws:, which AWS reserves: rename it"
             if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
-                same = f"{tag.key!r} and {first!r} are one key to STS, which ignores case"
-                yield place, f"{same}: leave one out"
+                same = f"{tag.key!r} and {first!r} are the same key to STS, which ignores case"
+                yield place, f"{same}: remove one"
             for _, problem in Flag().wrong(tag.required):
                 yield place, f"required: {problem}"
             for each in tag.values:
                 plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
                 if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
                     most = f"write {limits.TAG_VALUE_CHARACTERS} {legal} at most"
-                    yield place, f"{each!r} is no tag value: {most}"
+                    yield place, f"{each!r} is not a tag value: {most}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/session_tags"}
@@ -242,7 +242,7 @@ class _Documents:
         except RepeatedKeyError as error:
             nodes.refuse(place, f"{path}: {error}")
         except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
             nodes.refuse(place, f"{path} cannot be read: {reason}")
         return {"Statement": []}
 
@@ -252,9 +252,12 @@ class _Documents:
             return
         for arn, document in value.items():
             if not matches(_DOCUMENTED, arn):
-                yield (str(arn),), f"{arn!r} is no policy's ARN: write arn:aws:iam::<account>:policy/<name>"
+                yield (
+                    (str(arn),),
+                    f"{arn!r} is not a policy's ARN: write arn:aws:iam::<account>:policy/<name>",
+                )
             elif not isinstance(document, Mapping) or "Statement" not in document:
-                yield (arn,), f"{document!r} is no policy document: write an object with Statement"
+                yield (arn,), f"{document!r} is not a policy document: write an object with Statement"
 
     def schema(self) -> Json:
         return {
@@ -276,36 +279,38 @@ class OfEntrance(NamedTuple):
 
     takes: Shape
     kinds: tuple[EntranceKind, ...] = get_args(EntranceKind)
-    otherwise: str = "{key} is for {kinds}: a {kind} calls for itself; leave it out"
+    otherwise: str = "{key} is for {kinds}: a {kind} calls on its own behalf; remove it"
 
 
 _OF_TOKEN = ("audience", "subject")
-_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: leave it out"
-_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; leave it out"
-_NO_ID = "is no external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+_BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: remove it"
+_NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; remove it"
+_NO_ID = "is not an external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
 _NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
-NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; leave it out"
+NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; remove it"
 NO_MFA = (
-    "mfa is for IAM users, and {kind} {value} is none: its sessions carry no MFA, so that nobody would get in; ask for "
-    "MFA where its users sign in"
+    "mfa is for IAM users, and {kind} {value} is not one: its sessions do not carry MFA, so every call would be "
+    "denied; "
+    "require MFA where its users sign in"
 )
 
 ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
     "service": Principal(
-        Text(limits.SERVICE, "is no service principal: write one such as lambda.amazonaws.com")
+        Text(limits.SERVICE, "is not a service principal: write one such as lambda.amazonaws.com")
     ),
     "account": Principal(Text(limits.ACCOUNT, _entering_account)),
-    "arn": Principal(Text(_ROLE_OR_USER, "is no role's or user's ARN: write one without wildcards")),
+    "arn": Principal(Text(_ROLE_OR_USER, "is not a role's or user's ARN: write one without wildcards")),
     "oidc": Principal(
-        Text(_OIDC, "is no OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
+        Text(_OIDC, "is not an OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
         ("audience", "subject"),
     ),
     "saml": Principal(
-        Text(_SAML, "is no SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
+        Text(_SAML, "is not a SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
     ),
     "permission_set": Principal(
         Text(
-            limits.PERMISSION_SET, "is no permission set's name: write 1 to 32 of letters, digits and _+=,.@-"
+            limits.PERMISSION_SET,
+            "is not a permission set's name: write 1 to 32 of letters, digits and _+=,.@-",
         )
     ),
 }
@@ -314,40 +319,43 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
     "audience": OfEntrance(Listed(Text(), alone=True), ("oidc", "saml"), _BRINGS_NONE),
     "subject": OfEntrance(Listed(Text(), alone=True), ("oidc",), _BRINGS_NONE),
     "external_id": OfEntrance(
-        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, and wildcards for what is open"), *_NAMED
+        Text(_PARTLY_EXTERNAL_ID, f"{_NO_ID}, with wildcards for the unknown part"), *_NAMED
     ),
     "third_party": OfEntrance(Flag(), *_NAMED),
     "iam_users": OfEntrance(
-        Flag(), ("account",), "{key} is for {kinds}: {kind} names who enters; leave it out"
+        Flag(), ("account",), "{key} is for {kinds}: {kind} names one principal; remove it"
     ),
     "mfa": OfEntrance(Flag(), ("account", "arn"), NO_MFA),
     "mfa_max_age": OfEntrance(
-        Number(range(1, 129_601), "is outside of what a session lasts: write 1 to 129600, in seconds"),
+        Number(range(1, 129_601), "is outside the limits of a session: write 1 to 129600, in seconds"),
         ("account", "arn"),
         NO_MFA,
     ),
     "session_tags": OfEntrance(_Tags()),
     "transitive_tag_keys": OfEntrance(
-        Listed(Text(mistake="is none of the session tags: write a key of theirs"))
+        Listed(Text(mistake="is not a key of the session tags: write one of their keys"))
     ),
     "source_identity": OfEntrance(_Identity()),
     "source_account": OfEntrance(
-        Listed(Text(limits.ACCOUNT, "is no account id: write its 12 digits, in quotes")), ("service",)
+        Listed(Text(limits.ACCOUNT, "is not an account id: write its 12 digits, in quotes")), ("service",)
     ),
     "source_arn": OfEntrance(
         Listed(
             Text(
-                _SOURCE_ARN, "is no ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app"
+                _SOURCE_ARN,
+                "is not an ARN: write one such as arn:aws:codebuild:us-east-1:<account>:project/app",
             )
         ),
         ("service",),
     ),
     "source_organization": OfEntrance(
-        Text(limits.ORGANIZATION, "is no organization's id: write one such as o-exampleorg1"), ("service",)
+        Text(limits.ORGANIZATION, "is not an organization's id: write one such as o-exampleorg1"),
+        ("service",),
     ),
     "certificate": OfEntrance(
         TextsByKey(
-            Text(_CERTIFICATE, "is no attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"), Text()
+            Text(_CERTIFICATE, "is not an attribute: write x509Subject/CN, x509Issuer/…, or x509SAN/…"),
+            Text(),
         ),
         ("service",),
         NO_CERTIFICATE,
@@ -369,25 +377,28 @@ class _Entrance:
         kinds = [kind for kind in ENTRANCE_KINDS if kind in read]
         if len(kinds) != 1:
             if len(nodes.problems) == known:
-                nodes.refuse(place, f"name one principal here, as one of {', '.join(ENTRANCE_KINDS)}")
+                nodes.refuse(place, f"declare one principal, as one of {', '.join(ENTRANCE_KINDS)}")
             return Entrance("service", "")
         return Entrance(kinds[0], read.pop(kinds[0]), **read)
 
     def wrong(self, value: Any) -> Found:
         if not isinstance(value, Entrance) or value.kind not in get_args(EntranceKind):
             kinds = ", ".join(ENTRANCE_KINDS)
-            yield (), f"{value!r} is no entrance: write Entrance.service(…), or another of {kinds}"
+            yield (), f"{value!r} is not an entrance: write Entrance.service(…), or another of {kinds}"
             return
         kind, defaults = ENTRANCE_KINDS[value.kind], defaults_of(Entrance)
         principals: list[Any] = [one.value for one in value.each()]
         for each in principals:
             if each == ():
-                yield (), "no principal stands here: name one at least"
+                yield (), "the list of principals is empty: name at least one"
             else:
                 yield from kind.value.wrong(each)
         if any(not getattr(value, key) for key in kind.required):
             wanted = " and ".join(kind.required)
-            yield (), f"tokens of {value.value} need {wanted}: any workflow of the provider gets in without"
+            yield (
+                (),
+                f"tokens of {value.value} need {wanted}: without them, any workflow of the provider can enter",
+            )
         known = value.known.tags if value.known else ()
         otherwise: dict[str, None] = {}
         for key, of in ENTRANCE_KEYS.items():
@@ -424,8 +435,8 @@ class _Entrance:
 
 
 NO_MANAGED_POLICY = (
-    "is no managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of the "
-    "role's account"
+    "is not a managed policy's ARN in the chain's partition: write arn:<partition>:iam::aws:policy/<name>, or one of "
+    "the role's account"
 )
 _POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
 
@@ -433,7 +444,7 @@ _POLICIES = Text(_POLICY, "is neither an AWS managed policy's name nor an ARN")
 class _Permission(Record):
     def wrong(self, value: Any) -> Found:
         if isinstance(value, Permission) and not (value.actions and value.resources):
-            yield (), "a permission needs actions and resources: name one of each at least"
+            yield (), "a permission needs actions and resources: name at least one of each"
         else:
             yield from super().wrong(value)
 
@@ -441,10 +452,10 @@ class _Permission(Record):
 PERMISSION = _Permission(
     Permission,
     {
-        "actions": Listed(Text(_ACTION, "is no IAM action: write one such as ssm:GetParameter")),
-        "resources": Listed(Text(_RESOURCE, "is no resource: write its ARN, or *")),
+        "actions": Listed(Text(_ACTION, "is not an IAM action: write one such as ssm:GetParameter")),
+        "resources": Listed(Text(_RESOURCE, "is not a resource: write its ARN, or *")),
     },
-    "is no permission: write Permission(actions, resources)",
+    "is not a permission: write Permission(actions, resources)",
     ("actions", "resources"),
     "permission",
 )
@@ -467,11 +478,12 @@ ROLE_KEYS: Mapping[str, Shape] = {
         Text(POLICY_ARN, NO_MANAGED_POLICY),
         limits.SESSION_POLICY_ARNS,
     ),
-    "trust": Word(get_args(Trust), "is no way to trust"),
+    "trust": Word(get_args(Trust), "is not a value of trust"),
     "organizational_units": Listed(
         Text(
             limits.ORGANIZATIONAL_UNIT,
-            "is no path of an organizational unit: write the ids from the root down, such as r-ab12/ou-ab12-11111111",
+            "is not a path of an organizational unit: write the ids from the root down, such as "
+            "r-ab12/ou-ab12-11111111",
         )
     ),
     "permissions_boundary": Text(
@@ -514,7 +526,7 @@ class _Role(Record):
 
 
 def _role(kind: str) -> _Role:
-    return _Role(ChainRole, ROLE_KEYS, "is no role: write ChainRole(account, …)", ("account",), kind)
+    return _Role(ChainRole, ROLE_KEYS, "is not a role: write ChainRole(account, …)", ("account",), kind)
 
 
 QUOTAS = Record(
@@ -534,17 +546,17 @@ CHAIN_KEYS: Mapping[str, Shape] = {
         "cannot begin the names of roles and stacks: write a letter, then letters, digits and hyphens, 64 at most",
     ),
     "organization": Text(
-        limits.ORGANIZATION, "is no organization id: write o- and 10 to 32 lowercase letters or digits"
+        limits.ORGANIZATION, "is not an organization id: write o- and 10 to 32 lowercase letters or digits"
     ),
-    "region": Text(REGION, "is no region: write one such as us-east-1"),
-    "partition": Word(PARTITIONS, "is no partition of AWS"),
+    "region": Text(REGION, "is not a region: write one such as us-east-1"),
+    "partition": Word(PARTITIONS, "is not a partition of AWS"),
     "quotas": QUOTAS,
     "policy_documents": _Documents(),
     "administrators": Listed(
         Text(
             _ADMINISTRATOR,
-            "is no role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and ? "
-            "are wildcards",
+            "is not a role's, user's or group's ARN: write arn:aws:iam::<account>:role/<path and name>, in which * and "
+            "? are wildcards",
         )
     ),
     "source": Listed(_role("source"), alone=True),

@@ -1,4 +1,4 @@
-"""One role of a chain, and what it may do beyond its hops."""
+"""A role of a chain, and its permissions besides its hops."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rolechain.model.session_values import HasSessionValues, SessionTags, Source
 Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.
 
-``principal_arn``: the caller's account, closed by ``ArnEquals aws:PrincipalArn`` on the caller's role. Stacks
-deploy in any order, and a caller that is deleted and made again still gets in.
+``principal_arn``: the caller's account, restricted by ``ArnEquals aws:PrincipalArn`` to the caller's role. Stacks
+deploy in any order, and a caller that is deleted and created again can still assume the role.
 
 ``role_arn``: the caller's role itself. IAM refuses the policy while that role does not exist, so its stack
-must be deployed first, and a caller that is made again is locked out until the trust policy is written again.
+must be deployed first, and a caller that is created again is locked out until the trust policy is updated.
 
-``account``: every role of the caller's account that its own policies allow to. IAM users are kept out.
+``account``: every role of the caller's account whose own policies allow the call. IAM users are excluded.
 
-``organization``: every role of the chain's organization likewise.
+``organization``: every role of the chain's organization whose own policies allow the call. IAM users are excluded.
 """
 
 DEFAULT_PATH = "/rolechain/"
@@ -30,7 +30,7 @@ DEFAULT_PATH = "/rolechain/"
 
 @dataclass(frozen=True)
 class Permission:
-    """What a role may do in its own account: one statement of a managed policy.
+    """A permission of a role in its own account: one statement of a managed policy.
 
     Attributes:
         actions: IAM actions, such as ``ssm:GetParameter``.
@@ -49,8 +49,7 @@ class Permission:
 class ChainRole(HasSessionValues):
     """A role that a chain declares.
 
-    It is checked as a part of its ``Chain``, which also fills in the role's name and partition where they
-    are left out.
+    Its ``Chain`` validates it, and fills in its name and partition where they are left out.
 
     Attributes:
         account: the id of the account that holds it, 12 digits.
@@ -58,29 +57,29 @@ class ChainRole(HasSessionValues):
         path: its IAM path, beginning and ending with ``/``; together with the name 64 characters at most,
             or the console cannot switch to it.
         description: shown by IAM; 1,000 characters at most.
-        assumed_by: who may enter the chain here; for a source role only.
-        existing: whether the role is there already: it is not created and never changed.
-        third_party: whether its account belongs to somebody else, so that the hop out of it needs an external id and
+        assumed_by: the entrances of the chain; for a source role only.
+        existing: whether the role exists already: it is not created and never changed.
+        third_party: whether its account belongs to a third party: the hop out of it needs an external id, and has
             no condition on the organization.
-        external_id: what the hop into this role must pass as ``sts:ExternalId``, 2 to 1,224 characters.
-        session_tags: what the hop into this role passes as session tags: allowed values by key, or ``SessionTag``.
-        transitive_tag_keys: which of them the later hops inherit.
-        source_identity: what the hop into this role sets as source identity, which stays for every later hop.
-        duration_seconds: how long the session of the hop into this role lasts, 900 to 3,600 seconds; an hour if it
-            is left out. STS gives no chained session more.
-        policy: a session policy that the hop into this role passes, as a mapping or as JSON: its session does what
-            the role may do and the policy allows.
+        external_id: the external id that the hop into this role must pass, 2 to 1,224 characters.
+        session_tags: the session tags that the hop into this role passes: allowed values by key, or ``SessionTag``.
+        transitive_tag_keys: the keys of the tags that later hops inherit.
+        source_identity: the source identity that the hop into this role sets, which every later hop inherits.
+        duration_seconds: the duration of the session of the hop into this role, 900 to 3,600 seconds; an hour by
+            default. STS limits a chained session to an hour.
+        policy: a session policy that the hop into this role passes, as a mapping or as JSON: the session is limited
+            to what both the role and the policy allow.
         policy_arns: up to 10 managed policies, of the role's account or AWS's own, that limit the session likewise;
-            what any of them or ``policy`` allows is left to it.
+            an action must be allowed by one of these or by ``policy``.
         trust: how the trust policy names the caller.
-        organizational_units: paths of organizational units (``r-ab12/ou-ab12-11111111``), in one of which the
-            caller's account must lie.
+        organizational_units: paths of organizational units (``r-ab12/ou-ab12-11111111``), one of which must
+            hold the caller's account.
         permissions_boundary: the ARN of a managed policy, or the name of one in the role's account, that limits
-            whatever the role is granted.
+            the role's permissions.
         managed_policies: names of AWS managed policies, or ARNs of any, to attach.
         permissions: statements of a managed policy of the role's own.
-        max_session_duration: in seconds, 3,600 to 43,200. A chained session lasts an hour at most whatever
-            stands here.
+        max_session_duration: in seconds, 3,600 to 43,200. A chained session lasts an hour at most,
+            independent of it.
         partition: ``aws``, ``aws-cn``, …; that of the chain.
     """
 
@@ -122,7 +121,7 @@ class ChainRole(HasSessionValues):
 
     @property
     def entrances(self) -> tuple[Entrance, ...]:
-        """Who may enter here, one principal each."""
+        """The entrances, one principal each."""
         return tuple(one for entrance in self.assumed_by for one in entrance.each())
 
     @property
@@ -132,12 +131,12 @@ class ChainRole(HasSessionValues):
 
     @property
     def account_root(self) -> str:
-        """The ARN that stands for the role's whole account in a trust policy."""
+        """The ARN of the role's account in a trust policy."""
         return iam_arn(self.partition, self.account, "root")
 
     @property
     def boundary_arn(self) -> str | None:
-        """The ARN of the permissions boundary; None where the role has none."""
+        """The ARN of the permissions boundary, if the role has one."""
         if self.permissions_boundary is None or self.permissions_boundary.startswith("arn:"):
             return self.permissions_boundary
         return iam_arn(self.partition, self.account, f"policy/{self.permissions_boundary}")

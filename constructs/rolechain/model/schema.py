@@ -1,6 +1,6 @@
-"""The JSON Schema of ``chain.yaml``, with which editors complete it.
+"""The JSON Schema of ``chain.yaml``, for completion in editors.
 
-``python -m rolechain.model.schema > constructs/rolechain/chain.schema.json`` writes it anew.
+``python -m rolechain.model.schema > constructs/rolechain/chain.schema.json`` writes it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What limits the session of a hop besides the permissions of its role."""
+"""The session policy of a hop."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ POLICY_ARN = re.compile(
 )
 
 _BEYOND_LATIN = re.compile(r"[^\x00-\xff]")
-"""What a session policy cannot hold but as an escape, which takes six characters."""
+"""A character that a session policy can hold only as an escape of six characters."""
 
 _INTRINSIC = re.compile(r'\{"(Ref|Fn::[^"]*)":')
 
 
 def compact(policy: Any) -> Any:
-    """A policy, as a mapping or as JSON, as the shortest JSON; what is none stays, to be told with other mistakes."""
+    """A policy, given as a mapping or as JSON, as the shortest JSON; another value is returned as it is."""
     try:
         document = json.loads(policy, object_pairs_hook=unrepeated) if isinstance(policy, str) else policy
         text = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
@@ -31,8 +31,8 @@ def compact(policy: Any) -> Any:
 
 
 def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:
-    """What STS would refuse about a session policy, its length apart."""
-    # A policy is read where policies are decided; few chains need it.
+    """The problems for which STS would refuse a session policy, except its length."""
+    # Imported on use: few chains have a session policy.
     from rolechain.policy.document import Policy
     from rolechain.policy.elements import PolicyError
 
@@ -42,19 +42,16 @@ def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:
         yield str(error)
         return
     if not isinstance(written, str):
-        yield "it holds what JSON has no word for: write texts, numbers, lists and objects"
+        yield "it holds a value that JSON does not have: write strings, numbers, lists and objects"
     elif intrinsic := _INTRINSIC.search(written):
-        yield f"it holds {intrinsic[1]}, which only CloudFormation reads: write the value itself"
+        yield f"it holds {intrinsic[1]}, which only CloudFormation resolves: write the value itself"
         return
     elif not policy.statements:
-        yield "Statement is empty: a policy holds one at least"
+        yield "Statement is empty: add a statement"
     for statement in policy.statements:
         if statement.principals is not None or statement.not_principal:
-            yield (
-                f"statement {statement.index}: a session policy names no Principal, it limits whoever the session is "
-                "of: leave it out"
-            )
+            yield (f"statement {statement.index}: a session policy takes no Principal: remove it")
         elif not statement.actions.written or not (statement.resources and statement.resources.written):
-            yield f"statement {statement.index}: Action or Resource is missing: name what it is about, or *"
+            yield f"statement {statement.index}: Action or Resource is missing: add it; * stands for all"
         elif wrong := [each for each in statement.resources.written if each != "*" and each[:4] != "arn:"]:
-            yield f"statement {statement.index}: {wrong[0]!r} is no resource: write its ARN, or *"
+            yield f"statement {statement.index}: {wrong[0]!r} is not a resource: write its ARN, or *"

@@ -1,4 +1,4 @@
-"""The values that a session gets from a hop, or brings where it enters: its tags, and its source identity."""
+"""The values of a session: its session tags and its source identity."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ADVICE = f"write 2 to {SOURCE_IDENTITY_CHARACTERS} of letters, digits and _+=,.@
 
 
 def several(written: object) -> tuple[Any, ...]:
-    """The values that are meant by one, or by an iterable of them.
+    """One value or an iterable of values as a tuple.
 
-    What is neither stands for one value as it is, so that whoever checks the values tells it as a mistake.
+    A value of another type becomes a tuple of that value; validation reports it.
     """
     if type(written) is tuple:
         return written
@@ -25,31 +25,31 @@ def several(written: object) -> tuple[Any, ...]:
 
 
 class _Allowed:
-    """What may have some values, or any where none is named."""
+    """A session value with a list of allowed values; an empty list allows any."""
 
     values: tuple[str, ...]
     required: bool
 
     @property
     def fixed(self) -> str | None:
-        """The one value that it can have, as it is required; None where the caller chooses."""
+        """The only value that it can have; None if the caller chooses."""
         one = self.required and len(self.values) == 1 and not has_wildcard(self.values)
         return self.values[0] if one else None
 
     def allows(self, value: str) -> bool:
-        """Whether it may have a value."""
+        """Whether ``value`` is allowed."""
         return not self.values or any(matches(allowed, value) for allowed in self.values)
 
 
 @dataclass(frozen=True)
 class SessionTag(_Allowed):
-    """A tag that the session of a hop gets, and the values that it may have.
+    """A session tag and its allowed values.
 
     Attributes:
         key: its key, 1 to 128 characters; unique in a session, ignoring case.
-        values: what it may be, each of 256 characters at most; ``*`` and ``?`` are wildcards. Without any, every
-            value is taken.
-        required: whether the hop is refused without it.
+        values: the allowed values, each of 256 characters at most; ``*`` and ``?`` are wildcards. An empty list
+            allows every value.
+        required: whether a call without it is denied.
     """
 
     key: str
@@ -64,12 +64,12 @@ class SessionTag(_Allowed):
 
 @dataclass(frozen=True)
 class SourceIdentity(_Allowed):
-    """The source identity that a hop sets, and that every later session of the chain keeps.
+    """The source identity that a hop sets and every later session of the chain keeps.
 
     Attributes:
-        values: what it may be, 2 to 256 characters each, 64 before boto3 1.44.8; ``*`` and ``?`` are wildcards. Without
-            any, every value is taken.
-        required: whether the hop, and every later one, is refused without it.
+        values: the allowed values, 2 to 256 characters each, 64 before boto3 1.44.8; ``*`` and ``?`` are wildcards.
+            An empty list allows every value.
+        required: whether a call of this hop or a later one is denied without it.
     """
 
     values: tuple[str, ...] = ()
@@ -81,23 +81,23 @@ class SourceIdentity(_Allowed):
 
 
 SessionTags = Mapping[str, str | Iterable[str]] | Iterable[SessionTag]
-"""Session tags as they are written: tags, or allowed values by key, which are all required."""
+"""Session tags as declared: tags, or allowed values by key, all of them required."""
 
 
 def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
-    """The tags that are meant, in order."""
+    """Declared session tags as ``SessionTag`` objects, in order."""
     if isinstance(written, Mapping):
         return tuple(SessionTag(key, values) for key, values in written.items())
     return several(written)
 
 
 def source_identity(written: SourceIdentity | str | Iterable[str] | None) -> SourceIdentity | None:
-    """The source identity that is meant by one, or by the values that it may have, which is required then."""
+    """A declared source identity as ``SourceIdentity``; one declared by its allowed values is required."""
     return written if written is None or isinstance(written, SourceIdentity) else SourceIdentity(written)
 
 
 class HasSessionValues:
-    """What passes session tags and a source identity, or brings them."""
+    """A declaration with session tags and a source identity."""
 
     session_tags: SessionTags
     source_identity: SourceIdentity | str | Iterable[str] | None
@@ -112,9 +112,9 @@ class HasSessionValues:
     @property
     def tags(self) -> tuple[SessionTag, ...]:
         """The session tags."""
-        return self.session_tags  # type: ignore[return-value]  # made so by _set_session_values
+        return self.session_tags  # type: ignore[return-value]  # converted by _set_session_values
 
     @property
     def identity(self) -> SourceIdentity | None:
         """The source identity."""
-        return self.source_identity  # type: ignore[return-value]  # made so by _set_session_values
+        return self.source_identity  # type: ignore[return-value]  # converted by _set_session_values

@@ -56,7 +56,7 @@ class Text:
     """
 
     pattern: re.Pattern[str] | None = None
-    mistake: Mistake = "is no text: put it in quotes"
+    mistake: Mistake = "is not a string: put it in quotes"
     longest: int | None = None
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
@@ -137,7 +137,7 @@ class Listed:
     Attributes:
         of: the shape of each.
         most: how many there may be.
-        alone: whether one that stands alone is no list of one.
+        alone: whether one that stands alone is not a list of one.
     """
 
     of: Shape

@@ -20,7 +20,7 @@ from rolechain.iam.limits import (
     folded,
 )
 from rolechain.iam.partitions import partition_of as partition_of_region
-from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, brought
+from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, inherited_values
 from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
 from rolechain.model.role import ChainRole
 from rolechain.model.session_values import several
@@ -101,7 +101,7 @@ def _of_role_keys(role: ChainRole, *, is_source: bool) -> Found:
             continue
         if is_source and key in OF_CALLEES:
             if value != defaults[key]:
-                yield (key,), "no hop ends in the source role: declare it on the role that is assumed with it"
+                yield (key,), "no hop ends in the source role: declare it on the role that the hop assumes"
         elif key == "assumed_by" and value and not is_source:
             yield (key,), "a chain is entered at its source role only: declare it there"
         else:
@@ -149,9 +149,9 @@ def _of_role(chain: Chain, placed: _Placed) -> Found:
 def _of_the_whole(chain: Chain, roles: Sequence[_Placed]) -> Found:
     """What the roles are to each other."""
     if not chain.sources:
-        yield ("source",), "a chain has one source role at least: declare the role where it is entered"
+        yield ("source",), "a chain needs at least one source role: declare it"
     if not chain.targets:
-        yield ("targets",), "a chain has one target at least: declare the role that it leads to"
+        yield ("targets",), "a chain needs at least one target: declare it"
     yield from _repeated(roles)
     yield from _entered_from_within(roles)
     yield from _of_callers(chain, roles)
@@ -170,23 +170,22 @@ def _of_itself(placed: _Placed) -> Found:
     if placed.is_source and role.trust != "principal_arn":
         yield (
             ("trust",),
-            "no hop ends in the source role: who enters is said by assumed_by; declare it on the role whose caller it "
-            "is about",
+            "no hop ends in the source role: declare its callers under assumed_by, and trust on the role of a hop",
         )
     if role.third_party and not role.existing:
         yield (
             ("third_party",),
-            "a third party's role is none that this chain creates: write existing: true too",
+            "this chain does not create a third party's role: add existing: true",
         )
     elif role.third_party and not placed.is_source:
         yield (
             ("third_party",),
-            "a third party calls at the beginning of a chain: declare its role as source",
+            "a third party's role can only be the source of a chain: declare it as source",
         )
     written = ("assumed_by", "description", "managed_policies", "permissions", "permissions_boundary")
     for key in written if role.existing else ():
         if getattr(role, key):
-            yield (key,), f"the role exists and is not changed: leave {key} out, or have its owner add it"
+            yield (key,), f"the role exists and is not changed: remove {key}, or have its owner add it"
 
 
 def _of_session(role: ChainRole) -> Found:
@@ -196,7 +195,7 @@ def _of_session(role: ChainRole) -> Found:
         if key not in declared:
             yield (
                 ("transitive_tag_keys", number),
-                f"{key!r} is none of the session tags of this hop: declare it under session_tags too",
+                f"{key!r} is not one of the session tags of this hop: add it to session_tags",
             )
     for number, arn in enumerate(role.policy_arns):
         if partition_of(arn) != role.partition:
@@ -210,7 +209,7 @@ def _of_session(role: ChainRole) -> Found:
     if len(role.policy_arns) > SESSION_POLICY_ARNS:
         yield (
             ("policy_arns",),
-            f"{len(role.policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; leave some out",
+            f"{len(role.policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; remove some",
         )
     length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
     if length > SESSION_POLICY_CHARACTERS:
@@ -223,7 +222,7 @@ def _of_session(role: ChainRole) -> Found:
 
 def _of_entrances(placed: _Placed) -> Found:
     for number, entrance in placed.entrances.items():
-        checks = (_of_variables, _of_brought, _of_third_party, _of_users)
+        checks = (_of_variables, _of_session_values, _of_third_party, _of_users)
         found = [message for one in entrance.each() for check in checks for message in check(one)]
         found += [message for one in entrance.each() for message in _of_account(placed.role, one)]
         for message in dict.fromkeys(found):
@@ -235,11 +234,11 @@ def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
     if one.kind not in ("arn", "oidc", "saml"):
         return
     if role.partition and partition_of(one.value) != role.partition:
-        yield f"{one.value} lies in another partition than the role's, {role.partition}: nobody crosses them"
+        yield f"{one.value} lies in another partition than the role's, {role.partition}: no call crosses partitions"
     elif one.kind != "arn" and account_of(one.value) != role.account:
         yield (
-            f"{one.value} is not of the role's account, {role.account}, and IAM takes no other account's provider: "
-            "make one there"
+            f"{one.value} is not of the role's account, {role.account}, and IAM refuses a provider of another "
+            "account: create one there"
         )
 
 
@@ -254,41 +253,41 @@ def _of_variables(entrance: Entrance) -> Iterator[str]:
     for name, values in written.items():
         for value in values:
             if "${" in value:
-                yield f"{name}: {value!r} holds ${{, with which a variable of a policy begins: write the value out"
+                yield f"{name}: {value!r} holds ${{, which begins a policy variable: write the value itself"
 
 
-def _of_brought(entrance: Entrance) -> Iterator[str]:
-    """What whoever enters brings, and what a service is known to bring."""
+def _of_session_values(entrance: Entrance) -> Iterator[str]:
+    """Problems of the session tags, source identity and certificate of an entrance."""
     known = entrance.known
     if entrance.certificate and entrance.value != ROLES_ANYWHERE:
         yield NO_CERTIFICATE.format(key="certificate", value=entrance.value)
     if known is None:
         transitive = [tag.key for tag in entrance.tags]
-        origin = "it brings: declare it under session_tags too"
+        origin = "the entrance declares: add it to session_tags"
     else:
         transitive = list(known.transitive)
-        origin = f"{entrance.value} makes transitive: leave it out"
+        origin = f"{entrance.value} makes transitive: remove it"
         brings = [tag.key for tag in known.tags]
         for tag in entrance.tags:
             if tag.key not in brings:
-                cure = (
-                    "hold the certificate to it under certificate"
+                remediation = (
+                    "declare it under certificate"
                     if entrance.value == ROLES_ANYWHERE
                     else f"write one of {', '.join(brings)}"
                 )
-                yield f"{entrance.value} brings no session tag {tag.key!r}: {cure}"
+                yield f"{entrance.value} sets no session tag {tag.key!r}: {remediation}"
         if entrance.identity and not known.identity:
-            yield f"{entrance.value} brings no source identity: leave source_identity out"
+            yield f"{entrance.value} sets no source identity: remove source_identity"
     for key in entrance.transitive_tag_keys:
         if key not in transitive:
-            yield f"{key!r} is none of the session tags that {origin}"
+            yield f"{key!r} is not one of the session tags that {origin}"
 
 
 def _of_third_party(entrance: Entrance) -> Iterator[str]:
     if entrance.third_party and entrance.external_id is None:
         yield (
-            f"the third party {entrance.value} needs an external_id, or another of its customers can have it act on "
-            "you: agree on one that it uses for you alone"
+            f"the third party {entrance.value} needs an external_id, or another customer of it can use your "
+            "role: declare one that is unique to you"
         )
 
 
@@ -297,9 +296,9 @@ def _of_users(entrance: Entrance) -> Iterator[str]:
     if asks and entrance.kind == "arn" and ":user/" not in entrance.value:
         yield NO_MFA.format(kind=entrance.kind, value=entrance.value)
     elif asks and entrance.kind == "account" and not entrance.iam_users:
-        yield "mfa lets in IAM users only, and iam_users: false keeps them out: leave one of the two out"
+        yield "mfa admits IAM users only, and iam_users: false excludes them: remove one of the two"
     if entrance.mfa_max_age is not None and not entrance.mfa:
-        yield "mfa_max_age without mfa: write mfa: true too"
+        yield "mfa_max_age needs mfa: add mfa: true"
 
 
 def _repeated(roles: Sequence[_Placed]) -> Found:
@@ -322,11 +321,11 @@ def _repeated(roles: Sequence[_Placed]) -> Found:
             )
         elif place[0] == first.place[0] and place[0] != "middle":
             kind = "source" if each.is_source else "target"
-            yield (*place, "role"), f"{what} is a {kind} already, at {known}: leave one out"
+            yield (*place, "role"), f"{what} is a {kind} already, at {known}: remove one"
         else:
             yield (
                 (*place, "role"),
-                f"{what} stands at {known} already, which makes the chain a cycle: name another role",
+                f"{what} is declared at {known} already, which makes the chain a cycle: name another role",
             )
 
 
@@ -344,8 +343,8 @@ def _entered_from_within(roles: Sequence[_Placed]) -> Found:
                     )
                     yield (
                         (*placed.place, "assumed_by", number),
-                        f"{one.value} is {Problem(known.place, '').where} of this chain, and {why}: name who enters "
-                        "from outside",
+                        f"{one.value} is {Problem(known.place, '').where} of this chain, and {why}: name a "
+                        "principal outside the chain",
                     )
 
 
@@ -361,24 +360,24 @@ def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
             if not chain.organization:
                 yield (
                     (*place, key),
-                    "it is asked of the organization, and the chain declares none: write organization: o-…",
+                    "it needs the organization, and the chain declares none: add organization: o-…",
                 )
             elif vendor:
                 yield (
                     (*place, key),
-                    f"its caller {vendor} is a third party's, in no organization of yours: leave {key} out",
+                    f"its caller {vendor} is a third party's, in no organization of yours: remove {key}",
                 )
         if vendor and role.external_id is None:
             yield (
                 (*place, "external_id"),
-                f"its caller {vendor} is a third party's: declare an external_id used for you alone, or another of "
-                "its customers can have it act on you",
+                f"its caller {vendor} is a third party's: declare an external_id that is unique to you, or "
+                "another customer of it can use your role",
             )
 
 
 def _along(roles: Iterable[_Placed]) -> Found:
     """What the sessions of a chain hand on from one hop to the next."""
-    tags, identity = brought(
+    tags, identity = inherited_values(
         one for each in roles for entrance in each.entrances.values() for one in entrance.each()
     )
     entry: Place = ("source", "assumed_by")
@@ -401,17 +400,17 @@ def _of_inherited(role: ChainRole, inherited: dict[str, tuple[str, Place]], set_
             yield (
                 ("session_tags", tag.key),
                 f"the session inherits {key} as transitive from {Problem(first, '').where}, and STS refuses to have "
-                "it passed again: leave it out here, or out of transitive_tag_keys there",
+                "it passed again: remove it here, or from transitive_tag_keys there",
             )
     whole = len(inherited) + len(role.tags)
     if inherited and len(role.tags) <= SESSION_TAGS < whole:
         yield (
             ("session_tags",),
-            f"{len(role.tags)} tags and {len(inherited)} inherited ones: a session has {SESSION_TAGS} at most; leave "
-            f"{whole - SESSION_TAGS} out",
+            f"{len(role.tags)} tags and {len(inherited)} inherited ones: a session has {SESSION_TAGS} at most; remove "
+            f"{whole - SESSION_TAGS}",
         )
     if role.identity and set_at:
         yield (
             ("source_identity",),
-            f"{Problem(set_at, '').where} sets the source identity already, and it cannot change: leave it out here",
+            f"{Problem(set_at, '').where} sets the source identity already, and it cannot change: remove it here",
         )

@@ -43,7 +43,7 @@ class Nodes:
         """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
         self.lines[place] = node.start_mark.line + 1
         if not isinstance(node, yaml.MappingNode):
-            self.refuse(place, f"a mapping is needed here, with keys such as {', '.join(keys[:3])}")
+            self.refuse(place, f"expected a mapping, with keys such as {', '.join(keys[:3])}")
             return {}
         found: dict[str, yaml.Node] = {}
         for key_node, value in node.value:
@@ -52,10 +52,10 @@ class Nodes:
             line = key_node.start_mark.line + 1
             self.lines.setdefault(here, line)
             if key in found:
-                self.refuse(here, "the key stands here twice: leave one out", line)
+                self.refuse(here, "the key occurs twice: remove one", line)
             elif key not in keys:
                 near = difflib.get_close_matches(key, keys, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
+                hint = f"did you mean {near[0]}?" if near else f"the known keys are {', '.join(keys)}"
                 self.refuse(here, f"unknown key: {hint}")
             else:
                 found[key] = value
@@ -76,7 +76,7 @@ class Nodes:
         if not nodes:
             # An empty list of what is allowed would allow everything.
             self.lines[place] = node.start_mark.line + 1
-            self.refuse(place, "the list is empty: name one at least, or leave the key out")
+            self.refuse(place, "the list is empty: add a value, or remove the key")
         return [(item, (*place, number)) for number, item in enumerate(nodes)]
 
     def texts(self, node: yaml.Node, place: Place) -> list[str]:
@@ -87,11 +87,11 @@ class Nodes:
         """One text, perhaps empty; what YAML takes for something else has to stand in quotes."""
         self.lines[place] = node.start_mark.line + 1
         if not isinstance(node, yaml.ScalarNode):
-            self.refuse(place, "a text is needed here, not a list or mapping")
+            self.refuse(place, "expected a string, not a list or mapping")
             return ""
         kind = node.tag.rsplit(":", 1)[-1]
         if kind == "null" or (kind == "str" and not node.value and not empty):
-            self.refuse(place, "no value: write one, or leave the key out")
+            self.refuse(place, "no value: add one, or remove the key")
         elif kind != "str":
             what = "a number" if kind in ("int", "float") else f"a {kind}"
             self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
@@ -104,7 +104,7 @@ class Nodes:
             return self.text(node, place)
         if id(node) in seen:
             # It may hold itself, or be repeated without end.
-            self.refuse(place, "it stands here a second time, by an alias: write it out")
+            self.refuse(place, "an alias repeats it: write the value out")
             return {}
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
@@ -118,10 +118,10 @@ class Nodes:
             try:
                 return int(node.value)
             except ValueError:
-                pass  # hexadecimal, or base 60: refused below as what else is no plain number
+                pass  # hexadecimal, or base 60: refused below as what else is not a plain number
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
-        cure = f"leave the quotes out, and write {unit}" if quoted else f"write {unit}"
-        self.refuse(place, f"{_shown(node)} is no whole number: {cure}")
+        remediation = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
+        self.refuse(place, f"{_shown(node)} is not a whole number: {remediation}")
         return 0
 
     def flag(self, node: yaml.Node, place: Place) -> bool:
@@ -136,14 +136,14 @@ class Nodes:
         """The keys and values of a mapping whose keys are the user's own."""
         self.lines[place] = node.start_mark.line + 1
         if not isinstance(node, yaml.MappingNode):
-            self.refuse(place, "a mapping is needed here, with a value for each key")
+            self.refuse(place, "expected a mapping, with a value for each key")
             return []
         found: dict[str, tuple[yaml.Node, Place]] = {}
         for key_node, value in node.value:
             key = self.text(key_node, (*place, str(key_node.value)))
             here = (*place, key)
             if key in found:
-                self.refuse(here, "the key stands here twice: leave one out", key_node.start_mark.line + 1)
+                self.refuse(here, "the key occurs twice: remove one", key_node.start_mark.line + 1)
             else:
                 found[key] = (value, here)
         return [(key, value, here) for key, (value, here) in found.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.glob import Text, glob, has_wildcard
-from rolechain.policy.elements import PolicyError, Unresolved, texts
+from rolechain.policy.elements import Intrinsic, PolicyError, texts
 from rolechain.policy.logic import Ternary
 
 
@@ -40,16 +40,16 @@ def parse(value: Any, negated: bool) -> Actions:
     """The actions of an Action element or, if ``negated``, a NotAction element.
 
     Raises:
-        PolicyError: an entry is no action.
+        PolicyError: an entry is not an action.
     """
     name = "NotAction" if negated else "Action"
     listed = texts(value, name)
-    known = [item.lower() for item in listed if not isinstance(item, Unresolved)]
+    known = [item.lower() for item in listed if not isinstance(item, Intrinsic)]
     for item in known:
         service, colon, action = item.partition(":")
         if item != "*" and not (service and colon and action):
             raise PolicyError(
-                f"{name} {item!r} is no action: write service:Name, such as sts:AssumeRole, or *"
+                f"{name} {item!r} is not an action: write service:Name, such as sts:AssumeRole, or *"
             )
     return Actions(
         written=tuple(map(str, listed)),

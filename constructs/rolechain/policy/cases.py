@@ -93,7 +93,7 @@ def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
     """The cases of a file, in order.
 
     Raises:
-        CaseError: there is no such file, or it is no file of cases.
+        CaseError: there is no such file, or it is not a file of cases.
     """
     name = fspath(path)
     try:
@@ -114,7 +114,7 @@ def read(path: str | PathLike[str]) -> list[Case | OpenCase]:
         raise CaseError(f"{name} cannot be read: it is nested too deeply") from None
     listed = document.get("vectors") if isinstance(document, dict) else document
     if not isinstance(listed, list):
-        raise CaseError(f"{name} is no file of cases: it holds no list named vectors")
+        raise CaseError(f"{name} is not a file of cases: it holds no list named vectors")
     cases: list[Case | OpenCase] = []
     for number, element in enumerate(listed):
         label = element.get("id") if isinstance(element, dict) else None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
+from rolechain.policy.elements import Intrinsic, PolicyError, intrinsic_of, mapping, shown, texts
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 from rolechain.policy.operators import OPERATORS, Test, boolean
 
@@ -36,7 +36,7 @@ class Condition:
         operator: the operator as the document writes it.
         key: the condition key, likewise.
         values: the values as the document writes them.
-        elements: the same, with ``Unresolved`` in place of a value that is not known.
+        elements: the same, with ``Intrinsic`` in place of a value that is not known.
         variables: whether the document takes policy variables.
         lookup: the key in lower case.
         keys: every condition key that it depends on, in lower case.
@@ -50,7 +50,7 @@ class Condition:
     operator: str
     key: str
     values: tuple[str, ...]
-    elements: tuple[str | Unresolved, ...]
+    elements: tuple[str | Intrinsic, ...]
     variables: bool
     lookup: str
     keys: frozenset[str]
@@ -116,10 +116,10 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
         PolicyError: an operator does not exist, or does not take a value.
     """
     conditions: list[AnyCondition] = []
-    if intrinsic := unresolved(element):
+    if intrinsic := intrinsic_of(element):
         return (UnknownCondition(f"its Condition is {intrinsic}"),)
     for operator, keys in mapping(element, "Condition").items():
-        if intrinsic := unresolved(keys):
+        if intrinsic := intrinsic_of(keys):
             conditions.append(UnknownCondition(f"its Condition {operator} is {intrinsic}"))
             continue
         for key, value in mapping(keys, f"Condition {operator}").items():
@@ -209,10 +209,12 @@ def _any(tests: list[Test]) -> Test:
     return lambda given, context: any_of(test(given, context) for test in tests)
 
 
-def _absence(value: str | Unresolved) -> Ternary:
-    if isinstance(value, Unresolved):
+def _absence(value: str | Intrinsic) -> Ternary:
+    if isinstance(value, Intrinsic):
         return None
     absent = boolean(value)
     if absent is None:
-        raise PolicyError(f"{shown(value)} is no boolean: write true where the key must be absent, or false")
+        raise PolicyError(
+            f"{shown(value)} is not a boolean: write true where the key must be absent, or false"
+        )
     return absent

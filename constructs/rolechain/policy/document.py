@@ -10,7 +10,7 @@ from typing import Any
 
 from rolechain.iam.condition_keys import UNDOCUMENTED
 from rolechain.policy.context import Context, ContextValue, possible_contexts, undocumented_keys
-from rolechain.policy.elements import PolicyError, load, mapping, shown, unresolved
+from rolechain.policy.elements import PolicyError, intrinsic_of, load, mapping, shown
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
 from rolechain.policy.statement import parse as parse_statement
@@ -67,11 +67,11 @@ class Policy:
             PolicyError: the document does not follow IAM's policy grammar; the message is one line.
         """
         element = load(document) if isinstance(document, str) else document
-        if intrinsic := unresolved(element):
+        if intrinsic := intrinsic_of(element):
             return cls.unknown(str(intrinsic))
         element = mapping(element, "the policy", ELEMENTS)
         version = element.get("Version", FIRST)
-        if intrinsic := unresolved(version):
+        if intrinsic := intrinsic_of(version):
             return cls.unknown(f"a policy whose Version is {intrinsic}")
         if version not in (CURRENT, FIRST):
             raise PolicyError(f'Version is {shown(version)}: write "{CURRENT}"')
@@ -88,7 +88,7 @@ class Policy:
         ]
         if len(set(sids)) < len(sids):
             repeated = next(sid for sid in sids if sids.count(sid) > 1)
-            raise PolicyError(f"the Sid {shown(repeated)} stands twice: give each statement its own")
+            raise PolicyError(f"the Sid {shown(repeated)} occurs twice: give each statement its own")
         return cls(parsed)
 
     @classmethod

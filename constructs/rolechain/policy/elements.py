@@ -19,7 +19,7 @@ class PolicyError(RolechainError, ValueError):
 
 
 @dataclass(frozen=True)
-class Unresolved:
+class Intrinsic:
     """A CloudFormation intrinsic function in place of a value that is not known.
 
     Attributes:
@@ -41,7 +41,7 @@ def load(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unrepeated, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise PolicyError(f"the policy is no JSON: line {error.lineno}: {error.msg}") from None
+        raise PolicyError(f"the policy is not JSON: line {error.lineno}: {error.msg}") from None
     except PolicyError:
         raise
     except RepeatedKeyError as error:
@@ -56,12 +56,12 @@ def _no_constant(name: str) -> None:
     raise PolicyError(f"the policy holds {name}, which no JSON has: write a text")
 
 
-def unresolved(value: object) -> Unresolved | None:
+def intrinsic_of(value: object) -> Intrinsic | None:
     """The intrinsic function that ``value`` is, if any."""
     if isinstance(value, Mapping) and len(value) == 1:
         name = next(iter(value))
         if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
-            return Unresolved(name)
+            return Intrinsic(name)
     return None
 
 
@@ -69,7 +69,7 @@ def mapping(value: object, what: str, known: Iterable[str] | None = None) -> Map
     """``value`` as an object, with ``known`` keys only.
 
     Raises:
-        PolicyError: it is no object, or holds an unknown key.
+        PolicyError: it is not an object, or holds an unknown key.
     """
     if not isinstance(value, Mapping):
         raise PolicyError(f"{what} is {shown(value)}: write an object")
@@ -81,7 +81,7 @@ def mapping(value: object, what: str, known: Iterable[str] | None = None) -> Map
     return value
 
 
-def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Unresolved, ...]:
+def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Intrinsic, ...]:
     """``value``, a text or a list of texts, as a tuple.
 
     Args:
@@ -96,14 +96,14 @@ def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Unreso
     return tuple(_text(item, what, scalars) for item in items)
 
 
-def _text(value: object, what: str, scalars: bool) -> str | Unresolved:
+def _text(value: object, what: str, scalars: bool) -> str | Intrinsic:
     if isinstance(value, str):
         return value
     if scalars and isinstance(value, bool):
         return "true" if value else "false"
     if scalars and isinstance(value, (int, float)):
         return str(value)
-    if intrinsic := unresolved(value):
+    if intrinsic := intrinsic_of(value):
         return intrinsic
     raise PolicyError(f"{what} is {shown(value)}: write a text or a list of texts")
 

@@ -195,7 +195,7 @@ def _in_trust(statement: Statement, request: ActionRequest) -> Iterator[Mismatch
 
 def _in_other(side: Side, statement: Statement, request: ActionRequest) -> Iterator[Mismatch]:
     refused = _if_refused(statement)
-    may_name = statement.effect == "Deny" or side is Side.RESOURCE_CONTROL_POLICY
+    may_name = statement.effect != "Allow" or side is Side.RESOURCE_CONTROL_POLICY
     takes = statement.names_everyone_or_nobody and (statement.principals is None or may_name)
     if not takes:
         yield Mismatch(_FAR, "it names a Principal, which IAM refuses here", refused)

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, Unresolved
+from rolechain.policy.elements import Intrinsic, PolicyError
 from rolechain.policy.logic import Ternary
 from rolechain.policy.variables import parse
 
@@ -64,13 +64,13 @@ class Operator:
     read: Callable[[str, bool], Comparison]
     negated: bool = False
 
-    def compare(self, value: str | Unresolved, variables: bool) -> Comparison:
+    def compare(self, value: str | Intrinsic, variables: bool) -> Comparison:
         """One value of a policy, ready for comparison.
 
         Raises:
             PolicyError: the operator does not take the value.
         """
-        return UNKNOWN if isinstance(value, Unresolved) else self.read(value, variables)
+        return UNKNOWN if isinstance(value, Intrinsic) else self.read(value, variables)
 
 
 def number(text: str) -> Decimal | None:
@@ -169,7 +169,7 @@ def _scalars(
     def compare(value: str, _: bool) -> Comparison:
         wanted = read(value)
         if wanted is None:
-            raise PolicyError(f"{value!r} is no {what}")
+            raise PolicyError(f"{value!r} is not {what}")
 
         def test(given: str, _: Context) -> Ternary:
             found = read(given)
@@ -184,13 +184,13 @@ def _boolean(value: str, variables: bool) -> Comparison:
     # AWS accepts variables here, and does not document a value that is neither true nor false.
     if variables and "${" in value:
         return Comparison(UNKNOWN.test, parse(value, variables).keys)
-    return _scalars(boolean, "boolean: write true or false", operator.eq)(value, variables)
+    return _scalars(boolean, "a boolean: write true or false", operator.eq)(value, variables)
 
 
 def _address(value: str, _: bool) -> Comparison:
     wanted = network(value)
     if wanted is None:
-        raise PolicyError(f"{value!r} is no IP address or CIDR range")
+        raise PolicyError(f"{value!r} is not an IP address or CIDR range")
 
     def test(given: str, _: Context) -> Ternary:
         found = address(given)
@@ -225,8 +225,8 @@ OPERATORS = {
         Operator("StringNotEqualsIgnoreCase", _texts(_equal_ignoring_case), negated=True),
         Operator("StringLike", _texts(_like)),
         Operator("StringNotLike", _texts(_like), negated=True),
-        *_ordered("Numeric", number, "number"),
-        *_ordered("Date", date, "date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds"),
+        *_ordered("Numeric", number, "a number"),
+        *_ordered("Date", date, "a date: write it as in 2026-11-22T00:00:00Z, or as epoch seconds"),
         Operator("Bool", _boolean),
         Operator("BinaryEquals", _scalars(binary, "base64 text", operator.eq)),
         Operator("IpAddress", _address),

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from rolechain.iam.arn import iam_arn, partition_of
-from rolechain.policy.elements import PolicyError, Unresolved, mapping, shown, texts, unresolved
+from rolechain.policy.elements import Intrinsic, PolicyError, intrinsic_of, mapping, shown, texts
 from rolechain.policy.logic import Ternary
 
 KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
@@ -118,7 +118,7 @@ def parse(element: Any) -> Principals:
     Raises:
         PolicyError: it is neither ``*`` nor an object of principals by their kind.
     """
-    if intrinsic := unresolved(element):
+    if intrinsic := intrinsic_of(element):
         return Principals((str(intrinsic),), False, frozenset(), frozenset(), True)
     if isinstance(element, str):
         if element != "*":
@@ -134,7 +134,7 @@ def parse(element: Any) -> Principals:
         return frozenset(value for value in values.get(kind, ()) if isinstance(value, str) and value)
 
     def has_unknown(kind: str) -> bool:
-        return any(isinstance(value, Unresolved) for value in values.get(kind, ()))
+        return any(isinstance(value, Intrinsic) for value in values.get(kind, ()))
 
     return Principals(
         written=tuple(str(value) for listed in values.values() for value in listed if value),

@@ -13,7 +13,7 @@ from typing import Any
 from rolechain.iam.arn import SEGMENTS, is_arn
 from rolechain.iam.glob import Pattern, Text, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
-from rolechain.policy.elements import Unresolved, texts
+from rolechain.policy.elements import Intrinsic, texts
 from rolechain.policy.logic import Ternary, any_of, negation
 from rolechain.policy.variables import Template
 from rolechain.policy.variables import parse as parse_template
@@ -56,10 +56,10 @@ def parse(value: Any, variables: bool, negated: bool) -> Resources:
     """The resources of a Resource element or, if ``negated``, a NotResource element.
 
     Raises:
-        PolicyError: an entry is no string, or holds an invalid policy variable.
+        PolicyError: an entry is not a string, or holds an invalid policy variable.
     """
     listed = texts(value, "NotResource" if negated else "Resource")
-    templates = [None if isinstance(item, Unresolved) else parse_template(item, variables) for item in listed]
+    templates = [None if isinstance(item, Intrinsic) else parse_template(item, variables) for item in listed]
     whole = {
         template: arn
         for template in templates

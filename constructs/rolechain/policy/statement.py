@@ -11,7 +11,7 @@ from rolechain.policy import actions, conditions, principals, resources
 from rolechain.policy.actions import Actions
 from rolechain.policy.conditions import AnyCondition, UnknownCondition
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, mapping, shown, unresolved
+from rolechain.policy.elements import PolicyError, intrinsic_of, mapping, shown
 from rolechain.policy.logic import Ternary
 from rolechain.policy.principals import Caller, Match, Principals
 from rolechain.policy.resources import Resources
@@ -133,7 +133,7 @@ def parse(element: Any, index: int, variables: bool) -> Statement:
     Raises:
         PolicyError: it does not follow IAM's policy grammar.
     """
-    if intrinsic := unresolved(element):
+    if intrinsic := intrinsic_of(element):
         return unknown(index, f"the statement is {intrinsic}")
     try:
         return _parse(mapping(element, "the statement", ELEMENTS), index, variables)
@@ -166,7 +166,7 @@ def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:
 def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement:
     for name in _NEGATABLE:
         if name in element and f"Not{name}" in element:
-            raise PolicyError(f"{name} and Not{name} exclude each other: leave one out")
+            raise PolicyError(f"{name} and Not{name} exclude each other: remove one")
     if "Action" not in element and "NotAction" not in element:
         raise PolicyError("Action is missing: name what the statement is about")
     negated = "NotAction" in element
@@ -192,7 +192,7 @@ def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement
 def _effect(value: object) -> Literal["Allow", "Deny"] | None:
     if value == "Allow" or value == "Deny":
         return value
-    if unresolved(value):
+    if intrinsic_of(value):
         return None
     found = "missing" if value is None else shown(value)
     raise PolicyError(f"Effect is {found}: write Allow or Deny")
@@ -201,6 +201,6 @@ def _effect(value: object) -> Literal["Allow", "Deny"] | None:
 def _sid(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if intrinsic := unresolved(value):
+    if intrinsic := intrinsic_of(value):
         return str(intrinsic)
     raise PolicyError(f"Sid is {shown(value)}: write a text")

@@ -37,17 +37,17 @@ class TrustProblem:
         subject: whether a principal is invalid, or an element of the statement.
         message: what is wrong, with the value; where the subject is an element, it continues a sentence that begins
             with the name of the trust policy.
-        cure: what to write instead.
+        remediation: what to write instead.
         refusal: IAM's own text.
     """
 
     subject: Subject
     message: str
-    cure: str
+    remediation: str
     refusal: str
 
     def __str__(self) -> str:
-        return f"{self.message}: {self.cure}"
+        return f"{self.message}: {self.remediation}"
 
 
 def invalid_principal(kind: str, value: str) -> str:
@@ -79,7 +79,7 @@ def _problems(statement: Statement) -> Iterator[TrustProblem]:
         name = "NotResource" if statement.resources.negated else "Resource"
         yield _refused_element(
             f"holds {name}",
-            f"leave {name} out: a trust policy is about its own role",
+            f"remove {name}: a trust policy is about its own role",
             f"Has prohibited field {name}",
         )
     yield from _of_actions(statement.actions)
@@ -95,8 +95,8 @@ def _of_actions(actions: Actions) -> Iterator[TrustProblem]:
             )
 
 
-def _refused_element(fault: str, cure: str, refusal: str) -> TrustProblem:
-    return TrustProblem(Subject.ELEMENT, f"{fault}, which IAM refuses there", cure, refusal)
+def _refused_element(fault: str, remediation: str, refusal: str) -> TrustProblem:
+    return TrustProblem(Subject.ELEMENT, f"{fault}, which IAM refuses there", remediation, refusal)
 
 
 def _of_principals(principals: Principals) -> Iterator[TrustProblem]:
@@ -121,8 +121,8 @@ def _fault_of_aws(value: str, known: str) -> _Fault | None:
         return unfilled
     if has_wildcard([value]):
         one = root_of(value) if account.isdigit() else "the account's root"
-        cure = f"name one principal; for several, {one} with ArnLike aws:PrincipalArn {value}"
-        return "holds a wildcard", cure
+        remediation = f"name one principal; for several, {one} with ArnLike aws:PrincipalArn {value}"
+        return "holds a wildcard", remediation
     if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
         return "is a service", f'write {{"Service": "{value}"}}'
     if limits.PROVIDER.fullmatch(known):
@@ -130,17 +130,17 @@ def _fault_of_aws(value: str, known: str) -> _Fault | None:
     if known.isascii() and known.isdigit():
         return f"has {len(known)} digits", "write the 12 digits of an account's id, in quotes"
     if not is_arn(known):
-        cure = "write the ARN of a role or user, or its account's root"
-        return "is neither an ARN nor an account's id", cure
+        remediation = "write the ARN of a role or user, or its account's root"
+        return "is neither an ARN nor an account's id", remediation
     if not limits.ACCOUNT.fullmatch(account):
         return f"has the account {account!r}", "write the 12 digits of the account's id"
     if resource.startswith("group/"):
-        cure = f"name its users, or {root} with a condition on a tag of theirs"
-        return "is a group, which is no principal", cure
+        remediation = f"name its users, or {root} with a condition on a tag of theirs"
+        return "is a group, which is not a principal", remediation
     if resource.lower() == "root":
         return "does not write root as IAM does", f"write {root}"
     any_role = iam_arn(partition, account, "role/<path and name>")
-    return "is no role, user, session or account", f"write {any_role}"
+    return "is not a role, user, session or account", f"write {any_role}"
 
 
 def _fault_of_service(value: str, known: str) -> _Fault | None:
@@ -155,7 +155,7 @@ def _fault_of_service(value: str, known: str) -> _Fault | None:
         meant = f'{{"AWS": "{value}"}}'
     elif "." in value or not limits.SERVICE.fullmatch(meant):
         meant = "one such as lambda.amazonaws.com"
-    return "is no service principal", f"write {meant}"
+    return "is not a service principal", f"write {meant}"
 
 
 def _fault_of_provider(value: str, known: str) -> _Fault | None:
@@ -165,8 +165,8 @@ def _fault_of_provider(value: str, known: str) -> _Fault | None:
         return "holds a wildcard", "name one provider"
     if limits.PROVIDER.fullmatch(known) or limits.DOMAIN.fullmatch(known):
         return None
-    cure = "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>"
-    return "is no identity provider", cure
+    remediation = "write its ARN, arn:aws:iam::<account>:oidc-provider/<host> or …:saml-provider/<name>"
+    return "is not an identity provider", remediation
 
 
 def _is_aws(known: str) -> bool:

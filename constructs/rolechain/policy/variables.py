@@ -80,7 +80,7 @@ def parse(text: str, variables: bool) -> Template:
     """``text`` as a template; if ``variables`` is false, ``${`` has no special meaning.
 
     Raises:
-        PolicyError: a variable is not closed, or is no condition key.
+        PolicyError: a variable is not closed, or is not a condition key.
     """
     if not variables or "${" not in text:
         return Template((Text(text),))
@@ -96,7 +96,7 @@ def parse(text: str, variables: bool) -> Template:
             parts.append(variable)
         else:
             raise PolicyError(
-                f"{shown(match[0])} is no policy variable: write ${{key}} or ${{key, 'default'}}"
+                f"{shown(match[0])} is not a policy variable: write ${{key}} or ${{key, 'default'}}"
             )
     _literal(text[rest:], text, parts)
     return Template(tuple(parts))

@@ -202,7 +202,7 @@ def audit(
         ParameterError: no template declares a parameter, one does not take the value, or the region is none.
     """
     if region is not None and partition_of(region) is None:
-        raise ParameterError(f"{region!r} is no region: write one such as us-east-1")
+        raise ParameterError(f"{region!r} is not a region: write one such as us-east-1")
     placed = [
         replace(
             template,

@@ -1,4 +1,4 @@
-"""How fast calls follow each other, so that they stay within what an account may ask of STS."""
+"""The rate of the calls of ``fan_out``, and the back-off after STS throttles one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """When the credentials of one hop are renewed, and who waits for it.
 
-The windows, the back-off and the memory of errors are those that AWS has settled on for all of its SDKs.
+The windows, which ``session_credentials.py`` holds, the back-off and the memory of errors are those of all AWS SDKs.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from __future__ import annotations
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.permissions_policy import hop_permissions
+from rolechain.statements.statement_json import StatementJson
 from rolechain.statements.trust_policy import entrance_statements, hop_trust
-from rolechain.statements.writing import Statement
 
 __all__ = [
-    "Statement",
+    "StatementJson",
     "own_statements",
     "permission_statements",
     "statements_for",
@@ -21,19 +21,19 @@ __all__ = [
 ]
 
 
-def trust_statements(chain: Chain, callee: ChainRole) -> list[Statement]:
+def trust_statements(chain: Chain, callee: ChainRole) -> list[StatementJson]:
     """The statements of ``callee``'s trust policy: those of the hops into it, or one for each entrance."""
     if hops := chain.calls_into(callee):
         return hop_trust(hops, chain.organization)
     return entrance_statements(callee.assumed_by, callee, chain.organization)
 
 
-def permission_statements(chain: Chain, caller: ChainRole) -> list[Statement]:
-    """The statements that let ``caller`` make its hops, each callee by its ARN; ``lay_out`` packs them."""
+def permission_statements(chain: Chain, caller: ChainRole) -> list[StatementJson]:
+    """The statements that let ``caller`` make its hops, each callee by its ARN; ``pack`` packs them."""
     return hop_permissions(chain.calls_of(caller))
 
 
-def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[Statement]]:
+def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[StatementJson]]:
     """The statements that the owner of an existing role has to add to it.
 
     Returns:
@@ -45,7 +45,7 @@ def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[Statement]]:
     }
 
 
-def own_statements(role: ChainRole) -> list[Statement]:
+def own_statements(role: ChainRole) -> list[StatementJson]:
     """The statements of the permissions that ``role`` declares besides its hops."""
     return [
         {"Effect": "Allow", "Action": list(permission.actions), "Resource": list(permission.resources)}

@@ -31,15 +31,15 @@ from rolechain.statements.permissions_policy import (
     by_path,
     hop_permissions,
 )
-from rolechain.statements.writing import Statement
+from rolechain.statements.statement_json import StatementJson
 
 
-class LayoutError(RolechainError):
+class PackingError(RolechainError):
     """A role's policies exceed the quotas however they are packed."""
 
 
 @dataclass(frozen=True)
-class LaidOut:
+class ManagedPolicy:
     """One managed policy.
 
     Attributes:
@@ -48,11 +48,11 @@ class LaidOut:
     """
 
     id: str
-    statements: tuple[Statement, ...]
+    statements: tuple[StatementJson, ...]
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackedPolicies:
     """The managed policies of a role.
 
     Attributes:
@@ -61,22 +61,22 @@ class Layout:
         note: how the callees are named, in words; None where one policy names each by its ARN.
     """
 
-    hops: tuple[LaidOut, ...]
-    own: tuple[LaidOut, ...]
+    hops: tuple[ManagedPolicy, ...]
+    own: tuple[ManagedPolicy, ...]
     note: str | None = None
 
 
-def length_of(statements: Iterable[Statement]) -> int:
+def length_of(statements: Iterable[StatementJson]) -> int:
     """The characters of a policy with these statements, as IAM counts them: without blanks."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     return length_of_document(document)
 
 
-def lay_out(chain: Chain, role: ChainRole) -> Layout:
+def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
     """The managed policies of a role of a chain.
 
     Raises:
-        LayoutError: they, or its trust policy, exceed the quotas; the message gives the numbers and the choices.
+        PackingError: they, or its trust policy, exceed the quotas; the message gives the numbers and the choices.
     """
     _check_trust(chain, role)
     own = _own(role)
@@ -84,14 +84,14 @@ def lay_out(chain: Chain, role: ChainRole) -> Layout:
     hops = chain.calls_of(role)
     if not hops:
         if room < 0:
-            raise LayoutError(_too_many(chain, role, len(own)))
-        return Layout((), own)
+            raise PackingError(_too_many(chain, role, len(own)))
+        return PackedPolicies((), own)
     listed = _spread(hops, by_arn)
     if len(listed) == 1 <= room:
-        return Layout(listed, own)
+        return PackedPolicies(listed, own)
     if 1 < len(listed) <= room:
         note = f"the {len(hops)} callees of {role.role} are named in {len(listed)} managed policies"
-        return Layout(listed, own, note)
+        return PackedPolicies(listed, own, note)
     too_many = (
         f"the {len(hops)} callees of {role.role} would need {len(listed)} managed policies, and there is room for "
         f"{max(room, 0)}: they are named by "
@@ -100,19 +100,19 @@ def lay_out(chain: Chain, role: ChainRole) -> Layout:
         statements = hop_permissions(hops, named)
         if length_of(statements) <= MANAGED_POLICY_CHARACTERS:
             note = f"{too_many}{words} in every account of {chain.organization} (aws:ResourceOrgID)"
-            return Layout((LaidOut("Hops", tuple(statements)),), own, note)
+            return PackedPolicies((ManagedPolicy("Hops", tuple(statements)),), own, note)
     shorter = _spread(hops, by_account)
     if len(shorter) <= room:
         note = f"{too_many}path, name and account (aws:ResourceAccount), in {len(shorter)}"
-        return Layout(shorter, own, note)
-    raise LayoutError(_refusal(chain, role, len(hops), len(listed), room))
+        return PackedPolicies(shorter, own, note)
+    raise PackingError(_refusal(chain, role, len(hops), len(listed), room))
 
 
-def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[LaidOut, ...]:
+def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedPolicy, ...]:
     """The hops in as many policies as they need."""
     statements = hop_permissions(hops, named)
     if length_of(statements) <= MANAGED_POLICY_CHARACTERS or len(hops) == 1:
-        return (LaidOut(f"Hops{bits}", tuple(statements)),)
+        return (ManagedPolicy(f"Hops{bits}", tuple(statements)),)
     halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]
     return tuple(
         policy
@@ -137,12 +137,12 @@ def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named
     ]
 
 
-def _own(role: ChainRole) -> tuple[LaidOut, ...]:
+def _own(role: ChainRole) -> tuple[ManagedPolicy, ...]:
     """A role's own permissions in their order, each policy filled before the next is begun."""
-    policies: list[list[Statement]] = []
+    policies: list[list[StatementJson]] = []
     for statement in own_statements(role):
         if length_of([statement]) > MANAGED_POLICY_CHARACTERS:
-            raise LayoutError(
+            raise PackingError(
                 f"one of the permissions of {role.arn} has {length_of([statement]):,} characters, and a managed policy "
                 f"takes {MANAGED_POLICY_CHARACTERS:,}: spread its actions or resources over several permissions"
             )
@@ -151,7 +151,7 @@ def _own(role: ChainRole) -> tuple[LaidOut, ...]:
         else:
             policies.append([statement])
     return tuple(
-        LaidOut("Permissions" if number == 1 else f"Permissions{number}", tuple(statements))
+        ManagedPolicy("Permissions" if number == 1 else f"Permissions{number}", tuple(statements))
         for number, statements in enumerate(policies, 1)
     )
 
@@ -167,7 +167,7 @@ def _check_trust(chain: Chain, role: ChainRole) -> None:
             if length <= MOST_TRUST_POLICY_CHARACTERS
             else ""
         )
-        raise LayoutError(
+        raise PackingError(
             f"the trust policy of {role.arn} has {length:,} characters, {length - most:,} more than the quota of "
             f"{most:,}: declare fewer {entered}{raised}"
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from rolechain.iam.arn import iam_arn
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
-from rolechain.statements.writing import Conditions, Statement, allow, numbered, one_or_all
+from rolechain.statements.statement_json import Conditions, StatementJson, allow, numbered, one_or_all
 
 Named = Callable[[Sequence[Hop]], Iterable[tuple[str | list[str], Conditions]]]
 """How the callees of hops are named: Resource elements, each with the conditions that limit it."""
@@ -22,7 +22,7 @@ _CARRIED: tuple[tuple[str, str, Callable[[Hop], bool]], ...] = (
 )
 
 
-def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[Statement]:
+def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[StatementJson]:
     """The statements that allow the hops of one caller: those of AssumeRole by external id, with callees in order.
 
     Args:
@@ -33,7 +33,7 @@ def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[Sta
     by_external_id: dict[str | None, list[Hop]] = {}
     for hop in hops:
         by_external_id.setdefault(hop.external_id, []).append(hop)
-    statements: list[Statement] = []
+    statements: list[StatementJson] = []
     for external_id, group in by_external_id.items():
         for resource, closed in named(group):
             conditions = {operator: dict(keys) for operator, keys in closed.items()}

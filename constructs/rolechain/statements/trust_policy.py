@@ -1,7 +1,7 @@
-"""The statements of a trust policy: those that let the callers of hops in, and the entrances of a source role.
+"""The statements of a trust policy: for the callers of hops, and for the entrances of a source role.
 
-sts:TagSession and sts:SetSourceIdentity have statements of their own: a condition on a key that AssumeRole alone
-carries, such as the external id, is never met for them.
+sts:TagSession and sts:SetSourceIdentity have statements of their own: a condition on a key that only AssumeRole
+carries, such as sts:ExternalId, is never met for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
 from rolechain.model.session_values import SessionTag, SourceIdentity
-from rolechain.statements.writing import Conditions, Statement, allow, asked, numbered, one_or_all
+from rolechain.statements.statement_json import (
+    Conditions,
+    StatementJson,
+    add_condition,
+    allow,
+    numbered,
+    one_or_all,
+)
 
 REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"
 SET_IDENTITY, IDENTITY = "sts:SourceIdentity", "aws:SourceIdentity"
@@ -28,25 +35,25 @@ _SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIde
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
 
-def hop_trust(hops: Sequence[Hop], organization: str | None) -> list[Statement]:
-    """The statements that let the callers of hops into one callee.
+def hop_trust(hops: Sequence[Hop], organization: str | None) -> list[StatementJson]:
+    """The statements that let the callers of hops assume one callee.
 
     Args:
         hops: the hops, which differ in their callers only.
-        organization: the id of the organization that the callers belong to; asked of all but third parties.
+        organization: the id of the organization that the callers belong to; a third party is exempt.
     """
     by_kind = sorted(hops, key=lambda hop: hop.caller.third_party)
-    statements: list[Statement] = []
+    statements: list[StatementJson] = []
     for before, (third_party, group) in enumerate(groupby(by_kind, lambda hop: hop.caller.third_party)):
-        for statement in _of_callers(list(group), None if third_party else organization):
+        for statement in _hop_statements(list(group), None if third_party else organization):
             statements.append(statement | {"Sid": numbered(statement["Sid"], before)})
     return statements
 
 
 def entrance_statements(
     entrances: Iterable[Entrance], source: ChainRole, organization: str | None = None
-) -> list[Statement]:
-    """The statements of a source role's trust policy that let entrances in.
+) -> list[StatementJson]:
+    """The statements of a source role's trust policy for its entrances.
 
     Entrances that differ in their principal or subject only share their statements: each principal stands once, and
     the values of a condition are listed.
@@ -54,48 +61,48 @@ def entrance_statements(
     Args:
         entrances: the entrances.
         source: the source role.
-        organization: the id of the organization that accounts, roles, users and permission sets must belong to; asked
-            of all but third parties.
+        organization: the id of the organization that accounts, roles, users and permission sets must belong to; a
+            third party is exempt.
     """
     groups: dict[Entrance, list[Entrance]] = {}
     for entrance in (one for several in entrances for one in several.each()):
         value = entrance.value if entrance.kind == "oidc" else ""
         shared = replace(entrance, value=value, subject=None, audience=entrance.audiences)
         groups.setdefault(shared, []).append(entrance)
-    statements: list[Statement] = []
+    statements: list[StatementJson] = []
     for group in groups.values():
-        for statement in _of_entrances(group, source, organization):
+        for statement in _entrance_group_statements(group, source, organization):
             before = sum(each["Sid"].rstrip("0123456789") == statement["Sid"] for each in statements)
             statements.append(statement | {"Sid": numbered(statement["Sid"], before)})
     return statements
 
 
-def _of_callers(hops: list[Hop], organization: str | None) -> Iterator[Statement]:
+def _hop_statements(hops: list[Hop], organization: str | None) -> Iterator[StatementJson]:
     hop, callee = hops[0], hops[0].callee
-    principal, who = _callers(hops)
+    principal, who = _caller_principal(hops)
     if organization:
-        asked("aws:PrincipalOrgID", [organization], who)
+        add_condition("aws:PrincipalOrgID", [organization], who)
         if callee.organizational_units:
             paths = (f"{organization}/{unit.rstrip('/')}/*" for unit in callee.organizational_units)
             who["ForAnyValue:StringLike"] = {"aws:PrincipalOrgPaths": one_or_all(paths)}
     entering = deepcopy(who)
     if hop.external_id:
-        asked("sts:ExternalId", [hop.external_id], entering)
-    _brought(callee.tags, callee.identity, entering)
+        add_condition("sts:ExternalId", [hop.external_id], entering)
+    _require_session_values(callee.tags, callee.identity, entering)
     inherited = hop.inherited_source_identity
     if inherited and inherited.required and not (callee.identity and callee.identity.required):
-        asked(IDENTITY, inherited.values, entering)
+        add_condition(IDENTITY, inherited.values, entering)
     yield allow("AllowCaller", ASSUME_ROLE, entering, Principal=principal)
     if hop.carries_tags:
-        passing = _tags(callee.tags, callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who))
+        passing = _add_tags(callee.tags, callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who))
         yield allow(_SIDS[TAG_SESSION], TAG_SESSION, passing, Principal=principal)
     if hop.carries_source_identity:
-        setting = _identity(callee.identity, deepcopy(who))
+        setting = _add_source_identity(callee.identity, deepcopy(who))
         yield allow(_SIDS[SET_SOURCE_IDENTITY], SET_SOURCE_IDENTITY, setting, Principal=principal)
 
 
-def _callers(hops: list[Hop]) -> tuple[Any, Conditions]:
-    """Principal and conditions that stand for the callers."""
+def _caller_principal(hops: list[Hop]) -> tuple[Any, Conditions]:
+    """The Principal element and the conditions that match the callers."""
     callee, callers = hops[0].callee, [hop.caller for hop in hops]
     arns = one_or_all(caller.arn for caller in callers)
     roots = {"AWS": one_or_all(caller.account_root for caller in callers)}
@@ -109,17 +116,17 @@ def _callers(hops: list[Hop]) -> tuple[Any, Conditions]:
     return roots, {"ArnEquals": {"aws:PrincipalArn": arns}}
 
 
-def _of_entrances(
+def _entrance_group_statements(
     group: Sequence[Entrance], source: ChainRole, organization: str | None
-) -> Iterator[Statement]:
+) -> Iterator[StatementJson]:
     first = group[0]
-    principal, who = _entering(group, source)
+    principal, who = _entrance_principal(group, source)
     if first.kind in ("account", "arn", "permission_set") and organization and not first.third_party:
-        asked("aws:PrincipalOrgID", [organization], who)
+        add_condition("aws:PrincipalOrgID", [organization], who)
     entering = deepcopy(who)
-    _brought(first.tags, first.identity, entering)
+    _require_session_values(first.tags, first.identity, entering)
     if first.external_id is not None:
-        asked("sts:ExternalId", [first.external_id], entering)
+        add_condition("sts:ExternalId", [first.external_id], entering)
     if first.mfa:
         entering["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
     if first.mfa_max_age is not None:
@@ -127,20 +134,22 @@ def _of_entrances(
     by_action = {_ACTIONS.get(first.kind, ASSUME_ROLE): entering}
     if first.tags:
         by_action[TAG_SESSION] = (
-            _tag_values(first.tags, deepcopy(who))
+            _add_tag_values(first.tags, deepcopy(who))
             if first.known
-            else _tags(first.tags, first.transitive_tag_keys, (), deepcopy(who))
+            else _add_tags(first.tags, first.transitive_tag_keys, (), deepcopy(who))
         )
     if first.identity:
         is_any = first.known and not first.identity.values
-        by_action[SET_SOURCE_IDENTITY] = _identity(None if is_any else first.identity, deepcopy(who))
-    for actions, conditions in _together(by_action) if first.known else by_action.items():
+        by_action[SET_SOURCE_IDENTITY] = _add_source_identity(
+            None if is_any else first.identity, deepcopy(who)
+        )
+    for actions, conditions in _merged_actions(by_action) if first.known else by_action.items():
         sid = _SIDS.get(actions if isinstance(actions, str) else actions[0], "AllowEntrance")
         yield allow(sid, actions, conditions, Principal=principal)
 
 
-def _together(by_action: dict[str, Conditions]) -> Iterator[tuple[str | list[str], Conditions]]:
-    """Actions of the same conditions together, as AWS writes them for the services that are known."""
+def _merged_actions(by_action: dict[str, Conditions]) -> Iterator[tuple[str | list[str], Conditions]]:
+    """The actions with equal conditions in one statement, as AWS writes them for those services."""
     while by_action:
         conditions = next(iter(by_action.values()))
         actions = [action for action, others in by_action.items() if others == conditions]
@@ -148,11 +157,11 @@ def _together(by_action: dict[str, Conditions]) -> Iterator[tuple[str | list[str
         yield one_or_all(actions), conditions
 
 
-def _entering(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Conditions]:
-    """Principal and conditions that stand for entrances of one kind."""
+def _entrance_principal(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Conditions]:
+    """The Principal element and the conditions that match entrances of one kind."""
     first, values = group[0], list(dict.fromkeys(entrance.value for entrance in group))
     if first.kind == "service":
-        return {"Service": one_or_all(values)}, _of_service(first)
+        return {"Service": one_or_all(values)}, _service_conditions(first)
     if first.kind == "arn":
         roots = one_or_all(root_of(value) for value in values)
         return {"AWS": roots}, {"ArnEquals": {"aws:PrincipalArn": one_or_all(values)}}
@@ -179,8 +188,8 @@ def _entering(group: Sequence[Entrance], source: ChainRole) -> tuple[Any, Condit
     return principal, {"StringEquals": {"SAML:aud": one_or_all(audiences)}}
 
 
-def _of_service(entrance: Entrance) -> Conditions:
-    """On whose behalf a service must call, and with which certificate."""
+def _service_conditions(entrance: Entrance) -> Conditions:
+    """The conditions on the account, resource or organization a service acts for, and on its certificate."""
     equals = {
         "aws:SourceAccount": one_or_all(entrance.source_account),
         "aws:SourceOrgID": entrance.source_organization,
@@ -190,31 +199,33 @@ def _of_service(entrance: Entrance) -> Conditions:
     return {"StringEquals": {key: value for key, value in equals.items() if value}, "ArnLike": arns}
 
 
-def _brought(tags: Sequence[SessionTag], identity: SourceIdentity | None, conditions: Conditions) -> None:
-    """Adds what AssumeRole must bring: a call without tags or source identity asks for AssumeRole alone."""
+def _require_session_values(
+    tags: Sequence[SessionTag], identity: SourceIdentity | None, conditions: Conditions
+) -> None:
+    """Adds the required tags and source identity: a call that passes none of them needs sts:AssumeRole alone."""
     for tag in tags:
         if tag.required:
-            asked(REQUEST_TAG + tag.key, tag.values, conditions)
+            add_condition(REQUEST_TAG + tag.key, tag.values, conditions)
     if identity and identity.required:
-        asked(SET_IDENTITY, identity.values, conditions)
+        add_condition(SET_IDENTITY, identity.values, conditions)
 
 
-def _tag_values(tags: Iterable[SessionTag], conditions: Conditions) -> Conditions:
-    """Adds which values the tags may have that sts:TagSession passes, whatever others it passes."""
+def _add_tag_values(tags: Iterable[SessionTag], conditions: Conditions) -> Conditions:
+    """Adds the allowed values of the tags of sts:TagSession; other tags are not restricted."""
     for tag in tags:
         if tag.required or tag.values:
-            asked(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
+            add_condition(REQUEST_TAG + tag.key, tag.values, conditions, if_exists=not tag.required)
     return conditions
 
 
-def _tags(
+def _add_tags(
     tags: Sequence[SessionTag],
     own_transitive: Sequence[str],
     inherited_keys: Sequence[str],
     conditions: Conditions,
 ) -> Conditions:
-    """Adds which tags sts:TagSession may pass, and which of them the later hops inherit."""
-    _tag_values(tags, conditions)
+    """Adds the tags that sts:TagSession may pass, and those of them that later hops inherit."""
+    _add_tag_values(tags, conditions)
     keys = conditions.setdefault("ForAllValues:StringEquals", {})
     keys[TAG_KEYS] = one_or_all([*(tag.key for tag in tags), *inherited_keys])
     transitive = [*own_transitive, *inherited_keys]
@@ -232,8 +243,8 @@ def _tags(
     return conditions
 
 
-def _identity(identity: SourceIdentity | None, conditions: Conditions) -> Conditions:
-    """Adds which source identity sts:SetSourceIdentity may set; None for any."""
+def _add_source_identity(identity: SourceIdentity | None, conditions: Conditions) -> Conditions:
+    """Adds the source identities that sts:SetSourceIdentity may set; None for any."""
     if identity:
-        asked(SET_IDENTITY, identity.values, conditions)
+        add_condition(SET_IDENTITY, identity.values, conditions)
     return conditions

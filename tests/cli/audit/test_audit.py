@@ -87,7 +87,7 @@ def test_an_account_of_a_file_that_is_not_given(capsys: Capture, open_role: str)
 
 
 def test_an_account_of_ones_own(audited: Audited, closed_role: str) -> None:
-    """An account that --account names is no third party: what is asked for is its caller, and no external id."""
+    """An account that --account names is not a third party: what is asked for is its caller, and no external id."""
     root = closed_role.replace("Service: ec2.amazonaws.com", 'AWS: "444455556666"')
     Path("root.yaml").write_text(root)
     found = [

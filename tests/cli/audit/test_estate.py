@@ -38,7 +38,7 @@ def _rules(document: dict[str, Any]) -> list[str]:
 
 
 def test_a_broken_file_is_skipped_and_said(estate: Path, audited: Audited, capsys: Capture) -> None:
-    """The others are audited; what is no template at all is not mentioned."""
+    """The others are audited; what is not a template at all is not mentioned."""
     code, document = audited(str(estate))
     assert (code, _rules(document)) == (1, ["RC01"])
     assert [each["file"] for each in document["skipped"]] == ["estate/appspec.yaml", "estate/broken.json"]
@@ -111,7 +111,7 @@ def test_a_baseline_that_is_none(estate: Path, capsys: Capture, text: str) -> No
     assert main(["audit", str(estate), "--baseline", "none.json"]) == 2
     Path("known.json").write_text(text)
     assert main(["audit", str(estate), "--baseline", "known.json"]) == 2
-    assert "known.json is no baseline: write one with --write-baseline" in capsys.readouterr().err
+    assert "known.json is not a baseline: write one with --write-baseline" in capsys.readouterr().err
 
 
 ACKNOWLEDGED = """\
@@ -223,10 +223,10 @@ def test_options_come_from_a_file(estate: Path, audited: Audited, capsys: Captur
     assert (code, [finding["level"] for finding in document["findings"]]) == (1, ["warning"])
     assert audited("--config", "audit.yaml", "--level", "RC01=off")[0] == 0
     for text, said in {
-        "nothing: 1": "audit.yaml: 'nothing' is no option: write one of templates, account, ",
+        "nothing: 1": "audit.yaml: 'nothing' is not an option: write one of templates, account, ",
         "strict: maybe": "audit.yaml: strict is 'maybe': write true or false",
         "- a": "audit.yaml gives no options: write a mapping",
-        "only: RC99": "audit.yaml: argument --only: 'RC99' is no rule",
+        "only: RC99": "audit.yaml: argument --only: 'RC99' is not a rule",
         "include: [[a]]": "audit.yaml: include is [['a']]: write a text",
     }.items():
         Path("audit.yaml").write_text(text)

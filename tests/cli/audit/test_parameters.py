@@ -101,14 +101,14 @@ def test_an_account_id_of_a_file_keeps_its_zeros(audited: Audited, closed_role: 
         ),
         (
             ["--parameter", "Stage=dev", "--parameter", "Stage=prod"],
-            "parameter Stage is given two values (--parameter): leave one of them out",
+            "parameter Stage is given two values (--parameter): remove one of them",
         ),
         (
             ["--parameters", "none.json"],
             "none.json cannot be read: No such file or directory: name another file",
         ),
-        (["--region", "us-east-1a"], "'us-east-1a' is no region: write one such as us-east-1"),
-        (["--region", "us-east1"], "'us-east1' is no region: write one such as us-east-1"),
+        (["--region", "us-east-1a"], "'us-east-1a' is not a region: write one such as us-east-1"),
+        (["--region", "us-east1"], "'us-east1' is not a region: write one such as us-east-1"),
     ],
 )
 def test_values_that_are_refused(words: list[str], message: str, capsys: Capture) -> None:
@@ -122,7 +122,7 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
     [
         (
             "Stage: dev\nStage: prod\n",
-            "values:2 gives no parameters: the key Stage stands here twice: leave one out",
+            "values:2 gives no parameters: the key Stage occurs twice: remove one",
         ),
         ("", "values gives no parameters: write a list of ParameterKey and ParameterValue, or a mapping"),
         (
@@ -135,13 +135,13 @@ def test_values_that_are_refused(words: list[str], message: str, capsys: Capture
         ),
         (
             '["Stage"]',
-            "values holds an element that is no parameter: write its ParameterKey and ParameterValue",
+            "values holds an element that is not a parameter: write its ParameterKey and ParameterValue",
         ),
         ("Stage:\n", "values gives Stage no value: write a text or a list"),
         ("Stage: [dev]\n", "parameter Stage of type String takes no list: give a text"),
         (
             '[{"ParameterKey": "Stage", "ParameterValue": "dev"}, {"ParameterKey": "Stage", "ParameterValue": "prod"}]',
-            "parameter Stage is given two values (values): leave one of them out",
+            "parameter Stage is given two values (values): remove one of them",
         ),
     ],
 )

@@ -129,42 +129,42 @@ def test_templates_of_one_name_are_all_read(audited: Audited, open_role: str) ->
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.yaml", "a: b: c", "a.yaml:1 is no template"),
-        ("a.yaml", "just a text", "a.yaml is no CloudFormation template: it has no Resources"),
-        ("a.json", "{", "a.json:1 is no template: Expecting property name"),
+        ("a.yaml", "a: b: c", "a.yaml:1 is not a template"),
+        ("a.yaml", "just a text", "a.yaml is not a CloudFormation template: it has no Resources"),
+        ("a.json", "{", "a.json:1 is not a template: Expecting property name"),
         (
             "a.json",
             '{"Resources": {"A": {},\n"A": {}}}',
-            "a.json:2 is no template: the key 'A' stands twice in one element: leave one out",
+            "a.json:2 is not a template: the key 'A' occurs twice in one object: remove one",
         ),
         (
             "a.template",
             '{"Resources": {},\n\t"Resources": {}}',
-            "a.template:2 is no template: the key 'Resources' stands twice in one element: leave one out",
+            "a.template:2 is not a template: the key 'Resources' occurs twice in one object: remove one",
         ),
-        ("a.json", '{"Parameters": {}}', "a.json is no CloudFormation template: it has no Resources"),
-        ("a.json", '{"Resources": []}', "a.json is no CloudFormation template: it has no Resources"),
-        ("a.yaml", "", "a.yaml is no CloudFormation template: it has no Resources"),
+        ("a.json", '{"Parameters": {}}', "a.json is not a CloudFormation template: it has no Resources"),
+        ("a.json", '{"Resources": []}', "a.json is not a CloudFormation template: it has no Resources"),
+        ("a.yaml", "", "a.yaml is not a CloudFormation template: it has no Resources"),
         (
             "a.yaml",
             "Resources:\n  A: {}\n  A: {}\n",
-            "a.yaml:3 is no template: the key A",
+            "a.yaml:3 is not a template: the key A",
         ),
         (
             "a.yaml",
             "Resources: &r\n  A: *r\n",
-            "a.yaml:1 is no template: it is nested too",
+            "a.yaml:1 is not a template: it is nested too",
         ),
         (
             "a.yaml",
             "Resources:\n  <<: {}\n",
-            "a.yaml:2 is no template: CloudFormation",
+            "a.yaml:2 is not a template: CloudFormation",
         ),
-        ("a.json", "[" * 100_000, "a.json is no template: it is nested too deeply"),
+        ("a.json", "[" * 100_000, "a.json is not a template: it is nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_template(name: str, text: str, message: str, capsys: Capture) -> None:
-    """What is no template is a usage error of one line."""
+    """What is not a template is a usage error of one line."""
     Path(name).write_text(text)
     assert main(["audit", name]) == 2
     said = capsys.readouterr()

@@ -150,7 +150,7 @@ def test_rc03_fires_on_refused_elements(kit: Kit) -> None:
     assert [finding.place.statement for finding in found] == [0, 1, 2, 3]
     assert [finding.level for finding in found] == [Level.ERROR] * 4
     assert found[0].message == f"the trust policy of {APP} holds NotPrincipal, which IAM refuses there"
-    assert found[2].remediation == "leave NotResource out: a trust policy is about its own role"
+    assert found[2].remediation == "remove NotResource: a trust policy is about its own role"
 
 
 def test_rc03_silent_on_well_formed_trust(kit: Kit) -> None:

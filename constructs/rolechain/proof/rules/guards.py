@@ -12,14 +12,14 @@ from rolechain.graph.requests import beyond, both
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
-from rolechain.policy.elements import Unresolved, listed
+from rolechain.policy.elements import Intrinsic, listed
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import rule
 from rolechain.proof.rules.violation import Violation, Violations
 from rolechain.statements.builder import trust_statements
-from rolechain.statements.writing import Conditions
+from rolechain.statements.statement_json import Conditions
 
 
 @rule(
@@ -122,7 +122,7 @@ def _is_unresolved(entry: LocatedStatement, key: str) -> bool:
     """Whether what a statement asks of a key, in lower case, is not resolved and may be what is declared."""
     conditions = entry.statement.conditions
     return any(isinstance(each, UnknownCondition) for each in conditions) or any(
-        isinstance(each, Unresolved)
+        isinstance(each, Intrinsic)
         for condition in entry.by_key.get(key, ())
         if isinstance(condition, Condition)
         for each in condition.elements

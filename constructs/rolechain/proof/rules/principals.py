@@ -12,7 +12,7 @@ from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, resource_of, root_of, service_of
 from rolechain.policy.conditions import Condition
-from rolechain.policy.elements import Unresolved
+from rolechain.policy.elements import Intrinsic
 from rolechain.proof.rules.located_statement import ACCOUNT, LocatedStatement
 
 _OF_ACCOUNT = re.compile(rf"arn:([^:*?]+):(?:iam|sts)::({ACCOUNT.pattern}):.+", re.ASCII)
@@ -102,7 +102,7 @@ def asks_for_external_id(located: LocatedStatement) -> bool:
     One that is not known before the deployment is told as such, and none that is missing.
     """
     unknown = any(
-        isinstance(element, Unresolved)
+        isinstance(element, Intrinsic)
         for condition in located.by_key.get(keys_of.EXTERNAL_ID, ())
         if isinstance(condition, Condition) and not condition.negated
         for element in condition.elements

@@ -22,7 +22,7 @@ from rolechain.iam.limits import (
     source_identity_characters_here,
 )
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.model.entry_principal import BROUGHT, Brought
+from rolechain.model.entry_principal import SERVICE_SESSION_VALUES, ServiceSessionValues
 from rolechain.model.hop import Hop
 from rolechain.model.session_values import ADVICE
 from rolechain.policy.context import Context
@@ -197,14 +197,14 @@ def _after(context: RuleContext, first: Iterable[AssumeRoleEdge]) -> list[Assume
 
 
 def _brought_by_services(
-    context: RuleContext, what: Callable[[Brought], object]
+    context: RuleContext, what: Callable[[ServiceSessionValues], object]
 ) -> list[tuple[LocatedStatement, str]]:
     """The statements that let a service in whose sessions are known to bring something that later hops inherit."""
     return [
         (entry, service)
         for entry in context.entries
         for service in principals.services(entry)
-        if what(BROUGHT.get(service, Brought()))
+        if what(SERVICE_SESSION_VALUES.get(service, ServiceSessionValues()))
     ]
 
 

@@ -47,7 +47,7 @@ def refused_principal(context: RuleContext) -> Violations:
     for located in context.trust:
         for problem in trust_problems(located.statement):
             if problem.subject is Subject.PRINCIPAL:
-                yield Violation(located.place, problem.message, problem.cure)
+                yield Violation(located.place, problem.message, problem.remediation)
 
 
 @rule(
@@ -63,7 +63,7 @@ def refused_element(context: RuleContext) -> Violations:
         for problem in trust_problems(located.statement):
             if problem.subject is Subject.ELEMENT:
                 yield Violation(
-                    located.place, f"the trust policy of {located.arn} {problem.message}", problem.cure
+                    located.place, f"the trust policy of {located.arn} {problem.message}", problem.remediation
                 )
     for role in context.graph.roles:
         for record in role.policies:

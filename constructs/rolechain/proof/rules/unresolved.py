@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rolechain.cloudformation.resolver import Unresolved
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.documents import Documents
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
-from rolechain.policy.elements import unresolved
+from rolechain.policy.elements import intrinsic_of
 
 WORD = "unresolved"
 """A part of every value that stands in for another, none of which is shown."""
@@ -106,4 +106,4 @@ def _value(value: Any, key: str) -> Any:
 
 
 def _is_unresolved(value: Any) -> bool:
-    return isinstance(value, Unresolved) or unresolved(value) is not None
+    return isinstance(value, Unresolved) or intrinsic_of(value) is not None

@@ -1,4 +1,4 @@
-"""Statements in the JSON of IAM."""
+"""IAM policy statements as JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from rolechain.iam.glob import has_wildcard
 
-Statement = dict[str, Any]
+StatementJson = dict[str, Any]
 Conditions = dict[str, dict[str, Any]]
 
 
-def allow(sid: str, action: str | list[str], conditions: Conditions, **element: Any) -> Statement:
+def allow(sid: str, action: str | list[str], conditions: Conditions, **element: Any) -> StatementJson:
     """An Allow statement, without conditions that are empty."""
-    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": action, **element}
+    statement: StatementJson = {"Sid": sid, "Effect": "Allow", "Action": action, **element}
     if kept := {operator: keys for operator, keys in conditions.items() if keys}:
         statement["Condition"] = kept
     return statement
 
 
 def numbered(sid: str, before: int) -> str:
-    """The Sid of a statement that follows ``before`` others of that Sid, as Sids must be unique."""
+    """``sid``, made unique in its document: with a number, if ``before`` statements have it already."""
     return f"{sid}{before + 1}" if before else sid
 
 
@@ -30,7 +30,9 @@ def one_or_all(values: Iterable[str]) -> str | list[str]:
     return listed[0] if len(listed) == 1 else listed
 
 
-def asked(key: str, values: Iterable[str], conditions: Conditions, *, if_exists: bool = False) -> None:
+def add_condition(
+    key: str, values: Iterable[str], conditions: Conditions, *, if_exists: bool = False
+) -> None:
     """Adds a condition that ``key`` has one of ``values``; without values, that it is present.
 
     Args:
