@@ -444,7 +444,7 @@ def presigned(
     made = AWSRequest(method, organization.endpoint_url + path, headers={})
     key = credentials or Credentials(ACCOUNT, organization.secret_access_key)
     S3SigV4QueryAuth(key, "s3", "us-east-1", expires=60).add_auth(made)
-    address = urlsplit(made.url)
+    address = urlsplit(str(made.url))
     return f"{address.path}?{address.query}"
 
 
