@@ -201,7 +201,7 @@ def test_a_removed_denial_is_never_taken_for_harmless() -> None:
     assert [change.who for change in found.gained] == ["222222222222"]
 
 
-_UNKNOWN = {
+_UNKNOWN: dict[str, Any] = {
     "Parameters": {"Stage": {"Type": "String"}},
     "Conditions": {"Open": {"Fn::Equals": [{"Ref": "Stage"}, "open"]}},
 }
