@@ -146,3 +146,33 @@ def test_a_policy_as_json_text_and_a_length() -> None:
     )
     assert next(entrance.role for entrance in report.entrances) == "arn:aws:iam::111111111111:role/deploy-2"
     assert _open(report) == ["arn:aws:iam::111111111111:role/two"]
+
+
+SHUT = {
+    "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"${Name}": _role("deploy"), "Shut": _role("deploy", SHUT)},
+        {"${Name}": _role("deploy"), "&{Name}": _role("deploy", SHUT)},
+        {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "RoleName": "deploy",
+                    "${Name}": STAR,
+                    "Shut": SHUT,
+                },
+            }
+        },
+    ],
+)
+def test_a_key_that_hides_another(made: dict[str, Any]) -> None:
+    """Of two keys of a loop that become one, neither is taken to hold: the loop is not known."""
+    report = _audited({"Fn::ForEach::Roles": ["Name", ["Shut"], made]})
+    assert [finding.rule for finding in report.findings if finding.level == "error"] == ["RC00"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rolechain.graph.template_reader import role_graph_of
 from rolechain.proof import Proof, Template, audit
 
 STAR = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]}
@@ -164,3 +165,39 @@ def test_what_sam_writes_is_not_held_against_the_template() -> None:
     """SAM writes the partition into the ARNs of AWS's policies; a template that names AWS::Partition does not."""
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Fn::Sub": "a-${AWS::Partition}"}}}
     assert _found(_audited({"Fn": _function(), "Bucket": bucket})) == []
+
+
+def _connected(destination: str) -> dict[str, Any]:
+    """A function of Lambda's own type that SAM lets call another one, by a policy that it attaches to its role."""
+    code = {"Code": {"ZipFile": "x"}, "Runtime": "python3.12", "Handler": "a.b"}
+    trust = {
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+        ]
+    }
+    connector = {"Properties": {"Destination": {"Id": destination}, "Permissions": ["Write"]}}
+    return {
+        "Caller": {
+            "Type": "AWS::Lambda::Function",
+            "Connectors": {"Calls": connector},
+            "Properties": {**code, "Role": {"Fn::GetAtt": ["Role", "Arn"]}},
+        },
+        "Called": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {**code, "Role": "arn:aws:iam::111111111111:role/other"},
+        },
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+    }
+
+
+def test_a_connector_of_a_resource_that_is_not_of_sam() -> None:
+    """What a connector allows is a permission of the role, though no type of SAM is in the template."""
+    body = {"Transform": "AWS::Serverless-2016-10-31", "Resources": _connected("Called")}
+    (role,) = role_graph_of([Template("app", body, account="111111111111")]).roles
+    assert "lambda:InvokeFunction" in str([record.document for record in role.policies])
+
+
+def test_a_connector_that_cannot_be_translated() -> None:
+    """A resource that the transform adds and refuses ends the translation, and is told."""
+    found = _audited(_connected("Missing")).findings
+    assert [(each.rule, each.place and each.place.logical_id) for each in found] == [("RC00", "Caller")]

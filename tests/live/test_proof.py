@@ -177,6 +177,53 @@ def test_a_file_that_is_no_account(text: str, tmp_path: Path) -> None:
         load_accounts(tmp_path)
 
 
+def _role_of(document: Any) -> Any:
+    (role,) = document["RoleDetailList"]
+    return role
+
+
+def _with_two_versions(document: Any) -> None:
+    version = {"VersionId": "v1", "IsDefaultVersion": True, "Document": {"Statement": []}}
+    arn = f"arn:aws:iam::{document['Account']}:policy/own"
+    document["Policies"] = [
+        {
+            "PolicyName": "own",
+            "Path": "/",
+            "Arn": arn,
+            "DefaultVersionId": "v2",
+            "PolicyVersionList": [version, {**version, "VersionId": "v2", "IsDefaultVersion": False}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: _role_of(document).update(Path="/other/"),
+        lambda document: _role_of(document).update(RoleName="other"),
+        lambda document: _role_of(document).pop("AssumeRolePolicyDocument"),
+        lambda document: document.update(Account="999999999999"),
+        _with_two_versions,
+    ],
+)
+def test_a_file_that_contradicts_itself(edit: Any, chain: Chain, read: Read, tmp_path: Path) -> None:
+    """What was edited so that its parts do not agree is not what IAM gave."""
+    first, *_ = save_accounts(tmp_path, read(chain))
+    document = json.loads(first.read_text())
+    edit(document)
+    first.write_text(json.dumps(document))
+    with pytest.raises(FolderError, match="is no account that rolechain saved"):
+        load_accounts(tmp_path)
+
+
+def test_a_file_that_holds_a_key_twice(chain: Chain, read: Read, tmp_path: Path) -> None:
+    """Nobody sees two values of one key and takes the last."""
+    first, *_ = save_accounts(tmp_path, read(chain))
+    first.write_text(first.read_text().replace('"RoleDetailList"', '"Providers": [], "RoleDetailList"'))
+    with pytest.raises(FolderError, match="is no account that rolechain saved"):
+        load_accounts(tmp_path)
+
+
 def test_accounts_are_read_in_parallel(chain: Chain, organization: LocalOrganization) -> None:
     """One that fails does not stop the others, and says why without credentials."""
     first, second, third = chain.accounts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import json
 import socket
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -434,6 +435,82 @@ def test_an_object_is_bounded(make: Any, refused: Callable[[Any], tuple[str, str
     client.put_object(Bucket="bounded-objects", Key="k", Body=bytes(2**21))
     code, _ = refused(lambda: client.put_object(Bucket="bounded-objects", Key="k", Body=bytes(2**26)))
     assert code == "EntityTooLarge"
+
+
+def presigned(
+    organization: LocalOrganization, method: str, path: str, credentials: Credentials | None = None
+) -> str:
+    """The path and query of a presigned address of S3's."""
+    made = AWSRequest(method, organization.endpoint_url + path, headers={})
+    key = credentials or Credentials(ACCOUNT, organization.secret_access_key)
+    S3SigV4QueryAuth(key, "s3", "us-east-1", expires=60).add_auth(made)
+    address = urlsplit(str(made.url))
+    return f"{address.path}?{address.query}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/2015%2D03-31/functions",
+        "/2015-03-31%2Ffunctions",
+        "/%6Catest/meta-data/iam/security-credentials/",
+        "/2020%2D05-31/distribution",
+        "/2013%2D04-01/hostedzone",
+    ],
+)
+def test_an_encoded_path_of_another_service_is_not_served(organization: LocalOrganization, path: str) -> None:
+    """A presigned address of S3's leads to no other service, however its path is written."""
+    sent = request(organization, "GET", presigned(organization, "GET", path), b"", {"Content-Type": ""})
+    status, answer = exchange(organization, sent)
+    assert (status, "the request is signed for s3" in answer) == (403, True)
+
+
+@pytest.mark.parametrize("action", ["CreateUser&UserName=smuggled", "GetFederationToken&Name=smuggled"])
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_form_of_another_service_is_not_served(
+    organization: LocalOrganization, action: str, framed: bool, make: Any
+) -> None:
+    """Whoever holds a presigned address of S3's calls no other service by what is sent to it."""
+    body, headers = f"Action={action}&Version=2010-05-08".encode(), {}
+    if framed:
+        headers = {"X-Amz-Decoded-Content-Length": str(len(body))}
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    path = presigned(organization, "POST", "/bucket/key?uploads")
+    assert exchange(organization, request(organization, "POST", path, body, headers))[0] == 403
+    assert make.iam(ACCOUNT).list_users()["Users"] == []
+
+
+def test_a_header_that_is_not_signed_is_refused(organization: LocalOrganization, make: Any) -> None:
+    """A presigned address writes what it is given; it copies no other object."""
+    iam, client = make.iam(ACCOUNT), organization.session(ACCOUNT).client("s3")
+    client.create_bucket(Bucket="unsigned-headers")
+    client.put_object(Bucket="unsigned-headers", Key="secret", Body=b"secret")
+    iam.create_user(UserName="writer")
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": everything})
+    iam.put_user_policy(UserName="writer", PolicyName="s3", PolicyDocument=document)
+    key = iam.create_access_key(UserName="writer")["AccessKey"]
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    path = presigned(organization, "PUT", "/unsigned-headers/open", credentials)
+    copied = {"Content-Type": "", "X-Amz-Copy-Source": "/unsigned-headers/secret"}
+    status, answer = exchange(organization, request(organization, "PUT", path, b"", copied))
+    assert (status, "not signed: x-amz-copy-source" in answer) == (403, True)
+    written = request(organization, "PUT", path, b"open", {"Content-Type": ""})
+    assert exchange(organization, written)[0] == 200
+    assert client.get_object(Bucket="unsigned-headers", Key="open")["Body"].read() == b"open"
+
+
+@pytest.mark.parametrize("action", ["GetFederationToken&Name=smuggled", "GetCallerIdentity"])
+@pytest.mark.parametrize("encoding", ["gzip", "aws-chunked"])
+def test_an_encoded_body_hides_no_call_that_is_not_signed(
+    organization: LocalOrganization, action: str, encoding: str
+) -> None:
+    """What names an operation that needs no signature is no other one when it is decoded."""
+    body = f"Action={action}&Version=2011-06-15".encode()
+    body = gzip.compress(body) if encoding == "gzip" else b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    path, headers = "/?Action=AssumeRoleWithSAML", {"Content-Encoding": encoding}
+    status, answer = exchange(organization, request(organization, "POST", path, body, headers))
+    assert (status, "MissingAuthenticationToken" in answer) == (403, True)
 
 
 def test_a_compressed_body_is_not_served(organization: LocalOrganization) -> None:

@@ -235,3 +235,17 @@ def test_unknown_principal_in_the_callers_account(assume: Assume) -> None:
     same = "arn:aws:iam::111111111111:role/same"
     assert assume(trust, identity=None, callee=same).verdict is Verdict.UNKNOWN
     assert assume(trust, callee=same).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringLike": {"sts:RoleSessionName": "hop", "STS:rolesessionname": "*"}},
+        {"StringLike": {"sts:RoleSessionName": "*"}, "stringlike": {"sts:RoleSessionName": "hop"}},
+    ],
+)
+def test_a_condition_that_names_a_key_twice(assume: Assume, condition: dict[str, Any]) -> None:
+    """AWS does not say whether both hold, either or the last: nobody is shown to be kept out."""
+    trust = trusting("sts:AssumeRole", **condition)
+    for name in ("hop", "other"):
+        assert assume(trust, context={"sts:RoleSessionName": name}).verdict is Verdict.UNKNOWN

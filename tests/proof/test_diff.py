@@ -199,3 +199,107 @@ def test_a_removed_denial_is_never_taken_for_harmless() -> None:
     unsure = _allow("*", _date("DateGreaterThan", "01-01"), effect="Deny")
     found = diff(_template(_allow({"AWS": ROOT}), unsure), _template(_allow({"AWS": ROOT})))
     assert [change.who for change in found.gained] == ["222222222222"]
+
+
+_UNKNOWN: dict[str, Any] = {
+    "Parameters": {"Stage": {"Type": "String"}},
+    "Conditions": {"Open": {"Fn::Equals": [{"Ref": "Stage"}, "open"]}},
+}
+
+
+def _role(*trust: Any, version: str = "2012-10-17", condition: str = "", **properties: Any) -> Any:
+    document = {"Version": version, "Statement": list(trust)}
+    own = {"RoleName": "deploy", "AssumeRolePolicyDocument": document, **properties}
+    return {"Type": "AWS::IAM::Role", "Properties": own} | ({"Condition": condition} if condition else {})
+
+
+def _caller(*statements: Any, **properties: Any) -> Any:
+    trust = {"Statement": [_allow({"Service": "ec2.amazonaws.com"})]}
+    policies = [{"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}]
+    own = {"RoleName": "caller", "AssumeRolePolicyDocument": trust, "Policies": policies, **properties}
+    return {"Type": "AWS::IAM::Role", "Properties": own}
+
+
+_OWN_ROOT = {"AWS": "arn:aws:iam::111111111111:root"}
+_CALL = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+_SAME_TAG = {"StringEquals": {"aws:PrincipalTag/team": "${aws:RequestTag/team}"}}
+_OWN_TAG = {"StringEquals": {"aws:ResourceTag/open": "yes"}}
+_AT_HOME = {"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}
+_BY_STAGE = {"AWS": {"Fn::If": ["Open", "*", ROOT]}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # The same text, of which the version makes a variable, in a Deny too.
+        (_role(_allow("*", _SAME_TAG), version="2008-10-17"), _role(_allow("*", _SAME_TAG))),
+        (
+            _role(_allow(_OWN_ROOT), _allow("*", _AT_HOME, effect="Deny")),
+            _role(_allow(_OWN_ROOT), _allow("*", _AT_HOME, effect="Deny"), version="2008-10-17"),
+        ),
+        # The role's own tag that its trust policy asks for.
+        (
+            _role(_allow({"AWS": ROOT}, _OWN_TAG), Tags=[{"Key": "open", "Value": "no"}]),
+            _role(_allow({"AWS": ROOT}, _OWN_TAG), Tags=[{"Key": "open", "Value": "yes"}]),
+        ),
+        # What is not known on either side says something else now, or is known now.
+        (_role(_allow({"AWS": {"Fn::If": ["Open", OTHER, ROOT]}})), _role(_allow(_BY_STAGE))),
+        (_role(_allow({"AWS": {"Ref": "Stage"}})), _role(_allow({"AWS": ROOT}))),
+        (_role(_allow({"AWS": ROOT}), condition="Open"), _role(_allow({"AWS": ROOT}))),
+    ],
+)
+def test_the_same_words_that_let_in_more(old: Any, new: Any) -> None:
+    """A trust policy that reads as before is no proof that nobody new gets in."""
+    before, after = (
+        [Template("app", {**_UNKNOWN, "Resources": {"Role": role}}, account="111111111111")]
+        for role in (old, new)
+    )
+    found = diff(before, after)
+    assert found.gained or found.unknown
+    for unchanged in (before, after):
+        assert diff(unchanged, unchanged) == AccessDiff((), (), ())
+
+
+def test_a_condition_that_is_written_anew() -> None:
+    """What a condition depends on is a part of what is not known."""
+    resources = {"Role": _role(_allow(_BY_STAGE))}
+    other = {"Open": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "open"]}]}}
+    before = {**_UNKNOWN, "Resources": resources}
+    after = {**_UNKNOWN, "Conditions": other, "Resources": resources}
+    found = diff([Template("app", before, account="1" * 12)], [Template("app", after, account="1" * 12)])
+    assert [place and place.logical_id for place, _ in found.unknown] == ["Role"]
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        _caller({**_CALL, "Resource": {"Ref": "Stage"}}),
+        _caller(_CALL, PermissionsBoundary="arn:aws:iam::111111111111:policy/elsewhere"),
+        _caller(
+            _CALL,
+            {**_CALL, "Effect": "Deny", "Condition": {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
+        ),
+    ],
+)
+def test_a_hop_that_is_sure_now(old: Any) -> None:
+    """A hop that may have been refused before, and is not now, is new."""
+    before, after = (
+        [Template("app", {**_UNKNOWN, "Resources": {"Role": role, "Caller": caller}}, account="111111111111")]
+        for role, caller in ((_role(_allow(_OWN_ROOT)), old), (_role(_allow(_OWN_ROOT)), _caller(_CALL)))
+    )
+    found = diff(before, after)
+    assert _gained(found) == [("arn:aws:iam::111111111111:role/caller", True)]
+    assert diff(before, before).gained == ()
+
+
+def test_two_roles_of_one_arn() -> None:
+    """A role of which it was not known which one there is let nobody in for sure."""
+    conditions = {**_UNKNOWN["Conditions"], "Shut": {"Fn::Not": [{"Condition": "Open"}]}}
+    both = {
+        "A": _role(_allow({"AWS": ROOT}), condition="Open"),
+        "B": _role(_allow({"AWS": OTHER}), condition="Shut"),
+    }
+    old = {**_UNKNOWN, "Conditions": conditions, "Resources": both}
+    new = {**_UNKNOWN, "Resources": {"A": _role(_allow({"AWS": ROOT}))}}
+    found = diff([Template("app", old, account="1" * 12)], [Template("app", new, account="1" * 12)])
+    assert {change.who for change in found.gained} == {"222222222222"}

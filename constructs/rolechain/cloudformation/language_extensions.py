@@ -39,6 +39,10 @@ def expanded(body: Mapping[str, Json], resolve: Callable[[Json], Json]) -> Mappi
         return body
 
 
+class _SameKeyError(Exception):
+    """Two keys of an object become one."""
+
+
 class _Expansion:
     def __init__(self, resolve: Callable[[Json], Json]) -> None:
         self._resolve = resolve
@@ -83,7 +87,10 @@ class _Expansion:
             text = texts.scalar(item)
             if text is None:
                 return None
-            made = self.of(self._with(template, identifier, text), depth + 1)
+            try:
+                made = self.of(self._with(template, identifier, text), depth + 1)
+            except _SameKeyError:
+                return None
             if found.keys() & made.keys():
                 return None
             found |= made
@@ -100,10 +107,13 @@ class _Expansion:
         if isinstance(value, Mapping):
             if len(value) == 1 and value.get("Ref") == identifier:
                 return text
-            return {
+            made = {
                 self._with(key, identifier, text): self._with(item, identifier, text)
                 for key, item in value.items()
             }
+            if len(made) < len(value):
+                raise _SameKeyError
+            return made
         if isinstance(value, (list, tuple)):
             return [self._with(item, identifier, text) for item in value]
         return value

@@ -23,6 +23,8 @@ SERVERLESS_TYPE = "AWS::Serverless::"
 """What the types of SAM's resources begin with."""
 APPLICATION = "AWS::Serverless::Application"
 """A stack of its own, whose template is a file or in the Serverless Application Repository."""
+CONNECTORS = "Connectors"
+"""The attribute of any resource by which SAM attaches policies to the role that it has, or another one."""
 
 _LOCAL_FILES = {
     "AWS::Serverless::Function": "CodeUri",
@@ -119,8 +121,10 @@ def makes_role(kind: str) -> bool:
 
 
 def _is_of_sam(resource: Json) -> bool:
-    kind = resource.get("Type") if isinstance(resource, Mapping) else None
-    return isinstance(kind, str) and kind.startswith(SERVERLESS_TYPE)
+    if not isinstance(resource, Mapping):
+        return False
+    kind = resource.get("Type")
+    return CONNECTORS in resource or (isinstance(kind, str) and kind.startswith(SERVERLESS_TYPE))
 
 
 def _all(body: Mapping[str, Json], reason: str) -> dict[str, str]:

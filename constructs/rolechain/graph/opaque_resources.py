@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.language_extensions import LOOP
 from rolechain.cloudformation.resolver import Resolver
-from rolechain.cloudformation.sam import APPLICATION, makes_role
+from rolechain.cloudformation.sam import APPLICATION, CONNECTORS, makes_role
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
@@ -88,7 +88,7 @@ def hidden(
         elif isinstance(resource, Mapping):
             kind, properties = resource.get("Type"), resource.get("Properties")
             kind = kind if isinstance(kind, str) else _IAM
-            if logical_id in untranslated and makes_role(kind):
+            if logical_id in untranslated and (makes_role(kind) or CONNECTORS in resource):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
                 corrected: str | None = f"write {logical_id} as SAM takes it, or {_PROCESSED}"
                 level = bare if _trusts_its_service(resource, resolver) else Level.ERROR

@@ -10,9 +10,16 @@ from typing import Any
 from rolechain.errors import RolechainError
 from rolechain.iam.limits import ACCOUNT
 from rolechain.live.account import Account
+from rolechain.policy.elements import load
 
 _FORMAT = "rolechain-account/v1"
-_SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+_NAMES = {
+    "RoleDetailList": ("role", "RoleName"),
+    "UserDetailList": ("user", "UserName"),
+    "GroupDetailList": ("group", "GroupName"),
+    "Policies": ("policy", "PolicyName"),
+}
+_SECTIONS = tuple(_NAMES)
 
 
 class FolderError(RolechainError, ValueError):
@@ -68,21 +75,41 @@ def holds_accounts(folder: Path) -> bool:
 
 def _account(file: Path) -> Account:
     try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        document: Any = load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise FolderError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         document = None
     try:
         if document["Format"] == _FORMAT:
-            return Account(
+            account = Account(
                 str(document["Account"]),
                 {section: list(document[section]) for section in _SECTIONS},
                 dict(document["MaxSessionDurations"]),
                 tuple(document["Providers"]),
             )
-    except (KeyError, TypeError, ValueError):
+            if _is_whole(account):
+                return account
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         pass
     raise FolderError(
         f"{file} is not an account that rolechain saved: save it again, or remove it from the folder"
     )
+
+
+def _is_whole(account: Account) -> bool:
+    """Whether what a file says twice agrees: names with ARNs, the default version of a policy with its versions."""
+    details = account.details
+    for section, (kind, name) in _NAMES.items():
+        owners = (account.id, "aws") if section == "Policies" else (account.id,)
+        for each in details[section]:
+            place = each["Arn"].split(":", 4)[4]
+            if place not in [f"{owner}:{kind}{each['Path']}{each[name]}" for owner in owners]:
+                return False
+    for policy in details["Policies"]:
+        versions = policy["PolicyVersionList"]
+        if [each["VersionId"] for each in versions if each["IsDefaultVersion"]] != [
+            policy["DefaultVersionId"]
+        ]:
+            return False
+    return all("AssumeRolePolicyDocument" in role for role in details["RoleDetailList"])

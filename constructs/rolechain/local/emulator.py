@@ -30,7 +30,14 @@ Handler = Callable[
 ]
 
 _USED = {
-    "app": ("app", "SERVICE_HANDLERS", "SERVICE_NAME_ALIASES", "_MAIN_LOOP", "_credential_failure"),
+    "app": (
+        "app",
+        "SERVICE_HANDLERS",
+        "SERVICE_NAME_ALIASES",
+        "_MAIN_LOOP",
+        "_credential_failure",
+        "_routing_params",
+    ),
     "core.iam_evaluator": (
         "AmbiguousAccessKeyError",
         "AuthError",
@@ -143,9 +150,11 @@ def service_names() -> dict[str, str]:
     return {name: name for name in _app.SERVICE_HANDLERS} | dict(_app.SERVICE_NAME_ALIASES)
 
 
-def service_of(call: Call) -> str:
-    """The service that ministack takes a request for."""
-    return str(_router.detect_service(call.method, call.path, dict(call.headers), call.parameters))
+def service_of(call: Call, body: bytes = b"") -> str:
+    """The service that ministack takes a request for; a form in its body may name an action."""
+    method, path, headers = call.method, call.path, dict(call.headers)
+    named = _app._routing_params(method, path, headers, body, call.parameters)
+    return str(_router.detect_service(method, path, headers, named))
 
 
 def refusal(call: Call, error: ServiceError) -> tuple[int, dict[str, str], bytes]:

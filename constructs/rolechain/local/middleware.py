@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from rolechain.local import emulator, signatures
@@ -102,21 +103,25 @@ class Middleware:
             raise ServiceError("IncompleteSignature", "the request names two access keys", 403)
         if signature is None:
             body = await _read(receive, call, _CALL_BYTES)
-            if path != "/" or not _is_unsigned(call, body):
+            if path != "/" or _is_encoded(call) or not _is_unsigned(call, body):
                 raise ServiceError(
                     "MissingAuthenticationToken", "Request is missing Authentication Token", 403
                 )
             return body
-        self._check_service(call, path, signature)
-        return await self._authenticated(call, signature, receive)
+        # The emulator decodes a path before it looks for a service in it.
+        routed = replace(call, path=path)
+        service = self._check_service(routed, signature)
+        body = await self._authenticated(call, signature, receive)
+        # It takes an action that a form names for one of a presigned request.
+        if emulator.service_of(routed, body) != service:
+            raise _signed_for(signature)
+        return body
 
-    def _check_service(self, call: Call, path: str, signature: Signature) -> None:
-        service = emulator.service_of(call)
-        signed_for = emulator.service_of(
-            Call(call.method, call.path, "", {"authorization": f"Credential=0/0/0/{signature.service}/"})
-        )
-        if service != signed_for:
-            raise ServiceError("AccessDenied", f"the request is signed for {signature.service}", 403)
+    def _check_service(self, call: Call, signature: Signature) -> str:
+        path, service = call.path, emulator.service_of(call)
+        authorization = {"authorization": f"Credential=0/0/0/{signature.service}/"}
+        if service != emulator.service_of(Call(call.method, path, "", authorization)):
+            raise _signed_for(signature)
         if service not in self._served:
             raise ServiceError(
                 "UnsupportedOperation",
@@ -130,8 +135,9 @@ class Middleware:
             closed = path != "/" and (service in SERVED or first.startswith("_") or first in _EMULATORS_OWN)
         if closed:
             raise ServiceError("AccessDenied", f"{service} serves no such path", 403)
-        if service != "s3" and call.headers.get("content-encoding", "identity") != "identity":
-            raise ServiceError("UnsupportedOperation", "a compressed body is not served", 415)
+        if (service != "s3" and _is_encoded(call)) or (signature.expires is not None and _is_framed(call)):
+            raise ServiceError("UnsupportedOperation", "an encoded body is not served", 415)
+        return service
 
     async def _authenticated(self, call: Call, signature: Signature, receive: Receive) -> bytes:
         if is_account(signature.key_id) or is_service(signature.key_id):
@@ -166,6 +172,24 @@ def _call(scope: Scope) -> Call:
         headers[key] = f"{headers[key]},{text}" if key in headers else text
     return Call(
         scope["method"], scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1"), headers
+    )
+
+
+def _signed_for(signature: Signature) -> ServiceError:
+    return ServiceError("AccessDenied", f"the request is signed for {signature.service}", 403)
+
+
+def _is_encoded(call: Call) -> bool:
+    """Whether the emulator would decode a body, which then says something else."""
+    return call.headers.get("content-encoding", "identity") != "identity" or _is_framed(call)
+
+
+def _is_framed(call: Call) -> bool:
+    """Whether a body comes in the chunks of S3's own encoding."""
+    return (
+        "aws-chunked" in call.headers.get("content-encoding", "")
+        or "x-amz-decoded-content-length" in call.headers
+        or call.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
     )
 
 

@@ -78,7 +78,7 @@ def signature_of(call: Call) -> Signature | None:
     """The signature that a request carries; None where it carries none.
 
     Raises:
-        ServiceError: it is incomplete, of another algorithm, too old, or of the future.
+        ServiceError: it is incomplete, of another algorithm, too old, of the future, or lacks a header of AWS's.
     """
     authorization = call.headers.get("authorization", "")
     presigned = not authorization and "X-Amz-Algorithm" in call.parameters
@@ -106,6 +106,16 @@ def signature_of(call: Call) -> Signature | None:
         or int(lasts) > _WEEK_SECONDS
     ):
         raise ServiceError("IncompleteSignature", f"the request is not signed as {_ALGORITHM} asks", 403)
+    # The hash of the body is a part of what is signed, whether its header is named or not.
+    added = [
+        name for name in call.headers if name.startswith("x-amz-") and name not in (*signed_headers, _PAYLOAD)
+    ]
+    if added:
+        raise ServiceError(
+            "AccessDenied",
+            f"There were headers present in the request which were not signed: {', '.join(sorted(added))}",
+            403,
+        )
     _check_time(made_at, scope[1], int(lasts) if presigned else None)
     return Signature(
         key_id=scope[0],

@@ -116,6 +116,7 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
         PolicyError: an operator does not exist, or does not take a value.
     """
     conditions: list[AnyCondition] = []
+    seen: set[tuple[str, str]] = set()
     if intrinsic := intrinsic_of(element):
         return (UnknownCondition(f"its Condition is {intrinsic}"),)
     for operator, keys in mapping(element, "Condition").items():
@@ -127,6 +128,10 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
                 conditions.append(_condition(operator, key, value, variables))
             except PolicyError as error:
                 raise PolicyError(f"Condition {operator} {key}: {error}") from None
+            if (operator.lower(), key.lower()) in seen:
+                reason = f"its Condition {operator} names {key} twice, which AWS does not document"
+                conditions = [UnknownCondition(reason)]
+            seen.add((operator.lower(), key.lower()))
     return tuple(conditions)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -77,12 +78,14 @@ def diff(old: Iterable[Template], new: Iterable[Template]) -> AccessDiff:
     """
     with patience():
         before, after = role_graph_of(old), role_graph_of(new)
-        known = {finding.message for finding in before.unknown}
+        known = set(_unknown(before))
         return AccessDiff(
             gained=tuple(_gained(before, after)),
             lost=tuple(change for change in _gained(after, before) if change.certain),
             unknown=tuple(
-                (finding.place, finding.message) for finding in after.unknown if finding.message not in known
+                (place, message)
+                for place, message, written in _unknown(after)
+                if (place, message, written) not in known
             ),
         )
 
@@ -91,29 +94,85 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
     """Who gets in by ``new`` and not by ``old``."""
     unsure: set[str] = set()
     for role in new.roles:
-        before = next(iter(old.by_arn.get(role.arn, ())), None)
-        if before is not None and _canonical(before) == _canonical(role):
-            continue
-        for access in trusted_access(role):
-            if change := _of_access(access, before):
-                unsure |= set() if change.certain else {role.arn}
-                yield change
-        if before is not None:
-            yield from _of_carried(role, before)
-    hops = {(edge.caller.arn, edge.callee.arn) for edge in edges(old)}
+        found: dict[AccessChange, None] = {}
+        brought: dict[AccessChange, None] = {}
+        # Of several with one ARN it is not known which of them there is.
+        for before in old.by_arn.get(role.arn, ()):
+            was_made = _is_surely_made(old, before) or not _is_surely_made(new, role)
+            if was_made and _canonical(before) == _canonical(role):
+                continue
+            surely = partial(_surely, before if was_made else None, role)
+            changes = (_of_access(access, before, surely) for access in trusted_access(role))
+            found |= {change: None for change in changes if change}
+            brought |= dict.fromkeys(_of_carried(role, surely))
+        if role.arn not in old.by_arn:
+            changes = (_of_access(access, None, lambda _: ()) for access in trusted_access(role))
+            found = {change: None for change in changes if change}
+        unsure |= {role.arn for change in found if not change.certain}
+        yield from (*found, *brought)
+    hops = {(edge.caller.arn, edge.callee.arn): edge for edge in edges(old)}
     for edge in edges(new):
         change = _of_edge(edge)
         # Of a role that lets in somebody who is not known, this is said already.
-        if (edge.caller.arn, edge.callee.arn) not in hops and (
+        if not _was_there(edge, hops.get((edge.caller.arn, edge.callee.arn))) and (
             change.certain or edge.callee.arn not in unsure
         ):
             yield change
 
 
-def _of_access(access: TrustedAccess, before: RoleRecord | None) -> AccessChange | None:
+def _was_there(edge: Edge, before: Edge | None) -> bool:
+    """Whether a hop could be taken before as surely as now."""
+    if before is None:
+        return False
+    # A boundary that is not at hand is taken to leave everything.
+    unknown, same = _unknown_boundary(before), _unknown_boundary(before) == _unknown_boundary(edge)
+    return (same or not unknown) and (_is_certain(before) or not _is_certain(edge))
+
+
+def _unknown_boundary(edge: Edge) -> str:
+    boundary = edge.caller.boundary
+    return boundary.name if boundary and boundary.document is None else ""
+
+
+def _is_certain(edge: Edge) -> bool:
+    return edge.decision is not None and edge.decision.allowed
+
+
+def _is_surely_made(graph: RoleGraph, role: RoleRecord) -> bool:
+    """Whether nothing of a role's resource but its policies is unknown, such as the Condition that makes it."""
+    return all(finding.place != role.place for finding in graph.unknown)
+
+
+def _unknown(graph: RoleGraph) -> Iterator[tuple[SourceLocation | None, str, str]]:
+    """What cannot be resolved: its place, why, and how it is written with all that it refers to."""
+    for finding in graph.unknown:
+        place = finding.place
+        template = graph.templates.get(place.template) if place else None
+        yield place, finding.message, _written(template, place.logical_id) if place and template else ""
+
+
+def _written(template: Template, logical_id: str) -> str:
+    """A resource as JSON, with the parameters, mappings and conditions that it names."""
+    body = template.body
+    sections = [body.get(name) for name in ("Parameters", "Mappings", "Conditions")]
+    named = {
+        json.dumps(str(key)): value
+        for section in sections
+        if isinstance(section, Mapping)
+        for key, value in section.items()
+    }
+    resources = body.get("Resources")
+    text = _text(resources.get(logical_id) if isinstance(resources, Mapping) else None)
+    while found := next((key for key in named if key.strip('"') in text), None):
+        text += _text({found: named.pop(found)})
+    return text
+
+
+def _of_access(
+    access: TrustedAccess, before: RoleRecord | None, surely: Callable[[str], tuple[Requests, ...]]
+) -> AccessChange | None:
     role = access.role
-    outside = beyond(access.requests, _surely(before, role, access.action) if before else ())
-    if not outside:
+    if not beyond(access.requests, surely(access.action)):
         return None
     # Whoever is not among those that may have been let in was surely kept out.
     kept_out = beyond(
@@ -134,33 +193,45 @@ def _of_access(access: TrustedAccess, before: RoleRecord | None) -> AccessChange
 _CARRIED = {TAG_SESSION.lower(): "session tags", SET_SOURCE_IDENTITY.lower(): "a source identity"}
 
 
-def _of_carried(role: RoleRecord, before: RoleRecord) -> Iterator[AccessChange]:
+def _of_carried(role: RoleRecord, surely: Callable[[str], tuple[Requests, ...]]) -> Iterator[AccessChange]:
     """What callers may bring now and might not before; a condition elsewhere may ask for just that."""
     for action, what in _CARRIED.items():
         now = everybody(role.trust.policy, role.callee, action)
-        if beyond(now, _surely(before, role, action)):
+        if beyond(now, surely(action)):
             words = f"{role.arn} lets its callers pass {what} that it may not have let them pass"
             yield AccessChange(role.arn, "*", words, role.trust.place, certain=False)
 
 
-def _surely(before: RoleRecord, role: RoleRecord, action: str) -> tuple[Requests, ...]:
+def _surely(before: RoleRecord | None, role: RoleRecord, action: str) -> tuple[Requests, ...]:
     """Who was surely let in before, as far as the Deny statements of then hold now as well."""
-    if not set(_denies(before)) <= set(_denies(role)):
+    if before is None or not set(_statements(before, "Deny")) <= set(_statements(role, "Deny")):
         return ()
-    return surely_allowed(Policy(tuple(before.trust.policy.allows)), before.callee, action)
+    if _tags_asked(before) != _tags_asked(role):
+        return ()
+    found = surely_allowed(Policy(tuple(before.trust.policy.allows)), before.callee, action)
+    return tuple(each for each in found if not each.doubts)
 
 
-def _denies(role: RoleRecord) -> list[str]:
-    statements = statements_in(role.trust.document)
-    return [
-        _text(statement)
-        for statement in statements
-        if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow"
-    ]
+def _statements(role: RoleRecord, effect: str = "") -> list[str]:
+    """The statements of a trust policy but those of the other effect, as text."""
+    found = []
+    for statement in statements_in(role.trust.document):
+        is_other = effect and isinstance(statement, Mapping) and statement.get("Effect") == "Allow"
+        text = _text(statement)
+        # The version says whether a variable is one.
+        version = str((role.trust.document or {}).get("Version")) if "${" in text else ""
+        found += [] if is_other else [text + version]
+    return sorted(found)
+
+
+def _tags_asked(role: RoleRecord) -> str:
+    """The role's own tags, where its trust policy asks for them."""
+    asks = "resourcetag/" in _text(role.trust.document).lower()
+    return f"{sorted(role.tags.items())} {role.tags_known}" if asks else ""
 
 
 def _of_edge(edge: Edge) -> AccessChange:
-    certain = edge.decision is not None and edge.decision.allowed
+    certain = _is_certain(edge)
     can = "can" if certain else "may be able to"
     return AccessChange(
         edge.callee.arn,
@@ -173,7 +244,7 @@ def _of_edge(edge: Edge) -> AccessChange:
 
 
 def _canonical(role: RoleRecord) -> str:
-    return "\n".join(sorted(_text(statement) for statement in statements_in(role.trust.document)))
+    return "\n".join([*_statements(role), _tags_asked(role)])
 
 
 def _text(statement: Any) -> str:
