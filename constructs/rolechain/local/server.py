@@ -126,6 +126,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     emulator.on_trust_policy_write(trust_principals.problem_of)
     emulator.on_principal_deleted(trust_principals.forget)
     emulator.on_mfa_device_created(mfa.new_seed)
+    emulator.list_boundaries()
     policy_writes.install()
     stack_roles.install()
     return middleware.Middleware(secret, settings["services"])
