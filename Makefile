@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # What is set up, is set up by one make at a time: another waits, and then finds everything there.
 ALONE = $(BASE_PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); fcntl.flock(lock, fcntl.LOCK_EX); \
-	sys.exit(subprocess.call(sys.argv[1:], close_fds=False))' $(MAKE) --no-print-directory
+	sys.exit(subprocess.call(sys.argv[1:], close_fds=False))' $(MAKE) --silent --no-print-directory
 
 .PHONY: demo test lint bench oracle setup setup-test setup-lint clean
 

@@ -18,7 +18,7 @@ if stray := list((ROOT / "constructs").glob("*.py")):
         f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4
     )
 
-# CDK leaves a folder for each synthesis. They go with the run; pytest keeps the folders of tests that fail where it did.
+# CDK leaves a folder for each synthesis, which goes with the run; that of a test that fails stays where pytest has it.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 TEMPORARY = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="rolechain-tests-")
 
