@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from rolechain.local import emulator, signatures
-from rolechain.local.access_keys import is_account, is_service
 from rolechain.local.errors import LocalOrganizationError, ServiceError
+from rolechain.local.principals import is_account, is_service
 from rolechain.local.signatures import Call, Signature
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
