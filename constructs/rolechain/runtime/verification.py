@@ -104,7 +104,7 @@ def walk(
     taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
         yield trial.take(hop, calls[hop.callee.arn])
-    for check in negative_checks(chain, trial.sources, taken):
+    for check in _refusals(chain, trial.sources, taken):
         yield trial.refuse(check)
 
 
@@ -194,7 +194,7 @@ class _Trial:
         self.diagnostician.meet(given)
         return given
 
-    def refuse(self, check: NegativeCheck) -> HopReport:
+    def refuse(self, check: _Refusal) -> HopReport:
         """Tries what must be refused, without session policies: whoever calls may leave them out."""
         call = self._call(check.call, check.index)
         caller = check.caller.arn
@@ -270,27 +270,16 @@ def _stranger(arn: str) -> Caller:
 
 
 @dataclass(frozen=True)
-class NegativeCheck:
-    """One call that must be refused.
-
-    Attributes:
-        caller: who makes it.
-        callee: the role that it asks for.
-        index: the place of the hop that ends in that role.
-        call: what it passes.
-        altered: what it leaves out or sends wrong, in words; empty for a shortcut.
-    """
+class _Refusal:
+    """A call that must be refused; ``altered`` says what it leaves out or sends wrong, and is empty for a shortcut."""
 
     caller: ChainRole
-    callee: ChainRole
     index: int
     call: Hop
     altered: str = ""
 
 
-def negative_checks(
-    chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]
-) -> Iterator[NegativeCheck]:
+def _refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]) -> Iterator[_Refusal]:
     """Each caller with each role further on than its own hop leads; then the hop into each role, altered.
 
     ``sources`` can call, and ``hops`` can be taken, with all that the chain leaves open chosen.
@@ -300,14 +289,14 @@ def negative_checks(
     last = len(chain.middle) + 1
     for caller, place in callers:
         for index, callee in enumerate(chain.middle[place + 1 :], place + 2):
-            yield NegativeCheck(caller, callee, index, calls[callee.arn])
+            yield _Refusal(caller, index, calls[callee.arn])
         for target in chain.targets if place + 1 < last else ():
-            yield NegativeCheck(caller, target, last, calls[target.arn])
+            yield _Refusal(caller, last, calls[target.arn])
     # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
     alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}
     for hop in reversed(alike.values()):
         for altered, call in _alterations(hop):
-            yield NegativeCheck(hop.caller, hop.callee, hop.index, call, altered)
+            yield _Refusal(hop.caller, hop.index, call, altered)
 
 
 def _alterations(hop: DeclaredHop) -> Iterator[tuple[str, Hop]]:
