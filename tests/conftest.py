@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,10 @@ if stray := list((ROOT / "constructs").glob("*.py")):
     pytest.exit(
         f"{stray[0]} shadows the PyPI package constructs: the source root takes no .py file", returncode=4
     )
+
+# CDK leaves a folder for each synthesis, which goes with the run; that of a test that fails stays where pytest has it.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+TEMPORARY = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="rolechain-tests-")
 
 # CDK starts the first Node on PATH, which may be one that it no longer supports.
 if "JSII_NODE" not in os.environ and importlib.util.find_spec("aws_cdk"):
@@ -34,6 +40,11 @@ os.environ |= {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def pytest_unconfigure() -> None:
+    """Removes what the run has left behind."""
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 @pytest.fixture

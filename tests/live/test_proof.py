@@ -135,6 +135,24 @@ def test_a_boundary_counts(chain: Chain, read: Read) -> None:
     assert prove_live(chain, accounts).hops[1].verdict.value == "implicit_deny"
 
 
+def test_a_boundary_is_read_from_the_account(
+    chain: Chain, read: Read, organization: LocalOrganization
+) -> None:
+    """The boundary that IAM holds for the middle role refuses the hop; a user's is read as well."""
+    middle = chain.middle[0]
+    iam = organization.session(middle.account).client("iam")
+    nothing = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=_document(nothing))["Policy"]["Arn"]
+    iam.create_user(UserName="ann", PermissionsBoundary=arn)
+    assert prove_live(chain, read(chain)).hops[1].verdict.value == "allow"
+    iam.put_role_permissions_boundary(RoleName=middle.role, PermissionsBoundary=arn)
+    accounts = read(chain)
+    details = accounts[1].details
+    for (entity,) in (details["RoleDetailList"], details["UserDetailList"]):
+        assert entity["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
+    assert prove_live(chain, accounts).hops[1].verdict.value == "implicit_deny"
+
+
 def test_a_policy_of_aws_is_read(chain: Chain, read: Read, organization: LocalOrganization) -> None:
     """Whatever AWS puts into the policies that it manages is read from there."""
     middle = chain.middle[0]

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,12 +41,21 @@ def test_no_registry_and_no_machine_is_named() -> None:
 
 
 def test_the_pins_agree() -> None:
-    """What requirements.txt pins satisfies what the distribution asks for, and is pinned exactly."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    pins = [line for line in lines if line and not line.startswith(("#", "-e"))]
-    assert all(re.fullmatch(r"[\w-]+==[\w.]+", pin) for pin in pins), pins
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "ministack==1.5.33" in project["project"]["optional-dependencies"]["local"]
+    """What is pinned satisfies what the distribution asks for, exactly, and with hashes in requirements.lock."""
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    pins = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    first, *direct = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+    assert first == "-e .[cdk,cli,local]"
+    assert set(direct) <= set(lines)
+    text = (ROOT / "requirements.lock").read_text()
+    locked = re.findall(r"^([\w-]+)==([\w.]+).* \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert len(locked) == len(re.findall("^[^ #]", text, re.MULTILINE))
+    assert pins.items() <= dict(locked).items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for each in ("cdk", "cli", "local"):
+        for asked in map(Requirement, project["optional-dependencies"][each]):
+            assert pins[asked.name.lower()] in asked.specifier
+    assert "ministack==1.5.33" in project["optional-dependencies"]["local"]
     lock = json.loads((ROOT / "package-lock.json").read_text())
     cli = lock["packages"]["node_modules/aws-cdk"]
     assert cli["version"] == json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]

@@ -13,7 +13,7 @@ import pytest
 
 from rolechain import Chain, ChainError, ChainRole
 from rolechain.runtime import Cause, Hop, HopError, fan_out
-from rolechain.runtime.rate_limiter import RateLimiter
+from rolechain.runtime.fanout import RateLimiter
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 SECOND = "arn:aws:iam::222222222222:role/second"

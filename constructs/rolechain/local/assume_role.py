@@ -13,8 +13,8 @@ from rolechain.iam.arn import name_of, session_arn
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.local import denials, emulator, mfa, request_context, trust_principals
-from rolechain.local.errors import ServiceError
+from rolechain.local import emulator, mfa, request_context, trust_principals
+from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
 from rolechain.local.principals import Principal, policy_of, timestamp
@@ -53,7 +53,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
         raise _denied(iam_denial(principal.caller.arn, ASSUME_ROLE, call.role_arn))
     decision = decide(_request(call, principal, role, organization, with_mfa))
     if not decision.allowed:
-        raise _denied(denials.denial(principal.caller.arn, call.role_arn, decision))
+        raise _denied(denial(principal.caller.arn, call.role_arn, decision))
     _check_role(call, role)
     return _session(call, principal, role)
 

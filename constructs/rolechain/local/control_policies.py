@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rolechain.local import denials, emulator, request_context
-from rolechain.local.errors import ServiceError
+from rolechain.local import emulator, request_context
+from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
 from rolechain.local.principals import principal_of
 from rolechain.policy import Decision, Effect, Side, Verdict
@@ -39,7 +39,7 @@ def denial_of(
     judged = [[policy.judge(action, resource, context) for policy in level] for level in levels]
     verdict, reason = _verdict(judged), "a service control policy holds what it does not know"
     decision = Decision(verdict, Side.SERVICE_CONTROL_POLICY, action, reason)
-    return None if verdict is Verdict.ALLOW else denials.denial(caller, resource, decision)
+    return None if verdict is Verdict.ALLOW else denial(caller, resource, decision)
 
 
 def _verdict(judged: list[list[Effect]]) -> Verdict:

@@ -399,6 +399,25 @@ def on_mfa_device_created(seed: Callable[[], str]) -> None:
     _iam._IAM_HANDLERS["CreateVirtualMFADevice"] = create
 
 
+def list_boundaries() -> None:
+    """Adds the permissions boundaries that ministack leaves out of GetAccountAuthorizationDetails."""
+    own = _iam._IAM_HANDLERS["GetAccountAuthorizationDetails"]
+
+    def details(parameters: Any) -> Any:
+        status, headers, body = own(parameters)
+        for record in (*_iam._roles.values(), *_iam._users.values()):
+            if boundary := record.get("PermissionsBoundary"):
+                arn = f"<Arn>{record['Arn']}</Arn>"
+                attached = (
+                    "<PermissionsBoundary><PermissionsBoundaryType>PermissionsBoundaryPolicy</PermissionsBoundaryType>"
+                    f"<PermissionsBoundaryArn>{boundary}</PermissionsBoundaryArn></PermissionsBoundary>"
+                )
+                body = body.replace(arn.encode(), (arn + attached).encode())
+        return status, headers, body
+
+    _iam._IAM_HANDLERS["GetAccountAuthorizationDetails"] = details
+
+
 def stack_handlers(resource_type: str) -> dict[str, Any]:
     """What a stack calls to create, update and delete a resource of that type; entries may be replaced."""
     handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]

@@ -1,8 +1,10 @@
-"""The errors of the local organization: one for its user, one that its services answer with."""
+"""The errors of the local organization: one for its user, one that its services answer with, and AWS's words."""
 
 from __future__ import annotations
 
 from rolechain.errors import RolechainError
+from rolechain.iam import denials
+from rolechain.policy import Decision, Side, Verdict
 
 
 class LocalOrganizationError(RolechainError):
@@ -21,3 +23,18 @@ class ServiceError(RolechainError):
         self.code = code
         self.status = status
         super().__init__(message)
+
+
+def denial(caller: str, resource: str, decision: Decision) -> str:
+    """The denial of a call, with the kind of policy that denied it as AWS names it.
+
+    What cannot be decided is denied too, and the text says why.
+    """
+    text = denials.denial(caller, decision.action, resource)
+    if decision.verdict is Verdict.UNKNOWN:
+        return f"{text} because the local organization cannot decide it: {decision.reason}"
+    if decision.side is Side.ROOT_USER:
+        return text
+    if decision.verdict is Verdict.EXPLICIT_DENY:
+        return text + denials.explicit_deny(decision.side.value)
+    return text + denials.implicit_deny(decision.side.value, decision.action)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain.local import emulator, signatures
-from rolechain.local.access_keys import is_account, is_service
 from rolechain.local.errors import LocalOrganizationError, ServiceError
+from rolechain.local.principals import is_account, is_service
 from rolechain.local.signatures import Call, Signature
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})

@@ -87,7 +87,10 @@ def read(parameters: Mapping[str, str]) -> AssumeRoleCall:
     tags = list(_tags(parameters))
     policy_arns = tuple(_members(parameters, "PolicyArns.member.{}.arn"))
     transitive = tuple(_members(parameters, "TransitiveTagKeys.member.{}"))
-    _refuse([*_of_texts(parameters), *_of_duration(parameters), *_of_lists(tags, policy_arns, transitive)])
+    problems = [*_of_texts(parameters), *_of_duration(parameters), *_of_lists(tags, policy_arns, transitive)]
+    if problems:
+        count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
+        raise ServiceError("ValidationError", count + "; ".join(problems))
     duration = parameters.get("DurationSeconds")
     call = AssumeRoleCall(
         role_arn=parameters["RoleArn"],
@@ -104,12 +107,6 @@ def read(parameters: Mapping[str, str]) -> AssumeRoleCall:
     )
     _check_together(call, tags)
     return call
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-        raise ServiceError("ValidationError", count + "; ".join(problems))
 
 
 def _of_texts(parameters: Mapping[str, str]) -> Iterator[str]:

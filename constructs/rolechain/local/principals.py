@@ -1,4 +1,9 @@
-"""Who makes a call: the caller behind an access key, its policies, and what it carries along a chain."""
+"""Who makes a call: the caller behind an access key, its policies, and what it carries along a chain.
+
+Some access key ids stand for a caller by themselves: an account's administrator, or an AWS service. Both sign with the
+secret of the run. A service obtains the first role of the workload that it runs; here whoever plays the workload does
+it, see ``LocalOrganization.workload``.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolechain.local import access_keys, emulator
+from rolechain.iam.arn import iam_arn
+from rolechain.iam.limits import ACCOUNT, SERVICE
+from rolechain.local import emulator
 from rolechain.local.errors import ServiceError
 from rolechain.policy import Caller, ContextValue, Policy, PolicyError
 
+ADMINISTRATOR = "administrator"
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -47,7 +55,7 @@ class Principal:
         """The condition keys that describe the caller itself, in every call that it makes."""
         caller = self.caller
         if caller.kind == "service":
-            return access_keys.service_keys(caller.arn)
+            return service_keys(caller.arn)
         keys: dict[str, ContextValue] = {
             "aws:PrincipalArn": caller.role_arn or caller.arn,
             "aws:PrincipalAccount": caller.account,
@@ -69,6 +77,36 @@ class Principal:
         return keys
 
 
+def is_account(access_key_id: str) -> bool:
+    """Whether an access key id is an account's id, and so its administrator's."""
+    return bool(ACCOUNT.fullmatch(access_key_id))
+
+
+def is_service(access_key_id: str) -> bool:
+    """Whether an access key id is a service principal, such as ``lambda.amazonaws.com``, and so that service's."""
+    return bool(SERVICE.fullmatch(access_key_id))
+
+
+def administrator_arn(account: str) -> str:
+    """The ARN of an account's administrator."""
+    return iam_arn("aws", account, f"user/{ADMINISTRATOR}")
+
+
+def administrator_id(account: str) -> str:
+    """The unique id of an account's administrator."""
+    return f"AIDALOCAL{account}"
+
+
+def service_keys(principal: str) -> dict[str, ContextValue]:
+    """The condition keys that describe a service: it belongs to no account and no organization."""
+    return {
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": principal,
+        "aws:PrincipalServiceNamesList": [principal],
+        "aws:PrincipalType": "Service",
+    }
+
+
 def policy_of(document: str | dict[str, Any], name: str) -> Policy:
     """The policy that a document holds; one that cannot be read is unknown, and so denies what it is asked."""
     try:
@@ -85,7 +123,7 @@ def timestamp(moment: float) -> str:
 def is_administrator(access_key_id: str) -> bool:
     """Whether an access key is an account's administrator's: its id, or of a session that GetSessionToken made."""
     session = emulator.session(access_key_id) or {}
-    return access_keys.is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
+    return is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
 
 
 def principal_of(access_key_id: str, account: str, *, in_management_account: bool) -> Principal:
@@ -94,7 +132,7 @@ def principal_of(access_key_id: str, account: str, *, in_management_account: boo
     Raises:
         ServiceError: the key is not known, or its session is one that may not assume roles.
     """
-    if access_keys.is_service(access_key_id):
+    if is_service(access_key_id):
         return Principal(caller=Caller("service", access_key_id), tags={})
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
@@ -117,12 +155,12 @@ def _unknown() -> ServiceError:
 
 
 def _administrator(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
-    arn, unique_id = access_keys.administrator_arn(account), access_keys.administrator_id(account)
+    arn, unique_id = administrator_arn(account), administrator_id(account)
     return Principal(
         caller=Caller("user", arn, account, unique_id=unique_id, in_management_account=in_management_account),
         identity_policies=(Policy.parse(_EVERYTHING),),
         tags={},
-        user_name=access_keys.ADMINISTRATOR,
+        user_name=ADMINISTRATOR,
         user_id=unique_id,
         issued_at=session.get("IssuedAt"),
     )

@@ -87,7 +87,6 @@ def _configure(port: int, folder: str) -> None:
 def _application(settings: Mapping[str, Any], secret: str) -> Any:
     """The emulator with the rules of role chains added, for those who may call it."""
     from rolechain.local import (
-        access_keys,
         control_policies,
         emulator,
         mfa,
@@ -120,12 +119,13 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
             key_id, action, resource, context, organization
         ),
         decided_by_service=frozenset({"sts:AssumeRole"}),
-        of_service=access_keys.is_service,
+        of_service=principals.is_service,
     )
     emulator.on_principal_keys(caller_keys)
     emulator.on_trust_policy_write(trust_principals.problem_of)
     emulator.on_principal_deleted(trust_principals.forget)
     emulator.on_mfa_device_created(mfa.new_seed)
+    emulator.list_boundaries()
     policy_writes.install()
     stack_roles.install()
     return middleware.Middleware(secret, settings["services"])

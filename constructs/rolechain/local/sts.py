@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 import time
 
-from rolechain.local import access_keys, assume_role, emulator, mfa, parameters, query_protocol
+from rolechain.local import assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
-from rolechain.local.principals import Principal, is_administrator, principal_of
+from rolechain.local.principals import (
+    Principal,
+    administrator_arn,
+    administrator_id,
+    is_administrator,
+    principal_of,
+)
 from rolechain.local.query_protocol import Response
 
 
@@ -54,8 +60,8 @@ def _caller(key_id: str, organization: Organization) -> Principal:
 
 def _identity(account: str) -> dict[str, object]:
     return {
-        "Arn": access_keys.administrator_arn(account),
-        "UserId": access_keys.administrator_id(account),
+        "Arn": administrator_arn(account),
+        "UserId": administrator_id(account),
         "Account": account,
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rolechain.iam import limits
 from rolechain.local import emulator
-from rolechain.local.access_keys import administrator_arn, administrator_id
+from rolechain.local.principals import administrator_arn, administrator_id
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 from rolechain.policy.trust_problems import invalid_principal, trust_problems

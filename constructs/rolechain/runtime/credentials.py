@@ -60,7 +60,6 @@ class HopCredentials(RefreshableCredentials):
         self._call = call
         self._caller = caller
         self._coded = False
-        self._frozen: tuple[SessionCredentials, ReadOnlyCredentials] | None = None
 
     def __repr__(self) -> str:
         return f"<credentials of hop {self._call.index} of {self._call.total}, {self._call.hop.role_arn}>"
@@ -71,10 +70,12 @@ class HopCredentials(RefreshableCredentials):
         Raises:
             HopError: a hop failed.
         """
-        given, frozen = self.get(), self._frozen
-        if frozen is None or frozen[0] is not given:
-            self._frozen = frozen = (given, self._freeze(given))
-        return frozen[1]
+        held = self._held
+        # The condition of get, as this is read at every request: a call to it would cost a third more.
+        if held and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
+            frozen: ReadOnlyCredentials = held.frozen
+            return frozen
+        return self._freeze(self.get())
 
     def at_hand(self) -> ReadOnlyCredentials | None:
         """What serves while another caller renews it; None where everybody has to wait for that. Never a call."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
@@ -35,6 +36,8 @@ class _Held:
     """Credentials with their deadlines worked out, as they are read at every request."""
 
     credentials: SessionCredentials
+    frozen: Any
+    """What ``_freeze`` makes of them."""
     advisory_at: float
     mandatory_at: float
     booted_at: float
@@ -209,7 +212,12 @@ class RefreshableCredentials:
         if self._once:
             advisory_at = mandatory_at = credentials.expires_at
         booted_at = self._clock() - self._monotonic()
-        return _Held(credentials, advisory_at, mandatory_at, booted_at, advisory_at - booted_at)
+        frozen = self._freeze(credentials)
+        return _Held(credentials, frozen, advisory_at, mandatory_at, booted_at, advisory_at - booted_at)
+
+    def _freeze(self, given: SessionCredentials) -> Any:
+        """The form in which a subclass gives credentials."""
+        return given
 
     def _valid(self) -> _Held | None:
         held = self._held

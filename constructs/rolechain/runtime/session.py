@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -97,16 +97,12 @@ def session_with(credentials: HopCredentials, base: boto3.Session, region_name: 
     return ChainSession(credentials, base, region_name)
 
 
-def _of_ordinary(name: str) -> Any:
-    return property(lambda session: getattr(session._ordinary, name))
-
-
 class ChainSession(boto3.Session):
     """A session that is set up when more than its credentials is asked for.
 
     To set one up takes longer than a call to STS does, and much that walks a chain (a fan-out over hundreds of
-    accounts, a command that hands credentials on) asks for nothing more. So boto3's constructor does not run here:
-    the attributes that it would set are properties, read from an ordinary session that is made with the first.
+    accounts, a command that hands credentials on) asks for nothing more. So boto3's constructor does not run here;
+    what it would set is read from an ordinary session, which is made once any of it is asked for.
     """
 
     def __init__(self, credentials: HopCredentials, base: boto3.Session, region_name: str) -> None:
@@ -116,13 +112,14 @@ class ChainSession(boto3.Session):
         """The chain's credentials; no call is made before they are read."""
         return self._chain[0]
 
-    @cached_property
-    def _ordinary(self) -> Any:
-        return _set_up(*self._chain)
-
-    _session: Any = _of_ordinary("_session")
-    _loader: Any = _of_ordinary("_loader")
-    resource_factory: Any = _of_ordinary("resource_factory")
+    def __getattr__(self, name: str) -> Any:
+        known = vars(self)
+        if "_chain" in known:
+            # Of the threads that set one up at the same time all get the first that is put down.
+            made = known.get("_ordinary") or known.setdefault("_ordinary", _set_up(*self._chain))
+            if name in vars(made):
+                return vars(made)[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def _set_up(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:

@@ -13,6 +13,7 @@ from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
+from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.policy import Caller
 from rolechain.policy.principals import CallerKind
 from rolechain.runtime.attempts import Patience, try_call
@@ -23,7 +24,6 @@ from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
 from rolechain.runtime.limits import problems_of_chain
-from rolechain.runtime.negative_checks import NegativeCheck, negative_checks
 from rolechain.runtime.report import HopReport, Outcome
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Sts
@@ -104,10 +104,11 @@ def walk(
     taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
         yield trial.take(hop, calls[hop.callee.arn])
-    for check in negative_checks(chain, trial.sources, taken):
+    for check in _refusals(chain, trial.sources, taken):
         yield trial.refuse(check)
 
 
+_UNLIKELY = ("not-allowed", "rolechain-verify", "x1")
 _NOT_OF_THE_ROLES = {
     Cause.SESSION_POLICY,
     Cause.SERVICE_CONTROL_POLICY,
@@ -193,7 +194,7 @@ class _Trial:
         self.diagnostician.meet(given)
         return given
 
-    def refuse(self, check: NegativeCheck) -> HopReport:
+    def refuse(self, check: _Refusal) -> HopReport:
         """Tries what must be refused, without session policies: whoever calls may leave them out."""
         call = self._call(check.call, check.index)
         caller = check.caller.arn
@@ -266,3 +267,61 @@ def _stranger(arn: str) -> Caller:
     """Whoever the session is that the test starts from; of a role session the role's path is not known."""
     kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
     return Caller(kinds.get(resource_of(arn).partition("/")[0], "role-session"), arn, account_of(arn))
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A call that must be refused; ``altered`` says what it leaves out or sends wrong, and is empty for a shortcut."""
+
+    caller: ChainRole
+    index: int
+    call: Hop
+    altered: str = ""
+
+
+def _refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[DeclaredHop]) -> Iterator[_Refusal]:
+    """Each caller with each role further on than its own hop leads; then the hop into each role, altered.
+
+    ``sources`` can call, and ``hops`` can be taken, with all that the chain leaves open chosen.
+    """
+    calls = {hop.callee.arn: as_hop(hop) for hop in hops}
+    callers = [*((source, 0) for source in sources), *((role, at) for at, role in enumerate(chain.middle, 1))]
+    last = len(chain.middle) + 1
+    for caller, place in callers:
+        for index, callee in enumerate(chain.middle[place + 1 :], place + 2):
+            yield _Refusal(caller, index, calls[callee.arn])
+        for target in chain.targets if place + 1 < last else ():
+            yield _Refusal(caller, last, calls[target.arn])
+    # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
+    alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}
+    for hop in reversed(alike.values()):
+        for altered, call in _alterations(hop):
+            yield _Refusal(hop.caller, hop.index, call, altered)
+
+
+def _alterations(hop: DeclaredHop) -> Iterator[tuple[str, Hop]]:
+    """Everything that a hop declares, left out once and sent wrong once where only some values are allowed."""
+    call = as_hop(hop)
+    if hop.external_id:
+        yield "without external id", replace(call, external_id=None)
+    for tag in hop.callee.tags:
+        if tag.required:
+            yield f"without session tag {tag.key}", _with_tag(call, tag.key, None)
+        if wrong := _wrong(tag):
+            yield f"with session tag {tag.key}={wrong}", _with_tag(call, tag.key, wrong)
+    if identity := hop.callee.identity:
+        if identity.required:
+            yield "without source identity", replace(call, source_identity=None)
+        if wrong := _wrong(identity):
+            yield f"with source identity {wrong}", replace(call, source_identity=wrong)
+
+
+def _with_tag(call: Hop, key: str, value: str | None) -> Hop:
+    others = {each: given for each, given in (call.tags or {}).items() if each != key}
+    kept = [each for each in call.transitive_tag_keys if each != key or value]
+    return replace(call, tags=others | ({key: value} if value else {}) or None, transitive_tag_keys=kept)
+
+
+def _wrong(declared: SessionTag | SourceIdentity) -> str | None:
+    """A value that is not allowed; None where every one that is tried here is."""
+    return next((value for value in _UNLIKELY if not declared.allows(value)), None)

@@ -1,15 +1,27 @@
-"""What a test can ask of a chain."""
+"""What a test can ask of a chain, by the templates of an app, a stage, or what they were synthesized into."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rolechain.testing.synthesis import Synthesizable, templates_of
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from rolechain.model.chain import Chain
-    from rolechain.proof import Finding
+    from rolechain.proof import Finding, Template
     from rolechain.proof.prove import Templates
+
+_REPORTED = "A copy of this report"
+"""What CDK says where a validation plugin fails a synth."""
+
+
+class Synthesizable(Protocol):
+    """An ``aws_cdk.App`` or ``Stage``."""
+
+    @property
+    def outdir(self) -> str:
+        """Where it is synthesized to."""
+
+    def synth(self, *, force: bool | None = None) -> Any:
+        """Synthesizes it."""
 
 
 def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool = False) -> None:
@@ -42,3 +54,38 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
 def _words(finding: Finding) -> str:
     place = f" {finding.place}" if finding.place else ""
     return f"\n  {finding.level.value} {finding.rule}{place}\n    {finding.message}\n    fix: {finding.remediation}"
+
+
+def is_synthesizable(app: object) -> TypeGuard[Synthesizable]:
+    """Whether something is an app or a stage."""
+    return callable(getattr(app, "synth", None))
+
+
+def templates_of(app: Synthesizable | Templates) -> tuple[Templates, RuntimeError | None]:
+    """The templates of an app, and the error of a synth whose validation failed after it had written them.
+
+    Args:
+        app: an app or a stage, which is synthesized anew, as it may have changed since; or anything that
+            ``rolechain.proof.prove`` takes.
+
+    Raises:
+        RuntimeError: the app cannot be synthesized.
+    """
+    if not is_synthesizable(app):
+        return app, None  # type: ignore[return-value] # whatever is no app is given on to the proof
+    try:
+        return synthesized(app), None
+    except RuntimeError as error:
+        # A plugin of the app's own, such as ChainProof, reports only after the templates are written.
+        if _REPORTED not in str(error):
+            raise
+        from rolechain.proof import templates_in
+
+        return templates_in(app.outdir), error
+
+
+def synthesized(app: Synthesizable) -> tuple[Template, ...]:
+    """The templates that an app or a stage is synthesized into."""
+    from rolechain.proof import templates_in
+
+    return templates_in(app.synth(force=True).directory)

@@ -13,8 +13,8 @@ import pytest
 
 if TYPE_CHECKING:
     from rolechain.local import LocalOrganization
+    from rolechain.testing.assertions import Synthesizable
     from rolechain.testing.snapshots import Synth, Templates
-    from rolechain.testing.synthesis import Synthesizable
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     """
 
     def templates(app: Synthesizable | Callable[[Any], object]) -> Templates:
+        from rolechain.testing.assertions import is_synthesizable, synthesized
         from rolechain.testing.snapshots import normalised
-        from rolechain.testing.synthesis import is_synthesizable, synthesized
 
         if not is_synthesizable(app):
             try:

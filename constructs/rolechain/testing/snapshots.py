@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rolechain.testing.synthesis import Synthesizable
+from rolechain.testing.assertions import Synthesizable
 
 Json = Any
 Templates = dict[str, dict[str, Json]]
