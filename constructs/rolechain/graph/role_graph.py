@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from rolechain.cloudformation.conditions import Requirement
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import Callee
@@ -55,6 +56,7 @@ class RoleRecord:
         tags_known: whether those are all.
         depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
         imported: whether the templates refer to it and do not create it.
+        requires: what surely is so where it is made, as its Condition says.
         callee: what of it decides who gets in, besides its trust policy.
     """
 
@@ -71,6 +73,7 @@ class RoleRecord:
     tags_known: bool = True
     depends_on: frozenset[str] = frozenset()
     imported: bool = False
+    requires: frozenset[Requirement] = frozenset()
     callee: Callee = _NOWHERE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rolechain.cloudformation import texts
+from rolechain.cloudformation.conditions import requirements
 from rolechain.cloudformation.resolver import Unresolved
 from rolechain.cloudformation.resources import ROLE, identity_of
 from rolechain.cloudformation.source_location import SourceLocation
@@ -114,6 +115,9 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             max_session_duration=int(seconds) if whole and seconds else 3600,
             tags=tags_of(tags),
             tags_known=not texts.holds_unknown(tags, Unresolved),
+            requires=requirements(resource["Condition"], resolver.section("Conditions"))
+            if "Condition" in resource
+            else frozenset(),
             depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
         )
 

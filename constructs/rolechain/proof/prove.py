@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from rolechain.cloudformation.assembly import templates_in
+from rolechain.cloudformation.conditions import branches
 from rolechain.cloudformation.parameter_values import ParameterError, with_values
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
@@ -168,6 +169,7 @@ def audit(
     parameters: Mapping[str, Any] | None = None,
     region: str | None = None,
     exports: Mapping[str, str] | None = None,
+    all_conditions: bool = False,
 ) -> Proof:
     """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
 
@@ -178,6 +180,8 @@ def audit(
             for one that takes a list. By the name under which Systems Manager holds a value, that value.
         region: the region of each template that is not given with one.
         exports: the values of exports of stacks that are not among the templates, by name.
+        all_conditions: whether what is found where a condition is not as the parameters' defaults make it counts as
+            what is found otherwise; else its errors are warnings.
 
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
@@ -195,7 +199,39 @@ def audit(
     ]
     given = with_values(placed, parameters or {})
     with patience():
-        return _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
+        report = _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
+        others = _of_branches(given, all_conditions=all_conditions)
+        return replace(report, findings=sorted_findings([*report.findings, *others]))
+
+
+def _of_branches(templates: Sequence[Template], *, all_conditions: bool) -> Iterator[Finding]:
+    """What is found in one template where one of its conditions is another, and not where it is as it is.
+
+    Each branch is looked at beside the accounts that are known and nothing else: whatever other templates hold, RC00
+    of the whole audit says what is not known.
+    """
+    accounts = {
+        f"account {account}": Template(f"account {account}", {}, account=account)
+        for account in {template.account for template in templates if template.account}
+    }
+
+    def found(template: Template) -> list[Finding]:
+        graph = role_graph_of([template])
+        return list(check(replace(graph, templates={**accounts, **graph.templates}), None))
+
+    for template in templates:
+        before: set[Finding] | None = None
+        for branch in branches(template):
+            if not (branch.is_known or all_conditions):
+                continue
+            if before is None:
+                before = set(found(template))
+            for finding in found(branch.template):
+                if finding in before or finding.rule == "RC00":
+                    continue
+                if all_conditions or finding.level is Level.ERROR:
+                    level = finding.level if all_conditions else Level.WARNING
+                    yield replace(finding, level=level, message=f"{finding.message}, {branch.words}")
 
 
 def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Iterator[Template]:
