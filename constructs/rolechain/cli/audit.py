@@ -80,6 +80,11 @@ def _add_findings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-baseline", metavar="FILE", help="write what is found as a baseline, and exit 0"
     )
+    parser.add_argument(
+        "--all-conditions",
+        action="store_true",
+        help="let count what is found in the other branch of a condition that a parameter decides",
+    )
     parser.add_argument("--strict", action="store_true", help="let warnings count as findings too")
     parser.add_argument(
         "--group", choices=GROUPS, help="put the findings together (default: by rule where they are many)"
@@ -120,6 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         parameters=values_of(arguments.parameters, arguments.parameter, arguments.ssm),
         region=arguments.region,
         exports=dict(getattr(arguments, "import")),
+        all_conditions=arguments.all_conditions,
     )
     triage = triaged(
         report.findings,

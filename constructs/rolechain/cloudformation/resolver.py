@@ -97,6 +97,8 @@ class Resolver:
     def condition(self, name: Json, place: SourceLocation) -> Ternary:
         """Whether a condition of the template holds; None if it cannot be known."""
         conditions = self.section("Conditions")
+        if isinstance(name, str) and name in self.around.conditions:
+            return self.around.conditions[name]
         if not isinstance(name, str) or name not in conditions or ("condition", name) in self._open:
             return None
         if name not in self._conditions:

@@ -82,6 +82,7 @@ def instances_of(
         stack_name=None,
         parameters={},
         stored={},
+        conditions={},
     )
     # Where neither the region nor a role's name stands, the stack is the same in every region.
     text = json.dumps((body, given, groups), default=str)

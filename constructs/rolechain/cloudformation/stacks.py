@@ -144,6 +144,7 @@ class Stacks:
                 nested={},
                 stack_name=None,
                 parameters={},
+                conditions={},
             )
             nested = self._placed(child, given if isinstance(given, Mapping) else {}, made)
             self._children[key] = nested
@@ -178,6 +179,7 @@ class Stacks:
             partition=partition or (self._chain.partition if self._chain else "aws"),
             parameters=parameters,
             stored=template.stored,
+            conditions=template.conditions,
             by_user=by_user,
             imported=lambda export: self._imported(export, template),
             output=self._output,

@@ -26,6 +26,7 @@ class Template:
         nested: the templates of its nested stacks, by the logical id of each; one that is not at hand is left out.
         parameters: the values that its parameters are given, by name.
         stored: what Systems Manager holds where it is deployed, by name.
+        conditions: what its conditions are taken to be, whatever they are made of, by name.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Template:
     nested: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, bool] = field(default_factory=dict)
 
 
 def transforms_of(body: Mapping[str, Json]) -> Iterator[str]:
@@ -66,6 +68,7 @@ class Surroundings:
         partition: its partition.
         parameters: the values that its parameters are given.
         stored: what Systems Manager holds where it is deployed, by name.
+        conditions: what its conditions are taken to be.
         by_user: whether the user gives its parameters, and no other stack.
         imported: looks up an export of another stack by its name.
         output: looks up an output of another stack, given the argument of Fn::GetStackOutput.
@@ -80,6 +83,7 @@ class Surroundings:
     partition: str
     parameters: Mapping[str, Json]
     stored: Mapping[str, str]
+    conditions: Mapping[str, bool]
     by_user: bool
     imported: Callable[[str], Json | None]
     output: Callable[[Mapping[str, Json]], Json | None]

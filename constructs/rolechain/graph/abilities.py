@@ -12,7 +12,8 @@ from rolechain.graph.access import ASSUME, narrowed
 from rolechain.graph.arn_sets import ANY
 from rolechain.graph.escalation import Way
 from rolechain.graph.language import Language
-from rolechain.graph.permissions import RESOURCE, Allowed, Principal, allowed_calls
+from rolechain.graph.permissions import RESOURCE, Allowed, allowed_calls
+from rolechain.graph.role_graph import Principal
 from rolechain.graph.values import OneValue, Values
 from rolechain.policy import Policy
 

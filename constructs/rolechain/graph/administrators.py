@@ -23,8 +23,8 @@ from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
 from rolechain.graph.grants import GRANTING, LIFTING, Grants, is_own, one_of, type_of, within_boundary
 from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
-from rolechain.graph.permissions import RESOURCE, Principal, kind_of
-from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord, Workload
+from rolechain.graph.permissions import RESOURCE, kind_of
+from rolechain.graph.role_graph import PolicyRecord, Principal, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, name_of, resource_of

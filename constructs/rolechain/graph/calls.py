@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
-from rolechain.iam.arn import account_of, session_arn
+from rolechain.graph.role_graph import Principal, RoleGraph, RoleRecord
+from rolechain.iam.arn import account_of, name_of, session_arn
 from rolechain.iam.condition_keys import PERHAPS
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
@@ -46,11 +46,11 @@ def session_of(role_arn: str, session_name: str = SESSION_NAME) -> Caller:
     return Caller("role-session", session_arn(role_arn, session_name), account_of(role_arn), role_arn)
 
 
-def request_between(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Request:
-    """The call of one role of the templates to another, with what caller and callee are and nothing that is chosen.
+def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Request:
+    """The call of a principal to a role, with what caller and callee are and nothing that is chosen.
 
     Args:
-        caller: the role whose session calls.
+        caller: the role whose session calls, or the user.
         callee: the role that is assumed.
         graph: tells which accounts are known to belong to one organization.
     """
@@ -64,6 +64,10 @@ def request_between(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) ->
         "aws:PrincipalType": "AssumedRole",
         "aws:ResourceAccount": callee_account,
     }
+    calling = session_of(caller.arn)
+    if ":user/" in caller.arn:
+        context |= {"aws:PrincipalType": "User", "aws:username": name_of(caller.arn)}
+        calling = Caller("user", caller.arn, caller_account)
     if graph.organization and caller_account in graph.home:
         context["aws:PrincipalOrgID"] = graph.organization
     if graph.organization and callee_account in graph.home:
@@ -73,7 +77,7 @@ def request_between(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) ->
     for key, value in callee.tags.items():
         context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
     return Request(
-        caller=session_of(caller.arn),
+        caller=calling,
         callee=Callee(callee.arn, callee.trust.policy),
         context=context,
         identity_policies=tuple(record.policy for record in caller.policies),

@@ -1,20 +1,22 @@
-"""Every AssumeRole that the policies of the templates allow."""
+"""Every AssumeRole that the policies of the templates allow, by roles, users and permission sets."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from weakref import WeakKeyDictionary
 
+from rolechain.cloudformation.resources import IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME, CARRYING, Callee, admitted, carried, must_carry, principal_named
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
-from rolechain.graph.language import Language, Pattern, Position, matching
-from rolechain.graph.permissions import Permission, permissions
+from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
+from rolechain.graph.permissions import Permission, kind_of, permissions
 from rolechain.graph.requests import Requests, both
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, RoleRecord
 from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
@@ -26,14 +28,16 @@ from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statement import Statement
 
 _PRINCIPAL_TAG = "aws:principaltag/"
+_STAND_IN_OR_LETTER = re.compile(r"<[^<>]*>|.")
+_UNSHOWN = "it cannot be shown that a condition always refuses it"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One role of the templates that may assume another, if it chooses everything that it may choose well.
+    """A principal that may assume a role of the templates, if it chooses everything that it may choose well.
 
     Attributes:
-        caller: the role whose session calls.
+        caller: the role whose session calls, or the user.
         callee: the role that is assumed.
         decision: allowed, unknown, or refused for what services bring; None where the call lacks the permission for the
             tags or the source identity that it must carry.
@@ -45,7 +49,7 @@ class Edge:
         granting: what lets the caller call.
     """
 
-    caller: RoleRecord
+    caller: Principal
     callee: RoleRecord
     decision: Decision | None
     hindered: Decision | None
@@ -61,14 +65,7 @@ _known: WeakKeyDictionary[RoleGraph, list[Edge]] = WeakKeyDictionary()
 def links(graph: RoleGraph) -> list[Edge]:
     """Every pair of roles of a graph of which both sides allow sts:AssumeRole, in the order of the callees."""
     if graph not in _known:
-        callers = _Callers(graph)
-        _known[graph] = [
-            edge
-            for callee in graph.roles
-            if is_arn(callee.arn)
-            for caller in callers.of(callee)
-            if (edge := _edge(caller, callee, graph))
-        ]
+        _known[graph] = list(_of_callers(graph.roles, graph))
     return _known[graph]
 
 
@@ -80,18 +77,69 @@ def edges(graph: RoleGraph) -> list[Edge]:
     return [edge for edge in links(graph) if edge.decision]
 
 
-class _Callers:
-    """The roles of a graph by what they may assume, so that no pair is tried for nothing."""
+def identity_edges(graph: RoleGraph) -> list[Edge]:
+    """Every role of a graph that its users, permission sets and principals outside of the templates may assume.
 
-    def __init__(self, graph: RoleGraph) -> None:
-        self._graph = graph
-        self._by_resource: dict[str, list[RoleRecord]] = {}
-        self._by_account: dict[str, list[RoleRecord]] = {}
-        self._of_wide_resource: list[RoleRecord] = []
+    A group calls nothing itself: its members have its permissions.
+    """
+    callers = [each for each in graph.identities if not each.is_group]
+    return [edge for edge in _of_callers(callers, graph) if edge.decision]
+
+
+def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[Edge]:
+    callers = _Callers(principals)
+    for callee in graph.roles:
+        # Users of whom nobody asks anything are many, and alike.
+        alike: dict[tuple[object, ...], Edge | None] = {}
+        for caller in callers.of(callee) if is_arn(callee.arn) else ():
+            key = _alike(caller, callee)
+            if key and key in alike:
+                edge = (found := alike[key]) and _of_another(found, caller)
+            else:
+                edge = _edge(caller, callee, graph)
+            if key:
+                alike[key] = edge
+            if edge:
+                yield edge
+
+
+def _of_another(edge: Edge, caller: Principal) -> Edge:
+    """The edge of a user that is like another."""
+    if (decision := edge.decision) is not None:
+        words = decision.reason.replace(edge.caller.arn, caller.arn)
+        decision = Decision(decision.verdict, decision.side, decision.action, words)
+    return replace(edge, caller=caller, decision=decision)
+
+
+def _alike(caller: Principal, callee: RoleRecord) -> tuple[object, ...] | None:
+    """What decides about a user's calls to a role; None where it is something of the user's own."""
+    if not isinstance(caller, IdentityRecord) or ":user/" not in caller.arn or caller.outside:
+        return None
+    policies = [*(record.policy for record in caller.policies)]
+    boundary = caller.boundary.policy if caller.boundary else None
+    trust = callee.trust.policy
+    named = (each.principals.aws for each in trust.statements if each.principals)
+    if any(each.keys for each in (trust, *policies, *([boundary] if boundary else []))):
+        return None
+    return None if any(caller.arn in each for each in named) else (caller.account, *policies, boundary)
+
+
+class _Callers:
+    """Principals by what they may assume, so that no pair is tried for nothing."""
+
+    def __init__(self, principals: Iterable[Principal]) -> None:
+        self._by_arn: dict[str, list[Principal]] = {}
+        self._by_resource: dict[str, list[Principal]] = {}
+        self._by_account: dict[str, list[Principal]] = {}
+        self._of_wide_resource: list[Principal] = []
+        self._unnamed: list[tuple[Principal, Language]] = []
         named: dict[Policy, tuple[frozenset[str], bool]] = {}
-        for role in graph.roles:
+        for role in principals:
             if not is_arn(role.arn):
                 continue
+            self._by_arn.setdefault(role.arn, []).append(role)
+            if role.account and (arns := _possible_arns(role)):
+                self._unnamed.append((role, arns))
             self._by_account.setdefault(account_of(role.arn), []).append(role)
             policies = [record.policy for record in role.policies]
             named |= {each: _callees_named(each) for each in policies if each not in named}
@@ -101,29 +149,30 @@ class _Callers:
             for arn in frozenset().union(*(arns for arns, _ in found)):
                 self._by_resource.setdefault(arn, []).append(role)
 
-    def of(self, callee: RoleRecord) -> Iterable[RoleRecord]:
-        """The roles that may get into a role, each once: those that it lets in and that may call it."""
-        found: dict[RoleRecord, None] = {}
+    def of(self, callee: RoleRecord) -> Iterable[Principal]:
+        """The principals that may get into a role, each once: those that it lets in and that may call it."""
+        found: dict[Principal, None] = {}
         entering = admitted(callee.trust.policy, callee.callee, alone=True)
         for statement in callee.trust.policy.allows:
             for requests in entering.get(statement.index, ()):
                 values = requests.values.get(keys_of.PRINCIPAL_ARN)
-                if requests.kind != "role" or not isinstance(values, OneValue):
+                if requests.kind not in ("role", "user") or not isinstance(values, OneValue):
                     continue
+                found |= {each: None for each, arns in self._unnamed if _meet(values.texts, arns)}
                 if values.texts.values is not None:
-                    named = (self._graph.by_arn.get(arn, ()) for arn in sorted(values.texts.values))
+                    named = (self._by_arn.get(arn, ()) for arn in sorted(values.texts.values))
                     found |= dict.fromkeys(chain.from_iterable(named))
                 else:
                     permitted = self._permitted(callee, statement)
                     found |= {role: None for role in permitted if role.arn in values.texts}
         return found
 
-    def _permitted(self, callee: RoleRecord, statement: Statement) -> Iterator[RoleRecord]:
-        """The roles that may call a role which a statement does not name one by one."""
+    def _permitted(self, callee: RoleRecord, statement: Statement) -> Iterator[Principal]:
+        """The principals that may call a role which a statement does not name one by one."""
         principals = statement.principals
         if principals is None or principals.everyone or principals.unknown:
             # Within an account, being named is enough.
-            yield from self._by_account[account_of(callee.arn)]
+            yield from self._by_account.get(account_of(callee.arn), ())
         elif all(map(is_unique_id, principals.aws)):
             # No role that a template makes has an id before.
             return
@@ -139,11 +188,48 @@ def _callees_named(policy: Policy) -> tuple[frozenset[str], bool]:
     return frozenset().union(*named), any(each.negated or each.tests for each in resources)
 
 
-def _edge(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
+def _possible_arns(caller: Principal) -> Language | None:
+    """What the ARN of a principal may be that has one of its own on deployment only; None for any other."""
+    if not isinstance(caller, IdentityRecord):
+        return None
+    if IDENTITY_CENTER in caller.arn:
+        # The path holds the region of IAM Identity Center as well, but for us-east-1.
+        before, _, name = caller.arn.rpartition("/")
+        part = Position(repeated=True, excluded="/")
+        begins = [*map(Position, f"{before}/")]
+        ends = [
+            part if each.startswith("<") else Position(each) for each in _STAND_IN_OR_LETTER.findall(name)
+        ]
+        region = [Position(repeated=True, excluded="/_"), Position("/")]
+        return matching([Pattern([*begins, *ends]), Pattern([*begins, *region, *ends])])
+    if caller.outside:
+        before, _, name = caller.arn.rpartition("/")
+        return matching([glob_of(f"{before}/{name}"), glob_of(f"{before}/*/{name}")])
+    return None
+
+
+def _meet(ones: Language, others: Language) -> bool:
+    """Whether a text may be in both."""
+    try:
+        return not (ones & others).is_empty()
+    except TooLarge:
+        return True
+
+
+def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
+    edge = _edge_of(caller, callee, graph, _session(caller, graph))
+    if (arns := _possible_arns(caller)) is None or (edge and edge.decision and edge.decision.allowed):
+        return edge
+    session = _session(caller, graph)
+    any_arn = {**session.values, keys_of.PRINCIPAL_ARN: OneValue(arns, absent=False)}
+    perhaps = _edge_of(caller, callee, graph, replace(session, values=any_arn))
+    return perhaps and replace(perhaps, decision=_unknown("the caller's ARN is known on deployment only"))
+
+
+def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: Requests) -> Edge | None:
     base = request_between(caller, callee, graph)
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
-    session = _session(caller, graph)
     account = account_of(callee.arn)
     organization = graph.organization if graph.organization and account in graph.home else ""
     facts = Callee(partition_of(callee.arn), account, organization)
@@ -168,8 +254,8 @@ def _edge(caller: RoleRecord, callee: RoleRecord, graph: RoleGraph) -> Edge | No
     return first
 
 
-def _session(caller: RoleRecord, graph: RoleGraph) -> Requests:
-    """Every request that a session of a role may make."""
+def _session(caller: Principal, graph: RoleGraph) -> Requests:
+    """Every request that a session of a role, or a user, may make."""
     values: dict[str, Values] = {keys_of.PRINCIPAL_ARN: only(caller.arn)}
     if graph.organization and caller.account in graph.home:
         path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
@@ -178,18 +264,22 @@ def _session(caller: RoleRecord, graph: RoleGraph) -> Requests:
         for key, value in caller.tags.items():
             texts = Language(frozenset({value}))
             values[f"{_PRINCIPAL_TAG}{key.lower()}"] = OneValue(texts, absent=False)
-    return Requests("role", values)
+    return Requests(kind_of(caller), values)
 
 
-def _may_be_tagged(role: RoleRecord) -> bool:
+def _may_be_tagged(role: Principal) -> bool:
     """Whether whoever makes a session of the role may give it tags, which then stand for the role's own."""
+    if isinstance(role, IdentityRecord):
+        return kind_of(role) == "role"
     return any(
         statement.actions.match(TAG_SESSION.lower()) is not False for statement in role.trust.policy.allows
     )
 
 
-def _brought(role: RoleRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _brought(role: Principal) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The actions that every call of a role's sessions needs as services bring something, and those that some need."""
+    if isinstance(role, IdentityRecord):
+        return (), ()
     allows = [each for each in role.trust.policy.allows if each.actions.match(ASSUME) is not False]
     services = {name for each in allows for name in (each.principals.services if each.principals else ())}
     alone = all(
@@ -205,11 +295,11 @@ def _brought(role: RoleRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(action for action in some if alone and all(by_action[action])), some
 
 
-def _named(statement: Statement, caller: RoleRecord) -> Iterator[Requests]:
-    """The calls of a role that a trust statement lets in by naming the role or its session, not its account alone."""
+def _named(statement: Statement, caller: Principal) -> Iterator[Requests]:
+    """The calls of a principal that a trust statement lets in by naming it or its session, not its account alone."""
     principals = statement.principals
     if principals is None or principals.everyone or principals.unknown or caller.arn in principals.aws:
-        yield Requests("role")
+        yield Requests(kind_of(caller))
         return
     for name in sorted(principals.aws):
         if is_unique_id(name) or name.startswith(session_arn(caller.arn, "")):
@@ -217,7 +307,7 @@ def _named(statement: Statement, caller: RoleRecord) -> Iterator[Requests]:
 
 
 def _decided(
-    caller: RoleRecord,
+    caller: Principal,
     callee: RoleRecord,
     base: Request,
     requests: tuple[Requests, ...],
@@ -240,16 +330,17 @@ def _decided(
 
 
 def _best(
-    caller: RoleRecord, base: Request, requests: tuple[Requests, ...], statements: list[Statement]
+    caller: Principal, base: Request, requests: tuple[Requests, ...], statements: list[Statement]
 ) -> Decision | None:
     """What is decided about the examples of a set; None where it is empty."""
     decision: Decision | None = None
     for one in requests:
         example = example_of(one, statements, {})
         if example is None:
-            return _unshown()
+            return _unknown(_UNSHOWN)
         _, _, name = str(example.context.get(keys_of.USER_ID, "")).partition(":")
-        base = replace(base, caller=session_of(caller.arn, name or SESSION_NAME))
+        if kind_of(caller) == "role":
+            base = replace(base, caller=session_of(caller.arn, name or SESSION_NAME))
         fixed = {
             key: value
             for key, value in base.context.items()
@@ -263,14 +354,9 @@ def _best(
         found = decide(replace(base, context={**fixed, **chosen}, actions=tuple(dict.fromkeys(actions))))
         if found.allowed or (found.action in base.actions[1:] and found.verdict is Verdict.IMPLICIT_DENY):
             return found
-        decision = decision or (found if found.verdict is Verdict.UNKNOWN else _unshown())
+        decision = decision or (found if found.verdict is Verdict.UNKNOWN else _unknown(_UNSHOWN))
     return decision
 
 
-def _unshown() -> Decision:
-    return Decision(
-        Verdict.UNKNOWN,
-        Side.TRUST_POLICY,
-        ASSUME_ROLE,
-        "it cannot be shown that a condition always refuses it",
-    )
+def _unknown(reason: str) -> Decision:
+    return Decision(Verdict.UNKNOWN, Side.TRUST_POLICY, ASSUME_ROLE, reason)

@@ -9,9 +9,8 @@ from rolechain.graph import aws_managed, escalation
 from rolechain.graph.abilities import Abilities, Means, means_of
 from rolechain.graph.arn_sets import one_arn
 from rolechain.graph.escalation import Way
-from rolechain.graph.permissions import Principal
 from rolechain.graph.requests import Requests, both
-from rolechain.graph.role_graph import IdentityRecord
+from rolechain.graph.role_graph import IdentityRecord, Principal
 from rolechain.graph.values import ABSENT, OneValue, Values
 from rolechain.iam.arn import is_arn, resource_of
 

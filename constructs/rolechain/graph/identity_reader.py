@@ -77,11 +77,13 @@ class IdentityReader:
     ) -> IdentityRecord | None:
         place = SourceLocation(stack.template.name, logical_id)
         identity = identity_of(stack.resolver, logical_id, place)
+        tags = stack.resolver.resolve(properties.get("Tags"), place)
         return identity and IdentityRecord(
             arn=identity.arn,
             place=place,
             policies=(*self._policies.of_resource(stack, logical_id, properties, identity.name, kind),),
             boundary=self._policies.boundary_of(stack, logical_id, properties, kind),
+            tags=tags_of(tags),
         )
 
     def _permission_sets(self, stack: Stack) -> Iterator[IdentityRecord]:
@@ -98,17 +100,19 @@ class IdentityReader:
             boundary = given.get("PermissionsBoundary")
             arns = [given.get(key) for key in ("ManagedPolicies", "CustomerManagedPolicyReferences")]
             listed = [each for arn in arns if arn for each in (arn if isinstance(arn, list) else [arn])]
-            role = {
-                "Policies": [{"PolicyDocument": given[key]} for key in ("InlinePolicy",) if key in given],
-                "ManagedPolicyArns": list(map(_named_policy, listed)),
-                "PermissionsBoundary": _named_policy(boundary),
-            }
             name = texts.scalar(given.get("Name")) or hidden_id
-            own = tuple(self._policies.of_resource(stack, logical_id, role, name, USER))
             for account in self._assigned(stack, logical_id) or [hidden_id]:
-                arn = iam_arn(resolver.around.partition, account, f"role/{IDENTITY_CENTER}{name}_{hidden_id}")
+                root = iam_arn(resolver.around.partition, account, "")
+                role = {
+                    "Policies": [{"PolicyDocument": given[key]} for key in ("InlinePolicy",) if key in given],
+                    "ManagedPolicyArns": [_named_policy(each, root) for each in listed],
+                    "PermissionsBoundary": _named_policy(boundary, root),
+                }
                 yield IdentityRecord(
-                    arn, place, own, self._policies.boundary_of(stack, logical_id, role, USER)
+                    arn=f"{root}role/{IDENTITY_CENTER}{name}_{hidden_id}",
+                    place=place,
+                    policies=tuple(self._policies.of_resource(stack, logical_id, role, name, PERMISSION_SET)),
+                    boundary=self._policies.boundary_of(stack, logical_id, role, PERMISSION_SET),
                 )
 
     def _assigned(self, stack: Stack, logical_id: str) -> list[str]:
@@ -126,12 +130,24 @@ class IdentityReader:
         return list(found)
 
 
-def _named_policy(policy: Json) -> Json:
-    """How a permission set names a managed policy: by its ARN, or by its name in whichever account."""
+def _named_policy(policy: Json, root: str) -> Json:
+    """The ARN of a managed policy that a permission set names by it, or by its name in the account of its role."""
     if not isinstance(policy, Mapping):
         return policy
     named = policy.get("CustomerManagedPolicyReference", policy)
-    return (
-        policy.get("ManagedPolicyArn")
-        or f"named {named.get('Name') if isinstance(named, Mapping) else named}"
-    )
+    if given := policy.get("ManagedPolicyArn"):
+        return given
+    if not isinstance(named, Mapping) or not isinstance(named.get("Name"), str):
+        return f"named {named}"
+    return f"{root}policy{named.get('Path') or '/'}{named['Name']}"
+
+
+def tags_of(listed: Json) -> dict[str, str]:
+    """The tags of a resource, as far as they are known."""
+    return {
+        item["Key"]: item["Value"]
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, Mapping)
+        and isinstance(item.get("Key"), str)
+        and isinstance(item.get("Value"), str)
+    }

@@ -10,7 +10,7 @@ from rolechain.graph.access import ASSUME, Callee, meeting
 from rolechain.graph.arn_sets import anywhere, is_plain, pattern_of
 from rolechain.graph.language import EVERY_TEXT, Language, Position, matching, segments_of
 from rolechain.graph.requests import ACCOUNTS, Requests, beyond, both
-from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleRecord
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, Principal, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, partition_of
@@ -22,8 +22,6 @@ RESOURCE = "<resource>"
 """Stands among the condition keys for the ARN that a call is about."""
 
 _REST = Position(repeated=True)
-Principal = RoleRecord | IdentityRecord
-"""Whose policies are asked about: a role, a user, or a group in place of its members."""
 
 
 class Permission(NamedTuple):
@@ -127,12 +125,12 @@ def allowed_calls(principal: Principal, action: str, organization: str = "") -> 
 
 
 def permissions(
-    caller: RoleRecord, callee: RoleRecord, facts: Callee, action: str, *, named: Sequence[Requests] = ()
+    caller: Principal, callee: RoleRecord, facts: Callee, action: str, *, named: Sequence[Requests] = ()
 ) -> Iterator[Permission]:
-    """The statements by which a role may assume another.
+    """The statements by which a principal may assume a role.
 
     Args:
-        caller: the role that calls.
+        caller: the principal that calls.
         callee: the role that is assumed.
         facts: what of it policies may ask about.
         action: the action in lower case.

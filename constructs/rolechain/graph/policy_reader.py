@@ -66,6 +66,7 @@ class PolicyReader:
         self._attached: dict[tuple[str, str, str], list[PolicyRecord]] = {}
         self._titles: dict[tuple[str, str, str], str] = {}
         self._held: set[tuple[str, str, str]] = set()
+        self._used: set[str] = set()
         self._given: Mapping[str, Mapping[str, Any]] = chain.policy_documents if chain else {}
         self._of_chain = chain is not None
         self.beside = Level.ERROR if chain else Level.WARNING
@@ -150,7 +151,15 @@ class PolicyReader:
         for (account, kind, title), records in self._attached.items():
             if (account, kind, title) not in self._held:
                 resource = f"{kind.rsplit('::', 1)[-1].lower()}/{self._titles[account, kind, title]}"
-                yield IdentityRecord(iam_arn(partition, account, resource), records[0].place, tuple(records))
+                arn = iam_arn(partition, account, resource)
+                yield IdentityRecord(arn, records[0].place, tuple(records), outside=True)
+
+    def unattached(self) -> Iterator[PolicyRecord]:
+        """The managed policies that nothing in the templates has, once all principals are read."""
+        attached = {id(record) for records in self._attached.values() for record in records}
+        for arn, records in self._managed.items():
+            if arn not in self._used:
+                yield from (record for record in records if id(record) not in attached)
 
     def of_session(self, role: ChainRole) -> Iterator[PolicyRecord]:
         """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
@@ -182,6 +191,7 @@ class PolicyReader:
     def _at_hand(self, arn: str, place: SourceLocation, *, said: bool) -> PolicyRecord | None:
         """A managed policy that a template makes, that AWS does, or whose document a chain gives."""
         if found := self._managed.get(arn):
+            self._used.add(arn)
             if all(record.policy is found[0].policy for record in found):
                 return found[0]
             # Which of them there is, or that none is, depends on what cannot be known.

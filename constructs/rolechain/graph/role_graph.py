@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from rolechain.cloudformation.conditions import Requirement
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import Callee
 from rolechain.graph.finding import Finding
+from rolechain.iam.arn import account_of
 from rolechain.policy import Policy
 
 _NOWHERE = Callee("aws", "")
@@ -54,6 +56,7 @@ class RoleRecord:
         tags_known: whether those are all.
         depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
         imported: whether the templates refer to it and do not create it.
+        requires: what surely is so where it is made, as its Condition says.
         callee: what of it decides who gets in, besides its trust policy.
     """
 
@@ -70,6 +73,7 @@ class RoleRecord:
     tags_known: bool = True
     depends_on: frozenset[str] = frozenset()
     imported: bool = False
+    requires: frozenset[Requirement] = frozenset()
     callee: Callee = _NOWHERE
 
 
@@ -83,6 +87,8 @@ class IdentityRecord:
         policies: what it may do: inline and managed, and of a user those of its groups.
         boundary: a user's permissions boundary.
         groups: the ARNs of the groups that a user belongs to.
+        tags: a user's tags, as far as they are known.
+        outside: whether no template creates it, so that its path and its other policies are not known.
     """
 
     arn: str
@@ -90,11 +96,23 @@ class IdentityRecord:
     policies: tuple[PolicyRecord, ...] = ()
     boundary: PolicyRecord | None = None
     groups: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outside: bool = False
+
+    @property
+    def account(self) -> str:
+        """The id of its account; empty if that is not known."""
+        account = account_of(self.arn)
+        return "" if account.startswith("<") else account
 
     @property
     def is_group(self) -> bool:
         """Whether it is a group, whose members are not named here."""
         return ":group/" in self.arn
+
+
+Principal = RoleRecord | IdentityRecord
+"""Whose policies say what it may do: a role, a user, or a group in place of its members."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +165,9 @@ class RoleGraph:
         assumptions: what was assumed, in words: a parameter's default.
         organization: the id of the organization that ``home`` belongs to, as a chain declares it.
         home: the ids of accounts that are known to belong to it.
-        identities: the IAM users and groups.
+        identities: the IAM users and groups, the permission sets, and the principals outside of the templates to which
+            they attach policies.
+        unattached: the managed policies that nothing in the templates has.
         workloads: what runs code as a role.
         invocation_grants: what lets others call it, beside their own policies.
         session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
@@ -162,9 +182,15 @@ class RoleGraph:
     organization: str | None = None
     home: frozenset[str] = frozenset()
     identities: tuple[IdentityRecord, ...] = ()
+    unattached: tuple[PolicyRecord, ...] = ()
     workloads: tuple[Workload, ...] = ()
     invocation_grants: tuple[InvocationGrant, ...] = ()
     session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
+
+    @property
+    def principals(self) -> tuple[Principal, ...]:
+        """The roles and the identities."""
+        return (*self.roles, *self.identities)
 
     @cached_property
     def by_arn(self) -> Mapping[str, tuple[RoleRecord, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rolechain.cloudformation import texts
+from rolechain.cloudformation.conditions import requirements
 from rolechain.cloudformation.resources import ROLE, identity_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
@@ -12,7 +13,7 @@ from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
 from rolechain.graph.finding import Level
-from rolechain.graph.identity_reader import IdentityReader
+from rolechain.graph.identity_reader import IdentityReader, tags_of
 from rolechain.graph.opaque_resources import hidden, touched
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
@@ -44,6 +45,7 @@ def role_graph_of(
     limited = (role for role in chain.roles if role.policy is not None or role.policy_arns) if chain else ()
     session_policies = {role.arn: tuple(policies.of_session(role)) for role in limited}
     _report_opaque(stacks, chain, policies)
+    identities = tuple(IdentityReader(stacks, policies).all())
     return RoleGraph(
         templates={stack.template.name: stack.template for stack in stacks.all},
         roles=placed((*created, *existing), chain),
@@ -52,7 +54,8 @@ def role_graph_of(
         assumptions=(*stacks.assumptions, *(assumptions_of(chain, existing) if chain else ())),
         organization=chain.organization if chain else None,
         home=home_of(chain) if chain else frozenset(),
-        identities=tuple(IdentityReader(stacks, policies).all()),
+        identities=identities,
+        unattached=tuple(policies.unattached()),
         workloads=tuple(workloads_of(stacks.all)),
         invocation_grants=tuple(found for stack in stacks.all for found in invocation_grants_of(stack)),
         session_policies=session_policies,
@@ -117,8 +120,11 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             policies=(*policies.of_resource(stack, logical_id, properties, identity.name, ROLE),),
             boundary=policies.boundary_of(stack, logical_id, properties, ROLE),
             max_session_duration=int(seconds) if whole and seconds else 3600,
-            tags=_tags(tags),
+            tags=tags_of(tags),
             tags_known=not texts.holds_unknown(tags, Unresolved),
+            requires=requirements(resource["Condition"], resolver.section("Conditions"))
+            if "Condition" in resource
+            else frozenset(),
             depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
         )
 
@@ -145,16 +151,6 @@ def _names_something(text: str) -> bool:
         return bool(text) and not text.startswith(".")
     of_iam = service_of(text) in ("iam", "sts")
     return bool(partition_of(text)) and not text.endswith((":", "/")) and bool(account_of(text) or not of_iam)
-
-
-def _tags(listed: Json) -> dict[str, str]:
-    return {
-        item["Key"]: item["Value"]
-        for item in (listed if isinstance(listed, list) else ())
-        if isinstance(item, Mapping)
-        and isinstance(item.get("Key"), str)
-        and isinstance(item.get("Value"), str)
-    }
 
 
 def _references(value: Json, depth: int = 0) -> Iterator[str]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
 
 from rolechain.cloudformation.assembly import templates_in
+from rolechain.cloudformation.conditions import branches
 from rolechain.cloudformation.parameter_values import ParameterError, with_values
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME
 from rolechain.graph.administrators import TAKEN_FOR_GRANTED, Changer, changers
 from rolechain.graph.calls import request_between
-from rolechain.graph.edges import edges
+from rolechain.graph.edges import edges, identity_edges
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.language import patience
 from rolechain.graph.narrowing import written
-from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, Principal, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import trusted_access
 from rolechain.iam.arn import is_arn
@@ -186,6 +187,7 @@ def audit(
     parameters: Mapping[str, Any] | None = None,
     region: str | None = None,
     exports: Mapping[str, str] | None = None,
+    all_conditions: bool = False,
 ) -> Proof:
     """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
 
@@ -196,6 +198,8 @@ def audit(
             for one that takes a list. By the name under which Systems Manager holds a value, that value.
         region: the region of each template that is not given with one.
         exports: the values of exports of stacks that are not among the templates, by name.
+        all_conditions: whether what is found where a condition is not as the parameters' defaults make it counts as
+            what is found otherwise; else its errors are warnings.
 
     Raises:
         AssemblyError: a folder is given that is no cloud assembly.
@@ -213,7 +217,39 @@ def audit(
     ]
     given = with_values(placed, parameters or {})
     with patience():
-        return _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
+        report = _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
+        others = _of_branches(given, all_conditions=all_conditions)
+        return replace(report, findings=sorted_findings([*report.findings, *others]))
+
+
+def _of_branches(templates: Sequence[Template], *, all_conditions: bool) -> Iterator[Finding]:
+    """What is found in one template where one of its conditions is another, and not where it is as it is.
+
+    Each branch is looked at beside the accounts that are known and nothing else: whatever other templates hold, RC00
+    of the whole audit says what is not known.
+    """
+    accounts = {
+        f"account {account}": Template(f"account {account}", {}, account=account)
+        for account in {template.account for template in templates if template.account}
+    }
+
+    def found(template: Template) -> list[Finding]:
+        graph = role_graph_of([template])
+        return list(check(replace(graph, templates={**accounts, **graph.templates}), None))
+
+    for template in templates:
+        before: set[Finding] | None = None
+        for branch in branches(template):
+            if not (branch.is_known or all_conditions):
+                continue
+            if before is None:
+                before = set(found(template))
+            for finding in found(branch.template):
+                if finding in before or finding.rule == "RC00":
+                    continue
+                if all_conditions or finding.level is Level.ERROR:
+                    level = finding.level if all_conditions else Level.WARNING
+                    yield replace(finding, level=level, message=f"{finding.message}, {branch.words}")
 
 
 def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Iterator[Template]:
@@ -231,7 +267,7 @@ def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Ite
 def _audited(graph: RoleGraph) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
-        for edge in edges(graph)
+        for edge in (*edges(graph), *identity_edges(graph))
         if (decision := edge.hindered or edge.decision)
     ]
     return _in_words(
@@ -261,10 +297,10 @@ def _listed(templates: Templates) -> list[Template]:
 
 
 def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
-    """The hops that one of two roles names and the other one refuses, with the reason.
+    """The hops of which one side names the other and the other one refuses, with the reason.
 
     Args:
-        graph: the roles.
+        graph: the roles and identities.
         known: the caller and the callee of each hop that is allowed, or may be.
     """
     for caller, callee in dict.fromkeys(_named(graph)):
@@ -275,9 +311,14 @@ def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[H
             yield HopProof(caller.arn, callee.arn, decision.verdict, decision.reason)
 
 
-def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
+def _named(graph: RoleGraph) -> Iterator[tuple[Principal, RoleRecord]]:
     """A caller and a callee of which one names the other by its ARN: in a permission, or in the trust policy."""
+    by_arn: dict[str, list[Principal]] = {}
+    for each in graph.principals:
+        by_arn.setdefault(each.arn, []).append(each)
     for caller, _, resources in _assuming(graph):
+        if isinstance(caller, IdentityRecord) and caller.is_group:
+            continue
         for arn in () if resources.negated else resources.written:
             yield from ((caller, callee) for callee in graph.by_arn.get(arn, ()))
     for role in graph.roles:
@@ -286,23 +327,47 @@ def _named(graph: RoleGraph) -> Iterator[tuple[RoleRecord, RoleRecord]]:
             if statement.actions.match(ASSUME):
                 asked = {each.literal or "" for each in written(statement, PRINCIPAL_ARN, {})}
                 for arn in sorted(principals | asked):
-                    yield from ((caller, role) for caller in graph.by_arn.get(arn, ()))
+                    yield from ((caller, role) for caller in by_arn.get(arn, ()))
 
 
 def _outward(graph: RoleGraph) -> Iterator[HopProof]:
-    """What the roles of the templates may assume outside of them, as far as their own side says."""
-    for role, record, resources in _assuming(graph):
-        for resource in resources.written:
-            if resource not in graph.by_arn:
-                outside = f"all but {resource}" if resources.negated else resource
-                reason = f"{record.name} allows it, and the trust policy is not in the templates"
-                yield HopProof(role.arn, outside, Verdict.UNKNOWN, reason)
+    """What may be assumed outside of the templates, or by somebody whom they do not tell, as far as one side says.
+
+    What a group allows stands at the group, once for all of its members.
+    """
+    of_groups = {each.arn: set(each.policies) for each in graph.identities if each.is_group}
+    for caller, record, resources in _assuming(graph):
+        if isinstance(caller, IdentityRecord) and caller.is_group:
+            yield from _open_ends(caller.arn, record, resources, {}, "the group may have other members than")
+        elif isinstance(caller, RoleRecord) or not any(record in of_groups[arn] for arn in caller.groups):
+            yield from _open_ends(caller.arn, record, resources, graph.by_arn, "the trust policy is not in")
+    for record in graph.unattached:
+        for resources in _assumed_by(record):
+            yield from _open_ends(record.name, record, resources, {}, "nobody has it in")
 
 
-def _assuming(graph: RoleGraph) -> Iterator[tuple[RoleRecord, PolicyRecord, Resources]]:
+def _open_ends(
+    who: str, record: PolicyRecord, resources: Resources, known: Container[str], why: str
+) -> Iterator[HopProof]:
+    """The roles that a permission names, but for those that are known."""
+    for resource in resources.written:
+        if resource not in known:
+            outside = f"all but {resource}" if resources.negated else resource
+            reason = f"{record.name} allows it, and {why} the templates"
+            if record.policy.missing is not None:
+                reason = f"the document of {record.name} is not at hand, and may allow it"
+            yield HopProof(who, outside, Verdict.UNKNOWN, reason)
+
+
+def _assuming(graph: RoleGraph) -> Iterator[tuple[Principal, PolicyRecord, Resources]]:
     """Each permission that is or may be about AssumeRole: whose, of which policy, and on which roles."""
-    for role in graph.roles:
-        for record in role.policies:
-            for statement in record.policy.allows:
-                if statement.actions.match(ASSUME) is not False and statement.resources is not None:
-                    yield role, record, statement.resources
+    for caller in graph.principals:
+        for record in caller.policies:
+            yield from ((caller, record, resources) for resources in _assumed_by(record))
+
+
+def _assumed_by(record: PolicyRecord) -> Iterator[Resources]:
+    """What the statements of a policy let its holder assume, or may."""
+    for statement in record.policy.allows:
+        if statement.actions.match(ASSUME) is not False and statement.resources is not None:
+            yield statement.resources

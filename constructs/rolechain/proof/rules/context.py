@@ -101,6 +101,8 @@ def assume_role_edges(graph: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
 
 
 def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
+    if not isinstance(edge.caller, RoleRecord):
+        return None
     record, granting = edge.granting.record, edge.granting.statement
     entry = next(
         (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),

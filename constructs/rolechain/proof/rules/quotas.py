@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from rolechain.cloudformation.conditions import exclude
 from rolechain.cloudformation.resources import UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
@@ -97,12 +98,19 @@ def _account(role: RoleRecord) -> str:
 
 def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     """Each role whose name is taken, after the role that has it."""
-    seen: dict[tuple[str, str], RoleRecord] = {}
+    seen: dict[tuple[str, str], list[RoleRecord]] = {}
     for role in context.graph.roles:
         if role.name and not role.imported:
-            first = seen.setdefault((role.account or role.place.template, role.name.lower()), role)
-            if first is not role and first.place != role.place:
+            taken = seen.setdefault((role.account or role.place.template, role.name.lower()), [])
+            others = (each for each in taken if each.place != role.place and not _exclude(each, role))
+            if (first := next(others, None)) is not None:
                 yield first, role
+            taken.append(role)
+
+
+def _exclude(one: RoleRecord, other: RoleRecord) -> bool:
+    """Whether the conditions of two roles of one stack exclude each other."""
+    return one.place.template == other.place.template and exclude(one.requires, other.requires)
 
 
 def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
