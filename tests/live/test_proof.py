@@ -230,7 +230,7 @@ def test_a_file_that_contradicts_itself(edit: Any, chain: Chain, read: Read, tmp
     document = json.loads(first.read_text())
     edit(document)
     first.write_text(json.dumps(document))
-    with pytest.raises(FolderError, match="is no account that rolechain saved"):
+    with pytest.raises(FolderError, match="is not an account that rolechain saved"):
         load_accounts(tmp_path)
 
 
@@ -238,7 +238,7 @@ def test_a_file_that_holds_a_key_twice(chain: Chain, read: Read, tmp_path: Path)
     """Nobody sees two values of one key and takes the last."""
     first, *_ = save_accounts(tmp_path, read(chain))
     first.write_text(first.read_text().replace('"RoleDetailList"', '"Providers": [], "RoleDetailList"'))
-    with pytest.raises(FolderError, match="is no account that rolechain saved"):
+    with pytest.raises(FolderError, match="is not an account that rolechain saved"):
         load_accounts(tmp_path)
 
 

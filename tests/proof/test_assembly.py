@@ -121,7 +121,7 @@ def test_a_folder_without_a_manifest_is_no_assembly(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "holds no JSON object"),
         (None, "cannot be read"),
-        ('{"Resources": {}, "Resources": {}}', "the key 'Resources' stands twice"),
+        ('{"Resources": {}, "Resources": {}}', "the key 'Resources' occurs twice"),
     ],
 )
 def test_a_broken_file_is_said(text: str | None, says: str, tmp_path: Path) -> None:

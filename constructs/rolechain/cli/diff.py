@@ -100,7 +100,11 @@ def _of_revision(revision: str, path: Path, folder: Path) -> Path:
     with tarfile.open(
         fileobj=io.BytesIO(git("-C", str(top), "archive", revision, "--", str(below)))
     ) as archive:
-        archive.extractall(folder, filter="data")
+        for member in archive:
+            # A link might lead out of the folder.
+            if content := archive.extractfile(member) if member.isfile() else None:
+                (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / member.name).write_bytes(content.read())
     return folder / below
 
 

@@ -197,6 +197,7 @@ class LocalOrganization:
             "organization_id": self.organization_id,
             "outside": self.outside,
             "services": self.services,
+            "parent": os.getpid(),
         }
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.

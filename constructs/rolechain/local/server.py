@@ -36,7 +36,7 @@ def main() -> int:
         application = _application(settings, secret)
         # From here on connections wait in the listener's queue until the server takes them.
         print(json.dumps({"port": port, "secret": secret}), flush=True)
-        asyncio.run(_serve(application, listener))
+        asyncio.run(_serve(application, listener, settings["parent"]))
     except LocalOrganizationError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1
@@ -131,7 +131,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     return middleware.Middleware(secret, settings["services"])
 
 
-async def _serve(application: Any, listener: socket.socket) -> None:
+async def _serve(application: Any, listener: socket.socket, parent: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -140,15 +140,15 @@ async def _serve(application: Any, listener: socket.socket) -> None:
     config.loglevel = "ERROR"
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
-    await serve(application, config, shutdown_trigger=_parent_gone)
+    await serve(application, config, shutdown_trigger=lambda: _parent_gone(parent))
 
 
-async def _parent_gone() -> None:
+async def _parent_gone(parent: int) -> None:
     """Waits for the end of the parent: of standard input, which it holds open for as long as it lives, or its own.
 
     A process that the parent has forked holds that input open too.
     """
-    parent, loop, reader = os.getppid(), asyncio.get_running_loop(), asyncio.StreamReader()
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     ended = asyncio.ensure_future(reader.read())
     while not ended.done() and os.getppid() == parent:
