@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.graph.role_graph import Principal, RoleGraph, RoleRecord
-from rolechain.iam.arn import account_of, name_of, session_arn
-from rolechain.iam.condition_keys import PERHAPS
+from rolechain.iam.arn import account_of, session_arn
+from rolechain.iam.condition_keys import PERHAPS, principal_keys
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.hop import Hop
@@ -55,29 +55,21 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
         graph: tells which accounts are known to belong to one organization.
     """
     caller_account, callee_account = account_of(caller.arn), account_of(callee.arn)
+    organization = graph.organization if caller_account in graph.home else None
     context: dict[str, ContextValue] = {
         "aws:SecureTransport": "true",
-        "aws:PrincipalIsAWSService": "false",
         "aws:ViaAWSService": "false",
-        "aws:PrincipalArn": caller.arn,
-        "aws:PrincipalAccount": caller_account,
-        "aws:PrincipalType": "AssumedRole",
         "aws:ResourceAccount": callee_account,
+        **principal_keys(caller.arn, organization=organization, tags=caller.tags),
     }
-    calling = session_of(caller.arn)
-    if ":user/" in caller.arn:
-        context |= {"aws:PrincipalType": "User", "aws:username": name_of(caller.arn)}
-        calling = Caller("user", caller.arn, caller_account)
-    if graph.organization and caller_account in graph.home:
-        context["aws:PrincipalOrgID"] = graph.organization
     if graph.organization and callee_account in graph.home:
         context["aws:ResourceOrgID"] = graph.organization
-    for key, value in caller.tags.items():
-        context[f"{_PRINCIPAL_TAG}{key}"] = value
     for key, value in callee.tags.items():
         context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
     return Request(
-        caller=calling,
+        caller=Caller("user", caller.arn, caller_account)
+        if ":user/" in caller.arn
+        else session_of(caller.arn),
         callee=Callee(callee.arn, callee.trust.policy),
         context=context,
         identity_policies=tuple(record.policy for record in caller.policies),

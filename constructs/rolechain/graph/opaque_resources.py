@@ -19,6 +19,7 @@ from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transfor
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import account_of, name_of
+from rolechain.iam.limits import NAME
 
 _CUSTOM = (
     "AWS::CloudFormation::CustomResource",
@@ -156,9 +157,7 @@ def touched(
         for arn in arns:
             role = name_of(arn)
             is_near = kind == STACK_SET or account_of(arn) == resolver.around.account
-            is_named = is_near and re.search(
-                rf"(?<![\w+=,.@-]){re.escape(role)}(?![\w+=,.@-])", told, re.IGNORECASE
-            )
+            is_named = is_near and re.search(rf"(?<!{NAME}){re.escape(role)}(?!{NAME})", told, re.IGNORECASE)
             if arn in told or is_named:
                 words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"
                 yield OpaqueResource(place, words, Level.ERROR, roams=True)

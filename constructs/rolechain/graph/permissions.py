@@ -14,7 +14,7 @@ from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, Principal, 
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, partition_of
-from rolechain.iam.condition_keys import Kind
+from rolechain.iam.condition_keys import Kind, principal_keys
 from rolechain.policy import Policy
 from rolechain.policy.statement import Statement
 
@@ -22,6 +22,7 @@ RESOURCE = "<resource>"
 """Stands among the condition keys for the ARN that a call is about."""
 
 _REST = Position(repeated=True)
+_SETTLED = (keys_of.PRINCIPAL_ARN, keys_of.PRINCIPAL_ACCOUNT, keys_of.ORGANIZATION)
 
 
 class Permission(NamedTuple):
@@ -189,12 +190,11 @@ def kind_of(principal: Principal) -> Kind:
 def constants_of(principal: Principal, organization: str = "") -> dict[str, str]:
     """The condition keys, in lower case, that a principal settles for every call, as far as their values are known."""
     of_group = isinstance(principal, IdentityRecord) and principal.is_group
-    found = {
-        keys_of.PRINCIPAL_ARN: "" if of_group else principal.arn,
-        keys_of.PRINCIPAL_ACCOUNT: account_of(principal.arn),
-        keys_of.ORGANIZATION: organization,
+    settled = _SETTLED[1:] if of_group else _SETTLED
+    keys = {
+        key.lower(): value for key, value in principal_keys(principal.arn, organization=organization).items()
     }
-    return {key: value for key, value in found.items() if value and "<" not in value}
+    return {key: value for key in settled if isinstance(value := keys.get(key), str) and "<" not in value}
 
 
 def _listed(boundary: PolicyRecord | None) -> tuple[Policy, ...]:

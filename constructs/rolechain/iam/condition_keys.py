@@ -1,4 +1,4 @@
-"""Which condition keys the request of each kind of caller carries.
+"""Which condition keys the request of each kind of caller carries, and the values of those that describe it.
 
 Source: IAM User Guide, "AWS global condition context keys" and "Available keys for AWS web identity federation";
 AWS STS API Reference.
@@ -7,8 +7,11 @@ AWS STS API Reference.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
+
+from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
+from rolechain.iam.limits import ACCOUNT
 
 Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
 """A role's session, an IAM user, an AWS service, a token, an assertion, or a caller of whom nothing is known."""
@@ -75,17 +78,68 @@ The organization is that of an account's principal.
 PERHAPS: Mapping[str, str] = {MFA_PRESENT: "false"}
 """Keys, in lower case, that a role session carries with this value or not at all: AWS does not document which."""
 
+_TYPES = {"role": "AssumedRole", "user": "User", "root": "Account"}
+"""The values of aws:PrincipalType, by the beginning of the resource in aws:PrincipalArn."""
+
 _NO_SERVICE = {"aws:principalisawsservice": "false", "aws:securetransport": "true"}
 
 ALWAYS: Mapping[Kind, Mapping[str, str]] = {
-    "role": {PRINCIPAL_TYPE: "AssumedRole", **_NO_SERVICE},
-    "user": {PRINCIPAL_TYPE: "User", **_NO_SERVICE},
+    "role": {PRINCIPAL_TYPE: _TYPES["role"], **_NO_SERVICE},
+    "user": {PRINCIPAL_TYPE: _TYPES["user"], **_NO_SERVICE},
     "service": {**_NO_SERVICE, "aws:principalisawsservice": "true"},
     "web_identity": _NO_SERVICE,
     "saml": _NO_SERVICE,
     "unknown": {},
 }
 """Keys, in lower case, that every request of such a caller carries with this value, if at all. STS accepts TLS only."""
+
+
+def principal_keys(
+    principal: str,
+    *,
+    user_id: str | None = None,
+    organization: str | None = None,
+    organization_path: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    source_identity: str | None = None,
+) -> dict[str, str | Sequence[str]]:
+    """The condition keys that describe the principal of a request, as far as they are known.
+
+    Args:
+        principal: the ARN of an IAM user or root user, or of the role of a session; the id of an account, where nothing
+            else is known; or a service principal, which belongs to no account and no organization.
+        user_id: the unique id, with the session's name behind a colon for a session.
+        organization: the id of the account's organization.
+        organization_path: the path of the account's organizational unit.
+        tags: the principal tags; those of a session include its role's.
+        source_identity: the source identity of the session.
+    """
+    if is_arn(principal):
+        kind = resource_of(principal).split("/", 1)[0]
+        found: dict[str, str | Sequence[str] | None] = {
+            "aws:PrincipalArn": principal,
+            "aws:PrincipalAccount": account_of(principal),
+            "aws:PrincipalType": _TYPES.get(kind),
+            "aws:PrincipalIsAWSService": "false",
+            "aws:username": name_of(principal) if kind == "user" else None,
+        }
+    elif ACCOUNT.fullmatch(principal):
+        found = {"aws:PrincipalAccount": principal}
+    else:
+        found = {
+            "aws:PrincipalIsAWSService": "true",
+            "aws:PrincipalServiceName": principal,
+            "aws:PrincipalServiceNamesList": [principal],
+        }
+    found |= {
+        "aws:userid": user_id,
+        "aws:PrincipalOrgID": organization,
+        "aws:PrincipalOrgPaths": [organization_path] if organization_path else None,
+        "aws:SourceIdentity": source_identity,
+    }
+    return {key: value for key, value in found.items() if value} | {
+        f"aws:PrincipalTag/{key}": value for key, value in (tags or {}).items()
+    }
 
 
 UNDOCUMENTED: Mapping[str, tuple[str, ...]] = {

@@ -12,6 +12,26 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+NAME, EXTERNAL = r"[\w+=,.@-]", r"[\w+=,.@:/-]"
+"""A character of a name in IAM and STS, and of an external id or a serial number."""
+TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"
+"""A character of a tag, as AWS writes it; see ``is_tag_text``."""
+SESSION_NAME_LENGTHS, EXTERNAL_ID_LENGTHS, SERIAL_NUMBER_LENGTHS = range(2, 65), range(2, 1225), range(9, 257)
+SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
+"""The maximum of a source identity, and the maximum before botocore 1.44.8."""
+SOURCE_IDENTITY_LENGTHS = range(2, SOURCE_IDENTITY_CHARACTERS + 1)
+
+NAME_CHARACTERS = "letters, digits and _+=,.@-"
+OF_SESSION_NAME = f"2 to 64 of {NAME_CHARACTERS}"
+OF_EXTERNAL_ID = "2 to 1,224 of letters, digits and _+=,.@:/-"
+OF_TAG = "letters, digits, spaces and _.:/=+-@"
+"""The same in words."""
+
+
+def _text(character: str, lengths: range) -> re.Pattern[str]:
+    return re.compile(f"{character}{{{lengths[0]},{lengths[-1]}}}", re.ASCII)
+
+
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
@@ -23,14 +43,15 @@ SERVICE_OF_ANY_PARTITION = re.compile(
 )
 """A service principal of the partitions that AWS has published, with their domains in botocore's ``endpoints.json``."""
 DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?(/\S*)?", re.ASCII | re.IGNORECASE)
-PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
-ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+PERMISSION_SET = _text(NAME, range(1, 33))
+ROLE_NAME = re.compile(f"{NAME}+", re.ASCII)
 PATH = re.compile(r"/|/[!-~]+/", re.ASCII)
-EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+EXTERNAL_ID = _text(EXTERNAL, EXTERNAL_ID_LENGTHS)
+SESSION_NAME = _text(NAME, SESSION_NAME_LENGTHS)
+SOURCE_IDENTITY = _text(NAME, SOURCE_IDENTITY_LENGTHS)
 UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}", re.ASCII)
 """A unique id such as AROA… or AIDA…, which IAM shows in place of a deleted principal."""
-MFA_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+MFA_SERIAL_NUMBER = _text(EXTERNAL, SERIAL_NUMBER_LENGTHS)
 TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
 SESSION_POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
@@ -62,10 +83,6 @@ POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
 """The quotas that AWS raises on request: the default and the maximum."""
 MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
 """Characters without blanks of a managed policy, and of all inline policies of a role."""
-
-SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
-"""The maximum of a source identity, and the maximum before botocore 1.44.8."""
-SOURCE_IDENTITY = re.compile(rf"[\w+=,.@-]{{2,{SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
 
 
 def is_unique_id(value: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rolechain.iam.condition_keys import principal_keys
 from rolechain.local import emulator, request_context
 from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
@@ -28,11 +29,7 @@ def denial_of(
         principal = principal_of(key_id, account, in_management_account=False)
     except ServiceError:
         # A federated user, or a key that ministack knows and IAM does not: described by its account alone.
-        keys: request_context.Context = {
-            "aws:PrincipalAccount": account,
-            "aws:PrincipalOrgID": organization.id,
-        }
-        caller = account
+        keys, caller = principal_keys(account, organization=organization.id), account
     else:
         keys, caller = request_context.of_call(principal, organization), principal.caller.arn
     context = keys | {key: value for key, value in service_context.items() if value is not None}

@@ -13,11 +13,19 @@ from dataclasses import dataclass
 from rolechain.iam.arn import account_of
 from rolechain.iam.limits import (
     CHAINED_SECONDS,
+    EXTERNAL,
+    EXTERNAL_ID_LENGTHS,
+    NAME,
+    ROLE_NAME,
+    SERIAL_NUMBER_LENGTHS,
+    SESSION_NAME_LENGTHS,
     SESSION_POLICY_ARNS,
+    SESSION_POLICY_CHARACTERS,
     SESSION_SECONDS,
     SESSION_TAGS,
-    SOURCE_IDENTITY_CHARACTERS,
+    SOURCE_IDENTITY_LENGTHS,
     TAG_KEY_CHARACTERS,
+    TAG_PATTERN,
     TAG_VALUE_CHARACTERS,
     folded,
     is_tag_text,
@@ -27,24 +35,21 @@ from rolechain.local.errors import ServiceError
 DEFAULT_DURATION = CHAINED_SECONDS
 """Seconds that a session lasts where the call does not say."""
 
-_NAME = r"[\w+=,.@-]*"
-_TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"
-_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role(/[!-~]*)?/([\w+=,.@-]+)", re.ASCII)
+_ROLE_ARN = re.compile(rf"arn:(aws[a-z-]*):iam::(\d{{12}}):role(/[!-~]*)?/({ROLE_NAME.pattern})", re.ASCII)
 
-# Parameter, minimum and maximum length, pattern.
-_TEXTS: tuple[tuple[str, int, int, str], ...] = (
+# Parameter, lengths, pattern.
+_TEXTS: tuple[tuple[str, range, str], ...] = (
     (
         "RoleArn",
-        20,
-        2048,
+        range(20, 2049),
         r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
     ),
-    ("RoleSessionName", 2, 64, _NAME),
-    ("ExternalId", 2, 1224, r"[\w+=,.@:\/-]*"),
-    ("SourceIdentity", 2, SOURCE_IDENTITY_CHARACTERS, _NAME),
-    ("SerialNumber", 9, 256, r"[\w+=/:,.@-]*"),
-    ("TokenCode", 6, 6, r"[\d]*"),
-    ("Policy", 1, 2048, r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
+    ("RoleSessionName", SESSION_NAME_LENGTHS, f"{NAME}*"),
+    ("ExternalId", EXTERNAL_ID_LENGTHS, EXTERNAL.replace("/", r"\/") + "*"),
+    ("SourceIdentity", SOURCE_IDENTITY_LENGTHS, f"{NAME}*"),
+    ("SerialNumber", SERIAL_NUMBER_LENGTHS, f"{EXTERNAL}*"),
+    ("TokenCode", range(6, 7), r"[\d]*"),
+    ("Policy", range(1, SESSION_POLICY_CHARACTERS + 1), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
 )
 _REQUIRED = ("RoleArn", "RoleSessionName")
 
@@ -110,22 +115,22 @@ def read(parameters: Mapping[str, str]) -> AssumeRoleCall:
 
 
 def _of_texts(parameters: Mapping[str, str]) -> Iterator[str]:
-    for name, least, most, pattern in _TEXTS:
+    for name, lengths, pattern in _TEXTS:
         value = parameters.get(name)
         if value is None:
             if name in _REQUIRED:
                 yield _problem("null", name, "must not be null")
             continue
-        yield from _of_length(value, name, least, most)
+        yield from _of_length(value, name, lengths)
         if name != "RoleArn" and not re.fullmatch(pattern, value, re.ASCII):
             yield _problem(f"'{value}'", name, f"must satisfy regular expression pattern: {pattern}")
 
 
-def _of_length(value: str, name: str, least: int, most: int) -> Iterator[str]:
-    if len(value) < least:
-        yield _problem(f"'{value}'", name, f"must have length greater than or equal to {least}")
-    if len(value) > most:
-        yield _problem(f"'{value}'", name, f"must have length less than or equal to {most}")
+def _of_length(value: str, name: str, lengths: range) -> Iterator[str]:
+    if len(value) < lengths[0]:
+        yield _problem(f"'{value}'", name, f"must have length greater than or equal to {lengths[0]}")
+    if len(value) > lengths[-1]:
+        yield _problem(f"'{value}'", name, f"must have length less than or equal to {lengths[-1]}")
 
 
 def _of_duration(parameters: Mapping[str, str]) -> Iterator[str]:
@@ -152,11 +157,11 @@ def _of_lists(
             at_most = f"Member must have length less than or equal to {most}"
             yield f"Value at '{name}' failed to satisfy constraint: {at_most}"
     for number, (key, value) in enumerate(tags, 1):
-        yield from _of_length(key, f"tags.{number}.member.key", 1, TAG_KEY_CHARACTERS)
-        yield from _of_length(value, f"tags.{number}.member.value", 0, TAG_VALUE_CHARACTERS)
+        yield from _of_length(key, f"tags.{number}.member.key", range(1, TAG_KEY_CHARACTERS + 1))
+        yield from _of_length(value, f"tags.{number}.member.value", range(TAG_VALUE_CHARACTERS + 1))
         for part, text, repeat in (("key", key, "+"), ("value", value, "*")):
             if not is_tag_text(text):
-                pattern = f"must satisfy regular expression pattern: {_TAG_PATTERN}{repeat}"
+                pattern = f"must satisfy regular expression pattern: {TAG_PATTERN}{repeat}"
                 yield _problem(f"'{text}'", f"tags.{number}.member.{part}", pattern)
 
 

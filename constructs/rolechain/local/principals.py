@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rolechain.iam.arn import iam_arn
+from rolechain.iam.condition_keys import principal_keys
 from rolechain.iam.limits import ACCOUNT, SERVICE
 from rolechain.local import emulator
 from rolechain.local.errors import ServiceError
@@ -51,24 +52,23 @@ class Principal:
     mfa_at: float | None = None
     chained: bool = False
 
-    def condition_keys(self) -> dict[str, ContextValue]:
-        """The condition keys that describe the caller itself, in every call that it makes."""
-        caller = self.caller
-        if caller.kind == "service":
-            return service_keys(caller.arn)
-        keys: dict[str, ContextValue] = {
-            "aws:PrincipalArn": caller.role_arn or caller.arn,
-            "aws:PrincipalAccount": caller.account,
-            "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
-            "aws:PrincipalIsAWSService": "false",
-            "aws:ViaAWSService": "false",
-            "aws:userid": self.user_id,
-        }
-        keys |= {f"aws:PrincipalTag/{key}": value for key, value in self.tags.items()}
-        if self.user_name:
-            keys["aws:username"] = self.user_name
-        if self.source_identity:
-            keys["aws:SourceIdentity"] = self.source_identity
+    def condition_keys(
+        self, organization: str | None, organization_path: str | None
+    ) -> dict[str, ContextValue]:
+        """The condition keys that describe the caller itself, in every call that it makes.
+
+        Args:
+            organization: the id of its organization; None if it belongs to none.
+            organization_path: the path of its organizational unit, likewise.
+        """
+        keys = principal_keys(
+            self.caller.role_arn or self.caller.arn,
+            user_id=self.user_id,
+            organization=organization,
+            organization_path=organization_path,
+            tags=self.tags,
+            source_identity=self.source_identity,
+        )
         if self.issued_at is not None:
             keys["aws:TokenIssueTime"] = timestamp(self.issued_at)
             keys["aws:MultiFactorAuthPresent"] = "false" if self.mfa_at is None else "true"
@@ -95,16 +95,6 @@ def administrator_arn(account: str) -> str:
 def administrator_id(account: str) -> str:
     """The unique id of an account's administrator."""
     return f"AIDALOCAL{account}"
-
-
-def service_keys(principal: str) -> dict[str, ContextValue]:
-    """The condition keys that describe a service: it belongs to no account and no organization."""
-    return {
-        "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": principal,
-        "aws:PrincipalServiceNamesList": [principal],
-        "aws:PrincipalType": "Service",
-    }
 
 
 def policy_of(document: str | dict[str, Any], name: str) -> Policy:

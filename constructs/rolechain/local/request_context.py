@@ -23,24 +23,21 @@ def of_call(principal: Principal, organization: Organization) -> Context:
     """The keys that every call has: who makes it, and when and how it is made."""
     now = time.time()
     account = principal.caller.account
-    membership: Context = {}
     # A service belongs to no account, and a third party's account to no organization.
-    if account and organization.has(account):
-        membership = {
-            "aws:PrincipalOrgID": organization.id,
-            "aws:PrincipalOrgPaths": [organization.path_of(account)],
-        }
-    return (
-        principal.condition_keys()
-        | membership
-        | {
-            "aws:CurrentTime": timestamp(now),
-            "aws:EpochTime": str(int(now)),
-            "aws:SourceIp": "127.0.0.1",
-            "aws:SecureTransport": "true",
-            "aws:RequestedRegion": emulator.request_region(),
-        }
+    member = bool(account) and organization.has(account)
+    of_principal = (
+        principal.condition_keys(organization.id, organization.path_of(account))
+        if member
+        else principal.condition_keys(None, None)
     )
+    return of_principal | {
+        "aws:CurrentTime": timestamp(now),
+        "aws:EpochTime": str(int(now)),
+        "aws:SourceIp": "127.0.0.1",
+        "aws:SecureTransport": "true",
+        "aws:ViaAWSService": "false",
+        "aws:RequestedRegion": emulator.request_region(),
+    }
 
 
 def of_resource(account: str, tags: Mapping[str, str], organization: Organization) -> Context:

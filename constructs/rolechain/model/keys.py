@@ -48,7 +48,7 @@ _PLAIN = "[!-#%-)+->@-~]"
 _CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _ADMINISTRATOR = re.compile(r"arn:\S+:(role|user|group)/\S+", re.ASCII)
 _DOCUMENTED = re.compile(r"arn:.*:policy/.*", re.DOTALL)
-_POLICY = re.compile(r"arn:\S+:policy/\S+|[\w+=,.@/-]+", re.ASCII)
+_POLICY = re.compile(rf"arn:\S+:policy/\S+|(?:{limits.NAME}|/)+", re.ASCII)
 _ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
 _RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
 _PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
@@ -59,7 +59,11 @@ _ROLE_OR_USER = re.compile(
 )
 _SAML = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
 _OIDC = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
-_PARTLY_EXTERNAL_ID = re.compile(r"[*?]*([\w+=,.@:/-][*?]*){2,1224}", re.ASCII)
+_PARTLY_EXTERNAL_ID = re.compile(
+    rf"[*?]*({limits.EXTERNAL}[*?]*){{{limits.EXTERNAL_ID_LENGTHS[0]},{limits.EXTERNAL_ID_LENGTHS[-1]}}}",
+    re.ASCII,
+)
+_PARTLY_IDENTITY = re.compile(rf"({limits.NAME}|[*?]){{1,{limits.SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
 _CERTIFICATE = re.compile(r"x509(Subject|Issuer|SAN)/.*", re.DOTALL)
 _SOURCE_ARN = re.compile(r"arn:([^:]*:){4}.*", re.DOTALL)
 
@@ -79,7 +83,7 @@ def _entering_account(value: object) -> str:
 
 def _name(value: object) -> str:
     if not matches(limits.ROLE_NAME, value):
-        return f"{value!r} is not a role name: write letters, digits and _+=,.@-"
+        return f"{value!r} is not a role name: write {limits.NAME_CHARACTERS}"
     return (
         f"{value!r} has {len(str(value))} characters: a role name has {limits.ROLE_NAME_CHARACTERS} at most"
     )
@@ -140,9 +144,7 @@ class _Allowed:
 class _Identity:
     """A source identity."""
 
-    _ALLOWED = _Allowed(
-        {"type": "string", "pattern": rf"^[A-Za-z0-9_+=,.@*?-]{{1,{limits.SOURCE_IDENTITY_CHARACTERS}}}$"}
-    )
+    _ALLOWED = _Allowed(Text(_PARTLY_IDENTITY).schema())
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> SourceIdentity:
         values, required = self._ALLOWED.read(nodes, node, place)
@@ -184,7 +186,7 @@ class _Tags:
             if not isinstance(tag, SessionTag):
                 yield (), f"{tag!r} is not a session tag: write values by key, or SessionTag(…)"
                 continue
-            place, legal = (str(tag.key),), "letters, digits, spaces and _.:/=+-@"
+            place, legal = (str(tag.key),), limits.OF_TAG
             if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
                 yield place, f"{tag.key!r} is not a tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
                 continue
@@ -285,7 +287,7 @@ class OfEntrance(NamedTuple):
 _OF_TOKEN = ("audience", "subject")
 _BRINGS_NONE = "{key} is for {kinds}, and {kind} {value} has none: remove it"
 _NO_EXTERNAL_ID = "{key} is for {kinds}: a {kind} passes no external id; remove it"
-_NO_ID = "is not an external id: write 2 to 1,224 of letters, digits and _+=,.@:/-"
+_NO_ID = f"is not an external id: write {limits.OF_EXTERNAL_ID}"
 _NAMED: tuple[tuple[EntranceKind, ...], str] = (("account", "arn"), _NO_EXTERNAL_ID)
 NO_CERTIFICATE = f"{{key}} is for {ROLES_ANYWHERE}: {{value}} shows none; remove it"
 NO_MFA = (
@@ -310,7 +312,7 @@ ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
     "permission_set": Principal(
         Text(
             limits.PERMISSION_SET,
-            "is not a permission set's name: write 1 to 32 of letters, digits and _+=,.@-",
+            f"is not a permission set's name: write 1 to 32 of {limits.NAME_CHARACTERS}",
         )
     ),
 }

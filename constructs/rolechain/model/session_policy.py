@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rolechain.iam.limits import NAME
 from rolechain.json_keys import unrepeated
 
 POLICY_ARN = re.compile(
-    r"arn:(?P<partition>[a-z-]+):iam::(?P<account>aws|\d{12}):policy/(?:[!-)+->@-~]+/)?[\w+=,.@-]{1,128}",
+    rf"arn:(?P<partition>[a-z-]+):iam::(?P<account>aws|\d{{12}}):policy/(?:[!-)+->@-~]+/)?{NAME}{{1,128}}",
     re.ASCII,
 )
 

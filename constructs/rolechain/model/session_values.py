@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.glob import has_wildcard, matches
-from rolechain.iam.limits import SOURCE_IDENTITY_CHARACTERS
+from rolechain.iam.limits import NAME_CHARACTERS, SOURCE_IDENTITY_CHARACTERS
 
-ADVICE = f"write 2 to {SOURCE_IDENTITY_CHARACTERS} of letters, digits and _+=,.@-"
+ADVICE = f"write 2 to {SOURCE_IDENTITY_CHARACTERS} of {NAME_CHARACTERS}"
 
 
 def several(written: object) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.iam.arn import account_of, name_of
-from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS
+from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS, principal_keys
 from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
@@ -136,10 +136,11 @@ class Diagnostician:
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
         keys: dict[str, ContextValue] = {
-            "aws:PrincipalArn": caller.role_arn or caller.arn,
-            "aws:PrincipalAccount": caller.account,
-            "aws:PrincipalType": "AssumedRole" if caller.kind == "role-session" else "User",
-            "aws:PrincipalIsAWSService": "false",
+            **principal_keys(
+                caller.role_arn or caller.arn,
+                organization=self._organization,
+                source_identity=inherited.source_identity,
+            ),
             "aws:ResourceAccount": hop.account,
             "aws:RequestedRegion": self._sts.region_name,
             "aws:SecureTransport": "true",
@@ -152,9 +153,7 @@ class Diagnostician:
             ),
         }
         if self._organization:
-            keys |= {"aws:PrincipalOrgID": self._organization, "aws:ResourceOrgID": self._organization}
-        if inherited.source_identity:
-            keys["aws:SourceIdentity"] = inherited.source_identity
+            keys["aws:ResourceOrgID"] = self._organization
         return keys
 
     def _read(self, account: str, name: str, *, trust_only: bool = False) -> RolePolicies | None:

@@ -15,6 +15,12 @@ from rolechain.iam.limits import (
     CHAINED_SECONDS,
     EXTERNAL_ID,
     MFA_SERIAL_NUMBER,
+    NAME,
+    NAME_CHARACTERS,
+    OF_EXTERNAL_ID,
+    OF_SESSION_NAME,
+    OF_TAG,
+    ROLE_NAME_CHARACTERS,
     SESSION_NAME,
     SESSION_POLICY,
     SESSION_POLICY_ARNS,
@@ -36,12 +42,13 @@ if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
 
 _ROLE_ARN = re.compile(
-    r"arn:(?P<partition>[a-z-]+):iam::\d{12}:role(?P<path>/(?:[!-~]+/)?)[\w+=,.@-]{1,64}", re.ASCII
+    rf"arn:(?P<partition>[a-z-]+):iam::\d{{12}}:role(?P<path>/(?:[!-~]+/)?){NAME}{{1,{ROLE_NAME_CHARACTERS}}}",
+    re.ASCII,
 )
 
 _TEXTS = (
-    ("session_name", SESSION_NAME, "write 2 to 64 of letters, digits and _+=,.@-"),
-    ("external_id", EXTERNAL_ID, "write 2 to 1,224 of letters, digits and _+=,.@:/-"),
+    ("session_name", SESSION_NAME, f"write {OF_SESSION_NAME}"),
+    ("external_id", EXTERNAL_ID, f"write {OF_EXTERNAL_ID}"),
     ("serial_number", MFA_SERIAL_NUMBER, "write the MFA device's ARN or serial"),
 )
 
@@ -83,8 +90,7 @@ def _of_source_identity(identity: object) -> Found:
     if identity is not None and not legal:
         yield (
             "source_identity",
-            f"{identity!r} is not accepted by STS: write 2 to {source_identity_characters_here()} of letters, digits "
-            "and _+=,.@-",
+            f"{identity!r} is not accepted by STS: write 2 to {source_identity_characters_here()} of {NAME_CHARACTERS}",
         )
 
 
@@ -124,7 +130,7 @@ def _of_tags(hop: Hop) -> Found:
     seen: dict[str, str] = {}
     for key, value in tags.items():
         if not _fits(key, TAG_KEY_CHARACTERS) or not key:
-            yield "tags", f"{key!r} is no tag key: write 1 to 128 of letters, digits, blanks and _.:/=+-@"
+            yield "tags", f"{key!r} is no tag key: write 1 to {TAG_KEY_CHARACTERS} of {OF_TAG}"
         elif key.lower().startswith("aws:"):
             yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
         elif (first := seen.setdefault(folded(key), key)) != key:
@@ -132,7 +138,7 @@ def _of_tags(hop: Hop) -> Found:
         if not _fits(value, TAG_VALUE_CHARACTERS):
             yield (
                 "tags",
-                f"the value of {key!r} is not accepted: write up to 256 of letters, digits, blanks, _.:/=+-@",
+                f"the value of {key!r} is not accepted: write {TAG_VALUE_CHARACTERS} of {OF_TAG} at most",
             )
     for key in hop.transitive_tag_keys:
         if not isinstance(key, str) or folded(key) not in seen:

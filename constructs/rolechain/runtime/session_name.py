@@ -7,7 +7,7 @@ import os
 import re
 import socket
 
-_LIMIT = 64
+from rolechain.iam.limits import NAME, SESSION_NAME_LENGTHS
 
 
 def default_session_name() -> str:
@@ -22,7 +22,9 @@ def legal_session_name(text: str) -> str:
 
     For names that come from people or other systems; ``Hop`` itself refuses a name that is not legal.
     """
-    return re.sub(r"[^\w+=,.@-]", "-", text, flags=re.ASCII)[:_LIMIT].ljust(2, "-")
+    return re.sub(f"(?!{NAME}).", "-", text, flags=re.ASCII | re.DOTALL)[: SESSION_NAME_LENGTHS[-1]].ljust(
+        2, "-"
+    )
 
 
 def _user() -> str:

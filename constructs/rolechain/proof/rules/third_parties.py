@@ -47,7 +47,7 @@ def confused_deputy(context: RuleContext) -> Violations:
         for value in _illegal_ids(entry):
             yield entry.violation(
                 f"asks for the external id {value!r}, which no call can pass",
-                "write 2 to 1,224 of letters, digits and _+=,.@:/-, with wildcards under StringLike alone",
+                f"write {limits.OF_EXTERNAL_ID}, with wildcards under StringLike alone",
             )
         if context.chain is not None or context.is_bootstrap(entry.role):
             continue
