@@ -34,7 +34,7 @@ ENTERING: Mapping[str, tuple[Kind, ...]] = {
 
 
 @dataclass(frozen=True)
-class Callee:
+class CalleeFacts:
     """What of a role decides who gets in, besides its trust policy.
 
     Attributes:
@@ -60,10 +60,12 @@ class Callee:
 ByStatement = Mapping[int, tuple[Requests, ...]]
 """Requests by the place of the statement that lets them in, counted from 0."""
 
-_known: WeakKeyDictionary[Policy, dict[tuple[Callee, str, bool], ByStatement]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Policy, dict[tuple[CalleeFacts, str, bool], ByStatement]] = WeakKeyDictionary()
 
 
-def admitted(policy: Policy, callee: Callee, action: str = ASSUME, *, alone: bool = False) -> ByStatement:
+def admitted(
+    policy: Policy, callee: CalleeFacts, action: str = ASSUME, *, alone: bool = False
+) -> ByStatement:
     """Who is let in by each statement of a trust policy that allows, and kept out by none that denies.
 
     Args:
@@ -83,13 +85,13 @@ def admitted(policy: Policy, callee: Callee, action: str = ASSUME, *, alone: boo
     return known[key]
 
 
-def everybody(policy: Policy, callee: Callee, action: str = ASSUME) -> tuple[Requests, ...]:
+def everybody(policy: Policy, callee: CalleeFacts, action: str = ASSUME) -> tuple[Requests, ...]:
     """Who is let in by a trust policy as a whole."""
     return tuple(chain.from_iterable(admitted(policy, callee, action).values()))
 
 
 def _through(
-    policy: Policy, statement: Statement, callee: Callee, action: str, *, alone: bool
+    policy: Policy, statement: Statement, callee: CalleeFacts, action: str, *, alone: bool
 ) -> tuple[Requests, ...]:
     requests = tuple(_allowed(statement, callee, action))
     if not requests:
@@ -128,14 +130,14 @@ def must_carry(requests: Requests, is_of: Callable[[str], bool]) -> bool:
     return any(is_of(key) and not values.absent for key, values in requests.values.items())
 
 
-def surely_allowed(policy: Policy, callee: Callee, action: str = ASSUME) -> tuple[Requests, ...]:
+def surely_allowed(policy: Policy, callee: CalleeFacts, action: str = ASSUME) -> tuple[Requests, ...]:
     """The requests that a trust policy without a Deny surely lets in."""
     allowed = (_allowed(statement, callee, action, surely=True) for statement in policy.statements)
     return tuple(chain.from_iterable(allowed))
 
 
 def _allowed(
-    statement: Statement, callee: Callee, action: str, *, surely: bool = False
+    statement: Statement, callee: CalleeFacts, action: str, *, surely: bool = False
 ) -> Iterator[Requests]:
     """The requests that a statement may allow, or surely allows, whatever others deny."""
     about = statement.actions.match(action)
@@ -150,7 +152,7 @@ def _allowed(
             yield found
 
 
-def _denied(policy: Policy, callee: Callee, action: str) -> Iterator[Requests]:
+def _denied(policy: Policy, callee: CalleeFacts, action: str) -> Iterator[Requests]:
     """The requests that a policy surely denies, whatever others allow."""
     for statement in policy.denies:
         if statement.effect != "Deny" or not statement.actions.match(action) or statement.not_principal:
@@ -204,7 +206,7 @@ def _kinds(action: str) -> tuple[Kind, ...]:
     return ENTERING.get(action) or tuple(chain.from_iterable(ENTERING.values()))
 
 
-def _named(principals: Principals | None, callee: Callee, action: str) -> Iterator[Requests]:
+def _named(principals: Principals | None, callee: CalleeFacts, action: str) -> Iterator[Requests]:
     """Whom a statement may name."""
     kinds = _kinds(action)
     if principals is None or principals.unknown or principals.everyone:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.graph.access import Callee
+from rolechain.graph.access import CalleeFacts
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of
@@ -84,7 +84,7 @@ def placed(roles: Iterable[RoleRecord], chain: Chain | None) -> tuple[RoleRecord
 
 def _callee(
     role: RoleRecord, chain: Chain | None, home: frozenset[str], by_name: dict[tuple[str, str], set[str]]
-) -> Callee:
+) -> CalleeFacts:
     callers: set[str] = set()
     for statement in role.trust.policy.statements:
         for name in statement.principals.aws if statement.principals else ():
@@ -92,9 +92,9 @@ def _callee(
                 callers |= by_name.get((session[1], session[2]), set())
     partition, account = partition_of(role.arn), account_of(role.arn)
     if not role.trust.policy.keys & {keys_of.RESOURCE_ACCOUNT, keys_of.RESOURCE_ORGANIZATION}:
-        return Callee(partition, "", "", frozenset(callers))
+        return CalleeFacts(partition, "", "", frozenset(callers))
     organization = chain.organization if chain and chain.organization and account in home else ""
-    return Callee(partition, account, organization, frozenset(callers))
+    return CalleeFacts(partition, account, organization, frozenset(callers))
 
 
 def assumptions_of(chain: Chain, existing: Iterable[RoleRecord]) -> Iterator[str]:

@@ -10,11 +10,19 @@ from weakref import WeakKeyDictionary
 
 from rolechain.cloudformation.resources import IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.graph.access import ASSUME, CARRYING, Callee, admitted, carried, must_carry, principal_named
+from rolechain.graph.access import (
+    ASSUME,
+    CARRYING,
+    CalleeFacts,
+    admitted,
+    carried,
+    must_carry,
+    principal_named,
+)
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
-from rolechain.graph.permissions import Permission, kind_of, permissions
+from rolechain.graph.permissions import Permitted, kind_of, permissions
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, RoleRecord
 from rolechain.graph.values import ManyValues, OneValue, Values, only
@@ -56,7 +64,7 @@ class Edge:
     trust: SourceLocation
     permission: SourceLocation | None
     entry: Statement
-    granting: Permission
+    granting: Permitted
 
 
 _known: WeakKeyDictionary[RoleGraph, list[Edge]] = WeakKeyDictionary()
@@ -232,7 +240,7 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
     account = account_of(callee.arn)
     organization = graph.organization if graph.organization and account in graph.home else ""
-    facts = Callee(partition_of(callee.arn), account, organization)
+    facts = CalleeFacts(partition_of(callee.arn), account, organization)
     first: Edge | None = None
     for statement in callee.trust.policy.allows:
         if not (entering := both(alone.get(statement.index, ()), [session])):
@@ -312,7 +320,7 @@ def _decided(
     base: Request,
     requests: tuple[Requests, ...],
     statement: Statement,
-    permission: Permission,
+    permission: Permitted,
 ) -> Edge:
     trust = replace(callee.trust.place, statement=None if statement.stands_in else statement.index)
     record, granting = permission.record, permission.statement

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from rolechain.graph.access import ASSUME, Callee, meeting
+from rolechain.graph.access import ASSUME, CalleeFacts, meeting
 from rolechain.graph.arn_sets import anywhere, is_plain, pattern_of
 from rolechain.graph.language import EVERY_TEXT, Language, Position, matching, segments_of
 from rolechain.graph.requests import ACCOUNTS, Requests, beyond, both
@@ -25,7 +25,7 @@ _REST = Position(repeated=True)
 _SETTLED = (keys_of.PRINCIPAL_ARN, keys_of.PRINCIPAL_ACCOUNT, keys_of.ORGANIZATION)
 
 
-class Permission(NamedTuple):
+class Permitted(NamedTuple):
     """A statement that may let a principal make calls.
 
     Attributes:
@@ -40,7 +40,7 @@ class Permission(NamedTuple):
 
 
 class Allowed(NamedTuple):
-    """A ``Permission`` of the principal's own policies."""
+    """A ``Permitted`` of the principal's own policies."""
 
     requests: tuple[Requests, ...]
     record: PolicyRecord
@@ -126,8 +126,8 @@ def allowed_calls(principal: Principal, action: str, organization: str = "") -> 
 
 
 def permissions(
-    caller: Principal, callee: RoleRecord, facts: Callee, action: str, *, named: Sequence[Requests] = ()
-) -> Iterator[Permission]:
+    caller: Principal, callee: RoleRecord, facts: CalleeFacts, action: str, *, named: Sequence[Requests] = ()
+) -> Iterator[Permitted]:
     """The statements by which a principal may assume a role.
 
     Args:
@@ -140,9 +140,9 @@ def permissions(
     """
     calls = _Calls(caller, action, facts.constants, Language(frozenset({callee.arn})))
     if named and caller.account == callee.account:
-        yield Permission(both(map(_without_resource, calls.whatever()), named), None, None)
+        yield Permitted(both(map(_without_resource, calls.whatever()), named), None, None)
     for requests, record, statement in calls.allowed():
-        yield Permission(tuple(map(_without_resource, requests)), record, statement)
+        yield Permitted(tuple(map(_without_resource, requests)), record, statement)
 
 
 def _without_resource(requests: Requests) -> Requests:
@@ -153,7 +153,7 @@ def _without_resource(requests: Requests) -> Requests:
 
 def may_call(caller: RoleRecord, callee: RoleRecord, action: str, requests: Iterable[Requests]) -> bool:
     """Whether a role's own policies let it make one of ``requests``, or may."""
-    facts, listed = Callee(partition_of(callee.arn), account_of(callee.arn)), tuple(requests)
+    facts, listed = CalleeFacts(partition_of(callee.arn), account_of(callee.arn)), tuple(requests)
     found = permissions(caller, callee, facts, action)
     return any(both(listed, permission.requests) for permission in found)
 

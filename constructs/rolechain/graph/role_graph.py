@@ -10,12 +10,12 @@ from typing import Any
 from rolechain.cloudformation.conditions import Requirement
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
-from rolechain.graph.access import Callee
+from rolechain.graph.access import CalleeFacts
 from rolechain.graph.finding import Finding
 from rolechain.iam.arn import account_of
 from rolechain.policy import Policy
 
-_NOWHERE = Callee("aws", "")
+_NOWHERE = CalleeFacts("aws", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class RoleRecord:
     depends_on: frozenset[str] = frozenset()
     imported: bool = False
     requires: frozenset[Requirement] = frozenset()
-    callee: Callee = _NOWHERE
+    callee: CalleeFacts = _NOWHERE
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rolechain.graph.access import ASSUME, Callee, surely_allowed
+from rolechain.graph.access import ASSUME, CalleeFacts, surely_allowed
 from rolechain.graph.documents import statements_in
 from rolechain.graph.narrowing import narrowing
 from rolechain.graph.requests import Requests, beyond, both
@@ -53,7 +53,7 @@ class Declared:
         self._statements: dict[str, list[str]] = {}
         self._policies: dict[str, Policy] = {}
         self._callers: dict[str, Policy] = {}
-        self._allowed: dict[tuple[int, Callee, str], tuple[Requests, ...]] = {}
+        self._allowed: dict[tuple[int, CalleeFacts, str], tuple[Requests, ...]] = {}
 
     def writes(self, role: RoleRecord, statement: Statement) -> bool:
         """Whether a statement of a role's trust policy is one that the chain itself writes, whatever its Sid."""
