@@ -107,57 +107,42 @@ def _candidates(body: Mapping[str, Json], parameter: str) -> Iterator[str]:
 
 def _texts(value: Json) -> Iterator[str]:
     """The texts in a value, and the keys of its objects."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            waiting += [*item.values(), *item]
-        elif isinstance(item, (list, tuple)):
-            waiting += item
-        elif (text := texts.scalar(item)) is not None:
-            yield text
+    for item in texts.within(value):
+        for each in item if isinstance(item, Mapping) else (item,):
+            if (text := texts.scalar(each)) is not None:
+                yield text
 
 
 def _used(body: Mapping[str, Json], conditions: Mapping[str, Json]) -> list[str]:
     """The conditions that resources name which bear on roles, in the order of the template."""
     resources = body.get("Resources")
-    named: set[Json] = set()
-    waiting: list[Json] = [
+    about_roles = [
         each
         for each in (resources.values() if isinstance(resources, Mapping) else ())
         if isinstance(each, Mapping) and str(each.get("Type")).startswith(_KINDS)
     ]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            chosen = item.get("Fn::If")
-            found = (item.get("Condition"), chosen[0] if isinstance(chosen, list) and chosen else None)
-            named |= {each for each in found if isinstance(each, str)}
-            waiting += item.values()
-        elif isinstance(item, (list, tuple)):
-            waiting += item
+    named: set[str] = set()
+    for item in texts.objects_in(about_roles):
+        chosen = item.get("Fn::If")
+        found = (item.get("Condition"), chosen[0] if isinstance(chosen, list) and chosen else None)
+        named |= {each for each in found if isinstance(each, str)}
     return [name for name in conditions if name in named]
 
 
 def _parameters(value: Json, conditions: Mapping[str, Json], body: Mapping[str, Json]) -> list[str]:
     """The parameters that an expression depends on."""
     declared = body.get("Parameters")
-    found: dict[str, None] = {}
-    waiting, seen = [value], set()
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            reference, name, text = item.get("Ref"), item.get("Condition"), item.get("Fn::Sub")
-            found |= {reference: None} if isinstance(reference, str) else {}
-            if isinstance(name, str) and name not in seen:
-                seen.add(name)
-                waiting.append(conditions.get(name))
-            template = text[0] if isinstance(text, list) and text else text
-            if isinstance(template, str):
-                found |= dict.fromkeys(name for _, name in texts.substitutions(template) if name)
-            waiting += item.values()
-        elif isinstance(item, (list, tuple)):
-            waiting += item
+    found: set[str] = set()
+    expressions, seen = [value], set()
+    for item in (each for expression in expressions for each in texts.objects_in(expression)):
+        reference, name, text = item.get("Ref"), item.get("Condition"), item.get("Fn::Sub")
+        found |= {reference} if isinstance(reference, str) else set()
+        if isinstance(name, str) and name not in seen:
+            seen.add(name)
+            expressions.append(conditions.get(name))
+        template = text[0] if isinstance(text, list) and text else text
+        if isinstance(template, str):
+            found |= {name for _, name in texts.substitutions(template) if name}
     return [name for name in declared if name in found] if isinstance(declared, Mapping) else []
 
 

@@ -139,7 +139,7 @@ def length(resolver: Resolver, argument: Json, place: SourceLocation, depth: int
 def to_json_string(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
     """``Fn::ToJsonString``: a value as JSON text."""
     value = resolver.resolve(argument, place, depth)
-    if (unknown := next(texts.unknowns(value, Unresolved), None)) is not None:
+    if (unknown := next(texts.unknowns(value), None)) is not None:
         return unknown
     if not isinstance(value, (Mapping, list)):
         return Unresolved("Fn::ToJsonString", "it is given no object or list", place)

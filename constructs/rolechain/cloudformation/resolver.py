@@ -151,7 +151,7 @@ class Resolver:
         return negation(answers[0]) if name == "Fn::Not" and len(answers) == 1 else None
 
     def _equal(self, first: Json, second: Json) -> Ternary:
-        if texts.holds_unknown(first, Unresolved) or texts.holds_unknown(second, Unresolved):
+        if texts.holds_unknown((first, second)):
             return None
         if not self.around.account_known and self.around.account in f"{first} {second}":
             return None

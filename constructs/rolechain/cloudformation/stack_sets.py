@@ -134,7 +134,7 @@ def _targets(group: Json) -> tuple[list[str], list[str], bool]:
     if kind == "DIFFERENCE":
         return [], accounts, True
     unknown = "AccountsUrl" in targets or any(
-        holds_unknown(targets.get(name), Unresolved) for name in ("AccountFilterType", "Accounts")
+        holds_unknown(targets.get(name)) for name in ("AccountFilterType", "Accounts")
     )
     units = bool(targets.get("OrganizationalUnitIds")) and kind != "INTERSECTION"
     return accounts, [], units or unknown

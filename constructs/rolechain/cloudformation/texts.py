@@ -1,12 +1,12 @@
-"""Texts of a template: what counts as one, and the parts of an Fn::Sub."""
+"""The values of a template: texts, the parts of an Fn::Sub, and everything within a value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
-Unknown = TypeVar("Unknown")
+from rolechain.cloudformation.unresolved import Unresolved
 
 _REFERENCE = re.compile(r"\$\{(!?)([^{}]*)\}")
 
@@ -33,18 +33,28 @@ def substitutions(template: str) -> Iterator[tuple[str, str | None]]:
     yield template[rest:], None
 
 
-def unknowns(value: Any, marker: type[Unknown]) -> Iterator[Unknown]:
-    """Each ``marker`` that stands anywhere in ``value``."""
-    if isinstance(value, marker):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from unknowns(item, marker)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from unknowns(item, marker)
+def within(value: Any, without: Collection[str] = ()) -> Iterator[Any]:
+    """``value`` and everything in it, in order and however deep, but for what stands under the keys ``without``."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        if isinstance(item, Mapping):
+            waiting += [each for key, each in item.items() if key not in without][::-1]
+        elif isinstance(item, (list, tuple)):
+            waiting += item[::-1]
 
 
-def holds_unknown(value: Any, marker: type) -> bool:
-    """Whether a ``marker`` stands anywhere in ``value``."""
-    return any(True for _ in unknowns(value, marker))
+def objects_in(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object in ``value``, however deep."""
+    return (item for item in within(value) if isinstance(item, Mapping))
+
+
+def unknowns(value: Any, without: Collection[str] = ()) -> Iterator[Unresolved]:
+    """Each value in ``value`` that is not known, as of ``within``."""
+    return (item for item in within(value, without) if isinstance(item, Unresolved))
+
+
+def holds_unknown(value: Any) -> bool:
+    """Whether anything in ``value`` is not known."""
+    return any(True for _ in unknowns(value))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.texts import holds_unknown, unknowns
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
@@ -99,11 +99,11 @@ def _compile(document: Any, name: str) -> Compiled:
         if key != "Statement" and (found := next(markers(value), None)):
             unresolved[None] = found
     for index, statement in enumerate(statements_in(element)):
-        if found := next(markers(statement), None):
-            asks = dict.fromkeys(name for marker in markers(statement) for name in marker.asks)
-            unresolved[index] = replace(found, asks=tuple(asks))
+        if listed := list(markers(statement)):
+            asks = dict.fromkeys(name for marker in listed for name in marker.asks)
+            unresolved[index] = replace(listed[0], asks=tuple(asks))
     try:
-        policy = Policy.parse(_without_markers(element) if holds_unknown(element, Unresolved) else element)
+        policy = Policy.parse(_without_markers(element) if holds_unknown(element) else element)
     except PolicyError as error:
         return Compiled(Policy.unknown(name), str(error), unresolved)
     return Compiled(policy, None, unresolved)
@@ -111,15 +111,7 @@ def _compile(document: Any, name: str) -> Compiled:
 
 def markers(value: Any) -> Iterator[Unresolved]:
     """Everything in ``value`` that is not known; a Sid says nothing and is left out."""
-    if isinstance(value, Unresolved):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key != "Sid":
-                yield from markers(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from markers(item)
+    return unknowns(value, without=("Sid",))
 
 
 def _without_markers(value: Any) -> Any:

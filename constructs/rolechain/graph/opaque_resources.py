@@ -112,7 +112,7 @@ def hidden(
 def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:
     """Whether the role that SAM makes of a resource lets in the resource's service alone, whatever else it is."""
     whole = isinstance(resource.get("Properties"), Mapping) and "Fn::" not in "".join(map(str, resource))
-    parts = (*_mappings(resource), *_mappings(resolver.section("Globals")))
+    parts = texts.objects_in((resource, resolver.section("Globals")))
     return whole and not any({"AssumeRolePolicyDocument", TRANSFORM} & part.keys() for part in parts)
 
 
@@ -149,7 +149,7 @@ def touched(
         resolved = resolver.resolve(properties, place)
         told = "\n".join(_told(properties, resolver, place))
         key = "Properties" if isinstance(resolved, Unresolved) else next(_unknown_roles(resolved), None)
-        if key is None and _SPOKEN_OF.search(told) and texts.holds_unknown(resolved, Unresolved):
+        if key is None and _SPOKEN_OF.search(told) and texts.holds_unknown(resolved):
             key = "RoleName"
         if arns and key and not is_stack:
             words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
@@ -179,26 +179,20 @@ def _resources(resolver: Resolver) -> Iterator[tuple[str, str, Json]]:
 
 def _told(value: Json, resolver: Resolver, place: SourceLocation) -> Iterator[str]:
     """Every text of a value, and what each name in it stands for, whatever of the whole is not known."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
+    for item in texts.within(value):
         if isinstance(item, str):
             yield item
         elif isinstance(item, Mapping):
             if len(item) == 1 and isinstance(found := resolver.resolve(item, place), str):
                 yield found
-            for template in _listed(item.get("Fn::Sub")):
-                names = texts.substitutions(template) if isinstance(template, str) else ()
-                waiting += (
-                    {"Ref": name} if "." not in name else {"Fn::GetAtt": name} for _, name in names if name
-                )
-            waiting += item.values()
-        elif isinstance(item, (list, tuple)):
-            waiting += item
-
-
-def _listed(value: Json) -> Iterator[Json]:
-    yield from value if isinstance(value, (list, tuple)) else [value]
+            template = item.get("Fn::Sub")
+            for text in template if isinstance(template, (list, tuple)) else [template]:
+                names = texts.substitutions(text) if isinstance(text, str) else ()
+                for name in (name for _, name in names if name):
+                    yield name
+                    function = "Fn::GetAtt" if "." in name else "Ref"
+                    if isinstance(found := resolver.resolve({function: name}, place), str):
+                        yield found
 
 
 def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
@@ -216,24 +210,12 @@ def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
 
 def _loops(value: Json) -> bool:
     """Whether a loop stands anywhere in a value."""
-    return any(str(key).startswith(LOOP) for item in _mappings(value) for key in item)
+    return any(str(key).startswith(LOOP) for item in texts.objects_in(value) for key in item)
 
 
 def _types(value: Json) -> Iterator[Json]:
     """Whatever stands as a Type anywhere in a loop."""
-    return (item["Type"] for item in _mappings(value) if "Type" in item)
-
-
-def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
-    """Every object in a value, however deep."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            yield item
-            waiting += item.values()
-        elif isinstance(item, (list, tuple)):
-            waiting += item
+    return (item["Type"] for item in texts.objects_in(value) if "Type" in item)
 
 
 def _may_be_of_iam(kind: Json) -> bool:

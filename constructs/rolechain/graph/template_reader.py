@@ -121,7 +121,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             boundary=policies.boundary_of(stack, logical_id, properties, ROLE),
             max_session_duration=int(seconds) if whole and seconds else 3600,
             tags=tags_of(tags),
-            tags_known=not texts.holds_unknown(tags, Unresolved),
+            tags_known=not texts.holds_unknown(tags),
             requires=requirements(resource["Condition"], resolver.section("Conditions"))
             if "Condition" in resource
             else frozenset(),
@@ -153,24 +153,15 @@ def _names_something(text: str) -> bool:
     return bool(partition_of(text)) and not text.endswith((":", "/")) and bool(account_of(text) or not of_iam)
 
 
-def _references(value: Json, depth: int = 0) -> Iterator[str]:
+def _references(value: Json) -> Iterator[str]:
     """The names that Ref, Fn::GetAtt and Fn::Sub mention anywhere in ``value``."""
-    if depth > 60:
-        return
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "Ref" and isinstance(item, str):
-                yield item
-            elif key == "Fn::GetAtt":
-                yield from (first.split(".", 1)[0] for first in _listed(item)[:1])
-            elif key == "Fn::Sub":
-                template = _listed(item)[:1]
-                found = (name for text in template for _, name in texts.substitutions(text))
-                yield from (name.split(".", 1)[0] for name in found if name)
-            yield from _references(item, depth + 1)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _references(item, depth + 1)
+    for item in texts.objects_in(value):
+        if isinstance(name := item.get("Ref"), str):
+            yield name
+        for name in _listed(item.get("Fn::GetAtt"))[:1]:
+            yield name.split(".", 1)[0]
+        for text in _listed(item.get("Fn::Sub"))[:1]:
+            yield from (name.split(".", 1)[0] for _, name in texts.substitutions(text) if name)
 
 
 def _listed(value: Json) -> list[str]:

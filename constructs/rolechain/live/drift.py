@@ -10,7 +10,6 @@ from typing import Any
 
 from rolechain.cloudformation.template import Template
 from rolechain.cloudformation.texts import holds_unknown
-from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.live.account import Account
@@ -112,7 +111,7 @@ def _statements(
 def _said(record: PolicyRecord) -> Iterator[str]:
     """The statements of a policy as canonical JSON; the policy's name where its document is not at hand."""
     document = record.document
-    if document is None or holds_unknown(document, Unresolved):
+    if document is None or holds_unknown(document):
         yield f"the policy {record.name}"
         return
     statements = document.get("Statement", [])
