@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rolechain.cloudformation import language_extensions, sam
 from rolechain.cloudformation.resolver import TRANSFORM, Resolver
-from rolechain.cloudformation.resources import ROLE, identity_of, properties_of, stand_in
+from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
 from rolechain.cloudformation.template import Json, Surroundings, Template, transforms_of
+from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy.logic import Ternary, all_of
@@ -19,6 +21,55 @@ from rolechain.policy.logic import Ternary, all_of
 _NESTED = "AWS::CloudFormation::Stack"
 _STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
 """What CloudFormation takes as a stack's name: a file's name, an account's id or a part of another stack is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """A resource of a stack.
+
+    Attributes:
+        stack: the stack.
+        logical_id: its logical id.
+        kind: its type.
+        properties: its properties, as the template holds them.
+        made: whether it is made, as its Condition says; None if that cannot be known.
+    """
+
+    stack: Stack
+    logical_id: str
+    kind: str
+    properties: Mapping[str, Json]
+    made: Ternary
+
+    @property
+    def place(self) -> SourceLocation:
+        """Its location."""
+        return SourceLocation(self.stack.template.name, self.logical_id)
+
+    def part(self, name: str) -> SourceLocation:
+        """The location of a part of it."""
+        return replace(self.place, part=name)
+
+    @property
+    def account(self) -> str:
+        """The id of the account that it is made in, or what stands in for one that is not known."""
+        return self.stack.resolver.around.account
+
+    @cached_property
+    def identity(self) -> Identity | None:
+        """How IAM names it; None for one that is not named by its properties alone."""
+        return identity_of(self.stack.resolver, self.logical_id, self.place)
+
+    def resolved(self, name: str) -> Json:
+        """The value of a property; None where it has none."""
+        return self.stack.resolver.resolve(self.properties.get(name), self.part(name))
+
+    def resolved_properties(self) -> Mapping[str, Json] | Unresolved:
+        """All of its properties; ``Unresolved`` where a macro may change any of them."""
+        found: Mapping[str, Json] | Unresolved = self.stack.resolver.resolve(
+            dict(self.properties), self.place
+        )
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +90,19 @@ class Stack:
     made: Ternary = True
     untranslated: Mapping[str, str] = field(default_factory=dict)
 
-    def resources(self, *kinds: str) -> Iterator[tuple[str, Mapping[str, Json], Ternary]]:
-        """The resources of these types: logical id, properties, and whether it is made, as its Condition says.
-
-        One that is known not to be made is left out.
-        """
+    def resources(self, *kinds: str) -> Iterator[Resource]:
+        """The resources of these types, but for those that are known not to be made."""
         for logical_id, resource in self.resolver.section("Resources").items():
             if not isinstance(logical_id, str) or not isinstance(resource, Mapping):
                 continue
-            if resource.get("Type") not in kinds:
+            if (kind := resource.get("Type")) not in kinds:
                 continue
             made = self.made
             if "Condition" in resource:
                 place = SourceLocation(self.template.name, logical_id)
                 made = all_of((made, self.resolver.condition(resource["Condition"], place)))
             if made is not False:
-                yield logical_id, properties_of(self.resolver, logical_id)[1], made
+                yield Resource(self, logical_id, kind, properties_of(self.resolver, logical_id)[1], made)
 
     def asked_of(self, logical_id: str) -> tuple[str, ...]:
         """The inputs that the condition of a resource depends on, as ``Unresolved.asks``."""
@@ -103,18 +151,19 @@ class Stacks:
         self.all.append(stack)
         self._values = {}
         template = stack.template
-        for logical_id, properties, made in stack.resources(_NESTED, STACK_SET):
-            place = SourceLocation(template.name, logical_id)
+        for resource in stack.resources(_NESTED, STACK_SET):
+            logical_id, made = resource.logical_id, resource.made
             if logical_id in template.nested:
                 self._child(stack, logical_id, made)
-            elif stack.resolver.section("Resources")[logical_id].get("Type") == _NESTED:
-                self.unread.append(
-                    (place, "nested stack", "its template is not at hand: give its file to the proof")
-                )
+            elif resource.kind == _NESTED:
+                reason = "its template is not at hand: give its file to the proof"
+                self.unread.append((resource.place, "nested stack", reason))
             else:
-                found = instances_of(properties, template, logical_id, stack.resolver, self._declared)
+                found = instances_of(
+                    resource.properties, template, logical_id, stack.resolver, self._declared
+                )
                 if isinstance(found, str):
-                    self.unread.append((place, "stack set", found))
+                    self.unread.append((resource.place, "stack set", found))
                     continue
                 for assumption in found.assumptions:
                     self.assumptions[assumption] = None
@@ -212,12 +261,9 @@ class Stacks:
     def _only_account(self, stack: Stack) -> str | None:
         """The account of the chain's roles in a stack whose own account is not known, if they agree on one."""
         accounts: set[str] = set()
-        for logical_id, _, _ in stack.resources(ROLE):
-            identity = identity_of(
-                stack.resolver, logical_id, SourceLocation(stack.template.name, logical_id)
-            )
-            if identity and identity.named:
-                declared = self._declared.get((identity.path, identity.name), [])
+        for role in stack.resources(ROLE):
+            if role.identity and role.identity.named:
+                declared = self._declared.get((role.identity.path, role.identity.name), [])
                 if len(declared) == 1:
                     accounts.update(declared)
         return accounts.pop() if len(accounts) == 1 else None

@@ -13,10 +13,8 @@ from rolechain.cloudformation.resources import (
     IDENTITY_CENTER,
     PERMISSION_SET,
     USER,
-    identity_of,
 )
-from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.stacks import Stack, Stacks
+from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.policy_reader import PolicyReader
@@ -37,32 +35,30 @@ class IdentityReader:
         """The users and groups of all stacks, each user with the policies of its groups, and the permission sets."""
         groups: dict[tuple[str, str], IdentityRecord] = {}
         for stack in self._stacks.all:
-            account = stack.resolver.around.account
-            for logical_id, properties, _ in stack.resources(GROUP):
-                if found := self._identity(stack, logical_id, properties, GROUP):
-                    groups[account, name_of(found.arn).lower()] = found
+            for resource in stack.resources(GROUP):
+                if found := self._identity(resource):
+                    groups[resource.account, name_of(found.arn).lower()] = found
                     yield found
-            for _, properties, made in stack.resources(GROUP_MEMBERS):
-                resolved = stack.resolver.resolve(dict(properties), SourceLocation(stack.template.name))
-                group = resolved.get("GroupName") if isinstance(resolved, Mapping) else None
-                users = resolved.get("Users") if isinstance(resolved, Mapping) else None
+            for resource in stack.resources(GROUP_MEMBERS):
+                given = resource.resolved_properties()
+                group, users = (
+                    given.get(key) if isinstance(given, Mapping) else None for key in ("GroupName", "Users")
+                )
                 members = users if isinstance(users, (list, tuple)) else [users]
                 for member in (each for each in members if isinstance(each, str)):
-                    known = str(group) if made else f"{group}, if its condition holds,"
-                    self._members.setdefault((account, member.lower()), set()).add(known)
+                    known = str(group) if resource.made else f"{group}, if its condition holds,"
+                    self._members.setdefault((resource.account, member.lower()), set()).add(known)
         for stack in self._stacks.all:
-            account = stack.resolver.around.account
-            for logical_id, properties, _ in stack.resources(USER):
-                if (user := self._identity(stack, logical_id, properties, USER)) is None:
+            for resource in stack.resources(USER):
+                if (user := self._identity(resource)) is None:
                     continue
-                part = SourceLocation(stack.template.name, logical_id, part="Groups")
-                found = stack.resolver.resolve(properties.get("Groups"), part)
+                found = resource.resolved("Groups")
                 names = {str(name) for name in (found if isinstance(found, list) else [found]) if name}
-                names |= self._members.get((account, name_of(user.arn).lower()), set())
-                of_user = {name: groups.get((account, name.lower())) for name in sorted(names)}
+                names |= self._members.get((resource.account, name_of(user.arn).lower()), set())
+                of_user = {name: groups.get((resource.account, name.lower())) for name in sorted(names)}
                 policies = [record for group in of_user.values() if group for record in group.policies]
                 for title in (f"of the group {name}" for name, group in of_user.items() if group is None):
-                    policies.append(PolicyRecord(part, title, None, Policy.unknown(title)))
+                    policies.append(PolicyRecord(resource.part("Groups"), title, None, Policy.unknown(title)))
                 yield replace(
                     user,
                     policies=(*user.policies, *policies),
@@ -72,61 +68,52 @@ class IdentityReader:
         partition = self._stacks.all[0].resolver.around.partition if self._stacks.all else "aws"
         yield from self._policies.of_others(partition)
 
-    def _identity(
-        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], kind: str
-    ) -> IdentityRecord | None:
-        place = SourceLocation(stack.template.name, logical_id)
-        identity = identity_of(stack.resolver, logical_id, place)
-        tags = stack.resolver.resolve(properties.get("Tags"), place)
-        return identity and IdentityRecord(
-            arn=identity.arn,
-            place=place,
-            policies=(*self._policies.of_resource(stack, logical_id, properties, identity.name, kind),),
-            boundary=self._policies.boundary_of(stack, logical_id, properties, kind),
-            tags=tags_of(tags),
+    def _identity(self, resource: Resource) -> IdentityRecord | None:
+        return resource.identity and IdentityRecord(
+            arn=resource.identity.arn,
+            place=resource.place,
+            policies=(*self._policies.of_resource(resource, resource.identity.name),),
+            boundary=self._policies.boundary_of(resource),
+            tags=tags_of(resource.resolved("Tags")),
         )
 
     def _permission_sets(self, stack: Stack) -> Iterator[IdentityRecord]:
         """The permission sets of IAM Identity Center, each as the role that it is in the accounts it is assigned to."""
         resolver = stack.resolver
-        for logical_id, properties, _ in stack.resources(PERMISSION_SET):
-            place, hidden_id = (
-                SourceLocation(stack.template.name, logical_id),
-                resolver.placeholder(logical_id),
-            )
-            given = resolver.resolve(dict(properties), place)
+        for resource in stack.resources(PERMISSION_SET):
+            hidden_id = resolver.placeholder(resource.logical_id)
+            given = resource.resolved_properties()
             if not isinstance(given, Mapping):
                 continue
             boundary = given.get("PermissionsBoundary")
             arns = [given.get(key) for key in ("ManagedPolicies", "CustomerManagedPolicyReferences")]
             listed = [each for arn in arns if arn for each in (arn if isinstance(arn, list) else [arn])]
             name = texts.scalar(given.get("Name")) or hidden_id
-            for account in self._assigned(stack, logical_id) or [hidden_id]:
+            for account in self._assigned(resource) or [hidden_id]:
                 root = iam_arn(resolver.around.partition, account, "")
-                role = {
+                properties = {
                     "Policies": [{"PolicyDocument": given[key]} for key in ("InlinePolicy",) if key in given],
                     "ManagedPolicyArns": [_named_policy(each, root) for each in listed],
                     "PermissionsBoundary": _named_policy(boundary, root),
                 }
+                role = replace(resource, properties=properties)
                 yield IdentityRecord(
                     arn=f"{root}role/{IDENTITY_CENTER}{name}_{hidden_id}",
-                    place=place,
-                    policies=tuple(self._policies.of_resource(stack, logical_id, role, name, PERMISSION_SET)),
-                    boundary=self._policies.boundary_of(stack, logical_id, role, PERMISSION_SET),
+                    place=resource.place,
+                    policies=tuple(self._policies.of_resource(role, name)),
+                    boundary=self._policies.boundary_of(role),
                 )
 
-    def _assigned(self, stack: Stack, logical_id: str) -> list[str]:
+    def _assigned(self, permission_set: Resource) -> list[str]:
         """The accounts that a permission set is assigned to in its own stack; one that is not known as a stand-in."""
+        stack, own = permission_set.stack, f"Fn::GetAtt {permission_set.logical_id}.PermissionSetArn"
         found: dict[str, None] = {}
-        for assignment, properties, _ in stack.resources(ASSIGNMENT):
-            given = stack.resolver.resolve(dict(properties), SourceLocation(stack.template.name, assignment))
+        for assignment in stack.resources(ASSIGNMENT):
+            given = assignment.resolved_properties()
             whose = given.get("PermissionSetArn") if isinstance(given, Mapping) else None
-            if (
-                isinstance(whose, Unresolved)
-                and whose.function == f"Fn::GetAtt {logical_id}.PermissionSetArn"
-            ):
+            if isinstance(given, Mapping) and isinstance(whose, Unresolved) and whose.function == own:
                 account = texts.scalar(given.get("TargetId"))
-                found[account or stack.resolver.placeholder(assignment)] = None
+                found[account or stack.resolver.placeholder(assignment.logical_id)] = None
         return list(found)
 
 

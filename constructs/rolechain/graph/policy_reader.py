@@ -16,10 +16,9 @@ from rolechain.cloudformation.resources import (
     ROLE_POLICY,
     USER,
     USER_POLICY,
-    identity_of,
 )
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.stacks import Stack, Stacks
+from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph import aws_managed
@@ -75,76 +74,71 @@ class PolicyReader:
 
     def _read(self, stack: Stack) -> None:
         """Reads the policies that are resources of a stack, and whom they are attached to."""
-        account = stack.resolver.around.account
-        for logical_id, properties, made in stack.resources(MANAGED_POLICY, INLINE_POLICY, *_OF_ONE):
-            place = SourceLocation(stack.template.name, logical_id, part="PolicyDocument")
-            identity = identity_of(stack.resolver, logical_id, place)
-            name = identity.arn if identity else texts.scalar(properties.get("PolicyName")) or logical_id
-            resolved = stack.resolver.resolve(properties.get("PolicyDocument"), place)
-            record = self.policy_of(resolved, place, name, made, inline=identity is None)
+        for resource in stack.resources(MANAGED_POLICY, INLINE_POLICY, *_OF_ONE):
+            place, identity, logical_id = (
+                resource.part("PolicyDocument"),
+                resource.identity,
+                resource.logical_id,
+            )
+            title = texts.scalar(resource.properties.get("PolicyName")) or logical_id
+            record = self.policy_of(
+                resource.resolved("PolicyDocument"),
+                place,
+                identity.arn if identity else title,
+                resource.made,
+                inline=identity is None,
+            )
             if identity:
                 self._managed.setdefault(identity.arn, []).append(record)
-            for kind, holder in self._holders(stack, logical_id, properties):
-                title = texts.scalar(holder)
-                if title is None and kind == ROLE and _speaks_of_roles(record.policy):
+            for kind, holder in self._holders(resource):
+                name = texts.scalar(holder)
+                if name is None and kind == ROLE and _speaks_of_roles(record.policy):
                     what = holder if isinstance(holder, Unresolved) else "it is no text"
                     message = f"{logical_id} is attached to a role that is not known: {what}"
                     self.report(place, message, self.beside, asks=asks_of(holder), roams=True)
-                title = stack.resolver.placeholder(f"{logical_id}.{kind}") if title is None else title
-                self._attached.setdefault((account, kind, title.lower()), []).append(record)
-                self._titles[account, kind, title.lower()] = title
+                name = stack.resolver.placeholder(f"{logical_id}.{kind}") if name is None else name
+                self._attached.setdefault((resource.account, kind, name.lower()), []).append(record)
+                self._titles[resource.account, kind, name.lower()] = name
 
-    def _holders(
-        self, stack: Stack, logical_id: str, properties: Mapping[str, Json]
-    ) -> Iterator[tuple[str, Json]]:
+    def _holders(self, policy: Resource) -> Iterator[tuple[str, Json]]:
         """The roles, users and groups that a policy is attached to: the type and the name of each."""
-        kind = str(stack.resolver.section("Resources")[logical_id].get("Type"))
-        parts = dict([_OF_ONE[kind]] if kind in _OF_ONE else _ATTACHED)
-        for part, holder in parts.items():
-            found = stack.resolver.resolve(
-                properties.get(part), SourceLocation(stack.template.name, logical_id, part=part)
-            )
+        for part, kind in [_OF_ONE[policy.kind]] if policy.kind in _OF_ONE else _ATTACHED.items():
+            found = policy.resolved(part)
             for name in found if isinstance(found, list) else [] if found is None else [found]:
-                yield holder, name
+                yield kind, name
 
-    def of_resource(
-        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], name: str, kind: str
-    ) -> Iterator[PolicyRecord]:
-        """The policies of a role, a user or a group: inline, managed, and those that are attached to it."""
-        resolver, template = stack.resolver, stack.template.name
-        place = SourceLocation(template, logical_id, part="Policies")
-        inline = resolver.resolve(properties.get("Policies"), place)
+    def of_resource(self, holder: Resource, name: str) -> Iterator[PolicyRecord]:
+        """The policies of a role, a user, a group or a permission set: inline, managed, and attached to it.
+
+        Args:
+            holder: the resource.
+            name: its name.
+        """
+        is_role = holder.kind == ROLE
+        inline = holder.resolved("Policies")
         for number, policy in enumerate(inline if isinstance(inline, list) else [inline] if inline else []):
-            here = SourceLocation(template, logical_id, part=f"Policies[{number}]")
             document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
             title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
-            yield self.policy_of(
-                document,
-                here,
-                title if isinstance(title, str) else "inline",
-                True,
-                inline=True,
-                said=kind == ROLE,
-            )
-        place = SourceLocation(template, logical_id, part="ManagedPolicyArns")
-        arns = resolver.resolve(properties.get("ManagedPolicyArns"), place)
+            title = title if isinstance(title, str) else "inline"
+            here = holder.part(f"Policies[{number}]")
+            yield self.policy_of(document, here, title, True, inline=True, said=is_role)
+        arns = holder.resolved("ManagedPolicyArns")
         seen: set[str] = set()
         for arn in arns if isinstance(arns, list) else [arns] if arns else []:
-            record = self._by_arn(arn, place, said=kind == ROLE)
+            record = self._by_arn(arn, holder.part("ManagedPolicyArns"), said=is_role)
             seen.add(record.name)
             yield record
-        self._held.add((resolver.around.account, kind, name.lower()))
-        for record in self._attached.get((resolver.around.account, kind, name.lower()), ()):
+        key = holder.account, holder.kind, name.lower()
+        self._held.add(key)
+        for record in self._attached.get(key, ()):
             if record.inline or record.name not in seen:
                 yield record
 
-    def boundary_of(
-        self, stack: Stack, logical_id: str, properties: Mapping[str, Json], kind: str
-    ) -> PolicyRecord | None:
-        """The permissions boundary of a role or a user."""
-        place = SourceLocation(stack.template.name, logical_id, part="PermissionsBoundary")
-        arn = stack.resolver.resolve(properties.get("PermissionsBoundary"), place)
-        return None if arn is None else self._by_arn(arn, place, said=kind == ROLE)
+    def boundary_of(self, holder: Resource) -> PolicyRecord | None:
+        """The permissions boundary of a role, a user or a permission set."""
+        arn = holder.resolved("PermissionsBoundary")
+        place = holder.part("PermissionsBoundary")
+        return None if arn is None else self._by_arn(arn, place, said=holder.kind == ROLE)
 
     def of_others(self, partition: str) -> Iterator[IdentityRecord]:
         """The principals outside of the templates to which policies are attached, once all others are read."""

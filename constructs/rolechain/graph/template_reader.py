@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.conditions import requirements
-from rolechain.cloudformation.resources import ROLE, identity_of
+from rolechain.cloudformation.resources import ROLE
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
@@ -82,50 +82,42 @@ def _report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) 
 
 
 def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
-    resolver = stack.resolver
-    for logical_id, properties, made in stack.resources(ROLE):
-        place = SourceLocation(stack.template.name, logical_id)
-        identity = identity_of(resolver, logical_id, place)
-        if identity is None:
+    for role in stack.resources(ROLE):
+        if (identity := role.identity) is None:
             continue
         for key in ("RoleName", "Path"):
-            found = resolver.resolve(properties.get(key), place)
-            if _only_of_place(found, resolver.around.account):
+            found = role.resolved(key)
+            if _only_of_place(found, role.account):
                 continue
             if isinstance(found, Unresolved) or (found is not None and "<" in str(found)):
-                words = (
-                    found if isinstance(found, Unresolved) else f"made of {found}, known on deployment only"
-                )
-                policies.report(
-                    SourceLocation(place.template, logical_id, part=key),
-                    f"{key} of {logical_id} is {words}",
-                    policies.beside,
-                    asks=asks_of(found),
-                )
-        if made is None:
-            policies.report_condition(place)
-        part = SourceLocation(place.template, logical_id, part="AssumeRolePolicyDocument")
-        document = _answered(resolver.resolve(properties.get("AssumeRolePolicyDocument"), part), part)
-        tags = resolver.resolve(properties.get("Tags"), place)
-        seconds = texts.scalar(resolver.resolve(properties.get("MaxSessionDuration"), place))
+                made_of = f"made of {found}, known on deployment only"
+                words = f"{key} of {role.logical_id} is {found if isinstance(found, Unresolved) else made_of}"
+                policies.report(role.part(key), words, policies.beside, asks=asks_of(found))
+        if role.made is None:
+            policies.report_condition(role.place)
+        part = role.part("AssumeRolePolicyDocument")
+        document = _answered(role.resolved("AssumeRolePolicyDocument"), part)
+        tags = role.resolved("Tags")
+        seconds = texts.scalar(role.resolved("MaxSessionDuration"))
         whole = seconds is not None and seconds.isdecimal() and len(seconds) < 10
-        resource = resolver.section("Resources")[logical_id]
+        resource = stack.resolver.section("Resources")[role.logical_id]
         yield RoleRecord(
             arn=identity.arn,
             account=stack.account,
             name=identity.name if identity.named else "",
             path=identity.path,
-            place=place,
+            place=role.place,
             trust=policies.policy_of(document, part, identity.arn, True, inline=True, trust=True),
-            policies=(*policies.of_resource(stack, logical_id, properties, identity.name, ROLE),),
-            boundary=policies.boundary_of(stack, logical_id, properties, ROLE),
+            policies=(*policies.of_resource(role, identity.name),),
+            boundary=policies.boundary_of(role),
             max_session_duration=int(seconds) if whole and seconds else 3600,
             tags=tags_of(tags),
             tags_known=not texts.holds_unknown(tags),
-            requires=requirements(resource["Condition"], resolver.section("Conditions"))
+            requires=requirements(resource["Condition"], stack.resolver.section("Conditions"))
             if "Condition" in resource
             else frozenset(),
-            depends_on=frozenset(_references(properties)) | frozenset(_listed(resource.get("DependsOn"))),
+            depends_on=frozenset(_references(role.properties))
+            | frozenset(_listed(resource.get("DependsOn"))),
         )
 
 

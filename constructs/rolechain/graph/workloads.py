@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.resolver import Resolver
-from rolechain.cloudformation.resources import FUNCTION, INSTANCE_PROFILE, identity_of
+from rolechain.cloudformation.resources import FUNCTION, INSTANCE_PROFILE
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack
 from rolechain.cloudformation.template import Json
@@ -28,14 +28,14 @@ def workloads_of(stacks: Iterable[Stack]) -> Iterator[Workload]:
         account = stack.resolver.around.account
         for kind, runner in RUNNING.items():
             of_profile = runner.service == "ec2.amazonaws.com"
-            for logical_id, properties, _ in stack.resources(kind):
-                place = SourceLocation(stack.template.name, logical_id)
-                identity = identity_of(stack.resolver, logical_id, place)
+            for resource in stack.resources(kind):
+                arn = resource.identity.arn if resource.identity else ""
                 for path in (runner.role, *runner.others):
-                    for value in _values(stack.resolver, properties, path.split("."), place):
+                    for value in _values(
+                        stack.resolver, resource.properties, path.split("."), resource.place
+                    ):
                         for role in _roles(value, account, profiles if of_profile else None):
-                            arn, where = identity.arn if identity else "", account_of(role or "") or account
-                            yield Workload(place, kind, arn, where, role)
+                            yield Workload(resource.place, kind, arn, account_of(role or "") or account, role)
 
 
 def _values(resolver: Resolver, value: Json, path: Sequence[str], place: SourceLocation) -> Iterator[Json]:
@@ -52,12 +52,10 @@ def _values(resolver: Resolver, value: Json, path: Sequence[str], place: SourceL
 
 def _instance_profiles(stack: Stack) -> Iterator[tuple[tuple[str, str], Json]]:
     """The roles of the stack's instance profiles, by account and the profile's ARN, and by account and its name."""
-    account = stack.resolver.around.account
-    for logical_id, properties, _ in stack.resources(INSTANCE_PROFILE):
-        place = SourceLocation(stack.template.name, logical_id)
-        roles = stack.resolver.resolve(properties.get("Roles"), place)
-        if identity := identity_of(stack.resolver, logical_id, place):
-            yield from (((account, identity.arn), roles), ((account, identity.name), roles))
+    for profile in stack.resources(INSTANCE_PROFILE):
+        if identity := profile.identity:
+            for name in (identity.arn, identity.name):
+                yield (profile.account, name), profile.resolved("Roles")
 
 
 def _roles(
@@ -97,10 +95,9 @@ def invocation_grants_of(stack: Stack) -> Iterator[InvocationGrant]:
 
 def _resolved(stack: Stack, kind: str) -> Iterator[tuple[SourceLocation, Mapping[str, Json]]]:
     """The resources of a type, with their properties resolved; where none of them is known, the principal is not."""
-    for logical_id, properties, _ in stack.resources(kind):
-        place = SourceLocation(stack.template.name, logical_id)
-        found = stack.resolver.resolve(dict(properties), place)
-        yield place, found if isinstance(found, Mapping) else {"Principal": found}
+    for resource in stack.resources(kind):
+        found = resource.resolved_properties()
+        yield resource.place, found if isinstance(found, Mapping) else {"Principal": found}
 
 
 def _account(source: Json) -> str:
