@@ -38,10 +38,10 @@ def templates_in(folder: str | PathLike[str]) -> tuple[Template, ...]:
 
 def _templates(folder: Path) -> Iterator[Template]:
     artifacts = _section(_read(folder / "manifest.json"), "artifacts")
-    stacks = {name for name, artifact in artifacts.items() if _kind(artifact) == _STACK}
+    stacks = {name for name, artifact in artifacts.items() if _get(artifact, "type") == _STACK}
     for name, artifact in artifacts.items():
         properties = _section(artifact, "properties")
-        if _kind(artifact) == _ASSEMBLY:
+        if _get(artifact, "type") == _ASSEMBLY:
             yield from _templates(folder / str(properties.get("directoryName", "")))
         elif name in stacks:
             file = folder / str(properties.get("templateFile", ""))
@@ -59,10 +59,6 @@ def _templates(folder: Path) -> Iterator[Template]:
             )
 
 
-def _kind(artifact: Any) -> Any:
-    return artifact.get("type") if isinstance(artifact, Mapping) else None
-
-
 def _environment(artifact: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Account and region of ``aws://<account>/<region>``; None for what the app leaves open."""
     account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
@@ -77,7 +73,7 @@ def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]
     found: dict[str, str] = {}
     for name in stack.get("dependencies", ()):
         artifact = artifacts.get(name)
-        if _kind(artifact) == _ASSETS:
+        if _get(artifact, "type") == _ASSETS:
             manifest = _read(folder / str(_section(artifact, "properties").get("file", "")))
             for asset in _section(manifest, "files").values():
                 path = _section(asset, "source").get("path")
@@ -110,7 +106,7 @@ def _nested(
     addresses = {
         logical_id: _address(_section(resource, "Properties").get("TemplateURL"))
         for logical_id, resource in resources
-        if _kind_of_resource(resource) == "AWS::CloudFormation::Stack"
+        if _get(resource, "Type") == "AWS::CloudFormation::Stack"
     }
     # Most stacks nest none: their list of assets need not be read.
     assets = _assets(folder, artifacts, stack) if addresses else {}
@@ -122,12 +118,12 @@ def _nested(
     }
 
 
-def _kind_of_resource(resource: Any) -> Any:
-    return resource.get("Type") if isinstance(resource, Mapping) else None
+def _get(element: Any, name: str) -> Any:
+    return element.get(name) if isinstance(element, Mapping) else None
 
 
 def _section(element: Any, name: str) -> Mapping[str, Any]:
-    found = element.get(name) if isinstance(element, Mapping) else None
+    found = _get(element, name)
     return found if isinstance(found, Mapping) else {}
 
 

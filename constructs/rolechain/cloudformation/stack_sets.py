@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.template import Json, Template
+from rolechain.cloudformation.template import Json, Template, none_known
 from rolechain.cloudformation.texts import holds_unknown
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import PolicyError
@@ -71,19 +71,7 @@ def instances_of(
     groups = resolver.resolve(properties.get("StackInstancesGroup"), place)
     given = _parameters(resolver.resolve(properties.get("Parameters"), place), body, place)
     by_units = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
-    name = f"{parent.name}/{logical_id}"
-    template = replace(
-        parent,
-        name=name,
-        body=body,
-        account=None,
-        region=None,
-        nested={},
-        stack_name=None,
-        parameters={},
-        stored={},
-        conditions={},
-    )
+    template = replace(parent.child(logical_id, body), account=None, region=None, stored={})
     # Where neither the region nor a role's name stands, the stack is the same in every region.
     text = json.dumps((body, given, groups), default=str)
     is_regional = "AWS::Region" in text or "RoleName" in text
@@ -115,7 +103,9 @@ def instances_of(
                 last = account if first.setdefault(account, region) == region else f"{account}/{region}"
                 if parameters not in (known := seen.setdefault(last, [])):
                     known.append(parameters)
-                    instance = replace(template, name=f"{name}/{last}", account=account, region=region)
+                    instance = replace(
+                        template, name=f"{template.name}/{last}", account=account, region=region
+                    )
                     stacks.append((instance, parameters))
     if not stacks:
         stacks, elsewhere = elsewhere or [(template, given)], []
@@ -151,9 +141,8 @@ def _parameters(listed: Json, body: Mapping[str, Json], place: SourceLocation) -
     for item in items:
         key = item.get("ParameterKey") if isinstance(item, Mapping) else None
         if not isinstance(key, str):
-            declared = body.get("Parameters")
             unknown = Unresolved("Parameters", "which values its stack set gives is not known", place)
-            return dict.fromkeys(declared if isinstance(declared, Mapping) else (), unknown)
+            return none_known(body, unknown)
         given[key] = item.get("ParameterValue")
     return given
 

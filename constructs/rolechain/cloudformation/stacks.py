@@ -12,7 +12,7 @@ from rolechain.cloudformation.resolver import TRANSFORM, Resolver
 from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
-from rolechain.cloudformation.template import Json, Surroundings, Template, transforms_of
+from rolechain.cloudformation.template import Json, Surroundings, Template, none_known, transforms_of
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
@@ -179,23 +179,14 @@ class Stacks:
         key = (template.name, logical_id)
         if key not in self._children:
             self._children[key] = None
-            place = SourceLocation(template.name, logical_id)
+            body, place = template.nested[logical_id], SourceLocation(template.name, logical_id)
             given = stack.resolver.resolve(
-                properties_of(stack.resolver, logical_id)[1].get("Parameters"), place
+                properties_of(stack.resolver, logical_id)[1].get("Parameters") or {}, place
             )
-            if given is not None and not isinstance(given, Mapping):
-                given = _none_known(template.nested[logical_id], given)
-            child = replace(
-                template,
-                name=f"{template.name}/{logical_id}",
-                body=template.nested[logical_id],
-                dependencies=(*template.dependencies, template.name),
-                nested={},
-                stack_name=None,
-                parameters={},
-                conditions={},
-            )
-            nested = self._placed(child, given if isinstance(given, Mapping) else {}, made)
+            parameters = given if isinstance(given, Mapping) else none_known(body, given)
+            child = template.child(logical_id, body)
+            child = replace(child, dependencies=(*template.dependencies, template.name))
+            nested = self._placed(child, parameters, made)
             self._children[key] = nested
             self._add(nested)
         return self._children[key]
@@ -343,12 +334,6 @@ def _apart(templates: Iterable[Template]) -> Iterator[Template]:
         taken.add(name)
         stack_name = template.stack_name or (template.name if name != template.name else None)
         yield template if name == template.name else replace(template, name=name, stack_name=stack_name)
-
-
-def _none_known(body: Mapping[str, Json], value: Json) -> Mapping[str, Json]:
-    """``value`` for every parameter that a template declares."""
-    declared = body.get("Parameters")
-    return dict.fromkeys(declared if isinstance(declared, Mapping) else (), value)
 
 
 def _exports_of(stack: Stack) -> Iterator[tuple[str, Json]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = Any
@@ -40,6 +40,24 @@ class Template:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
+
+    def child(self, logical_id: str, body: Mapping[str, Json]) -> Template:
+        """The template of a stack that a resource of this one makes, which shares none of its parameters."""
+        return replace(
+            self,
+            name=f"{self.name}/{logical_id}",
+            body=body,
+            nested={},
+            stack_name=None,
+            parameters={},
+            conditions={},
+        )
+
+
+def none_known(body: Mapping[str, Json], value: Json) -> dict[str, Json]:
+    """``value`` for every parameter that a template declares."""
+    declared = body.get("Parameters")
+    return dict.fromkeys(declared if isinstance(declared, Mapping) else (), value)
 
 
 def transforms_of(body: Mapping[str, Json]) -> Iterator[str]:

@@ -12,12 +12,12 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from rolechain.graph.language import NO_TEXT, Language, Position, glob_of, matching, segments_of, text_of
-from rolechain.graph.narrowing import Narrowing, narrowing
-from rolechain.graph.requests import Requests, anybody, asking, beyond, both
+from rolechain.graph.narrowing import narrowing
+from rolechain.graph.requests import Narrowing, Requests, anybody, asking, beyond, both, where
 from rolechain.graph.values import OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.condition_keys import UNDOCUMENTED, Kind, is_of_tags
+from rolechain.iam.condition_keys import Kind, is_of_tags, undocumented
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.principals import Principals
@@ -179,26 +179,13 @@ def meeting(
     found: Requests | None = requests
     for condition in statement.conditions:
         asked = narrowing(condition, requests.kind, constants, surely=surely)
-        if isinstance(asked, Narrowing) and _may_lack(asked.key, action):
+        if isinstance(asked, Narrowing) and undocumented(action, asked.key):
             # AWS does not say whether the request carries the key, so that a Deny does not surely hold.
             if statement.effect == "Deny":
                 return None
             continue
         found = found and where(found, asked)
     return found
-
-
-def where(requests: Requests, asked: Narrowing | bool) -> Requests | None:
-    """The requests that meet what a condition asks; None where there are certainly none."""
-    if isinstance(asked, Narrowing):
-        return requests.where(*asked)
-    return requests if asked else None
-
-
-def _may_lack(key: str, action: str) -> bool:
-    """Whether it is not documented that a request for an action carries a key."""
-    names = (name.lower() for name in UNDOCUMENTED.get(action, ()))
-    return any(key.startswith(name) if name.endswith("/") else key == name for name in names)
 
 
 def _kinds(action: str) -> tuple[Kind, ...]:
@@ -323,8 +310,7 @@ def narrowed(requests: Iterable[Requests], wanted: Mapping[str, Values]) -> tupl
     for one in requests:
         left: Requests | None = one
         for key, values in wanted.items():
-            asked = asking(one.kind, key, values)
-            left = left and where(left, asked if isinstance(asked, bool) else Narrowing(*asked))
+            left = left and where(left, asking(one.kind, key, values))
         if left:
             found.append(left)
     return tuple(found)

@@ -16,12 +16,21 @@ from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.graph import escalation
-from rolechain.graph.abilities import Abilities, Means, means_of
+from rolechain.graph.abilities import (
+    GRANTING,
+    LIFTING,
+    Abilities,
+    Means,
+    is_own,
+    means_of,
+    one_of,
+    type_of,
+    within_boundary,
+)
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
-from rolechain.graph.grants import GRANTING, LIFTING, Grants, is_own, one_of, type_of, within_boundary
 from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
 from rolechain.graph.permissions import RESOURCE, kind_of
 from rolechain.graph.role_graph import PolicyRecord, Principal, RoleGraph, RoleRecord, Workload
@@ -107,7 +116,6 @@ class _Search:
         self._chain = chain
         self._graph = graph
         self._abilities = Abilities(chain.organization or "")
-        self._grants = Grants(self._abilities)
         self._may, self._has = self._abilities.may, self._abilities.has
         self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
@@ -303,10 +311,10 @@ class _Search:
         """
         if not self._has(principal, *GRANTING, *LIFTING):
             return principal
-        lift = next(self._grants.lifting(principal), None) if principal.boundary else None
+        lift = next(self._abilities.lifting(principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
-        own = next(self._grants.to(found, found), None)
-        gained = next(self._grants.by_making(found), None) or (None if found.boundary else own)
+        own = next(self._abilities.granting(found, found), None)
+        gained = next(self._abilities.by_making(found), None) or (None if found.boundary else own)
         if not gained and self._has(found, *GRANTING):
             others = (each for each in _near(by_account, found.arn) if each is not principal)
             gained = next((means for each in others for means in self._overtakes(found, each)), None)
@@ -320,7 +328,9 @@ class _Search:
 
     def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """By what a principal may both enlarge another one and act as it."""
-        if other.arn not in self._chain_arns and (grant := next(self._grants.to(principal, other), None)):
+        if other.arn not in self._chain_arns and (
+            grant := next(self._abilities.granting(principal, other), None)
+        ):
             for take in self._takes(principal, other):
                 yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
 
@@ -358,7 +368,7 @@ class _Search:
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
         if (len(accounts) == 1 or "<" in accounts) and self._speaks(principal):
-            yield from self._grants.on(principal, escalation.TAKES, other)
+            yield from self._abilities.taking(principal, escalation.TAKES, other)
             if isinstance(other, RoleRecord):
                 yield from self._acts(principal, other)
 

@@ -28,7 +28,7 @@ from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, Rol
 from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
-from rolechain.iam.condition_keys import is_of_source_identity, is_of_tags
+from rolechain.iam.condition_keys import actions_for
 from rolechain.iam.limits import is_unique_id
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import SERVICE_SESSION_VALUES, ServiceSessionValues
@@ -322,11 +322,8 @@ def _decided(
     statement: Statement,
     permission: Permitted,
 ) -> Edge:
-    trust = replace(callee.trust.place, statement=None if statement.stands_in else statement.index)
     record, granting = permission.record, permission.statement
-    place = None
-    if record and granting:
-        place = replace(record.place, statement=None if record.policy.missing else granting.index)
+    place = record.place_of(granting) if record and granting else None
     statements = [statement, *([granting] if granting else []), *callee.trust.policy.allows]
     every, some = _brought(caller)
     decision = _best(caller, replace(base, actions=(*base.actions, *every)), requests, statements)
@@ -334,6 +331,7 @@ def _decided(
     if every != some:
         hindered = _best(caller, replace(base, actions=(*base.actions, *some)), requests, statements)
         hindered = None if hindered and hindered.allowed else hindered
+    trust = callee.trust.place_of(statement)
     return Edge(caller, callee, decision, hindered, trust, place, statement, permission)
 
 
@@ -356,10 +354,8 @@ def _best(
         }
         lowered = {key.lower() for key in fixed}
         chosen = {key: value for key, value in example.context.items() if key not in lowered}
-        actions = list(base.actions)
-        actions += [TAG_SESSION] if any(map(is_of_tags, chosen)) else []
-        actions += [SET_SOURCE_IDENTITY] if any(map(is_of_source_identity, chosen)) else []
-        found = decide(replace(base, context={**fixed, **chosen}, actions=tuple(dict.fromkeys(actions))))
+        actions = tuple(dict.fromkeys((*base.actions, *actions_for(chosen))))
+        found = decide(replace(base, context={**fixed, **chosen}, actions=actions))
         if found.allowed or (found.action in base.actions[1:] and found.verdict is Verdict.IMPLICIT_DENY):
             return found
         decision = decision or (found if found.verdict is Verdict.UNKNOWN else _unknown(_UNSHOWN))

@@ -18,9 +18,8 @@ from rolechain.graph.language import TooLarge
 from rolechain.graph.requests import Requests
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, name_of
-from rolechain.iam.condition_keys import ALWAYS, is_of_source_identity, is_of_tags
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.condition_keys import ALWAYS, actions_for, principal_keys
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Verdict, decide
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
@@ -68,7 +67,11 @@ def example_of(
                 chosen[key] = value
     except TooLarge:
         return None
-    context |= _of_caller(requests, chosen)
+    arn, paths = chosen.get(keys_of.PRINCIPAL_ARN), chosen.get(keys_of.ORGANIZATION_PATHS)
+    if isinstance(arn, str) and is_arn(arn):
+        context |= {key.lower(): value for key, value in principal_keys(arn).items()}
+    if isinstance(paths, tuple) and paths:
+        context[keys_of.ORGANIZATION] = paths[0].split("/", 1)[0]
     context |= chosen
     names = {keys_of.ORGANIZATION: "aws:PrincipalOrgID"}
     for statement in statements:
@@ -76,20 +79,6 @@ def example_of(
         _complete(context, [each for each in conditions if not _is_followed(each)])
         names |= {each.lookup: each.key for each in conditions}
     return Example(requests.kind, context, _words(requests.kind, context, chosen, names))
-
-
-def _of_caller(requests: Requests, chosen: Mapping[str, ContextValue]) -> dict[str, ContextValue]:
-    """The keys that follow from others."""
-    found: dict[str, ContextValue] = {}
-    arn = chosen.get(keys_of.PRINCIPAL_ARN)
-    if isinstance(arn, str) and is_arn(arn):
-        found[keys_of.PRINCIPAL_ACCOUNT] = account_of(arn)
-        if requests.kind == "user":
-            found[keys_of.USER_NAME] = name_of(arn)
-    paths = chosen.get(keys_of.ORGANIZATION_PATHS)
-    if isinstance(paths, tuple) and paths:
-        found[keys_of.ORGANIZATION] = paths[0].split("/", 1)[0]
-    return found
 
 
 def _is_followed(condition: Condition) -> bool:
@@ -173,13 +162,11 @@ def decided(example: Example, role_arn: str, policy: Policy) -> Ternary:
     caller = _caller(example)
     if caller is None:
         return None
-    tags = any(map(is_of_tags, example.context))
-    identity = any(map(is_of_source_identity, example.context))
     request = Request(
         caller=caller,
         callee=Callee(role_arn, policy),
         context=example.context,
-        actions=(ASSUME_ROLE, *([TAG_SESSION] if tags else ()), *([SET_SOURCE_IDENTITY] if identity else ())),
+        actions=actions_for(example.context),
         identity_policies=(EVERYTHING,),
     )
     verdict = decide(request).verdict

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import NamedTuple
 
 from rolechain.graph.language import (
     EVERY_TEXT,
@@ -23,7 +22,7 @@ from rolechain.graph.language import (
     matching,
     text_of,
 )
-from rolechain.graph.requests import asking
+from rolechain.graph.requests import Narrowing, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.iam.glob import Text
@@ -37,30 +36,6 @@ from rolechain.policy.variables import parse as parse_template
 
 _EMPTY = Pattern(())
 _STRINGS = ("stringequals", "stringequalsignorecase", "stringlike")
-
-
-class Bounds(NamedTuple):
-    """What the values of a condition match.
-
-    Attributes:
-        least: what they surely match.
-        most: what they may match.
-    """
-
-    least: Language
-    most: Language
-
-
-class Narrowing(NamedTuple):
-    """What one condition asks.
-
-    Attributes:
-        key: the key, in lower case.
-        values: what it may be.
-    """
-
-    key: str
-    values: Values
 
 
 def narrowing(
@@ -84,8 +59,7 @@ def narrowing(
     elif isinstance(condition, Condition):
         if (exchanged := _exchanged(condition, constants)) is not None:
             key, text = exchanged
-            values = only(text)
-            return _placed(kind, key, values, surely=surely)
+            return asking(kind, key, only(text), surely=surely)
         values = _of_values(condition, constants, surely=surely)
     else:
         return not surely
@@ -94,12 +68,7 @@ def narrowing(
     constant = constants.get(condition.lookup)
     if constant is not None and isinstance(values, OneValue):
         return constant in values.texts
-    return _placed(kind, condition.lookup, values, surely=surely)
-
-
-def _placed(kind: Kind, key: str, values: Values, *, surely: bool) -> Narrowing | bool:
-    found = asking(kind, key, values, surely=surely)
-    return found if isinstance(found, bool) else Narrowing(*found)
+    return asking(kind, condition.lookup, values, surely=surely)
 
 
 def _exchanged(condition: Condition, constants: Mapping[str, str]) -> tuple[str, str] | None:
@@ -140,10 +109,10 @@ def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bo
     absent = _absent(condition, surely=surely)
     if key in WHOLE_NUMBERS:
         return _of_number(condition, absent=absent, surely=surely)
-    bounds = _bounds(condition, constants)
+    least, most = _bounds(condition, constants)
     if condition.negated:
-        bounds = Bounds(*(_complement(bounds.most, widen=False), _complement(bounds.least, widen=True)))
-    texts = bounds.least if surely else bounds.most
+        least, most = _complement(most, widen=False), _complement(least, widen=True)
+    texts = least if surely else most
     if condition.quantifier:
         # A set operator counts the empty text as no value.
         if surely and condition.quantifier == "ForAnyValue":
@@ -191,24 +160,19 @@ def _complement(texts: Language, *, widen: bool) -> Language:
     return rests[0] if len(rests) == 1 else EVERY_TEXT if widen else NO_TEXT
 
 
-def _bounds(condition: Condition, constants: Mapping[str, str]) -> Bounds:
+def _bounds(condition: Condition, constants: Mapping[str, str]) -> tuple[Language, Language]:
+    """What the values of a condition surely match, and what they may match."""
     least: list[Pattern] = []
     most: list[Pattern] = []
     everything = False
     for element in condition.elements:
         found = (None, None) if isinstance(element, Intrinsic) else _patterns(condition, element, constants)
-        if found is None:
-            continue
-        sure, possible = found
-        least += [sure] if sure else []
-        if possible:
-            most.append(possible)
-        else:
-            everything = True
-    return Bounds(
-        matching(least) if least else NO_TEXT,
-        EVERY_TEXT if everything else matching(most) if most else NO_TEXT,
-    )
+        if found is not None:
+            sure, possible = found
+            least += [sure] if sure else []
+            most += [possible] if possible else []
+            everything = everything or not possible
+    return matching(least), EVERY_TEXT if everything else matching(most)
 
 
 def _patterns(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import takewhile
+from typing import NamedTuple
 
 from rolechain.graph.language import (
     EVERY_TEXT,
@@ -127,7 +128,26 @@ def beyond(requests: Iterable[Requests], others: Iterable[Requests]) -> tuple[Re
     return left
 
 
-def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> tuple[str, Values] | bool:
+class Narrowing(NamedTuple):
+    """What a condition asks of a request.
+
+    Attributes:
+        key: the key, in lower case.
+        values: what it may be.
+    """
+
+    key: str
+    values: Values
+
+
+def where(requests: Requests, asked: Narrowing | bool) -> Requests | None:
+    """The requests that meet what a condition asks; None where there are certainly none."""
+    if isinstance(asked, Narrowing):
+        return requests.where(*asked)
+    return requests if asked else None
+
+
+def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> Narrowing | bool:
     """What it means for a caller of a kind that a key is one of ``values``.
 
     Args:
@@ -148,15 +168,17 @@ def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> tup
         return constant in values.texts or (values.absent and not surely)
     if kind in ("role", "user") and isinstance(values, OneValue):
         if key == keys_of.PRINCIPAL_ACCOUNT:
-            return keys_of.PRINCIPAL_ARN, OneValue(_lifted(values.texts, _of_account), absent=False)
+            arns = OneValue(_lifted(values.texts, _of_account), absent=False)
+            return Narrowing(keys_of.PRINCIPAL_ARN, arns)
         if key == keys_of.USER_NAME:
-            return keys_of.PRINCIPAL_ARN, OneValue(_lifted(values.texts, *_OF_USER), absent=False)
+            arns = OneValue(_lifted(values.texts, *_OF_USER), absent=False)
+            return Narrowing(keys_of.PRINCIPAL_ARN, arns)
         if key == keys_of.PRINCIPAL_ARN:
-            return key, replace(values, absent=False)
+            return Narrowing(key, replace(values, absent=False))
         if key == keys_of.ORGANIZATION:
             paths = ManyValues(_lifted(values.texts, _of_organization), (), values.absent)
-            return keys_of.ORGANIZATION_PATHS, paths
-    return key, values
+            return Narrowing(keys_of.ORGANIZATION_PATHS, paths)
+    return Narrowing(key, values)
 
 
 def _of_one_organization(paths: ManyValues) -> ManyValues:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from rolechain.graph.access import CalleeFacts
 from rolechain.graph.finding import Finding
 from rolechain.iam.arn import account_of
 from rolechain.policy import Policy
+from rolechain.policy.statement import Statement
 
 _NOWHERE = CalleeFacts("aws", "")
 
@@ -36,6 +37,10 @@ class PolicyRecord:
     document: Mapping[str, Any] | None
     policy: Policy
     inline: bool = False
+
+    def place_of(self, statement: Statement) -> SourceLocation:
+        """The location of a statement; of the document, where that is not at hand."""
+        return replace(self.place, statement=None if statement.stands_in else statement.index)
 
 
 @dataclass(frozen=True, eq=False)

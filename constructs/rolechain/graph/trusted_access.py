@@ -54,7 +54,7 @@ class TrustedAccess:
 def trusted_access(role: RoleRecord) -> Iterator[TrustedAccess]:
     """Whom each statement of a role's trust policy lets in, each once for each statement."""
     for statement in role.trust.policy.allows:
-        place = replace(role.trust.place, statement=None if statement.stands_in else statement.index)
+        place = role.trust.place_of(statement)
         for action in ENTERING:
             requests = admitted(role.trust.policy, role.callee, action).get(statement.index, ())
             for kind, who, words, some in _of_statement(role, statement, action, requests):

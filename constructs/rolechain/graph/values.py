@@ -138,7 +138,6 @@ class WholeNumber:
 Values = OneValue | ManyValues | WholeNumber
 
 ABSENT = OneValue(NO_TEXT, absent=True)
-PRESENT = OneValue(EVERY_TEXT, absent=False)
 
 
 def only(*texts: str) -> OneValue:

@@ -7,11 +7,13 @@ AWS STS API Reference.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
 from rolechain.iam.limits import ACCOUNT
+from rolechain.iam.sts_actions import ASSUME_ROLE, TAG_SESSION
+from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY as SET_IDENTITY_ACTION
 
 Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
 """A role's session, an IAM user, an AWS service, a token, an assertion, or a caller of whom nothing is known."""
@@ -154,6 +156,14 @@ confirms it.
 """
 
 
+def undocumented(action: str, key: str) -> str | None:
+    """The name in ``UNDOCUMENTED`` under which a key stands for an action, both in lower case; None if it does not."""
+    for name in UNDOCUMENTED.get(action, ()):
+        if key == name.lower() or (name.endswith("/") and key.startswith(name.lower())):
+            return name
+    return None
+
+
 _OF_MOMENT = re.compile(
     r"aws:(currenttime|epochtime|tokenissuetime|sourceip|vpcsourceip|sourcevpc|sourcevpce|requestedregion|useragent"
     r"|referer|viaawsservice|calledvia(first|last)?|principaltag/(?!x509(subject|issuer|san)/).*)",
@@ -189,6 +199,12 @@ def is_of_tags(key: str) -> bool:
     return key.startswith((REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS))
 
 
-def is_of_source_identity(key: str) -> bool:
-    """Whether a call that carries a key, in lower case, has a source identity and needs sts:SetSourceIdentity."""
-    return key in (SET_SOURCE_IDENTITY, SOURCE_IDENTITY)
+def actions_for(keys: Iterable[str]) -> tuple[str, ...]:
+    """The actions that a call of AssumeRole needs which carries these keys, in lower case.
+
+    A source identity, set by the call or inherited, needs sts:SetSourceIdentity.
+    """
+    carried = set(keys)
+    tagging = (TAG_SESSION,) if any(map(is_of_tags, carried)) else ()
+    naming = (SET_IDENTITY_ACTION,) if carried & {SET_SOURCE_IDENTITY, SOURCE_IDENTITY} else ()
+    return (ASSUME_ROLE, *tagging, *naming)

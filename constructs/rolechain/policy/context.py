@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from rolechain.iam.condition_keys import UNDOCUMENTED
+from rolechain.iam.condition_keys import UNDOCUMENTED, undocumented
 
 ContextValue = str | Sequence[str]
 """One value, or the values of a multivalued key."""
@@ -62,15 +62,12 @@ def undocumented_keys(action: str, context: Context, asked_for: Collection[str])
     Returns:
         The keys in lower case, by their names in ``UNDOCUMENTED``.
     """
-    found = {
-        name: frozenset(key for key in asked_for if _is_named(key, name.lower()) and context.find(key))
+    carried = {key: undocumented(action, key) for key in asked_for if context.find(key)}
+    return {
+        name: frozenset(key for key, by in carried.items() if by == name)
         for name in UNDOCUMENTED.get(action, ())
+        if name in carried.values()
     }
-    return {name: keys for name, keys in found.items() if keys}
-
-
-def _is_named(key: str, name: str) -> bool:
-    return key.startswith(name) if name.endswith("/") else key == name
 
 
 def possible_contexts(context: Context, undocumented: Collection[frozenset[str]]) -> list[Context]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rolechain.graph.access import ENTERING, admitted, principal_named, where
-from rolechain.graph.narrowing import Narrowing, narrowing
-from rolechain.graph.requests import Requests, anybody
+from rolechain.graph.access import ENTERING, admitted, principal_named
+from rolechain.graph.narrowing import narrowing
+from rolechain.graph.requests import Narrowing, Requests, anybody, where
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from rolechain.graph.access import ENTERING, narrowed, where
+from rolechain.graph.access import ENTERING, narrowed
 from rolechain.graph.finding import Level
 from rolechain.graph.language import Language, Position, matching, segments_of, text_of
 from rolechain.graph.narrowing import lacking, narrowing, unlike
-from rolechain.graph.requests import Requests, beyond
+from rolechain.graph.requests import Requests, beyond, where
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam import limits
