@@ -135,14 +135,12 @@ def _parameters(value: Json, conditions: Mapping[str, Json], body: Mapping[str, 
     found: set[str] = set()
     expressions, seen = [value], set()
     for item in (each for expression in expressions for each in texts.objects_in(expression)):
-        reference, name, text = item.get("Ref"), item.get("Condition"), item.get("Fn::Sub")
+        reference, name = item.get("Ref"), item.get("Condition")
         found |= {reference} if isinstance(reference, str) else set()
+        found.update(texts.names_in(item.get("Fn::Sub")))
         if isinstance(name, str) and name not in seen:
             seen.add(name)
             expressions.append(conditions.get(name))
-        template = text[0] if isinstance(text, list) and text else text
-        if isinstance(template, str):
-            found |= {name for _, name in texts.substitutions(template) if name}
     return [name for name in declared if name in found] if isinstance(declared, Mapping) else []
 
 

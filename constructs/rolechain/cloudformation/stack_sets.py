@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template, none_known
-from rolechain.cloudformation.texts import holds_unknown
+from rolechain.cloudformation.texts import holds_unknown, items_of
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import PolicyError
 from rolechain.policy.elements import load
@@ -136,9 +136,8 @@ def _texts(value: Json) -> list[str]:
 
 def _parameters(listed: Json, body: Mapping[str, Json], place: SourceLocation) -> dict[str, Json]:
     """The values that parameters are given; where one cannot be told, none of the body's parameters is known."""
-    items = [] if listed is None else listed if isinstance(listed, list) else [listed]
     given: dict[str, Json] = {}
-    for item in items:
+    for item in items_of(listed):
         key = item.get("ParameterKey") if isinstance(item, Mapping) else None
         if not isinstance(key, str):
             unknown = Unresolved("Parameters", "which values its stack set gives is not known", place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rolechain.cloudformation.unresolved import Unresolved
@@ -31,6 +31,17 @@ def substitutions(template: str) -> Iterator[tuple[str, str | None]]:
         else:
             yield before, match[2].strip()
     yield template[rest:], None
+
+
+def names_in(argument: Any) -> Iterator[str]:
+    """The names that the argument of an Fn::Sub refers to, as resources, attributes, parameters or of its own."""
+    template = argument[0] if isinstance(argument, (list, tuple)) and argument else argument
+    return (name for _, name in substitutions(template) if name) if isinstance(template, str) else iter(())
+
+
+def items_of(value: Any) -> Sequence[Any]:
+    """A list, or one value as a list; None is no item."""
+    return value if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 
 def within(value: Any, without: Collection[str] = ()) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.policy.elements import UNRESOLVED
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Unresolved:
     asks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"an unresolved {self.function} ({self.reason})"
+        return f"{UNRESOLVED}{self.function} ({self.reason})"
 
 
 class EmptyDefault(str):

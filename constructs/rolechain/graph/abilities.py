@@ -21,6 +21,7 @@ from rolechain.graph.role_graph import IdentityRecord, Principal
 from rolechain.graph.values import ABSENT, OneValue, Values
 from rolechain.iam.arn import is_arn, resource_of
 from rolechain.policy import Policy
+from rolechain.policy.elements import UNRESOLVED
 
 _BOUNDARY = "iam:permissionsboundary"
 _WITHIN_BOUNDARY = frozenset(
@@ -189,14 +190,10 @@ def means_of(allowed: Allowed, words: str) -> Means:
     """By what a permission lets a principal do something."""
     record, statement = allowed.record, allowed.statement
     unknown = f"its policy {record.name}" if statement.effect is None else None
-    if unknown is None and statement.resources and all(map(_is_unknown, statement.resources.written)):
+    resources = statement.resources
+    if unknown is None and resources and all(each.startswith(UNRESOLVED) for each in resources.written):
         unknown = f"the Resource of statement {statement.index} of its policy {record.name}"
     return Means(words, record.place_of(statement), unknown)
-
-
-def _is_unknown(entry: str) -> bool:
-    """Whether an entry of Resource is not known at all."""
-    return entry.startswith("an unresolved ")
 
 
 def _is_harmless(requests: Requests) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
 from rolechain.iam.arn import is_arn
 from rolechain.policy import PolicyError
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template
 
@@ -30,7 +31,7 @@ def is_plain(entry: str) -> bool:
 
 def pattern_of(entry: str) -> Pattern:
     """What an entry of Resource may match; a variable may bring in any text, and an ARN cut short goes on anyhow."""
-    if entry.startswith("an unresolved "):
+    if entry.startswith(UNRESOLVED):
         return Pattern([_REST])
     try:
         parts = parse_template(entry, variables=True).parts

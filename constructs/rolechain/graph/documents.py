@@ -51,7 +51,11 @@ class Documents:
             name: what to call it where it cannot be read.
             most: how many characters IAM takes at most; None where that does not matter.
         """
-        key = document if isinstance(document, str) else _text(document)
+        key = document
+        if not isinstance(document, str):
+            key = json.dumps(
+                document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_marked
+            )
         if most is not None and len(key) > most:
             problem = f"it has {len(key):,} characters, and IAM takes {most:,} at most"
             return Compiled(Policy.unknown(name), problem, {})
@@ -59,10 +63,6 @@ class Documents:
         if found.policy.missing is None:
             self._seen[key] = found
         return found
-
-
-def _text(document: Any) -> str:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_marked)
 
 
 def _marked(value: Any) -> list[str]:

@@ -44,16 +44,14 @@ class IdentityReader:
                 group, users = (
                     given.get(key) if isinstance(given, Mapping) else None for key in ("GroupName", "Users")
                 )
-                members = users if isinstance(users, (list, tuple)) else [users]
-                for member in (each for each in members if isinstance(each, str)):
+                for member in (each for each in texts.items_of(users) if isinstance(each, str)):
                     known = str(group) if resource.made else f"{group}, if its condition holds,"
                     self._members.setdefault((resource.account, member.lower()), set()).add(known)
         for stack in self._stacks.all:
             for resource in stack.resources(USER):
                 if (user := self._identity(resource)) is None:
                     continue
-                found = resource.resolved("Groups")
-                names = {str(name) for name in (found if isinstance(found, list) else [found]) if name}
+                names = {str(name) for name in texts.items_of(resource.resolved("Groups")) if name}
                 names |= self._members.get((resource.account, name_of(user.arn).lower()), set())
                 of_user = {name: groups.get((resource.account, name.lower())) for name in sorted(names)}
                 policies = [record for group in of_user.values() if group for record in group.policies]
@@ -86,8 +84,8 @@ class IdentityReader:
             if not isinstance(given, Mapping):
                 continue
             boundary = given.get("PermissionsBoundary")
-            arns = [given.get(key) for key in ("ManagedPolicies", "CustomerManagedPolicyReferences")]
-            listed = [each for arn in arns if arn for each in (arn if isinstance(arn, list) else [arn])]
+            kinds = ("ManagedPolicies", "CustomerManagedPolicyReferences")
+            listed = [each for key in kinds for each in texts.items_of(given.get(key) or None)]
             name = texts.scalar(given.get("Name")) or hidden_id
             for account in self._assigned(resource) or [hidden_id]:
                 root = iam_arn(resolver.around.partition, account, "")

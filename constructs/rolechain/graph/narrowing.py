@@ -22,7 +22,7 @@ from rolechain.graph.language import (
     matching,
     text_of,
 )
-from rolechain.graph.requests import Narrowing, asking
+from rolechain.graph.requests import Narrowing, all_or_none, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
 from rolechain.iam.glob import Text
@@ -90,18 +90,9 @@ def _of_presence(condition: NullCheck, *, surely: bool) -> Values | bool:
     wanted = any_of(condition.absent) if not condition.quantified else None
     if wanted is None:
         return not surely
-    both = True in condition.absent and False in condition.absent
-    if both:
+    if True in condition.absent and False in condition.absent:
         return True
-    return _with_absence(condition.lookup, EVERY_TEXT if not wanted else NO_TEXT, absent=bool(wanted))
-
-
-def _with_absence(key: str, texts: Language, *, absent: bool) -> Values:
-    if key in WHOLE_NUMBERS:
-        return WholeNumber(0, None, absent) if texts is EVERY_TEXT else WholeNumber(1, 0, absent)
-    if MULTIVALUED.fullmatch(key):
-        return ManyValues(texts, (), absent)
-    return OneValue(texts, absent)
+    return all_or_none(condition.lookup, present=not wanted, absent=bool(wanted))
 
 
 def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bool) -> Values | bool:
@@ -185,7 +176,8 @@ def _patterns(
     name = condition.name
     if name == "bool":
         wanted = operators.boolean(element)
-        return (None, None) if wanted is None else _same(text_of(str(wanted).lower(), ignores_case=True))
+        pattern = None if wanted is None else text_of(str(wanted).lower(), ignores_case=True)
+        return pattern, pattern
     if name.startswith("arn"):
         return _arn_patterns(_settled(parse_template(element, condition.variables), constants))
     if not name.startswith("string"):
@@ -201,11 +193,7 @@ def _patterns(
         else:
             positions += glob_of(part.text).positions
     pattern = Pattern(positions)
-    return (None, pattern) if template.keys else _same(pattern)
-
-
-def _same(pattern: Pattern) -> tuple[Pattern, Pattern]:
-    return pattern, pattern
+    return None if template.keys else pattern, pattern
 
 
 def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] | None:
@@ -216,7 +204,7 @@ def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] |
     if not whole.startswith("arn:") or any(part.literal and set(part.text) & set("*?") for part in texts):
         return None, None
     pattern = arn_of(whole)
-    return None if pattern is None else _same(pattern)
+    return None if pattern is None else (pattern, pattern)
 
 
 def _settled(template: Template, constants: Mapping[str, str]) -> Template:
@@ -311,4 +299,4 @@ def unlike(key: str, patterns: Iterable[Pattern]) -> tuple[Values, ...]:
 
 def lacking(key: str) -> Values:
     """The requests that lack a key, in lower case."""
-    return _with_absence(key, NO_TEXT, absent=True)
+    return all_or_none(key, present=False, absent=True)

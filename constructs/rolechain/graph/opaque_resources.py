@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.language_extensions import LOOP
@@ -15,11 +14,14 @@ from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.sam import APPLICATION, CONNECTORS, makes_role
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
+from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.finding import Level
+from rolechain.graph.policy_reader import PolicyReader
 from rolechain.iam.arn import account_of, name_of
 from rolechain.iam.limits import NAME
+from rolechain.model.chain import Chain
 
 _CUSTOM = (
     "AWS::CloudFormation::CustomResource",
@@ -29,53 +31,43 @@ _CUSTOM = (
 _INCLUDE = "AWS::Include"
 _IAM, _MODULE = "AWS::IAM::", "::MODULE"
 _SPOKEN_OF = re.compile(r"role-?name", re.IGNORECASE)
-
-
-class OpaqueResource(NamedTuple):
-    """Something that cannot be seen.
-
-    Attributes:
-        place: where.
-        words: what is not known.
-        level: an error where it may well be about roles.
-        roams: whether it may be about any role of its account, and not only about those of its place.
-        remediation: what to do about it; None for what helps where a value is not known.
-    """
-
-    place: SourceLocation
-    words: str
-    level: Level
-    roams: bool = False
-    remediation: str | None = None
-
-
 _PROCESSED = (
     "give what CloudFormation makes of it: aws cloudformation get-template --template-stage Processed"
 )
 
 
-def hidden(
-    name: str, resolver: Resolver, untranslated: Mapping[str, str], *, bare: Level = Level.ERROR
-) -> Iterator[OpaqueResource]:
-    """What a template does not show of its resources.
+def report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) -> None:
+    """Reports the resources of stacks that cannot be seen and may be about roles.
 
     Args:
-        name: the template's.
-        resolver: resolves its values.
-        untranslated: why each resource of SAM that is still in it cannot be translated, by logical id.
-        bare: the level of what leaves trust policies alone: a macro where the template shows no resource that is, or
-            makes, one of IAM, and a role that SAM makes, unless its trust policy is given.
+        stacks: the stacks.
+        chain: the chain that is proven, whose roles a resource may change that is told of them.
+        policies: takes what is not known.
     """
+    arns = [role.arn for role in chain.roles] if chain else []
+    for stack in stacks.all:
+        unread = {place.logical_id for place, _, _ in stacks.unread if place.template == stack.template.name}
+        _report_hidden(stack, policies)
+        _report_told(stack, policies, arns, unread)
+    remediation = "give the file of its template too: its roles are then read as those of a stack of its own"
+    for place, kind, reason in stacks.unread:
+        words = f"{place.logical_id} is a {kind} whose roles are not known: {reason}"
+        policies.report(place, words, Level.WARNING, remediation=None if chain else remediation)
+
+
+def _report_hidden(stack: Stack, policies: PolicyReader) -> None:
+    """Reports what a template does not show of its resources.
+
+    What leaves trust policies alone counts as what is not known beside them: a macro where the template shows no
+    resource that is, or makes, one of IAM, and a role that SAM makes, unless its trust policy is given.
+    """
+    name, resolver, untranslated = stack.template.name, stack.resolver, stack.untranslated
     resources = resolver.section("Resources")
-    level = Level.ERROR if any(map(_may_be_of_iam, _types(resources))) else bare
+    level = Level.ERROR if any(map(_may_be_of_iam, _types(resources))) else policies.beside
     for macro in (*_macros(resolver), *names_of_transforms(resources.get(TRANSFORM))):
         if macro != _INCLUDE:
-            yield OpaqueResource(
-                SourceLocation(name),
-                f"the macro {macro} may change every resource of {name}",
-                level,
-                remediation=_PROCESSED,
-            )
+            words = f"the macro {macro} may change every resource of {name}"
+            policies.report(SourceLocation(name), words, level, remediation=_PROCESSED)
     for logical_id, resource in resources.items():
         if not isinstance(logical_id, str):
             continue
@@ -83,30 +75,27 @@ def hidden(
         if logical_id.startswith("Fn::"):
             about_roles = logical_id.startswith(LOOP) and any(map(_may_be_of_iam, _types(resource)))
             level = Level.ERROR if about_roles else Level.WARNING
-            yield OpaqueResource(
-                place, f"the resources that {logical_id} makes are not known", level, roams=True
-            )
+            policies.report(place, f"the resources that {logical_id} makes are not known", level, roams=True)
         elif isinstance(resource, Mapping):
             kind, properties = resource.get("Type"), resource.get("Properties")
             kind = kind if isinstance(kind, str) else _IAM
             if logical_id in untranslated and (makes_role(kind) or CONNECTORS in resource):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
                 corrected: str | None = f"write {logical_id} as SAM takes it, or {_PROCESSED}"
-                level = bare if _trusts_its_service(resource, resolver) else Level.ERROR
+                level = policies.beside if _trusts_its_service(resource, resolver) else Level.ERROR
                 if "pip install" in untranslated[logical_id]:
                     corrected, level = f"install it, or {_PROCESSED}", Level.ERROR
                 elif kind == APPLICATION:
                     corrected, level = None, Level.WARNING
-                yield OpaqueResource(place, words, level, roams=True, remediation=corrected)
+                policies.report(place, words, level, roams=True, remediation=corrected)
             elif kind.endswith(_MODULE):
-                yield OpaqueResource(
-                    place, f"the resources that the module {kind} makes are not known", Level.WARNING
-                )
+                words = f"the resources that the module {kind} makes are not known"
+                policies.report(place, words, Level.WARNING)
             elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
                 function := _changing(resource, properties)
             ):
                 words = f"what {function} makes of {logical_id} is not known"
-                yield OpaqueResource(place, words, Level.ERROR, roams=True)
+                policies.report(place, words, roams=True)
 
 
 def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:
@@ -121,22 +110,18 @@ def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
     names = (*resource, *(properties if isinstance(properties, Mapping) else ()))
     found = next((str(name) for name in names if str(name).startswith("Fn::")), None)
     loop = LOOP.removesuffix("::")
-    return loop if (found or "").startswith(LOOP) or _loops(properties) else found
+    loops = any(str(key).startswith(LOOP) for item in texts.objects_in(properties) for key in item)
+    return loop if (found or "").startswith(LOOP) or loops else found
 
 
-def touched(
-    name: str, resolver: Resolver, arns: Collection[str], unread: Collection[str] = ()
-) -> Iterator[OpaqueResource]:
-    """The resources that refer to a role and may change it: custom, private, products, and stacks not at hand.
+def _report_told(
+    stack: Stack, policies: PolicyReader, arns: Collection[str], unread: Collection[str]
+) -> None:
+    """Reports the resources that refer to a role and may change it: custom, private, products, and stacks not at hand.
 
     A property whose value is known on deployment only may refer to any role, if its name speaks of roles.
-
-    Args:
-        name: the template's.
-        resolver: resolves its values.
-        arns: the ARNs of the roles.
-        unread: the logical ids of the stacks whose templates are not at hand.
     """
+    name, resolver = stack.template.name, stack.resolver
     for logical_id, kind, properties in _resources(resolver):
         is_looped = logical_id.startswith(LOOP) and kind.startswith("AWS::CloudFormation::Stack")
         is_stack = logical_id in unread or is_looped
@@ -153,14 +138,14 @@ def touched(
             key = "RoleName"
         if arns and key and not is_stack:
             words = f"{logical_id}, a {kind}, is told by {key} of a role that is not known, and may change it"
-            yield OpaqueResource(place, words, Level.ERROR, roams=True)
+            policies.report(place, words, roams=True)
         for arn in arns:
             role = name_of(arn)
             is_near = kind == STACK_SET or account_of(arn) == resolver.around.account
             is_named = is_near and re.search(rf"(?<!{NAME}){re.escape(role)}(?!{NAME})", told, re.IGNORECASE)
             if arn in told or is_named:
                 words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"
-                yield OpaqueResource(place, words, Level.ERROR, roams=True)
+                policies.report(place, words, roams=True)
 
 
 def _resources(resolver: Resolver) -> Iterator[tuple[str, str, Json]]:
@@ -185,14 +170,11 @@ def _told(value: Json, resolver: Resolver, place: SourceLocation) -> Iterator[st
         elif isinstance(item, Mapping):
             if len(item) == 1 and isinstance(found := resolver.resolve(item, place), str):
                 yield found
-            template = item.get("Fn::Sub")
-            for text in template if isinstance(template, (list, tuple)) else [template]:
-                names = texts.substitutions(text) if isinstance(text, str) else ()
-                for name in (name for _, name in names if name):
-                    yield name
-                    function = "Fn::GetAtt" if "." in name else "Ref"
-                    if isinstance(found := resolver.resolve({function: name}, place), str):
-                        yield found
+            for name in texts.names_in(item.get("Fn::Sub")):
+                yield name
+                function = "Fn::GetAtt" if "." in name else "Ref"
+                if isinstance(found := resolver.resolve({function: name}, place), str):
+                    yield found
 
 
 def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
@@ -206,11 +188,6 @@ def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _unknown_roles(item, key)
-
-
-def _loops(value: Json) -> bool:
-    """Whether a loop stands anywhere in a value."""
-    return any(str(key).startswith(LOOP) for item in texts.objects_in(value) for key in item)
 
 
 def _types(value: Json) -> Iterator[Json]:

@@ -68,8 +68,8 @@ class _Calls:
         boundary = principal.boundary
         self._denied = [
             requests
-            for policy in (*(record.policy for record in principal.policies), *_listed(boundary))
-            for requests in self._of_denies(policy)
+            for record in (*principal.policies, *([boundary] if boundary else []))
+            for requests in self._of_denies(record.policy)
         ]
         self._bounded = (
             [one for each in boundary.policy.allows for one in self.of(each)] if boundary else None
@@ -195,10 +195,6 @@ def constants_of(principal: Principal, organization: str = "") -> dict[str, str]
         key.lower(): value for key, value in principal_keys(principal.arn, organization=organization).items()
     }
     return {key: value for key in settled if isinstance(value := keys.get(key), str) and "<" not in value}
-
-
-def _listed(boundary: PolicyRecord | None) -> tuple[Policy, ...]:
-    return (boundary.policy,) if boundary else ()
 
 
 _known: WeakKeyDictionary[Statement, Language] = WeakKeyDictionary()

@@ -103,9 +103,7 @@ class PolicyReader:
     def _holders(self, policy: Resource) -> Iterator[tuple[str, Json]]:
         """The roles, users and groups that a policy is attached to: the type and the name of each."""
         for part, kind in [_OF_ONE[policy.kind]] if policy.kind in _OF_ONE else _ATTACHED.items():
-            found = policy.resolved(part)
-            for name in found if isinstance(found, list) else [] if found is None else [found]:
-                yield kind, name
+            yield from ((kind, name) for name in texts.items_of(policy.resolved(part)))
 
     def of_resource(self, holder: Resource, name: str) -> Iterator[PolicyRecord]:
         """The policies of a role, a user, a group or a permission set: inline, managed, and attached to it.
@@ -115,16 +113,14 @@ class PolicyReader:
             name: its name.
         """
         is_role = holder.kind == ROLE
-        inline = holder.resolved("Policies")
-        for number, policy in enumerate(inline if isinstance(inline, list) else [inline] if inline else []):
+        for number, policy in enumerate(texts.items_of(holder.resolved("Policies") or None)):
             document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
             title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
             title = title if isinstance(title, str) else "inline"
             here = holder.part(f"Policies[{number}]")
             yield self.policy_of(document, here, title, True, inline=True, said=is_role)
-        arns = holder.resolved("ManagedPolicyArns")
         seen: set[str] = set()
-        for arn in arns if isinstance(arns, list) else [arns] if arns else []:
+        for arn in texts.items_of(holder.resolved("ManagedPolicyArns") or None):
             record = self._by_arn(arn, holder.part("ManagedPolicyArns"), said=is_role)
             seen.add(record.name)
             yield record

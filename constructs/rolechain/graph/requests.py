@@ -93,20 +93,19 @@ class Requests:
         for key, values in other.values.items():
             if rest is None:
                 return
-            found = rest.values.get(key) or anything(key)
+            found = rest.values.get(key) or all_or_none(key, present=True, absent=True)
             for outside in found.minus(values):
                 if part := rest.where(key, outside):
                     yield part
             rest = rest.where(key, values)
 
 
-def anything(key: str) -> Values:
-    """Every value that a key, in lower case, may have, and its absence."""
+def all_or_none(key: str, *, present: bool, absent: bool) -> Values:
+    """Every value that a key, in lower case, may have, or none; with its absence, or without."""
     if key in keys_of.WHOLE_NUMBERS:
-        return WholeNumber(0, None, absent=True)
-    if keys_of.MULTIVALUED.fullmatch(key):
-        return ManyValues(EVERY_TEXT, (), absent=True)
-    return OneValue(EVERY_TEXT, absent=True)
+        return WholeNumber(0 if present else 1, None if present else 0, absent)
+    texts = EVERY_TEXT if present else NO_TEXT
+    return ManyValues(texts, (), absent) if keys_of.MULTIVALUED.fullmatch(key) else OneValue(texts, absent)
 
 
 def both(ones: Iterable[Requests], others: Iterable[Requests]) -> tuple[Requests, ...]:

@@ -12,9 +12,8 @@ from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
-from rolechain.graph.finding import Level
 from rolechain.graph.identity_reader import IdentityReader, tags_of
-from rolechain.graph.opaque_resources import hidden, touched
+from rolechain.graph.opaque_resources import report_opaque
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
@@ -44,7 +43,7 @@ def role_graph_of(
     policies.report_attached_anywhere(chain, created)
     limited = (role for role in chain.roles if role.policy is not None or role.policy_arns) if chain else ()
     session_policies = {role.arn: tuple(policies.of_session(role)) for role in limited}
-    _report_opaque(stacks, chain, policies)
+    report_opaque(stacks, chain, policies)
     identities = tuple(IdentityReader(stacks, policies).all())
     return RoleGraph(
         templates={stack.template.name: stack.template for stack in stacks.all},
@@ -60,25 +59,6 @@ def role_graph_of(
         invocation_grants=tuple(found for stack in stacks.all for found in invocation_grants_of(stack)),
         session_policies=session_policies,
     )
-
-
-def _report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) -> None:
-    """Notes the resources of stacks that cannot be seen and may be about roles."""
-    arns = [role.arn for role in chain.roles] if chain else []
-    for stack in stacks.all:
-        name, resolver = stack.template.name, stack.resolver
-        unread = {place.logical_id for place, _, _ in stacks.unread if place.template == name}
-        seen = hidden(name, resolver, stack.untranslated, bare=policies.beside)
-        for found in (*seen, *touched(name, resolver, arns, unread)):
-            policies.report(
-                found.place, found.words, found.level, roams=found.roams, remediation=found.remediation
-            )
-    for place, kind, reason in stacks.unread:
-        words = f"{place.logical_id} is a {kind} whose roles are not known: {reason}"
-        remediation = (
-            "give the file of its template too: its roles are then read as those of a stack of its own"
-        )
-        policies.report(place, words, Level.WARNING, remediation=None if chain else remediation)
 
 
 def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
@@ -152,8 +132,7 @@ def _references(value: Json) -> Iterator[str]:
             yield name
         for name in _listed(item.get("Fn::GetAtt"))[:1]:
             yield name.split(".", 1)[0]
-        for text in _listed(item.get("Fn::Sub"))[:1]:
-            yield from (name.split(".", 1)[0] for _, name in texts.substitutions(text) if name)
+        yield from (name.split(".", 1)[0] for name in texts.names_in(item.get("Fn::Sub")))
 
 
 def _listed(value: Json) -> list[str]:

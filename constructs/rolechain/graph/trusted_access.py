@@ -70,11 +70,8 @@ def shown(role: RoleRecord, statement: Statement, requests: Iterable[Requests]) 
     return None
 
 
-class _Named(NamedTuple):
-    kind: str
-    who: str
-    words: str
-    requests: tuple[Requests, ...]
+_Named = tuple[str, str, str, tuple[Requests, ...]]
+"""Kind, who, words and requests, as of ``TrustedAccess``."""
 
 
 def _of_statement(
@@ -84,7 +81,7 @@ def _of_statement(
         return
     principals = statement.principals
     if principals is None:
-        yield _Named("unknown", "", "somebody who is not known", requests)
+        yield ("unknown", "", "somebody who is not known", requests)
         return
     conditions = _conditions_of(statement)
     for kind, key, word in (("service", keys_of.SERVICE, "the service"), ("federated", keys_of.PROVIDER, "")):
@@ -94,19 +91,19 @@ def _of_statement(
                 found for each in requests if key in each.values and (found := each.where(key, named))
             )
             if some and kind == "service":
-                yield _Named(kind, name, f"{word} {name}{conditions.beside}", some)
+                yield (kind, name, f"{word} {name}{conditions.beside}", some)
             elif some:
                 pinned = f" with {conditions.claims}" if conditions.claims else ""
                 words = f"tokens of {name}{pinned}" if pinned else f"every token of {name}"
-                yield _Named(kind, name, f"{words}{conditions.beside}", some)
+                yield (kind, name, f"{words}{conditions.beside}", some)
     if principals.unknown_federated and (some := tuple(each for each in requests if each.doubts)):
-        yield _Named("federated", "", "tokens of a provider that cannot be resolved", some)
+        yield ("federated", "", "tokens of a provider that cannot be resolved", some)
     if action != ASSUME:
         if principals.everyone:
-            yield _Named("everyone", "*", f"every token of every provider{conditions.beside}", requests)
+            yield ("everyone", "*", f"every token of every provider{conditions.beside}", requests)
         return
     if principals.unknown:
-        yield _Named("unknown", "", f"a principal that cannot be resolved{conditions.beside}", requests)
+        yield ("unknown", "", f"a principal that cannot be resolved{conditions.beside}", requests)
     elif principals.everyone:
         yield from _by_arns(requests, statement)
         return
@@ -120,10 +117,10 @@ def _of_statement(
             kind = (
                 "session" if ":assumed-role/" in name else "arn" if some[0].kind != "unknown" else "unknown"
             )
-            yield _Named(kind, name, f"the principal {name}{conditions.beside}", some)
+            yield (kind, name, f"the principal {name}{conditions.beside}", some)
         else:
             words = f"the principal {name}, whoever that is{conditions.beside}"
-            yield _Named("unknown" if some[0].kind == "unknown" else "arn", name, words, some)
+            yield ("unknown" if some[0].kind == "unknown" else "arn", name, words, some)
 
 
 def _is_account(name: str) -> bool:
@@ -164,7 +161,7 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
             account, _, who = who.partition(" ")
             of = f"account {account}" if account != "*" else "any account"
             words = f"every principal of {of} whose ARN is like {who}{conditions.within}"
-        yield _Named(kind, who, f"{words}{conditions.beside}", tuple(some))
+        yield (kind, who, f"{words}{conditions.beside}", tuple(some))
 
 
 def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:

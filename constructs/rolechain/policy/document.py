@@ -8,7 +8,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from rolechain.iam.condition_keys import UNDOCUMENTED
 from rolechain.policy.context import Context, ContextValue, possible_contexts, undocumented_keys
 from rolechain.policy.elements import PolicyError, intrinsic_of, load, mapping, shown
 from rolechain.policy.logic import any_of
@@ -114,8 +113,6 @@ class Policy:
         """
         action = action.lower()
         given = Context.of(context)
-        if action not in UNDOCUMENTED:
-            return self._judge(action, resource, given)
         undocumented = undocumented_keys(action, given, self.keys)
         contexts = possible_contexts(given, undocumented.values())
         effects = {self._judge(action, resource, possible) for possible in contexts}

@@ -10,6 +10,9 @@ from typing import Any
 from rolechain.errors import RolechainError
 from rolechain.json_keys import RepeatedKeyError, unrepeated
 
+UNRESOLVED = "an unresolved "
+"""What a value that is not known begins with, where it is written as a text."""
+
 
 class PolicyError(RolechainError, ValueError):
     """A policy document does not follow IAM's policy grammar; IAM refuses it."""
@@ -29,7 +32,7 @@ class Intrinsic:
     function: str
 
     def __str__(self) -> str:
-        return f"an unresolved {self.function}"
+        return f"{UNRESOLVED}{self.function}"
 
 
 def load(text: str) -> Any:
