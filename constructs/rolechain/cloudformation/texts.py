@@ -40,7 +40,7 @@ def names_in(argument: Any) -> Iterator[str]:
 
 
 def items_of(value: Any) -> Sequence[Any]:
-    """A list, or one value as a list; None is no item."""
+    """A list, or one value as a list; an empty list for None."""
     return value if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 

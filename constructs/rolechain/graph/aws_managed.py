@@ -1,4 +1,4 @@
-"""Which of AWS's own managed policies speak of assuming a role, or of changing one or acting as it.
+"""The AWS managed policies that allow or deny assuming a role, changing one or acting as it.
 
 ``aws_managed_policies.json`` names what it was taken from and the day of its newest policy; a policy that is not in it
 is not known. ``tools/aws_managed_policies.py`` makes it.

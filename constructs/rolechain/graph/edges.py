@@ -97,7 +97,7 @@ def identity_edges(graph: RoleGraph) -> list[Edge]:
 def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[Edge]:
     callers = _Callers(principals)
     for callee in graph.roles:
-        # Users of whom nobody asks anything are many, and alike.
+        # Many users differ in nothing that a policy asks about.
         alike: dict[tuple[object, ...], Edge | None] = {}
         for caller in callers.of(callee) if is_arn(callee.arn) else ():
             key = _alike(caller, callee)
@@ -276,7 +276,7 @@ def _session(caller: Principal, graph: RoleGraph) -> Requests:
 
 
 def _may_be_tagged(role: Principal) -> bool:
-    """Whether whoever makes a session of the role may give it tags, which then stand for the role's own."""
+    """Whether a session of the role may be given tags, which then replace the role's own."""
     if isinstance(role, IdentityRecord):
         return kind_of(role) == "role"
     return any(

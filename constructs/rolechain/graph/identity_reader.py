@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from rolechain.cloudformation import texts
-from rolechain.cloudformation.resources import (
-    ASSIGNMENT,
-    GROUP,
-    GROUP_MEMBERS,
-    IDENTITY_CENTER,
-    PERMISSION_SET,
-    USER,
-)
+from rolechain.cloudformation import resources, texts
 from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json
 from rolechain.cloudformation.unresolved import Unresolved
@@ -24,7 +16,7 @@ from rolechain.policy import Policy
 
 
 class IdentityReader:
-    """Reads the principals of stacks that are no roles."""
+    """Reads the users, groups and permission sets of stacks."""
 
     def __init__(self, stacks: Stacks, policies: PolicyReader) -> None:
         self._stacks = stacks
@@ -35,11 +27,11 @@ class IdentityReader:
         """The users and groups of all stacks, each user with the policies of its groups, and the permission sets."""
         groups: dict[tuple[str, str], IdentityRecord] = {}
         for stack in self._stacks.all:
-            for resource in stack.resources(GROUP):
+            for resource in stack.resources(resources.GROUP):
                 if found := self._identity(resource):
                     groups[resource.account, name_of(found.arn).lower()] = found
                     yield found
-            for resource in stack.resources(GROUP_MEMBERS):
+            for resource in stack.resources(resources.GROUP_MEMBERS):
                 given = resource.resolved_properties()
                 group, users = (
                     given.get(key) if isinstance(given, Mapping) else None for key in ("GroupName", "Users")
@@ -48,7 +40,7 @@ class IdentityReader:
                     known = str(group) if resource.made else f"{group}, if its condition holds,"
                     self._members.setdefault((resource.account, member.lower()), set()).add(known)
         for stack in self._stacks.all:
-            for resource in stack.resources(USER):
+            for resource in stack.resources(resources.USER):
                 if (user := self._identity(resource)) is None:
                     continue
                 names = {str(name) for name in texts.items_of(resource.resolved("Groups")) if name}
@@ -78,7 +70,7 @@ class IdentityReader:
     def _permission_sets(self, stack: Stack) -> Iterator[IdentityRecord]:
         """The permission sets of IAM Identity Center, each as the role that it is in the accounts it is assigned to."""
         resolver = stack.resolver
-        for resource in stack.resources(PERMISSION_SET):
+        for resource in stack.resources(resources.PERMISSION_SET):
             hidden_id = resolver.placeholder(resource.logical_id)
             given = resource.resolved_properties()
             if not isinstance(given, Mapping):
@@ -96,7 +88,7 @@ class IdentityReader:
                 }
                 role = replace(resource, properties=properties)
                 yield IdentityRecord(
-                    arn=f"{root}role/{IDENTITY_CENTER}{name}_{hidden_id}",
+                    arn=f"{root}role/{resources.IDENTITY_CENTER}{name}_{hidden_id}",
                     place=resource.place,
                     policies=tuple(self._policies.of_resource(role, name)),
                     boundary=self._policies.boundary_of(role),
@@ -106,7 +98,7 @@ class IdentityReader:
         """The accounts that a permission set is assigned to in its own stack; one that is not known as a stand-in."""
         stack, own = permission_set.stack, f"Fn::GetAtt {permission_set.logical_id}.PermissionSetArn"
         found: dict[str, None] = {}
-        for assignment in stack.resources(ASSIGNMENT):
+        for assignment in stack.resources(resources.ASSIGNMENT):
             given = assignment.resolved_properties()
             whose = given.get("PermissionSetArn") if isinstance(given, Mapping) else None
             if isinstance(given, Mapping) and isinstance(whose, Unresolved) and whose.function == own:

@@ -46,7 +46,7 @@ def patience() -> Iterator[None]:
         _patience.reset(token)
 
 
-class TooLarge(Exception):  # noqa: N818 - an outcome, not an error: whoever asks widens what it says
+class TooLarge(Exception):  # noqa: N818 - an outcome, not an error: the caller widens its answer
     """Whether a set is empty takes too many steps to find out."""
 
 

@@ -41,7 +41,7 @@ def report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) -
 
     Args:
         stacks: the stacks.
-        chain: the chain that is proven, whose roles a resource may change that is told of them.
+        chain: the chain that is proven; a resource that is given the ARN of one of its roles may change it.
         policies: takes what is not known.
     """
     arns = [role.arn for role in chain.roles] if chain else []
@@ -127,7 +127,7 @@ def _report_told(
         is_stack = logical_id in unread or is_looped
         if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
             continue
-        # Where a stack set deploys to is no matter of where it stands.
+        # A stack set deploys to other accounts than its own.
         place = (
             SourceLocation(f"{name}/{logical_id}") if kind == STACK_SET else SourceLocation(name, logical_id)
         )

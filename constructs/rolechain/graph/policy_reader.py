@@ -6,17 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from rolechain.cloudformation import texts
-from rolechain.cloudformation.resources import (
-    GROUP,
-    GROUP_POLICY,
-    INLINE_POLICY,
-    MANAGED_POLICY,
-    ROLE,
-    ROLE_POLICY,
-    USER,
-    USER_POLICY,
-)
+from rolechain.cloudformation import resources, texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json
@@ -34,11 +24,11 @@ from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 
 UNKNOWN_RULE = "RC00"
-_ATTACHED = {"Roles": ROLE, "Users": USER, "Groups": GROUP}
+_ATTACHED = {"Roles": resources.ROLE, "Users": resources.USER, "Groups": resources.GROUP}
 _OF_ONE = {
-    ROLE_POLICY: ("RoleName", ROLE),
-    USER_POLICY: ("UserName", USER),
-    GROUP_POLICY: ("GroupName", GROUP),
+    resources.ROLE_POLICY: ("RoleName", resources.ROLE),
+    resources.USER_POLICY: ("UserName", resources.USER),
+    resources.GROUP_POLICY: ("GroupName", resources.GROUP),
 }
 
 
@@ -74,31 +64,23 @@ class PolicyReader:
 
     def _read(self, stack: Stack) -> None:
         """Reads the policies that are resources of a stack, and whom they are attached to."""
-        for resource in stack.resources(MANAGED_POLICY, INLINE_POLICY, *_OF_ONE):
-            place, identity, logical_id = (
-                resource.part("PolicyDocument"),
-                resource.identity,
-                resource.logical_id,
-            )
-            title = texts.scalar(resource.properties.get("PolicyName")) or logical_id
-            record = self.policy_of(
-                resource.resolved("PolicyDocument"),
-                place,
-                identity.arn if identity else title,
-                resource.made,
-                inline=identity is None,
-            )
+        for resource in stack.resources(resources.MANAGED_POLICY, resources.INLINE_POLICY, *_OF_ONE):
+            place, identity = resource.part("PolicyDocument"), resource.identity
+            own = texts.scalar(resource.properties.get("PolicyName")) or resource.logical_id
+            document, name = resource.resolved("PolicyDocument"), identity.arn if identity else own
+            record = self.policy_of(document, place, name, inline=identity is None, made=resource.made)
             if identity:
                 self._managed.setdefault(identity.arn, []).append(record)
             for kind, holder in self._holders(resource):
-                name = texts.scalar(holder)
-                if name is None and kind == ROLE and _speaks_of_roles(record.policy):
+                title = texts.scalar(holder)
+                if title is None and kind == resources.ROLE and _speaks_of_roles(record.policy):
                     what = holder if isinstance(holder, Unresolved) else "it is no text"
-                    message = f"{logical_id} is attached to a role that is not known: {what}"
+                    message = f"{resource.logical_id} is attached to a role that is not known: {what}"
                     self.report(place, message, self.beside, asks=asks_of(holder), roams=True)
-                name = stack.resolver.placeholder(f"{logical_id}.{kind}") if name is None else name
-                self._attached.setdefault((resource.account, kind, name.lower()), []).append(record)
-                self._titles[resource.account, kind, name.lower()] = name
+                if title is None:
+                    title = stack.resolver.placeholder(f"{resource.logical_id}.{kind}")
+                self._attached.setdefault((resource.account, kind, title.lower()), []).append(record)
+                self._titles[resource.account, kind, title.lower()] = title
 
     def _holders(self, policy: Resource) -> Iterator[tuple[str, Json]]:
         """The roles, users and groups that a policy is attached to: the type and the name of each."""
@@ -112,16 +94,16 @@ class PolicyReader:
             holder: the resource.
             name: its name.
         """
-        is_role = holder.kind == ROLE
+        is_role = holder.kind == resources.ROLE
         for number, policy in enumerate(texts.items_of(holder.resolved("Policies") or None)):
             document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
             title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
             title = title if isinstance(title, str) else "inline"
             here = holder.part(f"Policies[{number}]")
-            yield self.policy_of(document, here, title, True, inline=True, said=is_role)
+            yield self.policy_of(document, here, title, inline=True, reported=is_role)
         seen: set[str] = set()
         for arn in texts.items_of(holder.resolved("ManagedPolicyArns") or None):
-            record = self._by_arn(arn, holder.part("ManagedPolicyArns"), said=is_role)
+            record = self._by_arn(arn, holder.part("ManagedPolicyArns"), reported=is_role)
             seen.add(record.name)
             yield record
         key = holder.account, holder.kind, name.lower()
@@ -134,7 +116,7 @@ class PolicyReader:
         """The permissions boundary of a role, a user or a permission set."""
         arn = holder.resolved("PermissionsBoundary")
         place = holder.part("PermissionsBoundary")
-        return None if arn is None else self._by_arn(arn, place, said=holder.kind == ROLE)
+        return None if arn is None else self._by_arn(arn, place, reported=holder.kind == resources.ROLE)
 
     def of_others(self, partition: str) -> Iterator[IdentityRecord]:
         """The principals outside of the templates to which policies are attached, once all others are read."""
@@ -155,15 +137,17 @@ class PolicyReader:
         """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
         place = SourceLocation("", role.role, part="policy_arns")
         if role.policy is not None:
-            yield self.policy_of(role.policy, place, "policy", True, inline=True)
+            yield self.policy_of(role.policy, place, "policy", inline=True)
         for arn in role.policy_arns:
-            yield self._at_hand(arn, place, said=False) or PolicyRecord(place, arn, None, Policy.unknown(arn))
+            yield self._at_hand(arn, place, reported=False) or PolicyRecord(
+                place, arn, None, Policy.unknown(arn)
+            )
 
     def with_attached(self, existing: Iterable[RoleRecord]) -> list[RoleRecord]:
         """Roles that exist already, with the policies that templates attach to them."""
         found = []
         for role in existing:
-            key = role.account, ROLE, role.name.lower()
+            key = role.account, resources.ROLE, role.name.lower()
             self._held.add(key)
             found.append(replace(role, policies=(*role.policies, *self._attached.get(key, ()))))
         return found
@@ -173,12 +157,17 @@ class PolicyReader:
         own = {(account_of(role.arn), role.name.lower()) for role in created}
         names = {role.role.lower() for role in chain.roles} if chain else set()
         for (account, kind, name), records in self._attached.items():
-            if kind == ROLE and account.startswith("<") and name in names and (account, name) not in own:
+            if (
+                kind == resources.ROLE
+                and account.startswith("<")
+                and name in names
+                and (account, name) not in own
+            ):
                 for record in filter(lambda each: _speaks_of_roles(each.policy), records):
                     message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
                     self.report(record.place, message, roams=True)
 
-    def _at_hand(self, arn: str, place: SourceLocation, *, said: bool) -> PolicyRecord | None:
+    def _at_hand(self, arn: str, place: SourceLocation, *, reported: bool) -> PolicyRecord | None:
         """A managed policy that a template makes, that AWS does, or whose document a chain gives."""
         if found := self._managed.get(arn):
             self._used.add(arn)
@@ -186,37 +175,37 @@ class PolicyReader:
                 return found[0]
             # Which of them there is, or that none is, depends on what cannot be known.
             names = " and ".join(str(record.place) for record in found)
-            if said:
+            if reported:
                 self.report(
                     place, f"{place.logical_id} has the policy {arn}, which is made by {names}", self.beside
                 )
             return PolicyRecord(place, arn, None, Policy.unknown(arn))
         if (given := self._given.get(arn)) is not None:
-            return self.policy_of(given, place, arn, True, inline=False)
+            return self.policy_of(given, place, arn, inline=False)
         document = aws_managed.document_of(arn)
         if document is None:
             return None
         return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
 
-    def _by_arn(self, arn: Json, place: SourceLocation, *, said: bool) -> PolicyRecord:
+    def _by_arn(self, arn: Json, place: SourceLocation, *, reported: bool) -> PolicyRecord:
         """A managed policy that a role, user or group names.
 
         Args:
             arn: the policy's ARN.
             place: where it stands.
-            said: whether it is said where its document is not at hand.
+            reported: whether a document that is not at hand is reported.
         """
         name = arn if isinstance(arn, str) else str(arn)
-        if isinstance(arn, str) and (found := self._at_hand(arn, place, said=said)):
+        if isinstance(arn, str) and (found := self._at_hand(arn, place, reported=reported)):
             return found
         if place.part == "PermissionsBoundary":
-            # A boundary can only take away: what it may take is said, and nothing gets in by it.
-            if said:
+            # A boundary can only take away: the assumption names it, and nothing gets in by it.
+            if reported:
                 self._stacks.assumptions[
                     f"assuming that the permissions boundary {name} leaves what the chain needs"
                 ] = None
             return PolicyRecord(place, name, None, EVERYTHING)
-        if said:
+        if reported:
             message = f"{place.logical_id} has the policy {name}, whose document is not at hand"
             self.report(place, message, self.beside, asks=asks_of(arn))
         return PolicyRecord(place, name, None, Policy.unknown(name))
@@ -226,11 +215,11 @@ class PolicyReader:
         document: Any,
         place: SourceLocation,
         name: str,
-        made: Ternary,
         *,
         inline: bool,
+        made: Ternary = True,
         trust: bool = False,
-        said: bool = True,
+        reported: bool = True,
     ) -> PolicyRecord:
         """A policy, compiled.
 
@@ -238,13 +227,13 @@ class PolicyReader:
             document: its document, resolved.
             place: where that stands.
             name: the policy's name or ARN.
-            made: whether its resource is made; None where that is not known.
             inline: whether it stands in the role itself.
+            made: whether its resource is made; None where that is not known.
             trust: whether it is a trust policy.
-            said: whether it is reported what of it is not known.
+            reported: whether what of it is not known is reported.
         """
         compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_CHARACTERS if trust else None)
-        if said:
+        if reported:
             self._report_unknown(compiled, place, trust=trust)
         policy = compiled.policy
         if made is None and (policy.denies or _speaks_of_roles(policy)):
@@ -258,26 +247,23 @@ class PolicyReader:
         level = Level.ERROR if trust else self.beside
         if compiled.problem:
             # IAM refuses it, whichever policy it is.
-            refused = (
+            remediation = (
                 "write a document that IAM takes: a Version, and a Statement with Effect, Action and the rest"
             )
-            self.report(place, f"{what} cannot be read: {compiled.problem}", remediation=refused)
+            self.report(place, f"{what} cannot be read: {compiled.problem}", remediation=remediation)
         elif None in compiled.unresolved:
             found = compiled.unresolved[None]
             self.report(place, f"{what} is not known: {found}", level, asks=found.asks)
         for statement in compiled.policy.statements if trust else ():
             named = statement.principals
             if named and named.unknown and statement.index not in compiled.unresolved:
-                here = SourceLocation(place.template, place.logical_id, statement.index, place.part)
+                here = replace(place, statement=statement.index)
                 self.report(here, f"statement {statement.index} of {what} names a canonical user")
-        for index, unresolved in compiled.unresolved.items():
-            if compiled.problem or index is None:
-                continue
-            listed = compiled.policy.statements if not compiled.policy.missing else ()
-            if trust or not listed or _speaks(listed[index].actions.match):
-                here = SourceLocation(place.template, place.logical_id, index, place.part)
+        listed = compiled.policy.statements if not compiled.policy.missing else ()
+        for index, unresolved in compiled.unresolved.items() if not compiled.problem else ():
+            if index is not None and (trust or not listed or _speaks(listed[index].actions.match)):
                 words = f"statement {index} of {what} holds {unresolved}"
-                self.report(here, words, level, asks=unresolved.asks)
+                self.report(replace(place, statement=index), words, level, asks=unresolved.asks)
 
     def report_condition(self, place: SourceLocation) -> None:
         """Reports that it is not known whether a resource is made."""
@@ -304,16 +290,14 @@ class PolicyReader:
             level: how bad that is.
             asks: the parameters and the region that would tell.
             roams: whether it may be about any role of the account.
-            remediation: what to do where it is no value that is not known.
+            remediation: what to do; None for what helps where a value is not known.
         """
-        cure = (
-            remediation
-            or "write a value that is known before deployment, or give the proof what it refers to"
-        )
+        known = "write a value that is known before deployment"
+        remediation = remediation or f"{known}, or give the proof what it refers to"
         # A proof takes no values but the chain's.
         if not self._of_chain and (options := " ".join(map(_option, asks))):
-            cure = f"give {options}, or write a value that is known before deployment"
-        finding = Finding(UNKNOWN_RULE, level, place, message, cure)
+            remediation = f"give {options}, or {known}"
+        finding = Finding(UNKNOWN_RULE, level, place, message, remediation)
         self.unknown[finding] = None
         if roams:
             self.roaming.add(finding)

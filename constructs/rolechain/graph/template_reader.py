@@ -87,7 +87,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             name=identity.name if identity.named else "",
             path=identity.path,
             place=role.place,
-            trust=policies.policy_of(document, part, identity.arn, True, inline=True, trust=True),
+            trust=policies.policy_of(document, part, identity.arn, inline=True, trust=True),
             policies=(*policies.of_resource(role, identity.name),),
             boundary=policies.boundary_of(role),
             max_session_duration=int(seconds) if whole and seconds else 3600,

@@ -232,7 +232,7 @@ _PHRASES = {
     "aws:sourcearn": "for {}",
     "aws:requestedregion": "in region {}",
 }
-"""What is said of a condition that asks for values of a key, in lower case."""
+"""The words for a condition that asks for values of a key, in lower case."""
 _LIMITS = {
     ("notipaddress", "aws:sourceip"): "not from {}",
     ("datelessthan", "aws:currenttime"): "until {}",
