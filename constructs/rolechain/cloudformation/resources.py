@@ -111,17 +111,14 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
 
 def reference_to(resolver: Resolver, logical_id: str, place: SourceLocation) -> Json | None:
     """What ``Ref`` gives for a resource; None if that is known on deployment only."""
-    identity = identity_of(resolver, logical_id, place)
-    if identity is None:
-        return None
     kind, _ = properties_of(resolver, logical_id)
-    return identity.arn if kind in _ARN_IS_REF else identity.name
+    identity = identity_of(resolver, logical_id, place)
+    return identity and (identity.arn if kind in _ARN_IS_REF else identity.name)
 
 
 def attribute_of(resolver: Resolver, logical_id: str, attribute: str, place: SourceLocation) -> Json | None:
     """What ``Fn::GetAtt`` gives for a resource; None if that is known on deployment only."""
-    identity = identity_of(resolver, logical_id, place)
-    if identity is None:
-        return None
     kind, _ = properties_of(resolver, logical_id)
-    return identity.arn if attribute == ("PolicyArn" if kind == MANAGED_POLICY else "Arn") else None
+    identity = identity_of(resolver, logical_id, place)
+    of_arn = "PolicyArn" if kind == MANAGED_POLICY else "Arn"
+    return identity.arn if identity and attribute == of_arn else None

@@ -13,24 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from rolechain.errors import RolechainError
-from rolechain.iam.limits import (
-    MANAGED_POLICY_CHARACTERS,
-    MOST_POLICIES_OF_ROLE,
-    MOST_TRUST_POLICY_CHARACTERS,
-    length_of_document,
-)
+from rolechain.iam import limits
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
+from rolechain.statements import permissions_policy as named_by
 from rolechain.statements.builder import own_statements, trust_statements
-from rolechain.statements.permissions_policy import (
-    Named,
-    by_account,
-    by_arn,
-    by_folder,
-    by_path,
-    hop_permissions,
-)
+from rolechain.statements.permissions_policy import Named, hop_permissions
 from rolechain.statements.statement_json import StatementJson
 
 
@@ -69,7 +58,7 @@ class PackedPolicies:
 def length_of(statements: Iterable[StatementJson]) -> int:
     """The characters of a policy with these statements, as IAM counts them: without blanks."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return length_of_document(document)
+    return limits.length_of_document(document)
 
 
 def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
@@ -86,7 +75,7 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
         if room < 0:
             raise PackingError(_too_many(chain, role, len(own)))
         return PackedPolicies((), own)
-    listed = _spread(hops, by_arn)
+    listed = _spread(hops, named_by.by_arn)
     if len(listed) == 1 <= room:
         return PackedPolicies(listed, own)
     if 1 < len(listed) <= room:
@@ -98,10 +87,10 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
     )
     for words, named in _in_organization(chain, hops) if room > 0 else ():
         statements = hop_permissions(hops, named)
-        if length_of(statements) <= MANAGED_POLICY_CHARACTERS:
+        if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS:
             note = f"{too_many}{words} in every account of {chain.organization} (aws:ResourceOrgID)"
             return PackedPolicies((ManagedPolicy("Hops", tuple(statements)),), own, note)
-    shorter = _spread(hops, by_account)
+    shorter = _spread(hops, named_by.by_account)
     if len(shorter) <= room:
         note = f"{too_many}path, name and account (aws:ResourceAccount), in {len(shorter)}"
         return PackedPolicies(shorter, own, note)
@@ -111,7 +100,7 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
 def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedPolicy, ...]:
     """The hops in as many policies as they need."""
     statements = hop_permissions(hops, named)
-    if length_of(statements) <= MANAGED_POLICY_CHARACTERS or len(hops) == 1:
+    if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS or len(hops) == 1:
         return (ManagedPolicy(f"Hops{bits}", tuple(statements)),)
     halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]
     return tuple(
@@ -132,8 +121,8 @@ def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named
     if not chain.organization or any(hop.callee.path == "/" for hop in hops):
         return []
     return [
-        ("path and name", partial(by_path, organization=chain.organization)),
-        ("path", partial(by_folder, organization=chain.organization)),
+        ("path and name", partial(named_by.by_path, organization=chain.organization)),
+        ("path", partial(named_by.by_folder, organization=chain.organization)),
     ]
 
 
@@ -141,12 +130,12 @@ def _own(role: ChainRole) -> tuple[ManagedPolicy, ...]:
     """A role's own permissions in their order, each policy filled before the next is begun."""
     policies: list[list[StatementJson]] = []
     for statement in own_statements(role):
-        if length_of([statement]) > MANAGED_POLICY_CHARACTERS:
+        if length_of([statement]) > limits.MANAGED_POLICY_CHARACTERS:
             raise PackingError(
                 f"one of the permissions of {role.arn} has {length_of([statement]):,} characters, and a managed policy "
-                f"takes {MANAGED_POLICY_CHARACTERS:,}: spread its actions or resources over several permissions"
+                f"takes {limits.MANAGED_POLICY_CHARACTERS:,}: spread its actions or resources over several permissions"
             )
-        if policies and length_of([*policies[-1], statement]) <= MANAGED_POLICY_CHARACTERS:
+        if policies and length_of([*policies[-1], statement]) <= limits.MANAGED_POLICY_CHARACTERS:
             policies[-1].append(statement)
         else:
             policies.append([statement])
@@ -162,9 +151,9 @@ def _check_trust(chain: Chain, role: ChainRole) -> None:
     if length > most:
         entered = "entrances" if role.assumed_by else "session tags, allowed values or source roles"
         raised = (
-            f", or have AWS raise the quota ({MOST_TRUST_POLICY_CHARACTERS:,} at most) and declare it as "
+            f", or have AWS raise the quota ({limits.MOST_TRUST_POLICY_CHARACTERS:,} at most) and declare it as "
             f"quotas: {{role_trust_policy_length: {length}}}"
-            if length <= MOST_TRUST_POLICY_CHARACTERS
+            if length <= limits.MOST_TRUST_POLICY_CHARACTERS
             else ""
         )
         raise PackingError(
@@ -177,7 +166,7 @@ def _too_many(chain: Chain, role: ChainRole, own: int) -> str:
     most = chain.quotas.managed_policies_per_role
     return (
         f"{role.arn} needs {len(role.managed_policies) + own} managed policies, and the quota is {most}: declare "
-        f"fewer, or have AWS raise the quota ({MOST_POLICIES_OF_ROLE} at most) and declare it under quotas"
+        f"fewer, or have AWS raise the quota ({limits.MOST_POLICIES_OF_ROLE} at most) and declare it under quotas"
     )
 
 
@@ -186,15 +175,16 @@ def _refusal(chain: Chain, role: ChainRole, hops: int, needed: int, room: int) -
     choices = []
     if not chain.organization:
         choices.append("declare the organization, so that they can be named by path")
-    if most < MOST_POLICIES_OF_ROLE:
+    if most < limits.MOST_POLICIES_OF_ROLE:
         choices.append(
-            f"have AWS raise the quota ({MOST_POLICIES_OF_ROLE} at most) and declare it as "
+            f"have AWS raise the quota ({limits.MOST_POLICIES_OF_ROLE} at most) and declare it as "
             "quotas: {managed_policies_per_role: …}"
         )
     choices.append(
         "give the targets one path of their own, one name and one external id, or split the chain in two"
     )
     return (
-        f"the {hops} callees of {role.arn} need {needed} managed policies of {MANAGED_POLICY_CHARACTERS:,} characters, "
-        f"and {max(room, 0)} of {most} are left: {'; or '.join(choices)}"
+        f"the {hops} callees of {role.arn} need {needed} managed policies of "
+        f"{limits.MANAGED_POLICY_CHARACTERS:,} characters, and {max(room, 0)} of {most} are left: "
+        f"{'; or '.join(choices)}"
     )

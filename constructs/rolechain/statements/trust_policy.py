@@ -97,7 +97,9 @@ def _hop_statements(hops: list[Hop], organization: str | None) -> Iterator[State
         passing = _add_tags(callee.tags, callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who))
         yield allow(_SIDS[TAG_SESSION], TAG_SESSION, passing, Principal=principal)
     if hop.carries_source_identity:
-        setting = _add_source_identity(callee.identity, deepcopy(who))
+        setting = deepcopy(who)
+        if callee.identity:
+            add_condition(SET_IDENTITY, callee.identity.values, setting)
         yield allow(_SIDS[SET_SOURCE_IDENTITY], SET_SOURCE_IDENTITY, setting, Principal=principal)
 
 
@@ -139,10 +141,9 @@ def _entrance_group_statements(
             else _add_tags(first.tags, first.transitive_tag_keys, (), deepcopy(who))
         )
     if first.identity:
-        is_any = first.known and not first.identity.values
-        by_action[SET_SOURCE_IDENTITY] = _add_source_identity(
-            None if is_any else first.identity, deepcopy(who)
-        )
+        setting = by_action[SET_SOURCE_IDENTITY] = deepcopy(who)
+        if first.identity.values or not first.known:
+            add_condition(SET_IDENTITY, first.identity.values, setting)
     for actions, conditions in _merged_actions(by_action) if first.known else by_action.items():
         sid = _SIDS.get(actions if isinstance(actions, str) else actions[0], "AllowEntrance")
         yield allow(sid, actions, conditions, Principal=principal)
@@ -240,11 +241,4 @@ def _add_tags(
     # What is inherited is among the transitive keys of every call: that there are some would not be enough.
     if own := [key for key in own_transitive if key in required]:
         conditions["ForAnyValue:StringEquals"] = {TRANSITIVE_TAG_KEYS: one_or_all(own)}
-    return conditions
-
-
-def _add_source_identity(identity: SourceIdentity | None, conditions: Conditions) -> Conditions:
-    """Adds the source identities that sts:SetSourceIdentity may set; None for any."""
-    if identity:
-        add_condition(SET_IDENTITY, identity.values, conditions)
     return conditions
