@@ -7,7 +7,6 @@ import secrets
 import string
 import time
 import zlib
-from dataclasses import dataclass
 
 from rolechain.iam.arn import name_of, session_arn
 from rolechain.iam.denials import denial as iam_denial
@@ -23,19 +22,6 @@ from rolechain.policy import Callee, Request, decide
 
 _PACKED_BYTES = 2048
 _KEY_LETTERS = string.ascii_uppercase + "234567"
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What a session signs its calls with."""
-
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
-    expiration: float
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.access_key_id})"
 
 
 def assume(call: AssumeRoleCall, principal: Principal, organization: Organization) -> dict[str, object]:
@@ -132,54 +118,45 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             "PackedPolicyTooLarge",
             f"Packed policy consumes {packed}% of allotted space, please use smaller policy.",
         )
-    credentials = _credentials(call)
+    key_id = "ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
+    secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(120)
+    ends = float(int(time.time()) + (call.duration or DEFAULT_DURATION))
     arn = session_arn(role["Arn"], call.session_name)
     user_id = f"{role['RoleId']}:{call.session_name}"
     source_identity = principal.source_identity or call.source_identity
     tags = {**call.tags, **principal.transitive_tags}
     transitive = {folded(key) for key in call.transitive_tag_keys}
-    has_policies = call.policy is not None or call.policy_arns
-    emulator.register_session(
-        credentials.access_key_id,
-        {
-            "Arn": arn,
-            "UserId": user_id,
-            "SecretAccessKey": credentials.secret_access_key,
-            "SessionToken": credentials.session_token,
-            "Expiration": credentials.expiration,
-            "AccountId": call.account,
-            # A session without a type is a workload's own, whose next hop is not chained.
-            **({} if principal.caller.kind == "service" else {"PrincipalType": "AssumedRole"}),
-            "SourcePrincipalArn": principal.caller.arn,
-            "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
-            "SessionPolicies": {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}
-            if has_policies
-            else None,
-            "SourceIdentity": source_identity,
-            "TransitiveTags": {key: value for key, value in call.tags.items() if folded(key) in transitive}
-            | dict(principal.transitive_tags),
-        },
-    )
+    session = {
+        "Arn": arn,
+        "UserId": user_id,
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "Expiration": ends,
+        "AccountId": call.account,
+        "SourcePrincipalArn": principal.caller.arn,
+        "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "SessionPolicies": None,
+        "SourceIdentity": source_identity,
+        "TransitiveTags": {key: value for key, value in call.tags.items() if folded(key) in transitive}
+        | dict(principal.transitive_tags),
+    }
+    if call.policy is not None or call.policy_arns:
+        session["SessionPolicies"] = {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}
+    # A session without a type is a workload's own, whose next hop is not chained.
+    if principal.caller.kind != "service":
+        session["PrincipalType"] = "AssumedRole"
+    emulator.register_session(key_id, session)
     return {
         "AssumedRoleUser": {"Arn": arn, "AssumedRoleId": user_id},
         "Credentials": {
-            "AccessKeyId": credentials.access_key_id,
-            "SecretAccessKey": credentials.secret_access_key,
-            "SessionToken": credentials.session_token,
-            "Expiration": timestamp(credentials.expiration),
+            "AccessKeyId": key_id,
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+            "Expiration": timestamp(ends),
         },
         "PackedPolicySize": packed or None,
         "SourceIdentity": source_identity,
     }
-
-
-def _credentials(call: AssumeRoleCall) -> Credentials:
-    return Credentials(
-        access_key_id="ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
-        secret_access_key=secrets.token_urlsafe(30),
-        session_token=secrets.token_urlsafe(120),
-        expiration=float(int(time.time()) + (call.duration or DEFAULT_DURATION)),
-    )
 
 
 def _packed_percent(call: AssumeRoleCall) -> int:

@@ -14,77 +14,61 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from rolechain.local import query_protocol
 from rolechain.local.errors import LocalOrganizationError, ServiceError
-from rolechain.local.signatures import Call
 
 VERSION = "1.5.33"
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """An HTTP request without its body.
+
+    Attributes:
+        path: the path as it was sent, percent-encoded.
+        query: the query as it was sent.
+        headers: by name in lower case; the values of a repeated header are joined by commas.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The values of each parameter of the query."""
+        return parse_qs(self.query, keep_blank_values=True)
+
+
 Handler = Callable[
     [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[tuple[int, dict[str, str], bytes]]
 ]
 
 _USED = {
-    "app": (
-        "app",
-        "SERVICE_HANDLERS",
-        "SERVICE_NAME_ALIASES",
-        "_MAIN_LOOP",
-        "_credential_failure",
-        "_routing_params",
-    ),
-    "core.iam_evaluator": (
-        "AmbiguousAccessKeyError",
-        "AuthError",
-        "CredentialResolutionError",
-        "check_credentials",
-        "enforce",
-        "find_iam_access_key_account",
-        "resolve_credential",
-        "_ALWAYS_ALLOWED_ACTIONS",
-        "_principal_keys",
-        "_resolve_condition_key",
-        "_resolve_managed_policy_document",
-    ),
-    "core.responses": (
-        "AccountScopedDict",
-        "_account_from_sts_session",
-        "get_account_id",
-        "get_region",
-        "request_scope",
-    ),
-    "core.router": ("detect_service", "extract_access_key_id"),
-    "core.sigv4": ("decode_header_value",),
-    "services.iam": (
-        "_IAM_HANDLERS",
-        "_access_keys",
-        "_boundary_policy_error",
-        "_group_inline_policies",
-        "_groups",
-        "_mfa_devices",
-        "_roles",
-        "_trust_policy_not_principal_error",
-        "_user_inline_policies",
-        "_users",
-    ),
-    "services.sts": ("_sessions", "register_session"),
-    "services.organizations": (
-        "_accounts",
-        "_attachments",
-        "_ensure_org",
-        "_orgs",
-        "_ous",
-        "_policies",
-        "_roots",
-        "handle_request",
-    ),
-    "services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
+    "app": "app SERVICE_HANDLERS SERVICE_NAME_ALIASES _MAIN_LOOP _credential_failure _routing_params",
+    "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
+    "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
+    "_resolve_managed_policy_document",
+    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope",
+    "core.router": "detect_service extract_access_key_id",
+    "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
+    "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
+    "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _group_inline_policies _groups _mfa_devices "
+    "_roles _trust_policy_not_principal_error _user_inline_policies _users",
+    "services.sts": "_sessions register_session",
+    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
+    "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
 }
+"""What is read and replaced, by module."""
 
 
 def _load() -> dict[str, Any]:
@@ -98,7 +82,7 @@ def _load() -> dict[str, Any]:
     missing = [
         f"{name}.{part}"
         for name, parts in _USED.items()
-        for part in parts
+        for part in parts.split()
         if not hasattr(modules[name], part)
     ]
     if missing:
@@ -114,6 +98,8 @@ _app, _evaluator = _modules["app"], _modules["core.iam_evaluator"]
 _responses, _router = _modules["core.responses"], _modules["core.router"]
 _iam, _sts = _modules["services.iam"], _modules["services.sts"]
 _provisioners = _modules["services.cloudformation.provisioners"]
+sigv4 = _modules["core.sigv4"]
+"""ministack's functions of Signature Version 4."""
 organizations = _modules["services.organizations"]
 """ministack's Organizations service, whose stores ``organizations`` keeps its one organization in."""
 application = _app.app
@@ -142,7 +128,7 @@ def access_key_id(headers: Mapping[str, str], query: Mapping[str, list[str]]) ->
 
 def header_text(value: bytes) -> str:
     """The value of a header as ministack reads it."""
-    return str(_modules["core.sigv4"].decode_header_value(value))
+    return str(sigv4.decode_header_value(value))
 
 
 def service_names() -> dict[str, str]:
@@ -207,16 +193,19 @@ def serve_in(loop: asyncio.AbstractEventLoop) -> None:
     _app._MAIN_LOOP = loop
 
 
+def _scoped(store: Any, account: str, key: str) -> Record | None:
+    found: Record | None = store.get_scoped(account, None, key)
+    return found
+
+
 def role(account: str, name: str) -> Record | None:
     """The role of that name in ``account``."""
-    found: Record | None = _iam._roles.get_scoped(account, None, name)
-    return found
+    return _scoped(_iam._roles, account, name)
 
 
 def user(account: str, name: str) -> Record | None:
     """The IAM user of that name in ``account``."""
-    found: Record | None = _iam._users.get_scoped(account, None, name)
-    return found
+    return _scoped(_iam._users, account, name)
 
 
 def roles() -> Iterator[Record]:
@@ -233,13 +222,12 @@ def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[st
     """Each group that a user is in, with the group's inline policies."""
     for (owner, name), group in list(_iam._groups.to_dict().items()):
         if owner == account and user_name in group.get("Users", []):
-            yield group, _iam._group_inline_policies.get_scoped(account, None, name) or {}
+            yield group, _scoped(_iam._group_inline_policies, account, name) or {}
 
 
 def user_inline_policies(account: str, user_name: str) -> Mapping[str, str]:
     """A user's inline policies by name."""
-    found: Mapping[str, str] | None = _iam._user_inline_policies.get_scoped(account, None, user_name)
-    return found or {}
+    return _scoped(_iam._user_inline_policies, account, user_name) or {}
 
 
 def managed_policy(arn: str, account: str) -> str | Record | None:
@@ -250,13 +238,12 @@ def managed_policy(arn: str, account: str) -> str | Record | None:
 
 def access_key(account: str, key_id: str) -> Record | None:
     """An IAM user's access key."""
-    found: Record | None = _iam._access_keys.get_scoped(account, None, key_id)
-    return found
+    return _scoped(_iam._access_keys, account, key_id)
 
 
 def mfa_seed(account: str, serial_number: str, user_name: str) -> str | None:
     """The secret of a user's MFA device; None where the user has no such device."""
-    device = _iam._mfa_devices.get_scoped(account, None, serial_number)
+    device = _scoped(_iam._mfa_devices, account, serial_number)
     return str(device["Base32StringSeed"]) if device and device.get("User") == user_name else None
 
 

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from rolechain.local import emulator, signatures
+from rolechain.local.emulator import Call
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.principals import is_account, is_service
-from rolechain.local.signatures import Call, Signature
+from rolechain.local.signatures import Signature
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
 """The services that chains, the CDK's bootstrap and its deployments call; none of them runs code."""
@@ -135,7 +136,7 @@ class Middleware:
             closed = path != "/" and (service in SERVED or first.startswith("_") or first in _EMULATORS_OWN)
         if closed:
             raise ServiceError("AccessDenied", f"{service} serves no such path", 403)
-        if (service != "s3" and _is_encoded(call)) or (signature.expires is not None and _is_framed(call)):
+        if (service != "s3" and _is_encoded(call)) or (signature.presigned and _is_framed(call)):
             raise ServiceError("UnsupportedOperation", "an encoded body is not served", 415)
         return service
 
@@ -144,15 +145,14 @@ class Middleware:
             secret = self._secret
         else:
             secret = emulator.secret_of(signature.key_id, signature.token)
-        declared = signatures.declared_hash(call, signature)
-        if declared is None:
+        if not signatures.declares_hash(call, signature):
             body = await _read(receive, call, _CALL_BYTES)
-            signatures.check(call, signature, secret, signatures.hash_of(body))
+            signatures.check(call, signature, secret, body)
             return body
         # A large body is read only for a caller who knows the secret.
-        signatures.check(call, signature, secret, declared)
+        signatures.check(call, signature, secret)
         body = await _read(receive, call, _OBJECT_BYTES if signature.service == "s3" else _CALL_BYTES)
-        signatures.check_body(body, declared)
+        signatures.check_body(call, body)
         return body
 
 
