@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from rolechain.local import query_protocol
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 
 VERSION = "1.5.33"
@@ -49,21 +48,22 @@ class Call:
         return parse_qs(self.query, keep_blank_values=True)
 
 
-Handler = Callable[
-    [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[tuple[int, dict[str, str], bytes]]
-]
+Response = tuple[int, dict[str, str], bytes]
+"""Status, headers and body, as ministack's handlers return them."""
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
 _USED = {
     "app": "app SERVICE_HANDLERS SERVICE_NAME_ALIASES _MAIN_LOOP _credential_failure _routing_params",
     "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
     "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
     "_resolve_managed_policy_document",
-    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope",
+    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope "
+    "xml_response",
     "core.router": "detect_service extract_access_key_id",
     "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
     "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
-    "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _group_inline_policies _groups _mfa_devices "
-    "_roles _trust_policy_not_principal_error _user_inline_policies _users",
+    "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _error _group_inline_policies _groups "
+    "_mfa_devices _roles _trust_policy_not_principal_error _user_inline_policies _users",
     "services.sts": "_sessions register_session",
     "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
@@ -143,7 +143,21 @@ def service_of(call: Call, body: bytes = b"") -> str:
     return str(_router.detect_service(method, path, headers, named))
 
 
-def refusal(call: Call, error: ServiceError) -> tuple[int, dict[str, str], bytes]:
+def sts_response(action: str, result: Mapping[str, Any]) -> Response:
+    """The response of STS to a call that went well; what is None is left out."""
+    given = {name: value for name, value in result.items() if value is not None}
+    namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+    response: Response = _responses.xml_response(f"{action}Response", namespace, {f"{action}Result": given})
+    return response
+
+
+def error_response(error: ServiceError, service: str) -> Response:
+    """The response of IAM or STS to a call that is refused."""
+    response: Response = _iam._error(error.status, error.code, escape(str(error)), ns=service)
+    return response
+
+
+def refusal(call: Call, error: ServiceError) -> Response:
     """The answer to a request that is refused, in the protocol of its service."""
     denied = _evaluator.AuthError(error.code, str(error))
     headers = dict(call.headers)
@@ -344,7 +358,7 @@ def before_iam_call(action: str, check: Callable[[Mapping[str, str]], None]) -> 
                 {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
             )
         except ServiceError as refusal:
-            return query_protocol.error(refusal)
+            return error_response(refusal, "iam")
         return own(parameters)
 
     _iam._IAM_HANDLERS[action] = handle

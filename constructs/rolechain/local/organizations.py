@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from rolechain.local import emulator
+from rolechain.local.emulator import Response
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 from rolechain.local.principals import policy_of
-from rolechain.local.query_protocol import Response
 from rolechain.policy import Policy, PolicyError
 
 _ROOT = "r-local"
