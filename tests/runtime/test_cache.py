@@ -15,7 +15,7 @@ from botocore.utils import JSONFileCache
 
 from rolechain import ChainError
 from rolechain.runtime import FileCache, Hop, HopError, chain_session
-from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.session_cache import warm_session
 from rolechain.runtime.sts import Sts
 

@@ -10,7 +10,7 @@ from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from rolechain.cdk.constructs_proof import prove_at_synth
+from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.errors import RolechainError
@@ -18,7 +18,7 @@ from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import StatementJson, trust_statements
-from rolechain.statements.packing import ManagedPolicy, pack
+from rolechain.statements.packing import pack
 
 
 class PlacementError(RolechainError, ValueError):
@@ -72,8 +72,16 @@ class ChainRoleConstruct(Construct):
         laid_out += [(policy, f"what {declared.role} may do") for policy in packed.own]
         if laid_out or self._entrances:
             name = self._plain.ref if self._plain else self.role.role_name
+            # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
             for policy, words in laid_out:
-                self._policy(policy, words, name)
+                iam.CfnManagedPolicy(
+                    self,
+                    policy.id,
+                    path=declared.path,
+                    description=words,
+                    policy_document=iam.PolicyDocument.from_json(_document(policy.statements)),
+                    roles=[name],
+                )
         if packed.note:
             Annotations.of(self).add_info_v2("rolechain:layout", packed.note)
 
@@ -146,17 +154,6 @@ class ChainRoleConstruct(Construct):
         return [
             name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
         ]
-
-    def _policy(self, policy: ManagedPolicy, description: str, role_name: str) -> None:
-        # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-        iam.CfnManagedPolicy(
-            self,
-            policy.id,
-            path=self.declared.path,
-            description=description,
-            policy_document=iam.PolicyDocument.from_json(_document(policy.statements)),
-            roles=[role_name],
-        )
 
 
 class SourceRole(ChainRoleConstruct):

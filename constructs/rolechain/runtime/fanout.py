@@ -14,10 +14,10 @@ import boto3
 
 from rolechain.errors import ChainError, Problem
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.credentials import HopCredentials, line_up
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike
+from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.refreshable_credentials import Uniform, system_uniform
 from rolechain.runtime.session import declared_hops, session_with

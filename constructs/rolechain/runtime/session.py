@@ -15,8 +15,8 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.hop import Hop, HopLike, as_hop
+from rolechain.runtime.hop_credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts

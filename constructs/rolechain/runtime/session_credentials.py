@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Self
 
 MINUTE = 60.0
 MANDATORY_WINDOW = 1 * MINUTE
@@ -41,6 +42,10 @@ class SessionCredentials:
     expires_at: float = math.inf
     obtained_at: float = 0.0
     arn: str | None = None
+
+    def get_frozen_credentials(self) -> Self:
+        """These, which botocore's signers sign with as they are."""
+        return self
 
     @property
     def advisory_at(self) -> float:

@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -25,7 +24,7 @@ _log = logging.getLogger(__name__)
 # A body that is no answer of STS comes from what stands in between, a proxy or a captive portal. botocore's parsers
 # have no common error for it.
 _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
-_signer: ContextVar[Credentials] = ContextVar("rolechain_signer")
+_signer: ContextVar[SessionCredentials] = ContextVar("rolechain_signer")
 
 
 class MalformedAnswerError(Exception):
@@ -99,7 +98,7 @@ class Sts:
         self, operation: str, signer: SessionCredentials, parameters: Mapping[str, object]
     ) -> dict[str, Any]:
         method = getattr(self._connected(), operation)
-        before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token or None))
+        before = _signer.set(signer)
         sent_at = self.clock()
         try:
             answer: dict[str, Any] = method(**parameters)
