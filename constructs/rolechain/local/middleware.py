@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,21 +50,25 @@ class Middleware:
         LocalOrganizationError: there is no such service.
     """
 
-    def __init__(self, secret: str, asked: Iterable[str] = ()) -> None:
+    def __init__(self, secret: str, asked: Collection[str] = ()) -> None:
         self._secret = secret
-        self._served = SERVED | {_known(name) for name in asked}
+        known = emulator.service_names()
+        for name in asked:
+            if name not in known:
+                raise LocalOrganizationError(
+                    f"no service {name!r}: leave it out, or name one of {', '.join(sorted(known))}"
+                )
+        self._served = SERVED | {known[name] for name in asked}
         emulator.keep_resource_types(self._served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI asks."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
-        elif scope["type"] == "websocket":
+            return
+        if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        else:
-            await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         call = _call(scope)
         try:
             body = await self._admitted(call, scope["path"], receive)
@@ -154,15 +158,6 @@ class Middleware:
         body = await _read(receive, call, _OBJECT_BYTES if signature.service == "s3" else _CALL_BYTES)
         signatures.check_body(call, body)
         return body
-
-
-def _known(name: str) -> str:
-    known = emulator.service_names()
-    if name not in known:
-        raise LocalOrganizationError(
-            f"no service {name!r}: leave it out, or name one of {', '.join(sorted(known))}"
-        )
-    return known[name]
 
 
 def _call(scope: Scope) -> Call:

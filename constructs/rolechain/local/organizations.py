@@ -82,11 +82,7 @@ class Organization:
             if not self._enabled(kind):
                 return None
             return [
-                [
-                    policy_of(policy["_Content"], policy["Name"])
-                    for policy in _store._policies.values()
-                    if policy["Type"] == kind and level in (_store._attachments.get(policy["Id"]) or [])
-                ]
+                [policy_of(policy["_Content"], policy["Name"]) for policy in _attached(kind, level)]
                 for level in levels
             ]
 
@@ -134,13 +130,7 @@ class Organization:
         if operation == "DetachPolicy":
             with emulator.acting_as(MANAGEMENT_ACCOUNT):
                 policy = _store._policies.get(parameters.get("PolicyId")) or {}
-                target = parameters.get("TargetId")
-                attached = [
-                    each
-                    for each in _store._policies.values()
-                    if each["Type"] == policy.get("Type")
-                    and target in (_store._attachments.get(each["Id"]) or [])
-                ]
+                attached = _attached(policy.get("Type"), parameters.get("TargetId"))
             if attached == [policy]:
                 return _error(
                     "ConstraintViolationException",
@@ -233,6 +223,12 @@ class Organization:
             if self._enabled(kind):
                 attached = _store._attachments.get(policy_id) or []
                 _store._attachments[policy_id] = list(dict.fromkeys([*attached, *targets]))
+
+
+def _attached(kind: str | None, target: str | None) -> list[dict[str, Any]]:
+    """The policies of a kind that are attached to a root, an organizational unit or an account."""
+    policies = [policy for policy in _store._policies.values() if policy["Type"] == kind]
+    return [policy for policy in policies if target in (_store._attachments.get(policy["Id"]) or [])]
 
 
 def _error(code: str, message: str, **more: str) -> Response:
