@@ -116,10 +116,10 @@ class RefreshableCredentials:
             HopError: a hop failed.
         """
         held = self._held
-        # The condition of _current, as this is read at every request: a call to it would cost a third more.
+        # The condition of _get_due, as this is read at every request: a call to it would cost a third more.
         if held is not None and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
             return held.frozen
-        return self._current().frozen
+        return self._get_due().frozen
 
     def get(self) -> SessionCredentials:
         """Credentials to sign with, renewed if they are due.
@@ -128,7 +128,7 @@ class RefreshableCredentials:
             HopError: there are none to be had, or STS refuses to renew them for a reason that waiting
                 does not remove.
         """
-        return self._current().credentials
+        return self._get_due().credentials
 
     @property
     def access_key(self) -> str:
@@ -171,7 +171,7 @@ class RefreshableCredentials:
         """The time as it is for credentials: the later one, where the clock was set back or the machine slept."""
         return max(self._clock(), held.booted_at + self._monotonic())
 
-    def _current(self) -> _Held:
+    def _get_due(self) -> _Held:
         held, flights = self._held, self._flights
         if held and self._now(held) < held.advisory_at:
             return held
@@ -181,11 +181,11 @@ class RefreshableCredentials:
         else:
             self._lock.acquire()
         try:
-            return self._current_locked(held, flights)
+            return self._get_locked(held, flights)
         finally:
             self._lock.release()
 
-    def _current_locked(self, before: _Held | None, flights: int) -> _Held:
+    def _get_locked(self, before: _Held | None, flights: int) -> _Held:
         held, failure = self._held, self._failure
         if held and held is not before and self._now(held) < held.mandatory_at:
             return held
