@@ -49,6 +49,13 @@ class HopCall:
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
             parameters["TokenCode"] = code
+        # What a trust policy may ask of a call.
+        hop = self.hop
+        may_be_asked = {
+            "external id": hop.external_id,
+            "session tags": hop.tags,
+            "source identity": hop.source_identity,
+        }
         try:
             given = self.sts.assume_role(signer, parameters)
         except (BotoCoreError, ClientError, ValueError) as error:
@@ -58,7 +65,7 @@ class HopCall:
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
-                unsent=self._unsent(),
+                unsent=[name for name, value in may_be_asked.items() if not value],
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
@@ -91,7 +98,7 @@ class HopCall:
                 "a blank or another character that none has: copy them anew"
             )
             raise self._failed(message, Cause.SOURCE_CREDENTIALS)
-        return SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+        return SessionCredentials.of(frozen)
 
     def _check_start(self, method: str) -> None:
         """Refuses what STS does not give to a role session, where the start is known to be one.
@@ -112,12 +119,6 @@ class HopCall:
     @property
     def _at(self) -> HopPlace:
         return {"index": self.index, "total": self.total, "role_arn": self.hop.role_arn}
-
-    def _unsent(self) -> list[str]:
-        """What a trust policy may ask of a call, and this one does not pass."""
-        external_id, tags, identity = self.hop.external_id, self.hop.tags, self.hop.source_identity
-        passed = {"external id": external_id, "session tags": tags, "source identity": identity}
-        return [name for name, value in passed.items() if not value]
 
     def _check_user_session(self, signer: SessionCredentials) -> None:
         """Refuses more than an hour where a user's session calls, as GetSessionToken gives it.

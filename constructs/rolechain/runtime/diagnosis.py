@@ -191,9 +191,8 @@ class Diagnostician:
         if credentials is None:
             return ""
         try:
-            frozen = credentials.get_frozen_credentials()
-            signer = SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
-            return account_of(self._sts.caller_arn(signer))
+            frozen = SessionCredentials.of(credentials.get_frozen_credentials())
+            return account_of(self._sts.caller_arn(frozen))
         except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
             return ""
 

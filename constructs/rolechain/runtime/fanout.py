@@ -20,7 +20,7 @@ from rolechain.runtime.hop import HopLike
 from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.refreshable_credentials import Uniform, system_uniform
-from rolechain.runtime.session import declared_hops, session_with
+from rolechain.runtime.session import ChainSession, declared_hops
 from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
@@ -86,7 +86,7 @@ def fan_out(
     total = len(shared) + 1
     trunk = line_up(shared, sts=sts, session=base, total=total, cache=kept_in) if shared else None
     branches = [HopCredentials(HopCall(end, sts, total, total), trunk or base, cache=kept_in) for end in ends]
-    return _taken(wanted, trunk, branches, lambda branch: session_with(branch, base, region), max_workers)
+    return _taken(wanted, trunk, branches, lambda branch: ChainSession(branch, base, region), max_workers)
 
 
 def _taken(

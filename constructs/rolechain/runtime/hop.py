@@ -103,12 +103,8 @@ def as_hop(hop: HopLike) -> Hop:
     Raises:
         ChainError: it cannot be one.
     """
-    if isinstance(hop, Hop):
-        return hop
-    return _of_declared(hop) if isinstance(hop, DeclaredHop) else Hop(hop)
-
-
-def _of_declared(hop: DeclaredHop) -> Hop:
+    if not isinstance(hop, DeclaredHop):
+        return hop if isinstance(hop, Hop) else Hop(hop)
     if problems := list(_not_chosen(hop)):
         raise ChainError(problems)
     return Hop(

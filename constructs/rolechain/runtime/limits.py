@@ -69,7 +69,12 @@ def problems_of(hop: Hop) -> Found:
         yield "duration_seconds", f"{seconds!r} is outside the limits of STS: write 900 to 43200"
     yield from _of_policies(hop)
     yield from _of_tags(hop)
-    yield from _of_mfa(hop)
+    if hop.token_code is not None and not callable(hop.token_code):
+        yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
+    elif hop.token_code is not None and hop.serial_number is None:
+        yield "token_code", "needs serial_number, the MFA device that the code comes from"
+    elif hop.serial_number is not None and hop.token_code is None:
+        yield "serial_number", "needs token_code, a callable that gives the device's six digits"
 
 
 def _of_source_identity(identity: object) -> Found:
@@ -144,15 +149,6 @@ def _of_tags(hop: Hop) -> Found:
 
 def _fits(text: object, characters: int) -> bool:
     return isinstance(text, str) and len(text) <= characters and is_tag_text(text)
-
-
-def _of_mfa(hop: Hop) -> Found:
-    if hop.token_code is not None and not callable(hop.token_code):
-        yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
-    elif hop.token_code is not None and hop.serial_number is None:
-        yield "token_code", "needs serial_number, the MFA device that the code comes from"
-    elif hop.serial_number is not None and hop.token_code is None:
-        yield "serial_number", "needs token_code, a callable that gives the device's six digits"
 
 
 def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Problem]:

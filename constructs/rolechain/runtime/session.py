@@ -55,7 +55,7 @@ def chain_session(
         ChainError: with every mistake in the hops, or there is no region; nothing was called.
     """
     credentials, base, region = chain_credentials(hops, session, region_name, cache)
-    return session_with(credentials, base, region)
+    return ChainSession(credentials, base, region)
 
 
 def chain_credentials(
@@ -92,13 +92,8 @@ def declared_hops(hops: Iterable[HopLike]) -> list[Hop]:
     return declared
 
 
-def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
-    """A session with the settings of ``base``'s profile, whose requests are signed with ``credentials``."""
-    return ChainSession(credentials, base, region_name)
-
-
 class ChainSession(boto3.Session):
-    """A session that is set up when more than its credentials is asked for.
+    """A session with the settings of ``base``'s profile, set up when more than its credentials is asked for.
 
     To set one up takes longer than a call to STS does, and much that walks a chain (a fan-out over hundreds of
     accounts, a command that hands credentials on) asks for nothing more. So boto3's constructor does not run here;

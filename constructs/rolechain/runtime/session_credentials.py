@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 MINUTE = 60.0
 MANDATORY_WINDOW = 1 * MINUTE
@@ -42,6 +42,11 @@ class SessionCredentials:
     expires_at: float = math.inf
     obtained_at: float = 0.0
     arn: str | None = None
+
+    @classmethod
+    def of(cls, credentials: Any) -> Self:
+        """Credentials of botocore's, frozen, of which it is not known when they end."""
+        return cls(credentials.access_key or "", credentials.secret_key or "", credentials.token or "")
 
     def get_frozen_credentials(self) -> Self:
         """These, which botocore's signers sign with as they are."""
