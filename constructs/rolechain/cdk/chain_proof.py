@@ -34,8 +34,8 @@ class ChainProof:
     The constructs of this package register one for their chain. For roles that are made otherwise, or to ask for more,
     register it with ``Validations.of(app).add_plugins(ChainProof(chain))``: it takes the place of theirs. The synth
     fails unless every declared hop works and nothing else gets in, whichever stacks are selected, and the findings are
-    printed on standard error: the CDK CLI passes over what stands in no selected stack. What is proven is said there in
-    one line.
+    printed on standard error: the CDK CLI leaves out findings outside of the selected stacks. One
+    line there says what is proven.
 
     Args:
         chain: the chain; an app with several registers one plugin for each.
@@ -89,9 +89,9 @@ class ChainProof:
         return self.report([_violation(finding, files) for finding in proof.findings], passed=passed)
 
     def report(self, violations: list[PolicyViolation], *, passed: bool) -> PolicyValidationPluginReport:
-        """What the CDK CLI is told."""
+        """The report for the CDK CLI."""
         if not passed:
-            # One that stands nowhere is heard whichever stacks are selected.
+            # A violation without a resource is reported whichever stacks are selected.
             violations.append(
                 PolicyViolation(
                     rule_name="rolechain",
@@ -119,7 +119,7 @@ def _resources(
     place: SourceLocation | None, files: Mapping[str, str | None]
 ) -> list[PolicyViolatingResource]:
     if place is None or not place.logical_id:
-        # What is nowhere in the templates concerns the app as a whole.
+        # A finding without a place in the templates concerns the app as a whole.
         return [PolicyViolatingResource(construct_path="/", locations=[])]
     steps = ["Properties", place.part] if place.part else []
     if place.statement is not None:
@@ -134,7 +134,7 @@ def _resources(
 
 
 class _Proofs:
-    """What is known of the proofs of one app.
+    """The proofs of one app.
 
     Attributes:
         registered: those that constructs registered.

@@ -33,8 +33,8 @@ class ChainRoleConstruct(Construct):
         id: the construct's id.
         chain: the chain.
         role: singles one out where the account holds several: its name, or the declared role.
-        proof: whether the synth proves the chain, as far as its roles are in the app; None where whoever makes
-            several registers the proof.
+        proof: whether the synth proves the chain, as far as its roles are in the app; None if the
+            caller registers the proof.
 
     Attributes:
         kind: ``source``, ``middle`` or ``target``.
@@ -58,7 +58,7 @@ class ChainRoleConstruct(Construct):
     ) -> None:
         declared = _declared_here(scope, chain, self.kind, role)
         super().__init__(scope, id)
-        # Each look at CDK is a call to another process: whoever makes many roles registers their proof once.
+        # Each use of CDK is a call to another process: a caller that makes many roles registers their proof once.
         if proof is not None:
             prove_at_synth(self, chain, declared, proof=proof)
         packed = pack(chain, declared)
@@ -162,7 +162,7 @@ class SourceRole(ChainRoleConstruct):
     Args:
         scope: as of every role, see ``ChainRoleConstruct``; so are ``id``, ``chain``, ``role`` and ``proof``.
         assumed_by: who may enter here, besides those that the chain declares: any principals of CDK. The proof knows
-            what the chain declares alone, and reports whoever else gets in.
+            only what the chain declares, and reports every other principal that is let in.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.

@@ -75,6 +75,6 @@ class PlainRole(iam.CfnRole):
             if entry.type not in of_every_resource:
                 successor.node.add_metadata(entry.type, entry.data)
         self.override_logical_id(successor.logical_id)
-        # Whoever holds this resource changes the successor from here on: this object is made to stand for it in CDK's
-        # process, as a removed resource would take changes without effect.
+        # From here on this object stands for the successor in CDK's process: changes to a removed resource would have
+        # no effect.
         self.__jsii_ref__ = successor.__jsii_ref__  # type: ignore[attr-defined] # the object of CDK's process

@@ -127,7 +127,7 @@ def add_roles(
         scope: the stack, or a construct in one.
         chain: the chain, all of whose roles are to be in the app.
         account: the id of the account.
-        proof: whether the synth proves the chain; None where whoever makes its stacks registers the proof.
+        proof: whether the synth proves the chain; None if the caller registers the proof.
 
     Returns:
         The constructs, by the role's name.

@@ -172,7 +172,7 @@ def secret_of(key_id: str, token: str) -> str:
     """The secret access key of an IAM user's access key or of a session.
 
     Raises:
-        ServiceError: there is no such key, it is inactive or has expired, or the session token is not its own.
+        ServiceError: the key does not exist, is inactive or expired, or the session token belongs to another key.
     """
     unknown = ServiceError(
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
@@ -245,7 +245,7 @@ def user_inline_policies(account: str, user_name: str) -> Mapping[str, str]:
 
 
 def managed_policy(arn: str, account: str) -> str | Record | None:
-    """The default version of a managed policy as ``account`` sees it; None where there is none."""
+    """The default version of a managed policy as ``account`` sees it; None if it does not exist."""
     document: str | Record | None = _evaluator._resolve_managed_policy_document(arn, account)
     return document
 
@@ -384,7 +384,7 @@ def on_principal_deleted(forget: Callable[[Record], None]) -> None:
 
 
 def on_mfa_device_created(seed: Callable[[], str]) -> None:
-    """Gives each new virtual MFA device a secret of ``seed()``: ministack's is no base32, which no app can read."""
+    """Gives each new virtual MFA device a secret of ``seed()``: apps cannot read ministack's, which is not base32."""
     own = _iam._IAM_HANDLERS["CreateVirtualMFADevice"]
 
     def create(parameters: Any) -> Any:

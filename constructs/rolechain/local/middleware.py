@@ -1,7 +1,7 @@
-"""What stands between the network and the emulator: only programs of this machine that sign their calls are served.
+"""The access control in front of the emulator: it serves only programs of this machine that sign their calls.
 
 ministack answers any name, runs code and resets itself for anybody who asks. Here a request passes if it names this
-machine, comes from no browser, is of a service that is served, is no larger than AWS takes it, and is signed with
+machine, does not come from a browser, is of a service that is served, is as large as AWS takes it, and is signed with
 the secret of its access key.
 """
 
@@ -47,7 +47,7 @@ class Middleware:
         asked: the names of services that are served besides ``SERVED``.
 
     Raises:
-        LocalOrganizationError: there is no such service.
+        LocalOrganizationError: a service does not exist.
     """
 
     def __init__(self, secret: str, asked: Collection[str] = ()) -> None:

@@ -54,7 +54,7 @@ class LocalOrganization:
             runs the code of its functions as the user.
 
     Raises:
-        LocalOrganizationError: the port is taken, there is no such service, or the server did not come up.
+        LocalOrganizationError: the port is taken, a service does not exist, or the server did not start.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class LocalOrganization:
     ) -> None:
         if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
-                f"{organization_id!r} is no organization id: write o- and 10 to 32 lowercase letters or digits"
+                f"{organization_id!r} is not an organization id: write o- and 10 to 32 lowercase letters or digits"
             )
         if port is not None and port not in range(1, 65536):
             raise LocalOrganizationError(
-                f"{port} is no port: name one from 1 to 65535, or leave it out for a free one"
+                f"{port} is not a port: name one from 1 to 65535, or leave it out for a free one"
             )
         self.organization_id = organization_id
         self.outside = tuple(map(_checked, outside))
@@ -267,5 +267,5 @@ class LocalOrganization:
 
 def _checked(account: str) -> str:
     if not ACCOUNT.fullmatch(account):
-        raise LocalOrganizationError(f"{account!r} is no account id: write 12 digits")
+        raise LocalOrganizationError(f"{account!r} is not an account id: write 12 digits")
     return account

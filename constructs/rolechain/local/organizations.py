@@ -31,7 +31,7 @@ _store = emulator.organizations
 
 
 class Organization:
-    """The organization, every account a member of it from the first time that it is named or used, but for a few.
+    """The organization. Every account is a member from its first use, except those that are named to stand outside.
 
     Args:
         organization_id: its id.
@@ -73,7 +73,7 @@ class Organization:
     def policies_above(self, account: str, kind: str) -> list[list[Policy]] | None:
         """The control policies of a kind above ``account``, a list for each level from the root down.
 
-        None where that kind is not enabled, or the account is no member.
+        None if that kind is not enabled, or the account is not a member.
         """
         if not self.has(account):
             return None
@@ -105,7 +105,7 @@ class Organization:
         try:
             parameters: dict[str, Any] = dict(json.loads(body or b"{}"))
         except (TypeError, ValueError):
-            return _error("SerializationException", "the request's body is no JSON object")
+            return _error("SerializationException", "the request's body is not a JSON object")
         for name in _ACCOUNT_PARAMETERS:
             value = str(parameters.get(name, ""))
             if len(value) == 12 and value.isdigit():

@@ -133,7 +133,7 @@ def _problems(shape: Any, value: Any, name: str) -> Iterator[str]:
     size: int = len(value)
     if kind == "integer":
         if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
-            raise ServiceError("MalformedInput", f"'{value}' at '{name}' is no number of seconds")
+            raise ServiceError("MalformedInput", f"'{value}' at '{name}' is not a number of seconds")
         size = int(value)
     measure = "value" if kind == "integer" else "length"
     broken = []

@@ -1,4 +1,4 @@
-"""What IAM refuses when a policy is written: documents that are none, and what is beyond its quotas.
+"""What IAM refuses when a policy is written: malformed documents, and documents beyond its quotas.
 
 Source: IAM API Reference, CreateRole, UpdateAssumeRolePolicy, PutRolePolicy, CreatePolicy and AttachRolePolicy; IAM
 User Guide, "IAM and STS quotas". The quotas are those that an account has by default.
@@ -72,7 +72,7 @@ def _check_attached(given: Parameters) -> None:
 
 
 def _length(document: str) -> int:
-    """The length of a document; what is no JSON is refused for that."""
+    """The length of a document; 0 if it is not JSON, for which it is refused elsewhere."""
     try:
         return length_of_document(load(document))
     except PolicyError:

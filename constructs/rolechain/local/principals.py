@@ -1,8 +1,8 @@
 """Who makes a call: the caller behind an access key, its policies, and what it carries along a chain.
 
 Some access key ids stand for a caller by themselves: an account's administrator, or an AWS service. Both sign with the
-secret of the run. A service obtains the first role of the workload that it runs; here whoever plays the workload does
-it, see ``LocalOrganization.workload``.
+secret of the run. A service obtains the first role of the workload that it runs; here
+``LocalOrganization.workload`` does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a declared chain must satisfy, so that IAM and STS accept what is made of it.
+"""The rules that a declared chain must satisfy, so that IAM and STS accept its policies and calls.
 
-What a key takes by itself is said by ``keys.py``; what keys, roles and hops must be to each other is said here.
+``keys.py`` holds the allowed values of each key; this file holds the rules between keys, roles and hops.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class _Placed(NamedTuple):
 
 
 def problems_of(chain: Chain) -> list[Problem]:
-    """Every mistake in ``chain``, in the order of its declaration, then what roles are to each other.
+    """Every mistake in ``chain``, in the order of its declaration, then those between roles.
 
-    What follows from a mistake, in the same place or below it, is not said again.
+    A problem at or below the place of an earlier one is left out, as it may only follow from that.
     """
     found: dict[tuple[Place, str], None] = {}
 
@@ -135,7 +135,7 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
 
 
 def _of_role(chain: Chain, placed: _Placed) -> Found:
-    """What the keys of one role are to each other."""
+    """The rules between the keys of one role."""
     role = placed.role
     whole = f"{role.path}{role.role}"
     if not role.existing and len(whole) > CONSOLE_CHARACTERS:
@@ -169,7 +169,7 @@ def _of_role(chain: Chain, placed: _Placed) -> Found:
 
 
 def _of_session(role: ChainRole) -> Found:
-    """What the hop into a role passes."""
+    """The rules on the values that the hop into a role passes."""
     declared = {tag.key for tag in role.tags}
     for number, key in enumerate(role.transitive_tag_keys):
         if key not in declared:
@@ -210,7 +210,7 @@ def _of_entrances(placed: _Placed) -> Found:
 
 
 def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
-    """What IAM refuses in the trust policy of this very role."""
+    """What IAM refuses in the trust policy of this role."""
     if one.kind not in ("arn", "oidc", "saml"):
         return
     if role.partition and partition_of(one.value) != role.partition:
@@ -223,7 +223,7 @@ def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
 
 
 def _of_variables(entrance: Entrance) -> Iterator[str]:
-    """What a policy reads as the beginning of a variable, and nobody means."""
+    """Values in which a policy would read ``${`` as the beginning of a variable."""
     written = {
         "audience": entrance.audiences,
         "subject": entrance.subjects,
@@ -329,7 +329,7 @@ def _entered_from_within(roles: Sequence[_Placed]) -> Found:
 
 
 def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
-    """What a role asks of its callers' accounts, and cannot."""
+    """Conditions on the callers' accounts that no caller can meet."""
     third_parties = [each.role for each in roles if each.is_source and each.role.third_party]
     for place, role in ((each.place, each.role) for each in roles if not each.is_source):
         vendor = (
@@ -356,7 +356,7 @@ def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
 
 
 def _along(roles: Iterable[_Placed]) -> Found:
-    """What the sessions of a chain hand on from one hop to the next."""
+    """The tags and the source identity that sessions inherit from hop to hop."""
     tags, identity = inherited_values(
         one for each in roles for entrance in each.entrances.values() for one in entrance.each()
     )

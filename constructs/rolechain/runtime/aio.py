@@ -110,7 +110,7 @@ class AioCredentials:
     def _landed(self, flight: asyncio.Task[ReadOnlyCredentials]) -> None:
         self._flights.pop(flight.get_loop(), None)
         if not flight.cancelled():
-            # Whoever waited may have been cancelled, and asyncio would complain that nobody looked.
+            # Every task that waited may be cancelled: asyncio would then report an exception that was never retrieved.
             flight.exception()
 
 

@@ -42,7 +42,7 @@ class HopCall:
         """Makes the call.
 
         Raises:
-            HopError: STS refused, there was no answer, or it was of no use.
+            HopError: STS refused, did not answer, or gave an answer that cannot be used.
         """
         self._check_user_session(signer)
         parameters = self.hop.parameters(default_session_name())
@@ -103,7 +103,7 @@ class HopCall:
     def _check_start(self, method: str) -> None:
         """Refuses what STS does not give to a role session, where the start is known to be one.
 
-        The role that a service gives to its workload (EC2, ECS, Lambda) is none in this sense.
+        The session that EC2, ECS or Lambda gives to a workload is exempt.
         """
         if method not in _ROLE_SESSIONS:
             return
@@ -131,7 +131,7 @@ class HopCall:
         try:
             arn = signer.arn or self.sts.caller_arn(signer)
         except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
-            # AssumeRole fails likewise, and is told in the hop's words.
+            # AssumeRole fails with the same error, which names the hop.
             return
         if resource_of(arn).startswith("user/"):
             message = (

@@ -67,7 +67,7 @@ def fan_out(
     """
     if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
         raise ChainError(
-            [Problem(("max_workers",), f"{max_workers!r} is no number of workers: write 1 or more")]
+            [Problem(("max_workers",), f"{max_workers!r} is not a number of workers: write 1 or more")]
         )
     for name, given in (("hops", hops), ("targets", targets)):
         if isinstance(given, str):

@@ -120,7 +120,7 @@ def as_hop(hop: HopLike) -> Hop:
 
 
 def _not_chosen(hop: DeclaredHop) -> Iterator[Problem]:
-    """What the callee asks for and the chain leaves to whoever walks it."""
+    """The values that the callee asks for, and that neither the chain nor the caller has chosen."""
     for tag in hop.open_tags:
         values = f" ({', '.join(tag.values)})" if tag.values else ""
         yield Problem(

@@ -16,13 +16,13 @@ from rolechain.runtime.session_cache import Cache, CacheSlot, cache_key
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Sts
 
-# A role that was deleted and made again shows in its old sessions so, and an endpoint that knows them no longer.
+# The sessions of a role that was deleted and created again get the two added codes.
 REJECTED_SESSION = STALE_SESSION | {"InvalidClientTokenId", "UnrecognizedClientException"}
-"""The codes by which a service says that the session which signed is of no use any more."""
+"""The codes by which a service says that it no longer accepts the session that signed."""
 
 _SUSPECT_AFTER = 60.0
-"""From which age on a session that is denied is taken anew, lest it be a revoked one; a chain whose target is plainly
-refused, or many of whose targets are, pays one call a minute for that."""
+"""The age, in seconds, from which a caller's session that is denied is renewed, as it may be revoked. A chain whose
+target is plainly refused pays one call a minute for that."""
 
 
 class HopCredentials(RefreshableCredentials):
@@ -60,7 +60,7 @@ class HopCredentials(RefreshableCredentials):
         return f"<credentials of hop {self._call.index} of {self._call.total}, {self._call.hop.role_arn}>"
 
     def _take(self) -> SessionCredentials:
-        """Takes the hop; a caller whose session turns out to be over or revoked is renewed, once."""
+        """Takes the hop; a caller whose session is expired or revoked is renewed once."""
         call, caller = self._call, self._caller
         if not isinstance(caller, HopCredentials):
             if self._coded:

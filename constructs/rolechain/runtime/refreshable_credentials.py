@@ -28,7 +28,7 @@ Uniform = Callable[[float, float], float]
 BACK_OFF = (300.0, 600.0)
 MEMORY = (1.0, 5.0)
 
-# The system's source, so that processes that were forked from one do not come back in step.
+# The system's source: processes that were forked from one process must not draw the same numbers.
 system_uniform: Uniform = random.SystemRandom().uniform
 
 
@@ -105,7 +105,7 @@ class RefreshableCredentials:
 
     def reset_in_child(self) -> None:
         """Makes the locks anew in a process just forked: a thread that is not there may hold the old ones."""
-        # Held during a call; what is at hand is put down under a second one, which nobody holds for long.
+        # The first is held during a call; the second guards the credentials, and is never held for long.
         self._lock = threading.Lock()
         self._putting = threading.Lock()
 
@@ -132,7 +132,7 @@ class RefreshableCredentials:
 
     @property
     def access_key(self) -> str:
-        """The access key id; whoever needs secret and token too asks for frozen credentials, which fit together."""
+        """The access key id; ``get_frozen_credentials`` gives the key, secret and token of one session."""
         return self.get().access_key
 
     @property
@@ -163,12 +163,12 @@ class RefreshableCredentials:
 
     @property
     def serving(self) -> ReadOnlyCredentials | None:
-        """The credentials at hand, as long as nobody has to wait for others; never a call."""
+        """The credentials at hand, outside of the mandatory window; never a call."""
         held = self._held
         return held.frozen if held and self._now(held) < held.mandatory_at else None
 
     def _now(self, held: _Held) -> float:
-        """The time as it is for credentials: the later one, where the clock was set back or the machine slept."""
+        """The later of two clocks: one may be set back, the other may stop while the machine sleeps."""
         return max(self._clock(), held.booted_at + self._monotonic())
 
     def _get_due(self) -> _Held:

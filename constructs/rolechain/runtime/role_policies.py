@@ -40,7 +40,7 @@ def read_role(iam: Any, name: str, *, trust_only: bool = False) -> RolePolicies:
     """Reads a role by its name without the path, with a client of its account; or its trust policy alone.
 
     Raises:
-        NoSuchRoleError: there is none.
+        NoSuchRoleError: the account has no such role.
         UnreadableError: IAM refused, or did not answer.
     """
     try:

@@ -52,7 +52,7 @@ def chain_session(
         a hop fails.
 
     Raises:
-        ChainError: with every mistake in the hops, or there is no region; nothing was called.
+        ChainError: with every mistake in the hops, or because no region is set; no call was made.
     """
     credentials, base, region = chain_credentials(hops, session, region_name, cache)
     return ChainSession(credentials, base, region)

@@ -14,16 +14,16 @@ _SENDABLE = re.compile(r"[!-~]*")
 
 
 def is_sendable(*parts: object) -> bool:
-    """Whether credentials can go into a request: a line break or a blank in one was copied with it.
+    """Whether credentials can be sent: they hold no blank or line break that was copied with them.
 
-    An HTTP client that meets one repeats all of it in its error.
+    An HTTP client repeats a header with a line break in its error, secret included.
     """
     return all(part is None or (isinstance(part, str) and _SENDABLE.fullmatch(part)) for part in parts)
 
 
 @dataclass(frozen=True)
 class SessionCredentials:
-    """What one AssumeRole gave, whole; or what a chain starts from.
+    """The credentials that one AssumeRole returned, or those that a chain starts from.
 
     The windows are those that AWS has settled on for all of its SDKs.
 
@@ -54,7 +54,7 @@ class SessionCredentials:
 
     @property
     def advisory_at(self) -> float:
-        """From when on the session is renewed by whoever comes first, the others not waiting."""
+        """The time from which the first caller renews the session, while the others do not wait."""
         lifetime = self.expires_at - self.obtained_at
         if lifetime <= 20 * MINUTE:
             # A session of less than ten minutes would else be due on arrival.
@@ -65,5 +65,5 @@ class SessionCredentials:
 
     @property
     def mandatory_at(self) -> float:
-        """From when on everybody waits for the renewal."""
+        """The time from which every caller waits for the renewal."""
         return max(self.expires_at - MANDATORY_WINDOW, self.advisory_at)

@@ -21,14 +21,13 @@ from rolechain.runtime.session_credentials import SessionCredentials, is_sendabl
 
 _log = logging.getLogger(__name__)
 
-# A body that is no answer of STS comes from what stands in between, a proxy or a captive portal. botocore's parsers
-# have no common error for it.
+# A proxy or a captive portal may answer in place of STS. The parsers of botocore have no common error for such a body.
 _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
 _signer: ContextVar[SessionCredentials] = ContextVar("rolechain_signer")
 
 
 class MalformedAnswerError(Exception):
-    """What came is no whole answer of STS."""
+    """The answer is not a complete answer of STS."""
 
 
 class Sts:

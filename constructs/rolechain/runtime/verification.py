@@ -70,12 +70,12 @@ def verify(
         and each hop with one thing that it declares left out, or sent with a value that is not allowed.
 
     Raises:
-        ChainError: ``wait`` is no number of seconds, the session's region lies in another partition, or a value
+        ChainError: ``wait`` is not a number of seconds, the session's region lies in another partition, or a value
             that the chain leaves open is missing or not allowed; or the session is of a middle role or a target.
         HopError: a session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
-        raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
+        raise ChainError([Problem(("wait",), f"{wait!r} is not a number of seconds: write 0 or more")])
     hops = choose(chain.hops(), session_tags, source_identity)
     sessions = (session or boto3.Session(), *sources)
     return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name))
@@ -188,7 +188,7 @@ class _Trial:
         return report
 
     def refuse(self, check: _Refusal) -> HopReport:
-        """Tries what must be refused, without session policies: whoever calls may leave them out."""
+        """Tries what must be refused, without session policies: a caller may omit them."""
         call = self._call(check.call, check.index)
         caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))

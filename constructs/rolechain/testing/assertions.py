@@ -34,7 +34,7 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
 
     Raises:
         AssertionError: the chain is not proven; with every finding, its place and what to write instead.
-        AssemblyError: a folder is given that is no cloud assembly.
+        AssemblyError: the given folder is not a cloud assembly.
         RuntimeError: the app cannot be synthesized, or another plugin of it fails.
     """
     from rolechain.proof import Level, prove
@@ -72,7 +72,7 @@ def templates_of(app: Synthesizable | Templates) -> tuple[Templates, RuntimeErro
         RuntimeError: the app cannot be synthesized.
     """
     if not is_synthesizable(app):
-        return app, None  # type: ignore[return-value] # whatever is no app is given on to the proof
+        return app, None  # type: ignore[return-value] # the proof takes the rest
     try:
         return synthesized(app), None
     except RuntimeError as error:

@@ -37,7 +37,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
                 pytest.fail(missing, pytrace=False)
 
             made = quick_app(tmp_path_factory.mktemp("cdk.out"))
-            app(made)  # type: ignore[operator] # what is no app is a function
+            app(made)  # type: ignore[operator] # anything else is a function
             app = made
         found: Templates = {}
         for template in synthesized(app):
