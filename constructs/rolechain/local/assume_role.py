@@ -11,7 +11,7 @@ import zlib
 from rolechain.iam.arn import name_of, session_arn
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, actions_of
 from rolechain.local import emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
@@ -34,7 +34,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
     with_mfa = mfa.authenticate(
         principal.caller.account, principal.user_name, call.serial_number, call.token_code
     )
-    role = emulator.role(call.account, name_of(call.role_arn))
+    role = emulator.roles.get(call.account, name_of(call.role_arn))
     if role is None or role["Arn"] != call.role_arn:
         raise _denied(iam_denial(principal.caller.arn, ASSUME_ROLE, call.role_arn))
     decision = decide(_request(call, principal, role, organization, with_mfa))
@@ -69,11 +69,6 @@ def _request(
     organization: Organization,
     with_mfa: bool,
 ) -> Request:
-    actions = [ASSUME_ROLE]
-    if call.tags or principal.transitive_tags:
-        actions.append(TAG_SESSION)
-    if call.source_identity or principal.source_identity:
-        actions.append(SET_SOURCE_IDENTITY)
     of_service = principal.caller.kind == "service"
     trust = trust_principals.without_empty(role["AssumeRolePolicyDocument"])
     return Request(
@@ -85,7 +80,10 @@ def _request(
             in_management_account=organization.is_management(call.account),
         ),
         context=request_context.of_assume_role(call, principal, role, organization, mfa=with_mfa),
-        actions=actions,
+        actions=actions_of(
+            tags=bool(call.tags or principal.transitive_tags),
+            source_identity=bool(call.source_identity or principal.source_identity),
+        ),
         identity_policies=principal.identity_policies,
         permissions_boundary=principal.permissions_boundary,
         session_policies=principal.session_policies,

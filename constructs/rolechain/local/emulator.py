@@ -207,58 +207,37 @@ def serve_in(loop: asyncio.AbstractEventLoop) -> None:
     _app._MAIN_LOOP = loop
 
 
-def _scoped(store: Any, account: str, key: str) -> Record | None:
-    found: Record | None = store.get_scoped(account, None, key)
-    return found
+class Store:
+    """The records of one kind, of every account."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def get(self, account: str, key: str) -> Record | None:
+        """The record of that name, id or serial number in ``account``."""
+        found: Record | None = self._records.get_scoped(account, None, key)
+        return found
+
+    def everywhere(self) -> list[Record]:
+        """The records of all accounts."""
+        return list(self._records.to_dict().values())
 
 
-def role(account: str, name: str) -> Record | None:
-    """The role of that name in ``account``."""
-    return _scoped(_iam._roles, account, name)
-
-
-def user(account: str, name: str) -> Record | None:
-    """The IAM user of that name in ``account``."""
-    return _scoped(_iam._users, account, name)
-
-
-def roles() -> Iterator[Record]:
-    """Every role of every account."""
-    yield from list(_iam._roles.to_dict().values())
-
-
-def users() -> Iterator[Record]:
-    """Every IAM user of every account."""
-    yield from list(_iam._users.to_dict().values())
+roles, users, access_keys = Store(_iam._roles), Store(_iam._users), Store(_iam._access_keys)
+mfa_devices, user_inline_policies = Store(_iam._mfa_devices), Store(_iam._user_inline_policies)
 
 
 def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[str, str]]]:
     """Each group that a user is in, with the group's inline policies."""
     for (owner, name), group in list(_iam._groups.to_dict().items()):
         if owner == account and user_name in group.get("Users", []):
-            yield group, _scoped(_iam._group_inline_policies, account, name) or {}
-
-
-def user_inline_policies(account: str, user_name: str) -> Mapping[str, str]:
-    """A user's inline policies by name."""
-    return _scoped(_iam._user_inline_policies, account, user_name) or {}
+            yield group, _iam._group_inline_policies.get_scoped(account, None, name) or {}
 
 
 def managed_policy(arn: str, account: str) -> str | Record | None:
     """The default version of a managed policy as ``account`` sees it; None if it does not exist."""
     document: str | Record | None = _evaluator._resolve_managed_policy_document(arn, account)
     return document
-
-
-def access_key(account: str, key_id: str) -> Record | None:
-    """An IAM user's access key."""
-    return _scoped(_iam._access_keys, account, key_id)
-
-
-def mfa_seed(account: str, serial_number: str, user_name: str) -> str | None:
-    """The secret of a user's MFA device; None where the user has no such device."""
-    device = _scoped(_iam._mfa_devices, account, serial_number)
-    return str(device["Base32StringSeed"]) if device and device.get("User") == user_name else None
 
 
 def session(key_id: str) -> Record | None:

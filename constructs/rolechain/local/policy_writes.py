@@ -58,14 +58,14 @@ def _check_managed(given: Parameters) -> None:
 def _check_inline(given: Parameters) -> None:
     """The inline policies of a role count together, without the one that is replaced."""
     name = given.get("RoleName", "")
-    role = emulator.role(emulator.request_account(), name) or {}
+    role = emulator.roles.get(emulator.request_account(), name) or {}
     written = {given.get("PolicyName"): given.get("PolicyDocument", "")}
     if sum(map(_length, (role.get("InlinePolicies", {}) | written).values())) > INLINE_POLICY_CHARACTERS:
         raise _exceeded(f"Maximum policy size of {INLINE_POLICY_CHARACTERS} bytes exceeded for role {name}")
 
 
 def _check_attached(given: Parameters) -> None:
-    role = emulator.role(emulator.request_account(), given.get("RoleName", "")) or {}
+    role = emulator.roles.get(emulator.request_account(), given.get("RoleName", "")) or {}
     attached = role.get("AttachedPolicies", [])
     if given.get("PolicyArn") not in attached and len(attached) >= POLICIES_OF_ROLE:
         raise _exceeded(f"Cannot exceed quota for PoliciesPerRole: {POLICIES_OF_ROLE}")

@@ -144,7 +144,7 @@ def principal_of(access_key_id: str) -> Principal:
     if ":assumed-role/" in arn:
         return _role_session(account, session)
     if not session:
-        key = emulator.access_key(account, access_key_id)
+        key = emulator.access_keys.get(account, access_key_id)
         if key is not None:
             return _user(account, str(key["UserName"]), {})
     elif ":user/" in arn:
@@ -175,12 +175,13 @@ def _administrator(account: str, session: Mapping[str, Any]) -> Principal:
 
 
 def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
-    record = emulator.user(account, name)
+    record = emulator.users.get(account, name)
     if record is None:
         raise _unknown()
-    own = _policies(account, emulator.user_inline_policies(account, name), record.get("AttachedPolicies", []))
-    for group, inline in emulator.groups_of(account, name):
-        own += _policies(account, inline, group.get("AttachedPolicies", []))
+    inline = emulator.user_inline_policies.get(account, name) or {}
+    own = _policies(account, inline, record.get("AttachedPolicies", []))
+    for group, of_group in emulator.groups_of(account, name):
+        own += _policies(account, of_group, group.get("AttachedPolicies", []))
     return Principal(
         caller=_caller("user", record["Arn"], account, record["UserId"]),
         identity_policies=own,
@@ -195,7 +196,7 @@ def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
 
 def _role_session(account: str, session: Mapping[str, Any]) -> Principal:
     name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
-    record = emulator.role(account, name)
+    record = emulator.roles.get(account, name)
     if record is None:
         raise _unknown()
     session_policies = None
