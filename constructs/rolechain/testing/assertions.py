@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from rolechain.model.chain import Chain
-    from rolechain.proof import Finding, Template
+    from rolechain.proof import Template
     from rolechain.proof.prove import Templates
 
 _REPORTED = "A copy of this report"
@@ -45,15 +45,14 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
         finding for finding in prove(chain, templates).findings if strict or finding.level is Level.ERROR
     ]
     if found:
-        findings = "".join(map(_words, found))
-        raise AssertionError(f"chain {chain.name} is not proven:{findings}") from failure
+        lines = [f"chain {chain.name} is not proven:"]
+        for finding in found:
+            place = f" {finding.place}" if finding.place else ""
+            lines.append(f"  {finding.level.value} {finding.rule}{place}")
+            lines += [f"    {finding.message}", f"    fix: {finding.remediation}"]
+        raise AssertionError("\n".join(lines)) from failure
     if failure:
         raise failure
-
-
-def _words(finding: Finding) -> str:
-    place = f" {finding.place}" if finding.place else ""
-    return f"\n  {finding.level.value} {finding.rule}{place}\n    {finding.message}\n    fix: {finding.remediation}"
 
 
 def is_synthesizable(app: object) -> TypeGuard[Synthesizable]:
