@@ -26,14 +26,14 @@ _CALLS = (
     *("add_dependency", "add_depends_on", "add_resource_dependency", "replace_dependency"),
     *("remove_dependency", "remove_resource_dependency", "override_logical_id"),
 )
-"""What changes a resource and cannot be asked of it afterwards."""
+"""The methods whose changes to a resource cannot be read back from it."""
 
 TAG_PRIORITY = 50
 """The priority of the tags that a resource is made with: what an app or a stack sets by ``Tags.of`` goes before."""
 
 
 class PlainRole(iam.CfnRole):
-    """A role's resource that hands on whatever was changed of it.
+    """A role's resource that hands on its changes.
 
     An escape hatch may be what closes a role: it must not come loose because the role is granted something later.
     """

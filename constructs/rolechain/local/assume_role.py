@@ -45,7 +45,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
 
 
 def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
-    """What the sessions before this one forbid."""
+    """The rules on a session that calls."""
     if principal.chained and (call.duration or 0) > CHAINED_SECONDS:
         raise ServiceError(
             "ValidationError",
@@ -94,7 +94,7 @@ def _request(
 
 
 def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
-    """What the role and its account set bounds to."""
+    """The rules of the role and its account."""
     if (call.duration or DEFAULT_DURATION) > int(role["MaxSessionDuration"]):
         raise ServiceError(
             "ValidationError",

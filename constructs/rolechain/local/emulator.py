@@ -68,7 +68,7 @@ _USED = {
     "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
 }
-"""What is read and replaced, by module."""
+"""The names that are read or replaced here, by module."""
 
 
 def _load() -> dict[str, Any]:
@@ -399,13 +399,13 @@ def list_boundaries() -> None:
 
 
 def stack_handlers(resource_type: str) -> dict[str, Any]:
-    """What a stack calls to create, update and delete a resource of that type; entries may be replaced."""
+    """The functions by which a stack creates, updates and deletes a resource of a type; entries may be replaced."""
     handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]
     return handlers
 
 
 def boundary_problem(arn: str) -> str | None:
-    """Why ``arn`` cannot be a permissions boundary in the account that is being served."""
+    """The reason why ``arn`` cannot be a permissions boundary in the account of the request; None if it can."""
     response = _iam._boundary_policy_error(arn)
     found = re.search(rb"<Message>(.*?)</Message>", response[2]) if response else None
     return found.group(1).decode() if found else None

@@ -67,7 +67,7 @@ class Organization:
                 self._attach_defaults([account])
 
     def path_of(self, account: str) -> str:
-        """Where a member stands, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
+        """The path of a member, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
         return "/".join([self.id, *self._above(account)[:-1], ""])
 
     def policies_above(self, account: str, kind: str) -> list[list[Policy]] | None:

@@ -105,7 +105,7 @@ def _shape() -> Any:
 
 
 def _parsed(shape: Any, form: Mapping[str, str], name: str) -> Any:
-    """What a form holds of a shape, in the query protocol: text, or lists and mappings of texts; None for nothing."""
+    """The value of a shape in a form of the query protocol: text, or lists and mappings of texts; None for nothing."""
     if shape.type_name == "structure":
         prefix = f"{name}." if name else ""
         members = {key: _parsed(member, form, prefix + key) for key, member in shape.members.items()}
@@ -160,7 +160,7 @@ def _matches(pattern: str | None, value: str) -> bool:
 
 
 def _check_together(call: AssumeRoleCall, tags: int) -> None:
-    """What no single parameter shows."""
+    """The rules between parameters."""
     if not _ROLE_ARN.fullmatch(call.role_arn):
         raise ServiceError("ValidationError", "Request ARN is invalid")
     keys = {folded(key) for key in call.tags}

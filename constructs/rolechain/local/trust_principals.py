@@ -41,7 +41,7 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
 
 
 def forget(record: emulator.Record) -> None:
-    """What the deletion of a role or user leaves behind: its id in every trust policy, and no session of it."""
+    """Replaces a deleted role or user by its id in every trust policy, and ends its sessions."""
     unique_id = record.get("RoleId") or record["UserId"]
     for role in emulator.roles.everywhere():
         document = role.get("AssumeRolePolicyDocument")

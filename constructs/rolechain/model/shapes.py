@@ -24,13 +24,13 @@ Mistake = str | Callable[[Any], str]
 
 
 class Shape(Protocol):
-    """What a key takes."""
+    """The values that a key takes."""
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
         """The value of a YAML node; a node that has none is refused with its line."""
 
     def wrong(self, value: Any) -> Found:
-        """What is wrong with a value, of whatever type it is."""
+        """The problems of a value of any type."""
 
     def schema(self) -> Json:
         """The JSON Schema of what may stand in YAML."""
@@ -256,7 +256,7 @@ def defaults_of(made: type) -> dict[str, Any]:
 
 
 def meanings_of(made: type) -> dict[str, str]:
-    """What the docstring of a class says of each of its arguments and attributes."""
+    """The meaning of each argument and attribute of a class, from its docstring."""
     found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", getdoc(made) or "", re.MULTILINE)
     said = {name: re.sub(r"\s+", " ", words).replace("``", "") for name, words in found}
     return {name: words[0].upper() + words[1:] for name, words in said.items()}

@@ -19,12 +19,12 @@ from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
-"""How botocore calls the ways by which credentials are a role session's."""
+"""The names in botocore of the credential providers that give a role session."""
 
 
 @dataclass(frozen=True)
 class HopCall:
-    """One AssumeRole, ready to be made with whatever credentials the caller has.
+    """One AssumeRole, to be made with the credentials of any caller.
 
     Attributes:
         hop: the role, and how it is assumed.
@@ -79,7 +79,7 @@ class HopCall:
         """The credentials of a session, frozen.
 
         Raises:
-            HopError: there are none, or whatever provides them failed.
+            HopError: the session has none, or their provider failed.
         """
         # Providers run commands, read files and call services: what they raise has no common base.
         try:

@@ -44,7 +44,7 @@ _ABSENT = frozenset(
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What the next session of a chain inherits, as far as it is known.
+    """The values that the next session of a chain inherits, as far as they are known.
 
     Attributes:
         tags: the transitive session tags, by key.
@@ -55,7 +55,7 @@ class Inheritance:
     source_identity: str | None = None
 
     def after(self, call: Hop) -> Inheritance:
-        """What the sessions after ``call`` inherit."""
+        """The values that the sessions after ``call`` inherit."""
         own = {key: value for key, value in (call.tags or {}).items() if key in call.transitive_tag_keys}
         return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)
 
@@ -66,7 +66,7 @@ _PASSED = {EXTERNAL_ID: "external id", SET_SOURCE_IDENTITY: "source identity"}
 
 
 class Diagnosis(NamedTuple):
-    """What was found out.
+    """The result of a diagnosis.
 
     Attributes:
         words: one line.
@@ -80,7 +80,7 @@ class Diagnosis(NamedTuple):
 
 
 class Diagnostician:
-    """Reads roles with whatever sessions are at hand in their accounts.
+    """Reads roles with the sessions at hand in their accounts.
 
     Those are the ones that it meets, whose endpoints are configured as those of ``session``, and ``readers``.
     """
@@ -101,7 +101,7 @@ class Diagnostician:
     def explain(
         self, call: HopCall, caller: Caller, inherited: Inheritance, *, refused: bool
     ) -> Diagnosis | None:
-        """Why STS refused a call, or let it in, as far as the policies can be read.
+        """The reason why STS refused or allowed a call, as far as the policies can be read.
 
         None where neither side could be read, or it is not known which role the caller is.
         """
@@ -227,7 +227,7 @@ def _decided(request: Request, unread: list[str], refused: bool) -> Diagnosis:
 def _lacking(request: Request) -> str:
     """What a call would have had to pass so that no side denies it; empty where that would not help.
 
-    Tried are the values that a statement of the trust policy asks for.
+    The values that a statement of the trust policy asks for are tried.
     """
     sent = {key.lower(): value for key, value in request.context.items()}
     for statement in request.callee.trust_policy.statements:

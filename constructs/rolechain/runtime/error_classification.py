@@ -9,7 +9,7 @@ from rolechain.iam.denials import denied_by
 
 
 class Cause(StrEnum):
-    """What stood in the way.
+    """The cause of a failed hop.
 
     A policy's kind is named whenever STS names it, for an explicit deny too; ``EXPLICIT_DENY`` is left for a
     deny whose kind is not among those here. The bare denial names no side at all: that is ``UNKNOWN``.

@@ -175,7 +175,7 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
 
 
 def place(at: HopPlace) -> str:
-    """How a message names a hop."""
+    """The name of a hop in a message."""
     return f"hop {at['index']} of {at['total']}" if at["index"] else "the way into the source role"
 
 

@@ -36,7 +36,7 @@ else:
 
 
 LOCK_SECONDS = 15.0
-"""How long another process is waited for; a call takes a second, and one that is stopped never ends."""
+"""The longest wait for another process; a call takes a second, and a process that is stopped never ends its call."""
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w-]{1,128}", re.ASCII)
@@ -51,7 +51,7 @@ _KEPT_SECONDS = 13 * 3600
 
 
 def default_cache_folder() -> Path:
-    """Where this system keeps a user's caches, and in it the folder ``rolechain``.
+    """The folder ``rolechain`` among this system's caches of the user.
 
     Raises:
         RolechainError: the user has no home folder, as in some containers, and no variable names the place.

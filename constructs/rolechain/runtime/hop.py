@@ -75,7 +75,7 @@ class Hop:
         return name_of(self.role_arn)
 
     def parameters(self, default_session_name: str) -> dict[str, object]:
-        """What AssumeRole is called with, but for the MFA code, which is good for one call."""
+        """The parameters of AssumeRole, without the MFA code, which is good for one call."""
         given: dict[str, object] = {
             "ExternalId": self.external_id,
             "DurationSeconds": self.duration_seconds,
@@ -94,7 +94,7 @@ class Hop:
 
 
 HopLike = str | Hop | DeclaredHop
-"""What stands for a hop: a role's ARN, a hop with its parameters, or one that a chain declares."""
+"""A hop as callers pass it: a role's ARN, a hop with its parameters, or one that a chain declares."""
 
 
 def as_hop(hop: HopLike) -> Hop:

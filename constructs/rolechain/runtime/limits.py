@@ -1,4 +1,4 @@
-"""What a hop must satisfy so that STS accepts it, alone and in its place in a chain.
+"""The limits of STS on a hop, alone and in its place in a chain.
 
 The patterns and limits are those of the STS API reference for AssumeRole. botocore itself checks the minimums only.
 """
@@ -50,7 +50,7 @@ Found = Iterator[tuple[str, str]]
 
 
 def problems_of(hop: Hop) -> Found:
-    """Every mistake in ``hop``, whatever stands before it."""
+    """Every mistake in ``hop`` by itself."""
     arn = _ROLE_ARN.fullmatch(hop.role_arn) if isinstance(hop.role_arn, str) else None
     if arn is None or arn["partition"] not in PARTITIONS:
         yield (

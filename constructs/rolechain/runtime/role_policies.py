@@ -21,7 +21,7 @@ class NoSuchRoleError(Exception):
 
 @dataclass(frozen=True)
 class RolePolicies:
-    """What IAM says about a role.
+    """The policies of a role, as IAM holds them.
 
     Attributes:
         arn: its ARN, path included.

@@ -64,7 +64,7 @@ def chain_credentials(
     region_name: str | None,
     cache: CacheLike | None,
 ) -> tuple[HopCredentials, boto3.Session, str]:
-    """What a session over a chain is made of: credentials, base and region; arguments as ``chain_session``'s."""
+    """The credentials, base session and region of a session over a chain; arguments as ``chain_session``'s."""
     kept_in = as_cache(cache)
     declared = declared_hops(hops)
     base = session or boto3.Session()

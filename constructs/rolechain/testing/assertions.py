@@ -1,4 +1,4 @@
-"""What a test can ask of a chain, by the templates of an app, a stage, or what they were synthesized into."""
+"""Assertions on a chain, by an app, a stage, a cloud assembly or templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rolechain.proof.prove import Templates
 
 _REPORTED = "A copy of this report"
-"""What CDK says where a validation plugin fails a synth."""
+"""The text of CDK's error when a validation plugin fails a synth."""
 
 
 class Synthesizable(Protocol):

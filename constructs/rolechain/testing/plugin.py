@@ -57,7 +57,7 @@ def local_organization_id() -> str:
 
 @pytest.fixture(scope="session")
 def local_account() -> str:
-    """The account whose administrator the tests are where they say nothing else; to be overridden likewise."""
+    """The account whose administrator makes the tests' calls by default; a project may override this fixture."""
     return "111111111111"
 
 
