@@ -37,7 +37,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
                 pytest.fail(missing, pytrace=False)
 
             made = quick_app(tmp_path_factory.mktemp("cdk.out"))
-            app(made)  # type: ignore[operator] # what is no app is a function
+            app(made)  # type: ignore[operator] # anything else is a function
             app = made
         found: Templates = {}
         for template in synthesized(app):
@@ -57,7 +57,7 @@ def local_organization_id() -> str:
 
 @pytest.fixture(scope="session")
 def local_account() -> str:
-    """The account whose administrator the tests are where they say nothing else; to be overridden likewise."""
+    """The account whose administrator makes the tests' calls by default; a project may override this fixture."""
     return "111111111111"
 
 

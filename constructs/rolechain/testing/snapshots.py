@@ -20,7 +20,7 @@ _OF_CDK = {
     "Conditions": {"CDKMetadataAvailable"},
     "Resources": {"CDKMetadata"},
 }
-"""What CDK adds to every template, by section."""
+"""The names that CDK adds to every template, by section."""
 
 
 def normalised(template: Mapping[str, Json]) -> dict[str, Json]:
