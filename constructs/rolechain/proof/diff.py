@@ -190,6 +190,7 @@ def _of_access(
     )
 
 
+_PLACE = ("template", "logical_id", "part", "statement")
 _CARRIED = {TAG_SESSION.lower(): "session tags", SET_SOURCE_IDENTITY.lower(): "a source identity"}
 
 
@@ -252,15 +253,5 @@ def _text(statement: Any) -> str:
 
 
 def _json(change: AccessChange) -> dict[str, Any]:
-    place = change.place
-    return {
-        "role": change.role,
-        "who": change.who,
-        "words": change.words,
-        "certain": change.certain,
-        "witness": change.witness,
-        "template": place.template,
-        "logical_id": place.logical_id,
-        "part": place.part,
-        "statement": place.statement,
-    }
+    found = vars(change) | {name: getattr(change.place, name) for name in _PLACE}
+    return {name: value for name, value in found.items() if name != "place"}

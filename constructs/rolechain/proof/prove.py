@@ -68,6 +68,7 @@ def prove(
     return prove_graph(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
+@patience()
 def prove_graph(
     chain: Chain,
     graph: RoleGraph,
@@ -76,13 +77,6 @@ def prove_graph(
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
-    with patience():
-        return _proven(chain, graph, scope, parts)
-
-
-def _proven(
-    chain: Chain, graph: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
-) -> Proof:
     hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
     found = list(trusted(declared, graph))

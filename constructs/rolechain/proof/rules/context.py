@@ -178,7 +178,9 @@ class RuleContext:
     def entries(self) -> tuple[LocatedStatement, ...]:
         """The statements of trust policies that let somebody assume the role."""
         return tuple(
-            located for located in self.trust if located.statement.effect == "Allow" and _assumes(located)
+            located
+            for located in self.trust
+            if located.statement.effect == "Allow" and any(map(located.statement.actions.match, ASSUME))
         )
 
     @cached_property
@@ -208,10 +210,7 @@ class RuleContext:
     @cached_property
     def roles(self) -> Mapping[str, RoleRecord]:
         """The roles by ARN; the first where several have one."""
-        found: dict[str, RoleRecord] = {}
-        for role in self.graph.roles:
-            found.setdefault(role.arn, role)
-        return found
+        return {arn: roles[0] for arn, roles in self.graph.by_arn.items()}
 
     @cached_property
     def declared(self) -> Mapping[str, ChainRole]:
@@ -260,7 +259,3 @@ class RuleContext:
     @cached_property
     def _resource_ids(self) -> frozenset[tuple[str, str]]:
         return frozenset((resource.template, resource.logical_id) for resource in self.resources)
-
-
-def _assumes(located: LocatedStatement) -> bool:
-    return any(located.statement.actions.match(action) for action in ASSUME)

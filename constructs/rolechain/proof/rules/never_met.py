@@ -17,8 +17,7 @@ from rolechain.policy.context import Context
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _CALLERS: dict[Kind, str] = {
     "role": "a role's session",

@@ -25,8 +25,7 @@ from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violations
+from rolechain.proof.rules.rule import Violations, rule
 
 
 @rule(
