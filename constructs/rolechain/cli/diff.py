@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "with --base, NEW alone",
     )
     parser.add_argument("--base", metavar="REVISION", help="OLD is what NEW was in this revision of git")
-    allowed = "whoever may get in: a caller, its account or service, with wildcards"
+    allowed = "a principal that may get in: a caller, its account or service, with wildcards"
     add_repeated_option(parser, "--allow-new", "PATTERN", allowed)
     add_format_option(parser, ("text", "json", "markdown"))
 

@@ -34,7 +34,7 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
 
     Raises:
         AssertionError: the chain is not proven; with every finding, its place and what to write instead.
-        AssemblyError: a folder is given that is no cloud assembly.
+        AssemblyError: the folder is not a cloud assembly.
         RuntimeError: the app cannot be synthesized, or another plugin of it fails.
     """
     from rolechain.proof import Level, prove

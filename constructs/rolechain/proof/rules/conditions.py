@@ -80,7 +80,7 @@ def open_without_organization(context: RuleContext) -> Violations:
         if condition.if_exists and key in ORGANIZATION_KEYS and not needs(located, key):
             yield Violation(
                 located.place,
-                f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
+                f"{condition.operator} {condition.key} lets in principals that belong to no organization",
                 f"write {re.sub('(?i)ifexists$', '', condition.operator)}",
             )
 

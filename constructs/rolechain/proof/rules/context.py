@@ -104,20 +104,16 @@ def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
     if not isinstance(edge.caller, RoleRecord):
         return None
     record, granting = edge.granting.record, edge.granting.statement
-    entry = next(
-        (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),
-        None,
-    )
+    entries = located_statements(edge.callee, edge.callee.trust)
+    entry = next((each for each in entries if each.statement is edge.entry), None)
     if entry is None:
         return None
     if record is None or granting is None:
         # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
         named = edge.caller.arn in principals.role_arns(entry)
         return AssumeRoleEdge(edge.caller, edge.callee, entry, None) if named else None
-    places = (
-        each for each in located_statements(edge.caller, record) if each.statement.index == granting.index
-    )
-    permission = next(places, None)
+    granted = located_statements(edge.caller, record)
+    permission = next((each for each in granted if each.statement.index == granting.index), None)
     return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
 
 

@@ -24,7 +24,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
-    """A role's ARN as principal, of which it is not proven that the role exists by then."""
+    """A role's ARN as principal, where the role is not proven to exist by then."""
     for entry in context.entries:
         if entry.role.imported:
             continue  # its owner adds the statement when the caller is there

@@ -37,7 +37,7 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
 def beyond_the_chain(context: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
     warned: set[RoleRecord] = set()
-    # What AWS's own policies allow besides is no news where the role's other policies allow it too.
+    # What the role's other policies allow is reported there, and not again for AWS's own policies.
     for permission in sorted(context.permissions, key=lambda each: _is_aws_managed(each.record)):
         role = permission.role
         declared = context.declared.get(role.arn)
@@ -81,7 +81,7 @@ def _beyond(
         if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
         what = (
-            "which is no hop of the chain"
+            "which is not a hop of the chain"
             if names_one(resource)
             else "which names no roles by account, path and name"
         )

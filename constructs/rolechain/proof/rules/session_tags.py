@@ -80,7 +80,7 @@ def set_source_identity(context: RuleContext) -> Violations:
     levels="warning",
 )
 def console_sets_no_identity(context: RuleContext) -> Violations:
-    """A trust policy that is refused to whoever sets no source identity."""
+    """A trust policy that refuses callers without a source identity."""
     for entry in context.entries:
         declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
@@ -145,7 +145,7 @@ def tag_limits(context: RuleContext) -> Violations:
                 yield entry.violation(
                     f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
-                    "see that whoever calls has a newer one, or ask for a shorter one",
+                    "update the SDK of every caller, or ask for a shorter one",
                     Level.WARNING,
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))

@@ -99,8 +99,8 @@ def whole_account(context: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
-    In an audit the role's own account is a warning: only who is given sts:AssumeRole by that account's own policies
-    gets in, so that nobody does but by whoever may write them. In a chain it is an error, as its hop is declared.
+    In an audit the role's own account is a warning: only principals that the account's own policies give
+    sts:AssumeRole get in. In a chain it is an error, as its hop is declared.
     """
     for entry in context.entries:
         for account, partition in principals.delegated(entry):
@@ -117,8 +117,8 @@ def whole_account(context: RuleContext) -> Violations:
                 continue
             if bootstrap:
                 yield entry.violation(
-                    f"trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
-                    "may call sts:AssumeRole there works here through CDK's roles",
+                    f"trusts account {account} as a whole, as cdk bootstrap --trust set it: every role and user that "
+                    "may call sts:AssumeRole there can act here through CDK's roles",
                     f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
                     "--cloudformation-execution-policies",
                     Level.WARNING,
