@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from rolechain.local import LocalOrganization
     from rolechain.testing.assertions import Synthesizable
-    from rolechain.testing.snapshots import Synth, Templates
+    from rolechain.testing.snapshots import Synth, TemplateBodies
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     ``synth(lambda app: RoleChain(app, "deploy", chain=chain))``.
     """
 
-    def templates(app: Synthesizable | Callable[[Any], object]) -> Templates:
+    def templates(app: Synthesizable | Callable[[Any], object]) -> TemplateBodies:
         from rolechain.testing.assertions import is_synthesizable, synthesized
         from rolechain.testing.snapshots import normalised
 
@@ -39,7 +39,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
             made = quick_app(tmp_path_factory.mktemp("cdk.out"))
             app(made)  # type: ignore[operator] # anything else is a function
             app = made
-        found: Templates = {}
+        found: TemplateBodies = {}
         for template in synthesized(app):
             name = template.stack_name or template.name
             # Stacks of several accounts may share a name: then each goes by its id in the app.
