@@ -201,3 +201,43 @@ def test_a_connector_that_cannot_be_translated() -> None:
     """A resource that the transform adds and refuses ends the translation, and is told."""
     found = _audited(_connected("Missing")).findings
     assert [(each.rule, each.place and each.place.logical_id) for each in found] == [("RC00", "Caller")]
+
+
+@pytest.mark.parametrize(
+    ("own", "shared"),
+    [
+        ({"CodeUri": "./src"}, {}),
+        ({}, {"CodeUri": "./src"}),
+        ({}, {}),
+        ({"CodeUri": "s3://bucket/key"}, {"CodeUri": "./src"}),
+        ({"InlineCode": "pass"}, {"Timeout": 3}),
+        ({"PackageType": "Image", "ImageUri": "image:latest"}, {}),
+        ({"PackageType": "Image"}, {}),
+    ],
+)
+def test_the_code_of_a_function_is_packaged(own: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Whatever names a function's code, or leaves it beside the template, its role is known."""
+    image = "PackageType" in {**shared, **own}
+    runtime = {} if image else {"Runtime": "python3.12", "Handler": "a.b"}
+    function = {"Type": "AWS::Serverless::Function", "Properties": {**own, **runtime}}
+    report = _audited({"Fn": function}, Globals={"Function": shared})
+    assert not report.findings
+    assert [each.words for each in report.entrances] == ["the service lambda.amazonaws.com"]
+
+
+def test_errors_of_a_template_as_a_whole_are_counted() -> None:
+    """Of errors that name no resource one is told, and how many more there are."""
+    code = {"InlineCode": "x", "CodeUri": "s3://b/k", "Runtime": {"Name": "APPSYNC_JS", "Version": "1.0.0"}}
+    common = {"SchemaInline": "x", "Auth": {"Type": "AWS_IAM"}}
+    apis = {
+        name: {
+            "Type": "AWS::Serverless::GraphQLApi",
+            "Properties": {**common, "Functions": {f"Of{name}": {"DataSource": "a", **code}}},
+        }
+        for name in ("One", "Other")
+    }
+    finding = _audited(apis).findings[0]
+    assert finding.rule == "RC00"
+    assert "are not known: SAM refuses the template: " in finding.message
+    assert finding.message.count("is invalid") == 1
+    assert finding.message.endswith(" and 1 more")

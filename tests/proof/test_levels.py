@@ -116,7 +116,7 @@ MACRO = "aws cloudformation get-template"
         (
             {"Fn": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}}},
             {"Transform": "AWS::Serverless-2016-10-31"},
-            "write Fn as SAM takes it",
+            "write the template as SAM takes it",
         ),
     ],
 )

@@ -90,7 +90,7 @@ def hidden(
             kind = kind if isinstance(kind, str) else _IAM
             if logical_id in untranslated and (makes_role(kind) or CONNECTORS in resource):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
-                corrected: str | None = f"write {logical_id} as SAM takes it, or {_PROCESSED}"
+                corrected: str | None = f"write the template as SAM takes it, or {_PROCESSED}"
                 level = bare if _trusts_its_service(resource, resolver) else Level.ERROR
                 if "pip install" in untranslated[logical_id]:
                     corrected, level = f"install it, or {_PROCESSED}", Level.ERROR
