@@ -108,6 +108,16 @@ def hidden(
                 yield OpaqueResource(place, words, Level.ERROR, roams=True)
 
 
+def may_change(logical_id: str, resolver: Resolver) -> bool:
+    """Whether a macro or a function may make something else of a resource."""
+    resources = resolver.section("Resources")
+    if any(_macros(resolver)) or TRANSFORM in resources:
+        return True
+    resource = resources.get(logical_id)
+    properties = resource.get("Properties") if isinstance(resource, Mapping) else None
+    return isinstance(resource, Mapping) and (TRANSFORM in resource or bool(_changing(resource, properties)))
+
+
 def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:
     """Whether the role that SAM makes of a resource lets in the resource's service alone, whatever else it is."""
     whole = isinstance(resource.get("Properties"), Mapping) and "Fn::" not in "".join(map(str, resource))
