@@ -51,6 +51,7 @@ class Names:
         """
         if "<" not in text:
             return text
+        text = text.replace(f".{UNPLACED}.", ".${AWS::Region}.")
         named = _ARN.sub(lambda match: self._principal(match[0], template), text)
         said = _STAND_IN.sub(lambda match: self._part(match, template), named)
         return said.replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -87,7 +88,9 @@ def _depends_on(resource: Json) -> Iterator[str]:
             yield name
 
 
-_LITERAL = "arn:aws:"
+_LITERAL = re.compile("arn:aws:")
+_MOVABLE = re.compile(r"arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}:))", re.ASCII)
+"""The same but for the ARN of a region, or of an account, which no other partition has."""
 
 
 @rule(
@@ -118,7 +121,8 @@ def literal_partition(context: RuleContext) -> Violations:
         partition = partitions.get(resource.template)
         if partition is None and resource.template not in anywhere:
             continue
-        found = next((text for text in _texts(resource.properties) if _LITERAL in text), None)
+        literal = _LITERAL if partition else _MOVABLE
+        found = next((text for text in _texts(resource.properties) if literal.search(text)), None)
         if found is None:
             continue
         if partition:
@@ -184,7 +188,8 @@ def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
     return Violation(
         place,
         f"{policy} is attached to the role {role}, which no template creates",
-        "import the role with mutable=False and grant what it needs where it is created",
+        "give the template that creates the role too, or grant there what it needs; in CDK, import the role with "
+        "mutable=False",
     )
 
 
