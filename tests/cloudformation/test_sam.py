@@ -241,3 +241,31 @@ def test_errors_of_a_template_as_a_whole_are_counted() -> None:
     assert "are not known: SAM refuses the template: " in finding.message
     assert finding.message.count("is invalid") == 1
     assert finding.message.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("more", "rules"),
+    [
+        ({}, []),
+        (
+            {"Layers": [{"Fn::Sub": "arn:${AWS::Partition}:lambda:eu-west-1:111111111111:layer:x:1"}]},
+            ["RC29"],
+        ),
+    ],
+)
+def test_a_template_names_what_is_written_in_it(more: dict[str, Any], rules: list[str]) -> None:
+    """That SAM writes AWS::Partition into what it makes is nothing that the template says."""
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "arn:aws:sns:*:*:*"}
+    policies = [{"SQSPollerPolicy": {"QueueName": "x"}}, {"Statement": [statement]}]
+    body = {"Fn": _function(Policies=policies, **more)}
+    assert [rule for rule, _ in _found(_audited(body))] == rules
+
+
+def test_what_helps_where_resources_are_made_elsewhere() -> None:
+    """An application's template is asked for, and what CloudFormation makes of a module."""
+    application = {"Type": "AWS::Serverless::Application", "Properties": {"Location": "./x.yaml"}}
+    found = _audited({"App": application, "Mod": {"Type": "My::Own::Kind::MODULE"}}).findings
+    assert {each.place.logical_id: each.remediation.partition(":")[0] for each in found if each.place} == {
+        "App": "give the file of its template too",
+        "Mod": "give what CloudFormation makes of it",
+    }

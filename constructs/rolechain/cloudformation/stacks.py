@@ -202,7 +202,7 @@ class Stacks:
         if sam.is_declared_in(body):
             body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
         if body is not template.body:
-            template = replace(template, body=body)
+            template = replace(template, body=body, source=template.body)
         stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
         return stack
 

@@ -51,6 +51,7 @@ class OpaqueResource(NamedTuple):
 _PROCESSED = (
     "give what CloudFormation makes of it: aws cloudformation get-template --template-stage Processed"
 )
+TEMPLATE_TOO = "give the file of its template too: its roles are then read as those of a stack of its own"
 
 
 def hidden(
@@ -95,11 +96,14 @@ def hidden(
                 if "pip install" in untranslated[logical_id]:
                     corrected, level = f"install it, or {_PROCESSED}", Level.ERROR
                 elif kind == APPLICATION:
-                    corrected, level = None, Level.WARNING
+                    corrected, level = TEMPLATE_TOO, Level.WARNING
                 yield OpaqueResource(place, words, level, roams=True, remediation=corrected)
             elif kind.endswith(_MODULE):
                 yield OpaqueResource(
-                    place, f"the resources that the module {kind} makes are not known", Level.WARNING
+                    place,
+                    f"the resources that the module {kind} makes are not known",
+                    Level.WARNING,
+                    remediation=_PROCESSED,
                 )
             elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
                 function := _changing(resource, properties)

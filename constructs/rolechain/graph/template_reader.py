@@ -15,7 +15,7 @@ from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
 from rolechain.graph.finding import Level
 from rolechain.graph.identity_reader import IdentityReader, tags_of
-from rolechain.graph.opaque_resources import hidden, touched
+from rolechain.graph.opaque_resources import TEMPLATE_TOO, hidden, touched
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
@@ -78,10 +78,7 @@ def _report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) 
             )
     for place, kind, reason in stacks.unread:
         words = f"{place.logical_id} is a {kind} whose roles are not known: {reason}"
-        remediation = (
-            "give the file of its template too: its roles are then read as those of a stack of its own"
-        )
-        policies.report(place, words, Level.WARNING, remediation=None if chain else remediation)
+        policies.report(place, words, Level.WARNING, remediation=None if chain else TEMPLATE_TOO)
 
 
 def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:

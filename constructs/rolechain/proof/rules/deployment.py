@@ -103,20 +103,19 @@ _MOVABLE = re.compile(r"arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}:)
 def literal_partition(context: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
     chain = context.chain
-    anywhere: set[str] = set()
     partitions: dict[str, str | None] = {}
     for name, template in context.graph.templates.items():
         partitions[name] = _partition(template) or (chain.partition if chain else None)
+    anywhere = {
+        name
+        for name, template in context.graph.templates.items()
+        if partitions[name] is None and _serves_several(name, template)
+    }
     suspects = [
         resource
         for resource in context.resources
         if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
     ]
-    for resource in suspects:
-        if partitions.get(resource.template) is None and any(
-            "AWS::Partition" in text for text in _texts(resource.properties)
-        ):
-            anywhere.add(resource.template)
     for resource in suspects:
         partition = partitions.get(resource.template)
         if partition is None and resource.template not in anywhere:
@@ -135,6 +134,13 @@ def literal_partition(context: RuleContext) -> Violations:
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
+
+
+def _serves_several(name: str, template: Template) -> bool:
+    """Whether a template as it is written names AWS::Partition in what makes roles or policies."""
+    written = resources_of(name, template.source or template.body)
+    made = (each for each in written if each.type.startswith(("AWS::IAM::", "AWS::Serverless::")))
+    return any("AWS::Partition" in text for each in made for text in _texts(each.properties))
 
 
 def _partition(template: Template) -> str | None:
