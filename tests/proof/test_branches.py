@@ -52,3 +52,31 @@ def test_a_finding_of_another_branch_names_no_stand_in(parameter: Json) -> None:
             "if condition Has (parameter Key) holds",
         )
     ]
+
+
+def test_roles_that_exclude_each_other_keep_their_names() -> None:
+    """A finding of one of two roles of one name is said of that one."""
+    trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]}
+    properties = {"RoleName": "same", "AssumeRolePolicyDocument": trust}
+    body = {
+        "Conditions": {
+            "Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]},
+            "There": {"Fn::Not": [{"Condition": "Here"}]},
+        },
+        "Resources": {
+            name: {"Type": "AWS::IAM::Role", "Condition": name.removeprefix("Of"), "Properties": properties}
+            for name in ("OfHere", "OfThere")
+        },
+    }
+    found = [each for each in audit([Template("t", body)]).findings if each.rule == "RC01"]
+    assert [(each.place and each.place.logical_id, each.message.split()[0]) for each in found] == [
+        ("OfHere", "OfHere"),
+        ("OfThere", "OfThere"),
+    ]
+
+
+@pytest.mark.parametrize("default", ["", " "])
+def test_an_empty_default_as_resource(default: str) -> None:
+    """The empty default of a parameter is no answer to which resource is meant, and no refused one."""
+    assert not _found({"Default": default}, {"Ref": "Key"})
+    assert not _found({"Default": default}, [{"Ref": "Key"}])

@@ -264,6 +264,7 @@ class PolicyReader:
             trust: whether it is a trust policy.
             said: whether it is reported what of it is not known.
         """
+        document = document if trust else _asked_for(document, place)
         compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_CHARACTERS if trust else None)
         if said:
             self._report_unknown(compiled, place, trust=trust)
@@ -351,6 +352,16 @@ class PolicyReader:
         self.unknown[finding] = None
         if roams:
             self.roaming.add(finding)
+
+
+def _asked_for(value: Any, place: SourceLocation) -> Any:
+    """A permission, in which a resource is unresolved that the empty default of a parameter leaves out."""
+    if isinstance(value, EmptyDefault):
+        return value if value.strip() else value.unresolved(place)
+    if isinstance(value, Mapping):
+        parts = ("Statement", "Resource", "NotResource")
+        return {key: _asked_for(each, place) if key in parts else each for key, each in value.items()}
+    return [_asked_for(each, place) for each in value] if isinstance(value, list) else value
 
 
 def asks_of(value: Json) -> tuple[str, ...]:
