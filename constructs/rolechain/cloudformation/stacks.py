@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rolechain.cloudformation import language_extensions, sam
 from rolechain.cloudformation.resolver import TRANSFORM, Resolver
@@ -44,10 +45,8 @@ class Stack:
 
         One that is known not to be made is left out.
         """
-        for logical_id, resource in self.resolver.section("Resources").items():
-            if not isinstance(logical_id, str) or not isinstance(resource, Mapping):
-                continue
-            if resource.get("Type") not in kinds:
+        for logical_id, resource in self._typed.items() if self._types.intersection(kinds) else ():
+            if resource["Type"] not in kinds:
                 continue
             made = self.made
             if "Condition" in resource:
@@ -55,6 +54,21 @@ class Stack:
                 made = all_of((made, self.resolver.condition(resource["Condition"], place)))
             if made is not False:
                 yield logical_id, properties_of(self.resolver, logical_id)[1], made
+
+    @cached_property
+    def _typed(self) -> Mapping[str, Mapping[str, Json]]:
+        """The resources that have a type, by logical id."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self.resolver.section("Resources").items()
+            if isinstance(logical_id, str)
+            and isinstance(resource, Mapping)
+            and isinstance(resource.get("Type"), str)
+        }
+
+    @cached_property
+    def _types(self) -> frozenset[str]:
+        return frozenset(str(resource["Type"]) for resource in self._typed.values())
 
     def asked_of(self, logical_id: str) -> tuple[str, ...]:
         """The inputs that the condition of a resource depends on, as ``Unresolved.asks``."""

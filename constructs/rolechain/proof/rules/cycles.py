@@ -25,10 +25,14 @@ Successors = dict[str, list[str]]
 )
 def circle(context: RuleContext) -> Violations:
     """Two roles or more, each of which leads to all the others."""
-    may_be = _successors((edge.caller.arn, edge.callee.arn) for edge in context.edges)
-    if next(_circles(may_be), None) is None:
+    may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
+    if next(_circles(_successors(sorted(may_be))), None) is None:
         return
-    certain = [edge for edge in edges(context.graph) if edge.decision and edge.decision.allowed]
+    certain = [
+        edge
+        for edge in edges(context.graph)
+        if edge.decision and edge.decision.allowed and (edge.caller.arn, edge.callee.arn) in may_be
+    ]
     leads = _successors((edge.caller.arn, edge.callee.arn) for edge in certain)
     places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
     entries = {(edge.caller.arn, edge.callee.arn): edge.entry for edge in certain}
