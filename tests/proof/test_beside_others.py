@@ -29,9 +29,9 @@ def _let_in(principal: Any, action: Any = "sts:AssumeRole", **more: Any) -> Json
 
 
 ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-WITH = {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "p", "Roles": ["elsewhere"]}}
-WHO = {"Parameters": {"Who": {"Type": "String"}}}
-OTHER = {"Parameters": {"Open": {"Type": "String", "Default": "no"}}}
+WITH: Json = {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "p", "Roles": ["elsewhere"]}}
+WHO: Json = {"Parameters": {"Who": {"Type": "String"}}}
+OTHER: Json = {"Parameters": {"Open": {"Type": "String", "Default": "no"}}}
 OTHER |= {"Conditions": {"IsOpen": {"Fn::Equals": [{"Ref": "Open"}, "yes"]}}}
 FILES: dict[str, Json] = {
     "everyone": {"Resources": {"R": _role(_let_in("*"))}},
