@@ -201,3 +201,71 @@ def test_a_connector_that_cannot_be_translated() -> None:
     """A resource that the transform adds and refuses ends the translation, and is told."""
     found = _audited(_connected("Missing")).findings
     assert [(each.rule, each.place and each.place.logical_id) for each in found] == [("RC00", "Caller")]
+
+
+@pytest.mark.parametrize(
+    ("own", "shared"),
+    [
+        ({"CodeUri": "./src"}, {}),
+        ({}, {"CodeUri": "./src"}),
+        ({}, {}),
+        ({"CodeUri": "s3://bucket/key"}, {"CodeUri": "./src"}),
+        ({"InlineCode": "pass"}, {"Timeout": 3}),
+        ({"PackageType": "Image", "ImageUri": "image:latest"}, {}),
+        ({"PackageType": "Image"}, {}),
+    ],
+)
+def test_the_code_of_a_function_is_packaged(own: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Whatever names a function's code, or leaves it beside the template, its role is known."""
+    image = "PackageType" in {**shared, **own}
+    runtime = {} if image else {"Runtime": "python3.12", "Handler": "a.b"}
+    function = {"Type": "AWS::Serverless::Function", "Properties": {**own, **runtime}}
+    report = _audited({"Fn": function}, Globals={"Function": shared})
+    assert not report.findings
+    assert [each.words for each in report.entrances] == ["the service lambda.amazonaws.com"]
+
+
+def test_errors_of_a_template_as_a_whole_are_counted() -> None:
+    """Of errors that name no resource one is told, and how many more there are."""
+    code = {"InlineCode": "x", "CodeUri": "s3://b/k", "Runtime": {"Name": "APPSYNC_JS", "Version": "1.0.0"}}
+    common = {"SchemaInline": "x", "Auth": {"Type": "AWS_IAM"}}
+    apis = {
+        name: {
+            "Type": "AWS::Serverless::GraphQLApi",
+            "Properties": {**common, "Functions": {f"Of{name}": {"DataSource": "a", **code}}},
+        }
+        for name in ("One", "Other")
+    }
+    finding = _audited(apis).findings[0]
+    assert finding.rule == "RC00"
+    assert "are not known: SAM refuses the template: " in finding.message
+    assert finding.message.count("is invalid") == 1
+    assert finding.message.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("more", "rules"),
+    [
+        ({}, []),
+        (
+            {"Layers": [{"Fn::Sub": "arn:${AWS::Partition}:lambda:eu-west-1:111111111111:layer:x:1"}]},
+            ["RC29"],
+        ),
+    ],
+)
+def test_a_template_names_what_is_written_in_it(more: dict[str, Any], rules: list[str]) -> None:
+    """That SAM writes AWS::Partition into what it makes is nothing that the template says."""
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "arn:aws:sns:*:*:*"}
+    policies = [{"SQSPollerPolicy": {"QueueName": "x"}}, {"Statement": [statement]}]
+    body = {"Fn": _function(Policies=policies, **more)}
+    assert [rule for rule, _ in _found(_audited(body))] == rules
+
+
+def test_what_helps_where_resources_are_made_elsewhere() -> None:
+    """An application's template is asked for, and what CloudFormation makes of a module."""
+    application = {"Type": "AWS::Serverless::Application", "Properties": {"Location": "./x.yaml"}}
+    found = _audited({"App": application, "Mod": {"Type": "My::Own::Kind::MODULE"}}).findings
+    assert {each.place.logical_id: each.remediation.partition(":")[0] for each in found if each.place} == {
+        "App": "give the file of its template too",
+        "Mod": "give what CloudFormation makes of it",
+    }

@@ -156,10 +156,58 @@ def test_a_region_that_is_none(region: str) -> None:
 def test_a_region_settles_what_depends_on_it() -> None:
     """The region and its partition are those that are given; a template's own region stays."""
     here = _template({"Fn::Sub": "ec2.${AWS::Region}.${AWS::URLSuffix}"})
-    assert _cures(audit([here])) == ["give --region REGION, or write a value that is known before deployment"]
+    table = {"Named": {"cn-north-1": {"who": "a.amazonaws.com"}}}
+    looked_up = _template({"Fn::FindInMap": ["Named", {"Ref": "AWS::Region"}, "who"]}, Mappings=table)
+    assert _cures(audit([looked_up])) == [
+        "give --region REGION, or write a value that is known before deployment"
+    ]
     assert _let_in(audit([here], region="cn-north-1")) == ["the service ec2.cn-north-1.amazonaws.com.cn"]
     own = Template(here.name, here.body, account=here.account, region="eu-west-1")
     assert _let_in(audit([own], region="cn-north-1")) == ["the service ec2.eu-west-1.amazonaws.com"]
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"Fn::Sub": "states.${AWS::Region}.amazonaws.com"},
+        {"Fn::Sub": "states.${AWS::Region}.${AWS::URLSuffix}"},
+        {"Fn::Sub": ["states.${Where}.amazonaws.com", {"Where": {"Ref": "AWS::Region"}}]},
+        {"Fn::Join": [".", ["states", {"Ref": "AWS::Region"}, "amazonaws.com"]]},
+        [{"Fn::Sub": "states.${AWS::Region}.amazonaws.com"}],
+    ],
+)
+def test_a_service_of_whatever_region(principal: Any) -> None:
+    """A service whose region is not known is that service: it acts for any customer in each region."""
+    (finding,) = (found := audit([_template(principal)])).findings
+    assert (finding.rule, finding.message) == (
+        "RC04",
+        "arn:aws:iam::111111111111:role/role lets in states.${AWS::Region}.amazonaws.com on behalf of any account",
+    )
+    assert _let_in(found) == ["the service states.${AWS::Region}.amazonaws.com"]
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"Fn::Sub": "${AWS::Region}"},
+        {"Fn::Sub": "${AWS::Region}.${Who}"},
+        {"Fn::Sub": "arn:aws:iam::${AWS::Region}:root"},
+        {"Fn::Sub": "${AWS::Region}-states.amazonaws.com"},
+        {"Fn::Sub": "states.${AWS::Region}.amazonaws.com.${AWS::StackName}"},
+    ],
+)
+def test_a_region_that_decides_who_it_is(principal: Any) -> None:
+    """Where a region is more than a part of a service's name, it is not known who is let in."""
+    assert _cures(audit([_declaring({"Type": "String"}, principal)]))
+
+
+def test_a_region_that_is_compared() -> None:
+    """A condition on a text with an unknown region is not known, and no value of one is taken for another."""
+    service = {"Fn::Sub": "states.${AWS::Region}.amazonaws.com"}
+    conditions = {"Here": {"Fn::Equals": [service, "states.eu-west-1.amazonaws.com"]}}
+    assert _cures(
+        audit([_template({"Fn::If": ["Here", "a.amazonaws.com", "b.amazonaws.com"]}, Conditions=conditions)])
+    )
 
 
 @pytest.mark.parametrize(

@@ -278,5 +278,8 @@ def test_a_trust_policy_that_iam_refuses_for_its_length(chain: Chain, templates:
     statements = templates[2].body["Resources"]["Role0"]["Properties"][TRUST]["Statement"]
     accounts = [f"{number:012}" for number in range(600)]
     statements.append(statements[0] | {"Sid": "Deny", "Effect": "Deny", "Principal": {"AWS": accounts}})
-    (message,) = [words for _, words in _said(chain, templates) if "cannot be read" in words]
-    assert message.endswith("characters, and IAM takes 8,192 at most")
+    (finding,) = [
+        each for each in prove(chain, templates).findings if each.message.startswith("IAM refuses ")
+    ]
+    assert (finding.rule, finding.level) == ("RC03", "error")
+    assert finding.message.endswith("characters, and IAM takes 8,192 at most")

@@ -107,16 +107,10 @@ MACRO = "aws cloudformation get-template"
             "its template too",
         ),
         ({"B": {"Type": "AWS::S3::Bucket"}}, {"Transform": "Mine"}, MACRO),
-        ({"R": _role(AssumeRolePolicyDocument={})}, {}, "write a document that IAM takes"),
-        (
-            {"R": _role(Policies=[{"PolicyName": "p", "PolicyDocument": "x"}])},
-            {},
-            "write a document that IAM takes",
-        ),
         (
             {"Fn": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}}},
             {"Transform": "AWS::Serverless-2016-10-31"},
-            "write Fn as SAM takes it",
+            "write the template as SAM takes it",
         ),
     ],
 )
@@ -124,3 +118,82 @@ def test_what_helps_where_no_value_is_missing(resources: Json, sections: Json, r
     """A template, a document or a resource is asked for where that is what is not known."""
     (finding,) = audit([Template("t", {"Resources": resources, **sections}, "111111111111")]).findings
     assert (finding.rule, remediation in finding.remediation) == ("RC00", True)
+
+
+def _refused(**properties: Any) -> list[tuple[str, Level, str]]:
+    found = audit([Template("t", {"Resources": {"R": _role(**properties)}}, "111111111111")]).findings
+    return [(each.rule, each.level, each.message) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (None, "it is missing: write a policy document"),
+        ([], "it is []: write a policy document"),
+        ("x", "the policy is not JSON: line 1: Expecting value"),
+        ('{"Version": "2012-10-17", "Version": "2012-10-17"}', "the key 'Version' occurs twice"),
+        ({}, "Statement is missing"),
+        ({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Path": "/"}}, "no element 'Path'"),
+        ({"Statement": [], "Version": "2012"}, "Version is '2012'"),
+    ],
+)
+def test_a_document_that_iam_refuses(document: Any, reason: str) -> None:
+    """A trust policy or permission that makes the deployment fail is an error of its own, with the reason."""
+    ((rule, level, message),) = _refused(AssumeRolePolicyDocument=document)
+    assert (rule, level) == ("RC03", Level.ERROR)
+    assert message.startswith("IAM refuses AssumeRolePolicyDocument of R: ")
+    assert reason in message
+    ((rule, level, message),) = _refused(Policies=[{"PolicyName": "p", "PolicyDocument": document}])
+    assert (rule, level) == ("RC03", Level.ERROR)
+    assert message.startswith("IAM refuses Policies[0] of R: ")
+
+
+@pytest.mark.parametrize(
+    ("resources", "sections"),
+    [
+        ({"R": _role(AssumeRolePolicyDocument={})}, {"Transform": "Mine"}),
+        ({"R": _role(AssumeRolePolicyDocument={}) | {"Fn::Transform": {"Name": "Mine"}}}, {}),
+        ({"R": _role(**{"AssumeRolePolicyDocument": {}, "Fn::Transform": {"Name": "Mine"}})}, {}),
+    ],
+)
+def test_a_document_that_a_macro_may_make(resources: Json, sections: Json) -> None:
+    """What a macro may still complete is not known, and nothing is said of what IAM does with it."""
+    assert _levels(resources, **sections) == {("RC00", Level.ERROR)}
+
+
+def test_a_variable_that_is_none() -> None:
+    """Whether IAM refuses a policy variable of a name that it has none of is not documented."""
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${bucket}"}
+    document = {"Version": "2012-10-17", "Statement": statement}
+    ((rule, _, message),) = _refused(Policies=[{"PolicyName": "p", "PolicyDocument": document}])
+    assert (rule, "'${bucket}' is not a policy variable" in message) == ("RC00", True)
+
+
+@pytest.mark.parametrize("sid", [1, 20120101, "Text", True])
+def test_a_number_as_sid(sid: Any) -> None:
+    """CloudFormation writes a number as a text."""
+    assert not _refused(AssumeRolePolicyDocument=_document(_statement(Sid=sid, Principal=SERVICE)))
+
+
+@pytest.mark.parametrize(
+    "arn", ["ReadOnly", "arn:{AWS::Partition}:iam::aws:policy/ReadOnlyAccess", "", "arn:aws:iam::aws:role/x"]
+)
+def test_a_managed_policy_that_is_no_arn(arn: str) -> None:
+    """IAM refuses to attach what is not the ARN of a policy."""
+    assert _refused(ManagedPolicyArns=[arn]) == [
+        ("RC03", Level.ERROR, f"R has the policy {arn!r}, which is not the ARN of a policy: IAM refuses it")
+    ]
+
+
+def test_a_managed_policy_of_another_template() -> None:
+    """A policy whose document is not at hand is asked for."""
+    (finding,) = audit(
+        [
+            Template(
+                "t",
+                {"Resources": {"R": _role(ManagedPolicyArns=["arn:aws:iam::111111111111:policy/p"])}},
+                "111111111111",
+            )
+        ]
+    ).findings
+    assert (finding.rule, finding.remediation) == ("RC00", "give the template that makes it too")

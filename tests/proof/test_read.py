@@ -210,8 +210,11 @@ def test_a_malformed_policy_is_said() -> None:
     world = role_graph_of(
         [Template("app", {"Resources": {"Role": _role(AssumeRolePolicyDocument=document)}})]
     )
-    assert [finding.message for finding in world.unknown] == [
-        "AssumeRolePolicyDocument of Role cannot be read: statement 0: Effect is 'Maybe': write Allow or Deny"
+    assert [(finding.rule, finding.message) for finding in world.unknown] == [
+        (
+            "RC03",
+            "IAM refuses AssumeRolePolicyDocument of Role: statement 0: Effect is 'Maybe': write Allow or Deny",
+        )
     ]
 
 

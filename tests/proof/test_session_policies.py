@@ -173,7 +173,7 @@ def test_a_policy_whose_document_the_chain_gives(proven: Any) -> None:
     assert not proven({"policy_arns": LIMIT}, policy_documents={LIMIT: READS}).proven
     unread = proven({"policy_arns": LIMIT}, policy_documents={LIMIT: {"Statement": "x"}}).findings
     assert [(each.rule, each.level, each.message.partition(":")[0]) for each in unread] == [
-        ("RC00", "warning", "policy_arns of deploy-middle cannot be read"),
+        ("RC03", "warning", "IAM refuses policy_arns of deploy-middle"),
         ("RC00", "error", "hop 2 from arn"),
     ]
 

@@ -52,6 +52,8 @@ class TemplateFile:
         """The logical id in this file of what a place is in: a loop, a function or a stack set that makes it."""
         steps = list(_path(place, self.template.name))
         name = str(steps[1]) if len(steps) > 1 else ""
+        if name in self.template.body["Resources"]:
+            return name
         return declaring(self._root, name) if self._root else name
 
 

@@ -89,7 +89,14 @@ def _decided(
                 parameters={**template.parameters, parameter: anything},
                 conditions={each: holds for each, holds in held.items() if holds is not None},
             )
-    return replace(template, conditions={**template.conditions, name: wanted})
+    # By which values it is as wanted is not known; those of the defaults it is not.
+    reason = f"condition {name} {'holds' if wanted else 'does not hold'} by it"
+    unknown = {each: Unresolved(f"Ref {each}", reason, place) for each in parameters}
+    return replace(
+        template,
+        parameters={**template.parameters, **unknown},
+        conditions={**template.conditions, name: wanted},
+    )
 
 
 def _candidates(body: Mapping[str, Json], parameter: str) -> Iterator[str]:

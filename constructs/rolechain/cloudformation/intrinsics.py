@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rolechain.cloudformation import texts
@@ -30,14 +31,19 @@ def _joined(function: str, separator: str, items: Json, place: SourceLocation) -
     if isinstance(items, Unresolved):
         return items
     parts: list[str] = []
+    unplaced: Unresolved | None = None
     for item in items if isinstance(items, list) else [items]:
         if isinstance(item, Unresolved):
-            return item
+            if item.text is None:
+                return item
+            unplaced, item = unplaced or item, item.text
         if (text := texts.scalar(item)) is None:
             return Unresolved(function, "a part of it is not a string", place)
         parts.append(text)
     if sum(map(len, parts)) > _LONGEST:
         return Unresolved(function, f"it makes a text of more than {_LONGEST:,} characters", place)
+    if unplaced:
+        return replace(unplaced, text=separator.join(parts))
     return made_with(separator.join(parts), parts)
 
 

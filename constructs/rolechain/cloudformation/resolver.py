@@ -10,7 +10,7 @@ from typing import Any
 
 from rolechain.cloudformation import intrinsics, texts
 from rolechain.cloudformation.parameter_values import is_list, stored_type
-from rolechain.cloudformation.resources import attribute_of, reference_to
+from rolechain.cloudformation.resources import UNPLACED, attribute_of, reference_to
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import TRANSFORM, Json, Surroundings
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved, made_with
@@ -181,8 +181,8 @@ class Resolver:
         found = known.get(name)
         if found is not None:
             return found
-        asks = (name,) if name == "AWS::Region" else ()
-        return Unresolved(f"Ref {name}", "its value is known on deployment only", place, asks)
+        asks, text = ((name,), UNPLACED) if name == "AWS::Region" else ((), None)
+        return Unresolved(f"Ref {name}", "its value is known on deployment only", place, asks, text)
 
     def _parameter(self, name: str, place: SourceLocation) -> Json:
         declared = self.section("Parameters").get(name)

@@ -27,7 +27,6 @@ CONNECTORS = "Connectors"
 """The attribute of any resource by which SAM attaches policies to the role that it has, or another one."""
 
 _LOCAL_FILES = {
-    "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Serverless::Api": "DefinitionUri",
     "AWS::Serverless::HttpApi": "DefinitionUri",
@@ -36,7 +35,9 @@ _LOCAL_FILES = {
 }
 """The properties that name a file beside the template; ``sam package`` puts an address in S3 in its place."""
 _WITHOUT_ROLES = ("Api", "HttpApi", "LayerVersion", "SimpleTable")
+_FUNCTION = f"{SERVERLESS_TYPE}Function"
 _PACKAGED = "s3://packaged/file"
+_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/packaged:latest"
 
 
 def is_declared_in(body: Mapping[str, Json]) -> bool:
@@ -85,11 +86,11 @@ def translated(
         except translator.InvalidDocumentException as error:
             causes = _causes(error.causes, body)
             if not causes.keys() - failed.keys():
-                return body, failed | _all(body, _reason(error))
+                return body, failed | _all(body, f"SAM refuses the template: {_reason(error)}")
             failed |= causes
         # The translator asks for no types of what it is given: any error is one of the template.
         except Exception as error:
-            return body, failed | _all(body, _reason(error))
+            return body, failed | _all(body, f"SAM refuses the template: {_reason(error)}")
         else:
             left = {name: item for name, item in body["Resources"].items() if name not in source["Resources"]}
             plain = json.loads(json.dumps(found, default=str))
@@ -142,11 +143,27 @@ def _packaged(body: Mapping[str, Json], without: Mapping[str, str]) -> dict[str,
         # A loop that is not expanded is a list.
         if logical_id not in without and isinstance(resource, dict)
     }
-    for resource in resources.values():
-        properties: Any = resource.get("Properties") if _is_of_sam(resource) else None
-        name = _LOCAL_FILES.get(str(resource.get("Type")), "")
+    shared = source.get("Globals")
+    declared: list[tuple[str, Any]] = [
+        (str(each.get("Type")), each.get("Properties")) for each in resources.values()
+    ]
+    declared += (
+        ((f"{SERVERLESS_TYPE}{kind}", each) for kind, each in shared.items())
+        if isinstance(shared, dict)
+        else ()
+    )
+    for kind, properties in declared:
+        name = _LOCAL_FILES.get(kind, "")
         if isinstance(properties, dict) and isinstance(address := properties.get(name), str):
             properties[name] = address if address.startswith("s3://") else _PACKAGED
+    for resource in resources.values():
+        properties = resource.get("Properties")
+        if resource.get("Type") == _FUNCTION and isinstance(properties, dict):
+            # Code bears on no role; what no property names stands beside the template.
+            if properties.get("PackageType") == "Image":
+                properties["ImageUri"] = _IMAGE
+            elif properties.get("InlineCode") is None:
+                properties["CodeUri"] = _PACKAGED
     return source
 
 
@@ -172,6 +189,8 @@ def _causes(errors: Any, body: Mapping[str, Json]) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    words = str(getattr(error, "message", None) or error)
+    """What the translator says, of several errors of the template as a whole the first one."""
     causes = getattr(error, "causes", ())
-    return " ".join([words, *(cause.message for cause in causes)])
+    first = causes[0] if causes else error
+    more = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
+    return str(getattr(first, "message", None) or first) + more

@@ -92,10 +92,8 @@ class Stack:
 
     def resources(self, *kinds: str) -> Iterator[Resource]:
         """The resources of these types, but for those that are known not to be made."""
-        for logical_id, resource in self.resolver.section("Resources").items():
-            if not isinstance(logical_id, str) or not isinstance(resource, Mapping):
-                continue
-            if (kind := resource.get("Type")) not in kinds:
+        for logical_id, resource in self._typed.items() if self._types.intersection(kinds) else ():
+            if (kind := resource["Type"]) not in kinds:
                 continue
             made = self.made
             if "Condition" in resource:
@@ -103,6 +101,21 @@ class Stack:
                 made = all_of((made, self.resolver.condition(resource["Condition"], place)))
             if made is not False:
                 yield Resource(self, logical_id, kind, properties_of(self.resolver, logical_id)[1], made)
+
+    @cached_property
+    def _typed(self) -> Mapping[str, Mapping[str, Json]]:
+        """The resources that have a type, by logical id."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self.resolver.section("Resources").items()
+            if isinstance(logical_id, str)
+            and isinstance(resource, Mapping)
+            and isinstance(resource.get("Type"), str)
+        }
+
+    @cached_property
+    def _types(self) -> frozenset[str]:
+        return frozenset(str(resource["Type"]) for resource in self._typed.values())
 
     def asked_of(self, logical_id: str) -> tuple[str, ...]:
         """The inputs that the condition of a resource depends on, as ``Unresolved.asks``."""
@@ -242,7 +255,7 @@ class Stacks:
         if sam.is_declared_in(body):
             body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
         if body is not template.body:
-            template = replace(template, body=body)
+            template = replace(template, body=body, source=template.body)
         stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
         return stack
 

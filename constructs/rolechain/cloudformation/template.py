@@ -27,6 +27,7 @@ class Template:
         parameters: the values that its parameters are given, by name.
         stored: what Systems Manager holds where it is deployed, by name.
         conditions: what its conditions are taken to be, whatever they are made of, by name.
+        source: the template as it is written, where ``body`` is what AWS's transforms make of it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Template:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
+    source: Mapping[str, Json] | None = None
 
     def child(self, logical_id: str, body: Mapping[str, Json]) -> Template:
         """The template of a stack that a resource of this one makes, which shares none of its parameters."""

@@ -19,12 +19,14 @@ class Unresolved:
         place: its location.
         asks: the names of the parameters, of the pseudo parameter AWS::Region or of what Systems Manager holds, whose
             value would settle it.
+        text: the value with ``<region>`` in it, where nothing but the region of a text is not known.
     """
 
     function: str
     reason: str
     place: SourceLocation | None = None
     asks: tuple[str, ...] = ()
+    text: str | None = None
 
     def __str__(self) -> str:
         return f"{UNRESOLVED}{self.function} ({self.reason})"

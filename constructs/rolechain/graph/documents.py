@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rolechain.cloudformation.texts import holds_unknown, unknowns
+from rolechain.cloudformation.texts import holds_unknown, scalar, unknowns
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import Policy, PolicyError
-from rolechain.policy.elements import load
+from rolechain.policy.elements import PolicyVariableError, load, shown
 
 STS_ACTIONS = (
     "sts:assumerole",
@@ -28,6 +28,7 @@ class Compiled(NamedTuple):
     Attributes:
         policy: the policy; unknown where the document cannot be read.
         problem: why it cannot be read, if so.
+        refused: whether that is a reason for IAM to refuse it.
         unresolved: the first value of each statement that is not known, by the statement's place in the document;
             that of the document as a whole by None.
     """
@@ -35,6 +36,7 @@ class Compiled(NamedTuple):
     policy: Policy
     problem: str | None
     unresolved: Mapping[int | None, Unresolved]
+    refused: bool = False
 
 
 class Documents:
@@ -58,7 +60,7 @@ class Documents:
             )
         if most is not None and len(key) > most:
             problem = f"it has {len(key):,} characters, and IAM takes {most:,} at most"
-            return Compiled(Policy.unknown(name), problem, {})
+            return Compiled(Policy.unknown(name), problem, {}, refused=True)
         found = self._seen.get(key) or _compile(document, name)
         if found.policy.missing is None:
             self._seen[key] = found
@@ -89,24 +91,36 @@ def statements_in(document: Mapping[str, Any] | None) -> list[Any]:
 def _compile(document: Any, name: str) -> Compiled:
     if isinstance(document, Unresolved):
         return Compiled(Policy.unknown(f"{name}, {document},"), None, {None: document})
-    element = parsed(document)
-    if element is None:
-        return Compiled(
-            Policy.unknown(name), "it is no JSON object, or holds a key twice: write a policy document", {}
-        )
+    try:
+        element = load(document) if isinstance(document, str) else document
+        if not isinstance(element, Mapping):
+            what = "missing" if element is None else shown(element)
+            raise PolicyError(f"it is {what}: write a policy document")
+    except PolicyError as error:
+        return Compiled(Policy.unknown(name), str(error), {}, refused=True)
     unresolved: dict[int | None, Unresolved] = {}
     for key, value in element.items():
         if key != "Statement" and (found := next(markers(value), None)):
             unresolved[None] = found
-    for index, statement in enumerate(statements_in(element)):
+    statements = statements_in(element)
+    for index, statement in enumerate(statements):
         if listed := list(markers(statement)):
             asks = dict.fromkeys(name for marker in listed for name in marker.asks)
             unresolved[index] = replace(listed[0], asks=tuple(asks))
+    if "Statement" in element and not isinstance(document, str):
+        element = {**element, "Statement": [_as_deployed(each) for each in statements]}
     try:
         policy = Policy.parse(_without_markers(element) if holds_unknown(element) else element)
     except PolicyError as error:
-        return Compiled(Policy.unknown(name), str(error), unresolved)
+        refused = not isinstance(error, PolicyVariableError)
+        return Compiled(Policy.unknown(name), str(error), unresolved, refused)
     return Compiled(policy, None, unresolved)
+
+
+def _as_deployed(statement: Any) -> Any:
+    """A statement with its Sid as a text, as CloudFormation writes a number."""
+    sid = scalar(statement.get("Sid")) if isinstance(statement, Mapping) else None
+    return statement if sid is None else {**statement, "Sid": sid}
 
 
 def markers(value: Any) -> Iterator[Unresolved]:

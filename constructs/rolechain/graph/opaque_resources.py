@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.language_extensions import LOOP
@@ -18,10 +19,12 @@ from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import TRANSFORM, Json, names_of_transforms, transforms_of
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.finding import Level
-from rolechain.graph.policy_reader import PolicyReader
 from rolechain.iam.arn import account_of, name_of
 from rolechain.iam.limits import NAME
 from rolechain.model.chain import Chain
+
+if TYPE_CHECKING:
+    from rolechain.graph.policy_reader import PolicyReader
 
 _CUSTOM = (
     "AWS::CloudFormation::CustomResource",
@@ -34,6 +37,7 @@ _SPOKEN_OF = re.compile(r"role-?name", re.IGNORECASE)
 _PROCESSED = (
     "give what CloudFormation makes of it: aws cloudformation get-template --template-stage Processed"
 )
+TEMPLATE_TOO = "give the file of its template too: its roles are then read as those of a stack of its own"
 
 
 def report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) -> None:
@@ -49,10 +53,9 @@ def report_opaque(stacks: Stacks, chain: Chain | None, policies: PolicyReader) -
         unread = {place.logical_id for place, _, _ in stacks.unread if place.template == stack.template.name}
         _report_hidden(stack, policies)
         _report_told(stack, policies, arns, unread)
-    remediation = "give the file of its template too: its roles are then read as those of a stack of its own"
     for place, kind, reason in stacks.unread:
         words = f"{place.logical_id} is a {kind} whose roles are not known: {reason}"
-        policies.report(place, words, Level.WARNING, remediation=None if chain else remediation)
+        policies.report(place, words, Level.WARNING, remediation=None if chain else TEMPLATE_TOO)
 
 
 def _report_hidden(stack: Stack, policies: PolicyReader) -> None:
@@ -81,21 +84,31 @@ def _report_hidden(stack: Stack, policies: PolicyReader) -> None:
             kind = kind if isinstance(kind, str) else _IAM
             if logical_id in untranslated and (makes_role(kind) or CONNECTORS in resource):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
-                corrected: str | None = f"write {logical_id} as SAM takes it, or {_PROCESSED}"
+                corrected: str | None = f"write the template as SAM takes it, or {_PROCESSED}"
                 level = policies.beside if _trusts_its_service(resource, resolver) else Level.ERROR
                 if "pip install" in untranslated[logical_id]:
                     corrected, level = f"install it, or {_PROCESSED}", Level.ERROR
                 elif kind == APPLICATION:
-                    corrected, level = None, Level.WARNING
+                    corrected, level = TEMPLATE_TOO, Level.WARNING
                 policies.report(place, words, level, roams=True, remediation=corrected)
             elif kind.endswith(_MODULE):
                 words = f"the resources that the module {kind} makes are not known"
-                policies.report(place, words, Level.WARNING)
+                policies.report(place, words, Level.WARNING, remediation=_PROCESSED)
             elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
                 function := _changing(resource, properties)
             ):
                 words = f"what {function} makes of {logical_id} is not known"
                 policies.report(place, words, roams=True)
+
+
+def may_change(logical_id: str, resolver: Resolver) -> bool:
+    """Whether a macro or a function may make something else of a resource."""
+    resources = resolver.section("Resources")
+    if any(_macros(resolver)) or TRANSFORM in resources:
+        return True
+    resource = resources.get(logical_id)
+    properties = resource.get("Properties") if isinstance(resource, Mapping) else None
+    return isinstance(resource, Mapping) and (TRANSFORM in resource or bool(_changing(resource, properties)))
 
 
 def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,12 @@ from rolechain.cloudformation import resources, texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json
-from rolechain.cloudformation.unresolved import Unresolved
+from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph import aws_managed
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.documents import STS_ACTIONS, Compiled, Documents, parsed
 from rolechain.graph.finding import Finding, Level
+from rolechain.graph.opaque_resources import may_change
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleRecord
 from rolechain.iam.arn import account_of, iam_arn
 from rolechain.iam.limits import MOST_TRUST_POLICY_CHARACTERS
@@ -23,7 +25,8 @@ from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
 from rolechain.policy.logic import Ternary
 
-UNKNOWN_RULE = "RC00"
+UNKNOWN_RULE, REFUSED_RULE = "RC00", "RC03"
+_POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(aws|\d{12}|<[^<>]+>):policy/.+", re.ASCII)
 _ATTACHED = {"Roles": resources.ROLE, "Users": resources.USER, "Groups": resources.GROUP}
 _OF_ONE = {
     resources.ROLE_POLICY: ("RoleName", resources.ROLE),
@@ -40,7 +43,7 @@ class PolicyReader:
         chain: the chain, which may give documents of managed policies.
 
     Attributes:
-        unknown: what is not known, as findings of RC00.
+        unknown: what is not known, as findings of RC00; of a document that IAM refuses, as findings of RC03.
         roaming: those of them that may be about any role of the account that their template is deployed to.
         beside: the level of what is not known besides trust policies. Who is let in does not depend on it, so that it
             is a warning where no chain has to be proven.
@@ -195,6 +198,8 @@ class PolicyReader:
             place: where it stands.
             reported: whether a document that is not at hand is reported.
         """
+        if isinstance(arn, EmptyDefault) and not arn.strip():
+            arn = arn.unresolved(place)
         name = arn if isinstance(arn, str) else str(arn)
         if isinstance(arn, str) and (found := self._at_hand(arn, place, reported=reported)):
             return found
@@ -205,9 +210,22 @@ class PolicyReader:
                     f"assuming that the permissions boundary {name} leaves what the chain needs"
                 ] = None
             return PolicyRecord(place, name, None, EVERYTHING)
-        if reported:
+        if (
+            reported
+            and isinstance(arn, str)
+            and not _POLICY_ARN.fullmatch(arn)
+            and not self._is_changed(place)
+        ):
+            message = (
+                f"{place.logical_id} has the policy {arn!r}, which is not the ARN of a policy: IAM refuses it"
+            )
+            written = "write arn:aws:iam::<account>:policy/<path and name>"
+            self.report(place, message, remediation=written, rule=REFUSED_RULE)
+        elif reported:
             message = f"{place.logical_id} has the policy {name}, whose document is not at hand"
-            self.report(place, message, self.beside, asks=asks_of(arn))
+            given = ", or its document under policy_documents" if self._of_chain else ""
+            remediation = f"give the template that makes it too{given}" if isinstance(arn, str) else None
+            self.report(place, message, self.beside, asks=asks_of(arn), remediation=remediation)
         return PolicyRecord(place, name, None, Policy.unknown(name))
 
     def policy_of(
@@ -232,6 +250,7 @@ class PolicyReader:
             trust: whether it is a trust policy.
             reported: whether what of it is not known is reported.
         """
+        document = document if trust else _asked_for(document, place)
         compiled = self._documents.compile(document, name, MOST_TRUST_POLICY_CHARACTERS if trust else None)
         if reported:
             self._report_unknown(compiled, place, trust=trust)
@@ -246,11 +265,14 @@ class PolicyReader:
         what = f"{place.part} of {place.logical_id}"
         level = Level.ERROR if trust else self.beside
         if compiled.problem:
-            # IAM refuses it, whichever policy it is.
+            # IAM refuses it, whichever policy it is, unless a macro makes another of it.
+            refused = compiled.refused and not self._is_changed(place)
+            words = f"IAM refuses {what}" if refused else f"{what} cannot be read"
             remediation = (
                 "write a document that IAM takes: a Version, and a Statement with Effect, Action and the rest"
             )
-            self.report(place, f"{what} cannot be read: {compiled.problem}", remediation=remediation)
+            rule = REFUSED_RULE if refused else UNKNOWN_RULE
+            self.report(place, f"{words}: {compiled.problem}", remediation=remediation, rule=rule)
         elif None in compiled.unresolved:
             found = compiled.unresolved[None]
             self.report(place, f"{what} is not known: {found}", level, asks=found.asks)
@@ -264,6 +286,14 @@ class PolicyReader:
             if index is not None and (trust or not listed or _speaks(listed[index].actions.match)):
                 words = f"statement {index} of {what} holds {unresolved}"
                 self.report(replace(place, statement=index), words, level, asks=unresolved.asks)
+
+    def _is_changed(self, place: SourceLocation) -> bool:
+        """Whether a macro or a function makes what is not known of a resource."""
+        return any(
+            may_change(place.logical_id, stack.resolver)
+            for stack in self._stacks.all
+            if stack.template.name == place.template
+        )
 
     def report_condition(self, place: SourceLocation) -> None:
         """Reports that it is not known whether a resource is made."""
@@ -281,8 +311,9 @@ class PolicyReader:
         asks: Iterable[str] = (),
         roams: bool = False,
         remediation: str | None = None,
+        rule: str = UNKNOWN_RULE,
     ) -> None:
-        """Notes what is not known, as a finding of RC00.
+        """Notes what is not known, as a finding of RC00, or what IAM refuses so that it is not.
 
         Args:
             place: where it stands.
@@ -291,16 +322,27 @@ class PolicyReader:
             asks: the parameters and the region that would tell.
             roams: whether it may be about any role of the account.
             remediation: what to do; None for what helps where a value is not known.
+            rule: the rule of the finding.
         """
         known = "write a value that is known before deployment"
         remediation = remediation or f"{known}, or give the proof what it refers to"
         # A proof takes no values but the chain's.
         if not self._of_chain and (options := " ".join(map(_option, asks))):
             remediation = f"give {options}, or {known}"
-        finding = Finding(UNKNOWN_RULE, level, place, message, remediation)
+        finding = Finding(rule, level, place, message, remediation)
         self.unknown[finding] = None
         if roams:
             self.roaming.add(finding)
+
+
+def _asked_for(value: Any, place: SourceLocation) -> Any:
+    """A permission, in which a resource is unresolved that the empty default of a parameter leaves out."""
+    if isinstance(value, EmptyDefault):
+        return value if value.strip() else value.unresolved(place)
+    if isinstance(value, Mapping):
+        parts = ("Statement", "Resource", "NotResource")
+        return {key: _asked_for(each, place) if key in parts else each for key, each in value.items()}
+    return [_asked_for(each, place) for each in value] if isinstance(value, list) else value
 
 
 def asks_of(value: Json) -> tuple[str, ...]:

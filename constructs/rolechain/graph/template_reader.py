@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.conditions import requirements
-from rolechain.cloudformation.resources import ROLE
+from rolechain.cloudformation.resources import ROLE, UNPLACED
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
@@ -19,6 +20,8 @@ from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
 from rolechain.iam.arn import account_of, is_arn, partition_of, service_of
 from rolechain.model.chain import Chain
+
+_REGIONAL_SERVICE = re.compile(rf"[a-z0-9-]+(\.[a-z0-9-]+)*\.{UNPLACED}\.amazonaws\.com(\.cn)?", re.ASCII)
 
 
 def role_graph_of(
@@ -108,13 +111,18 @@ def _only_of_place(name: Json, account: str) -> bool:
     return name is not None and "<" not in str(name).replace(account, "")
 
 
-def _answered(value: Json, place: SourceLocation) -> Json:
-    """A part of a trust policy, unresolved where an empty default of a parameter leaves out whom or what it names."""
+def _answered(value: Json, place: SourceLocation, name: str = "") -> Json:
+    """A part of a trust policy under a name, unresolved where an empty default leaves out whom or what it names.
+
+    A service is known of which nothing but the region is not: its name differs by that alone.
+    """
+    if name == "Service" and isinstance(value, Unresolved) and _REGIONAL_SERVICE.fullmatch(value.text or ""):
+        return value.text
     if isinstance(value, EmptyDefault):
         return value if _names_something(value) else value.unresolved(place)
     if isinstance(value, Mapping):
-        return {key: _answered(each, place) for key, each in value.items()}
-    return [_answered(each, place) for each in value] if isinstance(value, list) else value
+        return {key: _answered(each, place, key) for key, each in value.items()}
+    return [_answered(each, place, name) for each in value] if isinstance(value, list) else value
 
 
 def _names_something(text: str) -> bool:

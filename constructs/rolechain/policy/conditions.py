@@ -127,7 +127,7 @@ def parse(element: Any, variables: bool) -> tuple[AnyCondition, ...]:
             try:
                 conditions.append(_condition(operator, key, value, variables))
             except PolicyError as error:
-                raise PolicyError(f"Condition {operator} {key}: {error}") from None
+                raise type(error)(f"Condition {operator} {key}: {error}") from None
             if (operator.lower(), key.lower()) in seen:
                 reason = f"its Condition {operator} names {key} twice, which AWS does not document"
                 conditions = [UnknownCondition(reason)]

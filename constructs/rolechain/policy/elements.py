@@ -21,6 +21,10 @@ class PolicyError(RolechainError, ValueError):
         super().__init__(printable(message))
 
 
+class PolicyVariableError(PolicyError):
+    """A policy variable is none of IAM's; whether IAM refuses it, or takes it for a text, is not documented."""
+
+
 @dataclass(frozen=True)
 class Intrinsic:
     """A CloudFormation intrinsic function in place of a value that is not known.

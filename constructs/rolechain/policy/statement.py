@@ -138,7 +138,7 @@ def parse(element: Any, index: int, variables: bool) -> Statement:
     try:
         return _parse(mapping(element, "the statement", ELEMENTS), index, variables)
     except PolicyError as error:
-        raise PolicyError(f"statement {index}: {error}") from None
+        raise type(error)(f"statement {index}: {error}") from None
 
 
 def unknown(index: int, reason: str, stands_in: bool = False) -> Statement:

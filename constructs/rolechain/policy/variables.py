@@ -11,7 +11,7 @@ from typing import Literal
 
 from rolechain.iam.glob import Pattern, Text
 from rolechain.policy.context import Context
-from rolechain.policy.elements import PolicyError, shown
+from rolechain.policy.elements import PolicyError, PolicyVariableError, shown
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
 _KEY = re.compile(r"[^\s,:]+:[^,]*")
@@ -95,7 +95,7 @@ def parse(text: str, variables: bool) -> Template:
         elif variable := _named(inner):
             parts.append(variable)
         else:
-            raise PolicyError(
+            raise PolicyVariableError(
                 f"{shown(match[0])} is not a policy variable: write ${{key}} or ${{key, 'default'}}"
             )
     _literal(text[rest:], text, parts)

@@ -28,6 +28,7 @@ class Names:
         places = {each.arn: each.place for each in graph.identities}
         places |= {each.arn: each.place for each in graph.roles}
         self._places = {arn: place for arn, place in places.items() if _STAND_IN.search(arn)}
+        self._own = {(each.place.template, each.place.logical_id): each.arn for each in graph.roles}
 
     def by_arn(self, others: Iterable[str]) -> Mapping[str, str]:
         """What each role, user and group is called whose ARN is not known, and others whose ARNs are not."""
@@ -35,23 +36,33 @@ class Names:
 
     def finding(self, finding: Finding) -> Finding:
         """A finding in words; what its remediation asks to write keeps the form of an ARN."""
-        template = finding.place.template if finding.place else ""
+        place = finding.place
         return replace(
             finding,
-            message=self.words(finding.message, template),
+            message=self.words(finding.message, place.template, place.logical_id)
+            if place
+            else self.words(finding.message),
             remediation=self._to_write(finding.remediation),
         )
 
-    def words(self, text: str, template: str = "") -> str:
+    def words(self, text: str, template: str = "", logical_id: str = "") -> str:
         """A text without what stands in for others.
 
         Args:
             text: the text.
             template: the template that it is about, whose roles and account are its own.
+            logical_id: the resource of it that the text is about, as two that exclude each other may share an ARN.
         """
         if "<" not in text:
             return text
-        named = _ARN.sub(lambda match: self._principal(match[0], template), text)
+        text = text.replace(f".{UNPLACED}.", ".${AWS::Region}.")
+        own = self._own.get((template, logical_id))
+        named = _ARN.sub(
+            lambda match: (
+                logical_id if match[0] == own and own in self._places else self._principal(match[0], template)
+            ),
+            text,
+        )
         said = _STAND_IN.sub(lambda match: self._part(match, template), named)
         return said.replace(
             "of its own account that its own account allows",

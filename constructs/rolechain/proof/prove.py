@@ -229,7 +229,11 @@ def _of_branches(templates: Sequence[Template], *, all_conditions: bool) -> Iter
 
     def found(template: Template) -> list[Finding]:
         graph = role_graph_of([template])
-        return list(check(replace(graph, templates={**accounts, **graph.templates}), None))
+        names = Names(graph)
+        return [
+            names.finding(each)
+            for each in check(replace(graph, templates={**accounts, **graph.templates}), None)
+        ]
 
     for template in templates:
         before: set[Finding] | None = None

@@ -151,6 +151,22 @@ def test_rc29_fires_as_warning_where_it_serves_several(kit: Kit) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:acm:us-west-2:987654321098:certificate/x",
+        "arn:aws:s3:eu-central-1::x",
+        "arn:aws:iam::987654321098:policy/x",
+    ],
+)
+def test_rc29_silent_of_what_no_other_partition_has(kit: Kit, arn: str) -> None:
+    """An ARN with a region or an account in it is of the partition that these are of."""
+    more = {"Fn::Sub": "in ${AWS::Partition}"}
+    assert kit.read("RC29", _role_with(kit, arn, None, more)) == []
+    (found,) = kit.read("RC29", _role_with(kit, arn, "cn-north-1", more))
+    assert found.level is Level.ERROR
+
+
 def test_rc29_silent_in_its_own_partition(kit: Kit, chain: Chain) -> None:
     """A literal where it is right, and the pseudo parameter anywhere, need no word."""
     partition = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/ReadOnlyAccess"}

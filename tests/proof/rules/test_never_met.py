@@ -115,6 +115,17 @@ def test_rc40_fires_on_an_action_that_never_admits_a_principal(
     assert _messages(kit, kit.trust(principal, None, action)) == [message]
 
 
+def test_rc40_says_what_notaction_leaves(kit: Kit) -> None:
+    """All actions but the one that admits a principal never let it in."""
+    statement = kit.trust(LAMBDA, None, "x")
+    statement["NotAction"] = statement.pop("Action") and "sts:AssumeRole"
+    (found,) = kit.ask("RC40", kit.role(statement))
+    assert found.message.endswith(
+        "names lambda.amazonaws.com with all but sts:AssumeRole, which never lets a service in"
+    )
+    assert found.remediation == "write the Action sts:AssumeRole"
+
+
 @pytest.mark.parametrize(
     "arn",
     [

@@ -263,6 +263,22 @@ def test_rc22_fires_on_a_circle(kit: Kit, size: int) -> None:
     )
 
 
+def test_rc22_of_roles_that_nobody_names(kit: Kit) -> None:
+    """Of roles that trust their account as a whole none can be taken out."""
+    root = "arn:aws:iam::111111111111:root"
+    roles = [
+        kit.role(
+            kit.trust(root), kit.policy(kit.allow("*")), name=name, account="111111111111", template=name
+        )
+        for name in ("one", "two")
+    ]
+    (found,) = kit.ask("RC22", *roles)
+    one, two = (f"arn:aws:iam::111111111111:role/{name}" for name in ("one", "two"))
+    assert found.remediation == (
+        f"name the callers of {two} in its trust policy, and leave {one} out, or the other way round"
+    )
+
+
 def test_rc22_fires_on_a_circle_by_wildcards(kit: Kit) -> None:
     """Two roles that trust their account and may assume every role are a circle."""
     wide = kit.policy(kit.allow("*"))

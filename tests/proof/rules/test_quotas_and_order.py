@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.proof import Finding, Level, SourceLocation, Template
+from rolechain.proof import Finding, Level, SourceLocation, Template, audit
 
 Kit = Any
 APP = "arn:aws:iam::111111111111:role/app"
@@ -164,3 +164,15 @@ def test_rc20_silent_on_what_an_owner_adds(kit: Kit) -> None:
     """The statement of a role that exists already is added by its owner, when the caller is there."""
     existing = kit.role(kit.trust(OTHER), imported=True)
     assert kit.ask("RC20", existing, kit.role(name="other", template="u", logical_id="Other")) == []
+
+
+@pytest.mark.parametrize("name", ["t", "folder/another folder/a file with a long name, as some have.yaml"])
+def test_an_account_that_is_not_known_counts_for_twelve_digits(name: str) -> None:
+    """What stands for a template's account is as long as the template's name; the account's id is not."""
+    arns = [
+        {"Fn::Sub": f"arn:aws:iam::${{AWS::AccountId}}:role/application-{number}"} for number in range(30)
+    ]
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": arns}}
+    properties = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    body = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+    assert "RC18" not in {each.rule for each in audit([Template(name, body)]).findings}

@@ -37,7 +37,8 @@ def test_rc32_fires_on_an_attached_policy(kit: Kit, policy: tuple[str, dict[str,
             Level.ERROR,
             SourceLocation("t", "Policy"),
             "Policy is attached to the role existing, which no template creates",
-            "import the role with mutable=False and grant what it needs where it is created",
+            "give the template that creates the role too, or grant there what it needs; in CDK, import the role with "
+            "mutable=False",
         )
     ]
 

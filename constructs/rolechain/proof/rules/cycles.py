@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from rolechain.graph.edges import edges
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.policy.conditions import Condition
+from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.permissions import names_one
@@ -22,20 +24,34 @@ Successors = dict[str, list[str]]
 )
 def circle(context: RuleContext) -> Violations:
     """Two roles or more, each of which leads to all the others."""
-    may_be = _successors((edge.caller.arn, edge.callee.arn) for edge in context.edges)
-    if next(_circles(may_be), None) is None:
+    may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
+    if next(_circles(_successors(sorted(may_be))), None) is None:
         return
-    certain = [edge for edge in edges(context.graph) if edge.decision and edge.decision.allowed]
+    certain = [
+        edge
+        for edge in edges(context.graph)
+        if edge.decision and edge.decision.allowed and (edge.caller.arn, edge.callee.arn) in may_be
+    ]
     leads = _successors((edge.caller.arn, edge.callee.arn) for edge in certain)
     places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
+    entries = {(edge.caller.arn, edge.callee.arn): edge.entry for edge in certain}
     for roles in map(sorted, _circles(leads)):
         inside = set(roles)
         back = next((one, other) for one in roles for other in leads[one] if other in inside - {one})
+        out = f"take {back[0]} out of the trust policy of {back[1]}"
+        if not _names(entries[back], back[0]):
+            out = f"name the callers of {back[1]} in its trust policy, and leave {back[0]} out"
         yield Violation(
             places[back],
             f"these roles assume each other in a circle: {', '.join(roles)}",
-            f"take {back[0]} out of the trust policy of {back[1]}, or the other way round",
+            f"{out}, or the other way round",
         )
+
+
+def _names(entry: Statement, arn: str) -> bool:
+    """Whether a statement of a trust policy names a principal by its ARN, or asks for it."""
+    asked = (each.values for each in entry.conditions if isinstance(each, Condition))
+    return any(arn in values for values in (*asked, entry.principals.aws if entry.principals else ()))
 
 
 @rule(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.template import Json
+from rolechain.cloudformation.template import Json, Template
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.iam.partitions import partition_of
@@ -79,7 +80,9 @@ def _depends_on(resource: Json) -> Iterator[str]:
             yield name
 
 
-_LITERAL = "arn:aws:"
+_LITERAL = re.compile("arn:aws:")
+_MOVABLE = re.compile(r"arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}:))", re.ASCII)
+"""The same but for the ARN of a region, or of an account, which no other partition has."""
 
 
 @rule(
@@ -92,11 +95,15 @@ _LITERAL = "arn:aws:"
 def literal_partition(context: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
     chain = context.chain
-    anywhere: set[str] = set()
     by_chain = chain.partition if chain else None
     partitions = {
         name: partition_of(template.region or "") or by_chain
         for name, template in context.graph.templates.items()
+    }
+    anywhere = {
+        name
+        for name, template in context.graph.templates.items()
+        if partitions[name] is None and _serves_several(name, template)
     }
     suspects = [
         resource
@@ -104,15 +111,11 @@ def literal_partition(context: RuleContext) -> Violations:
         if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
     ]
     for resource in suspects:
-        if partitions.get(resource.template) is None and any(
-            "AWS::Partition" in text for text in _texts(resource.properties)
-        ):
-            anywhere.add(resource.template)
-    for resource in suspects:
         partition = partitions.get(resource.template)
         if partition is None and resource.template not in anywhere:
             continue
-        found = next((text for text in _texts(resource.properties) if _LITERAL in text), None)
+        literal = _LITERAL if partition else _MOVABLE
+        found = next((text for text in _texts(resource.properties) if literal.search(text)), None)
         if found is None:
             continue
         if partition:
@@ -125,6 +128,13 @@ def literal_partition(context: RuleContext) -> Violations:
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
+
+
+def _serves_several(name: str, template: Template) -> bool:
+    """Whether a template as it is written names AWS::Partition in what makes roles or policies."""
+    written = resources_of(name, template.source or template.body)
+    made = (each for each in written if each.type.startswith(("AWS::IAM::", "AWS::Serverless::")))
+    return any("AWS::Partition" in text for each in made for text in _texts(each.properties))
 
 
 def _parts(value: Json) -> Iterator[Json]:
@@ -174,7 +184,8 @@ def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
     return Violation(
         place,
         f"{policy} is attached to the role {role}, which no template creates",
-        "import the role with mutable=False and grant what it needs where it is created",
+        "give the template that creates the role too, or grant there what it needs; in CDK, import the role with "
+        "mutable=False",
     )
 
 

@@ -128,10 +128,11 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
     if not kinds & set(group.kinds):
         right = " and ".join(dict.fromkeys(_ACTIONS[kind] for kind in group.kinds))
-        written = ", ".join(entry.statement.actions.written)
+        actions = entry.statement.actions
+        written = ("all but " if actions.negated else "") + ", ".join(actions.written)
         yield entry.violation(
             f"names {_listed(group.names)} with {written}, which never lets {_who(group)} in",
-            f"write {right}",
+            f"write the Action {right}" if actions.negated else f"write {right}",
         )
         return
     # Whoever gets in meets every condition; a token may carry what the provider that it names never says.

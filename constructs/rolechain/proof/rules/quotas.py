@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from rolechain.cloudformation.conditions import exclude
-from rolechain.cloudformation.resources import UNPLACED
+from rolechain.cloudformation.resources import UNPLACED, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.iam.limits import (
@@ -181,8 +181,9 @@ def _size(record: PolicyRecord) -> int:
     """Its characters as IAM counts them, without blanks; what is not known counts for nothing, an account for 12."""
     if record.document is None:
         return 0
-    template = re.escape(record.place.template)
-    texts = re.sub(
-        rf"<{template}>", "0" * 12, json.dumps(record.document, ensure_ascii=False, default=lambda _: 0)
-    )
-    return length_of_document(json.loads(re.sub(rf"<{template}\.[^<>]*>|{UNPLACED}", "", texts)))
+    texts = json.dumps(record.document, ensure_ascii=False, default=lambda _: 0)
+    if "<" in texts:
+        account = stand_in(record.place.template)
+        name = rf"{re.escape(account[:-1])}\.[^<>]*>"
+        texts = re.sub(f"{name}|{UNPLACED}", "", texts.replace(account, "0" * 12))
+    return length_of_document(json.loads(texts))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from rolechain.cloudformation.resources import UNPLACED
 from rolechain.graph.access import ENTERING, narrowed
 from rolechain.graph.finding import Level
 from rolechain.graph.language import Language, Position, matching, segments_of, text_of
@@ -233,7 +234,7 @@ def _untrusted(entry: LocatedStatement) -> Mapping[str, Values]:
 
 _ANCHORS = matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", "trust-anchor/*"))])
 
-_REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
+_REGION = re.compile(rf"\.([a-z]{{2}}(-[a-z]+)+-\d|{UNPLACED})$", re.ASCII)
 
 
 def of_services(context: RuleContext) -> Violations:

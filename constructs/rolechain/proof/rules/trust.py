@@ -49,8 +49,8 @@ def refused_principal(context: RuleContext) -> Violations:
 
 @rule(
     "RC03",
-    "a trust policy says whom it lets in by Principal, and names no Resource and no action but STS's; a permission "
-    "names its Resource as an ARN or *, and no Principal",
+    "every policy is a document of IAM's grammar: a trust policy says whom it lets in by Principal, and names no "
+    "Resource and no action but STS's; a permission names its Resource as an ARN or *, and no Principal",
     prevents="MalformedPolicyDocument when the stack is deployed",
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
