@@ -27,6 +27,7 @@ class Template:
         parameters: the values that its parameters are given, by name.
         stored: what Systems Manager holds where it is deployed, by name.
         conditions: what its conditions are taken to be, whatever they are made of, by name.
+        deployed: whether it says what an account holds already, where no order of deployment matters.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Template:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
+    deployed: bool = False
 
     def child(self, logical_id: str, body: Mapping[str, Json]) -> Template:
         """The template of a stack that a resource of this one makes, which shares none of its parameters."""

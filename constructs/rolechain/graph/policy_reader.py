@@ -258,7 +258,8 @@ class PolicyReader:
             named = statement.principals
             if named and named.unknown and statement.index not in compiled.unresolved:
                 here = replace(place, statement=statement.index)
-                self.report(here, f"statement {statement.index} of {what} names a canonical user")
+                words = f"statement {statement.index} of {what} names a canonical user"
+                self.report(here, words, remediation="write the ARN of a role or user instead")
         listed = compiled.policy.statements if not compiled.policy.missing else ()
         for index, unresolved in compiled.unresolved.items() if not compiled.problem else ():
             if index is not None and (trust or not listed or _speaks(listed[index].actions.match)):

@@ -19,15 +19,15 @@ from rolechain.proof.rules.violation import Violation, Violations
 
 @rule(
     "RC20",
-    "a role that a trust policy names directly is deployed before it, by a stack dependency or DependsOn; one "
-    "outside the templates is declared as existing",
+    "a role that a trust policy names directly is another one and is deployed before it, by a stack dependency or "
+    "DependsOn; one outside the templates is declared as existing",
     prevents="Invalid principal in policy, when the stack is deployed",
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
     """A role's ARN as principal, of which it is not proven that the role exists by then."""
     for entry in context.entries:
-        if entry.role.imported:
+        if entry.role.imported or _is_deployed(context, entry.role):
             continue  # its owner adds the statement when the caller is there
         for arn in principals.role_arns(entry):
             named = context.roles.get(arn)
@@ -42,7 +42,12 @@ def deploy_order(context: RuleContext) -> Violations:
                     f"trusts {arn} itself, which no template creates",
                     f"write {principals.by_root(arn)}, or declare it under assumed_by where it exists already",
                 )
-            elif named is not entry.role and not _comes_first(context, named, entry.role):
+            elif named is entry.role:
+                yield entry.violation(
+                    f"trusts {arn}, which is the role itself and does not exist when IAM reads its trust policy",
+                    f"write {principals.by_root(arn)}",
+                )
+            elif not _comes_first(context, named, entry.role):
                 here = named.place.template == entry.role.place.template
                 yield entry.violation(
                     f"trusts {arn} itself, and nothing makes {named.place} come first",
@@ -58,6 +63,11 @@ def _exists(chain: Chain, arn: str) -> bool:
     return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
         role.existing and role.arn == arn for role in chain.roles
     )
+
+
+def _is_deployed(context: RuleContext, role: RoleRecord) -> bool:
+    template = context.graph.templates.get(role.place.template)
+    return template is not None and template.deployed
 
 
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
@@ -212,7 +222,8 @@ def service_managed(context: RuleContext) -> Violations:
             or resource.properties.get("PermissionModel") != "SERVICE_MANAGED"
         ):
             continue
-        yield from _unfit_body(resource)
+        if resource.properties.get("ExecutionRoleTemplateBody") is None:
+            yield from _unfit_body(resource)
         management = _management_account(context, resource)
         if management is None:
             continue
