@@ -311,7 +311,10 @@ def asks_of(value: Json) -> tuple[str, ...]:
 
 def _option(name: str) -> str:
     """The option of the audit that gives a value."""
-    return "--region REGION" if name == "AWS::Region" else f"--parameter {name}=VALUE"
+    if name == "AWS::Region":
+        return "--region REGION"
+    kind, _, of_kind = name.partition(":")
+    return f"--{kind} {of_kind}=VALUE" if of_kind else f"--parameter {name}=VALUE"
 
 
 def _speaks_of_roles(policy: Policy) -> bool:
