@@ -201,3 +201,17 @@ def test_a_connector_that_cannot_be_translated() -> None:
     """A resource that the transform adds and refuses ends the translation, and is told."""
     found = _audited(_connected("Missing")).findings
     assert [(each.rule, each.place and each.place.logical_id) for each in found] == [("RC00", "Caller")]
+
+
+def test_a_role_of_sam_names_no_partition_for_the_template() -> None:
+    """That SAM writes AWS::Partition into its roles does not say that the template serves several partitions."""
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111111111111:role/t"}
+    resources = {"Fn": _function(Policies=[{"Statement": [allow]}])}
+    assert _found(_audited(resources)) == []
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    properties = {
+        "Description": {"Fn::Sub": "${AWS::Partition}"},
+        "AssumeRolePolicyDocument": {"Statement": trust},
+    }
+    own = {"Type": "AWS::IAM::Role", "Properties": properties}
+    assert _found(_audited({**resources, "Own": own})) == [("RC29", "FnRole")]

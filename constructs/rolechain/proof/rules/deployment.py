@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -97,7 +98,7 @@ def _depends_on(resource: Json) -> Iterator[str]:
             yield name
 
 
-_LITERAL = "arn:aws:"
+_LITERAL = re.compile(r"""arn:aws:[^\s"']*""")
 
 
 @rule(
@@ -120,27 +121,36 @@ def literal_partition(context: RuleContext) -> Violations:
         if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
     ]
     for resource in suspects:
-        if partitions.get(resource.template) is None and any(
-            "AWS::Partition" in text for text in _texts(resource.properties)
-        ):
+        if partitions.get(resource.template) is not None or _is_made_by_sam(resource):
+            continue
+        if any("AWS::Partition" in text for text in _texts(resource.properties)):
             anywhere.add(resource.template)
     for resource in suspects:
         partition = partitions.get(resource.template)
         if partition is None and resource.template not in anywhere:
             continue
-        found = next((text for text in _texts(resource.properties) if _LITERAL in text), None)
+        found = next(filter(None, map(_LITERAL.search, _texts(resource.properties))), None)
         if found is None:
             continue
         if partition:
-            message = f"{found} names the partition aws, and the template is deployed to {partition}"
+            message = f"{found[0]} names the partition aws, and the template is deployed to {partition}"
         else:
-            message = f"{found} names the partition aws, and the template names AWS::Partition elsewhere"
+            message = f"{found[0]} names the partition aws, and the template names AWS::Partition elsewhere"
         yield Violation(
             resource.place(),
             message,
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
+
+
+def _is_made_by_sam(resource: Resource) -> bool:
+    """Whether SAM's transform wrote a role, which names AWS::Partition whatever the template is written for."""
+    tags = resource.properties.get("Tags")
+    return isinstance(tags, list) and any(
+        isinstance(tag, Mapping) and str(tag.get("Key")).endswith(":createdBy") and tag.get("Value") == "SAM"
+        for tag in tags
+    )
 
 
 def _partition(template: Template) -> str | None:
