@@ -9,7 +9,7 @@ import pytest
 COMMANDS = [("whoami",), ("exec", "--", "true"), ("env",), ("credential-process",), ("console",)]
 
 
-@pytest.mark.parametrize("words", [*COMMANDS, ("whoami", "--every-target")])
+@pytest.mark.parametrize("words", [*COMMANDS, ("whoami", "--every-target"), ("verify",)])
 def test_no_credentials_at_all(shell: Any, words: tuple[str, ...]) -> None:
     """Where no credentials are found, one line says how to give some."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

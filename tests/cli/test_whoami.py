@@ -88,7 +88,8 @@ def test_a_profile_that_does_not_exist(shell: Any) -> None:
     said = shell("whoami", "--profile", "nobody")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "rolechain: no session to start from: The config profile (nobody) could not be found\n"
+        "rolechain: no session to start from: The config profile (nobody) could not be found; name one of "
+        "~/.aws/config with --profile\n"
     )
 
 

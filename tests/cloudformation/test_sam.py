@@ -269,3 +269,17 @@ def test_what_helps_where_resources_are_made_elsewhere() -> None:
         "App": "give the file of its template too",
         "Mod": "give what CloudFormation makes of it",
     }
+
+
+def test_a_role_of_sam_names_no_partition_for_the_template() -> None:
+    """That SAM writes AWS::Partition into its roles does not say that the template serves several partitions."""
+    allow = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "arn:aws:sns:*:*:*"}
+    resources = {"Fn": _function(Policies=[{"Statement": [allow]}])}
+    assert _found(_audited(resources)) == []
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    properties = {
+        "Description": {"Fn::Sub": "${AWS::Partition}"},
+        "AssumeRolePolicyDocument": {"Statement": trust},
+    }
+    own = {"Type": "AWS::IAM::Role", "Properties": properties}
+    assert _found(_audited({**resources, "Own": own})) == [("RC29", "FnRole")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.live import (
     Account,
     AccountError,
@@ -22,6 +22,7 @@ from rolechain.live import (
 )
 from rolechain.local import LocalOrganization
 from rolechain.proof import Proof
+from rolechain.statements.builder import permission_statements, trust_statements
 
 Read = Callable[[Chain], list[Account]]
 STAR = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -264,3 +265,20 @@ def test_a_reader_who_may_not(chain: Chain, organization: LocalOrganization) -> 
         AccountError, match=r"^AccessDenied: .* not authorized to perform: iam:GetAccountAuthorizationDetails"
     ):
         read_account(session, source.account)
+
+
+def test_roles_that_name_each_other(organization: LocalOrganization) -> None:
+    """Where the roles exist, it does not matter which of them would have to be made first."""
+    source, target = (
+        ChainRole("710000009001", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        "710000009002",
+    )
+    declared = Chain("deploy", source=source, targets=ChainRole(target, trust="role_arn"))
+    for role in declared.roles:
+        iam = organization.session(role.account).client("iam")
+        trust = _document(*trust_statements(declared, role))
+        iam.create_role(Path=role.path, RoleName=role.role, AssumeRolePolicyDocument=trust)
+        for hops in filter(None, [permission_statements(declared, role)]):
+            iam.put_role_policy(RoleName=role.role, PolicyName="hops", PolicyDocument=_document(*hops))
+    held = [read_account(organization.session(account), account) for account in declared.accounts]
+    assert _errors(prove_live(declared, held)) == []

@@ -63,6 +63,31 @@ def test_a_managed_policy_beyond_its_quota(make: Any, accounts: Any, refused: An
     assert refused(lambda: iam.create_policy_version(PolicyArn=arn, PolicyDocument=_long(6145))) == error
 
 
+@pytest.mark.parametrize(("kind", "most"), [("user", 2048), ("group", 5120)])
+def test_inline_policies_of_users_and_groups(
+    make: Any, accounts: Any, refused: Any, kind: str, most: int
+) -> None:
+    """A user has 2,048 characters of inline policies, a group 5,120."""
+    iam, name = make.iam(accounts()), {f"{kind.title()}Name": "a"}
+    getattr(iam, f"create_{kind}")(**name)
+    put = getattr(iam, f"put_{kind}_policy")
+    put(**name, PolicyName="p", PolicyDocument=_long(most))
+    error = ("LimitExceeded", f"Maximum policy size of {most} bytes exceeded for {kind} a")
+    assert refused(lambda: put(**name, PolicyName="p", PolicyDocument=_long(most + 1))) == error
+
+
+def test_a_managed_policy_that_does_not_exist(make: Any, accounts: Any, refused: Any) -> None:
+    """Only a policy that exists is attached, to roles, users and groups."""
+    account = accounts()
+    make.role(account, "r", account)
+    iam, arn = make.iam(account), f"arn:aws:iam::{account}:policy/none"
+    iam.create_user(UserName="u")
+    error = ("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.")
+    assert refused(lambda: iam.attach_role_policy(RoleName="r", PolicyArn=arn)) == error
+    assert refused(lambda: iam.attach_user_policy(UserName="u", PolicyArn=arn)) == error
+    iam.attach_role_policy(RoleName="r", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+
+
 def test_an_eleventh_managed_policy(make: Any, accounts: Any, refused: Any) -> None:
     """A role takes 10 managed policies; one that it has may be attached again."""
     account = accounts()
@@ -91,6 +116,15 @@ def test_an_eleventh_managed_policy(make: Any, accounts: Any, refused: Any) -> N
         (
             _document({**ALLOW, "Sid": "a"}, {**ALLOW, "Sid": "a"}),
             "Syntax errors in policy. (the Sid 'a' occurs twice: give each statement its own)",
+        ),
+        (
+            _document({**ALLOW, "Sid": "read buckets"}),
+            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+            "[0-9A-Za-z]*",
+        ),
+        (
+            _document({**ALLOW, "Resource": ["*", "my-bucket"]}),
+            'Resource my-bucket must be in ARN format or "*".',
         ),
         (
             '{"Statement": [], "Statement": []}',

@@ -405,3 +405,17 @@ def test_mistakes_stand_in_the_order_of_the_file(write: Write) -> None:
 def test_the_schema_takes_what_is_read(text: str) -> None:
     """What the reader takes is valid for the editor's JSON Schema."""
     jsonschema.validate(yaml.safe_load(text), chain_schema())
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    """A file beyond 1 MiB is refused in one line, before YAML reads it; one of 1 MiB is read."""
+    path = tmp_path / "chain.yaml"
+    filled = SMALLEST + "#" * (1024 * 1024 - len(SMALLEST))
+    path.write_text(filled)
+    assert Chain.load(path).name == "deploy"
+    path.write_text(filled + "\n")
+    with pytest.raises(ChainError) as caught:
+        Chain.load(path)
+    assert (
+        str(caught.value) == f"{path}: the file is larger than 1 MiB: name a chain of its own for each part"
+    )

@@ -88,6 +88,10 @@ def problems(
             "case: remove one",
         ),
         (
+            {"target": {"session_tags": [SessionTag("Project", "a"), SessionTag("Project", "b")]}},
+            "targets[0].session_tags.Project: 'Project' occurs twice: remove one",
+        ),
+        (
             {"target": {"session_tags": {"aws:x": "a"}}},
             "targets[0].session_tags.aws:x: 'aws:x' begins with aws:, which AWS reserves: rename it",
         ),

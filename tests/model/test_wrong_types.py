@@ -62,6 +62,21 @@ def test_a_value_of_a_wrong_type(entrance: Any, expected: str) -> None:
     assert str(caught.value) == f"source.assumed_by[0]: {expected}"
 
 
+@pytest.mark.parametrize("tags", [5, "Project", ["Project"], object])
+def test_chosen_tags_of_a_wrong_type(tags: Any) -> None:
+    """The tags that are chosen for a path are a mapping."""
+    with pytest.raises(ChainError) as caught:
+        chain().hops_to("333333333333", session_tags=tags)
+    assert str(caught.value) == f"session_tags: {tags!r} holds no values by key: write {{key: value}}"
+
+
+def test_a_partition_that_is_none() -> None:
+    """A partition that AWS does not have is said once, on one line."""
+    with pytest.raises(ChainError) as caught:
+        Chain("d", source=ChainRole("111111111111"), targets=ChainRole("333333333333"), partition="a\nb")
+    assert [str(each).partition(" is not")[0] for each in caught.value.problems] == ["partition: 'a\\nb'"]
+
+
 ODD = st.one_of(
     st.sampled_from([None, 5, 0, -1, 1.5, True, "", "x", "111111111111", ROLE, b"x", (), ((),), object()]),
     st.builds(list),

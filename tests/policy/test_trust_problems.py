@@ -115,7 +115,7 @@ def test_a_principal_that_iam_refuses(policy: Make, kind: str, value: str, fault
     [
         "*",
         {"AWS": "*"},
-        {"AWS": [A, f"arn:aws:iam::{A}:root", f"arn:aws-cn:iam::{A}:user/team/alice", ""]},
+        {"AWS": [A, f"arn:aws:iam::{A}:root", f"arn:aws-cn:iam::{A}:user/team/alice"]},
         {
             "AWS": f"arn:aws:iam::{A}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef"
         },

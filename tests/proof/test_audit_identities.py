@@ -225,3 +225,20 @@ def test_users_that_are_alike_are_each_named() -> None:
     hops = audit([Template("t", {"Resources": resources}, account=A)]).hops[:3]
     assert [hop.caller.split("/")[-1] for hop in hops] == ["ann", "annabel", "bob"]
     assert all(f"lets {hop.caller} in" in hop.reason for hop in hops)
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::EKS::PodIdentityAssociation", {"RoleArn": ROLE, "TargetRoleArn": f"arn:aws:iam::{B}:role/t"}),
+        ("AWS::RolesAnywhere::Profile", {"RoleArns": [ROLE]}),
+        ("AWS::Cognito::IdentityPoolRoleAttachment", {"Roles": {"authenticated": ROLE}}),
+    ],
+)
+def test_a_service_that_is_given_roles(kind: str, properties: Json) -> None:
+    """Resources that have a service assume roles are named as not read, a few of many."""
+    resources = {f"Given{number}": {"Type": kind, "Properties": properties} for number in range(5)}
+    found = audit([Template("t", {"Resources": resources}, account=A)])
+    listed = "Given0 (t), Given1 (t), Given2 (t), 2 more"
+    words = f"assuming that the policies of the roles say who enters by {kind}, which is not read: {listed}"
+    assert words in found.assumptions

@@ -124,10 +124,10 @@ def test_a_stored_value() -> None:
     """A parameter of Systems Manager is given a name, as in CloudFormation, and the name its value."""
     stored = [_declaring({"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/who"})]
     assert _cures(audit(stored)) == [
-        "give --parameter /who=VALUE, or write a value that is known before deployment"
+        "give --ssm /who=VALUE, or write a value that is known before deployment"
     ]
     assert _cures(audit(stored, parameters={"Who": "/whom"})) == [
-        "give --parameter /whom=VALUE, or write a value that is known before deployment"
+        "give --ssm /whom=VALUE, or write a value that is known before deployment"
     ]
     given = audit(stored, parameters={"Who": "/whom", "/whom": "a.amazonaws.com"})
     assert (_let_in(given), given.findings) == (["the service a.amazonaws.com"], ())
@@ -218,6 +218,7 @@ def test_a_region_that_is_compared() -> None:
         ({"Fn::If": ["Open", "a", "b"]}, "--parameter Who=VALUE"),
         ({"Fn::If": ["Far", "a", "b"]}, "--region REGION --parameter Who=VALUE"),
         ({"Fn::ImportValue": {"Fn::Sub": "${Who}-role"}}, "--parameter Who=VALUE"),
+        ({"Fn::ImportValue": "shared:caller"}, "--import shared:caller=VALUE"),
         ({"Fn::FindInMap": ["Regions", {"Ref": "AWS::Region"}, "who"]}, "--region REGION"),
     ],
 )
@@ -229,7 +230,7 @@ def test_the_cure_names_the_options_that_answer_it(principal: Any, options: str)
     }
     template = _declaring({"Type": "String"}, principal, Conditions=conditions)
     assert _cures(audit([template])) == [f"give {options}, or write a value that is known before deployment"]
-    assert _cures(audit([_template({"Fn::ImportValue": "nowhere"})])) == [GENERAL]
+    assert _cures(audit([_template({"Ref": "AWS::StackId"})])) == [GENERAL]
 
 
 def test_the_cure_of_a_role_that_may_not_be_made() -> None:

@@ -160,3 +160,11 @@ def test_it_is_frozen_and_keeps_no_hold_on_what_it_was_given() -> None:
     assert hash(hop) == hash(Hop(ROLE, tags={"Team": "a"}, policy_arns=hop.policy_arns))
     with pytest.raises(AttributeError):
         hop.role_arn = "x"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["policy_arns", "transitive_tag_keys"])
+@pytest.mark.parametrize("value", [5, 3.5, True, object, {"x": 1}, [None]])
+def test_a_list_of_a_wrong_type(name: str, value: Any) -> None:
+    """What is no list of texts is refused as a value, and not by Python."""
+    with pytest.raises(ChainError):
+        Hop(ROLE, **{name: value})

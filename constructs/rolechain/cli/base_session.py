@@ -6,7 +6,8 @@ import argparse
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
 from botocore.utils import JSONFileCache
 
 from rolechain.cli.aws_config import region_in_environment, static_keys
@@ -59,7 +60,21 @@ def open_session(
         checked_region(core.get_config_variable("region"))
         return boto3.Session(botocore_session=core)
     except BotoCoreError as error:
-        raise BaseSessionError(f"no session to start from: {error}") from error
+        hint = "; name one of ~/.aws/config with --profile" if isinstance(error, ProfileNotFound) else ""
+        raise BaseSessionError(f"no session to start from: {error}{hint}") from error
+
+
+@contextmanager
+def credentials_needed() -> Iterator[None]:
+    """Says how to give credentials where a call found none."""
+    try:
+        yield
+    except HopError as error:
+        if isinstance(error.__cause__, NoCredentialsError):
+            raise BaseSessionError(
+                "no AWS credentials were found: name a profile with --profile, or sign in with aws sso login"
+            ) from error
+        raise
 
 
 def _share_cli_cache(session: botocore.session.Session) -> None:
@@ -110,14 +125,8 @@ class BaseSession:
         session = open_session(
             arguments.profile, arguments.region, selection.chain.region, keep=not arguments.no_cache
         )
-        try:
+        with credentials_needed():
             signer = _call(selection, session).starting_signer(session)
-        except HopError as error:
-            if isinstance(error.__cause__, NoCredentialsError):
-                raise BaseSessionError(
-                    "no AWS credentials were found: name a profile with --profile, or sign in with aws sso login"
-                ) from error
-            raise
         keys = static_keys(arguments.profile, arguments.region)
         device = mfa_device(arguments, keys) if not signer.token else None
         return cls(selection, session, signer, cache, device)

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from rolechain import runtime
-from rolechain.cli.base_session import open_session
+from rolechain.cli.base_session import credentials_needed, open_session
 from rolechain.cli.chain_selection import ChainSelection
 from rolechain.cli.options import (
     add_account_profile_option,
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         for account, profile in arguments.account_profile
     }
     holding = {role.account for role in chain.sources} if len(chain.sources) > 1 else set()
-    with Console(stderr=True).status(f"taking chain {chain.name} …"):
+    with Console(stderr=True).status(f"taking chain {chain.name} …"), credentials_needed():
         reports = runtime.verify(
             chain,
             session=session,

@@ -120,7 +120,7 @@ def imported(resolver: Resolver, argument: Json, place: SourceLocation, depth: i
     name = resolver.resolve(argument, place, depth)
     found = resolver.around.imported(name) if isinstance(name, str) else None
     if found is None:
-        asks = name.asks if isinstance(name, Unresolved) else ()
+        asks = name.asks if isinstance(name, Unresolved) else (f"import:{name}",) * isinstance(name, str)
         return Unresolved("Fn::ImportValue", f"no template exports {name}, or several do", place, asks)
     return found
 

@@ -202,7 +202,7 @@ class Resolver:
                     f"Ref {name}",
                     f"parameter {name} is read from Systems Manager on deployment",
                     place,
-                    (text,) if text and self.around.by_user else (),
+                    (f"ssm:{text}",) if text and self.around.by_user else (),
                 )
             kind, text, is_given = stored, self.around.stored[text], True
         if text is None:

@@ -28,6 +28,7 @@ class Template:
         stored: what Systems Manager holds where it is deployed, by name.
         conditions: what its conditions are taken to be, whatever they are made of, by name.
         source: the template as it is written, where ``body`` is what AWS's transforms make of it.
+        deployed: whether it says what an account holds already, where no order of deployment matters.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Template:
     stored: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
     source: Mapping[str, Json] | None = None
+    deployed: bool = False
 
     def child(self, logical_id: str, body: Mapping[str, Json]) -> Template:
         """The template of a stack that a resource of this one makes, which shares none of its parameters."""

@@ -17,8 +17,8 @@ class Unresolved:
         function: the intrinsic function, such as ``Fn::GetAtt``.
         reason: why it is not known.
         place: its location.
-        asks: the names of the parameters, of the pseudo parameter AWS::Region or of what Systems Manager holds, whose
-            value would settle it.
+        asks: the names of the parameters or of the pseudo parameter AWS::Region whose value would settle it; ``ssm:``
+            stands before the name of what Systems Manager holds, ``import:`` before that of an export.
         text: the value with ``<region>`` in it, where nothing but the region of a text is not known.
     """
 

@@ -280,7 +280,8 @@ class PolicyReader:
             named = statement.principals
             if named and named.unknown and statement.index not in compiled.unresolved:
                 here = replace(place, statement=statement.index)
-                self.report(here, f"statement {statement.index} of {what} names a canonical user")
+                words = f"statement {statement.index} of {what} names a canonical user"
+                self.report(here, words, remediation="write the ARN of a role or user instead")
         listed = compiled.policy.statements if not compiled.policy.missing else ()
         for index, unresolved in compiled.unresolved.items() if not compiled.problem else ():
             if index is not None and (trust or not listed or _speaks(listed[index].actions.match)):
@@ -352,7 +353,10 @@ def asks_of(value: Json) -> tuple[str, ...]:
 
 def _option(name: str) -> str:
     """The option of the audit that gives a value."""
-    return "--region REGION" if name == "AWS::Region" else f"--parameter {name}=VALUE"
+    if name == "AWS::Region":
+        return "--region REGION"
+    kind, _, of_kind = name.partition(":")
+    return f"--{kind} {of_kind}=VALUE" if of_kind else f"--parameter {name}=VALUE"
 
 
 def _speaks_of_roles(policy: Policy) -> bool:

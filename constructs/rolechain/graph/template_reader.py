@@ -53,7 +53,10 @@ def role_graph_of(
         roles=placed((*created, *existing), chain),
         unknown=tuple(policies.unknown),
         roaming=frozenset(policies.roaming),
-        assumptions=(*stacks.assumptions, *(assumptions_of(chain, existing) if chain else ())),
+        assumptions=(
+            *stacks.assumptions,
+            *(assumptions_of(chain, existing) if chain else _assumptions_of_bindings(stacks)),
+        ),
         organization=chain.organization if chain else None,
         home=home_of(chain) if chain else frozenset(),
         identities=identities,
@@ -62,6 +65,27 @@ def role_graph_of(
         invocation_grants=tuple(found for stack in stacks.all for found in invocation_grants_of(stack)),
         session_policies=session_policies,
     )
+
+
+_BINDINGS = (
+    "AWS::Cognito::IdentityPoolRoleAttachment",
+    "AWS::EKS::PodIdentityAssociation",
+    "AWS::RolesAnywhere::Profile",
+)
+"""Resources by which a service assumes roles that they name, as far as the policies of the roles let it."""
+
+
+def _assumptions_of_bindings(stacks: Stacks) -> Iterator[str]:
+    for kind in _BINDINGS:
+        found = [
+            f"{each.logical_id} ({stack.template.name})"
+            for stack in stacks.all
+            for each in stack.resources(kind)
+        ]
+        if found:
+            most = [*found[:3], f"{len(found) - 3} more"] if len(found) > 3 else found
+            words = f"who enters by {kind}, which is not read: {', '.join(most)}"
+            yield f"assuming that the policies of the roles say {words}"
 
 
 def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:

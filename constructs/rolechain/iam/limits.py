@@ -82,7 +82,8 @@ TRUST_POLICY_CHARACTERS, MOST_TRUST_POLICY_CHARACTERS = 2048, 8192
 POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
 """The quotas that AWS raises on request: the default and the maximum."""
 MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
-"""Characters without blanks of a managed policy, and of all inline policies of a role."""
+USER_INLINE_CHARACTERS, GROUP_INLINE_CHARACTERS = 2048, 5120
+"""Characters without blanks of a managed policy, and of all inline policies of a role, a user or a group."""
 
 
 def is_unique_id(value: str) -> bool:

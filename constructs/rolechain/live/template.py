@@ -23,7 +23,8 @@ _PROVIDERS = {
 
 def template_of(account: Account) -> Template:
     """The roles, users, groups, policies and providers of an account, each under the resource part of its ARN."""
-    return Template(f"account {account.id}", {"Resources": dict(_resources(account))}, account=account.id)
+    body = {"Resources": dict(_resources(account))}
+    return Template(f"account {account.id}", body, account=account.id, deployed=True)
 
 
 def document_by_arn(accounts: Iterable[Account]) -> dict[str, Json]:

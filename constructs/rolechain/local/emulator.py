@@ -63,7 +63,7 @@ _USED = {
     "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
     "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
     "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _error _group_inline_policies _groups "
-    "_mfa_devices _roles _trust_policy_not_principal_error _user_inline_policies _users",
+    "_mfa_devices _policy_exists _roles _trust_policy_not_principal_error _user_inline_policies _users",
     "services.sts": "_sessions register_session",
     "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
@@ -231,7 +231,18 @@ def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[st
     """Each group that a user is in, with the group's inline policies."""
     for (owner, name), group in list(_iam._groups.to_dict().items()):
         if owner == account and user_name in group.get("Users", []):
-            yield group, _iam._group_inline_policies.get_scoped(account, None, name) or {}
+            yield group, group_inline_policies(account, name)
+
+
+def group_inline_policies(account: str, group_name: str) -> Mapping[str, str]:
+    """A group's inline policies by name."""
+    found: Mapping[str, str] | None = _iam._group_inline_policies.get_scoped(account, None, group_name)
+    return found or {}
+
+
+def policy_exists(arn: str) -> bool:
+    """Whether a managed policy exists, for the account of the request that is being served."""
+    return bool(_iam._policy_exists(arn))
 
 
 def managed_policy(arn: str, account: str) -> str | Record | None:

@@ -6,13 +6,17 @@ User Guide, "IAM and STS quotas". The quotas are those that an account has by de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
+from rolechain.iam.arn import account_of
 from rolechain.iam.limits import (
+    GROUP_INLINE_CHARACTERS,
     INLINE_POLICY_CHARACTERS,
     MANAGED_POLICY_CHARACTERS,
     POLICIES_OF_ROLE,
     TRUST_POLICY_CHARACTERS,
+    USER_INLINE_CHARACTERS,
     length_of_document,
 )
 from rolechain.local import emulator
@@ -21,6 +25,7 @@ from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 
 Parameters = Mapping[str, str]
+_SID = re.compile(r"[0-9A-Za-z]*")
 
 
 def install() -> None:
@@ -31,7 +36,11 @@ def install() -> None:
         emulator.before_iam_call(action, _check_permissions)
     for action in ("CreatePolicy", "CreatePolicyVersion"):
         emulator.before_iam_call(action, _check_managed)
-    emulator.before_iam_call("PutRolePolicy", _check_inline)
+    _limit_inline("Role", INLINE_POLICY_CHARACTERS, _inline_of_role)
+    _limit_inline("User", USER_INLINE_CHARACTERS, lambda *key: emulator.user_inline_policies.get(*key) or {})
+    _limit_inline("Group", GROUP_INLINE_CHARACTERS, emulator.group_inline_policies)
+    for action in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
+        emulator.before_iam_call(action, _check_exists)
     emulator.before_iam_call("AttachRolePolicy", _check_attached)
 
 
@@ -45,9 +54,18 @@ def _check_permissions(given: Parameters) -> None:
     try:
         policy = Policy.parse(given.get("PolicyDocument", ""))
     except PolicyError as error:
-        raise ServiceError("MalformedPolicyDocument", f"Syntax errors in policy. ({error})") from None
+        raise _malformed(f"Syntax errors in policy. ({error})") from None
     if any(statement.principals or statement.not_principal for statement in policy.statements):
-        raise ServiceError("MalformedPolicyDocument", "Policy document should not specify a principal.")
+        raise _malformed("Policy document should not specify a principal.")
+    for statement in policy.statements:
+        if not _SID.fullmatch(statement.sid or ""):
+            raise _malformed(
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+                "[0-9A-Za-z]*"
+            )
+        for resource in statement.resources.written if statement.resources else ():
+            if resource != "*" and not resource.startswith(("arn:", "*", "?", "$")):
+                raise _malformed(f'Resource {resource} must be in ARN format or "*".')
 
 
 def _check_managed(given: Parameters) -> None:
@@ -55,13 +73,29 @@ def _check_managed(given: Parameters) -> None:
         raise _exceeded(f"Cannot exceed quota for PolicySize: {MANAGED_POLICY_CHARACTERS}")
 
 
-def _check_inline(given: Parameters) -> None:
-    """The inline policies of a role count together, without the one that is replaced."""
-    name = given.get("RoleName", "")
-    role = emulator.roles.get(emulator.request_account(), name) or {}
-    written = {given.get("PolicyName"): given.get("PolicyDocument", "")}
-    if sum(map(_length, (role.get("InlinePolicies", {}) | written).values())) > INLINE_POLICY_CHARACTERS:
-        raise _exceeded(f"Maximum policy size of {INLINE_POLICY_CHARACTERS} bytes exceeded for role {name}")
+def _limit_inline(kind: str, most: int, inline: Callable[[str, str], Mapping[str, str]]) -> None:
+    """Holds the inline policies of a role, user or group to its quota, without the one that is replaced."""
+
+    def check(given: Parameters) -> None:
+        name = given.get(f"{kind}Name", "")
+        held = inline(emulator.request_account(), name)
+        others = [text for key, text in held.items() if key != given.get("PolicyName")]
+        if sum(map(_length, (*others, given.get("PolicyDocument", "")))) > most:
+            raise _exceeded(f"Maximum policy size of {most} bytes exceeded for {kind.lower()} {name}")
+
+    emulator.before_iam_call(f"Put{kind}Policy", check)
+
+
+def _inline_of_role(account: str, name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = (emulator.roles.get(account, name) or {}).get("InlinePolicies", {})
+    return found
+
+
+def _check_exists(given: Parameters) -> None:
+    arn = given.get("PolicyArn", "")
+    # ministack does not hold every policy of AWS's own.
+    if account_of(arn) != "aws" and not emulator.policy_exists(arn):
+        raise ServiceError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
 def _check_attached(given: Parameters) -> None:
@@ -77,6 +111,10 @@ def _length(document: str) -> int:
         return length_of_document(load(document))
     except PolicyError:
         return 0
+
+
+def _malformed(message: str) -> ServiceError:
+    return ServiceError("MalformedPolicyDocument", message)
 
 
 def _exceeded(message: str) -> ServiceError:

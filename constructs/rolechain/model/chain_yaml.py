@@ -16,6 +16,8 @@ from rolechain.model.role import ChainRole
 from rolechain.model.yaml_nodes import Nodes
 
 Made = TypeVar("Made")
+MOST_BYTES = 1024 * 1024
+"""A chain of thousands of targets has less, and YAML of more takes minutes."""
 
 
 def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
@@ -46,7 +48,13 @@ def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
 
 def _parse(name: str) -> yaml.Node:
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        with open(name, "rb") as file:
+            held = file.read(MOST_BYTES + 1)
+        if len(held) > MOST_BYTES:
+            raise ChainError(
+                [Problem((), "the file is larger than 1 MiB: name a chain of its own for each part", name)]
+            )
+        text = held.decode()
     except FileNotFoundError:
         message = "no such file: create it (docs/chain.md describes its keys), or name another with --chain"
         raise ChainError([Problem((), message, name)]) from None

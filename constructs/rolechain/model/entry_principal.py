@@ -114,9 +114,10 @@ class Entrance(HasSessionValues):
                 self._set(name, tuple(value))
         self._set_session_values()
         if known := self.known:
-            tags = {str(getattr(tag, "key", tag)): tag for tag in (*known.tags, *self.tags)}
+            declared = [getattr(tag, "key", None) for tag in self.tags]
+            tags = [tag for tag in known.tags if tag.key not in declared]
             keys = (key for key in self.transitive_tag_keys if key not in known.transitive)
-            self._set("session_tags", tuple(tags.values()))
+            self._set("session_tags", (*tags, *self.tags))
             self._set("transitive_tag_keys", (*known.transitive, *keys))
             self._set("source_identity", self.identity or known.identity)
 

@@ -131,7 +131,7 @@ def choose(
     hops = tuple(hops)
     if tags is None and source_identity is None:
         return hops
-    tags = tags or {}
+    tags = {} if tags is None else tags
     if problems := list(_refused(hops, tags, source_identity)):
         raise ChainError(problems)
     return tuple(hop.choosing(tags, source_identity) for hop in hops)
@@ -140,6 +140,9 @@ def choose(
 def _refused(
     hops: tuple[Hop, ...], tags: Mapping[str, str], source_identity: str | None
 ) -> Iterator[Problem]:
+    if not isinstance(tags, Mapping):
+        yield Problem(("session_tags",), f"{tags!r} holds no values by key: write {{key: value}}")
+        return
     declared = [tag for hop in hops for tag in hop.callee.tags]
     for key, value in tags.items():
         place = ("session_tags", key)

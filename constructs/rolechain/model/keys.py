@@ -192,9 +192,10 @@ class _Tags:
                 continue
             if tag.key.lower().startswith("aws:"):
                 yield place, f"{tag.key!r} begins with aws:, which AWS reserves: rename it"
-            if (first := seen.setdefault(limits.folded(tag.key), tag.key)) != tag.key:
+            if first := seen.get(limits.folded(tag.key)):
                 same = f"{tag.key!r} and {first!r} are the same key to STS, which ignores case"
-                yield place, f"{same}: remove one"
+                yield place, f"{same if first != tag.key else f'{first!r} occurs twice'}: remove one"
+            seen[limits.folded(tag.key)] = tag.key
             for _, problem in Flag().wrong(tag.required):
                 yield place, f"required: {problem}"
             for each in tag.values:

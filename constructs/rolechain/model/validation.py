@@ -19,6 +19,7 @@ from rolechain.iam.limits import (
     SESSION_TAGS,
     folded,
 )
+from rolechain.iam.partitions import PARTITIONS
 from rolechain.iam.partitions import partition_of as partition_of_region
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, inherited_values
 from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
@@ -72,7 +73,7 @@ def problems_of(chain: Chain) -> list[Problem]:
         if key not in _ROLES and not (value is None and key in ("organization", "administrators")):
             tell(shape.wrong(value), (key,))
     home = partition_of_region(chain.region) if isinstance(chain.region, str) else None
-    if home and home != chain.partition:
+    if home and home != chain.partition and chain.partition in PARTITIONS:
         message = (
             f"{chain.region} lies in partition {home}, the chain in {chain.partition}: change one of the two"
         )

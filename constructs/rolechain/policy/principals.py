@@ -75,6 +75,7 @@ class Principals:
         unknown_federated: whether a CloudFormation intrinsic stands among those.
         unknown: whether a CloudFormation intrinsic, or a canonical user, stands among them.
         none_listed: whether the element lists no principal, as in ``{"AWS": []}``.
+        empty: the kinds of principals among which an empty text stands; IAM refuses it.
     """
 
     written: tuple[str, ...]
@@ -85,6 +86,7 @@ class Principals:
     federated: frozenset[str] = frozenset()
     unknown_federated: bool = False
     none_listed: bool = False
+    empty: tuple[str, ...] = ()
 
     def match(self, caller: Caller, partition: str) -> tuple[Match, ...]:
         """How the statement names ``caller``: the strongest match, and ``ANYONE`` where a stronger one is not known.
@@ -130,7 +132,7 @@ def parse(element: Any) -> Principals:
     }
 
     def known(kind: str) -> frozenset[str]:
-        # An empty string names nobody; the bootstrap template of the CDK holds one.
+        # An empty string names nobody.
         return frozenset(value for value in values.get(kind, ()) if isinstance(value, str) and value)
 
     def has_unknown(kind: str) -> bool:
@@ -146,4 +148,5 @@ def parse(element: Any) -> Principals:
         federated=known("Federated"),
         unknown_federated=has_unknown("Federated"),
         none_listed=not any(values.values()),
+        empty=tuple(kind for kind, listed in values.items() if "" in listed),
     )

@@ -100,6 +100,10 @@ def _refused_element(fault: str, remediation: str, refusal: str) -> TrustProblem
 
 
 def _of_principals(principals: Principals) -> Iterator[TrustProblem]:
+    for kind in principals.empty:
+        message = f"Principal {kind} holds an empty text, which IAM refuses"
+        remediation = "name whom it lets in, or leave the text out"
+        yield TrustProblem(Subject.PRINCIPAL, message, remediation, invalid_principal(kind, ""))
     for kind, values, fault_of in (
         ("AWS", principals.aws, _fault_of_aws),
         ("Service", principals.services, _fault_of_service),

@@ -9,6 +9,7 @@ from rolechain.errors import ChainError, Problem
 from rolechain.iam.arn import account_of, name_of, partition_of
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.session_policy import compact
+from rolechain.model.session_values import several
 from rolechain.runtime.limits import problems_of
 
 
@@ -50,8 +51,7 @@ class Hop:
 
     def __post_init__(self) -> None:
         for name in ("policy_arns", "transitive_tag_keys"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
+            object.__setattr__(self, name, several(getattr(self, name) or ()))
         if isinstance(self.policy, Mapping):
             object.__setattr__(self, "policy", compact(self.policy))
         if isinstance(self.tags, Mapping):

@@ -114,7 +114,7 @@ def _caller_principal(hops: list[Hop]) -> tuple[Any, Conditions]:
         roles = one_or_all(iam_arn(callee.partition, caller.account, "role/*") for caller in callers)
         return roots, {"ArnLike": {"aws:PrincipalArn": roles}}
     if callee.trust == "organization":
-        return "*", {"ArnLike": {"aws:PrincipalArn": iam_arn(callee.partition, "*", "role/*")}}
+        return {"AWS": "*"}, {"ArnLike": {"aws:PrincipalArn": iam_arn(callee.partition, "*", "role/*")}}
     return roots, {"ArnEquals": {"aws:PrincipalArn": arns}}
 
 

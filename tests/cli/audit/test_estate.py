@@ -248,7 +248,12 @@ Resources:
           - {Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !ImportValue caller}}
           - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: !Ref Trusted}}
 """)
-    assert _rules(audited("role.yaml")[1]) == ["RC00", "RC00"]
+    found = audited("role.yaml")[1]["findings"]
+    assert [each["rule"] for each in found] == ["RC00", "RC00"]
+    assert [each["cure"].partition(",")[0] for each in found] == [
+        "give --import caller=VALUE",
+        "give --ssm /trusted=VALUE",
+    ]
     given = ("--import", "caller=arn:aws:iam::222222222222:role/ci", "--ssm", "/trusted=lambda.amazonaws.com")
     for account in ([], ["--account", "role.yaml=111111111111"]):
         _, document = audited("role.yaml", *given, *account)

@@ -258,7 +258,6 @@ def test_rc40_fires_where_a_deny_keeps_all_of_them_out(kit: Kit) -> None:
         (CALLER, {"StringEquals": {"sts:ExternalId": "e-1"}}, "sts:AssumeRole"),
         ("*", ORGANIZATION, "sts:AssumeRole"),
         ("*", {"StringEquals": {"aws:SourceAccount": "111111111111"}}, "sts:AssumeRole"),
-        (OIDC, None, "sts:TagSession"),
     ],
 )
 def test_rc40_silent_where_somebody_may_get_in(kit: Kit, principal: Any, condition: Any, action: Any) -> None:
@@ -283,3 +282,54 @@ def test_rc40_silent_where_another_rule_tells(kit: Kit) -> None:
 def test_rc40_silent_on_a_role_that_is_closed_on_purpose(kit: Kit) -> None:
     """A deny without a condition says itself that nobody gets in."""
     assert _messages(kit, kit.trust(ROOT), kit.trust("*", Effect="Deny")) == []
+
+
+def test_rc40_fires_on_a_trust_policy_without_an_entrance(kit: Kit) -> None:
+    """No action, or the actions that only go with a call let nobody in; a Deny alone is on purpose."""
+    nobody = [
+        "the trust policy of arn:aws:iam::111111111111:role/app lets nobody in: no statement allows sts:AssumeRole"
+    ]
+    assert _messages(kit, kit.trust(LAMBDA, action=[])) == nobody
+    assert _messages(kit, kit.trust(CALLER, action=["sts:TagSession", "sts:SetSourceIdentity"])) == nobody
+    assert _messages(kit, {**kit.trust({"AWS": "*"}), "Effect": "Deny"}) == []
+    assert _messages(kit, kit.trust(LAMBDA, action="sts:*")) == []
+
+
+AUDIENCE = {"StringEquals": {f"{HOST}:aud": "sts.amazonaws.com"}}
+GITLAB = {"Federated": "arn:aws:iam::111111111111:oidc-provider/gitlab.com"}
+NEVER = [
+    ("a pod asked for a tag of its principal", {"Service": "pods.eks.amazonaws.com"}, "sts:AssumeRole",
+     {"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "a"}}),
+    ("a service asked for the units of its principal", {"Service": "events.amazonaws.com"}, "sts:AssumeRole",
+     {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/*"}}),
+    ("a service asked how old its MFA is", LAMBDA, "sts:AssumeRole",
+     {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}),
+    ("a service asked to call without TLS", LAMBDA, "sts:AssumeRole", {"Bool": {"aws:SecureTransport": "false"}}),
+    ("a role asked for the account it calls for", CALLER, "sts:AssumeRole",
+     {"StringEquals": {"aws:SourceAccount": "111111111111"}}),
+    ("a token of GitLab asked for a claim of GitHub", GITLAB, WEB, AUDIENCE),
+    ("a subject in a list of values with a wildcard as it stands", {"Federated": OIDC}, WEB,
+     {**AUDIENCE, "ForAnyValue:StringEquals": {f"{HOST}:sub": ["repo:acme/app:*"]}}),
+    ("a role's name with a wildcard as it stands", ROOT, "sts:AssumeRole",
+     {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/app-*"}}),
+    ("an assertion that passes an external id", {"Federated": SAML}, BY_SAML,
+     {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml", "sts:ExternalId": "e-1"}}),
+    ("an identity pool with the action of a role", {"Federated": "cognito-identity.amazonaws.com"},
+     "sts:AssumeRole", {"StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:x"}}),
+    ("an account and a condition on another", ROOT, "sts:AssumeRole",
+     {"StringEquals": {"aws:PrincipalAccount": "333333333333"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "condition"), [row[1:] for row in NEVER], ids=[row[0] for row in NEVER]
+)
+def test_rc40_fires_on_what_people_write(kit: Kit, principal: Any, action: str, condition: Any) -> None:
+    """Each of them lets nobody in, which is said once."""
+    assert len(_messages(kit, kit.trust(principal, condition, action))) == 1
+
+
+def test_rc40_silent_on_a_certificate(kit: Kit) -> None:
+    """Roles Anywhere is the one service that has tags of its principal."""
+    condition = {"StringEquals": {"aws:PrincipalTag/x509Subject/CN": "build"}}
+    assert _messages(kit, kit.trust({"Service": "rolesanywhere.amazonaws.com"}, condition)) == []

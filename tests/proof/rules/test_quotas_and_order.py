@@ -145,7 +145,17 @@ def test_rc20_silent_where_the_order_is_proven(kit: Kit) -> None:
         == []
     )
     assert kit.ask("RC20", kit.role(kit.trust(ROOT, {"ArnEquals": {"aws:PrincipalArn": OTHER}})), other) == []
-    assert kit.ask("RC20", kit.role(kit.trust(APP))) == []
+
+
+def test_rc20_fires_on_the_role_itself(kit: Kit) -> None:
+    """A role that trusts its own ARN is refused when it is made, and is not where it exists already."""
+    (found,) = kit.ask("RC20", kit.role(kit.trust(APP)))
+    assert found.message == (
+        f"{APP} trusts {APP}, which is the role itself and does not exist when IAM reads its trust policy"
+    )
+    assert found.remediation.startswith(f'write "Principal": {{"AWS": "{ROOT}"}} with')
+    held = [Template("t", {}, deployed=True)]
+    assert kit.ask("RC20", kit.role(kit.trust([APP, OTHER])), kit.role(name="other"), templates=held) == []
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -137,6 +137,15 @@ def test_rc34_fires_on_nested_stacks_and_macros(kit: Kit, as_text: bool) -> None
     ]
 
 
+def test_rc34_silent_on_a_custom_execution_role(kit: Kit) -> None:
+    """A set with its own execution role may hold nested stacks and macros; the management account stays spared."""
+    execution: dict[str, Any] = {"ExecutionRoleTemplateBody": {"Resources": {}}}
+    body = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {}}
+    assert kit.read("RC34", _stack_set(kit, body, **execution)) == []
+    (found,) = kit.read("RC34", _stack_set(kit, body, ("111111111111",), **execution))
+    assert "the management account" in found.message
+
+
 def test_rc34_silent_elsewhere(kit: Kit) -> None:
     """Other accounts, a delegated administrator, and a self-managed stack set have no such limits."""
     assert kit.read("RC34", _stack_set(kit)) == []

@@ -17,6 +17,14 @@ APP = "arn:aws:iam::111111111111:role/app"
 IN_ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}
 
 
+@pytest.mark.parametrize("kind", ["AWS", "Service", "Federated"])
+@pytest.mark.parametrize("more", [[], ["111111111111"]])
+def test_rc02_fires_on_an_empty_text(kit: Kit, kind: str, more: list[str]) -> None:
+    """An empty text among the principals is refused, alone or beside others."""
+    found = kit.ask("RC02", kit.role(kit.trust({kind: ["", *more]})))[0]
+    assert found.message == f"Principal {kind} holds an empty text, which IAM refuses"
+
+
 def test_rc01_fires_with_place_and_cure(kit: Kit) -> None:
     """A trust in everyone is an error that says where it stands and what to write."""
     role = kit.role([kit.trust({"Service": "ec2.amazonaws.com"}), kit.trust("*")])

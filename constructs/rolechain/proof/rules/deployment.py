@@ -19,15 +19,15 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
 
 @rule(
     "RC20",
-    "a role that a trust policy names directly is deployed before it, by a stack dependency or DependsOn; one "
-    "outside the templates is declared as existing",
+    "a role that a trust policy names directly is another one and is deployed before it, by a stack dependency or "
+    "DependsOn; one outside the templates is declared as existing",
     prevents="Invalid principal in policy, when the stack is deployed",
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
     """A role's ARN as principal, where the role is not proven to exist by then."""
     for entry in context.entries:
-        if entry.role.imported:
+        if entry.role.imported or _is_deployed(context, entry.role):
             continue  # its owner adds the statement when the caller is there
         for arn in principals.role_arns(entry):
             named = context.roles.get(arn)
@@ -42,7 +42,12 @@ def deploy_order(context: RuleContext) -> Violations:
                     f"trusts {arn} itself, which no template creates",
                     f"write {principals.by_root(arn)}, or declare it under assumed_by where it exists already",
                 )
-            elif named is not entry.role and not _comes_first(context, named, entry.role):
+            elif named is entry.role:
+                yield entry.violation(
+                    f"trusts {arn}, which is the role itself and does not exist when IAM reads its trust policy",
+                    f"write {principals.by_root(arn)}",
+                )
+            elif not _comes_first(context, named, entry.role):
                 here = named.place.template == entry.role.place.template
                 yield entry.violation(
                     f"trusts {arn} itself, and nothing makes {named.place} come first",
@@ -58,6 +63,11 @@ def _exists(chain: Chain, arn: str) -> bool:
     return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
         role.existing and role.arn == arn for role in chain.roles
     )
+
+
+def _is_deployed(context: RuleContext, role: RoleRecord) -> bool:
+    template = context.graph.templates.get(role.place.template)
+    return template is not None and template.deployed
 
 
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
@@ -80,8 +90,8 @@ def _depends_on(resource: Json) -> Iterator[str]:
             yield name
 
 
-_LITERAL = re.compile("arn:aws:")
-_MOVABLE = re.compile(r"arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}:))", re.ASCII)
+_LITERAL = re.compile(r"""arn:aws:[^\s"']*""")
+_MOVABLE = re.compile(r"""arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}:))[^\s"']*""", re.ASCII)
 """The same but for the ARN of a region, or of an account, which no other partition has."""
 
 
@@ -115,13 +125,13 @@ def literal_partition(context: RuleContext) -> Violations:
         if partition is None and resource.template not in anywhere:
             continue
         literal = _LITERAL if partition else _MOVABLE
-        found = next((text for text in _texts(resource.properties) if literal.search(text)), None)
+        found = next(filter(None, map(literal.search, _texts(resource.properties))), None)
         if found is None:
             continue
         if partition:
-            message = f"{found} names the partition aws, and the template is deployed to {partition}"
+            message = f"{found[0]} names the partition aws, and the template is deployed to {partition}"
         else:
-            message = f"{found} names the partition aws, and the template names AWS::Partition elsewhere"
+            message = f"{found[0]} names the partition aws, and the template names AWS::Partition elsewhere"
         yield Violation(
             resource.place(),
             message,
@@ -209,7 +219,8 @@ def service_managed(context: RuleContext) -> Violations:
             or resource.properties.get("PermissionModel") != "SERVICE_MANAGED"
         ):
             continue
-        yield from _unfit_body(resource)
+        if resource.properties.get("ExecutionRoleTemplateBody") is None:
+            yield from _unfit_body(resource)
         management = _management_account(context, resource)
         if management is None:
             continue

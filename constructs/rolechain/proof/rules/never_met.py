@@ -12,8 +12,10 @@ from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
 from rolechain.iam.glob import Text
+from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
 from rolechain.policy.context import Context
+from rolechain.policy.statement import Statement
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
@@ -89,6 +91,20 @@ def never_met(context: RuleContext) -> Violations:
     for entry in context.entries:
         for group in _groups(entry):
             yield from _causes(entry, group)
+    entered = {entry.arn for entry in context.entries}
+    for role in context.graph.roles:
+        if role.imported or role.arn in entered or not role.trust.place.template:
+            continue
+        if not role.trust.policy.denies and not any(map(_may_enter, role.trust.policy.statements)):
+            yield Violation(
+                role.trust.place,
+                f"the trust policy of {role.arn} lets nobody in: no statement allows sts:AssumeRole",
+                "add a statement that does, or leave the role out",
+            )
+
+
+def _may_enter(statement: Statement) -> bool:
+    return any(statement.actions.match(action) is not False for action in ENTERING)
 
 
 def _groups(entry: LocatedStatement) -> Iterator[_Group]:
@@ -182,6 +198,13 @@ def _of_condition(
         return entry.violation(
             f"asks {_who(group)} of {_listed(group.names)} for {key}, which only tokens of another provider carry",
             "ask for the keys of the provider that is named",
+        )
+    of_tags = condition.lookup.startswith("aws:principaltag/") and _needs_key(condition)
+    if kind == "service" and of_tags and ROLES_ANYWHERE not in group.names:
+        return entry.violation(
+            f"asks {_who(group)} ({_listed(group.names)}) for {key}, which no call of a service carries but of "
+            f"{ROLES_ANYWHERE}",
+            f"leave {key} out for a service",
         )
     if cause := _of_wildcard(entry, condition, kind):
         return cause
