@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from rolechain.cloudformation.resources import IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME, CARRYING, Callee, admitted, carried, must_carry, principal_named
+from rolechain.graph.arn_sets import accounts_in
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
@@ -131,7 +132,7 @@ class _Callers:
         self._by_arn: dict[str, list[Principal]] = {}
         self._by_resource: dict[str, list[Principal]] = {}
         self._by_account: dict[str, list[Principal]] = {}
-        self._of_wide_resource: list[Principal] = []
+        self._of_wide_resource: dict[str, list[Principal]] = {}
         self._unnamed: list[tuple[Principal, Language]] = []
         named: dict[Policy, tuple[frozenset[str], bool]] = {}
         for role in principals:
@@ -145,7 +146,7 @@ class _Callers:
             named |= {each: _callees_named(each) for each in policies if each not in named}
             found = [named[each] for each in policies]
             if any(is_wide for _, is_wide in found):
-                self._of_wide_resource.append(role)
+                self._of_wide_resource.setdefault(account_of(role.arn), []).append(role)
             for arn in frozenset().union(*(arns for arns, _ in found)):
                 self._by_resource.setdefault(arn, []).append(role)
 
@@ -163,12 +164,14 @@ class _Callers:
                     named = (self._by_arn.get(arn, ()) for arn in sorted(values.texts.values))
                     found |= dict.fromkeys(chain.from_iterable(named))
                 else:
-                    permitted = self._permitted(callee, statement)
+                    permitted = self._permitted(callee, statement, accounts_in(values.texts))
                     found |= {role: None for role in permitted if role.arn in values.texts}
         return found
 
-    def _permitted(self, callee: RoleRecord, statement: Statement) -> Iterator[Principal]:
-        """The principals that may call a role which a statement does not name one by one."""
+    def _permitted(
+        self, callee: RoleRecord, statement: Statement, accounts: frozenset[str] | None
+    ) -> Iterator[Principal]:
+        """The principals of accounts, or of any, that may call a role which a statement does not name one by one."""
         principals = statement.principals
         if principals is None or principals.everyone or principals.unknown:
             # Within an account, being named is enough.
@@ -177,7 +180,9 @@ class _Callers:
             # No role that a template makes has an id before.
             return
         yield from self._by_resource.get(callee.arn, ())
-        yield from self._of_wide_resource
+        wide = self._of_wide_resource
+        for account in wide if accounts is None else sorted(accounts & wide.keys()):
+            yield from wide[account]
 
 
 def _callees_named(policy: Policy) -> tuple[frozenset[str], bool]:

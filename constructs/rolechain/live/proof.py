@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from rolechain.live.account import Account
+from rolechain.live.reach import reaching
 from rolechain.live.template import document_by_arn, template_of
 from rolechain.model.chain import Chain
 from rolechain.proof import Finding, Level, Proof, prove
@@ -35,8 +36,9 @@ def prove_live(
     """
     held = list(accounts)
     documents = {**document_by_arn(held), **chain.policy_documents}
+    near = reaching(chain, held) if scope == "chain" else held
     proof = prove(
-        replace(chain, policy_documents=documents), [template_of(account) for account in held], scope=scope
+        replace(chain, policy_documents=documents), [template_of(account) for account in near], scope=scope
     )
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
