@@ -12,6 +12,7 @@ import aws_cdk as cdk
 import pytest
 
 from rolechain.cdk import RoleChain
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
 
 _numbers = itertools.count(650000000001)
 
@@ -42,7 +43,8 @@ def shell(
     """A shell with a profile for each account's administrator."""
     shell = shell_of(mine)
     file = tmp_path / "credentials"
-    file.write_text("".join(f"[admin-{account}]\n{keys(account)}" for account in accounts))
+    known = (*accounts, MANAGEMENT_ACCOUNT)
+    file.write_text("".join(f"[admin-{account}]\n{keys(account)}" for account in known))
     shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     return shell
 
@@ -50,7 +52,11 @@ def shell(
 @pytest.fixture
 def live(shell: Any, accounts: list[str]) -> Callable[..., Any]:
     """The command, with a profile for each account."""
-    profiles = [word for account in accounts for word in ("--account-profile", f"{account}=admin-{account}")]
+    profiles = [
+        word
+        for account in (*accounts, MANAGEMENT_ACCOUNT)
+        for word in ("--account-profile", f"{account}=admin-{account}")
+    ]
     return lambda *words: shell("prove", "--live", *profiles, *words)
 
 
@@ -95,6 +101,24 @@ def test_what_was_added_by_hand_is_found_until_it_is_taken_away(live: Callable[.
     assert live().code == 0
 
 
+def test_an_organization_that_is_not_read(live: Callable[..., Any], shell: Any, accounts: list[str]) -> None:
+    """Nobody gets in by what is not known, and no hop counts as one that can be taken."""
+    said = shell(
+        "prove",
+        "--live",
+        "--account-profile",
+        f"{accounts[1]}=admin-{accounts[1]}",
+        "--account-profile",
+        f"{accounts[2]}=admin-{accounts[2]}",
+    )
+    assert said.code == 0
+    assert (
+        "whether a control policy of the organization refuses a hop is not known: AccessDeniedException"
+        in said.out
+    )
+    assert "0 of 2 hops surely can be taken" in said.out.splitlines()[-1]
+
+
 def test_an_account_without_credentials(shell: Any, accounts: list[str]) -> None:
     """It is told, and nothing is proven of it; with none at all it is a usage error that names what it takes."""
     said = shell("prove", "--live", "--profile", f"admin-{accounts[0]}")
@@ -112,7 +136,7 @@ def test_what_is_saved_is_proven_without_credentials(
     """The folder holds an account a file, no secret is in it, and it is proven alike."""
     assert live("--save", "accounts").code == 0
     folder = shell.folder / "accounts"
-    assert sorted(file.stem for file in folder.iterdir()) == sorted(accounts)
+    assert sorted(file.stem for file in folder.iterdir()) == [*sorted(accounts), "organization"]
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
     said = shell("prove", "--from", "accounts", "--json")

@@ -8,12 +8,26 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from rolechain.cli.account_sessions import AccountSessions
+from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError
 from rolechain.cli.output import ProofText, progress
-from rolechain.live import Account, Difference, drift, load_accounts, prove_live, read_accounts, save_accounts
+from rolechain.errors import RolechainError
+from rolechain.live import (
+    Account,
+    Difference,
+    Organization,
+    drift,
+    load_accounts,
+    load_organization,
+    prove_live,
+    read_accounts,
+    read_organization,
+    save_accounts,
+    save_organization,
+)
 from rolechain.live.account import ACTIONS
+from rolechain.live.organization import management_account
 from rolechain.model.chain import Chain
 from rolechain.proof import Template, templates_in
 from rolechain.proof.report import counted, passes
@@ -30,12 +44,22 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     unread: Mapping[str, str] = {}
     if arguments.folder:
         accounts, source = load_accounts(Path(arguments.folder)), f" from {arguments.folder}"
+        organization = load_organization(Path(arguments.folder)) or f"it is not in {arguments.folder}"
     else:
-        accounts, unread = _read(chain, arguments)
+        sessions = AccountSessions(
+            open_session(arguments.profile, arguments.region, chain.region),
+            chain.partition,
+            dict(arguments.account_profile),
+            arguments.account_role,
+        )
+        accounts, unread = _read(chain, sessions)
+        organization = _read_organization(accounts, sessions)
         source = f" from {counted(len(accounts), 'account')}"
     if arguments.save:
         save_accounts(Path(arguments.save), accounts)
-    proof = prove_live(chain, accounts, unread, scope=arguments.scope)
+        if isinstance(organization, Organization):
+            save_organization(Path(arguments.save), organization)
+    proof = prove_live(chain, accounts, unread, organization=organization, scope=arguments.scope)
     differences = drift(chain, _templates(arguments.cdk_out), accounts) if arguments.drift else []
     if arguments.json:
         document = proof.to_json()
@@ -50,10 +74,8 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     return 0 if passes(proof, strict=arguments.strict) and not matters else 1
 
 
-def _read(chain: Chain, arguments: argparse.Namespace) -> tuple[list[Account], dict[str, str]]:
+def _read(chain: Chain, sessions: AccountSessions) -> tuple[list[Account], dict[str, str]]:
     """The accounts of the chain, in their order, and why others could not be read."""
-    base = open_session(arguments.profile, arguments.region, chain.region)
-    sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
     read: dict[str, Account] = {}
     unread: dict[str, str] = {}
     with progress("accounts", len(chain.accounts)) as advance:
@@ -69,6 +91,20 @@ def _read(chain: Chain, arguments: argparse.Namespace) -> tuple[list[Account], d
         reasons = "; ".join(dict.fromkeys(unread.values()))
         raise UsageError(f"no account could be read, which takes {', '.join(ACTIONS)}: {reasons}")
     return [read[account] for account in chain.accounts if account in read], unread
+
+
+def _read_organization(accounts: list[Account], sessions: AccountSessions) -> Organization | str:
+    """What binds accounts, read in the management account or else by the user's own session, or why it is unread."""
+    try:
+        management = management_account(sessions.session(accounts[0].id))
+        try:
+            session = sessions.session(management)
+        except AccountSessionError:
+            # A delegated administrator may read it as well.
+            session = sessions.base
+        return read_organization(session, [account.id for account in accounts])
+    except RolechainError as error:
+        return str(error)
 
 
 def _templates(folder: str) -> list[Template]:

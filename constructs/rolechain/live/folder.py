@@ -10,9 +10,11 @@ from typing import Any
 from rolechain.errors import RolechainError
 from rolechain.iam.limits import ACCOUNT
 from rolechain.live.account import Account
+from rolechain.live.organization import Organization
 from rolechain.policy.elements import load
 
 _FORMAT = "rolechain-account/v1"
+_ORGANIZATION = "organization.json"
 _NAMES = {
     "RoleDetailList": ("role", "RoleName"),
     "UserDetailList": ("user", "UserName"),
@@ -53,13 +55,46 @@ def save_accounts(folder: Path, accounts: Iterable[Account]) -> list[Path]:
     return written
 
 
+def save_organization(folder: Path, organization: Organization) -> Path:
+    """Writes an organization beside its accounts.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = folder / _ORGANIZATION
+    text = json.dumps({"Format": _FORMAT, **vars(organization)}, indent=1, sort_keys=True)
+    path.write_text(f"{text}\n", encoding="utf-8")
+    return path
+
+
+def load_organization(folder: Path) -> Organization | None:
+    """The organization that ``save_organization`` wrote; None where there is none.
+
+    Raises:
+        FolderError: the file cannot be read.
+    """
+    path = folder / _ORGANIZATION
+    if not path.is_file():
+        return None
+    try:
+        document: Any = load(path.read_text(encoding="utf-8"))
+        above = {account: tuple(ids) for account, ids in document["above"].items()}
+        found = Organization(document["id"], document["management"], above, document["policies"])
+        if document["Format"] == _FORMAT and all(ids[-1:] == (account,) for account, ids in above.items()):
+            found.limits()
+            return found
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        pass
+    raise FolderError(f"{path} is not an organization that rolechain saved: save it again, or remove it")
+
+
 def load_accounts(folder: Path) -> list[Account]:
     """The accounts of a folder that ``save_accounts`` wrote.
 
     Raises:
         FolderError: the folder holds none, or one of its files cannot be read.
     """
-    files = sorted(folder.glob("*.json"))
+    files = [file for file in sorted(folder.glob("*.json")) if file.name != _ORGANIZATION]
     if not files:
         raise FolderError(
             f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
@@ -69,7 +104,7 @@ def load_accounts(folder: Path) -> list[Account]:
 
 def holds_accounts(folder: Path) -> bool:
     """Whether a folder is one that ``save_accounts`` wrote, by the names of its files."""
-    files = list(folder.glob("*.json"))
+    files = [file for file in folder.glob("*.json") if file.name != _ORGANIZATION]
     return bool(files) and all(ACCOUNT.fullmatch(file.stem) for file in files)
 
 
