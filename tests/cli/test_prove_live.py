@@ -13,6 +13,7 @@ import pytest
 
 from rolechain.cdk import RoleChain
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.statements.builder import trust_statements
 
 _numbers = itertools.count(650000000001)
 
@@ -163,11 +164,75 @@ def test_what_differs_from_the_templates(live: Callable[..., Any], mine: Any, sh
     assert second.startswith(f"  ✗ trust policy of {mine.chain.targets[0].arn} holds what no template says: ")
 
 
+def test_the_trial(live: Callable[..., Any], mine: Any, shell: Any) -> None:
+    """What somebody adds by hand on both sides is told with its statement and the remedy, and gone after it."""
+    app = cdk.App(outdir=str(shell.folder / "cdk.out"))
+    RoleChain(app, "deploy", chain=mine.chain)
+    app.synth()
+    middle, target = mine.chain.middle[0], mine.chain.targets[0]
+    star = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    _append(mine, STRANGER)
+    mine.iam(middle.account).put_role_policy(RoleName=middle.role, PolicyName="fix", PolicyDocument=star)
+    said = live("--drift")
+    assert said.code == 1
+    out = " ".join(said.out.split())
+    assert f"trust policy of {target.arn} holds what no template says: " in out
+    assert f'permissions of {middle.arn} holds what no template says: {{"Action": ["*"]' in out
+    assert f"{target.arn} lets in every principal of account 444444444444" in out
+    assert "fix: let the trust policy hold these statements and no others" in out
+    assert f"{middle.arn} may change" in out
+    mine.iam(middle.account).delete_role_policy(RoleName=middle.role, PolicyName="fix")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(mine.chain, target)})
+    mine.iam(target.account).update_assume_role_policy(RoleName=target.role, PolicyDocument=trust)
+    assert live("--drift").code == 0
+
+
+def test_what_changed_is_watched(
+    live: Callable[..., Any], mine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first time says everything, later ones what came and what went; an interruption ends it."""
+    target = mine.chain.targets[0]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(mine.chain, target)})
+    steps = iter(
+        [
+            lambda: _append(mine, STRANGER),
+            lambda: mine.iam(target.account).update_assume_role_policy(
+                RoleName=target.role, PolicyDocument=trust
+            ),
+        ]
+    )
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 30
+        if (step := next(steps, None)) is None:
+            raise KeyboardInterrupt
+        step()
+
+    monkeypatch.setattr("rolechain.cli.live.time.sleep", sleep)
+    said = live("--watch", "30")
+    assert said.code == 0
+    later = said.out.split("chain live is proven", 1)[1].splitlines()[1:]
+    changes = [line.split(" ", 1)[1] for line in later]
+    assert (
+        f"+ {target.arn} lets in every principal of account 444444444444 that its own account allows"
+        in changes
+    )
+    assert {line[2:] for line in changes if line[0] == "+"} == {
+        line[2:] for line in changes if line[0] == "-"
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--live", "--from", "x"], "--live reads accounts and --from a folder: leave one of the two out"),
-        (["--drift"], "--save and --drift are about accounts: add --live, or --from DIR"),
+        (["--drift"], "--save, --drift and --watch are about accounts: add --live, or --from DIR"),
+        (
+            ["--live", "--watch", "1", "--json"],
+            "--watch prints lines and --json one document: leave one of the two out",
+        ),
         (["--from", "none"], "none holds no accounts: write some with rolechain prove --live --save none"),
     ],
 )

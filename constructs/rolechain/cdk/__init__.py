@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.cdk.account_stack import AccountStack, add_roles
 from rolechain.cdk.app import synthesize
+from rolechain.cdk.audit_role import AuditRole
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import RoleChain, declare_order
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountStack",
+    "AuditRole",
     "ChainProof",
     "MiddleRole",
     "PlacementError",

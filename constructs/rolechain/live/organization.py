@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 SCP, RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
 
-ORGANIZATION_ACTIONS = (
-    "organizations:DescribeOrganization",
-    "organizations:ListRoots",
-    "organizations:ListParents",
-    "organizations:ListPolicies",
-    "organizations:ListTargetsForPolicy",
-    "organizations:DescribePolicy",
-)
-"""The actions that reading an organization needs, in its management account or for a delegated administrator."""
-
 
 class OrganizationError(RolechainError):
     """An organization cannot be read."""
@@ -78,7 +68,7 @@ def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organi
     """Reads the organization as far as it is about some accounts: each policy and each parent once.
 
     Args:
-        session: credentials that may call ``ORGANIZATION_ACTIONS``.
+        session: credentials that may call ``ORGANIZATION_ACTIONS`` of ``rolechain.statements.audit_role``.
         accounts: the ids of its accounts.
 
     Raises:
