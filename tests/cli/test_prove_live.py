@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def test_what_changed_is_watched(
     """The first time says everything, later ones what came and what went; an interruption ends it."""
     target = mine.chain.targets[0]
     trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(mine.chain, target)})
-    steps = iter(
+    steps: Iterator[Callable[[], Any]] = iter(
         [
             lambda: _append(mine, STRANGER),
             lambda: mine.iam(target.account).update_assume_role_policy(
