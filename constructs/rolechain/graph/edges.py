@@ -87,6 +87,36 @@ def identity_edges(graph: RoleGraph) -> list[Edge]:
     return [edge for edge in _of_callers(callers, graph) if edge.decision]
 
 
+def calls_of(edge: Edge, graph: RoleGraph) -> tuple[Requests, ...]:
+    """The calls by which a caller may get into a role, and at least those: what both halves let it make."""
+    caller, callee = edge.caller, edge.callee
+    entering = admitted(callee.trust.policy, callee.callee, alone=True)
+    facts = _facts(callee, graph)
+    found: list[Requests] = []
+    for statement in callee.trust.policy.allows:
+        let_in = both(entering.get(statement.index, ()), [_session(caller, graph)])
+        if let_in:
+            named = tuple(_named(statement, caller))
+            granted = permissions(caller, callee, facts, ASSUME, named=named)
+            found += (one for each in granted for one in both(let_in, each.requests))
+    return tuple(found)
+
+
+def is_allowed(edge: Edge, requests: Iterable[Requests], graph: RoleGraph) -> bool:
+    """Whether the decision allows a call of an edge's caller that some sets hold."""
+    granting = edge.granting.statement
+    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
+    base = request_between(edge.caller, edge.callee, graph)
+    decision = _best(edge.caller, base, tuple(requests), statements)
+    return decision is not None and decision.allowed
+
+
+def _facts(callee: RoleRecord, graph: RoleGraph) -> Callee:
+    account = account_of(callee.arn)
+    organization = graph.organization if graph.organization and account in graph.home else ""
+    return Callee(partition_of(callee.arn), account, organization)
+
+
 def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[Edge]:
     callers = _Callers(principals)
     for callee in graph.roles:
@@ -235,9 +265,7 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     base = request_between(caller, callee, graph)
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
-    account = account_of(callee.arn)
-    organization = graph.organization if graph.organization and account in graph.home else ""
-    facts = Callee(partition_of(callee.arn), account, organization)
+    facts = _facts(callee, graph)
     first: Edge | None = None
     for statement in callee.trust.policy.allows:
         if not (entering := both(alone.get(statement.index, ()), [session])):
