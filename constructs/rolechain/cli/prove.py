@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("from what the accounts hold")
     live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
-    live.add_argument("--from", dest="folder", metavar="DIR", help="prove the accounts that --save wrote")
+    live.add_argument(
+        "--from", dest="folder", metavar="DIR", help="prove the accounts that --save or iam-collect wrote"
+    )
     live.add_argument("--save", metavar="DIR", help="write what is read, an account a file, and prove it")
     live.add_argument(
         "--drift",
