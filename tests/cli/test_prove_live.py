@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import aws_cdk as cdk
 import pytest
 
 from rolechain.cdk import RoleChain
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.statements.builder import trust_statements
 
 _numbers = itertools.count(650000000001)
 
@@ -42,7 +44,8 @@ def shell(
     """A shell with a profile for each account's administrator."""
     shell = shell_of(mine)
     file = tmp_path / "credentials"
-    file.write_text("".join(f"[admin-{account}]\n{keys(account)}" for account in accounts))
+    known = (*accounts, MANAGEMENT_ACCOUNT)
+    file.write_text("".join(f"[admin-{account}]\n{keys(account)}" for account in known))
     shell.environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     return shell
 
@@ -50,7 +53,11 @@ def shell(
 @pytest.fixture
 def live(shell: Any, accounts: list[str]) -> Callable[..., Any]:
     """The command, with a profile for each account."""
-    profiles = [word for account in accounts for word in ("--account-profile", f"{account}=admin-{account}")]
+    profiles = [
+        word
+        for account in (*accounts, MANAGEMENT_ACCOUNT)
+        for word in ("--account-profile", f"{account}=admin-{account}")
+    ]
     return lambda *words: shell("prove", "--live", *profiles, *words)
 
 
@@ -95,6 +102,24 @@ def test_what_was_added_by_hand_is_found_until_it_is_taken_away(live: Callable[.
     assert live().code == 0
 
 
+def test_an_organization_that_is_not_read(live: Callable[..., Any], shell: Any, accounts: list[str]) -> None:
+    """Nobody gets in by what is not known, and no hop counts as one that can be taken."""
+    said = shell(
+        "prove",
+        "--live",
+        "--account-profile",
+        f"{accounts[1]}=admin-{accounts[1]}",
+        "--account-profile",
+        f"{accounts[2]}=admin-{accounts[2]}",
+    )
+    assert said.code == 0
+    assert (
+        "whether a control policy of the organization refuses a hop is not known: AccessDeniedException"
+        in said.out
+    )
+    assert "0 of 2 hops surely can be taken" in said.out.splitlines()[-1]
+
+
 def test_an_account_without_credentials(shell: Any, accounts: list[str]) -> None:
     """It is told, and nothing is proven of it; with none at all it is a usage error that names what it takes."""
     said = shell("prove", "--live", "--profile", f"admin-{accounts[0]}")
@@ -112,7 +137,7 @@ def test_what_is_saved_is_proven_without_credentials(
     """The folder holds an account a file, no secret is in it, and it is proven alike."""
     assert live("--save", "accounts").code == 0
     folder = shell.folder / "accounts"
-    assert sorted(file.stem for file in folder.iterdir()) == sorted(accounts)
+    assert sorted(file.stem for file in folder.iterdir()) == [*sorted(accounts), "organization"]
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         shell.environment.delenv(name)
     said = shell("prove", "--from", "accounts", "--json")
@@ -139,11 +164,75 @@ def test_what_differs_from_the_templates(live: Callable[..., Any], mine: Any, sh
     assert second.startswith(f"  ✗ trust policy of {mine.chain.targets[0].arn} holds what no template says: ")
 
 
+def test_the_trial(live: Callable[..., Any], mine: Any, shell: Any) -> None:
+    """What somebody adds by hand on both sides is told with its statement and the remedy, and gone after it."""
+    app = cdk.App(outdir=str(shell.folder / "cdk.out"))
+    RoleChain(app, "deploy", chain=mine.chain)
+    app.synth()
+    middle, target = mine.chain.middle[0], mine.chain.targets[0]
+    star = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    _append(mine, STRANGER)
+    mine.iam(middle.account).put_role_policy(RoleName=middle.role, PolicyName="fix", PolicyDocument=star)
+    said = live("--drift")
+    assert said.code == 1
+    out = " ".join(said.out.split())
+    assert f"trust policy of {target.arn} holds what no template says: " in out
+    assert f'permissions of {middle.arn} holds what no template says: {{"Action": ["*"]' in out
+    assert f"{target.arn} lets in every principal of account 444444444444" in out
+    assert "fix: let the trust policy hold these statements and no others" in out
+    assert f"{middle.arn} may change" in out
+    mine.iam(middle.account).delete_role_policy(RoleName=middle.role, PolicyName="fix")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(mine.chain, target)})
+    mine.iam(target.account).update_assume_role_policy(RoleName=target.role, PolicyDocument=trust)
+    assert live("--drift").code == 0
+
+
+def test_what_changed_is_watched(
+    live: Callable[..., Any], mine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first time says everything, later ones what came and what went; an interruption ends it."""
+    target = mine.chain.targets[0]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(mine.chain, target)})
+    steps: Iterator[Callable[[], Any]] = iter(
+        [
+            lambda: _append(mine, STRANGER),
+            lambda: mine.iam(target.account).update_assume_role_policy(
+                RoleName=target.role, PolicyDocument=trust
+            ),
+        ]
+    )
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 30
+        if (step := next(steps, None)) is None:
+            raise KeyboardInterrupt
+        step()
+
+    monkeypatch.setattr("rolechain.cli.live.time.sleep", sleep)
+    said = live("--watch", "30")
+    assert said.code == 0
+    later = said.out.split("chain live is proven", 1)[1].splitlines()[1:]
+    changes = [line.split(" ", 1)[1] for line in later]
+    assert (
+        f"+ {target.arn} lets in every principal of account 444444444444 that its own account allows"
+        in changes
+    )
+    assert {line[2:] for line in changes if line[0] == "+"} == {
+        line[2:] for line in changes if line[0] == "-"
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--live", "--from", "x"], "--live reads accounts and --from a folder: leave one of the two out"),
-        (["--drift"], "--save and --drift are about accounts: add --live, or --from DIR"),
+        (["--drift"], "--save, --drift and --watch are about accounts: add --live, or --from DIR"),
+        (
+            ["--live", "--watch", "1", "--json"],
+            "--watch prints lines and --json one document: leave one of the two out",
+        ),
         (["--from", "none"], "none holds no accounts: write some with rolechain prove --live --save none"),
     ],
 )

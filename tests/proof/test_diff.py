@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -303,3 +304,61 @@ def test_two_roles_of_one_arn() -> None:
     new = {**_UNKNOWN, "Resources": {"A": _role(_allow({"AWS": ROOT}))}}
     found = diff([Template("app", old, account="1" * 12)], [Template("app", new, account="1" * 12)])
     assert {change.who for change in found.gained} == {"222222222222"}
+
+
+OWN = {"AWS": "arn:aws:iam::111111111111:root"}
+CARRYING = ["sts:AssumeRole", "sts:TagSession"]
+
+
+@pytest.mark.parametrize(
+    ("guard", "shown"),
+    [
+        ({"StringEquals": {"sts:ExternalId": "ticket-7"}}, "with sts:externalid"),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "lets"),
+        ({"StringEquals": {"aws:RequestTag/team": "blue"}}, "with aws:requesttag/team"),
+        ({"StringLike": {"sts:RoleSessionName": "ci-*"}}, "with sts:rolesessionname"),
+    ],
+)
+def test_a_guard_that_is_gone(guard: Any, shown: str) -> None:
+    """A hop that was there is told where either half asks for less, with a call that it refused before."""
+    permission = {"Effect": "Allow", "Action": CARRYING, "Resource": ROLE}
+    guarded, free = _allow(OWN, guard, CARRYING), _allow(OWN, action=CARRYING)
+    found = diff(_template(guarded, policies=[permission]), _template(free, policies=[permission]))
+    assert ("111111111111", True) in _gained(found)
+    found = diff(
+        _template(free, policies=[{**permission, "Condition": guard}]), _template(free, policies=[permission])
+    )
+    (change,) = found.gained
+    assert (change.who, change.certain) == ("arn:aws:iam::111111111111:role/caller", True)
+    assert shown in change.witness
+    found = diff(
+        _template(free, policies=[permission]), _template(free, policies=[{**permission, "Condition": guard}])
+    )
+    assert found.gained == ()
+
+
+def test_a_deny_that_is_gone_and_asked_for_the_time_alone() -> None:
+    """Whoever it kept out for some time gets in now, with such a moment."""
+    deny = _allow("*", _date("DateGreaterThan", "06-01"), effect="Deny")
+    found = diff(_template(_allow({"AWS": ROOT}), deny), _template(_allow({"AWS": ROOT})))
+    (change,) = found.gained
+    assert (change.who, change.certain) == ("222222222222", True)
+    assert "aws:currenttime 2026-06-01" in change.witness.lower()
+
+
+def test_a_user_who_may_call_now() -> None:
+    """An IAM user that is given the permission gets into a role that trusts its account."""
+
+    def templates(*statements: Any) -> list[Template]:
+        (template,) = _template(_allow(OWN))
+        policies = [{"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}]
+        user = {"Type": "AWS::IAM::User", "Properties": {"UserName": "ann", "Policies": policies}}
+        return [replace(template, body={"Resources": {**template.body["Resources"], "User": user}})]
+
+    allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+    listed = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    found = diff(templates(listed), templates(listed, allowed))
+    assert _gained(found) == [("arn:aws:iam::111111111111:user/ann", True)]
+    assert _lost(diff(templates(listed, allowed), templates(listed))) == [
+        "arn:aws:iam::111111111111:user/ann"
+    ]

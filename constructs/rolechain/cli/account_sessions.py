@@ -31,7 +31,7 @@ class AccountSessions:
     def __init__(
         self, base: boto3.Session, partition: str, profiles: Mapping[str, str], role: str | None
     ) -> None:
-        self._base = base
+        self.base = base
         self._partition = partition
         self._profiles = profiles
         self._role = role
@@ -41,13 +41,13 @@ class AccountSessions:
     def session(self, account: str) -> boto3.Session:
         """A session in an account, given its id."""
         if profile := self._profiles.get(account):
-            session = open_session(profile, self._base.region_name, self._base.region_name)
+            session = open_session(profile, self.base.region_name, self.base.region_name)
             what = f"profile {profile}"
         elif self._home_account() == account:
-            return self._base
+            return self.base
         elif self._role:
             arn = iam_arn(self._partition, account, f"role/{self._role}")
-            session, what = chain_session(arn, session=self._base), f"role {self._role}"
+            session, what = chain_session(arn, session=self.base), f"role {self._role}"
         else:
             raise AccountSessionError(
                 f"no credentials for account {account}: name a profile with --account-profile {account}=PROFILE, "
@@ -60,7 +60,7 @@ class AccountSessions:
     def _home_account(self) -> str:
         with self._lock:
             if self._home is None:
-                self._home = _account_of(self._base, "the session to start from")
+                self._home = _account_of(self.base, "the session to start from")
             return self._home
 
 

@@ -112,7 +112,7 @@ class AuditText(ProofText):
         # What nobody can decide grows with the square of the roles.
         open_ends = unknown if self._every or len(unknown) <= _MOST_UNKNOWN else []
         hops: list[HopProof] = [*listed, *open_ends]
-        self.hops("who may assume what", hops, judged=False)
+        self.hops("who may assume what", hops)
         self._more(known, listed)
         if len(unknown) > len(open_ends):
             self._note(f"of {counted(len(unknown), 'pair')} it cannot be decided: --all lists them")

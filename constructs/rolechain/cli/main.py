@@ -19,6 +19,7 @@ COMMANDS = {
     "prove": "prove the chain from the templates that cdk synth wrote",
     "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
     "diff": "say who gets in by new templates and did not by the old ones",
+    "audit-role": "print the template of the role that prove --live reads an account with",
     "simulate": "decide each AssumeRole of a file of cases",
     "verify": "take the deployed chain hop by hop, and try what it must refuse",
     "whoami": "say who the chain's session is, and each hop on the way",

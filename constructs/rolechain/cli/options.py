@@ -125,6 +125,7 @@ def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
     add_account_profile_option(parser, purpose)
     parser.add_argument(
         "--account-role",
+        "--assume",
         metavar="NAME",
         help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
     )

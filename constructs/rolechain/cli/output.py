@@ -35,7 +35,7 @@ _GOOD, _BAD, _DOUBTFUL, _PLAIN = ("✓", "green"), ("✗", "red"), ("!", "yellow
 class ProofText:
     """Writes the parts of a proof or an audit, each under its heading, and leaves out those that are empty.
 
-    What is ``judged`` is declared: an unknown hop is as bad as a refused one, and an undeclared entrance is wrong.
+    What is ``judged`` is declared: an undeclared entrance is wrong.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class ProofText:
             source: what it was proven from, with a blank before.
             strict: whether warnings fail it.
         """
-        self.hops("hops", proof.hops, judged=True)
+        self.hops("hops", proof.hops)
         self.entrances("entrances", proof.entrances, judged=True)
         self.changers("who may change the chain", proof.changers or ())
         self.assumptions(proof.assumptions)
         self.findings(proof.findings)
         self.verdict(last_line(name, proof, source=source, strict=strict), good=passes(proof, strict=strict))
 
-    def hops(self, heading: str, hops: Sequence[HopProof], *, judged: bool) -> None:
+    def hops(self, heading: str, hops: Sequence[HopProof]) -> None:
         """A line for each hop, with the reason below it where it is not allowed."""
         self._heading(heading, hops)
         for hop in hops:
-            unknown = hop.verdict is Verdict.UNKNOWN and not judged
+            unknown = hop.verdict is Verdict.UNKNOWN
             mark = _GOOD if hop.verdict is Verdict.ALLOW else ("?", "yellow") if unknown else _BAD
             self._item(mark, f"{self.name(hop.caller)} → {self.name(hop.callee)}")
             if hop.verdict is not Verdict.ALLOW:

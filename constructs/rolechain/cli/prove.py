@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from rolechain.cli.options import UsageError, add_account_options, add_chain_option, add_json_option
+from rolechain.cli.options import UsageError, add_account_options, add_chain_option, add_json_option, seconds
 from rolechain.cli.output import ProofText
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
@@ -42,12 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("from what the accounts hold")
     live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
-    live.add_argument("--from", dest="folder", metavar="DIR", help="prove the accounts that --save wrote")
+    live.add_argument(
+        "--from", dest="folder", metavar="DIR", help="prove the accounts that --save or iam-collect wrote"
+    )
     live.add_argument("--save", metavar="DIR", help="write what is read, an account a file, and prove it")
     live.add_argument(
         "--drift",
         action="store_true",
         help="also tell what differs from CDK_OUT, and exit 1 where that matters",
+    )
+    live.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        type=seconds,
+        help="read the accounts again and again, so many seconds apart, and print only what changed",
     )
     live.add_argument("--profile", help="the AWS profile to read with (default: as boto3 finds credentials)")
     live.add_argument(
@@ -69,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             from rolechain.cli.live import prove_accounts
 
             return prove_accounts(chain, arguments)
-        if arguments.save or arguments.drift:
-            raise UsageError("--save and --drift are about accounts: add --live, or --from DIR")
+        if arguments.save or arguments.drift or arguments.watch is not None:
+            raise UsageError("--save, --drift and --watch are about accounts: add --live, or --from DIR")
         if not (Path(arguments.cdk_out) / "manifest.json").is_file():
             raise UsageError(
                 f"{arguments.cdk_out} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"

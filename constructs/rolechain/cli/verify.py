@@ -21,6 +21,8 @@ from rolechain.cli.options import (
 )
 from rolechain.cli.output import report_table
 
+_UNSEEN = "the walk cannot see who else may get in: rolechain prove --live does"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
@@ -71,4 +73,5 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(shown) + "\n")
     else:
         Console(highlight=False).print(report_table(reports))
+        print(_UNSEEN)
     return 0 if all(report.ok for report in reports) else 1

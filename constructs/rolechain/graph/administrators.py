@@ -28,7 +28,7 @@ from rolechain.graph.abilities import (
     within_boundary,
 )
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
-from rolechain.graph.arn_sets import ANY, arns_like, one_arn, versions_of
+from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
 from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
@@ -150,15 +150,15 @@ class _Search:
         return found
 
     @cached_property
-    def _assuming(self) -> Mapping[str, list[Principal]]:
-        """Who may have the permission to assume each role that a statement names, and any role by ``*``."""
-        found: dict[str, list[Principal]] = {}
+    def _assuming(self) -> Mapping[str, Mapping[str, list[Principal]]]:
+        """Who may have the permission to assume each role that a statement names, and any by ``*``, by account."""
+        found: dict[str, dict[str, list[Principal]]] = {}
         for principal in self._principals:
             for allowed in self._of(principal, ASSUME):
                 resources = allowed.statement.resources
                 plain = resources and not resources.negated and not resources.tests
                 for arn in resources.exact if resources and plain else ("*",):
-                    found.setdefault(arn, []).append(principal)
+                    found.setdefault(arn, {}).setdefault(_account(principal), []).append(principal)
         return found
 
     def all(self) -> Iterator[tuple[str, Reach]]:
@@ -344,7 +344,13 @@ class _Search:
         while waiting:
             arn = waiting.pop()
             pairs = self._reached[arn]
-            others = *self._assuming.get(arn, ()), *self._assuming.get("*", ())
+            trusted = _trusted_accounts(records[arn])
+            others = (
+                each
+                for by_account in (self._assuming.get(arn, {}), self._assuming.get("*", {}))
+                for account in (by_account if trusted is None else sorted(trusted & by_account.keys()))
+                for each in by_account[account]
+            )
             for principal in dict.fromkeys((*_near(self._by_account, records[arn][0].arn), *others)):
                 if principal.arn == arn or pairs.keys() <= self._reached[principal.arn].keys():
                     continue
@@ -492,6 +498,19 @@ def _grouped(principals: Iterable[_P]) -> dict[str, list[_P]]:
     for each in principals:
         found.setdefault(_account(each), []).append(each)
     return found
+
+
+def _trusted_accounts(records: Iterable[Principal]) -> frozenset[str] | None:
+    """The accounts of which trust policies may let somebody in, and any that is not known; None for any."""
+    found = {"<"}
+    for each in records:
+        for one in everybody(each.trust.policy, each.callee) if isinstance(each, RoleRecord) else (None,):
+            values = one and one.values.get(keys_of.PRINCIPAL_ARN)
+            accounts = accounts_in(values.texts) if isinstance(values, OneValue) else None
+            if accounts is None and (one is None or one.kind in ("role", "user", "unknown")):
+                return None
+            found |= accounts or set()
+    return frozenset(map(_placed, found))
 
 
 def _account(principal: Principal) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rolechain.graph.language import Language, Pattern, Position, glob_of, matching, segments_of, text_of
-from rolechain.iam.arn import is_arn
+from rolechain.iam.arn import account_of, is_arn
 from rolechain.policy import PolicyError
 from rolechain.policy.elements import UNRESOLVED
 from rolechain.policy.variables import Variable
@@ -63,6 +63,14 @@ def _around_unknown(arn: str) -> Iterator[Position]:
         hidden = character == "<" or (hidden and character != ">")
         if not hidden and character != ">":
             yield Position(character)
+
+
+def accounts_in(arns: Language) -> frozenset[str] | None:
+    """The accounts that the ARNs of a set may be of; None for any."""
+    if arns.values is not None:
+        return frozenset(map(account_of, arns.values))
+    begins = ([pattern.prefix for pattern in patterns] for patterns in arns.within)
+    return next((frozenset(map(account_of, each)) for each in begins if all(map(is_arn, each))), None)
 
 
 def arns_like(service: str, region: str, account: str, resource: str) -> Language:

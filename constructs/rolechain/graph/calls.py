@@ -66,14 +66,22 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
         context["aws:ResourceOrgID"] = graph.organization
     for key, value in callee.tags.items():
         context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
+    calling = Caller("user", caller.arn, caller_account) if ":user/" in caller.arn else session_of(caller.arn)
+    of_caller, of_callee = (graph.limits.get(each) for each in (caller_account, callee_account))
+    limited = Callee(callee.arn, callee.trust.policy)
+    if of_caller:
+        calling = replace(calling, in_management_account=of_caller.in_management_account)
+        context["aws:PrincipalOrgPaths"] = [of_caller.path]
+    if of_callee:
+        limited = replace(limited, rcps=of_callee.rcps, in_management_account=of_callee.in_management_account)
+        context["aws:ResourceOrgPaths"] = [of_callee.path]
     return Request(
-        caller=Caller("user", caller.arn, caller_account)
-        if ":user/" in caller.arn
-        else session_of(caller.arn),
-        callee=Callee(callee.arn, callee.trust.policy),
+        caller=calling,
+        callee=limited,
         context=context,
         identity_policies=tuple(record.policy for record in caller.policies),
         permissions_boundary=caller.boundary.policy if caller.boundary else None,
+        scps=of_caller.scps if of_caller else None,
     )
 
 
@@ -97,7 +105,8 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
     if hop.external_id:
         known["sts:ExternalId"] = hop.external_id
     # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
-    in_units = hop.callee.organizational_units if "aws:PrincipalOrgID" in request.context else ()
+    is_placed = "aws:PrincipalOrgPaths" in request.context or "aws:PrincipalOrgID" not in request.context
+    in_units = () if is_placed else hop.callee.organizational_units
     paths = [{"aws:PrincipalOrgPaths": [f"{graph.organization}/{unit.rstrip('/')}/"]} for unit in in_units]
     limits = tuple(record.policy for record in graph.session_policies.get(hop.caller.arn, ()))
     plain = replace(request, context={**request.context, **known}, session_policies=limits or None)

@@ -19,6 +19,7 @@ from rolechain.graph.access import (
     must_carry,
     principal_named,
 )
+from rolechain.graph.arn_sets import accounts_in
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
@@ -94,6 +95,36 @@ def identity_edges(graph: RoleGraph) -> list[Edge]:
     return [edge for edge in _of_callers(callers, graph) if edge.decision]
 
 
+def calls_of(edge: Edge, graph: RoleGraph) -> tuple[Requests, ...]:
+    """The calls by which a caller may get into a role, and at least those: what both halves let it make."""
+    caller, callee = edge.caller, edge.callee
+    entering = admitted(callee.trust.policy, callee.callee, alone=True)
+    facts = _facts(callee, graph)
+    found: list[Requests] = []
+    for statement in callee.trust.policy.allows:
+        let_in = both(entering.get(statement.index, ()), [_session(caller, graph)])
+        if let_in:
+            named = tuple(_named(statement, caller))
+            granted = permissions(caller, callee, facts, ASSUME, named=named)
+            found += (one for each in granted for one in both(let_in, each.requests))
+    return tuple(found)
+
+
+def is_allowed(edge: Edge, requests: Iterable[Requests], graph: RoleGraph) -> bool:
+    """Whether the decision allows a call of an edge's caller that some sets hold."""
+    granting = edge.granting.statement
+    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
+    base = request_between(edge.caller, edge.callee, graph)
+    decision = _best(edge.caller, base, tuple(requests), statements)
+    return decision is not None and decision.allowed
+
+
+def _facts(callee: RoleRecord, graph: RoleGraph) -> CalleeFacts:
+    account = account_of(callee.arn)
+    organization = graph.organization if graph.organization and account in graph.home else ""
+    return CalleeFacts(partition_of(callee.arn), account, organization)
+
+
 def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[Edge]:
     callers = _Callers(principals)
     for callee in graph.roles:
@@ -139,7 +170,7 @@ class _Callers:
         self._by_arn: dict[str, list[Principal]] = {}
         self._by_resource: dict[str, list[Principal]] = {}
         self._by_account: dict[str, list[Principal]] = {}
-        self._of_wide_resource: list[Principal] = []
+        self._of_wide_resource: dict[str, list[Principal]] = {}
         self._unnamed: list[tuple[Principal, Language]] = []
         named: dict[Policy, tuple[frozenset[str], bool]] = {}
         for role in principals:
@@ -153,7 +184,7 @@ class _Callers:
             named |= {each: _callees_named(each) for each in policies if each not in named}
             found = [named[each] for each in policies]
             if any(is_wide for _, is_wide in found):
-                self._of_wide_resource.append(role)
+                self._of_wide_resource.setdefault(account_of(role.arn), []).append(role)
             for arn in frozenset().union(*(arns for arns, _ in found)):
                 self._by_resource.setdefault(arn, []).append(role)
 
@@ -171,12 +202,14 @@ class _Callers:
                     named = (self._by_arn.get(arn, ()) for arn in sorted(values.texts.values))
                     found |= dict.fromkeys(chain.from_iterable(named))
                 else:
-                    permitted = self._permitted(callee, statement)
+                    permitted = self._permitted(callee, statement, accounts_in(values.texts))
                     found |= {role: None for role in permitted if role.arn in values.texts}
         return found
 
-    def _permitted(self, callee: RoleRecord, statement: Statement) -> Iterator[Principal]:
-        """The principals that may call a role which a statement does not name one by one."""
+    def _permitted(
+        self, callee: RoleRecord, statement: Statement, accounts: frozenset[str] | None
+    ) -> Iterator[Principal]:
+        """The principals of accounts, or of any, that may call a role which a statement does not name one by one."""
         principals = statement.principals
         if principals is None or principals.everyone or principals.unknown:
             # Within an account, being named is enough.
@@ -185,7 +218,9 @@ class _Callers:
             # No role that a template makes has an id before.
             return
         yield from self._by_resource.get(callee.arn, ())
-        yield from self._of_wide_resource
+        wide = self._of_wide_resource
+        for account in wide if accounts is None else sorted(accounts & wide.keys()):
+            yield from wide[account]
 
 
 def _callees_named(policy: Policy) -> tuple[frozenset[str], bool]:
@@ -238,9 +273,7 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     base = request_between(caller, callee, graph)
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
-    account = account_of(callee.arn)
-    organization = graph.organization if graph.organization and account in graph.home else ""
-    facts = CalleeFacts(partition_of(callee.arn), account, organization)
+    facts = _facts(callee, graph)
     first: Edge | None = None
     for statement in callee.trust.policy.allows:
         if not (entering := both(alone.get(statement.index, ()), [session])):

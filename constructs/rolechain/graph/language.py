@@ -30,6 +30,7 @@ PATIENCE = 150_000
 ALTERNATIVES = 4_000
 """How many combinations of alternative patterns are tried before a set is too large; each counts as some steps."""
 _STEPS_OF_ALTERNATIVE = 20
+_SAMPLED = 8
 LONGEST = 1_000
 """How long a pattern with wildcards may be: no ARN, name or tag is longer."""
 
@@ -128,6 +129,13 @@ class Pattern:
         if self.literal is not None:
             return text == self.literal
         return text.startswith(self.prefix) and _matches(self, text)
+
+    @property
+    def sample(self) -> str:
+        """A text that it may match: one character for each wildcard that takes one, none for the others."""
+        return "".join(
+            each.text or ("" if each.repeated else "0" if each.digit else "a") for each in self.positions
+        )
 
     def step(self, state: int, character: str) -> int:
         """The positions that are reached from ``state`` over a character."""
@@ -318,6 +326,12 @@ class Language:
         Raises:
             TooLarge: it takes too many steps to find out.
         """
+        listed = [pattern for patterns in self.within for pattern in patterns]
+        # A text that is easily made up spares most searches.
+        if self.values is None and len(listed) <= _SAMPLED:
+            short = (each for each in listed if len(each.positions) <= LONGEST)
+            if any(each.sample in self for each in short):
+                return False
         return self.example() is None
 
     def every(self, test: Language) -> bool:

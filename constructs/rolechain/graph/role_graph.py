@@ -116,6 +116,23 @@ class IdentityRecord:
         return ":group/" in self.arn
 
 
+@dataclass(frozen=True)
+class AccountLimits:
+    """What an organization says about an account.
+
+    Attributes:
+        path: where it stands, as in ``aws:PrincipalOrgPaths``.
+        scps: the service control policies above it, a sequence for each level; None where they are not enabled.
+        rcps: the resource control policies, likewise.
+        in_management_account: whether it is the management account, which none of them binds.
+    """
+
+    path: str
+    scps: tuple[tuple[Policy, ...], ...] | None = None
+    rcps: tuple[tuple[Policy, ...], ...] | None = None
+    in_management_account: bool = False
+
+
 Principal = RoleRecord | IdentityRecord
 """Whose policies say what it may do: a role, a user, or a group in place of its members."""
 
@@ -177,6 +194,8 @@ class RoleGraph:
         invocation_grants: what lets others call it, beside their own policies.
         session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
             makes a session otherwise passes what it likes, so that they close nothing.
+        limits: what the organization says about accounts, by their ids, as far as it was read. It decides whether a
+            call works, and closes nothing.
     """
 
     templates: Mapping[str, Template]
@@ -191,6 +210,7 @@ class RoleGraph:
     workloads: tuple[Workload, ...] = ()
     invocation_grants: tuple[InvocationGrant, ...] = ()
     session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
+    limits: Mapping[str, AccountLimits] = field(default_factory=dict)
 
     @property
     def principals(self) -> tuple[Principal, ...]:

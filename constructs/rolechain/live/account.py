@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
 Json = Any
 
-ACTIONS = (
-    "iam:GetAccountAuthorizationDetails",
-    "iam:GetPolicy",
-    "iam:GetPolicyVersion",
-    "iam:ListRoles",
-    "iam:ListOpenIDConnectProviders",
-    "iam:ListSAMLProviders",
-)
-"""The actions that reading an account needs."""
-
 SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
-"""What GetAccountAuthorizationDetails lists."""
 
 
 class AccountError(RolechainError):
@@ -58,7 +47,7 @@ def read_account(session: boto3.Session, account: str) -> Account:
     """Reads an account.
 
     Args:
-        session: credentials of the account that may call ``ACTIONS``.
+        session: credentials of the account that may call what ``rolechain.statements.audit_role`` lists.
         account: the account's id.
 
     Raises:

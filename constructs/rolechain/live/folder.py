@@ -10,9 +10,12 @@ from typing import Any
 from rolechain.errors import RolechainError
 from rolechain.iam.limits import ACCOUNT
 from rolechain.live.account import SECTIONS, Account
+from rolechain.live.collected import collected_accounts, collected_organization, is_collected
+from rolechain.live.organization import Organization
 from rolechain.policy.elements import load
 
 _FORMAT = "rolechain-account/v1"
+_ORGANIZATION = "organization.json"
 _KINDS = dict(zip(SECTIONS, ("role", "user", "group", "policy"), strict=True))
 
 
@@ -47,13 +50,64 @@ def save_accounts(folder: Path, accounts: Iterable[Account]) -> list[Path]:
     return written
 
 
+def save_organization(folder: Path, organization: Organization) -> Path:
+    """Writes an organization beside its accounts.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = folder / _ORGANIZATION
+    text = json.dumps({"Format": _FORMAT, **vars(organization)}, indent=1, sort_keys=True)
+    path.write_text(f"{text}\n", encoding="utf-8")
+    return path
+
+
+def load_organization(folder: Path) -> Organization | None:
+    """The organization that ``save_organization`` wrote; None where there is none.
+
+    Raises:
+        FolderError: the file cannot be read.
+    """
+    path = folder / _ORGANIZATION
+    if not path.is_file() and not is_collected(folder):
+        return None
+    try:
+        if not path.is_file():
+            found_there = collected_organization(folder)
+            return found_there and _parsed(found_there)
+        document: Any = load(path.read_text(encoding="utf-8"))
+        above = {account: tuple(ids) for account, ids in document["above"].items()}
+        found = Organization(document["id"], document["management"], above, document["policies"])
+        if document["Format"] == _FORMAT and all(ids[-1:] == (account,) for account, ids in above.items()):
+            return _parsed(found)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        pass
+    if is_collected(folder):
+        raise FolderError(f"{folder} holds no whole organization: collect it again")
+    raise FolderError(f"{path} is not an organization that rolechain saved: save it again, or remove it")
+
+
+def _parsed(organization: Organization) -> Organization:
+    """An organization whose policies all follow IAM's grammar."""
+    organization.limits()
+    return organization
+
+
 def load_accounts(folder: Path) -> list[Account]:
-    """The accounts of a folder that ``save_accounts`` wrote.
+    """The accounts of a folder that ``save_accounts`` or iam-collect wrote.
 
     Raises:
         FolderError: the folder holds none, or one of its files cannot be read.
     """
-    files = sorted(folder.glob("*.json"))
+    if is_collected(folder):
+        try:
+            accounts = list(collected_accounts(folder))
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise FolderError(f"{folder} is not whole, collect it again: {error}") from None
+        if broken := [account.id for account in accounts if not _is_whole(account)]:
+            raise FolderError(f"account {broken[0]} of {folder} contradicts itself: collect it again")
+        return accounts
+    files = [file for file in sorted(folder.glob("*.json")) if file.name != _ORGANIZATION]
     if not files:
         raise FolderError(
             f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
@@ -62,8 +116,10 @@ def load_accounts(folder: Path) -> list[Account]:
 
 
 def holds_accounts(folder: Path) -> bool:
-    """Whether a folder is one that ``save_accounts`` wrote, by the names of its files."""
-    files = list(folder.glob("*.json"))
+    """Whether a folder is one that ``save_accounts`` wrote, by the names of its files, or iam-collect."""
+    if is_collected(folder):
+        return True
+    files = [file for file in folder.glob("*.json") if file.name != _ORGANIZATION]
     return bool(files) and all(ACCOUNT.fullmatch(file.stem) for file in files)
 
 

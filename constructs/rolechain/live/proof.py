@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from rolechain.graph.template_reader import role_graph_of
+from rolechain.iam.arn import account_of
 from rolechain.live.account import Account
+from rolechain.live.organization import Organization
+from rolechain.live.reach import reaching
 from rolechain.live.template import document_by_arn, template_of
 from rolechain.model.chain import Chain
-from rolechain.proof import Finding, Level, Proof, prove
+from rolechain.policy import Verdict
+from rolechain.proof import Finding, Level, Proof
+from rolechain.proof.prove import prove_graph
 
 UNREAD = "RC00"
-ASSUMPTION = "assuming that no service control policy or resource control policy refuses a hop"
 
 
 def prove_live(
@@ -20,6 +25,7 @@ def prove_live(
     accounts: Iterable[Account],
     unread: Mapping[str, str] | None = None,
     *,
+    organization: Organization | str = "it was not asked for",
     scope: Literal["chain", "app"] = "chain",
 ) -> Proof:
     """Proves a chain from what its accounts hold, by the same rules as from templates.
@@ -28,20 +34,22 @@ def prove_live(
         chain: the chain.
         accounts: what was read.
         unread: why an account could not be read, by its id.
+        organization: what was read of the organization, or why it could not be read. Whether a hop works is not known
+            then, as a control policy may refuse it; who gets in is, as none lets anybody in.
         scope: as of ``rolechain.proof.prove``.
 
     Returns:
         The proof; it fails where an account of the chain was not read.
     """
     held = list(accounts)
-    documents = {**document_by_arn(held), **chain.policy_documents}
-    proof = prove(
-        replace(chain, policy_documents=documents), [template_of(account) for account in held], scope=scope
-    )
+    near = reaching(chain, held) if scope == "chain" else held
+    graph = role_graph_of([template_of(account) for account in near], chain_with_documents(chain, held))
+    limits = organization.limits() if isinstance(organization, Organization) else {}
+    proof = prove_graph(chain, replace(graph, limits=limits), scope=scope)
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
     )
-    findings = tuple(
+    findings = [
         Finding(
             UNREAD,
             Level.ERROR,
@@ -50,8 +58,20 @@ def prove_live(
             f"give credentials that may read IAM in {account}",
         )
         for account, reason in {**missing, **(unread or {})}.items()
+    ]
+    reason = organization if isinstance(organization, str) else "an account is none of the organization's"
+    if any(account not in limits for account in chain.accounts):
+        message = f"whether a control policy of the organization refuses a hop is not known: {reason}"
+        remedy = "give credentials that may read the organization, in its management account"
+        findings.append(Finding(UNREAD, Level.WARNING, None, message, remedy))
+    hops = tuple(
+        replace(hop, verdict=Verdict.UNKNOWN, reason=f"{hop.reason}, if no control policy refuses it")
+        if hop.verdict is Verdict.ALLOW
+        and not {account_of(hop.caller), account_of(hop.callee)} <= limits.keys()
+        else hop
+        for hop in proof.hops
     )
-    return replace(proof, findings=(*findings, *proof.findings), assumptions=(*proof.assumptions, ASSUMPTION))
+    return replace(proof, hops=hops, findings=(*findings, *proof.findings))
 
 
 def chain_with_documents(chain: Chain, accounts: Iterable[Account]) -> Chain:

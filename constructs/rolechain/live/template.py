@@ -33,7 +33,7 @@ def document_by_arn(accounts: Iterable[Account]) -> dict[str, Json]:
         policy["Arn"]: document
         for account in accounts
         for policy in account.details["Policies"]
-        if account_of(policy["Arn"]) == "aws" and (document := _default_version(policy)) is not None
+        if account_of(policy["Arn"]) == "aws" and (document := default_version(policy)) is not None
     }
 
 
@@ -59,7 +59,7 @@ def _resources(account: Account) -> Iterator[tuple[str, Json]]:
     for policy in details["Policies"]:
         if account_of(policy["Arn"]) == account.id:
             own = {"ManagedPolicyName": policy["PolicyName"], "Path": policy.get("Path", "/")}
-            document = _default_version(policy)
+            document = default_version(policy)
             yield _key(policy), {"Type": MANAGED_POLICY, "Properties": {**own, "PolicyDocument": document}}
     for arn in account.providers:
         kind, _, name = resource_of(arn).partition("/")
@@ -83,7 +83,8 @@ def _key(detail: Mapping[str, Any]) -> str:
     return resource_of(detail["Arn"])
 
 
-def _default_version(policy: Mapping[str, Any]) -> Json | None:
+def default_version(policy: Mapping[str, Any]) -> Json | None:
+    """The document of a managed policy's default version; None where it is not at hand."""
     return next(
         (
             version.get("Document")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
 from rolechain.graph.access import everybody, surely_allowed
 from rolechain.graph.documents import statements_in
-from rolechain.graph.edges import Edge, edges
+from rolechain.graph.edges import Edge, calls_of, edges, identity_edges, is_allowed
+from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import patience
 from rolechain.graph.requests import Requests, beyond
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
@@ -110,14 +111,31 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
             found = {change: None for change in changes if change}
         unsure |= {role.arn for change in found if not change.certain}
         yield from (*found, *brought)
-    hops = {(edge.caller.arn, edge.callee.arn): edge for edge in edges(old)}
-    for edge in edges(new):
+    hops = {(edge.caller.arn, edge.callee.arn): edge for edge in (*edges(old), *identity_edges(old))}
+    for edge in (*edges(new), *identity_edges(new)):
+        before_it = hops.get((edge.caller.arn, edge.callee.arn))
+        if before_it and _was_there(edge, before_it):
+            yield from _widened(edge, before_it, old, new)
+            continue
         change = _of_edge(edge)
         # Where the role itself may let in callers that are not known, that change reports it already.
-        if not _was_there(edge, hops.get((edge.caller.arn, edge.callee.arn))) and (
-            change.certain or edge.callee.arn not in unsure
-        ):
+        if change.certain or edge.callee.arn not in unsure:
             yield change
+
+
+def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
+    """A hop whose caller may make calls that its own policies kept it from before: a guard of theirs is gone."""
+    now, then = ([_text(record.document) for record in each.caller.policies] for each in (edge, before))
+    if sorted(now) == sorted(then) or not _is_certain(edge):
+        return
+    for one in beyond(calls_of(edge, new), calls_of(before, old)):
+        statements = [*edge.callee.trust.policy.allows, *filter(None, [edge.granting.statement])]
+        if example := example_of(one, statements, edge.callee.callee.constants):
+            words = f"{edge.caller.arn} can assume {edge.callee.arn} by calls that its policies kept it from"
+            certain = is_allowed(edge, [one], new)
+            place = edge.permission or edge.trust
+            yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, certain, example.words)
+            return
 
 
 def _was_there(edge: Edge, before: Edge | None) -> bool:
@@ -178,7 +196,9 @@ def _of_access(
     kept_out = beyond(
         access.requests, everybody(before.trust.policy, before.callee, access.action) if before else ()
     )
-    example = shown(role, access.statement, kept_out)
+    example = shown(role, access.statement, kept_out) or (
+        _kept_out_by_deny(access, before) if before else None
+    )
     since = "" if before else ", which is new,"
     return AccessChange(
         role.arn,
@@ -191,6 +211,24 @@ def _of_access(
 
 
 _PLACE = ("template", "logical_id", "part", "statement")
+
+
+def _kept_out_by_deny(access: TrustedAccess, before: RoleRecord) -> Example | None:
+    """A request that gets in now, and that a Deny of before refused by what no set holds, such as the time."""
+    role = access.role
+    statements = [access.statement, *role.trust.policy.allows, *before.trust.policy.denies]
+    keys = Policy(tuple(before.trust.policy.denies)).keys
+    for one in access.requests:
+        example = example_of(one, statements, role.callee.constants)
+        if example and decided(example, role.arn, role.trust.policy):
+            chosen = ", ".join(
+                f"{key} {value}" for key, value in example.context.items() if key.lower() in keys
+            )
+            if decided(example, role.arn, before.trust.policy) is False:
+                return replace(example, words=f"{example.words} with {chosen}")
+    return None
+
+
 _CARRIED = {TAG_SESSION.lower(): "session tags", SET_SOURCE_IDENTITY.lower(): "a source identity"}
 
 

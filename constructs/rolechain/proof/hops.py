@@ -135,11 +135,23 @@ def _perhaps(declared: ChainRole, graph: RoleGraph) -> SourceLocation | None:
     return None
 
 
+_CONTROL_POLICIES = {
+    Side.SERVICE_CONTROL_POLICY: "service control policies",
+    Side.RESOURCE_CONTROL_POLICY: "resource control policies",
+}
+
+
 def _of_hop(
     hop: Hop, request: Request, decision: Decision, chain: Chain, graph: RoleGraph
 ) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
     caller, callee = graph.by_arn[hop.caller.arn][0], graph.by_arn[hop.callee.arn][0]
+    if (kind := _CONTROL_POLICIES.get(decision.side)) and decision.verdict is not Verdict.UNKNOWN:
+        message = f"hop {hop.index} from {caller.arn} to {callee.arn} does not work: {_reason(decision)}"
+        remediation = f"let the {kind} of the organization allow {decision.action} on {callee.arn}"
+        yield Finding("RC08", Level.ERROR, None, message, remediation)
+        return
+    request = replace(request, scps=None, callee=replace(request.callee, rcps=None))
     free = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None, session_policies=None)
     trusting = decide(free)
     if not trusting.allowed:

@@ -10,6 +10,7 @@ from typing import Any
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.administrators import Changer
 from rolechain.graph.finding import Finding, Level
+from rolechain.policy import Verdict
 from rolechain.proof.entrances import EntranceRecord
 from rolechain.proof.hops import HopProof
 
@@ -117,8 +118,10 @@ def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False
     if not proof.proven:
         return f"chain {name} is not proven{source}: {tally(proof.findings)}"
     hops, entrances = counted(len(proof.hops), "hop"), counted(len(proof.entrances), "declared entrance")
+    known = sum(hop.verdict is Verdict.ALLOW for hop in proof.hops)
+    hops = f"{hops} can be taken" if known == len(proof.hops) else f"{known} of {hops} surely can be taken"
     words = [
-        f"chain {name} is proven{source}: {hops} can be taken, and nothing else gets in than by {entrances}",
+        f"chain {name} is proven{source}: {hops}, and nothing else gets in than by {entrances}",
         *proof.premises,
     ]
     line = ", if ".join(words)

@@ -1,0 +1,148 @@
+"""The organization of accounts: where each stands, and the control policies above it.
+
+Source: AWS Organizations API Reference; AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rolechain.errors import RolechainError
+from rolechain.graph.role_graph import AccountLimits
+from rolechain.policy import Policy
+
+if TYPE_CHECKING:
+    import boto3
+
+SCP, RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
+
+
+class OrganizationError(RolechainError):
+    """An organization cannot be read."""
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization, as far as it is about some accounts.
+
+    Attributes:
+        id: its id.
+        management: the id of its management account, which no control policy binds.
+        above: the ids of the root, of the organizational units below it and of the account itself, by account; one
+            that is none of its accounts is left out.
+        policies: the documents that are attached to each of these ids, by kind of policy; a kind that is not enabled is
+            left out.
+    """
+
+    id: str
+    management: str
+    above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
+
+    def limits(self) -> dict[str, AccountLimits]:
+        """What binds each account, by its id."""
+        parsed = {
+            kind: {target: tuple(map(Policy.parse, listed)) for target, listed in attached.items()}
+            for kind, attached in self.policies.items()
+        }
+
+        def levels(kind: str, above: Iterable[str]) -> tuple[tuple[Policy, ...], ...] | None:
+            return tuple(parsed[kind].get(each, ()) for each in above) if kind in parsed else None
+
+        return {
+            account: AccountLimits(
+                path="/".join((self.id, *above[:-1], "")),
+                scps=levels(SCP, above),
+                rcps=levels(RCP, above),
+                in_management_account=account == self.management,
+            )
+            for account, above in self.above.items()
+        }
+
+
+def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organization:
+    """Reads the organization as far as it is about some accounts: each policy and each parent once.
+
+    Args:
+        session: credentials that may call ``ORGANIZATION_ACTIONS`` of ``rolechain.statements.audit_role``.
+        accounts: the ids of its accounts.
+
+    Raises:
+        OrganizationError: AWS refuses a call, or a policy has no document.
+    """
+    client = _client(session)
+    with _refusals():
+        described = client.describe_organization()["Organization"]
+        parents: dict[str, str] = {}
+
+        def above(child: str) -> tuple[str, ...]:
+            if child.startswith("r-"):
+                return (child,)
+            if child not in parents:
+                try:
+                    parents[child] = client.list_parents(ChildId=child)["Parents"][0]["Id"]
+                except client.exceptions.ChildNotFoundException:
+                    return ()
+            return (*above(parents[child]), child)
+
+        roots = client.list_roots()["Roots"]
+        enabled = {each["Type"] for each in roots[0]["PolicyTypes"] if each["Status"] == "ENABLED"}
+        return Organization(
+            described["Id"],
+            described["MasterAccountId"],
+            {account: found for account in accounts if (found := above(account))},
+            {kind: _attached(client, kind) for kind in (SCP, RCP) if kind in enabled},
+        )
+
+
+def management_account(session: boto3.Session) -> str:
+    """The id of the management account of a session's organization, which every account of it may ask for.
+
+    Raises:
+        OrganizationError: AWS refuses the call.
+    """
+    with _refusals():
+        return str(_client(session).describe_organization()["Organization"]["MasterAccountId"])
+
+
+def _client(session: boto3.Session) -> Any:
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "adaptive", "max_attempts": 10})
+    # Organizations has one endpoint a partition, whatever the session's region.
+    return session.client("organizations", region_name=session.region_name or "us-east-1", config=config)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        raise OrganizationError(f"{told.get('Code')}: {told.get('Message')}") from error
+    except (BotoCoreError, ValueError) as error:
+        raise OrganizationError(str(error)) from error
+
+
+def _attached(client: Any, kind: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for policy in _pages(client.list_policies, "Policies", Filter=kind):
+        document = json.loads(client.describe_policy(PolicyId=policy["Id"])["Policy"]["Content"])
+        Policy.parse(document)
+        for target in _pages(client.list_targets_for_policy, "Targets", PolicyId=policy["Id"]):
+            found.setdefault(target["TargetId"], []).append(document)
+    return found
+
+
+def _pages(call: Callable[..., Any], key: str, **words: str) -> Iterable[Any]:
+    page = call(**words)
+    yield from page[key]
+    while token := page.get("NextToken"):
+        page = call(**words, NextToken=token)
+        yield from page[key]

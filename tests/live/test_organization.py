@@ -1,0 +1,115 @@
+"""The control policies above the accounts decide whether a hop works, and let nobody in or out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolechain import Chain
+from rolechain.live import (
+    Account,
+    FolderError,
+    OrganizationError,
+    load_accounts,
+    load_organization,
+    prove_live,
+    read_organization,
+    save_accounts,
+    save_organization,
+)
+from rolechain.local import LocalOrganization
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
+
+Read = Callable[[Chain], list[Account]]
+DENY = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
+
+
+@pytest.fixture
+def organizations(organization: LocalOrganization) -> Any:
+    return organization.session(MANAGEMENT_ACCOUNT).client("organizations", region_name="us-east-1")
+
+
+@pytest.fixture
+def attach(organizations: Any) -> Iterator[Callable[..., None]]:
+    """Attaches a control policy to an account, and takes it away after the test."""
+    made = []
+
+    def attach(kind: str, account: str, statement: Any) -> None:
+        root = organizations.list_roots()["Roots"][0]
+        if kind not in {each["Type"] for each in root["PolicyTypes"]}:
+            organizations.enable_policy_type(RootId=root["Id"], PolicyType=kind)
+        content = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        policy = organizations.create_policy(Content=content, Description="", Name=account, Type=kind)
+        identifier = policy["Policy"]["PolicySummary"]["Id"]
+        organizations.attach_policy(PolicyId=identifier, TargetId=account)
+        made.append((identifier, account))
+
+    yield attach
+    for identifier, account in made:
+        organizations.detach_policy(PolicyId=identifier, TargetId=account)
+        organizations.delete_policy(PolicyId=identifier)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "statement", "said"),
+    [
+        ("SERVICE_CONTROL_POLICY", 1, DENY, "service control policies"),
+        ("RESOURCE_CONTROL_POLICY", 2, {**DENY, "Principal": "*"}, "resource control policies"),
+    ],
+)
+def test_a_control_policy_refuses_a_hop(
+    kind: str,
+    at: int,
+    statement: Any,
+    said: str,
+    chain: Chain,
+    read: Read,
+    organization: LocalOrganization,
+    attach: Callable[..., None],
+) -> None:
+    """What is attached to the middle role's account, or to the target's, refuses the second hop and says so."""
+    management = organization.session(MANAGEMENT_ACCOUNT)
+    free = prove_live(chain, read(chain), organization=read_organization(management, chain.accounts))
+    assert [hop.verdict.value for hop in free.hops] == ["allow", "allow"]
+    attach(kind, chain.accounts[at], statement)
+    proof = prove_live(chain, read(chain), organization=read_organization(management, chain.accounts))
+    assert [hop.verdict.value for hop in proof.hops] == ["allow", "explicit_deny"]
+    (finding,) = (each for each in proof.findings if each.rule == "RC08")
+    assert said in finding.remediation
+    assert not proof.proven
+
+
+def test_units_and_policies_are_saved(
+    chain: Chain, read: Read, organization: LocalOrganization, organizations: Any, tmp_path: Path
+) -> None:
+    """Where the accounts stand is read with each level above them, and the folder gives it back."""
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    unit = organizations.create_organizational_unit(ParentId=root, Name="deploys")["OrganizationalUnit"]["Id"]
+    organizations.move_account(AccountId=chain.accounts[2], SourceParentId=root, DestinationParentId=unit)
+    found = read_organization(organization.session(MANAGEMENT_ACCOUNT), chain.accounts)
+    assert found.above[chain.accounts[2]] == (root, unit, chain.accounts[2])
+    assert found.limits()[chain.accounts[2]].path == f"{found.id}/{root}/{unit}/"
+    save_accounts(tmp_path, read(chain))
+    assert load_organization(tmp_path) is None
+    path = save_organization(tmp_path, found)
+    assert load_organization(tmp_path) == found
+    assert [account.id for account in load_accounts(tmp_path)] == list(chain.accounts)
+    path.write_text("{}")
+    with pytest.raises(FolderError, match=r"organization\.json is not an organization that rolechain saved"):
+        load_organization(tmp_path)
+
+
+def test_an_organization_that_is_not_read(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """No hop counts as one that can be taken, and the reason is told; nothing else changes."""
+    with pytest.raises(OrganizationError, match=r"^AccessDeniedException: You don.t have permissions"):
+        read_organization(organization.session(chain.accounts[0]), chain.accounts)
+    proof = prove_live(chain, read(chain), organization="AccessDeniedException: no")
+    assert [hop.verdict.value for hop in proof.hops] == ["unknown", "unknown"]
+    assert proof.proven
+    unknown = [(each.level.value, each.place) for each in proof.findings if each.rule == "RC00"]
+    assert unknown == [("warning", None)]
+    assert proof.findings[0].message.endswith("is not known: AccessDeniedException: no")
