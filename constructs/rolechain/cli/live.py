@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+import boto3
 
 from rolechain.cli.account_sessions import AccountSessions
 from rolechain.cli.base_session import open_session
@@ -31,7 +33,8 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     if arguments.folder:
         accounts, source = load_accounts(Path(arguments.folder)), f" from {arguments.folder}"
     else:
-        accounts, unread = _read(chain, arguments)
+        base = open_session(arguments.profile, arguments.region, chain.region)
+        accounts, unread = read_all(base, chain.accounts, chain.partition, arguments)
         source = f" from {counted(len(accounts), 'account')}"
     if arguments.save:
         save_accounts(Path(arguments.save), accounts)
@@ -50,16 +53,22 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     return 0 if passes(proof, strict=arguments.strict) and not matters else 1
 
 
-def _read(chain: Chain, arguments: argparse.Namespace) -> tuple[list[Account], dict[str, str]]:
-    """The accounts of the chain, in their order, and why others could not be read."""
-    base = open_session(arguments.profile, arguments.region, chain.region)
-    sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
+def read_all(
+    base: boto3.Session, accounts: Sequence[str], partition: str, arguments: argparse.Namespace
+) -> tuple[list[Account], dict[str, str]]:
+    """The accounts, in their order, and why others could not be read.
+
+    Args:
+        base: the session to begin with.
+        accounts: the ids.
+        partition: their partition.
+        arguments: the options of ``add_account_options``.
+    """
+    sessions = AccountSessions(base, partition, dict(arguments.account_profile), arguments.account_role)
     read: dict[str, Account] = {}
     unread: dict[str, str] = {}
-    with progress("accounts", len(chain.accounts)) as advance:
-        for account, found in read_accounts(
-            {each: partial(sessions.session, each) for each in chain.accounts}
-        ):
+    with progress("accounts", len(accounts)) as advance:
+        for account, found in read_accounts({each: partial(sessions.session, each) for each in accounts}):
             advance()
             if isinstance(found, Account):
                 read[account] = found
@@ -68,7 +77,7 @@ def _read(chain: Chain, arguments: argparse.Namespace) -> tuple[list[Account], d
     if not read:
         reasons = "; ".join(dict.fromkeys(unread.values()))
         raise UsageError(f"no account could be read, which takes {', '.join(ACTIONS)}: {reasons}")
-    return [read[account] for account in chain.accounts if account in read], unread
+    return [read[account] for account in accounts if account in read], unread
 
 
 def _templates(folder: str) -> list[Template]:

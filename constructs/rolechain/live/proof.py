@@ -11,7 +11,7 @@ from rolechain.live.template import document_by_arn, template_of
 from rolechain.model.chain import Chain
 from rolechain.proof import Finding, Level, Proof, prove
 
-UNREAD = "RC00"
+UNREAD, ORDER = "RC00", "RC20"
 ASSUMPTION = "assuming that no service control policy or resource control policy refuses a hop"
 
 
@@ -51,7 +51,9 @@ def prove_live(
         )
         for account, reason in {**missing, **(unread or {})}.items()
     )
-    return replace(proof, findings=(*findings, *proof.findings), assumptions=(*proof.assumptions, ASSUMPTION))
+    # Roles that are there already need no order of deployment.
+    found = (finding for finding in proof.findings if finding.rule != ORDER)
+    return replace(proof, findings=(*findings, *found), assumptions=(*proof.assumptions, ASSUMPTION))
 
 
 def chain_with_documents(chain: Chain, accounts: Iterable[Account]) -> Chain:
