@@ -83,12 +83,13 @@ def test_the_organization_and_a_tag() -> None:
 
 
 def test_a_condition_that_no_chain_says() -> None:
-    """It is noted with its statement; the chain would be wider, which is noted too."""
+    """It is noted with its statement; the role stays with its owner, so that no deployment takes the condition away."""
     reader = with_role("reader")
     assert len(reader.chain.sources) == 2
     more, less = reader.notes
     assert "aws:SourceIp" in more.statement
-    assert "otherwise than its trust policy does" in less.words
+    assert less.words.startswith("stays with its owner, as the chain would let in ")
+    assert reader.chain.targets[0].existing
 
 
 def test_one_of_the_chains() -> None:

@@ -13,9 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rolechain.cloudformation.texts import holds_unknown
-from rolechain.cloudformation.unresolved import Unresolved
-from rolechain.errors import ChainError, Place, RolechainError
+from rolechain.errors import ChainError, RolechainError
 from rolechain.graph.circles import circles
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import edges
@@ -24,6 +22,7 @@ from rolechain.graph.found_keys import (
     entering,
     entrances_of,
     grants_of,
+    is_sound,
     keys_of_callee,
     listed,
     not_said,
@@ -32,11 +31,12 @@ from rolechain.graph.found_keys import (
 from rolechain.graph.role_graph import RoleGraph
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION
-from rolechain.iam.glob import has_wildcard
+from rolechain.iam.glob import has_wildcard, matches
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance, inherited_values
+from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole, Permission
 from rolechain.model.shapes import defaults_of
 from rolechain.statements.builder import trust_statements
@@ -382,16 +382,15 @@ class _Finder:
         if found["existing"]:
             return ChainRole(**found)
         together: dict[str, list[Entrance]] = {}
-        for _, entrance in entrances_of(self._grants[arn], found["account"], organization):
+        role = ChainRole(**found, partition=partition_of(arn))
+        for entrance in entrances_of(self._grants[arn], role, organization):
             together.setdefault(repr(replace(entrance, value="")), []).append(entrance)
-        entrances = (
-            replace(
-                alike[0],
-                others=tuple(dict.fromkeys(each.value for each in alike[1:]) - {alike[0].value: None}.keys()),
-            )
-            for alike in together.values()
-        )
-        return ChainRole(**found, assumed_by=tuple(entrances))
+        entrances = []
+        for first, *others in together.values():
+            values = dict.fromkeys(each.value for each in others if each.value != first.value)
+            entrances.append(replace(first, others=tuple(values)))
+        # Nobody is let in as a chain would let them in: its owner goes on saying who is.
+        return replace(role, assumed_by=entrances) if entrances else replace(role, existing=True)
 
     def _callee(
         self, arn: str, shape: _Shape, organization: str | None, inherited: Sequence[str]
@@ -411,14 +410,31 @@ class _Finder:
         return ChainRole(**self._plain(arn), external_id=asked.pop() if len(asked) == 1 else None)
 
     def _with_own(self, chain: Chain, role: ChainRole, notes: list[Note]) -> ChainRole:
-        """A role with the permissions that it has besides its hops, its managed policies and its boundary."""
-        if role.existing:
+        """A role with the permissions that it has besides its hops, its managed policies and its boundary.
+
+        It stays with its owner where the chain would let somebody in, or let it call, otherwise than it is: what is
+        found must not be opened.
+        """
+        record = self._roles.get(role.arn)
+        if role.existing or record is None:
             return role
-        record = self._roles[role.arn]
+        hops = chain.calls_of(role)
+        written = set(map(_canonical, _of_hops(chain, role)))
+        statements = [each for policy in record.policies for each in statements_in(policy.document)]
+        entered = bool(role.assumed_by) if role in chain.sources else not self._not_said(chain, role)[1]
+        refused = [
+            hop for hop in hops if not all(_may(action, hop, statements, written) for action in _actions(hop))
+        ]
+        for hop in refused:
+            of_hop = next((each for each in statements if hop.role_arn in _callees_in(each)), "")
+            words = f"stays with its owner, as it may assume {hop.role_arn} otherwise than the chain says"
+            notes.append(Note(role.arn, words, of_hop and _json(of_hop)))
+        if refused or not entered:
+            none: Json = {"existing": True, "assumed_by": ()}
+            return replace(role, **none)
         managed: list[str] = []
         permissions: list[Permission] = []
-        written = set(map(_canonical, _of_hops(chain, role)))
-        callees = {hop.callee.arn: hop.external_id for hop in chain.calls_of(role)}
+        callees = {hop.callee.arn: hop.external_id for hop in hops}
         for policy in record.policies:
             kept = None
             if policy.document is not None and account_of(policy.name) != "aws":
@@ -455,6 +471,10 @@ class _Finder:
             permissions_boundary=boundary,
         )
 
+    def _not_said(self, chain: Chain, role: ChainRole) -> tuple[list[Grant], list[Grant]]:
+        document, entered = self._roles[role.arn].trust.document, role in chain.sources
+        return not_said(document, trust_statements(chain, role), role.partition, entered=entered)
+
     def _notes(self, chain: Chain, role: ChainRole, shape: _Shape) -> Iterator[Note]:
         """What the chain does not say of one of its roles."""
         arn = role.arn
@@ -472,22 +492,31 @@ class _Finder:
         }
         if tags:
             yield Note(arn, "has tags, which a chain does not say", _json(tags))
-        said = trust_statements(chain, role)
-        entered = arn in shape.sources
-        more, less = not_said(arn, record.trust.document, said, entered=entered)
         if record.trust.document is None:
             yield Note(arn, "its trust policy is not known")
+        if role.existing and (names := [policy.name for policy in record.policies]):
+            yield Note(arn, "stays with its owner, and so do its policies", _json(names))
+        more, less = self._not_said(chain, role)
         for grants, statements, words in (
             (
                 more,
                 statements_in(record.trust.document),
                 "its trust policy lets in {} otherwise than the chain says",
             ),
-            (less, said, "the chain would let in {} otherwise than its trust policy does"),
+            (
+                less,
+                trust_statements(chain, role),
+                "stays with its owner, as the chain would let in {} otherwise",
+            ),
         ):
             for index in dict.fromkeys(grant.index for grant in grants):
-                who = {grant.words for grant in grants if grant.index == index}
-                yield Note(arn, words.format(", ".join(sorted(who))), _json(statements[index]))
+                who = sorted({grant.words for grant in grants if grant.index == index and grant.words})
+                said = (
+                    words.format(", ".join(who))
+                    if who
+                    else "its trust policy has a statement that no chain has"
+                )
+                yield Note(arn, said, _json(statements[index]))
 
 
 def _made(fields: Mapping[str, Any], roles: dict[str, Any], notes: list[Note]) -> Chain:
@@ -500,43 +529,37 @@ def _made(fields: Mapping[str, Any], roles: dict[str, Any], notes: list[Note]) -
         try:
             return Chain(**fields, **roles)
         except ChainError as error:
-            places = (problem.place for problem in reversed(error.problems))
-            place, role = next(((each, one) for each in places if (one := _without(roles, each))), ((), None))
-            if role is None:
+            # One thing at a time: what else is wrong may follow from it.
+            for problem in reversed(error.problems):
+                group, *place = problem.place
+                # Of one source the place has no number.
+                at, *rest = place if place and isinstance(place[0], int) else (0, *place)
+                if rest and group in roles and (role := _without(roles[str(group)][at], rest)):
+                    break
+            else:
                 raise
-            problem = next(each for each in error.problems if each.place == place)
-            notes.append(
-                Note(
-                    replace(role, partition=fields["partition"]).arn,
-                    f"not said: {problem.where}: {problem.message}",
-                )
-            )
-            roles[str(place[0])][int(place[1])] = role
+            arn = replace(role, partition=fields["partition"]).arn
+            notes.append(Note(arn, f"not said: {problem.where}: {problem.message}"))
+            roles[str(group)][at] = role
 
 
-def _without(roles: Mapping[str, Sequence[ChainRole]], place: Place) -> ChainRole | None:
+def _without(role: ChainRole, place: Sequence[str | int]) -> ChainRole | None:
     """The role without what stands at a place; None where it cannot be without."""
-    if len(place) < 3 or not isinstance(place[1], int):
-        return None
-    role, key = roles[str(place[0])][place[1]], str(place[2])
+    key = str(place[0])
     if key == "role" and not role.existing:
-        return ChainRole(**{**vars(role), "existing": True, "assumed_by": ()})
+        return replace(role, existing=True, assumed_by=())
     value, default = getattr(role, key), defaults_of(ChainRole).get(key)
     if key in ("account", "role", "path", "existing") or value == default:
         return None
     left: Json = {key: default}
-    if len(place) > 3 and isinstance(value, tuple) and isinstance(at := place[3], int):
+    if len(place) > 1 and isinstance(value, tuple) and isinstance(at := place[1], int):
         left = {key: value[:at] + value[at + 1 :]}
     return replace(role, **left)
 
 
 def _callees_in(statement: Any) -> Iterator[str]:
     """The roles that a statement of a role's permissions lets it assume, as far as it names them one by one."""
-    if (
-        not isinstance(statement, Mapping)
-        or statement.get("Effect") != "Allow"
-        or holds_unknown(statement, Unresolved)
-    ):
+    if not is_sound(statement) or statement.get("Effect") != "Allow":
         return
     if ASSUME_ROLE.lower() in (str(each).lower() for each in listed(statement.get("Action", ()))):
         for resource in map(str, listed(statement.get("Resource", ()))):
@@ -563,9 +586,35 @@ def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
         return hop_permissions(chain.calls_of(role))
 
 
+def _actions(hop: Hop) -> Iterator[str]:
+    """The actions that a hop takes."""
+    yield ASSUME_ROLE
+    if hop.carries_tags:
+        yield TAG_SESSION
+    if hop.carries_source_identity:
+        yield SET_SOURCE_IDENTITY
+
+
+def _may(action: str, hop: Hop, statements: Iterable[Any], written: Collection[str]) -> bool:
+    """Whether statements of the caller allow an action of a hop under no other condition than the chain's."""
+    for statement in filter(is_sound, statements):
+        conditions = {key.lower() for keys in statement.get("Condition", {}).values() for key in keys}
+        external = conditions == {EXTERNAL_ID} and hop.external_id in _external_ids(statement)
+        if (
+            statement.get("Effect") == "Allow"
+            and (not conditions or external or _canonical(statement) in written)
+            and any(
+                matches(str(each).lower(), action.lower()) for each in listed(statement.get("Action", ()))
+            )
+            and any(matches(str(each), hop.role_arn) for each in listed(statement.get("Resource", ())))
+        ):
+            return True
+    return False
+
+
 def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
     """A statement of a role's permissions without its hops; None where it holds nothing else."""
-    if not isinstance(statement, Mapping) or set(statement) - {
+    if not is_sound(statement) or set(statement) - {
         "Sid",
         "Effect",
         "Action",
@@ -588,7 +637,7 @@ def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
 
 def _permission(statement: Any) -> Permission | None:
     """A statement as a permission of a chain, which has no conditions."""
-    if not isinstance(statement, Mapping) or holds_unknown(statement, Unresolved):
+    if not is_sound(statement):
         return None
     if statement.get("Effect") != "Allow" or set(statement) - {"Sid", "Effect", "Action", "Resource"}:
         return None
@@ -622,4 +671,4 @@ def _ordered(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return json.dumps(value, default=str)

@@ -23,14 +23,12 @@ from rolechain.iam.limits import ACCOUNT, folded
 from rolechain.iam.partitions import saml_audience
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import Entrance, EntranceKind
+from rolechain.model.role import ChainRole
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.statements.statement_json import one_or_all
+from rolechain.statements.trust_policy import entrance_statements
 
-_KINDS: Mapping[str, str] = {
-    ASSUME_ROLE.lower(): "AWS",
-    "sts:assumerolewithwebidentity": "oidc",
-    "sts:assumerolewithsaml": "saml",
-}
+_ENTERING = (ASSUME_ROLE.lower(), "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 _EQUALS = ("stringequals", "stringlike", "arnlike")
 _PERMISSION_SET = re.compile(r".*role/aws-reserved/sso\.amazonaws\.com/.*AWSReservedSSO_([\w+=,.@-]+)_[?*]+")
 
@@ -64,11 +62,10 @@ class Grant:
 
     @property
     def words(self) -> str:
-        """Whom it lets in."""
-        arns = self.values(keys_of.PRINCIPAL_ARN)
-        whom = " or ".join(arns) if arns else self.principal[1] if self.action else "somebody"
+        """Whom it lets in; empty where that is not known."""
+        whom = " or ".join(self.values(keys_of.PRINCIPAL_ARN)) or self.principal[1]
         action = self.action.removeprefix("sts:")
-        return whom if action in ("", "assumerole") else f"{whom} ({action})"
+        return whom if action == "assumerole" else f"{whom} ({action})" if action else ""
 
     def values(self, key: str, *operators: str) -> tuple[str, ...]:
         """The values of which a key, in lower case, must have one; none where they are not asked for."""
@@ -111,14 +108,26 @@ def grants_of(statements: Iterable[Any], partition: str) -> Iterator[Grant]:
 
 
 def _is_plain(statement: Any) -> bool:
-    return (
-        isinstance(statement, Mapping)
-        and set(statement) <= {"Sid", "Effect", "Action", "Principal", "Condition"}
-        and statement.get("Effect") == "Allow"
-        and {"Action", "Principal"} <= set(statement)
-        and not holds_unknown(statement, Unresolved)
-        and (statement["Principal"] == "*" or isinstance(statement["Principal"], Mapping))
+    if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Principal", "Condition"}:
+        return False
+    named = statement.get("Principal")
+    principals = (
+        [each for one in named.values() for each in listed(one)] if isinstance(named, Mapping) else []
     )
+    return (
+        statement.get("Effect") == "Allow"
+        and "Action" in statement
+        and (named == "*" or bool(principals))
+        and all(isinstance(each, str) for each in (*principals, *listed(statement["Action"])))
+    )
+
+
+def is_sound(statement: Any) -> bool:
+    """Whether a statement is known as a whole, and its conditions stand as IAM takes them."""
+    if not isinstance(statement, Mapping) or holds_unknown(statement, Unresolved):
+        return False
+    condition = statement.get("Condition", {})
+    return isinstance(condition, Mapping) and all(isinstance(keys, Mapping) for keys in condition.values())
 
 
 def _conditions(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -141,7 +150,6 @@ def _of_principal(
     kind: str, principal: str, conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
 ) -> Iterator[tuple[tuple[str, str, tuple[str, ...]], ...]]:
     """The conditions for one of a statement's principals: of the callers' ARNs those of its account, each by itself."""
-    own = account_of(principal)
     asked = next(
         (each for each in conditions if (each[0], each[1].lower()) == ("arnlike", keys_of.PRINCIPAL_ARN)),
         None,
@@ -149,10 +157,9 @@ def _of_principal(
     if kind != "AWS" or asked is None or principal == "*":
         yield conditions
         return
-    rest = tuple(each for each in conditions if each != asked)
-    values = [each for each in asked[2] if account_of(each) == own or has_wildcard([account_of(each)])]
-    for some in [values] if has_wildcard(values) else [[each] for each in values]:
-        yield (*rest, (asked[0], asked[1], tuple(some)))
+    for value in asked[2]:
+        if account_of(value) == account_of(principal) or has_wildcard([account_of(value)]):
+            yield (*(each for each in conditions if each != asked), (asked[0], asked[1], (value,)))
 
 
 def listed(value: Any) -> list[Any]:
@@ -259,23 +266,31 @@ def _tag(key: str, first: Grant, tagging: Grant) -> SessionTag:
     return SessionTag(key, values, required=first.asks(asked))
 
 
-def entrances_of(
-    grants: Sequence[Grant], account: str, organization: str | None
-) -> Iterator[tuple[Grant, Entrance]]:
-    """An entrance for each grant that lets somebody into a source role, as far as there is a kind for it."""
+def entrances_of(grants: Sequence[Grant], role: ChainRole, organization: str | None) -> Iterator[Entrance]:
+    """The entrances that a source role's trust policy lets in, as far as a chain lets in nobody else by them.
+
+    Args:
+        grants: those of the trust policy.
+        role: the source role.
+        organization: the chain's.
+    """
+    there = {_by_root(grant).meaning for grant in grants}
     for grant in grants:
-        if grant.action not in _KINDS or (found := _kind(grant, account)) is None:
+        if grant.action not in _ENTERING or (found := _kind(grant, role.account)) is None:
             continue
         kind, value, keys = found
         keys |= _session_values(grant, _beside(grant, grants), ())
-        if kind in ("account", "arn") and len(ids := grant.values(keys_of.EXTERNAL_ID)) == 1:
-            keys["external_id"] = ids[0]
-            keys["third_party"] = organization is not None and not grant.values(keys_of.ORGANIZATION)
-        if kind in ("account", "arn") and grant.values(keys_of.MFA_PRESENT, "bool") == ("true",):
-            keys["mfa"] = True
-            if age := grant.values(keys_of.MFA_AGE, "numericlessthanequals"):
-                keys["mfa_max_age"] = int(age[0]) if age[0].isdecimal() else None
-        yield grant, Entrance(kind, value, **keys)
+        if kind in ("account", "arn"):
+            if len(ids := grant.values(keys_of.EXTERNAL_ID)) == 1:
+                keys["external_id"] = ids[0]
+                keys["third_party"] = organization is not None and not grant.values(keys_of.ORGANIZATION)
+            keys["mfa"] = grant.values(keys_of.MFA_PRESENT, "bool") == ("true",)
+            if (age := grant.values(keys_of.MFA_AGE, "numericlessthanequals")) and age[0].isdecimal():
+                keys["mfa_max_age"] = int(age[0])
+        entrance = Entrance(kind, value, **keys)
+        said = grants_of(entrance_statements([entrance], role, organization), role.partition)
+        if {each.meaning for each in said} <= there:
+            yield entrance
 
 
 def _kind(grant: Grant, account: str) -> tuple[EntranceKind, str, dict[str, Any]] | None:
@@ -317,29 +332,30 @@ def _of_service(grant: Grant) -> dict[str, Any]:
     }
 
 
-def not_said(role: str, found: Any, said: Iterable[Any], *, entered: bool) -> tuple[list[Grant], list[Grant]]:
+def not_said(
+    found: Any, said: Iterable[Any], partition: str, *, entered: bool
+) -> tuple[list[Grant], list[Grant]]:
     """The grants of a trust policy that a chain does not write, and those that only the chain writes.
 
     Args:
-        role: the role's ARN.
         found: the document of the trust policy.
         said: the statements that the chain writes.
-        entered: whether the role is a source: a chain names a principal of another account by the account and by
-            ``aws:PrincipalArn``, which lets in the same principal as its ARN does.
+        partition: the role's.
+        entered: whether the role is a source.
     """
-    there, written = (
-        [_by_root(grant, role) if entered else grant for grant in grants_of(statements, partition_of(role))]
-        for statements in (statements_in(found), said)
-    )
+    there, written = (list(grants_of(statements, partition)) for statements in (statements_in(found), said))
+    if entered:
+        there = [_by_root(grant) for grant in there]
     one, other = {each.meaning for each in there}, {each.meaning for each in written}
     return [each for each in there if each.meaning not in other], [
         each for each in written if each.meaning not in one
     ]
 
 
-def _by_root(grant: Grant, role: str) -> Grant:
+def _by_root(grant: Grant) -> Grant:
+    """A grant that names a role or user by its ARN, as a chain names an entrance: by its account and that ARN."""
     kind, name = grant.principal
-    if kind != "AWS" or (name,) != grant.arns or account_of(name) == account_of(role):
+    if kind != "AWS" or (name,) != grant.arns:
         return grant
     pinned = ("arnlike", keys_of.PRINCIPAL_ARN, (name,))
     return replace(grant, principal=(kind, root_of(name)), conditions=(*grant.conditions, pinned))
