@@ -185,8 +185,8 @@ def test_roles_without_an_account_are_told(call: Call) -> None:
     assert call("template.json") == (
         1,
         "",
-        "rolechain: no chain among 2 roles of 1 template; the account or the name of a role that is assumed, or "
-        "of a caller, is not known: give --account, or read the accounts\n",
+        "rolechain: no chain among 2 roles of 1 template; roles that are assumed and whose account or name, or their "
+        "caller's, is not known: 1; give --account, or read the accounts\n",
     )
 
 

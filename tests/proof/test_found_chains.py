@@ -200,3 +200,37 @@ def test_more_than_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         find(*roles)
     assert len(find(*roles, roles=["s1"]).chains) == 1
+
+
+def test_what_is_not_known_of_the_templates() -> None:
+    """Who is let in by a value that no template tells is said besides, with its place."""
+    unknown = {**LAMBDA, "Principal": {"AWS": {"Fn::ImportValue": "Caller"}}}
+    found = hop([trust(S), unknown], [may(T)])
+    (said,) = found.unsaid
+    assert said.startswith(f"places of which it is not known whom they let in: 1, the first is {B} R0")
+
+
+def test_a_role_of_several_templates() -> None:
+    """It is noted: which of them is deployed is not known."""
+    other = Template("other", {"Resources": {"Again": role("t", [trust(S), trust(arn(C, "x"))])}}, account=B)
+    bodies = {A: role("s", [LAMBDA], [may(T)]), B: role("t", [trust(S)])}
+    templates = [Template(each, {"Resources": {"R": body}}, account=each) for each, body in bodies.items()]
+    (found,) = found_chains(role_graph_of([*templates, other])).chains
+    assert "is made by 2 templates, of which the last is said" in {note.words for note in found.notes}
+
+
+def test_a_policy_whose_document_is_not_at_hand() -> None:
+    """Such a policy may allow anything: what it may allow is said as a number, and makes no chain."""
+    policy = "arn:aws:iam::111111111111:policy/other"
+    source = role("s", [LAMBDA], ManagedPolicyArns=[policy])
+    everybody = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": f"arn:aws:iam::{A}:root"},
+    }
+    found = find((A, source), (B, role("t", [everybody])))
+    assert found.chains == ()
+    assert found.unsaid == ("pairs of roles of which it is not known whether one may assume the other: 1",)
+    (one,) = find((A, source), (B, role("t", [trust(S)]))).chains
+    assert one.chain.source.existing
+    assert any(note.words.startswith(f"whether {S} may assume it is not known") for note in one.notes)

@@ -15,13 +15,18 @@ def successors(pairs: Iterable[tuple[str, str]]) -> Successors:
     return leads
 
 
+def turned(leads: Mapping[str, Iterable[str]]) -> Successors:
+    """What leads to each node."""
+    return successors((other, node) for node, others in leads.items() for other in others)
+
+
 def circles(leads: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
     """The strongly connected parts of two nodes or more (Kosaraju), in the order in which they are met."""
     order: list[str] = []
     seen: set[str] = set()
     for start in leads:
         order += _finished(start, leads, seen)
-    back = successors((other, node) for node, others in leads.items() for other in others)
+    back = turned(leads)
     seen = set()
     for node in reversed(order):
         part = _finished(node, back, seen)

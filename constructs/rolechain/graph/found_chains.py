@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.errors import ChainError, RolechainError
-from rolechain.graph.circles import circles
+from rolechain.graph.circles import circles, turned
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import edges
+from rolechain.graph.finding import Level
 from rolechain.graph.found_keys import (
     Grant,
     entering,
@@ -31,7 +32,7 @@ from rolechain.graph.found_keys import (
 from rolechain.graph.role_graph import RoleGraph
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION
-from rolechain.iam.glob import has_wildcard, matches
+from rolechain.iam.glob import matches
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.chain import Chain
@@ -162,7 +163,7 @@ def found_chains(
 def _shapes(leads: Mapping[str, Mapping[str, str]], wanted: Collection[str]) -> Iterator[_Shape]:
     """The roles of each chain; ``leads`` has the roles that a role may assume."""
     after = {role: list(callees) for role, callees in leads.items()}
-    before = _turned(after)
+    before = turned(after)
     _prune(after, before)
     if wanted:
         chosen = [role for role in {*after, *before} if _is_one(role, wanted)]
@@ -178,7 +179,7 @@ def _shapes(leads: Mapping[str, Mapping[str, str]], wanted: Collection[str]) -> 
         onwards[role] = [each for each in callees if each not in inside]
         # A chain has no circle: each of its hops is one of its own.
         around += [(role, (), inside)] if inside else []
-    inwards = _turned(onwards)
+    inwards = turned(onwards)
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for source, middle, targets in (*around, *_ways(sorted(set(onwards) - set(inwards)), onwards)):
         groups.setdefault((middle, targets), []).append(source)
@@ -194,14 +195,6 @@ def _shapes(leads: Mapping[str, Mapping[str, str]], wanted: Collection[str]) -> 
 def _is_one(role: str, wanted: Collection[str]) -> bool:
     """Whether a role is among some that are given by ARN, name or account."""
     return not {role, name_of(role), account_of(role)}.isdisjoint(wanted)
-
-
-def _turned(after: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    before: dict[str, list[str]] = {}
-    for role, callees in after.items():
-        for callee in callees:
-            before.setdefault(callee, []).append(role)
-    return before
 
 
 def _prune(after: dict[str, list[str]], before: dict[str, list[str]]) -> None:
@@ -294,18 +287,15 @@ class _Finder:
     def unsaid(self) -> Iterator[str]:
         """What of the hops is not known, in words."""
         if self._undecided:
+            yield f"pairs of roles of which it is not known whether one may assume the other: {self._undecided}"
+        if unknown := [finding for finding in self._graph.unknown if finding.level is Level.ERROR]:
+            first = f"{unknown[0].place}: {unknown[0].message}"
+            yield f"places of which it is not known whom they let in: {len(unknown)}, the first is {first}"
+        ends = [(edge.callee.arn, edge.caller.arn) for edge in edges(self._graph)]
+        if number := len({callee for callee, caller in ends if "<" in f"{callee}{caller}"}):
             yield (
-                f"whether a role may assume another that does not name it is not known of {self._undecided} pairs: "
-                "rolechain audit lists them"
-            )
-        number = len(
-            {edge.callee.arn for edge in edges(self._graph) if "<" in f"{edge.caller.arn}{edge.callee.arn}"}
-        )
-        if number:
-            what = "a role that is assumed" if number == 1 else f"{number} roles that are assumed"
-            yield (
-                f"the account or the name of {what}, or of a caller, is not known: give --account, or read the "
-                "accounts"
+                f"roles that are assumed and whose account or name, or their caller's, is not known: {number}; give "
+                "--account, or read the accounts"
             )
 
     def declared(self, shape: _Shape) -> FoundChain | str:
@@ -319,25 +309,20 @@ class _Finder:
             "partition": partition_of(shape.roles[0]),
             "region": self._region(shape),
         }
-        roles: dict[str, Any] = {"source": [], "middle": [], "targets": []}
         sources = [self._source(arn, shape, organization) for arn in shape.sources]
-        roles["source"] = sources
         tags, _ = inherited_values(entrance for role in sources for entrance in role.entrances)
         inherited = [tag.key for tag in tags]
-        for group, arns in (("middle", shape.middle), ("targets", shape.targets)):
-            for arn in arns:
-                roles[group].append(self._callee(arn, shape, organization, inherited))
-                inherited += roles[group][-1].transitive_tag_keys if group == "middle" else ()
+        middle = []
+        for arn in shape.middle:
+            middle.append(self._callee(arn, shape, organization, inherited))
+            inherited += middle[-1].transitive_tag_keys
+        targets = [self._callee(arn, shape, organization, inherited) for arn in shape.targets]
+        roles = {"source": sources, "middle": middle, "targets": targets}
         notes: list[Note] = []
         try:
             first = _made(fields, roles, notes)
-            for group, declared in (
-                ("source", first.sources),
-                ("middle", first.middle),
-                ("targets", first.targets),
-            ):
-                roles[group] = [self._with_own(first, role, notes) for role in declared]
-            chain = _made(fields, roles, notes)
+            own = {key: [self._with_own(first, role, notes) for role in each] for key, each in roles.items()}
+            chain = _made(fields, own, notes)
         except ChainError as error:
             way = " → ".join((*shape.sources[:1], *shape.middle, *shape.targets[:1]))
             return f"{way} is not said: {error.problems[0]}"
@@ -369,7 +354,12 @@ class _Finder:
     def _plain(self, arn: str) -> Json:
         """The keys that every role has."""
         path, _, name = resource_of(arn).removeprefix("role").rpartition("/")
-        found: Json = {"account": account_of(arn), "role": name, "path": f"{path}/"}
+        found: Json = {
+            "account": account_of(arn),
+            "role": name,
+            "path": f"{path}/",
+            "partition": partition_of(arn),
+        }
         role = self._roles.get(arn)
         found["existing"] = role is None or f"{path}/".startswith(_OF_AWS) or _is_one(arn, self._existing)
         return found if role is None else {**found, "max_session_duration": role.max_session_duration}
@@ -382,7 +372,7 @@ class _Finder:
         if found["existing"]:
             return ChainRole(**found)
         together: dict[str, list[Entrance]] = {}
-        role = ChainRole(**found, partition=partition_of(arn))
+        role = ChainRole(**found)
         for entrance in entrances_of(self._grants[arn], role, organization):
             together.setdefault(repr(replace(entrance, value="")), []).append(entrance)
         entrances = []
@@ -494,28 +484,21 @@ class _Finder:
             yield Note(arn, "has tags, which a chain does not say", _json(tags))
         if record.trust.document is None:
             yield Note(arn, "its trust policy is not known")
-        if role.existing and (names := [policy.name for policy in record.policies]):
-            yield Note(arn, "stays with its owner, and so do its policies", _json(names))
+        if (others := len(self._graph.by_arn[arn]) - 1) > 0:
+            yield Note(arn, f"is made by {others + 1} templates, of which the last is said")
+        if role.existing and (held := (*record.policies, *([record.boundary] if record.boundary else []))):
+            yield Note(
+                arn, "stays with its owner, and so do its policies", _json([each.name for each in held])
+            )
         more, less = self._not_said(chain, role)
+        there, written = statements_in(record.trust.document), trust_statements(chain, role)
         for grants, statements, words in (
-            (
-                more,
-                statements_in(record.trust.document),
-                "its trust policy lets in {} otherwise than the chain says",
-            ),
-            (
-                less,
-                trust_statements(chain, role),
-                "stays with its owner, as the chain would let in {} otherwise",
-            ),
+            (more, there, "its trust policy lets in {} otherwise than the chain says"),
+            (less, written, "stays with its owner, as the chain would let in {} otherwise"),
         ):
             for index in dict.fromkeys(grant.index for grant in grants):
-                who = sorted({grant.words for grant in grants if grant.index == index and grant.words})
-                said = (
-                    words.format(", ".join(who))
-                    if who
-                    else "its trust policy has a statement that no chain has"
-                )
+                who = ", ".join(sorted({each.words for each in grants if each.index == index} - {""}))
+                said = words.format(who) if who else "its trust policy has a statement that no chain has"
                 yield Note(arn, said, _json(statements[index]))
 
 
@@ -538,8 +521,7 @@ def _made(fields: Mapping[str, Any], roles: dict[str, Any], notes: list[Note]) -
                     break
             else:
                 raise
-            arn = replace(role, partition=fields["partition"]).arn
-            notes.append(Note(arn, f"not said: {problem.where}: {problem.message}"))
+            notes.append(Note(role.arn, f"not said: {problem.where}: {problem.message}"))
             roles[str(group)][at] = role
 
 
@@ -563,12 +545,7 @@ def _callees_in(statement: Any) -> Iterator[str]:
         return
     if ASSUME_ROLE.lower() in (str(each).lower() for each in listed(statement.get("Action", ()))):
         for resource in map(str, listed(statement.get("Resource", ()))):
-            if (
-                ":role/" in resource
-                and is_arn(resource)
-                and not has_wildcard([resource])
-                and "<" not in resource
-            ):
+            if is_arn(resource) and ":role/" in resource and not set(resource) & set("*?<$"):
                 yield resource
 
 
@@ -614,13 +591,7 @@ def _may(action: str, hop: Hop, statements: Iterable[Any], written: Collection[s
 
 def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
     """A statement of a role's permissions without its hops; None where it holds nothing else."""
-    if not is_sound(statement) or set(statement) - {
-        "Sid",
-        "Effect",
-        "Action",
-        "Resource",
-        "Condition",
-    }:
+    if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}:
         return statement
     actions = {str(each).lower() for each in listed(statement.get("Action"))}
     ids = _external_ids(statement)
@@ -637,11 +608,8 @@ def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
 
 def _permission(statement: Any) -> Permission | None:
     """A statement as a permission of a chain, which has no conditions."""
-    if not is_sound(statement):
-        return None
-    if statement.get("Effect") != "Allow" or set(statement) - {"Sid", "Effect", "Action", "Resource"}:
-        return None
-    if not {"Action", "Resource"} <= set(statement):
+    plain = is_sound(statement) and set(statement) - {"Sid"} == {"Effect", "Action", "Resource"}
+    if not plain or statement["Effect"] != "Allow":
         return None
     actions, resources = ([str(each) for each in listed(statement[key])] for key in ("Action", "Resource"))
     lowered = (":".join((service.lower(), *rest)) for service, *rest in (each.split(":") for each in actions))
