@@ -87,6 +87,14 @@ def test_what_is_written_is_not_written_over(call: Call, folder: Path) -> None:
     assert Chain.load("chain.yaml").name == "other"
 
 
+def test_a_place_that_cannot_be_written(call: Call) -> None:
+    """It is a usage error of one line."""
+    synthesized(chain_of())
+    Path("file").write_text("")
+    code, out, err = call("cdk.out", "--output", "file/chain.yaml")
+    assert (code, out, err) == (2, "", "rolechain: file cannot be written: File exists\n")
+
+
 def test_a_comment_for_what_no_chain_says(call: Call) -> None:
     """It stands above the role, with the role's name and the statement; the machine gets it as a note."""
     synthesized(chain_of())
@@ -204,3 +212,24 @@ def test_bad_input(call: Call, words: list[str], said: str) -> None:
     """It is a usage error of one line."""
     Path("none").mkdir()
     assert call(*words) == (2, "", f"rolechain: {said}\n")
+
+
+def test_an_account_that_cannot_be_read(shell: Any) -> None:
+    """It is told and the exit code is 1; its roles are only what the others say of them."""
+    said = shell(
+        "import",
+        "--live",
+        "--account",
+        "222222222222",
+        "--account",
+        "111111111111",
+        "--role",
+        "deploy-source",
+    )
+    assert said.code == 1
+    assert "account 222222222222 could not be read: no credentials for account 222222222222" in said.err
+    assert "deploy-middle: was not read: whom else it trusts, and what it may do, is not known" in said.out
+    alone = shell("import", "--live", "--role", "deploy-source", "--json")
+    assert alone.code == 0
+    (found,) = json.loads(alone.out)["chains"]
+    assert found["declaration"]["targets"][0]["existing"] is True

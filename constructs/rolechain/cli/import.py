@@ -9,6 +9,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,8 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
     accounts = list(dict.fromkeys(named)) or [home_of(base)]
     read, unread = read_all(base, accounts, partition_of(base.region_name) or "aws", arguments)
     if arguments.save:
-        save_accounts(Path(arguments.save), read)
+        with _writing():
+            save_accounts(Path(arguments.save), read)
     return read, unread
 
 
@@ -161,10 +163,19 @@ def _write(chains: Sequence[FoundChain], path: Path, *, force: bool) -> list[Pat
         )
     if not force and (there := next((file for file in files if file.exists()), None)):
         raise UsageError(f"{there} is there already: name another, or add --force")
-    for file, each in zip(files, chains, strict=True):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_yaml(each), encoding="utf-8")
+    with _writing():
+        for file, each in zip(files, chains, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_yaml(each), encoding="utf-8")
     return files
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
 def _yaml(found: FoundChain) -> str:

@@ -411,7 +411,8 @@ class _Finder:
         hops = chain.calls_of(role)
         written = set(map(_canonical, _of_hops(chain, role)))
         statements = [each for policy in record.policies for each in statements_in(policy.document)]
-        entered = bool(role.assumed_by) if role in chain.sources else not self._not_said(chain, role)[1]
+        _, opened = self._not_said(chain, role)
+        nobody = role in chain.sources and not role.assumed_by
         refused = [
             hop for hop in hops if not all(_may(action, hop, statements, written) for action in _actions(hop))
         ]
@@ -419,7 +420,7 @@ class _Finder:
             of_hop = next((each for each in statements if hop.role_arn in _callees_in(each)), "")
             words = f"stays with its owner, as it may assume {hop.role_arn} otherwise than the chain says"
             notes.append(Note(role.arn, words, of_hop and _json(of_hop)))
-        if refused or not entered:
+        if refused or opened or nobody:
             none: Json = {"existing": True, "assumed_by": ()}
             return replace(role, **none)
         managed: list[str] = []
