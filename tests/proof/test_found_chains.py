@@ -75,6 +75,17 @@ NO_CHAIN_HAS: dict[str, Any] = {
     "a session": {**LAMBDA, "Principal": {"AWS": f"arn:aws:sts::{C}:assumed-role/ci/run"}},
     "what is not known": {**LAMBDA, "Principal": {"AWS": {"Fn::ImportValue": "Caller"}}},
     "another account": {**LAMBDA, "Principal": {"AWS": C}},
+    "any ARN": {**LAMBDA, "Principal": {"AWS": C}, "Condition": {"ArnLike": {"aws:PrincipalArn": "*"}}},
+    "an ARN with a variable": {
+        **LAMBDA,
+        "Principal": {"AWS": C},
+        "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/ci"}},
+    },
+    "a unique id": {
+        **LAMBDA,
+        "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"},
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": arn(C, "ci")}},
+    },
     "no statement": {"Effect": "Allow"},
     "no principal": {**LAMBDA, "Principal": {"AWS": [None, 5]}},
     "no condition": {**LAMBDA, "Condition": {"StringEquals": "x"}},
@@ -152,6 +163,13 @@ def test_permissions_besides_the_hops() -> None:
         (("s3:GetObject",), ("*",))
     ]
     assert "a permission that a chain cannot say" in {note.words for note in found.notes}
+
+
+def test_an_action_that_no_hop_takes() -> None:
+    """A permission to tag sessions that the chain does not tag is one of the role's own."""
+    (found,) = hop([trust(S)], [{**may(T), "Action": ["sts:AssumeRole", "sts:TagSession"]}]).chains
+    (own,) = found.chain.source.permissions
+    assert (own.actions, own.resources) == (("sts:AssumeRole", "sts:TagSession"), (T,))
 
 
 def test_roles_that_were_not_read() -> None:

@@ -425,7 +425,7 @@ class _Finder:
             return replace(role, **none)
         managed: list[str] = []
         permissions: list[Permission] = []
-        callees = {hop.callee.arn: hop.external_id for hop in hops}
+        callees = {hop.role_arn: hop for hop in hops}
         for policy in record.policies:
             kept = None
             if policy.document is not None and account_of(policy.name) != "aws":
@@ -590,7 +590,7 @@ def _may(action: str, hop: Hop, statements: Iterable[Any], written: Collection[s
     return False
 
 
-def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
+def _besides(statement: Any, callees: Mapping[str, Hop]) -> Any:
     """A statement of a role's permissions without its hops; None where it holds nothing else."""
     if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}:
         return statement
@@ -599,11 +599,12 @@ def _besides(statement: Any, callees: Mapping[str, str | None]) -> Any:
     conditions = [key for keys in statement.get("Condition", {}).values() for key in keys]
     if statement.get("Effect") != "Allow" or not actions <= _OF_HOPS or len(conditions) != bool(ids):
         return statement
-    rest = [
-        each
-        for each in listed(statement.get("Resource"))
-        if each not in callees or (ids and callees[each] not in ids)
-    ]
+    taken = {
+        arn
+        for arn, hop in callees.items()
+        if actions <= {each.lower() for each in _actions(hop)} and (not ids or hop.external_id in ids)
+    }
+    rest = [each for each in listed(statement.get("Resource")) if each not in taken]
     return {**statement, "Resource": rest} if rest else None
 
 

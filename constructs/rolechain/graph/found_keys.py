@@ -158,7 +158,9 @@ def _of_principal(
         yield conditions
         return
     for value in asked[2]:
-        if account_of(value) == account_of(principal) or has_wildcard([account_of(value)]):
+        # A caller of another account is none of the principal's.
+        accounts = {account for account in map(account_of, (principal, value)) if ACCOUNT.fullmatch(account)}
+        if len(accounts) < 2:
             yield (*(each for each in conditions if each != asked), (asked[0], asked[1], (value,)))
 
 
