@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 from rolechain.cloudformation.texts import holds_unknown
-from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.documents import statements_in
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, root_of
@@ -124,7 +123,7 @@ def _is_plain(statement: Any) -> bool:
 
 def is_sound(statement: Any) -> bool:
     """Whether a statement is known as a whole, and its conditions stand as IAM takes them."""
-    if not isinstance(statement, Mapping) or holds_unknown(statement, Unresolved):
+    if not isinstance(statement, Mapping) or holds_unknown(statement):
         return False
     condition = statement.get("Condition", {})
     return isinstance(condition, Mapping) and all(isinstance(keys, Mapping) for keys in condition.values())
