@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rolechain import Chain
+from rolechain.cli import main
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
 
@@ -113,6 +115,50 @@ def test_deploy_again_changed_destroy(organization: LocalOrganization, cdk: Cdk,
 
     cdk("destroy", "--all", "--force", "--app", str(tmp_path / "cdk.out"))
     assert [roles(organization, account) for account in chain.accounts] == [[], [], []]
+
+
+def test_what_was_deployed_is_found_again(
+    organization: LocalOrganization,
+    cdk: Cdk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The accounts are read, and hold the chain that was declared; its roles have the ids that were deployed."""
+    file = tmp_path / "chain.yaml"
+    file.write_text((ROOT / "chain.yaml").read_text().replace("deploy", "again"))
+    chain = Chain.load(file)
+    for account in chain.accounts:
+        bootstrap(cdk, account)
+    deploy(cdk, file)
+    profiles = [
+        f"[admin-{account}]\naws_access_key_id = {account}\naws_secret_access_key = {organization.secret_access_key}\n"
+        for account in chain.accounts
+    ]
+    (tmp_path / "credentials").write_text("".join(profiles))
+    for name, value in organization.environment(DEPLOYER).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    named = [word for each in chain.accounts for word in ("--account-profile", f"{each}=admin-{each}")]
+    saved, found = str(tmp_path / "accounts"), str(tmp_path / "found.yaml")
+    words = ["--role", chain.targets[0].role, "--output", found, "--adopt"]
+    assert main(["import", "--live", *named, "--save", saved, *words]) == 0
+    mapping = json.loads(capsys.readouterr().out)
+    assert Chain.load(found) == chain
+    assert "# " not in Path(found).read_text().split("\n", 1)[1]
+    assert main(["prove", "--from", saved, "--chain", found]) == 0
+    stacks = [organization.session(each).client("cloudformation") for each in chain.accounts]
+    resources = [
+        each
+        for account, stack in zip(chain.accounts, stacks, strict=True)
+        for each in stack.describe_stack_resources(StackName=f"again-{account}")["StackResources"]
+    ]
+    roles = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in resources
+        if each["ResourceType"] == "AWS::IAM::Role"
+    }
+    assert mapping == {key: {"RoleName": name} for key, name in roles.items()}
 
 
 def test_without_trust_at_bootstrap(cdk: Cdk, tmp_path: Path) -> None:

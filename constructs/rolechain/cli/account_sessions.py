@@ -53,18 +53,18 @@ class AccountSessions:
                 f"no credentials for account {account}: name a profile with --account-profile {account}=PROFILE, "
                 "or a role with --account-role"
             )
-        if (home := _account_of(session, what)) != account:
+        if (home := home_of(session, what)) != account:
             raise AccountSessionError(f"{what} is of account {home}, not of {account}: name another")
         return session
 
     def _home_account(self) -> str:
         with self._lock:
             if self._home is None:
-                self._home = _account_of(self.base, "the session to start from")
+                self._home = home_of(self.base)
             return self._home
 
 
-def _account_of(session: boto3.Session, what: str) -> str:
+def home_of(session: boto3.Session, what: str = "the session to start from") -> str:
     """Asks STS for the account of a session; ``what`` says whose it is."""
     try:
         return session.client("sts").get_caller_identity()["Account"]

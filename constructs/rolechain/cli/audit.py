@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from rolechain.cli import estate_file, sarif
 from rolechain.cli.audit_text import GROUPS, AuditText
-from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair
+from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair, placed
 from rolechain.cli.parameters import values_of
 from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown
 from rolechain.cli.template_files import FilesByName, Skipped, holding, metadata_of, read
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_values(parser: argparse.ArgumentParser) -> None:
     account = "the account that a template is deployed to, or just one that is yours"
-    add_repeated_option(parser, "--account", "[FILE=]ID", account, type=_account)
+    add_repeated_option(parser, "--account", "[FILE=]ID", account, type=placed)
     value = "the value of a parameter, for every template that declares it"
     add_repeated_option(parser, "--parameter", "KEY=VALUE", value, type=pair("KEY=VALUE"))
     values = "a file of such values, as CloudFormation and CodePipeline take it or as a mapping in YAML"
@@ -164,15 +163,6 @@ def _own(arguments: argparse.Namespace) -> Iterator[Template]:
     for file, account in arguments.account:
         if not file:
             yield Template(f"account {account}", {}, account=account)
-
-
-def _account(text: str) -> tuple[str, str]:
-    file, _, account = text.rpartition("=")
-    if text.startswith("=") or not re.fullmatch("[0-9]{12}", account):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
-        )
-    return file, account
 
 
 def _show(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -79,13 +79,10 @@ def _proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Proof, list[Di
         accounts, source = load_accounts(Path(arguments.folder)), f" from {arguments.folder}"
         organization = load_organization(Path(arguments.folder)) or f"it is not in {arguments.folder}"
     else:
-        sessions = AccountSessions(
-            open_session(arguments.profile, arguments.region, chain.region),
-            chain.partition,
-            dict(arguments.account_profile),
-            arguments.account_role,
-        )
-        accounts, unread = _read(chain, sessions)
+        base = open_session(arguments.profile, arguments.region, chain.region)
+        profiles = dict(arguments.account_profile)
+        sessions = AccountSessions(base, chain.partition, profiles, arguments.account_role)
+        accounts, unread = read_all(chain.accounts, sessions)
         organization = _read_organization(accounts, sessions)
         source = f" from {counted(len(accounts), 'account')}"
     if arguments.save:
@@ -107,14 +104,12 @@ def _lines(proof: Proof, differences: list[Difference]) -> set[str]:
     return hops | entrances | findings | {str(each) for each in differences}
 
 
-def _read(chain: Chain, sessions: AccountSessions) -> tuple[list[Account], dict[str, str]]:
-    """The accounts of the chain, in their order, and why others could not be read."""
+def read_all(accounts: Sequence[str], sessions: AccountSessions) -> tuple[list[Account], dict[str, str]]:
+    """The accounts, in their order, and why others could not be read."""
     read: dict[str, Account] = {}
     unread: dict[str, str] = {}
-    with progress("accounts", len(chain.accounts)) as advance:
-        for account, found in read_accounts(
-            {each: partial(sessions.session, each) for each in chain.accounts}
-        ):
+    with progress("accounts", len(accounts)) as advance:
+        for account, found in read_accounts({each: partial(sessions.session, each) for each in accounts}):
             advance()
             if isinstance(found, Account):
                 read[account] = found
@@ -123,7 +118,7 @@ def _read(chain: Chain, sessions: AccountSessions) -> tuple[list[Account], dict[
     if not read:
         reasons = "; ".join(dict.fromkeys(unread.values()))
         raise UsageError(f"no account could be read, which takes {', '.join(ACCOUNT_ACTIONS)}: {reasons}")
-    return [read[account] for account in chain.accounts if account in read], unread
+    return [read[account] for account in accounts if account in read], unread
 
 
 def _read_organization(accounts: list[Account], sessions: AccountSessions) -> Organization | str:

@@ -18,6 +18,7 @@ COMMANDS = {
     "local": "run the local organization in the foreground",
     "prove": "prove the chain from the templates that cdk synth wrote",
     "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
+    "import": "find the chains that accounts or templates hold, and write them as chain.yaml",
     "diff": "say who gets in by new templates and did not by the old ones",
     "audit-role": "print the template of the role that prove --live reads an account with",
     "simulate": "decide each AssumeRole of a file of cases",

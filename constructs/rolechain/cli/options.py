@@ -179,6 +179,16 @@ def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str],
     return read
 
 
+def placed(text: str) -> tuple[str, str]:
+    """Reads the account of a template, ``FILE=ID``, or an account by itself, as ``--account`` gives it."""
+    file, _, account = text.rpartition("=")
+    if text.startswith("=") or not re.fullmatch("[0-9]{12}", account):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
+        )
+    return file, account
+
+
 def _mfa_code(text: str) -> str:
     if not re.fullmatch(r"[0-9]{6}", text):
         raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")

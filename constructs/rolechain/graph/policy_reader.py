@@ -41,6 +41,7 @@ class PolicyReader:
     Args:
         stacks: the stacks.
         chain: the chain, which may give documents of managed policies.
+        documents: further ones, by ARN.
 
     Attributes:
         unknown: what is not known, as findings of RC00; of a document that IAM refuses, as findings of RC03.
@@ -49,7 +50,9 @@ class PolicyReader:
             is a warning where no chain has to be proven.
     """
 
-    def __init__(self, stacks: Stacks, chain: Chain | None) -> None:
+    def __init__(
+        self, stacks: Stacks, chain: Chain | None, documents: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.unknown: dict[Finding, None] = {}
         self.roaming: set[Finding] = set()
         self._stacks = stacks
@@ -59,7 +62,7 @@ class PolicyReader:
         self._titles: dict[tuple[str, str, str], str] = {}
         self._held: set[tuple[str, str, str]] = set()
         self._used: set[str] = set()
-        self._given: Mapping[str, Mapping[str, Any]] = chain.policy_documents if chain else {}
+        self._given = {**documents, **(chain.policy_documents if chain else {})}
         self._of_chain = chain is not None
         self.beside = Level.ERROR if chain else Level.WARNING
         for stack in (*stacks.all, *stacks.elsewhere):

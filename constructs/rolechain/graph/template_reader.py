@@ -25,7 +25,10 @@ _REGIONAL_SERVICE = re.compile(rf"[a-z0-9-]+(\.[a-z0-9-]+)*\.{UNPLACED}\.amazona
 
 
 def role_graph_of(
-    templates: Iterable[Template], chain: Chain | None = None, parts: Collection[str] | None = None
+    templates: Iterable[Template],
+    chain: Chain | None = None,
+    parts: Collection[str] | None = None,
+    documents: Mapping[str, Mapping[str, Json]] | None = None,
 ) -> RoleGraph:
     """Every role of ``templates``, with what it trusts and may do.
 
@@ -36,9 +39,10 @@ def role_graph_of(
         templates: the templates of all stacks.
         chain: tells the account of a template that is given without one, if the chain declares a role of it.
         parts: the ARNs of the chain's roles that the templates are to create; None for all.
+        documents: the documents of policies that no template holds, by ARN, besides those that the chain gives.
     """
     stacks = Stacks(templates, chain)
-    policies = PolicyReader(stacks, chain)
+    policies = PolicyReader(stacks, chain, documents or {})
     created = [role for stack in stacks.all for role in _roles(stack, policies)]
     existing = policies.with_attached(
         existing_roles(chain, {role.arn for role in created}, parts) if chain else ()

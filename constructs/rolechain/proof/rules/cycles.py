@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
+from rolechain.graph.circles import circles, successors
 from rolechain.graph.edges import edges
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.conditions import Condition
@@ -12,8 +11,6 @@ from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Violation, Violations, rule
-
-Successors = dict[str, list[str]]
 
 
 @rule(
@@ -25,17 +22,17 @@ Successors = dict[str, list[str]]
 def circle(context: RuleContext) -> Violations:
     """Two roles or more, each of which leads to all the others."""
     may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
-    if next(_circles(_successors(sorted(may_be))), None) is None:
+    if next(circles(successors(sorted(may_be))), None) is None:
         return
     certain = [
         edge
         for edge in edges(context.graph)
         if edge.decision and edge.decision.allowed and (edge.caller.arn, edge.callee.arn) in may_be
     ]
-    leads = _successors((edge.caller.arn, edge.callee.arn) for edge in certain)
+    leads = successors((edge.caller.arn, edge.callee.arn) for edge in certain)
     places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
     entries = {(edge.caller.arn, edge.callee.arn): edge.entry for edge in certain}
-    for roles in map(sorted, _circles(leads)):
+    for roles in map(sorted, circles(leads)):
         inside = set(roles)
         back = next((one, other) for one in roles for other in leads[one] if other in inside - {one})
         out = f"take {back[0]} out of the trust policy of {back[1]}"
@@ -83,45 +80,3 @@ def itself(context: RuleContext) -> Violations:
                 "may assume itself, and its trust policy does not let it",
                 f"leave {arn} out of Resource, or trust it: {principals.by_root(arn)}",
             )
-
-
-def _successors(pairs: Iterable[tuple[str, str]]) -> Successors:
-    leads: Successors = {}
-    for one, other in pairs:
-        leads.setdefault(one, []).append(other)
-    return leads
-
-
-def _circles(leads: Successors) -> Iterator[list[str]]:
-    """The strongly connected parts of two nodes or more (Kosaraju), in the order in which they are met."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for start in leads:
-        order += _finished(start, leads, seen)
-    back: Successors = {}
-    for node, others in leads.items():
-        for other in others:
-            back.setdefault(other, []).append(node)
-    seen = set()
-    for node in reversed(order):
-        part = _finished(node, back, seen)
-        if len(part) > 1:
-            yield part
-
-
-def _finished(start: str, leads: Successors, seen: set[str]) -> list[str]:
-    if start in seen:
-        return []
-    seen.add(start)
-    finished: list[str] = []
-    path = [(start, iter(leads.get(start, ())))]
-    while path:
-        node, others = path[-1]
-        following = next((other for other in others if other not in seen), None)
-        if following is None:
-            finished.append(node)
-            path.pop()
-        else:
-            seen.add(following)
-            path.append((following, iter(leads.get(following, ()))))
-    return finished

@@ -1,0 +1,644 @@
+"""The chains that a role graph holds: which roles lead over accounts to which, and what of them a chain can say.
+
+Everything that a policy grants and the chain does not say, and the other way round, is a note: a chain never looks
+narrower than what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rolechain.errors import ChainError, RolechainError
+from rolechain.graph.circles import circles, turned
+from rolechain.graph.documents import statements_in
+from rolechain.graph.edges import edges
+from rolechain.graph.finding import Level
+from rolechain.graph.found_keys import (
+    Grant,
+    entering,
+    entrances_of,
+    grants_of,
+    is_sound,
+    keys_of_callee,
+    listed,
+    not_said,
+    organization_of,
+)
+from rolechain.graph.role_graph import RoleGraph
+from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
+from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION
+from rolechain.iam.glob import matches
+from rolechain.iam.partitions import FIRST_REGIONS
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.model.chain import Chain
+from rolechain.model.entry_principal import Entrance, inherited_values
+from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole, Permission
+from rolechain.model.shapes import defaults_of
+from rolechain.statements.builder import trust_statements
+from rolechain.statements.packing import PackingError, pack
+from rolechain.statements.permissions_policy import hop_permissions
+
+Json = dict[str, Any]
+MOST = 2000
+"""The most chains that are told apart."""
+_OF_HOPS = {each.lower() for each in (ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY)}
+_OF_AWS = ("/aws-reserved/", "/aws-service-role/")
+_OF_CALLER = "AllowCaller"
+"""The Sid of the statement that a chain writes for a hop: by it the caller that was not read is a role of the chain."""
+
+
+class TooManyChainsError(RolechainError, ValueError):
+    """The roles lead to each other in more ways than can be told apart."""
+
+    usage = True
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a role that its chain does not say.
+
+    Attributes:
+        role: the role's ARN.
+        words: what it is.
+        statement: the statement that it stands in, or that the chain would write, as JSON; empty where there is none.
+    """
+
+    role: str
+    words: str
+    statement: str = ""
+
+
+@dataclass(frozen=True)
+class FoundChain:
+    """A chain that was found.
+
+    Attributes:
+        chain: the chain.
+        notes: what it does not say, in the order of its roles.
+    """
+
+    chain: Chain
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def paths(self) -> int:
+        """How many ways lead from a source to a target."""
+        return len(self.chain.sources) * len(self.chain.targets)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a graph holds.
+
+    Attributes:
+        chains: the chains, those with the most ways from a source to a target first.
+        unsaid: what leads over accounts and cannot be said as a chain, in words.
+    """
+
+    chains: tuple[FoundChain, ...] = ()
+    unsaid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The ARNs of the roles of a chain."""
+
+    sources: tuple[str, ...]
+    middle: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return (*self.sources, *self.middle, *self.targets)
+
+    def callers_of(self, role: str) -> Sequence[str]:
+        """The roles before one of them."""
+        if role in self.sources:
+            return ()
+        at = self.middle.index(role) if role in self.middle else len(self.middle)
+        return self.middle[at - 1 : at] if at else self.sources
+
+    def hops(self) -> Iterator[tuple[str, str]]:
+        return ((caller, role) for role in self.roles for caller in self.callers_of(role))
+
+
+def found_chains(
+    graph: RoleGraph,
+    *,
+    roles: Collection[str] = (),
+    existing: Collection[str] = (),
+    whole: Collection[str] = (),
+) -> Found:
+    """The chains that the roles of a graph make.
+
+    A chain goes from one account to another. Left out are roles that no role leads to or from, and roles that only
+    roles of their own account may assume and that lead nowhere.
+
+    Args:
+        graph: the roles.
+        roles: names or ARNs, of which each chain has one; empty for every chain.
+        existing: names, ARNs or accounts of the roles that stay with their owners.
+        whole: the accounts all of whose roles are in the graph.
+
+    Raises:
+        TooManyChainsError: there are more than ``MOST``.
+    """
+    finder = _Finder(graph, frozenset(existing), frozenset(whole))
+    shapes = list(_shapes(finder.leads, frozenset(roles)))
+    shapes.sort(key=lambda each: (-len(each.sources) * len(each.targets), each.roles))
+    finder.said = {hop for shape in shapes for hop in shape.hops()}
+    found = [finder.declared(shape) for shape in shapes]
+    return Found(
+        tuple(each for each in found if isinstance(each, FoundChain)),
+        (*finder.unsaid(), *(each for each in found if isinstance(each, str))),
+    )
+
+
+def _shapes(leads: Mapping[str, Mapping[str, str]], wanted: Collection[str]) -> Iterator[_Shape]:
+    """The roles of each chain; ``leads`` has the roles that a role may assume."""
+    after = {role: list(callees) for role, callees in leads.items()}
+    before = turned(after)
+    _prune(after, before)
+    if wanted:
+        chosen = [role for role in {*after, *before} if _is_one(role, wanted)]
+        near = {*_reached(chosen, after), *_reached(chosen, before)}
+        after = {
+            role: [each for each in found if each in near] for role, found in after.items() if role in near
+        }
+    part = {role: number for number, circle in enumerate(circles(after)) for role in circle}
+    onwards: dict[str, list[str]] = {}
+    around: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    for role, callees in after.items():
+        inside = tuple(sorted(each for each in callees if role in part and part.get(each) == part[role]))
+        onwards[role] = [each for each in callees if each not in inside]
+        # A chain has no circle: each of its hops is one of its own.
+        around += [(role, (), inside)] if inside else []
+    inwards = turned(onwards)
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for source, middle, targets in (*around, *_ways(sorted(set(onwards) - set(inwards)), onwards)):
+        groups.setdefault((middle, targets), []).append(source)
+        if len(groups) > MOST:
+            raise TooManyChainsError(f"there are more than {MOST:,} chains: name a role of one with --role")
+    for (middle, targets), sources in groups.items():
+        shape = _Shape(tuple(sorted(sources)), middle, targets)
+        over_accounts = len({account_of(role) for role in shape.roles}) > 1
+        if over_accounts and (not wanted or any(_is_one(role, wanted) for role in shape.roles)):
+            yield shape
+
+
+def _is_one(role: str, wanted: Collection[str]) -> bool:
+    """Whether a role is among some that are given by ARN, name or account."""
+    return not {role, name_of(role), account_of(role)}.isdisjoint(wanted)
+
+
+def _prune(after: dict[str, list[str]], before: dict[str, list[str]]) -> None:
+    """Leaves out the roles that lead nowhere and that only their own account uses."""
+    ends = [role for role in before if not after.get(role)]
+    while ends:
+        role = ends.pop()
+        if {account_of(each) for each in before[role]} != {account_of(role)}:
+            continue
+        for caller in before.pop(role):
+            after[caller].remove(role)
+            if not after[caller]:
+                del after[caller]
+                ends += [caller] if caller in before else []
+
+
+def _reached(starts: Iterable[str], after: Mapping[str, Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    ahead = list(starts)
+    while ahead:
+        if (role := ahead.pop()) not in found:
+            found.add(role)
+            ahead += after.get(role, ())
+    return found
+
+
+def _ways(
+    starts: Iterable[str], onwards: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Each source, the roles in the middle, and the targets that lead nowhere from there."""
+    ahead: list[tuple[str, tuple[str, ...]]] = [(start, ()) for start in starts]
+    while ahead:
+        source, middle = ahead.pop()
+        callees = sorted(onwards.get(middle[-1] if middle else source, ()))
+        if targets := tuple(each for each in callees if not onwards.get(each)):
+            yield source, middle, targets
+        ahead += [(source, (*middle, each)) for each in callees if onwards.get(each)]
+
+
+class _Finder:
+    """Reads the chains of a graph.
+
+    Attributes:
+        leads: the roles that a role may assume, with what is not known of it; empty where it is known that it may.
+        said: the hops of all chains.
+    """
+
+    def __init__(self, graph: RoleGraph, existing: Collection[str], whole: Collection[str]) -> None:
+        self._graph = graph
+        self._roles = {role.arn: role for role in graph.roles if is_arn(role.arn) and "<" not in role.arn}
+        self._existing = existing
+        self._names: set[str] = set()
+        self._attached = Counter(record.name for role in graph.roles for record in role.policies)
+        self._grants = {
+            arn: tuple(grants_of(statements_in(role.trust.document), partition_of(arn)))
+            for arn, role in self._roles.items()
+        }
+        self.said: set[tuple[str, str]] = set()
+        self.leads: dict[str, dict[str, str]] = {}
+        self._undecided = 0
+        for edge in edges(graph):
+            caller, callee = edge.caller.arn, edge.callee.arn
+            if edge.decision is None or caller == callee or not {caller, callee} <= self._roles.keys():
+                continue
+            unsure = "" if edge.decision.allowed else edge.decision.reason
+            if unsure and not any(caller in grant.arns for grant in self._grants[callee]):
+                self._undecided += 1
+            else:
+                self.leads.setdefault(caller, {})[callee] = unsure
+        for caller, callee in self._unread(whole):
+            self.leads.setdefault(caller, {}).setdefault(callee, "")
+
+    def _unread(self, whole: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The hops to roles that were not read, which a role may assume, and the hops from such roles of a chain."""
+        named: dict[str, None] = {}
+        for arn, role in self._roles.items():
+            allowing = (each for record in role.policies for each in statements_in(record.document))
+            for callee in (callee for statement in allowing for callee in _callees_in(statement)):
+                if callee not in self._roles and account_of(callee) not in whole:
+                    named[callee] = None
+                    yield arn, callee
+        for arn, role in self._roles.items():
+            statements = statements_in(role.trust.document)
+            for grant in self._grants[arn]:
+                for caller in grant.arns if grant.action == ASSUME_ROLE.lower() else ():
+                    of_chain = str(statements[grant.index].get("Sid", "")).startswith(_OF_CALLER)
+                    if caller not in self._roles and ":role/" in caller and (of_chain or caller in named):
+                        yield caller, arn
+
+    def unsaid(self) -> Iterator[str]:
+        """What of the hops is not known, in words."""
+        if self._undecided:
+            yield f"pairs of roles of which it is not known whether one may assume the other: {self._undecided}"
+        if unknown := [finding for finding in self._graph.unknown if finding.level is Level.ERROR]:
+            first = f"{unknown[0].place}: {unknown[0].message}"
+            yield f"places of which it is not known whom they let in: {len(unknown)}, the first is {first}"
+        ends = [(edge.callee.arn, edge.caller.arn) for edge in edges(self._graph)]
+        if number := len({callee for callee, caller in ends if "<" in f"{callee}{caller}"}):
+            yield (
+                f"roles that are assumed and whose account or name, or their caller's, is not known: {number}; give "
+                "--account, or read the accounts"
+            )
+
+    def declared(self, shape: _Shape) -> FoundChain | str:
+        """The chain of some roles, or why none can be made of them."""
+        home = {account_of(arn) for arn in shape.roles if arn in self._roles}
+        letting = (grant for arn in shape.roles for grant in self._letting_in(arn, shape))
+        organization = organization_of(letting, home)
+        fields = {
+            "name": self._name(shape),
+            "organization": organization,
+            "partition": partition_of(shape.roles[0]),
+            "region": self._region(shape),
+        }
+        sources = [self._source(arn, shape, organization) for arn in shape.sources]
+        tags, _ = inherited_values(entrance for role in sources for entrance in role.entrances)
+        inherited = [tag.key for tag in tags]
+        middle = []
+        for arn in shape.middle:
+            middle.append(self._callee(arn, shape, organization, inherited))
+            inherited += middle[-1].transitive_tag_keys
+        targets = [self._callee(arn, shape, organization, inherited) for arn in shape.targets]
+        roles = {"source": sources, "middle": middle, "targets": targets}
+        notes: list[Note] = []
+        try:
+            first = _made(fields, roles, notes)
+            own = {key: [self._with_own(first, role, notes) for role in each] for key, each in roles.items()}
+            chain = _made(fields, own, notes)
+        except ChainError as error:
+            way = " → ".join((*shape.sources[:1], *shape.middle, *shape.targets[:1]))
+            return f"{way} is not said: {error.problems[0]}"
+        self._names.add(chain.name.lower())
+        for role in chain.roles:
+            notes += self._notes(chain, role, shape)
+        place = {role.arn: number for number, role in enumerate(chain.roles)}
+        return FoundChain(chain, tuple(sorted(dict.fromkeys(notes), key=lambda note: place[note.role])))
+
+    def _letting_in(self, arn: str, shape: _Shape) -> Sequence[Grant]:
+        grants = self._grants.get(arn, ())
+        return grants if arn in shape.sources else entering(grants, shape.callers_of(arn))
+
+    def _region(self, shape: _Shape) -> str:
+        places = (self._roles[arn].place.template for arn in shape.roles if arn in self._roles)
+        regions = (self._graph.templates[place].region for place in places if place in self._graph.templates)
+        return next(filter(None, regions), FIRST_REGIONS.get(partition_of(shape.roles[0]), "us-east-1"))
+
+    def _name(self, shape: _Shape) -> str:
+        """What the roles' names begin with, else the name of the role that reaches the targets."""
+        ends = ("-source", "-target", *(f"-middle{end}" for end in ("", *(f"-{n}" for n in range(1, 10)))))
+        names = [name_of(role) for role in shape.roles if role in self._roles]
+        begun = Counter(name.removesuffix(end) for name in names for end in ends if name.endswith(end))
+        name = begun.most_common(1)[0][0] if begun else name_of((*shape.sources[:1], *shape.middle)[-1])
+        name = re.sub(r"[^A-Za-z0-9-]+", "-", name).lstrip("-0123456789")[:60].rstrip("-") or "chain"
+        numbered = (name, *(f"{name}-{number}" for number in range(2, MOST + 2)))
+        return next(each for each in numbered if each.lower() not in self._names)
+
+    def _plain(self, arn: str) -> Json:
+        """The keys that every role has."""
+        path, _, name = resource_of(arn).removeprefix("role").rpartition("/")
+        found: Json = {
+            "account": account_of(arn),
+            "role": name,
+            "path": f"{path}/",
+            "partition": partition_of(arn),
+        }
+        role = self._roles.get(arn)
+        found["existing"] = role is None or f"{path}/".startswith(_OF_AWS) or _is_one(arn, self._existing)
+        return found if role is None else {**found, "max_session_duration": role.max_session_duration}
+
+    def _source(self, arn: str, shape: _Shape, organization: str | None) -> ChainRole:
+        found = self._plain(arn)
+        if arn not in self._roles:
+            into = entering(self._grants.get((*shape.middle, *shape.targets)[0], ()), [arn])
+            found["third_party"] = bool(organization and into and not into[0].values(ORGANIZATION))
+        if found["existing"]:
+            return ChainRole(**found)
+        together: dict[str, list[Entrance]] = {}
+        role = ChainRole(**found)
+        for entrance in entrances_of(self._grants[arn], role, organization):
+            together.setdefault(repr(replace(entrance, value="")), []).append(entrance)
+        entrances = []
+        for first, *others in together.values():
+            values = dict.fromkeys(each.value for each in others if each.value != first.value)
+            entrances.append(replace(first, others=tuple(values)))
+        # Nobody is let in as a chain would let them in: its owner goes on saying who is.
+        return replace(role, assumed_by=entrances) if entrances else replace(role, existing=True)
+
+    def _callee(
+        self, arn: str, shape: _Shape, organization: str | None, inherited: Sequence[str]
+    ) -> ChainRole:
+        callers = shape.callers_of(arn)
+        if arn in self._roles:
+            keys = keys_of_callee(self._grants[arn], callers, organization, inherited)
+            return ChainRole(**self._plain(arn), **keys)
+        asked = {
+            value
+            for caller in callers
+            for record in (self._roles[caller].policies if caller in self._roles else ())
+            for statement in statements_in(record.document)
+            if arn in _callees_in(statement)
+            for value in _external_ids(statement)
+        }
+        return ChainRole(**self._plain(arn), external_id=asked.pop() if len(asked) == 1 else None)
+
+    def _with_own(self, chain: Chain, role: ChainRole, notes: list[Note]) -> ChainRole:
+        """A role with the permissions that it has besides its hops, its managed policies and its boundary.
+
+        It stays with its owner where the chain would let somebody in, or let it call, otherwise than it is: what is
+        found must not be opened.
+        """
+        record = self._roles.get(role.arn)
+        if role.existing or record is None:
+            return role
+        hops = chain.calls_of(role)
+        written = set(map(_canonical, _of_hops(chain, role)))
+        statements = [each for policy in record.policies for each in statements_in(policy.document)]
+        _, opened = self._not_said(chain, role)
+        nobody = role in chain.sources and not role.assumed_by
+        refused = [
+            hop for hop in hops if not all(_may(action, hop, statements, written) for action in _actions(hop))
+        ]
+        for hop in refused:
+            of_hop = next((each for each in statements if hop.role_arn in _callees_in(each)), "")
+            words = f"stays with its owner, as it may assume {hop.role_arn} otherwise than the chain says"
+            notes.append(Note(role.arn, words, of_hop and _json(of_hop)))
+        if refused or opened or nobody:
+            none: Json = {"existing": True, "assumed_by": ()}
+            return replace(role, **none)
+        managed: list[str] = []
+        permissions: list[Permission] = []
+        callees = {hop.role_arn: hop for hop in hops}
+        for policy in record.policies:
+            kept = None
+            if policy.document is not None and account_of(policy.name) != "aws":
+                statements = [
+                    each for each in statements_in(policy.document) if _canonical(each) not in written
+                ]
+                kept = [each for each in (_besides(each, callees) for each in statements) if each is not None]
+            made = [_permission(each) for each in kept or ()]
+            named = not policy.inline and is_arn(policy.name) and "<" not in policy.name
+            if kept is None or (kept and named and (None in made or self._attached[policy.name] > 1)):
+                if named:
+                    managed.append(_short(policy.name, role, "aws"))
+                else:
+                    notes.append(Note(role.arn, f"has the policy {policy.name}, which is not known"))
+                continue
+            permissions += [each for each in made if each]
+            notes += [
+                Note(role.arn, "a permission that a chain cannot say", _json(each))
+                for each, one in zip(kept, made, strict=True)
+                if one is None
+            ]
+        boundary = None
+        if record.boundary:
+            boundary = _short(record.boundary.name, role, role.account)
+            if not is_arn(record.boundary.name) or "<" in record.boundary.name:
+                notes.append(
+                    Note(role.arn, f"has the permissions boundary {record.boundary.name}, which is not known")
+                )
+                boundary = None
+        return replace(
+            role,
+            managed_policies=managed,
+            permissions=tuple(dict.fromkeys(permissions)),
+            permissions_boundary=boundary,
+        )
+
+    def _not_said(self, chain: Chain, role: ChainRole) -> tuple[list[Grant], list[Grant]]:
+        document, entered = self._roles[role.arn].trust.document, role in chain.sources
+        return not_said(document, trust_statements(chain, role), role.partition, entered=entered)
+
+    def _notes(self, chain: Chain, role: ChainRole, shape: _Shape) -> Iterator[Note]:
+        """What the chain does not say of one of its roles."""
+        arn = role.arn
+        for caller in shape.callers_of(arn):
+            if unsure := self.leads[caller][arn]:
+                yield Note(arn, f"whether {caller} may assume it is not known: {unsure}")
+        for callee in self.leads.get(arn, ()):
+            if (arn, callee) not in self.said:
+                yield Note(arn, f"may also assume {callee}")
+        if (record := self._roles.get(arn)) is None:
+            yield Note(arn, "was not read: whom else it trusts, and what it may do, is not known")
+            return
+        tags = {
+            key: value for key, value in record.tags.items() if not key.startswith(("rolechain:", "aws:"))
+        }
+        if tags:
+            yield Note(arn, "has tags, which a chain does not say", _json(tags))
+        if record.trust.document is None:
+            yield Note(arn, "its trust policy is not known")
+        if (others := len(self._graph.by_arn[arn]) - 1) > 0:
+            yield Note(arn, f"is made by {others + 1} templates, of which the last is said")
+        if role.existing and (held := (*record.policies, *([record.boundary] if record.boundary else []))):
+            yield Note(
+                arn, "stays with its owner, and so do its policies", _json([each.name for each in held])
+            )
+        more, less = self._not_said(chain, role)
+        there, written = statements_in(record.trust.document), trust_statements(chain, role)
+        for grants, statements, words in (
+            (more, there, "its trust policy lets in {} otherwise than the chain says"),
+            (less, written, "stays with its owner, as the chain would let in {} otherwise"),
+        ):
+            for index in dict.fromkeys(grant.index for grant in grants):
+                who = ", ".join(sorted({each.words for each in grants if each.index == index} - {""}))
+                said = words.format(who) if who else "its trust policy has a statement that no chain has"
+                yield Note(arn, said, _json(statements[index]))
+
+
+def _made(fields: Mapping[str, Any], roles: dict[str, Any], notes: list[Note]) -> Chain:
+    """The chain; what a chain refuses of its roles is left out and noted.
+
+    Raises:
+        ChainError: something of it cannot be left out.
+    """
+    while True:
+        try:
+            return Chain(**fields, **roles)
+        except ChainError as error:
+            # One thing at a time: what else is wrong may follow from it.
+            for problem in reversed(error.problems):
+                group, *place = problem.place
+                # Of one source the place has no number.
+                at, *rest = place if place and isinstance(place[0], int) else (0, *place)
+                if rest and group in roles and (role := _without(roles[str(group)][at], rest)):
+                    break
+            else:
+                raise
+            notes.append(Note(role.arn, f"not said: {problem.where}: {problem.message}"))
+            roles[str(group)][at] = role
+
+
+def _without(role: ChainRole, place: Sequence[str | int]) -> ChainRole | None:
+    """The role without what stands at a place; None where it cannot be without."""
+    key = str(place[0])
+    if key == "role" and not role.existing:
+        return replace(role, existing=True, assumed_by=())
+    value, default = getattr(role, key), defaults_of(ChainRole).get(key)
+    if key in ("account", "role", "path", "existing") or value == default:
+        return None
+    left: Json = {key: default}
+    if len(place) > 1 and isinstance(value, tuple) and isinstance(at := place[1], int):
+        left = {key: value[:at] + value[at + 1 :]}
+    return replace(role, **left)
+
+
+def _callees_in(statement: Any) -> Iterator[str]:
+    """The roles that a statement of a role's permissions lets it assume, as far as it names them one by one."""
+    if not is_sound(statement) or statement.get("Effect") != "Allow":
+        return
+    if ASSUME_ROLE.lower() in (str(each).lower() for each in listed(statement.get("Action", ()))):
+        for resource in map(str, listed(statement.get("Resource", ()))):
+            if is_arn(resource) and ":role/" in resource and not set(resource) & set("*?<$"):
+                yield resource
+
+
+def _external_ids(statement: Mapping[str, Any]) -> list[str]:
+    """The external ids that a statement asks for."""
+    asked = statement.get("Condition", {}).get("StringEquals", {})
+    return [str(value) for key, each in asked.items() if key.lower() == EXTERNAL_ID for value in listed(each)]
+
+
+def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
+    """The statements that the chain writes for the hops of a role."""
+    try:
+        return [statement for policy in pack(chain, role).hops for statement in policy.statements]
+    except PackingError:
+        return hop_permissions(chain.calls_of(role))
+
+
+def _actions(hop: Hop) -> Iterator[str]:
+    """The actions that a hop takes."""
+    yield ASSUME_ROLE
+    if hop.carries_tags:
+        yield TAG_SESSION
+    if hop.carries_source_identity:
+        yield SET_SOURCE_IDENTITY
+
+
+def _may(action: str, hop: Hop, statements: Iterable[Any], written: Collection[str]) -> bool:
+    """Whether statements of the caller allow an action of a hop under no other condition than the chain's."""
+    for statement in filter(is_sound, statements):
+        conditions = {key.lower() for keys in statement.get("Condition", {}).values() for key in keys}
+        external = conditions == {EXTERNAL_ID} and hop.external_id in _external_ids(statement)
+        if (
+            statement.get("Effect") == "Allow"
+            and (not conditions or external or _canonical(statement) in written)
+            and any(
+                matches(str(each).lower(), action.lower()) for each in listed(statement.get("Action", ()))
+            )
+            and any(matches(str(each), hop.role_arn) for each in listed(statement.get("Resource", ())))
+        ):
+            return True
+    return False
+
+
+def _besides(statement: Any, callees: Mapping[str, Hop]) -> Any:
+    """A statement of a role's permissions without its hops; None where it holds nothing else."""
+    if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}:
+        return statement
+    actions = {str(each).lower() for each in listed(statement.get("Action"))}
+    ids = _external_ids(statement)
+    conditions = [key for keys in statement.get("Condition", {}).values() for key in keys]
+    if statement.get("Effect") != "Allow" or not actions <= _OF_HOPS or len(conditions) != bool(ids):
+        return statement
+    taken = {
+        arn
+        for arn, hop in callees.items()
+        if actions <= {each.lower() for each in _actions(hop)} and (not ids or hop.external_id in ids)
+    }
+    rest = [each for each in listed(statement.get("Resource")) if each not in taken]
+    return {**statement, "Resource": rest} if rest else None
+
+
+def _permission(statement: Any) -> Permission | None:
+    """A statement as a permission of a chain, which has no conditions."""
+    plain = is_sound(statement) and set(statement) - {"Sid"} == {"Effect", "Action", "Resource"}
+    if not plain or statement["Effect"] != "Allow":
+        return None
+    actions, resources = ([str(each) for each in listed(statement[key])] for key in ("Action", "Resource"))
+    lowered = (":".join((service.lower(), *rest)) for service, *rest in (each.split(":") for each in actions))
+    return Permission(list(lowered), resources)
+
+
+def _short(arn: str, role: ChainRole, account: str) -> str:
+    """The name of a managed policy of an account, or the ARN of another's."""
+    return arn.removeprefix(f"arn:{role.partition}:iam::{account}:policy/")
+
+
+def _canonical(statement: Any) -> str:
+    """A statement of permissions without its Sid and the order of its lists."""
+    if not isinstance(statement, Mapping):
+        return _json(statement)
+    return json.dumps(
+        {key: _ordered(value) for key, value in statement.items() if key != "Sid"},
+        sort_keys=True,
+        default=str,
+    )
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _ordered(each) for key, each in value.items()}
+    return sorted(map(str, listed(value)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)
