@@ -17,6 +17,7 @@ from rolechain.local import emulator, signatures
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.principals import is_account, is_service
 from rolechain.local.signatures import Call, Signature
+from rolechain.local.trail import Trail
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
 """The services that chains, the CDK's bootstrap and its deployments call; none of them runs code."""
@@ -25,6 +26,7 @@ _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.ASCII | re.IGNORECASE)
 _BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
 _UNSIGNED = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 _CALL_BYTES, _OBJECT_BYTES = 2**20, 2**25
+_ANSWER_BYTES = 2**16
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{2,62}", re.ASCII)
 # Paths that the emulator takes for itself or for a service that is not AWS's, whatever the call is signed for.
 _EMULATORS_OWN = frozenset(
@@ -44,13 +46,15 @@ class Middleware:
     Args:
         secret: the secret access key of every account's administrator and of every AWS service.
         asked: the names of services that are served besides ``SERVED``.
+        trail: writes every call that is served, if there is a trail.
 
     Raises:
         LocalOrganizationError: there is no such service.
     """
 
-    def __init__(self, secret: str, asked: Iterable[str] = ()) -> None:
+    def __init__(self, secret: str, asked: Iterable[str] = (), trail: Trail | None = None) -> None:
         self._secret = secret
+        self._trail = trail
         self._served = SERVED | {_known(name) for name in asked}
         emulator.keep_resource_types(self._served)
 
@@ -79,7 +83,11 @@ class Middleware:
         # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
         sent = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
         admitted = {**scope, "headers": [*sent, (b"x-forwarded-proto", b"https")]}
-        await emulator.application(admitted, _received(body, receive), send)
+        served = _Answer(send)
+        await emulator.application(admitted, _received(body, receive), served.send)
+        if self._trail is not None:
+            address = (scope.get("client") or ("127.0.0.1",))[0]
+            self._trail.write(call, body, address, served.status, served.body)
 
     async def _admitted(self, call: Call, path: str, receive: Receive) -> bytes:
         """The body of a request that may be served.
@@ -154,6 +162,20 @@ class Middleware:
         body = await _read(receive, call, _OBJECT_BYTES if signature.service == "s3" else _CALL_BYTES)
         signatures.check_body(body, declared)
         return body
+
+
+class _Answer:
+    """What the emulator answers, on its way to the caller; of a long body the beginning."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status, self.body = 0, b""
+
+    async def send(self, message: Message) -> None:
+        self.status = message.get("status", self.status)
+        if len(self.body) < _ANSWER_BYTES:
+            self.body += message.get("body", b"")
+        await self._send(message)
 
 
 def _known(name: str) -> str:
