@@ -207,7 +207,7 @@ class Organization:
         entered = self.assume(service, source, "fn")
         self.expect("declared", "lambda.amazonaws.com", self.follow(entered), [*whole, targets[0]], 5)
         entered = self.assume(alice, source, "alice-cli", answer={"sourceIdentity": "alice"}, **mfa)
-        given = {"answer": {"sourceIdentity": "alice"}}
+        given: dict[str, Any] = {"answer": {"sourceIdentity": "alice"}}
         self.expect("declared", "alice", self.follow(entered, target=4, **given), [*whole, targets[1]], 2)
         entered = self.assume(web, source, "ci", operation="AssumeRoleWithWebIdentity", answer=token)
         self.expect("declared", subject, self.follow(entered), [*whole, targets[0]], 3)

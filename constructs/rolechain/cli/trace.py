@@ -266,17 +266,18 @@ def walk_line(walk: Walk) -> str:
     return f"{path}, {when}, from {addresses}, {calls} at the end, session {walk.last.id}{problems}"
 
 
-def last_line(name: str, found: Trace, source: str, unread: Sequence[Unread] = ()) -> str:
+def last_line(name: str, found: Trace, source: str = "", unread: Sequence[Unread] = ()) -> str:
     """What was found, in numbers."""
     numbers = [
         f"{count} {verdict}"
         for verdict in ("declared", "beginning unknown", "not declared")
         if (count := sum(walk.verdict == verdict for walk in found.walks))
     ]
-    walks = f"{counted(len(found.walks), 'walk')}{f' ({chr(44).join(numbers)})' if numbers else ''}"
+    walks = counted(len(found.walks), "walk")
+    walks += f" ({', '.join(numbers)})" if numbers else ""
     parts = [walks, f"{counted(len(found.refused), 'attempt')} refused"]
     parts += [f"{len(unread)} not read"] if unread else []
-    return f"{name}: {', '.join(parts)}, {source}"
+    return f"{name}: {', '.join([*parts, *([source] if source else [])])}"
 
 
 def _addresses(walk: Walk) -> list[str]:
