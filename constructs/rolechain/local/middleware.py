@@ -83,11 +83,11 @@ class Middleware:
         # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
         sent = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
         admitted = {**scope, "headers": [*sent, (b"x-forwarded-proto", b"https")]}
-        served = _Answer(send)
-        await emulator.application(admitted, _received(body, receive), served.send)
+        address = (scope.get("client") or ("127.0.0.1",))[0]
         if self._trail is not None:
-            address = (scope.get("client") or ("127.0.0.1",))[0]
-            self._trail.write(call, body, address, served.status, served.body)
+            write = self._trail.write
+            send = _recorded(send, lambda status, answer: write(call, body, address, status, answer))
+        await emulator.application(admitted, _received(body, receive), send)
 
     async def _admitted(self, call: Call, path: str, receive: Receive) -> bytes:
         """The body of a request that may be served.
@@ -164,18 +164,19 @@ class Middleware:
         return body
 
 
-class _Answer:
-    """What the emulator answers, on its way to the caller; of a long body the beginning."""
+def _recorded(send: Send, record: Callable[[int, bytes], None]) -> Send:
+    """Calls ``record`` with the status and the beginning of an answer, before the caller has the end of it."""
+    status, answer = 0, b""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status, self.body = 0, b""
+    async def send_on(message: Message) -> None:
+        nonlocal status, answer
+        status = message.get("status", status)
+        answer += message.get("body", b"")[: _ANSWER_BYTES - len(answer)]
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            record(status, answer)
+        await send(message)
 
-    async def send(self, message: Message) -> None:
-        self.status = message.get("status", self.status)
-        if len(self.body) < _ANSWER_BYTES:
-            self.body += message.get("body", b"")
-        await self._send(message)
+    return send_on
 
 
 def _known(name: str) -> str:

@@ -32,7 +32,7 @@ _MEMBERS = re.compile(r"\.member\.(\d+)")
 
 
 class Trail:
-    """Writes each call to a file of its own, as soon as it is answered.
+    """Writes each call to a file of its own, before the caller has the answer.
 
     A call of AssumeRole that another account's role answers is in both accounts, under one ``sharedEventID``; a refused
     one is in the caller's alone. Of parameters and answers only those of AssumeRole and its kind are written, and no
@@ -63,8 +63,9 @@ class Trail:
             folder.mkdir(parents=True, exist_ok=True)
             moment = now.replace("-", "").replace(":", "")[:13] + "Z"
             name = f"{account}_CloudTrail_{region}_{moment}_{secrets.token_hex(8)}.json.gz"
-            with gzip.open(folder / name, "wt", encoding="utf-8") as file:
-                json.dump({"Records": [record]}, file)
+            part = folder / f"{name}.part"
+            part.write_bytes(gzip.compress(json.dumps({"Records": [record]}).encode(), 1))
+            part.rename(folder / name)
 
 
 def _records(call: Call, body: bytes, address: str, status: int, answer: bytes) -> Iterator[Record]:
