@@ -72,33 +72,35 @@ HAVING BOOL_OR(assumes AND (part = 'used' OR errorcode IS NOT NULL OR caller_typ
   OR BOOL_OR(role IN ({roles}) OR caller_role IN ({roles}))
 """
 
-ISSUED = (
-    "eventtime",
-    "sourceipaddress",
-    "errorcode",
-    "errormessage",
-    "requestparameters",
-    "caller_type",
-    "caller_arn",
-    "caller_id",
-    "caller_account",
-    "caller_key",
-    "caller_service",
-    "caller_role",
-    "mfa",
-    "role",
-    "session_arn",
-    "source_identity",
-    "provider",
-    "audience",
-    "subject",
-)
-"""What is taken of the events that issued a session.
+ISSUED = {
+    "time": "eventtime",
+    "address": "sourceipaddress",
+    "error": "errorcode",
+    "message": "errormessage",
+    "parameters": "requestparameters",
+    **{
+        name: name
+        for name in (
+            *("caller_type", "caller_arn", "caller_id", "caller_account", "caller_key", "caller_service"),
+            *(
+                "caller_role",
+                "mfa",
+                "role",
+                "session_arn",
+                "source_identity",
+                "provider",
+                "audience",
+                "subject",
+            ),
+        )
+    },
+}
+"""What is taken of the events that issued a session, by its name in the answer.
 
 The event of the called account lacks the caller's ARN and has the type AWSAccount, which is the least of the types.
 """
 USED = ("caller_arn", "caller_role", "caller_account")
-"""What is taken of the calls of a session; in the answer their names begin with ``used_``."""
+"""What is taken of the calls of a session. In the answer these names begin with ``used_``, those above ``issued_``."""
 
 Dialect = Literal["duckdb", "athena"]
 
@@ -163,7 +165,10 @@ def question(
     text = _QUESTION.format(
         table=".".join(map(_name, table.split("."))),
         where=" AND ".join(where) or "TRUE",
-        issued=",\n  ".join(f"MAX({each}) FILTER (WHERE part = 'issued') AS {each}" for each in ISSUED),
+        issued=",\n  ".join(
+            f"MAX({column}) FILTER (WHERE part = 'issued') AS issued_{name}"
+            for name, column in ISSUED.items()
+        ),
         used=",\n  ".join(f"MAX({each}) FILTER (WHERE part = 'used') AS used_{each}" for each in USED),
         roles=_texts(roles),
     ).strip()

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rolechain.iam.arn import account_of, name_of, resource_of, session_arn
+from rolechain.iam.denials import denied_resource
 from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
+from rolechain.trail.question import ISSUED
 
 Verdict = Literal["declared", "not declared", "beginning unknown"]
 Row = Mapping[str, Any]
+
+UNKNOWN = "unknown"
+_NO_ENTRANCE = "no entrance is declared for it"
 
 
 @dataclass(frozen=True)
@@ -85,44 +90,44 @@ class Session:
             row: the row.
             roles: the ARNs of roles by those of their sessions up to the session name.
         """
-        passed = _object(row["requestparameters"])
-        arn = row["session_arn"] or row["used_caller_arn"] or ""
-        issued = row["eventtime"] is not None
-        role = row["role"] if issued else row["used_caller_role"]
-        if not role and row["errorcode"]:
-            # AWS leaves out the parameters of some calls that it refuses, and its text names the role.
-            role = next((word for word in str(row["errormessage"]).split() if ":role/" in word), None)
-        role = (roles or {}).get(arn.rpartition("/")[0]) or role
-        if not role or ":role/" not in role:
+        call = {name: row[f"issued_{name}"] for name in ISSUED}
+        passed = _object(call.pop("parameters"))
+        arn = call.pop("session_arn") or row["used_caller_arn"] or ""
+        # AWS leaves out the parameters of some calls that it refuses, and its text names the role.
+        role = call["role"] or (denied_resource(call["message"] or "") if call["error"] else None)
+        role = (roles or {}).get(arn.rpartition("/")[0]) or role or row["used_caller_role"] or ""
+        if ":role/" not in role:
             return None
+        issued = call["time"] is not None
+        who = (call.pop("caller_arn"), call["caller_service"], call["subject"])
+        who_else = _unnamed(call.pop("caller_id"), call["caller_type"], call.pop("caller_account"))
         return cls(
-            id=row["session_id"],
-            role=role,
-            name=_text(passed.get("roleSessionName")) or (name_of(arn) if arn else None),
-            issued=issued,
-            time=row["eventtime"],
-            address=row["sourceipaddress"],
-            caller=_caller(row) if issued else "unknown",
-            caller_type=row["caller_type"],
-            caller_role=row["caller_role"],
-            caller_key=row["caller_key"] or None,
-            caller_service=row["caller_service"],
-            provider=row["provider"] or _text(passed.get("principalArn")),
-            audience=row["audience"],
-            subject=row["subject"],
-            mfa=row["mfa"] == "true" or "serialNumber" in passed,
-            external_id=_text(passed.get("externalId")),
-            source_identity=row["source_identity"] or _text(passed.get("sourceIdentity")),
-            tags=_tags(passed),
-            error=row["errorcode"],
-            message=row["errormessage"],
-            calls=int(row["calls"]),
-            refused_calls=int(row["refused_calls"]),
-            first_call=row["first_call"],
-            last_call=row["last_call"],
-            addresses=sorted((row["addresses"] or "").split()),
-            actions=sorted((row["actions"] or "").split()),
+            **call
+            | {
+                "id": row["session_id"],
+                "role": role,
+                "name": _text(passed.get("roleSessionName")) or (name_of(arn) if arn else None),
+                "issued": issued,
+                "caller": next(filter(None, who), who_else) if issued else UNKNOWN,
+                "caller_key": call["caller_key"] or None,
+                "provider": call["provider"] or _text(passed.get("principalArn")),
+                "mfa": call["mfa"] == "true" or "serialNumber" in passed,
+                "external_id": _text(passed.get("externalId")),
+                "source_identity": call["source_identity"] or _text(passed.get("sourceIdentity")),
+                "tags": _tags(passed),
+                "calls": int(row["calls"]),
+                "refused_calls": int(row["refused_calls"]),
+                "first_call": row["first_call"],
+                "last_call": row["last_call"],
+                "addresses": sorted((row["addresses"] or "").split()),
+                "actions": sorted((row["actions"] or "").split()),
+            }
         )
+
+    @property
+    def from_account_alone(self) -> bool:
+        """Whether no more is known of the caller than its account: only the called account's event is there."""
+        return self.caller_type == "AWSAccount"
 
     def to_json(self) -> dict[str, Any]:
         """The session as JSON."""
@@ -214,7 +219,7 @@ def trace(chain: Chain, rows: Iterable[Row]) -> Trace:
         path = _path(session, sessions)
         seen |= {each.id for each in path}
         if any(each.role in declared for each in path):
-            walks.append(_judged(chain, path))
+            walks.append(_judged(chain, declared, path))
     refused = [each for each in found if each.error and {each.role, each.caller_role} & set(declared)]
     return Trace(
         tuple(sorted(walks, key=lambda walk: (walk.start, walk.last.id))),
@@ -232,8 +237,7 @@ def _path(last: Session, sessions: Mapping[str, Session]) -> tuple[Session, ...]
     return tuple(reversed(path.values()))
 
 
-def _judged(chain: Chain, path: tuple[Session, ...]) -> Walk:
-    declared = {role.arn: role for role in chain.roles}
+def _judged(chain: Chain, declared: Mapping[str, ChainRole], path: tuple[Session, ...]) -> Walk:
     problems: list[str] = []
     for session in path:
         if role := declared.get(session.role):
@@ -241,7 +245,7 @@ def _judged(chain: Chain, path: tuple[Session, ...]) -> Walk:
         elif session.caller_role in declared:
             problems.append(f"{session.caller_role} assumed {session.role}, which is no hop of the chain")
     first = next(each for each in path if each.role in declared)
-    entered = first.issued and first.caller_type != "AWSAccount" and declared[first.role] in chain.sources
+    entered = first.issued and not first.from_account_alone and declared[first.role] in chain.sources
     verdict: Verdict = "not declared" if problems else "declared" if entered else "beginning unknown"
     identities = [each.source_identity for each in reversed(path) if each.source_identity]
     # A session from outside the chain that entered it is who began, as far as the chain goes.
@@ -252,17 +256,19 @@ def _judged(chain: Chain, path: tuple[Session, ...]) -> Walk:
 
 def _problems(chain: Chain, role: ChainRole, session: Session) -> Iterator[str]:
     """What of the hop into a role of the chain is not declared."""
-    if session.caller_type == "AWSAccount":
+    if session.from_account_alone:
         # The event of the called account tells the caller's account alone.
         callers = [hop.caller.account for hop in chain.calls_into(role)]
         callers += filter(None, (_entrance_account(role, each) for each in role.entrances))
-        if callers and session.caller not in map("account {}".format, callers):
-            yield f"{session.caller} assumed {role.arn}, and the chain lets in {', '.join(callers)}"
+        left_open = role.existing and role in chain.sources
+        if not left_open and session.caller not in map("account {}".format, callers):
+            yield f"{session.caller} assumed {role.arn}, and no principal of it is let in"
         return
     if role in chain.sources:
         ways = [_of_entrance(role, entrance, session) for entrance in role.entrances]
         if (ways and all(ways)) or not (ways or role.existing):
-            yield f"{session.caller} entered {role.arn}: {next(filter(None, ways), 'no entrance is declared')}"
+            why = next((each for each in ways if each and each != _NO_ENTRANCE), _NO_ENTRANCE)
+            yield f"{session.caller} entered {role.arn}: {why}"
         return
     hop = next((hop for hop in chain.calls_into(role) if hop.caller.arn == session.caller_role), None)
     if hop is None:
@@ -292,12 +298,9 @@ def _entrance_account(source: ChainRole, entrance: Entrance) -> str | None:
 
 
 def _of_values(declaration: ChainRole | Entrance, session: Session) -> Iterator[str]:
-    if (
-        (identity := declaration.identity)
-        and session.source_identity
-        and not identity.allows(session.source_identity)
-    ):
-        yield f"source identity {session.source_identity!r} is not allowed"
+    identity, given = declaration.identity, session.source_identity
+    if identity and given and not identity.allows(given):
+        yield f"source identity {given!r} is not allowed"
     for tag in declaration.tags:
         if (value := session.tags.get(tag.key)) is not None and not tag.allows(value):
             yield f"session tag {tag.key} is {value!r}, which is not allowed"
@@ -323,7 +326,7 @@ def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str
             name = f"AWSReservedSSO_{entrance.value}_????????????????"
             fits = matches(name, name_of(who)) and account == source.account
     if not fits:
-        return "no entrance is declared for it"
+        return _NO_ENTRANCE
     if entrance.mfa and not session.mfa:
         return "without MFA, which the entrance declares"
     if entrance.external_id and not matches(entrance.external_id, session.external_id or ""):
@@ -331,15 +334,11 @@ def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str
     return next(_of_values(entrance, session), None)
 
 
-def _caller(row: Row) -> str:
-    """Who made the call that issued a session."""
-    if row["caller_arn"]:
-        return str(row["caller_arn"])
-    if row["caller_service"]:
-        return str(row["caller_service"])
-    if row["subject"] or row["caller_type"] in ("SAMLUser", "WebIdentityUser"):
-        return str(row["subject"] or row["caller_id"])
-    return f"account {row['caller_account']}" if row["caller_account"] else "unknown"
+def _unnamed(caller_id: str | None, caller_type: str | None, account: str | None) -> str:
+    """A caller that has neither an ARN nor a subject: of a SAML assertion, or known by its account."""
+    if caller_type in ("SAMLUser", "WebIdentityUser") and caller_id:
+        return caller_id
+    return f"account {account}" if account else UNKNOWN
 
 
 def _object(text: str | None) -> dict[str, Any]:
