@@ -38,9 +38,12 @@ def main() -> None:
         measured = subprocess.run(
             [sys.executable, "-m", "benchmarks.trace", folder], capture_output=True, text=True, check=True
         )
-        seconds, found, megabytes = map(float, measured.stdout.split())
+        seconds, cpu, found, megabytes = map(float, measured.stdout.split())
         print(f"{EVENTS:,} events in {EVENTS // PER_FILE} files, {walks:,} walks planted, {found:,.0f} found")
-        print(f"{seconds:.1f} s, {EVENTS / seconds:,.0f} events a second, {megabytes:.0f} MB")
+        rate, cpu_rate = EVENTS / seconds, EVENTS / cpu
+        print(
+            f"{seconds:.1f} s, {rate:,.0f} events a second, {megabytes:.0f} MB; {cpu_rate:,.0f} a second of CPU time"
+        )
 
 
 def _trace(folder: str) -> None:
@@ -51,7 +54,9 @@ def _trace(folder: str) -> None:
         files.read(log_files([folder]))
         found = trace(CHAIN, files.ask(question(role.arn for role in CHAIN.roles)))
     seconds = time.perf_counter() - began
-    print(seconds, len(found.walks), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    print(seconds, usage.ru_utime + usage.ru_stime, len(found.walks), kilobytes / 1024)
 
 
 def _write(folder: Path, events: int) -> int:

@@ -117,7 +117,7 @@ def test_calls_of_a_session(organization: LocalOrganization, folder: Path, sessi
         session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
     )
     inside.client("sts").get_caller_identity()
-    calls = {
+    calls: dict[str, tuple[Any, dict[str, Any]]] = {
         "GetParameter": ("ssm", {"Name": "/x"}),
         "DescribeStacks": ("cloudformation", {}),
         "ListBuckets": ("s3", {}),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from rolechain import Chain, ChainRole
+from rolechain.cli import demo
 from rolechain.trail import TrailError, TrailFiles, log_files, question
 from tests.trail.conftest import traced, walks_of
 from tests.trail.organizations import TOKEN, Organization
@@ -119,3 +123,13 @@ def test_no_token_is_kept(organization: Organization, logs: Path) -> None:
         rows = files.ask("SELECT * FROM cloudtrail")
     assert len(rows) >= len(organization.records)
     assert TOKEN not in str(rows)
+
+
+def test_without_duckdb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where DuckDB is not installed, the extra is named, and the demo goes without the trace."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(TrailError, match=r"needs DuckDB: pip install 'rolechain\[trace\]'"):
+        TrailFiles()
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    chain = Chain("c", source=ChainRole("111111111111", existing=True), targets=ChainRole("222222222222"))
+    assert demo._traced(Console(), chain, tmp_path) is None
