@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from rolechain.cli.account_sessions import AccountSessions
 from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError, add_account_options, add_chain_option
 from rolechain.cli.output import ProofText, progress
+from rolechain.cli.streams import printable
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
 from rolechain.proof.report import counted
@@ -90,10 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 if the chain declares every walk; 1 if not, or where a beginning or a part of the events is not known.
     """
-    if sum(map(bool, (arguments.files, arguments.lookup, arguments.athena))) != 1 and not (
-        arguments.print_sql and not arguments.files
-    ):
+    given = sum(map(bool, (arguments.files, arguments.lookup, arguments.athena)))
+    if given > 1 or not (given or arguments.print_sql):
         raise UsageError("name log files of CloudTrail, or one of --lookup and --athena")
+    if arguments.athena and not re.fullmatch(r"[^.]+\.[^.]+", arguments.athena):
+        raise UsageError(f"{arguments.athena!r} is no table: write --athena DATABASE.TABLE")
     try:
         chain = Chain.load(arguments.chain)
     except ChainError as error:
@@ -101,12 +104,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.lookup and not arguments.since:
         arguments.since = _written(datetime.now(UTC) - timedelta(days=_LOOKUP_DAYS))
     sql = _question(chain, arguments)
-    unread: list[Unread] = []
     if arguments.print_sql:
         print(sql)
         return 0
+    unread: list[Unread] = []
     if arguments.athena:
-        rows, source = _of_athena(chain, arguments, sql), f"from {arguments.athena}"
+        source = f"from {arguments.athena}"
+        rows = athena.ask(
+            open_session(arguments.profile, arguments.region, chain.region),
+            sql,
+            database=arguments.athena.split(".")[0],
+            workgroup=arguments.workgroup,
+            output_location=arguments.output_location,
+        )
     else:
         rows, source, unread = _of_events(chain, arguments, sql)
     found = trace(chain, rows)
@@ -134,31 +144,13 @@ def _question(chain: Chain, arguments: argparse.Namespace) -> str:
     if not arguments.athena:
         return question(roles, since=arguments.since, until=arguments.until)
     columns = [name for name in arguments.partitions.lower().replace(" ", "").split(",") if name]
-    partitions = Partitions(columns, accounts_of(chain))
     return question(
         roles,
         dialect="athena",
-        table=_table(arguments.athena),
+        table=arguments.athena,
         since=arguments.since,
         until=arguments.until,
-        partitions=partitions,
-    )
-
-
-def _table(name: str) -> str:
-    if name.count(".") != 1 or not all(name.split(".")):
-        raise UsageError(f"{name!r} is no table: write --athena DATABASE.TABLE")
-    return name
-
-
-def _of_athena(chain: Chain, arguments: argparse.Namespace, sql: str) -> list[dict[str, Any]]:
-    session = open_session(arguments.profile, arguments.region, chain.region)
-    return athena.ask(
-        session,
-        sql,
-        database=arguments.athena.split(".")[0],
-        workgroup=arguments.workgroup,
-        output_location=arguments.output_location,
+        partitions=Partitions(columns, accounts_of(chain)),
     )
 
 
@@ -232,7 +224,8 @@ def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: s
 
 def _cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula: callers choose the names of their sessions."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _print_text(

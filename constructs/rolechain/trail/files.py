@@ -62,6 +62,12 @@ class TrailError(RolechainError):
     """Events cannot be read or asked."""
 
 
+class NoLogFilesError(TrailError, LookupError):
+    """There are no log files where a path leads."""
+
+    usage = True
+
+
 @dataclass(frozen=True)
 class Unread:
     """A file, an account or a part of one whose events are not known.
@@ -125,11 +131,14 @@ class TrailFiles:
         self._folder.cleanup()
 
     def read(self, paths: Iterable[Path], advance: Callable[[], None] = lambda: None) -> None:
-        """Reads files, several at a time; ``advance`` is called after each batch."""
+        """Reads files, several at a time; ``advance`` is called once for each."""
+        batches = list(_batches(paths))
         with ThreadPoolExecutor(2, thread_name_prefix="rolechain-trail") as pool:
-            for unread in pool.map(self._read_batch, _batches(paths)):
+            for batch, unread in zip(batches, pool.map(self._read_batch, batches), strict=True):
+                self.files += len(batch) - len(unread)
                 self.unread += unread
-                advance()
+                for _ in batch:
+                    advance()
 
     def _read_batch(self, paths: Sequence[Path]) -> list[Unread]:
         """Reads some files at once, and each alone where that fails."""
@@ -150,7 +159,6 @@ class TrailFiles:
                     for array, path in arrays.items()
                     if not self._insert([array])
                 ]
-            self.files += len(paths) - len(unread)
         return unread
 
     def _insert(self, arrays: list[str]) -> bool:
@@ -187,19 +195,21 @@ def log_files(names: Iterable[str]) -> Iterator[Path]:
     The digests, which CloudTrail writes into a folder beside its logs, are none.
 
     Raises:
-        TrailError: there is no such file or folder.
+        NoLogFilesError: there is no such file or folder, or the folder holds no log files.
     """
     for name in names:
         path = Path(name)
+        files = [path]
         if path.is_dir():
-            for file in sorted(path.rglob("*.json*")):
-                is_log = file.name.endswith((".json", ".json.gz")) and file.is_file()
-                if is_log and "CloudTrail-Digest" not in file.parts:
-                    yield file
-        elif path.exists():
-            yield path
-        else:
-            raise TrailError(f"{name} is not there: name log files of CloudTrail, or folders of them")
+            files = [
+                file
+                for file in sorted(path.rglob("*.json*"))
+                if file.name.endswith((".json", ".json.gz")) and "CloudTrail-Digest" not in file.parts
+            ]
+        if not files or not path.exists():
+            what = "holds no log files" if files != [path] else "is not there"
+            raise NoLogFilesError(f"{name} {what}: name log files of CloudTrail, or folders of them")
+        yield from files
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
