@@ -137,6 +137,8 @@ class Organization:
             self.event(own, identity, f"sts:{operation}", **more)
         if copies != "caller" and own != account:
             other = {"type": "AWSAccount", "principalId": identity.get("principalId"), "accountId": own}
+            if self._random.random() < 0.5:
+                other["invokedBy"] = "cloudformation.amazonaws.com"
             self.event(account, other, f"sts:{operation}", **more)
         return session_identity(role, name, key, unique_id)
 
@@ -157,7 +159,8 @@ class Organization:
         """Adds calls of a session."""
         for _ in range(calls):
             name = self._random.choice(["s3:GetBucketAcl", "ec2:DescribeInstances", "ssm:GetParameter"])
-            self.event(identity["accountId"], identity, name)
+            address = self._random.choice(["203.0.113.7", "AWS Internal", "cloudformation.amazonaws.com"])
+            self.event(identity["accountId"], identity, name, sourceIPAddress=address)
 
     def follow(
         self, session: dict[str, Any], *, target: int = 3, name: str = "s", **more: Any

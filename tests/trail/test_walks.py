@@ -21,6 +21,10 @@ def test_planted_walks(organization: Organization, logs: Path) -> None:
     assert [(each.caller, each.role) for each in found.refused] != []
     assert {(each.caller, each.role) for each in found.refused} == organization.refused
     assert len(found.refused) == len(organization.refused)
+    sessions = [each for walk in found.walks for each in walk.sessions]
+    addresses = {record["sourceIPAddress"] for _, record in organization.records}
+    assert {address for each in sessions for address in each.addresses} <= addresses
+    assert "AWS Internal" in {address for each in sessions for address in each.addresses}
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: s
     writer.writerow(_COLUMNS)
     for walk in found.walks:
         roles, last = " > ".join(each.role for each in walk.sessions), walk.last
-        row = [walk.verdict, walk.person, walk.start, walk.end, roles, " ".join(_addresses(walk))]
+        row = [walk.verdict, walk.person, walk.start, walk.end, roles, ", ".join(_addresses(walk))]
         writer.writerow([*map(_cell, row), last.calls, last.id, _cell("; ".join(walk.problems))])
     for each in found.refused:
         row = ["refused", each.caller, each.time or "", each.time or "", each.role, each.address or ""]

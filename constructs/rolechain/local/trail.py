@@ -132,16 +132,19 @@ def _identity(key_id: str, account: str, answer: bytes) -> Record:
         return {"type": "Unknown", **own}
     caller = principal.caller
     own = {"principalId": principal.user_id, "arn": caller.arn, **own}
+    context: Record = {
+        "attributes": {"mfaAuthenticated": "false" if principal.mfa_at is None else "true"},
+    }
     if caller.role_arn is None:
-        return {"type": "IAMUser", **own, "userName": principal.user_name}
-    issuer = {
+        session = {"sessionContext": context} if principal.issued_at is not None else {}
+        return {"type": "IAMUser", **own, "userName": principal.user_name, **session}
+    context["sessionIssuer"] = {
         "type": "Role",
         "principalId": caller.unique_id,
         "arn": caller.role_arn,
         "accountId": account,
         "userName": name_of(caller.role_arn),
     }
-    context: Record = {"sessionIssuer": issuer, "attributes": {"mfaAuthenticated": "false"}}
     if principal.source_identity:
         context["sourceIdentity"] = principal.source_identity
     return {"type": "AssumedRole", **own, "sessionContext": context}

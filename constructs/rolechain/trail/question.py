@@ -63,8 +63,8 @@ SELECT
   COUNT(DISTINCT eventid) FILTER (WHERE part = 'used' AND errorcode IS NOT NULL) AS refused_calls,
   MIN(eventtime) FILTER (WHERE part = 'used') AS first_call,
   MAX(eventtime) FILTER (WHERE part = 'used') AS last_call,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT sourceipaddress) FILTER (WHERE part = 'used'), ' ') AS addresses,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT eventsource || ':' || eventname) FILTER (WHERE part = 'used'), ' ') AS actions
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT sourceipaddress) FILTER (WHERE part = 'used'), ',') AS addresses,
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT eventsource || ':' || eventname) FILTER (WHERE part = 'used'), ',') AS actions
 FROM sightings
 GROUP BY session_id
 -- A session that a service obtained for its workload counts if it is of a role of the chain, or assumed another.

@@ -99,8 +99,12 @@ class Session:
         if ":role/" not in role:
             return None
         issued = call["time"] is not None
-        who = (call.pop("caller_arn"), call["caller_service"], call["subject"])
-        who_else = _unnamed(call.pop("caller_id"), call["caller_type"], call.pop("caller_account"))
+        caller_id, account, kind = call.pop("caller_id"), call.pop("caller_account"), call["caller_type"]
+        who = [call.pop("caller_arn"), call["subject"]]
+        # The event of the called account may name a service through which the caller called.
+        who += [call["caller_service"]] if kind == "AWSService" else []
+        who += [caller_id] if kind in ("SAMLUser", "WebIdentityUser") else []
+        who += [f"account {account}"] if account else []
         return cls(
             **call
             | {
@@ -108,7 +112,7 @@ class Session:
                 "role": role,
                 "name": _text(passed.get("roleSessionName")) or (name_of(arn) if arn else None),
                 "issued": issued,
-                "caller": next(filter(None, who), who_else) if issued else UNKNOWN,
+                "caller": next(filter(None, who), UNKNOWN) if issued else UNKNOWN,
                 "caller_key": call["caller_key"] or None,
                 "provider": call["provider"] or _text(passed.get("principalArn")),
                 "mfa": call["mfa"] == "true" or "serialNumber" in passed,
@@ -119,8 +123,8 @@ class Session:
                 "refused_calls": int(row["refused_calls"]),
                 "first_call": row["first_call"],
                 "last_call": row["last_call"],
-                "addresses": sorted((row["addresses"] or "").split()),
-                "actions": sorted((row["actions"] or "").split()),
+                "addresses": sorted(filter(None, (row["addresses"] or "").split(","))),
+                "actions": sorted(filter(None, (row["actions"] or "").split(","))),
             }
         )
 
@@ -332,13 +336,6 @@ def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str
     if entrance.external_id and not matches(entrance.external_id, session.external_id or ""):
         return f"with external id {session.external_id!r}, not with the declared one"
     return next(_of_values(entrance, session), None)
-
-
-def _unnamed(caller_id: str | None, caller_type: str | None, account: str | None) -> str:
-    """A caller that has neither an ARN nor a subject: of a SAML assertion, or known by its account."""
-    if caller_type in ("SAMLUser", "WebIdentityUser") and caller_id:
-        return caller_id
-    return f"account {account}" if account else UNKNOWN
 
 
 def _object(text: str | None) -> dict[str, Any]:
