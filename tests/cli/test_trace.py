@@ -170,6 +170,7 @@ def test_lookup(shell: Any, walked: tuple[Deployed, Path]) -> None:
     assert partly.code == 1
     assert "  ✗ account 222222222222: " in partly.out
     assert "AccessDeniedException" in partly.out
+    assert "(to look up events takes cloudtrail:LookupEvents)" in partly.out
 
 
 def test_athena(shell: Any, walked: tuple[Deployed, Path]) -> None:
@@ -188,7 +189,9 @@ def test_athena(shell: Any, walked: tuple[Deployed, Path]) -> None:
     assert document["source"] == "logs.trail"
     assert failed.code == 1
     assert failed.err == f"rolechain: Athena could not answer: {aws.failure}\n"
-    assert refused.err == "rolechain: Athena refuses: AccessDeniedException: you may not\n"
+    assert refused.err.startswith(
+        "rolechain: Athena refuses: AccessDeniedException: you may not; to ask takes athena:StartQueryExecution, "
+    )
     assert "\"account\" IN ('111111111111', '222222222222', '333333333333')" in aws.queries[-1]
 
 

@@ -6,7 +6,6 @@ examples"; IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrai
 
 from __future__ import annotations
 
-import functools
 import gzip
 import json
 import re
@@ -16,7 +15,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from xml.sax.saxutils import unescape
 
 from rolechain.iam.arn import account_of, name_of
@@ -28,6 +26,30 @@ from rolechain.local.signatures import Call, signature_of
 Record = dict[str, Any]
 
 _UNLOGGED = {"WebIdentityToken", "SAMLAssertion", "TokenCode"}
+_S3_OPERATIONS = {
+    ("GET", 0): "ListBuckets",
+    ("GET", 1): "ListObjects",
+    ("PUT", 1): "CreateBucket",
+    ("POST", 1): "DeleteObjects",
+    **{(method, 1): f"{method.title()}Bucket" for method in ("HEAD", "DELETE")},
+    **{(method, 2): f"{method.title()}Object" for method in ("GET", "HEAD", "PUT", "DELETE")},
+}
+"""The operations of S3 by their method and whether the path holds a bucket or a key in it."""
+_S3_PARTS = {
+    *(
+        "acl",
+        "cors",
+        "encryption",
+        "lifecycle",
+        "location",
+        "logging",
+        "notification",
+        "policy",
+        "policyStatus",
+    ),
+    *("publicAccessBlock", "replication", "tagging", "versioning", "website"),
+}
+"""The parts of a bucket or an object that a parameter names: ``GET /bucket?location`` is GetBucketLocation."""
 _MEMBERS = re.compile(r"\.member\.(\d+)")
 
 
@@ -205,36 +227,10 @@ def _lower(name: str) -> str:
 
 
 def _s3_operation(call: Call) -> str:
-    """The operation of S3 that a request asks for, by botocore's model."""
-    parts = call.path.strip("/").split("/", 1)
-    shape = 0 if not parts[0] else len(parts)
-    asked = set(call.parameters)
-    fitting = [
-        (len(names), -len(name), name)
-        for name, method, length, names in _s3_operations()
-        if method == call.method and length == shape and names <= asked
-    ]
-    return max(fitting)[2] if fitting else call.method
-
-
-@functools.cache
-def _s3_operations() -> tuple[tuple[str, str, int, frozenset[str]], ...]:
-    """The name of each operation, its method, the length of its path, and the parameters that tell it apart."""
-    import botocore.session
-
-    model = botocore.session.get_session().get_service_model("s3")
-    found = []
-    for name in model.operation_names:
-        operation = model.operation_model(name)
-        uri = urlsplit(operation.http["requestUri"])
-        required = operation.input_shape.required_members if operation.input_shape else []
-        members = operation.input_shape.members if operation.input_shape else {}
-        names = {part.partition("=")[0] for part in uri.query.split("&") if part}
-        names |= {
-            members[each].serialization["name"]
-            for each in required
-            if members[each].serialization.get("location") == "querystring"
-        }
-        length = len([part for part in uri.path.split("/") if part])
-        found.append((name, operation.http["method"], length, frozenset(names)))
-    return tuple(found)
+    """The operation of S3 that a request asks for, as CloudTrail names it."""
+    place = len(call.path.strip("/").split("/", 1)) if call.path != "/" else 0
+    part = next((name for name in call.parameters if name in _S3_PARTS), None)
+    if part is None:
+        return _S3_OPERATIONS.get((call.method, place), call.method.title())
+    noun = "Bucket" if place == 1 else "Object"
+    return f"{call.method.title()}{noun}{part[:1].upper()}{part[1:]}"

@@ -72,7 +72,9 @@ def ask(
         ]
     except ClientError as error:
         told = error.response.get("Error", {})
-        raise TrailError(f"Athena refuses: {told.get('Code')}: {told.get('Message')}") from error
+        raise TrailError(
+            f"Athena refuses: {told.get('Code')}: {told.get('Message')}; to ask takes {', '.join(ACTIONS)}"
+        ) from error
     except BotoCoreError as error:
         raise TrailError(f"Athena does not answer: {error}") from error
     # The first row holds the names of the columns.

@@ -69,7 +69,8 @@ def lookup_events(
             for key in dict.fromkeys(key for event in events for key in _keys(event, wanted, account)):
                 events += with_value("AccessKeyId", key)
         except (ClientError, BotoCoreError, RolechainError) as error:
-            return Unread(f"account {account}", str(error).splitlines()[0])
+            said = str(error).splitlines()[0]
+            return Unread(f"account {account}", f"{said} (to look up events takes {', '.join(ACTIONS)})")
         return events
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="rolechain-lookup") as pool:
