@@ -75,8 +75,8 @@ def cold_botocore() -> float:
 
 def warm_rolechain() -> float:
     """Three cold hops once a client is there: a fan-out has made it, and its first connection."""
-    from rolechain.runtime.credentials import line_up
     from rolechain.runtime.hop import Hop
+    from rolechain.runtime.hop_credentials import line_up
     from rolechain.runtime.sts import Sts
 
     base = _base()

@@ -19,8 +19,8 @@ Capture = pytest.CaptureFixture[str]
     ("words", "expected"),
     [
         ([], "the following arguments are required: COMMAND; see rolechain --help"),
-        (["fly"], "rolechain: 'fly' is no command; see rolechain --help"),
-        (["exce"], "rolechain: 'exce' is no command: did you mean exec?; see rolechain --help"),
+        (["fly"], "rolechain: 'fly' is not a command; see rolechain --help"),
+        (["exce"], "rolechain: 'exce' is not a command: did you mean exec?; see rolechain --help"),
         (["simulate"], "simulate: the following arguments are required: CASES.json"),
         (["demo", "--fast"], "unrecognized arguments: --fast"),
         (["local", "--port", "1x"], "argument --port: invalid int value: '1x'"),

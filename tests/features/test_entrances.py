@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.cli.demo_principals import workload
+from rolechain.cli.demo import workload
 from rolechain.local import LocalOrganization
 from rolechain.runtime import verify
 

@@ -167,7 +167,7 @@ def test_it_is_in_no_organization(organization: LocalOrganization) -> None:
 @pytest.mark.parametrize(
     ("account", "message"),
     [
-        ("8", "'8' is no account id: write 12 digits"),
+        ("8", "'8' is not an account id: write 12 digits"),
         (
             MANAGEMENT_ACCOUNT,
             "000000000000 is the organization's management account: name another to stand outside",

@@ -107,10 +107,10 @@ def test_a_port_in_use(organization: LocalOrganization) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"port": 70000}, "70000 is no port: name one from 1 to 65535, or leave it out for a free one"),
+        ({"port": 70000}, "70000 is not a port: name one from 1 to 65535, or leave it out for a free one"),
         (
             {"organization_id": "o-1"},
-            "'o-1' is no organization id: write o- and 10 to 32 lowercase letters or digits",
+            "'o-1' is not an organization id: write o- and 10 to 32 lowercase letters or digits",
         ),
     ],
 )
@@ -172,7 +172,7 @@ def test_sessions_ignore_the_users_configuration(
 
 def test_an_account_id_has_twelve_digits(organization: LocalOrganization) -> None:
     """An account is named by its 12 digits only."""
-    with pytest.raises(LocalOrganizationError, match="'222' is no account id: write 12 digits"):
+    with pytest.raises(LocalOrganizationError, match="'222' is not an account id: write 12 digits"):
         organization.session("222")
 
 
@@ -209,8 +209,8 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--port", "0"], "0 is no port: name one from 1 to 65535, or leave it out for a free one"),
-        (["--outside", "8"], "'8' is no account id: write 12 digits"),
+        (["--port", "0"], "0 is not a port: name one from 1 to 65535, or leave it out for a free one"),
+        (["--outside", "8"], "'8' is not an account id: write 12 digits"),
     ],
 )
 def test_the_command_says_what_it_cannot_serve(words: list[str], message: str) -> None:

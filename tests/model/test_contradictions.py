@@ -274,7 +274,7 @@ def problems(
         ),
         (
             {"quotas": {"role_trust_policy_length": 4096}},
-            "quotas: {'role_trust_policy_length': 4096} are no quotas: write Quotas(…)",
+            "quotas: {'role_trust_policy_length': 4096} are not quotas: write Quotas(…)",
         ),
     ],
 )

@@ -92,4 +92,4 @@ def test_the_accounts_that_a_bootstrap_trusts() -> None:
     version = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "30"}}
     (finding,) = _audit(DeploymentActionRole=role, CdkBootstrapVersion=version).findings
     assert (finding.rule, finding.level.value) == ("RC06", "warning")
-    assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust was told" in finding.message
+    assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust set it" in finding.message

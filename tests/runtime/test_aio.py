@@ -12,7 +12,7 @@ import pytest
 from rolechain import RolechainError
 from rolechain.runtime import Hop, HopError
 from rolechain.runtime.aio import AioCredentials, aio_session
-from rolechain.runtime.credentials import line_up
+from rolechain.runtime.hop_credentials import line_up
 from rolechain.runtime.sts import Sts
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"

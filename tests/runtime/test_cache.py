@@ -15,7 +15,7 @@ from botocore.utils import JSONFileCache
 
 from rolechain import ChainError
 from rolechain.runtime import FileCache, Hop, HopError, chain_session
-from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.session_cache import warm_session
 from rolechain.runtime.sts import Sts
 
@@ -66,14 +66,16 @@ def test_a_warm_cache_costs_no_call(sts: Any, base: Any, tmp_path: Path, kind: s
 @pytest.mark.parametrize("cache", [5, True, object()])
 def test_what_is_no_cache_is_refused(base: Any, cache: Any) -> None:
     """A cache that cannot be one is said at once."""
-    with pytest.raises(ChainError, match=r"^cache: .* is no cache: pass a mapping, or the path of a folder$"):
+    with pytest.raises(
+        ChainError, match=r"^cache: .* is not a cache: pass a mapping, or the path of a folder$"
+    ):
         chain_session(MIDDLE, session=base, cache=cache)
 
 
 @pytest.mark.parametrize(
     ("cache", "message"),
     [
-        ("", "'' is no folder: name one, or pass None"),
+        ("", "'' is not a folder: name one, or pass None"),
         ("~nobody-of-that-name/x", "begins with a home folder that is not known: write the whole path"),
     ],
 )

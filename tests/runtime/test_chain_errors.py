@@ -40,7 +40,7 @@ def test_a_region_that_is_none_is_refused(sts: Any, base: Any, region: str) -> N
     """A name that no region has is one clear line, not a host that cannot be found."""
     with pytest.raises(ChainError) as caught:
         chain_session(MIDDLE, session=base, region_name=region)
-    assert str(caught.value) == f"region_name: {region!r} is no region: name one such as us-east-1"
+    assert str(caught.value) == f"region_name: {region!r} is not a region: name one such as us-east-1"
     assert sts.calls == []
 
 
@@ -65,7 +65,7 @@ def test_a_region_that_is_none_is_refused(sts: Any, base: Any, region: str) -> N
         ),
         (
             ["arn:aws:iam::1:role/x", "y"],
-            "(?s)'arn:aws:iam::1:role/x' is no role's ARN.*'y' is no role's ARN",
+            "(?s)'arn:aws:iam::1:role/x' is not a role's ARN.*'y' is not a role's ARN",
         ),
     ],
 )

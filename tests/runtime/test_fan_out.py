@@ -252,12 +252,12 @@ def test_targets_are_given_back_as_they_came(sts: Any, base: Any) -> None:
 @pytest.mark.parametrize(
     ("hops", "wanted", "workers", "message"),
     [
-        (["x"], targets(1), 1, "'x' is no role's ARN"),
-        ([MIDDLE], ["y", "z"], 1, "(?s)'y' is no role's ARN.*'z' is no role's ARN"),
+        (["x"], targets(1), 1, "'x' is not a role's ARN"),
+        ([MIDDLE], ["y", "z"], 1, "(?s)'y' is not a role's ARN.*'z' is not a role's ARN"),
         ([MIDDLE], [Hop(SECOND, duration_seconds=3601)], 1, "hop 2 of 2, .*duration_seconds: 3601"),
         (MIDDLE, targets(1), 1, "^hops: '.*' is one role, not a list of them: write "),
         ([MIDDLE], SECOND, 1, "^targets: '.*' is one role, not a list of them: write "),
-        ([MIDDLE], targets(1), 0, "max_workers: 0 is no number of workers: write 1 or more"),
+        ([MIDDLE], targets(1), 0, "max_workers: 0 is not a number of workers: write 1 or more"),
         ([MIDDLE], targets(1), True, "max_workers: True"),
     ],
 )

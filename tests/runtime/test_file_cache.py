@@ -85,7 +85,7 @@ def test_a_failed_write_leaves_the_entry_and_nothing_else(cache: FileCache) -> N
 @pytest.mark.parametrize("key", ["../a", "a/b", "", "a" * 129, "a.b", "ä"])
 def test_a_key_cannot_leave_the_folder(cache: FileCache, key: str) -> None:
     """A key that is no plain name is refused."""
-    with pytest.raises(ValueError, match="is no key of a file cache"):
+    with pytest.raises(ValueError, match="is not a key of a file cache"):
         cache[key] = {}
 
 

@@ -49,7 +49,7 @@ def test_what_is_no_role_arn_is_refused(arn: Any) -> None:
     """Anything else is refused, with the value."""
     with pytest.raises(ChainError) as caught:
         Hop(arn)
-    assert f"{arn!r} is no role's ARN" in str(caught.value)
+    assert f"{arn!r} is not a role's ARN" in str(caught.value)
 
 
 @pytest.mark.parametrize(

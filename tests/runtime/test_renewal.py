@@ -11,7 +11,7 @@ import pytest
 
 from rolechain.runtime import Cause, Hop, HopError
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.credentials import HopCredentials, line_up
+from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Sts
 

@@ -303,7 +303,7 @@ def test_only_a_denial_is_waited_for(sts: Any, base: Any, deployed: Any) -> None
 @pytest.mark.parametrize("wait", [-1, float("inf"), float("nan"), "5", None, True])
 def test_a_wait_is_a_number_of_seconds(base: Any, wait: Any) -> None:
     """Anything else is refused."""
-    with pytest.raises(ChainError, match=r"wait: .* is no number of seconds"):
+    with pytest.raises(ChainError, match=r"wait: .* is not a number of seconds"):
         verify(chain(), session=base, wait=wait)
 
 

@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from rolechain.cdk.account_stack import AccountStack, add_roles
 from rolechain.cdk.app import synthesize
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
-from rolechain.cdk.role_chain import RoleChain, declare_order
+from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
 
 if TYPE_CHECKING:
     from rolechain.cdk.role_chain_checks import RoleChainChecks

@@ -19,7 +19,7 @@ def synthesize(compose: Callable[[App, Chain], object]) -> int:
         compose: adds what is to be deployed to the app.
 
     Returns:
-        The exit status: 1 where the chain is not declared as it must be, which is said in a line for each mistake.
+        The exit status: 1 if the chain is not valid, with one line for each mistake.
     """
     app = App(analytics_reporting=False)
     try:

@@ -10,7 +10,7 @@ from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from rolechain.cdk.constructs_proof import prove_at_synth
+from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.errors import RolechainError
@@ -18,7 +18,7 @@ from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import StatementJson, trust_statements
-from rolechain.statements.packing import ManagedPolicy, pack
+from rolechain.statements.packing import pack
 
 
 class PlacementError(RolechainError, ValueError):
@@ -33,8 +33,8 @@ class ChainRoleConstruct(Construct):
         id: the construct's id.
         chain: the chain.
         role: singles one out where the account holds several: its name, or the declared role.
-        proof: whether the synth proves the chain, as far as its roles are in the app; None where whoever makes
-            several registers the proof.
+        proof: whether the synth proves the chain, as far as its roles are in the app; None if the
+            caller registers the proof.
 
     Attributes:
         kind: ``source``, ``middle`` or ``target``.
@@ -58,7 +58,7 @@ class ChainRoleConstruct(Construct):
     ) -> None:
         declared = _declared_here(scope, chain, self.kind, role)
         super().__init__(scope, id)
-        # Each look at CDK is a call to another process: whoever makes many roles registers their proof once.
+        # Each use of CDK is a call to another process: a caller that makes many roles registers their proof once.
         if proof is not None:
             prove_at_synth(self, chain, declared, proof=proof)
         packed = pack(chain, declared)
@@ -72,8 +72,16 @@ class ChainRoleConstruct(Construct):
         laid_out += [(policy, f"what {declared.role} may do") for policy in packed.own]
         if laid_out or self._entrances:
             name = self._plain.ref if self._plain else self.role.role_name
+            # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
             for policy, words in laid_out:
-                self._policy(policy, words, name)
+                iam.CfnManagedPolicy(
+                    self,
+                    policy.id,
+                    path=declared.path,
+                    description=words,
+                    policy_document=iam.PolicyDocument.from_json(_document(policy.statements)),
+                    roles=[name],
+                )
         if packed.note:
             Annotations.of(self).add_info_v2("rolechain:layout", packed.note)
 
@@ -147,17 +155,6 @@ class ChainRoleConstruct(Construct):
             name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
         ]
 
-    def _policy(self, policy: ManagedPolicy, description: str, role_name: str) -> None:
-        # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-        iam.CfnManagedPolicy(
-            self,
-            policy.id,
-            path=self.declared.path,
-            description=description,
-            policy_document=iam.PolicyDocument.from_json(_document(policy.statements)),
-            roles=[role_name],
-        )
-
 
 class SourceRole(ChainRoleConstruct):
     """A source role of a chain, which may assume the first middle role.
@@ -165,7 +162,7 @@ class SourceRole(ChainRoleConstruct):
     Args:
         scope: as of every role, see ``ChainRoleConstruct``; so are ``id``, ``chain``, ``role`` and ``proof``.
         assumed_by: who may enter here, besides those that the chain declares: any principals of CDK. The proof knows
-            what the chain declares alone, and reports whoever else gets in.
+            only what the chain declares, and reports every other principal that is let in.
 
     Raises:
         PlacementError: the chain declares no such role, or several, for the stack's account, or nobody may enter.

@@ -26,14 +26,14 @@ _CALLS = (
     *("add_dependency", "add_depends_on", "add_resource_dependency", "replace_dependency"),
     *("remove_dependency", "remove_resource_dependency", "override_logical_id"),
 )
-"""What changes a resource and cannot be asked of it afterwards."""
+"""The methods whose changes to a resource cannot be read back from it."""
 
 TAG_PRIORITY = 50
 """The priority of the tags that a resource is made with: what an app or a stack sets by ``Tags.of`` goes before."""
 
 
 class PlainRole(iam.CfnRole):
-    """A role's resource that hands on whatever was changed of it.
+    """A role's resource that hands on its changes.
 
     An escape hatch may be what closes a role: it must not come loose because the role is granted something later.
     """
@@ -75,6 +75,6 @@ class PlainRole(iam.CfnRole):
             if entry.type not in of_every_resource:
                 successor.node.add_metadata(entry.type, entry.data)
         self.override_logical_id(successor.logical_id)
-        # Whoever holds this resource changes the successor from here on: this object is made to stand for it in CDK's
-        # process, as a removed resource would take changes without effect.
+        # From here on this object stands for the successor in CDK's process: changes to a removed resource would have
+        # no effect.
         self.__jsii_ref__ = successor.__jsii_ref__  # type: ignore[attr-defined] # the object of CDK's process

@@ -55,23 +55,23 @@ class RoleChainChecks(NagPack):
 
 
 def _findings(root: IConstruct) -> dict[tuple[str, str], list[Finding]]:
-    """What the rules say of an app's roles and policies, by stack and logical id."""
+    """The findings about an app's roles and policies, by stack and logical id."""
     stacks = [node for node in root.node.find_all() if isinstance(node, Stack)]
     world = role_graph_of(
-        Template(stack.artifact_id, {"Resources": _iam_resources(stack)}, _account_of(stack))
+        Template(
+            stack.artifact_id,
+            {"Resources": _iam_resources(stack)},
+            None if Token.is_unresolved(stack.account) else stack.account,
+        )
         for stack in stacks
     )
     found: dict[tuple[str, str], list[Finding]] = {}
-    # A rule says nothing of a statement whose values are not known: that they are not is said in its place.
+    # The rules skip a statement whose values are unknown: the finding that they are unknown takes their place.
     unknown = [finding for finding in world.unknown if finding.place and finding.place.statement is not None]
     for finding in (*unknown, *check(world, None)):
         if finding.place:
             found.setdefault((finding.place.template, finding.place.logical_id), []).append(finding)
     return found
-
-
-def _account_of(stack: Stack) -> str | None:
-    return None if Token.is_unresolved(stack.account) else stack.account
 
 
 def _iam_resources(stack: Stack) -> dict[str, Any]:

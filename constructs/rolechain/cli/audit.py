@@ -12,7 +12,7 @@ from typing import Any
 
 from rolechain.cli import estate_file, sarif
 from rolechain.cli.audit_text import GROUPS, AuditText
-from rolechain.cli.options import UsageError, add_repeated_option, pair
+from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair
 from rolechain.cli.parameters import values_of
 from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown
 from rolechain.cli.template_files import FilesByName, Skipped, holding, metadata_of, read
@@ -91,10 +91,7 @@ def _add_findings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="print the findings and the last line alone")
     parser.add_argument("--all", action="store_true", help="list everything, however much it is")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    parser.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
+    add_format_option(parser, FORMATS)
 
 
 def run(arguments: argparse.Namespace) -> int:

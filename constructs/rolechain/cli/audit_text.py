@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from rolechain.cli.output import ProofText
@@ -48,13 +48,11 @@ class AuditText(ProofText):
             self.findings(findings)
         else:
             self._grouped(findings, group or "rule")
-        self._listed(
-            "acknowledged",
-            [
-                f"{each.finding.rule} {self._place(each.finding)}: {each.reason}"
-                for each in triage.acknowledged
-            ],
-        )
+        acknowledged = []
+        for each in triage.acknowledged:
+            place = self._where(each.finding.place) if each.finding.place else ""
+            acknowledged.append(f"{each.finding.rule} {place}: {each.reason}")
+        self._listed("acknowledged", acknowledged)
 
     def _grouped(self, findings: Sequence[Finding], group: str) -> None:
         key = self._key(group)
@@ -64,7 +62,12 @@ class AuditText(ProofText):
         # What is wrong stands before what is not known.
         ordered = sorted(
             groups.items(),
-            key=lambda item: (item[0] == UNKNOWN.id, -_errors(item[1]), -len(item[1]), item[0]),
+            key=lambda item: (
+                item[0] == UNKNOWN.id,
+                -sum(finding.level is Level.ERROR for finding in item[1]),
+                -len(item[1]),
+                item[0],
+            ),
         )
         shown = len(ordered) if self._every else _MOST_GROUPS
         for name, found in ordered[:shown]:
@@ -89,14 +92,11 @@ class AuditText(ProofText):
                 return f"{place.template} {place.logical_id}".strip()
             if group == "file":
                 return self._where(place).split(":")[0]
-            return self._account(place.template)
+            file = self._files.get(place.template.split("/")[0])
+            account = file.template.account if file else None
+            return f"account {account}" if account else "accounts that are not known"
 
         return key
-
-    def _account(self, template: str) -> str:
-        file = self._files.get(template.split("/")[0])
-        account = file.template.account if file else None
-        return f"account {account}" if account else "accounts that are not known"
 
     def access(self, report: Proof) -> None:
         """Who is let in, who may assume what, and what was taken for granted."""
@@ -135,10 +135,8 @@ class AuditText(ProofText):
             self._listed(heading, words)
 
     def _listed(self, heading: str, lines: Sequence[str]) -> None:
-        self._heading(heading, lines)
         shown = self._cut(lines, _MOST_LISTED)
-        for line in shown:
-            self._item(("•", ""), line)
+        self.items(heading, shown)
         self._more(lines, shown)
 
     def _cut(self, listed: Sequence[Listed], most: int) -> Sequence[Listed]:
@@ -148,12 +146,5 @@ class AuditText(ProofText):
         if len(listed) > len(shown):
             self._note(f"and {len(listed) - len(shown)} more: --all lists them")
 
-    def _place(self, finding: Finding) -> str:
-        return self._where(finding.place) if finding.place else ""
-
     def _note(self, words: str) -> None:
         self._line((f"    {words}", "dim"))
-
-
-def _errors(findings: Iterable[Finding]) -> int:
-    return sum(finding.level is Level.ERROR for finding in findings)

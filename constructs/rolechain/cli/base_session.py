@@ -145,7 +145,10 @@ class BaseSession:
     def take(self, hops: Sequence[Hop]) -> SessionCredentials:
         """Makes the calls of some hops, those in the cache excepted; no hop gives the session's own."""
         if not hops:
-            return self._own()
+            # botocore has no public name for it, and none at all for keys that stand in a file.
+            ends: datetime | None = getattr(self.session.get_credentials(), "_expiry_time", None)
+            expires_at = ends.timestamp() if ends else math.inf
+            return replace(self.signer, arn=self.arn, expires_at=expires_at, obtained_at=time.time())
         session = chain_session(*hops, session=self.session, region_name=self.region, cache=self.cache)
         try:
             return self.credentials_of(session)
@@ -167,12 +170,6 @@ class BaseSession:
         temporary = bool(self.signer.token)
         advice = lack_of_mfa(source, self.arn, temporary=temporary)
         return error.refused_there(advice and (advice if temporary else f"{advice}, or add --mfa-serial"))
-
-    def _own(self) -> SessionCredentials:
-        # botocore has no public name for it, and none at all for keys that stand in a file.
-        ends: datetime | None = getattr(self.session.get_credentials(), "_expiry_time", None)
-        expires_at = ends.timestamp() if ends else math.inf
-        return replace(self.signer, arn=self.arn, expires_at=expires_at, obtained_at=time.time())
 
     @cached_property
     def _asking(self) -> HopCall:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,29 +17,35 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from rolechain.cli.demo_principals import (
-    STRANGER,
-    DemoError,
-    choices,
-    entrances,
-    make_existing_roles,
-    strangers,
-    third_parties,
-    workload,
-)
 from rolechain.cli.local import add_services
 from rolechain.cli.output import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
+from rolechain.errors import RolechainError
+from rolechain.iam.arn import account_of
 from rolechain.local import LocalOrganization
 from rolechain.model.chain import Chain
-from rolechain.proof import Level, Proof, prove
-from rolechain.runtime import chain_session, verify
+from rolechain.model.entry_principal import Entrance
+from rolechain.model.hop import Hop as DeclaredHop
+from rolechain.model.hop import choose
+from rolechain.model.role import ChainRole
+from rolechain.proof import Level, prove
+from rolechain.runtime import Hop, HopReport, attempt, chain_session, verify
+from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.trail import Trace
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The parameter that every bootstrapped account holds."""
+
+STRANGER = "999999999999"
+"""An account that belongs to the organization and to no chain of the demo."""
+
+_LAMBDA = Entrance.service("lambda.amazonaws.com")
+
+
+class DemoError(RolechainError):
+    """The chain is one that the demo cannot take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
                     trail=scratch / "trail",
                 )
             )
-            # Sessions that come over the chain find the endpoint here, as those of any SDK do.
-            _forget_aws_settings()
+            # Sessions that come over the chain find the endpoint here, as those of any SDK do, and no setting of the
+            # user's besides, such as a profile or an endpoint of one service.
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                del os.environ[name]
             os.environ.update(organization.environment(chain.source.account, region=chain.region))
             make_existing_roles(organization, chain)
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
@@ -83,7 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
             deployment.bootstrap_and_synth()
             done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
         with _step(console, "proving the chain from the templates") as done:
-            done(_proven(prove(chain, deployment.assembly)))
+            proof = prove(chain, deployment.assembly)
+            if not proof.proven:
+                errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
+                found = [f"{each.rule} {each.place or ''}: {each.message}" for each in errors]
+                raise DemoError("\n  ".join(["the chain is not proven, so it is not deployed:", *found]))
+            done(f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in")
         with _step(console, "cdk deploy --all") as done:
             deployment.deploy()
             done(f"cdk deploy --all: {sum(not role.existing for role in chain.roles)} roles in {accounts}")
@@ -138,25 +152,10 @@ def _traced(console: Console, chain: Chain, trail: Path) -> Trace | None:
     return found
 
 
-def _forget_aws_settings() -> None:
-    """Drops what the user has set for AWS, such as a profile or an endpoint of one service."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-
-
 def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:
     if named or Path("chain.yaml").exists():
         return Path(named or "chain.yaml")
     return stack.enter_context(as_file(files("rolechain.cli") / "example" / "chain.yaml"))
-
-
-def _proven(proof: Proof) -> str:
-    """What was proven."""
-    if not proof.proven:
-        errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
-        found = "\n  ".join(f"{finding.rule} {finding.place or ''}: {finding.message}" for finding in errors)
-        raise DemoError(f"the chain is not proven, so it is not deployed:\n  {found}")
-    return f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in"
 
 
 def _read(session: boto3.Session, account: str) -> str:
@@ -169,3 +168,110 @@ def _read(session: boto3.Session, account: str) -> str:
         arn = session.client("sts").get_caller_identity()["Arn"]
         return f"account {account} answers to {arn}, which may read no parameters there"
     return f"account {account} has version {value} of the bootstrap, read through the chain"
+
+
+def entrances(chain: Chain) -> list[Entrance]:
+    """The entrance of each source role by which the demo enters the chain."""
+    if STRANGER in chain.accounts:
+        raise DemoError(
+            f"account {STRANGER} is the one outside of the chain in the demo: name another in the chain"
+        )
+    return [_local_entrance(source) for source in chain.sources]
+
+
+def _local_entrance(source: ChainRole) -> Entrance:
+    if source.existing and not source.assumed_by:
+        return _LAMBDA
+    for entrance in source.entrances:
+        # No user of the demo has an MFA device, and no workload says on whose behalf it runs.
+        held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
+        if entrance.kind in ("service", "account") and not held:
+            return entrance
+    raise DemoError(
+        f"the demo enters a chain as a service or an account, and {source.role} lets in neither: add one to "
+        "assumed_by, such as {service: lambda.amazonaws.com}"
+    )
+
+
+def _is_held(service: Entrance) -> bool:
+    """Whether an entrance of a service has conditions that the demo's workload does not meet."""
+    named = service.identity is not None and service.identity.required
+    held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
+    return any(held) or named or any(tag.required for tag in service.tags)
+
+
+def third_parties(chain: Chain) -> list[str]:
+    """The accounts that do not belong to the organization."""
+    roles = [role.account for role in chain.roles if role.third_party]
+    callers = [
+        account_of(each.value) if each.kind == "arn" else each.value
+        for source in chain.sources
+        for each in source.entrances
+        if each.third_party
+    ]
+    return list(dict.fromkeys([*roles, *callers]))
+
+
+def choices(chain: Chain) -> tuple[dict[str, str], str | None]:
+    """Values that are allowed for the session tags and the source identity that the chain leaves open."""
+    tags = {tag.key: _example(tag.values) for hop in chain.hops() for tag in hop.open_tags}
+    identities = [
+        _example(hop.callee.identity.values)
+        for hop in chain.hops()
+        if hop.lacks_source_identity and hop.callee.identity
+    ]
+    return tags, next(iter(identities), None)
+
+
+def _example(values: Sequence[str]) -> str:
+    return values[0].replace("*", "demo").replace("?", "d") if values else "demo"
+
+
+def make_existing_roles(organization: LocalOrganization, chain: Chain) -> None:
+    """Creates the roles that the chain declares as existing, as the owners of their accounts would."""
+    let_in = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": _LAMBDA.value}}
+    for role in chain.roles:
+        if not role.existing:
+            continue
+        iam = organization.session(role.account, region=chain.region).client("iam")
+        iam.create_role(
+            Path=role.path,
+            RoleName=role.role,
+            AssumeRolePolicyDocument=_document(trust_statements(chain, role) or [let_in]),
+        )
+        if statements := permission_statements(chain, role):
+            iam.put_role_policy(RoleName=role.role, PolicyName="chain", PolicyDocument=_document(statements))
+
+
+def _document(statements: Sequence[object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def workload(
+    organization: LocalOrganization, chain: Chain, source: ChainRole, entrance: Entrance
+) -> boto3.Session:
+    """A session of a source role, as the service or the user of an entrance gets it."""
+    if entrance.kind == "account":
+        user = organization.session(entrance.value, region=chain.region)
+        tags = {tag.key: _example(tag.values) for tag in entrance.tags}
+        way_in = Hop(
+            source.arn,
+            external_id=_example([entrance.external_id]) if entrance.external_id else None,
+            tags=tags or None,
+            transitive_tag_keys=entrance.transitive_tag_keys,
+            source_identity=_example(entrance.identity.values) if entrance.identity else None,
+        )
+        return chain_session(way_in, session=user, region_name=chain.region)
+    return organization.workload(source.arn, entrance.value, region=chain.region)
+
+
+def strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:
+    """The reports of administrators outside of the chain that try each role of it; every one has to be refused."""
+    tags, identity = choices(chain)
+    hops: dict[str, DeclaredHop] = {}
+    for hop in choose(chain.hops(), tags, identity):
+        hops.setdefault(hop.callee.arn, hop)
+    for account in dict.fromkeys([*(source.account for source in chain.sources), STRANGER]):
+        administrator = organization.session(account, region=chain.region)
+        for hop in hops.values():
+            yield attempt(administrator, hop, expected="refused", index=hop.index)

@@ -13,11 +13,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rolechain.cli.options import UsageError, add_repeated_option
+from rolechain.cli.options import UsageError, add_format_option, add_repeated_option
 from rolechain.cli.output import ProofText
 from rolechain.cli.template_files import read
 from rolechain.live import holds_accounts, load_accounts, template_of
-from rolechain.proof import AccessChange, AccessDiff, AssemblyError, Template, diff
+from rolechain.proof import AccessDiff, AssemblyError, Template, diff
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "with --base, NEW alone",
     )
     parser.add_argument("--base", metavar="REVISION", help="OLD is what NEW was in this revision of git")
-    allowed = "whoever may get in: a caller, its account or service, with wildcards"
+    allowed = "a principal that may get in: a caller, its account or service, with wildcards"
     add_repeated_option(parser, "--allow-new", "PATTERN", allowed)
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
-    )
-    parser.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
+    add_format_option(parser, ("text", "json", "markdown"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         old = _templates(Path(sides[0]))
     found = diff(old, _templates(Path(sides[-1])))
-    gained = tuple(change for change in found.gained if not _is_allowed(change, arguments.allow_new))
+    gained = tuple(
+        change
+        for change in found.gained
+        if not any(fnmatchcase(change.who, pattern) for pattern in arguments.allow_new)
+    )
     found = replace(found, gained=gained)
     if arguments.format == "json":
         print(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
@@ -106,10 +105,6 @@ def _of_revision(revision: str, path: Path, folder: Path) -> Path:
                 (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / member.name).write_bytes(content.read())
     return folder / below
-
-
-def _is_allowed(change: AccessChange, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(change.who, pattern) for pattern in patterns)
 
 
 def _show(found: AccessDiff) -> None:

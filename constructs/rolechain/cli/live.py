@@ -74,7 +74,7 @@ def _read(chain: Chain, arguments: argparse.Namespace) -> tuple[list[Account], d
 def _templates(folder: str) -> list[Template]:
     if not (Path(folder) / "manifest.json").is_file():
         raise UsageError(
-            f"{folder} is no folder that cdk synth wrote: run cdk synth first, or name the folder"
+            f"{folder} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
         )
     return list(templates_in(folder))
 

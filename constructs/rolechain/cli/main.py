@@ -38,7 +38,7 @@ _LONGEST_LINE = 2000
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says a usage error in one line, as every other error here is said."""
+    """Reports a usage error in one line, as every other error is reported."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and one line."""
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         close = get_close_matches(words[0], COMMANDS, 1)
-        parser.error(f"{words[0]!r} is no command{f': did you mean {close[0]}?' if close else ''}")
+        parser.error(f"{words[0]!r} is not a command{f': did you mean {close[0]}?' if close else ''}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)

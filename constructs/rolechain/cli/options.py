@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rolechain.errors import RolechainError
@@ -133,6 +133,14 @@ def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
 def add_json_option(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as argparse names it
     """Adds ``--json``."""
     parser.add_argument("--json", action="store_true", help=help)
+
+
+def add_format_option(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """Adds ``--format``, text by default, and ``--json``, which is short for one of the formats."""
+    parser.add_argument("--format", choices=formats, default="text", help="default: text")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+    )
 
 
 def add_repeated_option(

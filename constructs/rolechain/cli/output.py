@@ -140,7 +140,7 @@ class ProofText:
         self._line((f"  {mark[0]} ", mark[1]), (words, ""))
 
     def _line(self, *parts: tuple[str, str]) -> None:
-        # Texts of templates are no markup, and a line stays one wherever it goes.
+        # Text of a template is not markup, and a line is not wrapped.
         text = Text.assemble(*((printable(words), style) for words, style in parts))
         self._console.print(text, soft_wrap=True)
 

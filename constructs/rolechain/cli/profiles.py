@@ -138,9 +138,13 @@ class _ProfileSets:
             begins = name if device and not inside else start
             for hop in self._from(source):
                 name = self._name(source, hop.callee)
-                if why := _beyond_config(hop):
+                # A config file has no settings for these.
+                beyond = [f"the session tag {key}" for key in hop.tags]
+                beyond += ["a source identity"] if hop.source_identity else []
+                beyond += ["a session policy"] if hop.policy or hop.policy_arns else []
+                if beyond:
                     sections[name] = self._calling(source, hop.callee, begins)
-                    apart[name] = why
+                    apart[name] = " and ".join(beyond)
                 else:
                     resting = start if hop.caller == inside else self._name(source, hop.caller)
                     sections[name] = self._assuming(hop.callee, resting)
@@ -202,11 +206,3 @@ class _ProfileSets:
         words += ["--session-name", selection.session_name] if selection.session_name else []
         words += ["--region", self._region]
         return {"credential_process": shlex.join(words), "region": self._region}
-
-
-def _beyond_config(hop: Hop) -> str:
-    """What a hop passes that a config file has no setting for."""
-    passed = [f"the session tag {key}" for key in hop.tags]
-    passed += ["a source identity"] if hop.source_identity else []
-    passed += ["a session policy"] if hop.policy or hop.policy_arns else []
-    return " and ".join(passed)

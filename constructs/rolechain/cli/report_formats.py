@@ -61,18 +61,13 @@ def as_csv(rows: Iterable[Row]) -> str:
 
 def as_markdown(rows: Iterable[Row], summary: str) -> str:
     """A table with a row for each finding, below the summary."""
-    lines = [f"**{_inline(summary)}**"]
-    body = [_markdown_row(row) for row in rows]
-    if body:
-        lines += ["", "| | rule | where | finding | fix |", "|---|---|---|---|---|", *body]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(row: Row) -> str:
-    finding = row.finding
-    where = f"{row.file}:{row.line} {finding.place.logical_id if finding.place else ''}" if row.file else ""
-    cells = (finding.level.value, finding.rule, where.strip(), finding.message, finding.remediation)
-    return f"| {' | '.join(map(_inline, cells))} |"
+    body = []
+    for row in rows:
+        level, rule, file, line, resource, *_, message, fix = _cells(row)
+        where = f"{file}:{line} {resource}".strip() if file else ""
+        body.append(f"| {' | '.join(map(_inline, (level, rule, where, message, fix)))} |")
+    head = ["", "| | rule | where | finding | fix |", "|---|---|---|---|---|"] if body else []
+    return "\n".join([f"**{_inline(summary)}**", *head, *body]) + "\n"
 
 
 def _inline(text: str) -> str:

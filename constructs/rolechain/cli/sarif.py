@@ -63,8 +63,10 @@ def _result(finding: Finding, files: FilesByName) -> Json:
         }
     }
     if place.logical_id:
+        statement = "" if place.statement is None else f"Statement[{place.statement}]"
+        qualified = ".".join(filter(None, (place.logical_id, place.part, statement)))
         where["logicalLocations"] = [
-            {"name": place.logical_id, "fullyQualifiedName": _qualified(place), "kind": "resource"}
+            {"name": place.logical_id, "fullyQualifiedName": qualified, "kind": "resource"}
         ]
     return {
         "ruleId": finding.rule,
@@ -82,8 +84,3 @@ def _artifact(path: Path) -> Json:
     except ValueError:
         return {"uri": path.resolve().as_uri()}
     return {"uri": quote(relative.as_posix()), "uriBaseId": "%SRCROOT%"}
-
-
-def _qualified(place: SourceLocation) -> str:
-    steps = [place.logical_id, place.part, "" if place.statement is None else f"Statement[{place.statement}]"]
-    return ".".join(filter(None, steps))

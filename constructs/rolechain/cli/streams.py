@@ -34,7 +34,7 @@ def is_unwritten(error: OSError) -> bool:
 
 
 def give_up_stdout() -> None:
-    """Drops what is yet to be written, lest it be tried again at exit."""
+    """Drops what is yet to be written, so that it is not tried again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -12,8 +12,7 @@ from typing import Literal
 
 from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
 from rolechain.iam.limits import ACCOUNT
-from rolechain.iam.sts_actions import ASSUME_ROLE, TAG_SESSION
-from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY as SET_IDENTITY_ACTION
+from rolechain.iam.sts_actions import actions_of
 
 Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
 """A role's session, an IAM user, an AWS service, a token, an assertion, or a caller of whom nothing is known."""
@@ -205,6 +204,7 @@ def actions_for(keys: Iterable[str]) -> tuple[str, ...]:
     A source identity, set by the call or inherited, needs sts:SetSourceIdentity.
     """
     carried = set(keys)
-    tagging = (TAG_SESSION,) if any(map(is_of_tags, carried)) else ()
-    naming = (SET_IDENTITY_ACTION,) if carried & {SET_SOURCE_IDENTITY, SOURCE_IDENTITY} else ()
-    return (ASSUME_ROLE, *tagging, *naming)
+    return actions_of(
+        tags=any(map(is_of_tags, carried)),
+        source_identity=bool(carried & {SET_SOURCE_IDENTITY, SOURCE_IDENTITY}),
+    )

@@ -28,7 +28,8 @@ ACTIONS = (
 )
 """The actions that reading an account needs."""
 
-_SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+"""What GetAccountAuthorizationDetails lists."""
 
 
 class AccountError(RolechainError):
@@ -73,10 +74,10 @@ def read_account(session: boto3.Session, account: str) -> Account:
         if found != account:
             raise AccountError(f"the credentials are of account {found}: give some of {account}")
         iam = session.client("iam", config=config)
-        details: dict[str, list[Json]] = {section: [] for section in _SECTIONS}
+        details: dict[str, list[Json]] = {section: [] for section in SECTIONS}
         page: Any
         for page in iam.get_paginator("get_account_authorization_details").paginate():
-            for section in _SECTIONS:
+            for section in SECTIONS:
                 details[section] += page.get(section, [])
         # A policy of AWS's that is nothing but a boundary is not among the details.
         details["Policies"] += [_policy(iam, arn) for arn in _named(details)]

@@ -9,17 +9,11 @@ from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam.limits import ACCOUNT
-from rolechain.live.account import Account
+from rolechain.live.account import SECTIONS, Account
 from rolechain.policy.elements import load
 
 _FORMAT = "rolechain-account/v1"
-_NAMES = {
-    "RoleDetailList": ("role", "RoleName"),
-    "UserDetailList": ("user", "UserName"),
-    "GroupDetailList": ("group", "GroupName"),
-    "Policies": ("policy", "PolicyName"),
-}
-_SECTIONS = tuple(_NAMES)
+_KINDS = dict(zip(SECTIONS, ("role", "user", "group", "policy"), strict=True))
 
 
 class FolderError(RolechainError, ValueError):
@@ -84,7 +78,7 @@ def _account(file: Path) -> Account:
         if document["Format"] == _FORMAT:
             account = Account(
                 str(document["Account"]),
-                {section: list(document[section]) for section in _SECTIONS},
+                {section: list(document[section]) for section in SECTIONS},
                 dict(document["MaxSessionDurations"]),
                 tuple(document["Providers"]),
             )
@@ -100,7 +94,8 @@ def _account(file: Path) -> Account:
 def _is_whole(account: Account) -> bool:
     """Whether what a file says twice agrees: names with ARNs, the default version of a policy with its versions."""
     details = account.details
-    for section, (kind, name) in _NAMES.items():
+    for section, kind in _KINDS.items():
+        name = f"{kind.capitalize()}Name"
         owners = (account.id, "aws") if section == "Policies" else (account.id,)
         for each in details[section]:
             place = each["Arn"].split(":", 4)[4]

@@ -7,12 +7,11 @@ import secrets
 import string
 import time
 import zlib
-from dataclasses import dataclass
 
 from rolechain.iam.arn import name_of, session_arn
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, actions_of
 from rolechain.local import emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
@@ -25,19 +24,6 @@ _PACKED_BYTES = 2048
 _KEY_LETTERS = string.ascii_uppercase + "234567"
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What a session signs its calls with."""
-
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
-    expiration: float
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.access_key_id})"
-
-
 def assume(call: AssumeRoleCall, principal: Principal, organization: Organization) -> dict[str, object]:
     """The result of one AssumeRole call.
 
@@ -48,7 +34,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
     with_mfa = mfa.authenticate(
         principal.caller.account, principal.user_name, call.serial_number, call.token_code
     )
-    role = emulator.role(call.account, name_of(call.role_arn))
+    role = emulator.roles.get(call.account, name_of(call.role_arn))
     if role is None or role["Arn"] != call.role_arn:
         raise _denied(iam_denial(principal.caller.arn, ASSUME_ROLE, call.role_arn))
     decision = decide(_request(call, principal, role, organization, with_mfa))
@@ -59,7 +45,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
 
 
 def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
-    """What the sessions before this one forbid."""
+    """The rules on a session that calls."""
     if principal.chained and (call.duration or 0) > CHAINED_SECONDS:
         raise ServiceError(
             "ValidationError",
@@ -83,11 +69,6 @@ def _request(
     organization: Organization,
     with_mfa: bool,
 ) -> Request:
-    actions = [ASSUME_ROLE]
-    if call.tags or principal.transitive_tags:
-        actions.append(TAG_SESSION)
-    if call.source_identity or principal.source_identity:
-        actions.append(SET_SOURCE_IDENTITY)
     of_service = principal.caller.kind == "service"
     trust = trust_principals.without_empty(role["AssumeRolePolicyDocument"])
     return Request(
@@ -99,7 +80,10 @@ def _request(
             in_management_account=organization.is_management(call.account),
         ),
         context=request_context.of_assume_role(call, principal, role, organization, mfa=with_mfa),
-        actions=actions,
+        actions=actions_of(
+            tags=bool(call.tags or principal.transitive_tags),
+            source_identity=bool(call.source_identity or principal.source_identity),
+        ),
         identity_policies=principal.identity_policies,
         permissions_boundary=principal.permissions_boundary,
         session_policies=principal.session_policies,
@@ -110,7 +94,7 @@ def _request(
 
 
 def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
-    """What the role and its account set bounds to."""
+    """The rules of the role and its account."""
     if (call.duration or DEFAULT_DURATION) > int(role["MaxSessionDuration"]):
         raise ServiceError(
             "ValidationError",
@@ -132,54 +116,45 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             "PackedPolicyTooLarge",
             f"Packed policy consumes {packed}% of allotted space, please use smaller policy.",
         )
-    credentials = _credentials(call)
+    key_id = "ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
+    secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(120)
+    ends = float(int(time.time()) + (call.duration or DEFAULT_DURATION))
     arn = session_arn(role["Arn"], call.session_name)
     user_id = f"{role['RoleId']}:{call.session_name}"
     source_identity = principal.source_identity or call.source_identity
     tags = {**call.tags, **principal.transitive_tags}
     transitive = {folded(key) for key in call.transitive_tag_keys}
-    has_policies = call.policy is not None or call.policy_arns
-    emulator.register_session(
-        credentials.access_key_id,
-        {
-            "Arn": arn,
-            "UserId": user_id,
-            "SecretAccessKey": credentials.secret_access_key,
-            "SessionToken": credentials.session_token,
-            "Expiration": credentials.expiration,
-            "AccountId": call.account,
-            # A session without a type is a workload's own, whose next hop is not chained.
-            **({} if principal.caller.kind == "service" else {"PrincipalType": "AssumedRole"}),
-            "SourcePrincipalArn": principal.caller.arn,
-            "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
-            "SessionPolicies": {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}
-            if has_policies
-            else None,
-            "SourceIdentity": source_identity,
-            "TransitiveTags": {key: value for key, value in call.tags.items() if folded(key) in transitive}
-            | dict(principal.transitive_tags),
-        },
-    )
+    session = {
+        "Arn": arn,
+        "UserId": user_id,
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "Expiration": ends,
+        "AccountId": call.account,
+        "SourcePrincipalArn": principal.caller.arn,
+        "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "SessionPolicies": None,
+        "SourceIdentity": source_identity,
+        "TransitiveTags": {key: value for key, value in call.tags.items() if folded(key) in transitive}
+        | dict(principal.transitive_tags),
+    }
+    if call.policy is not None or call.policy_arns:
+        session["SessionPolicies"] = {"Policy": call.policy, "PolicyArns": list(call.policy_arns)}
+    # A session without a type is a workload's own, whose next hop is not chained.
+    if principal.caller.kind != "service":
+        session["PrincipalType"] = "AssumedRole"
+    emulator.register_session(key_id, session)
     return {
         "AssumedRoleUser": {"Arn": arn, "AssumedRoleId": user_id},
         "Credentials": {
-            "AccessKeyId": credentials.access_key_id,
-            "SecretAccessKey": credentials.secret_access_key,
-            "SessionToken": credentials.session_token,
-            "Expiration": timestamp(credentials.expiration),
+            "AccessKeyId": key_id,
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+            "Expiration": timestamp(ends),
         },
         "PackedPolicySize": packed or None,
         "SourceIdentity": source_identity,
     }
-
-
-def _credentials(call: AssumeRoleCall) -> Credentials:
-    return Credentials(
-        access_key_id="ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
-        secret_access_key=secrets.token_urlsafe(30),
-        session_token=secrets.token_urlsafe(120),
-        expiration=float(int(time.time()) + (call.duration or DEFAULT_DURATION)),
-    )
 
 
 def _packed_percent(call: AssumeRoleCall) -> int:

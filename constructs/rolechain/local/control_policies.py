@@ -26,7 +26,7 @@ def denial_of(
     if levels is None or organization.is_management(account):
         return None
     try:
-        principal = principal_of(key_id, account, in_management_account=False)
+        principal = principal_of(key_id)
     except ServiceError:
         # A federated user, or a key that ministack knows and IAM does not: described by its account alone.
         keys, caller = principal_keys(account, organization=organization.id), account

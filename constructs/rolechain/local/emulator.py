@@ -14,77 +14,61 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from rolechain.local import query_protocol
 from rolechain.local.errors import LocalOrganizationError, ServiceError
-from rolechain.local.signatures import Call
 
 VERSION = "1.5.33"
 
 Record = dict[str, Any]
-Handler = Callable[
-    [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[tuple[int, dict[str, str], bytes]]
-]
+
+
+@dataclass(frozen=True)
+class Call:
+    """An HTTP request without its body.
+
+    Attributes:
+        path: the path as it was sent, percent-encoded.
+        query: the query as it was sent.
+        headers: by name in lower case; the values of a repeated header are joined by commas.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The values of each parameter of the query."""
+        return parse_qs(self.query, keep_blank_values=True)
+
+
+Response = tuple[int, dict[str, str], bytes]
+"""Status, headers and body, as ministack's handlers return them."""
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
 _USED = {
-    "app": (
-        "app",
-        "SERVICE_HANDLERS",
-        "SERVICE_NAME_ALIASES",
-        "_MAIN_LOOP",
-        "_credential_failure",
-        "_routing_params",
-    ),
-    "core.iam_evaluator": (
-        "AmbiguousAccessKeyError",
-        "AuthError",
-        "CredentialResolutionError",
-        "check_credentials",
-        "enforce",
-        "find_iam_access_key_account",
-        "resolve_credential",
-        "_ALWAYS_ALLOWED_ACTIONS",
-        "_principal_keys",
-        "_resolve_condition_key",
-        "_resolve_managed_policy_document",
-    ),
-    "core.responses": (
-        "AccountScopedDict",
-        "_account_from_sts_session",
-        "get_account_id",
-        "get_region",
-        "request_scope",
-    ),
-    "core.router": ("detect_service", "extract_access_key_id"),
-    "core.sigv4": ("decode_header_value",),
-    "services.iam": (
-        "_IAM_HANDLERS",
-        "_access_keys",
-        "_boundary_policy_error",
-        "_group_inline_policies",
-        "_groups",
-        "_mfa_devices",
-        "_roles",
-        "_trust_policy_not_principal_error",
-        "_user_inline_policies",
-        "_users",
-    ),
-    "services.sts": ("_sessions", "register_session"),
-    "services.organizations": (
-        "_accounts",
-        "_attachments",
-        "_ensure_org",
-        "_orgs",
-        "_ous",
-        "_policies",
-        "_roots",
-        "handle_request",
-    ),
-    "services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
+    "app": "app SERVICE_HANDLERS SERVICE_NAME_ALIASES _MAIN_LOOP _credential_failure _routing_params",
+    "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
+    "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
+    "_resolve_managed_policy_document",
+    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope "
+    "xml_response",
+    "core.router": "detect_service extract_access_key_id",
+    "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
+    "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
+    "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _error _group_inline_policies _groups "
+    "_mfa_devices _roles _trust_policy_not_principal_error _user_inline_policies _users",
+    "services.sts": "_sessions register_session",
+    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
+    "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
 }
+"""The names that are read or replaced here, by module."""
 
 
 def _load() -> dict[str, Any]:
@@ -98,7 +82,7 @@ def _load() -> dict[str, Any]:
     missing = [
         f"{name}.{part}"
         for name, parts in _USED.items()
-        for part in parts
+        for part in parts.split()
         if not hasattr(modules[name], part)
     ]
     if missing:
@@ -114,6 +98,8 @@ _app, _evaluator = _modules["app"], _modules["core.iam_evaluator"]
 _responses, _router = _modules["core.responses"], _modules["core.router"]
 _iam, _sts = _modules["services.iam"], _modules["services.sts"]
 _provisioners = _modules["services.cloudformation.provisioners"]
+sigv4 = _modules["core.sigv4"]
+"""ministack's functions of Signature Version 4."""
 organizations = _modules["services.organizations"]
 """ministack's Organizations service, whose stores ``organizations`` keeps its one organization in."""
 application = _app.app
@@ -142,7 +128,7 @@ def access_key_id(headers: Mapping[str, str], query: Mapping[str, list[str]]) ->
 
 def header_text(value: bytes) -> str:
     """The value of a header as ministack reads it."""
-    return str(_modules["core.sigv4"].decode_header_value(value))
+    return str(sigv4.decode_header_value(value))
 
 
 def service_names() -> dict[str, str]:
@@ -157,7 +143,21 @@ def service_of(call: Call, body: bytes = b"") -> str:
     return str(_router.detect_service(method, path, headers, named))
 
 
-def refusal(call: Call, error: ServiceError) -> tuple[int, dict[str, str], bytes]:
+def sts_response(action: str, result: Mapping[str, Any]) -> Response:
+    """The response of STS to a call that went well; what is None is left out."""
+    given = {name: value for name, value in result.items() if value is not None}
+    namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+    response: Response = _responses.xml_response(f"{action}Response", namespace, {f"{action}Result": given})
+    return response
+
+
+def error_response(error: ServiceError, service: str) -> Response:
+    """The response of IAM or STS to a call that is refused."""
+    response: Response = _iam._error(error.status, error.code, escape(str(error)), ns=service)
+    return response
+
+
+def refusal(call: Call, error: ServiceError) -> Response:
     """The answer to a request that is refused, in the protocol of its service."""
     denied = _evaluator.AuthError(error.code, str(error))
     headers = dict(call.headers)
@@ -172,7 +172,7 @@ def secret_of(key_id: str, token: str) -> str:
     """The secret access key of an IAM user's access key or of a session.
 
     Raises:
-        ServiceError: there is no such key, it is inactive or has expired, or the session token is not its own.
+        ServiceError: the key does not exist, is inactive or expired, or the session token belongs to another key.
     """
     unknown = ServiceError(
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
@@ -216,26 +216,24 @@ def serve_in(loop: asyncio.AbstractEventLoop) -> None:
     _app._MAIN_LOOP = loop
 
 
-def role(account: str, name: str) -> Record | None:
-    """The role of that name in ``account``."""
-    found: Record | None = _iam._roles.get_scoped(account, None, name)
-    return found
+class Store:
+    """The records of one kind, of every account."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def get(self, account: str, key: str) -> Record | None:
+        """The record of that name, id or serial number in ``account``."""
+        found: Record | None = self._records.get_scoped(account, None, key)
+        return found
+
+    def everywhere(self) -> list[Record]:
+        """The records of all accounts."""
+        return list(self._records.to_dict().values())
 
 
-def user(account: str, name: str) -> Record | None:
-    """The IAM user of that name in ``account``."""
-    found: Record | None = _iam._users.get_scoped(account, None, name)
-    return found
-
-
-def roles() -> Iterator[Record]:
-    """Every role of every account."""
-    yield from list(_iam._roles.to_dict().values())
-
-
-def users() -> Iterator[Record]:
-    """Every IAM user of every account."""
-    yield from list(_iam._users.to_dict().values())
+roles, users, access_keys = Store(_iam._roles), Store(_iam._users), Store(_iam._access_keys)
+mfa_devices, user_inline_policies = Store(_iam._mfa_devices), Store(_iam._user_inline_policies)
 
 
 def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[str, str]]]:
@@ -245,28 +243,10 @@ def groups_of(account: str, user_name: str) -> Iterator[tuple[Record, Mapping[st
             yield group, _iam._group_inline_policies.get_scoped(account, None, name) or {}
 
 
-def user_inline_policies(account: str, user_name: str) -> Mapping[str, str]:
-    """A user's inline policies by name."""
-    found: Mapping[str, str] | None = _iam._user_inline_policies.get_scoped(account, None, user_name)
-    return found or {}
-
-
 def managed_policy(arn: str, account: str) -> str | Record | None:
-    """The default version of a managed policy as ``account`` sees it; None where there is none."""
+    """The default version of a managed policy as ``account`` sees it; None if it does not exist."""
     document: str | Record | None = _evaluator._resolve_managed_policy_document(arn, account)
     return document
-
-
-def access_key(account: str, key_id: str) -> Record | None:
-    """An IAM user's access key."""
-    found: Record | None = _iam._access_keys.get_scoped(account, None, key_id)
-    return found
-
-
-def mfa_seed(account: str, serial_number: str, user_name: str) -> str | None:
-    """The secret of a user's MFA device; None where the user has no such device."""
-    device = _iam._mfa_devices.get_scoped(account, None, serial_number)
-    return str(device["Base32StringSeed"]) if device and device.get("User") == user_name else None
 
 
 def session(key_id: str) -> Record | None:
@@ -366,7 +346,7 @@ def before_iam_call(action: str, check: Callable[[Mapping[str, str]], None]) -> 
                 {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
             )
         except ServiceError as refusal:
-            return query_protocol.error(refusal)
+            return error_response(refusal, "iam")
         return own(parameters)
 
     _iam._IAM_HANDLERS[action] = handle
@@ -392,7 +372,7 @@ def on_principal_deleted(forget: Callable[[Record], None]) -> None:
 
 
 def on_mfa_device_created(seed: Callable[[], str]) -> None:
-    """Gives each new virtual MFA device a secret of ``seed()``: ministack's is no base32, which no app can read."""
+    """Gives each new virtual MFA device a secret of ``seed()``: apps cannot read ministack's, which is not base32."""
     own = _iam._IAM_HANDLERS["CreateVirtualMFADevice"]
 
     def create(parameters: Any) -> Any:
@@ -428,13 +408,13 @@ def list_boundaries() -> None:
 
 
 def stack_handlers(resource_type: str) -> dict[str, Any]:
-    """What a stack calls to create, update and delete a resource of that type; entries may be replaced."""
+    """The functions by which a stack creates, updates and deletes a resource of a type; entries may be replaced."""
     handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]
     return handlers
 
 
 def boundary_problem(arn: str) -> str | None:
-    """Why ``arn`` cannot be a permissions boundary in the account that is being served."""
+    """The reason why ``arn`` cannot be a permissions boundary in the account of the request; None if it can."""
     response = _iam._boundary_policy_error(arn)
     found = re.search(rb"<Message>(.*?)</Message>", response[2]) if response else None
     return found.group(1).decode() if found else None

@@ -12,7 +12,7 @@ class LocalOrganizationError(RolechainError):
 
 
 class ServiceError(RolechainError):
-    """What a service answers instead of a result, in AWS's own code and words.
+    """An error of a service, with AWS's code and text.
 
     Attributes:
         code: AWS's error code, such as ``AccessDenied``.

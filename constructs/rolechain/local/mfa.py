@@ -41,14 +41,16 @@ def authenticate(
         return False
     if serial_number is None or token_code is None:
         raise _refusal("must provide both MFA serial number and one time pass code.")
-    seed = emulator.mfa_seed(account, serial_number, user_name) if user_name else None
-    if seed is None:
+    device = emulator.mfa_devices.get(account, serial_number)
+    if device is None or not user_name or device.get("User") != user_name:
         raise _refusal(
             "unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user."
         )
     now = time.time()
     # A device whose clock is one step off is still in time.
-    near = {code_at(seed, now + offset) for offset in (-_STEP_SECONDS, 0, _STEP_SECONDS)}
+    near = {
+        code_at(device["Base32StringSeed"], now + offset) for offset in (-_STEP_SECONDS, 0, _STEP_SECONDS)
+    }
     if token_code not in near:
         raise ServiceError(
             "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ", 403

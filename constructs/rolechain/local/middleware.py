@@ -1,7 +1,7 @@
-"""What stands between the network and the emulator: only programs of this machine that sign their calls are served.
+"""The access control in front of the emulator: it serves only programs of this machine that sign their calls.
 
 ministack answers any name, runs code and resets itself for anybody who asks. Here a request passes if it names this
-machine, comes from no browser, is of a service that is served, is no larger than AWS takes it, and is signed with
+machine, does not come from a browser, is of a service that is served, is as large as AWS takes it, and is signed with
 the secret of its access key.
 """
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import replace
 from typing import Any
 
 from rolechain.local import emulator, signatures
+from rolechain.local.emulator import Call
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.principals import is_account, is_service
-from rolechain.local.signatures import Call, Signature
+from rolechain.local.signatures import Signature
 from rolechain.local.trail import Trail
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
@@ -49,25 +50,29 @@ class Middleware:
         trail: writes every call that is served, if there is a trail.
 
     Raises:
-        LocalOrganizationError: there is no such service.
+        LocalOrganizationError: a service does not exist.
     """
 
-    def __init__(self, secret: str, asked: Iterable[str] = (), trail: Trail | None = None) -> None:
+    def __init__(self, secret: str, asked: Collection[str] = (), trail: Trail | None = None) -> None:
         self._secret = secret
         self._trail = trail
-        self._served = SERVED | {_known(name) for name in asked}
+        known = emulator.service_names()
+        for name in asked:
+            if name not in known:
+                raise LocalOrganizationError(
+                    f"no service {name!r}: leave it out, or name one of {', '.join(sorted(known))}"
+                )
+        self._served = SERVED | {known[name] for name in asked}
         emulator.keep_resource_types(self._served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI asks."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
-        elif scope["type"] == "websocket":
+            return
+        if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        else:
-            await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         call = _call(scope)
         try:
             body = await self._admitted(call, scope["path"], receive)
@@ -143,7 +148,7 @@ class Middleware:
             closed = path != "/" and (service in SERVED or first.startswith("_") or first in _EMULATORS_OWN)
         if closed:
             raise ServiceError("AccessDenied", f"{service} serves no such path", 403)
-        if (service != "s3" and _is_encoded(call)) or (signature.expires is not None and _is_framed(call)):
+        if (service != "s3" and _is_encoded(call)) or (signature.presigned and _is_framed(call)):
             raise ServiceError("UnsupportedOperation", "an encoded body is not served", 415)
         return service
 
@@ -152,15 +157,14 @@ class Middleware:
             secret = self._secret
         else:
             secret = emulator.secret_of(signature.key_id, signature.token)
-        declared = signatures.declared_hash(call, signature)
-        if declared is None:
+        if not signatures.declares_hash(call, signature):
             body = await _read(receive, call, _CALL_BYTES)
-            signatures.check(call, signature, secret, signatures.hash_of(body))
+            signatures.check(call, signature, secret, body)
             return body
         # A large body is read only for a caller who knows the secret.
-        signatures.check(call, signature, secret, declared)
+        signatures.check(call, signature, secret)
         body = await _read(receive, call, _OBJECT_BYTES if signature.service == "s3" else _CALL_BYTES)
-        signatures.check_body(body, declared)
+        signatures.check_body(call, body)
         return body
 
 
@@ -177,15 +181,6 @@ def _recorded(send: Send, record: Callable[[int, bytes], None]) -> Send:
         await send(message)
 
     return send_on
-
-
-def _known(name: str) -> str:
-    known = emulator.service_names()
-    if name not in known:
-        raise LocalOrganizationError(
-            f"no service {name!r}: leave it out, or name one of {', '.join(sorted(known))}"
-        )
-    return known[name]
 
 
 def _call(scope: Scope) -> Call:

@@ -56,7 +56,7 @@ class LocalOrganization:
         trail: the folder where every call is written in log files as CloudTrail writes them to S3; None for none.
 
     Raises:
-        LocalOrganizationError: the port is taken, there is no such service, or the server did not come up.
+        LocalOrganizationError: the port is taken, a service does not exist, or the server did not start.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class LocalOrganization:
     ) -> None:
         if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
-                f"{organization_id!r} is no organization id: write o- and 10 to 32 lowercase letters or digits"
+                f"{organization_id!r} is not an organization id: write o- and 10 to 32 lowercase letters or digits"
             )
         if port is not None and port not in range(1, 65536):
             raise LocalOrganizationError(
-                f"{port} is no port: name one from 1 to 65535, or leave it out for a free one"
+                f"{port} is not a port: name one from 1 to 65535, or leave it out for a free one"
             )
         self.organization_id = organization_id
         self.outside = tuple(map(_checked, outside))
@@ -204,21 +204,18 @@ class LocalOrganization:
             "trail": str(self.trail) if self.trail else None,
             "parent": os.getpid(),
         }
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        paths = [str(Path(__file__).parents[2]), inherited.get("PYTHONPATH", "")]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # The server notices by the end of this pipe that its parent is gone, however it went.
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                # Nothing in the folder that the user works in may pass for a module.
-                "-P",
-                "-m",
-                "rolechain.local.server",
-                json.dumps(settings),
-            ],
+            # -P: nothing in the folder that the user works in may pass for a module.
+            [sys.executable, "-P", "-m", "rolechain.local.server", json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=self._server_environment(),
+            env=inherited
+            | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "AWS_EC2_METADATA_DISABLED": "true"},
             text=True,
             # Ctrl-C reaches every process of the terminal's group; the server is to be stopped by its parent.
             start_new_session=True,
@@ -229,16 +226,6 @@ class LocalOrganization:
                 answer.get("error") or f"the server ended as it started{self._log_tail()}"
             )
         self._port, self._secret = int(answer["port"]), answer["secret"]
-
-    def _server_environment(self) -> dict[str, str]:
-        import rolechain
-
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        paths = [str(Path(rolechain.__file__).parents[1]), inherited.get("PYTHONPATH", "")]
-        return inherited | {
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
 
     def _first_answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
         # Reading blocks; a server that never says anything is ended, which ends the reading.
@@ -285,5 +272,5 @@ class LocalOrganization:
 
 def _checked(account: str) -> str:
     if not ACCOUNT.fullmatch(account):
-        raise LocalOrganizationError(f"{account!r} is no account id: write 12 digits")
+        raise LocalOrganizationError(f"{account!r} is not an account id: write 12 digits")
     return account

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from rolechain.local import emulator
+from rolechain.local.emulator import Response
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 from rolechain.local.principals import policy_of
-from rolechain.local.query_protocol import Response
 from rolechain.policy import Policy, PolicyError
 
 _ROOT = "r-local"
@@ -31,7 +31,7 @@ _store = emulator.organizations
 
 
 class Organization:
-    """The organization, every account a member of it from the first time that it is named or used, but for a few.
+    """The organization. Every account is a member from its first use, except those that are named to stand outside.
 
     Args:
         organization_id: its id.
@@ -67,13 +67,13 @@ class Organization:
                 self._attach_defaults([account])
 
     def path_of(self, account: str) -> str:
-        """Where a member stands, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
+        """The path of a member, as in ``aws:PrincipalOrgPaths``: ``o-…/r-…/ou-…/``."""
         return "/".join([self.id, *self._above(account)[:-1], ""])
 
     def policies_above(self, account: str, kind: str) -> list[list[Policy]] | None:
         """The control policies of a kind above ``account``, a list for each level from the root down.
 
-        None where that kind is not enabled, or the account is no member.
+        None if that kind is not enabled, or the account is not a member.
         """
         if not self.has(account):
             return None
@@ -82,11 +82,7 @@ class Organization:
             if not self._enabled(kind):
                 return None
             return [
-                [
-                    policy_of(policy["_Content"], policy["Name"])
-                    for policy in _store._policies.values()
-                    if policy["Type"] == kind and level in (_store._attachments.get(policy["Id"]) or [])
-                ]
+                [policy_of(policy["_Content"], policy["Name"]) for policy in _attached(kind, level)]
                 for level in levels
             ]
 
@@ -109,7 +105,7 @@ class Organization:
         try:
             parameters: dict[str, Any] = dict(json.loads(body or b"{}"))
         except (TypeError, ValueError):
-            return _error("SerializationException", "the request's body is no JSON object")
+            return _error("SerializationException", "the request's body is not a JSON object")
         for name in _ACCOUNT_PARAMETERS:
             value = str(parameters.get(name, ""))
             if len(value) == 12 and value.isdigit():
@@ -134,13 +130,7 @@ class Organization:
         if operation == "DetachPolicy":
             with emulator.acting_as(MANAGEMENT_ACCOUNT):
                 policy = _store._policies.get(parameters.get("PolicyId")) or {}
-                target = parameters.get("TargetId")
-                attached = [
-                    each
-                    for each in _store._policies.values()
-                    if each["Type"] == policy.get("Type")
-                    and target in (_store._attachments.get(each["Id"]) or [])
-                ]
+                attached = _attached(policy.get("Type"), parameters.get("TargetId"))
             if attached == [policy]:
                 return _error(
                     "ConstraintViolationException",
@@ -233,6 +223,12 @@ class Organization:
             if self._enabled(kind):
                 attached = _store._attachments.get(policy_id) or []
                 _store._attachments[policy_id] = list(dict.fromkeys([*attached, *targets]))
+
+
+def _attached(kind: str | None, target: str | None) -> list[dict[str, Any]]:
+    """The policies of a kind that are attached to a root, an organizational unit or an account."""
+    policies = [policy for policy in _store._policies.values() if policy["Type"] == kind]
+    return [policy for policy in policies if target in (_store._attachments.get(policy["Id"]) or [])]
 
 
 def _error(code: str, message: str, **more: str) -> Response:

@@ -1,32 +1,27 @@
 """The parameters of an AssumeRole call, and what STS checks about them before anything else.
 
-Patterns and limits are those of the STS API reference.
+Patterns and limits are those of botocore's model of STS.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
 
 from rolechain.iam.arn import account_of
 from rolechain.iam.limits import (
     CHAINED_SECONDS,
-    EXTERNAL,
-    EXTERNAL_ID_LENGTHS,
-    NAME,
     ROLE_NAME,
-    SERIAL_NUMBER_LENGTHS,
-    SESSION_NAME_LENGTHS,
     SESSION_POLICY_ARNS,
     SESSION_POLICY_CHARACTERS,
-    SESSION_SECONDS,
-    SESSION_TAGS,
-    SOURCE_IDENTITY_LENGTHS,
-    TAG_KEY_CHARACTERS,
-    TAG_PATTERN,
-    TAG_VALUE_CHARACTERS,
+    SOURCE_IDENTITY_CHARACTERS,
     folded,
     is_tag_text,
 )
@@ -35,23 +30,13 @@ from rolechain.local.errors import ServiceError
 DEFAULT_DURATION = CHAINED_SECONDS
 """Seconds that a session lasts where the call does not say."""
 
+_MAXIMUM = {
+    "SourceIdentity": SOURCE_IDENTITY_CHARACTERS,
+    "Policy": SESSION_POLICY_CHARACTERS,
+    "PolicyArns": SESSION_POLICY_ARNS,
+}
+"""The maximums that the model lacks, and those that AWS has raised since."""
 _ROLE_ARN = re.compile(rf"arn:(aws[a-z-]*):iam::(\d{{12}}):role(/[!-~]*)?/({ROLE_NAME.pattern})", re.ASCII)
-
-# Parameter, lengths, pattern.
-_TEXTS: tuple[tuple[str, range, str], ...] = (
-    (
-        "RoleArn",
-        range(20, 2049),
-        r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
-    ),
-    ("RoleSessionName", SESSION_NAME_LENGTHS, f"{NAME}*"),
-    ("ExternalId", EXTERNAL_ID_LENGTHS, EXTERNAL.replace("/", r"\/") + "*"),
-    ("SourceIdentity", SOURCE_IDENTITY_LENGTHS, f"{NAME}*"),
-    ("SerialNumber", SERIAL_NUMBER_LENGTHS, f"{EXTERNAL}*"),
-    ("TokenCode", range(6, 7), r"[\d]*"),
-    ("Policy", range(1, SESSION_POLICY_CHARACTERS + 1), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
-)
-_REQUIRED = ("RoleArn", "RoleSessionName")
 
 
 @dataclass(frozen=True)
@@ -83,94 +68,104 @@ class AssumeRoleCall:
         return account_of(self.role_arn)
 
 
-def read(parameters: Mapping[str, str]) -> AssumeRoleCall:
-    """The call that the parameters make.
+def read(form: Mapping[str, str]) -> AssumeRoleCall:
+    """The call that the parameters of a form make.
 
     Raises:
         ServiceError: one or more of them are not as STS takes them.
     """
-    tags = list(_tags(parameters))
-    policy_arns = tuple(_members(parameters, "PolicyArns.member.{}.arn"))
-    transitive = tuple(_members(parameters, "TransitiveTagKeys.member.{}"))
-    problems = [*_of_texts(parameters), *_of_duration(parameters), *_of_lists(tags, policy_arns, transitive)]
-    if problems:
+    given = _parsed(_shape(), form, "") or {}
+    if problems := list(_problems(_shape(), given, "")):
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
         raise ServiceError("ValidationError", count + "; ".join(problems))
-    duration = parameters.get("DurationSeconds")
+    tags = given.get("Tags", [])
     call = AssumeRoleCall(
-        role_arn=parameters["RoleArn"],
-        session_name=parameters["RoleSessionName"],
-        external_id=parameters.get("ExternalId"),
-        duration=int(duration) if duration else None,
-        policy=parameters.get("Policy"),
-        policy_arns=policy_arns,
-        tags=dict(tags),
-        transitive_tag_keys=transitive,
-        source_identity=parameters.get("SourceIdentity"),
-        serial_number=parameters.get("SerialNumber"),
-        token_code=parameters.get("TokenCode"),
+        role_arn=given["RoleArn"],
+        session_name=given["RoleSessionName"],
+        external_id=given.get("ExternalId"),
+        duration=int(given["DurationSeconds"]) if "DurationSeconds" in given else None,
+        policy=given.get("Policy"),
+        policy_arns=tuple(policy["arn"] for policy in given.get("PolicyArns", [])),
+        tags={tag["Key"]: tag["Value"] for tag in tags},
+        transitive_tag_keys=tuple(given.get("TransitiveTagKeys", [])),
+        source_identity=given.get("SourceIdentity"),
+        serial_number=given.get("SerialNumber"),
+        token_code=given.get("TokenCode"),
     )
-    _check_together(call, tags)
+    _check_together(call, len(tags))
     return call
 
 
-def _of_texts(parameters: Mapping[str, str]) -> Iterator[str]:
-    for name, lengths, pattern in _TEXTS:
-        value = parameters.get(name)
-        if value is None:
-            if name in _REQUIRED:
-                yield _problem("null", name, "must not be null")
-            continue
-        yield from _of_length(value, name, lengths)
-        if name != "RoleArn" and not re.fullmatch(pattern, value, re.ASCII):
-            yield _problem(f"'{value}'", name, f"must satisfy regular expression pattern: {pattern}")
+@functools.cache
+def _shape() -> Any:
+    return (
+        ServiceModel(create_loader().load_service_model("sts", "service-2"))
+        .operation_model("AssumeRole")
+        .input_shape
+    )
 
 
-def _of_length(value: str, name: str, lengths: range) -> Iterator[str]:
-    if len(value) < lengths[0]:
-        yield _problem(f"'{value}'", name, f"must have length greater than or equal to {lengths[0]}")
-    if len(value) > lengths[-1]:
-        yield _problem(f"'{value}'", name, f"must have length less than or equal to {lengths[-1]}")
+def _parsed(shape: Any, form: Mapping[str, str], name: str) -> Any:
+    """The value of a shape in a form of the query protocol: text, or lists and mappings of texts; None for nothing."""
+    if shape.type_name == "structure":
+        prefix = f"{name}." if name else ""
+        members = {key: _parsed(member, form, prefix + key) for key, member in shape.members.items()}
+        return {key: value for key, value in members.items() if value not in (None, [])} or None
+    if shape.type_name == "list":
+        items: list[Any] = []
+        while (item := _parsed(shape.member, form, f"{name}.member.{len(items) + 1}")) is not None:
+            items.append(item)
+        return items
+    return form.get(name)
 
 
-def _of_duration(parameters: Mapping[str, str]) -> Iterator[str]:
-    text = parameters.get("DurationSeconds")
-    if text is None:
+def _problems(shape: Any, value: Any, name: str) -> Iterator[str]:
+    """The constraints of the model that a value breaks, in STS's words."""
+    limits, kind = shape.metadata, shape.type_name
+    if kind == "structure":
+        prefix = f"{name}." if name else ""
+        for key, member in shape.members.items():
+            at = f"{prefix}{key[0].lower()}{key[1:]}"
+            if key in value:
+                yield from _problems(member, value[key], at)
+            elif key in shape.required_members:
+                yield f"Value null at '{at}' failed to satisfy constraint: Member must not be null"
         return
-    if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-        raise ServiceError("MalformedInput", f"'{text}' at 'durationSeconds' is no number of seconds")
-    if int(text) < SESSION_SECONDS.start:
-        yield _problem(f"'{text}'", "DurationSeconds", "must have value greater than or equal to 900")
-    if int(text) >= SESSION_SECONDS.stop:
-        yield _problem(f"'{text}'", "DurationSeconds", "must have value less than or equal to 43200")
+    size: int = len(value)
+    if kind == "integer":
+        if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
+            raise ServiceError("MalformedInput", f"'{value}' at '{name}' is not a number of seconds")
+        size = int(value)
+    measure = "value" if kind == "integer" else "length"
+    broken = []
+    if size < limits.get("min", size):
+        broken.append(f"must have {measure} greater than or equal to {limits['min']}")
+    maximum = _MAXIMUM.get(name[0].upper() + name[1:], limits.get("max", size))
+    if size > maximum:
+        broken.append(f"must have {measure} less than or equal to {maximum}")
+    if not _matches(limits.get("pattern"), value):
+        broken.append(f"must satisfy regular expression pattern: {limits['pattern']}")
+    shown = "" if kind == "list" else f" '{value}'"
+    for constraint in broken:
+        yield f"Value{shown} at '{name}' failed to satisfy constraint: Member {constraint}"
+    for number, item in enumerate(value if kind == "list" else (), 1):
+        yield from _problems(shape.member, item, f"{name}.{number}.member")
 
 
-def _of_lists(
-    tags: list[tuple[str, str]], policy_arns: tuple[str, ...], transitive: tuple[str, ...]
-) -> Iterator[str]:
-    for name, values, most in (
-        ("tags", tags, SESSION_TAGS),
-        ("policyArns", policy_arns, SESSION_POLICY_ARNS),
-        ("transitiveTagKeys", transitive, SESSION_TAGS),
-    ):
-        if len(values) > most:
-            at_most = f"Member must have length less than or equal to {most}"
-            yield f"Value at '{name}' failed to satisfy constraint: {at_most}"
-    for number, (key, value) in enumerate(tags, 1):
-        yield from _of_length(key, f"tags.{number}.member.key", range(1, TAG_KEY_CHARACTERS + 1))
-        yield from _of_length(value, f"tags.{number}.member.value", range(TAG_VALUE_CHARACTERS + 1))
-        for part, text, repeat in (("key", key, "+"), ("value", value, "*")):
-            if not is_tag_text(text):
-                pattern = f"must satisfy regular expression pattern: {TAG_PATTERN}{repeat}"
-                yield _problem(f"'{text}'", f"tags.{number}.member.{part}", pattern)
+def _matches(pattern: str | None, value: str) -> bool:
+    """Whether a text matches a pattern of the model, which is Java's."""
+    # Python has neither the code points of an ARN's pattern, nor the categories of a tag's.
+    if pattern is None or r"\u10000" in pattern:
+        return True
+    return is_tag_text(value) if r"\p{" in pattern else bool(re.fullmatch(pattern, value, re.ASCII))
 
 
-def _check_together(call: AssumeRoleCall, tags: list[tuple[str, str]]) -> None:
-    """What no single parameter shows."""
+def _check_together(call: AssumeRoleCall, tags: int) -> None:
+    """The rules between parameters."""
     if not _ROLE_ARN.fullmatch(call.role_arn):
         raise ServiceError("ValidationError", "Request ARN is invalid")
     keys = {folded(key) for key in call.tags}
-    if len(keys) < len(tags):
+    if len(keys) < tags:
         raise ServiceError(
             "InvalidParameterValue",
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
@@ -189,19 +184,3 @@ def _check_together(call: AssumeRoleCall, tags: list[tuple[str, str]]) -> None:
             json.loads(call.policy)
         except ValueError:
             raise ServiceError("MalformedPolicyDocument", "This policy contains invalid Json") from None
-
-
-def _tags(parameters: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for number, key in enumerate(_members(parameters, "Tags.member.{}.Key"), 1):
-        yield key, parameters.get(f"Tags.member.{number}.Value", "")
-
-
-def _members(parameters: Mapping[str, str], name: str) -> Iterator[str]:
-    number = 1
-    while (value := parameters.get(name.format(number))) is not None:
-        yield value
-        number += 1
-
-
-def _problem(value: str, name: str, constraint: str) -> str:
-    return f"Value {value} at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member {constraint}"

@@ -1,8 +1,8 @@
 """Who makes a call: the caller behind an access key, its policies, and what it carries along a chain.
 
 Some access key ids stand for a caller by themselves: an account's administrator, or an AWS service. Both sign with the
-secret of the run. A service obtains the first role of the workload that it runs; here whoever plays the workload does
-it, see ``LocalOrganization.workload``.
+secret of the run. A service obtains the first role of the workload that it runs; here
+``LocalOrganization.workload`` does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from rolechain.iam.condition_keys import principal_keys
 from rolechain.iam.limits import ACCOUNT, SERVICE
 from rolechain.local import emulator
 from rolechain.local.errors import ServiceError
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
 from rolechain.policy import Caller, ContextValue, Policy, PolicyError
+from rolechain.policy.principals import CallerKind
 
 ADMINISTRATOR = "administrator"
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -116,27 +118,28 @@ def is_administrator(access_key_id: str) -> bool:
     return is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
 
 
-def principal_of(access_key_id: str, account: str, *, in_management_account: bool) -> Principal:
-    """The caller whose access key that is, in ``account``.
+def principal_of(access_key_id: str) -> Principal:
+    """The caller whose access key that is, in the account of the request that is being served.
 
     Raises:
         ServiceError: the key is not known, or its session is one that may not assume roles.
     """
     if is_service(access_key_id):
         return Principal(caller=Caller("service", access_key_id), tags={})
+    account = emulator.request_account()
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
     if is_administrator(access_key_id):
-        return _administrator(account, session, in_management_account)
+        return _administrator(account, session)
     if ":assumed-role/" in arn:
-        return _role_session(account, session, in_management_account)
+        return _role_session(account, session)
     if not session:
-        key = emulator.access_key(account, access_key_id)
+        key = emulator.access_keys.get(account, access_key_id)
         if key is not None:
-            return _user(account, str(key["UserName"]), {}, in_management_account)
+            return _user(account, str(key["UserName"]), {})
     elif ":user/" in arn:
         name = str(session.get("PrincipalName") or arn.rsplit("/", 1)[-1])
-        return _user(account, name, session, in_management_account)
+        return _user(account, name, session)
     raise _unknown()
 
 
@@ -144,10 +147,15 @@ def _unknown() -> ServiceError:
     return ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 
 
-def _administrator(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
+def _caller(kind: CallerKind, arn: str, account: str, unique_id: str, role_arn: str | None = None) -> Caller:
+    management = account == MANAGEMENT_ACCOUNT
+    return Caller(kind, arn, account, role_arn, unique_id, in_management_account=management)
+
+
+def _administrator(account: str, session: Mapping[str, Any]) -> Principal:
     arn, unique_id = administrator_arn(account), administrator_id(account)
     return Principal(
-        caller=Caller("user", arn, account, unique_id=unique_id, in_management_account=in_management_account),
+        caller=_caller("user", arn, account, unique_id),
         identity_policies=(Policy.parse(_EVERYTHING),),
         tags={},
         user_name=ADMINISTRATOR,
@@ -156,21 +164,16 @@ def _administrator(account: str, session: Mapping[str, Any], in_management_accou
     )
 
 
-def _user(account: str, name: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
-    record = emulator.user(account, name)
+def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
+    record = emulator.users.get(account, name)
     if record is None:
         raise _unknown()
-    own = _policies(account, emulator.user_inline_policies(account, name), record.get("AttachedPolicies", []))
-    for group, inline in emulator.groups_of(account, name):
-        own += _policies(account, inline, group.get("AttachedPolicies", []))
+    inline = emulator.user_inline_policies.get(account, name) or {}
+    own = _policies(account, inline, record.get("AttachedPolicies", []))
+    for group, of_group in emulator.groups_of(account, name):
+        own += _policies(account, of_group, group.get("AttachedPolicies", []))
     return Principal(
-        caller=Caller(
-            "user",
-            record["Arn"],
-            account,
-            unique_id=record["UserId"],
-            in_management_account=in_management_account,
-        ),
+        caller=_caller("user", record["Arn"], account, record["UserId"]),
         identity_policies=own,
         permissions_boundary=_boundary(account, record),
         tags=_tags(record.get("Tags")),
@@ -181,26 +184,22 @@ def _user(account: str, name: str, session: Mapping[str, Any], in_management_acc
     )
 
 
-def _role_session(account: str, session: Mapping[str, Any], in_management_account: bool) -> Principal:
+def _role_session(account: str, session: Mapping[str, Any]) -> Principal:
     name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
-    record = emulator.role(account, name)
+    record = emulator.roles.get(account, name)
     if record is None:
         raise _unknown()
-    passed = session.get("SessionPolicies")
+    session_policies = None
+    if (passed := session.get("SessionPolicies")) is not None:
+        inline = {"of the session": passed["Policy"]} if passed.get("Policy") else {}
+        session_policies = _policies(account, inline, passed.get("PolicyArns", []))
     return Principal(
-        caller=Caller(
-            "role-session",
-            session["Arn"],
-            account,
-            role_arn=record["Arn"],
-            unique_id=record["RoleId"],
-            in_management_account=in_management_account,
-        ),
+        caller=_caller("role-session", session["Arn"], account, record["RoleId"], record["Arn"]),
         identity_policies=_policies(
             account, record.get("InlinePolicies") or {}, record.get("AttachedPolicies", [])
         ),
         permissions_boundary=_boundary(account, record),
-        session_policies=None if passed is None else _session_policies(account, passed),
+        session_policies=session_policies,
         tags=_tags(record.get("Tags")) | _tags(session.get("SessionTags")),
         transitive_tags=session.get("TransitiveTags") or {},
         source_identity=session.get("SourceIdentity"),
@@ -214,11 +213,6 @@ def _role_session(account: str, session: Mapping[str, Any], in_management_accoun
 def _policies(account: str, inline: Mapping[str, Any], attached: Iterable[str]) -> tuple[Policy, ...]:
     own = (policy_of(document, f"inline policy {name}") for name, document in inline.items())
     return (*own, *(_managed(account, arn) for arn in attached))
-
-
-def _session_policies(account: str, passed: Mapping[str, Any]) -> tuple[Policy, ...]:
-    own = (policy_of(passed["Policy"], "the session policy"),) if passed.get("Policy") else ()
-    return (*own, *(_managed(account, arn) for arn in passed.get("PolicyArns", [])))
 
 
 def _boundary(account: str, record: Mapping[str, Any]) -> Policy | None:

@@ -105,10 +105,8 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     organization = organizations.Organization(settings["organization_id"], settings["outside"])
 
     def caller_keys(key_id: str) -> dict[str, Any] | None:
-        account = emulator.request_account()
-        in_management = organization.is_management(account)
         try:
-            caller = principals.principal_of(key_id, account, in_management_account=in_management)
+            caller = principals.principal_of(key_id)
         except ServiceError:
             # A federated user: none of the principals that assume roles.
             return None

@@ -17,7 +17,7 @@ def install() -> None:
 
     def create_role(logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
         account, name = emulator.request_account(), properties.get("RoleName")
-        if name and emulator.role(account, name):
+        if name and emulator.roles.get(account, name):
             raise ValueError(f"Role with name {name} already exists.")
         _check_boundary(properties)
         return _with_boundary(create(logical_id, properties, stack_name), properties)
@@ -30,7 +30,7 @@ def install() -> None:
         logical_id: str | None = None,
     ) -> Made:
         _check_boundary(new)
-        role = emulator.role(emulator.request_account(), physical_id)
+        role = emulator.roles.get(emulator.request_account(), physical_id)
         trust = "AssumeRolePolicyDocument"
         kept = role.get(trust) if role is not None and old.get(trust) == new.get(trust) else None
         # What did not change is not written again: a principal that was deleted meanwhile stays an orphan.
@@ -52,7 +52,7 @@ def _check_boundary(properties: dict[str, Any]) -> None:
 
 
 def _with_boundary(made: Made, properties: dict[str, Any]) -> Made:
-    role = emulator.role(emulator.request_account(), made[0])
+    role = emulator.roles.get(emulator.request_account(), made[0])
     if role is not None:
         role["PermissionsBoundary"] = properties.get("PermissionsBoundary")
     return made

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
+from urllib.parse import parse_qs
 
-from rolechain.local import assume_role, emulator, mfa, parameters, query_protocol
+from rolechain.local import assume_role, emulator, mfa, parameters
+from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
-from rolechain.local.principals import (
-    Principal,
-    administrator_arn,
-    administrator_id,
-    is_administrator,
-    principal_of,
-)
-from rolechain.local.query_protocol import Response
+from rolechain.local.principals import administrator_arn, administrator_id, is_administrator, principal_of
 
 
 def in_front(own: emulator.Handler, organization: Organization) -> emulator.Handler:
@@ -25,7 +21,7 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
     ) -> Response:
         try:
-            given = query_protocol.parameters(headers, body, query)
+            given = _form(headers, body, query)
             action, key_id = given.get("Action"), emulator.access_key_id(headers, query)
             account = emulator.request_account()
             if action == "AssumeRole" and not key_id:
@@ -33,41 +29,31 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
                     "MissingAuthenticationToken", "Request is missing Authentication Token", 403
                 )
             if action == "AssumeRole":
-                caller = _caller(key_id, organization)
-                result = assume_role.assume(parameters.read(given), caller, organization)
-                return query_protocol.answer("AssumeRole", result)
+                result = assume_role.assume(parameters.read(given), principal_of(key_id), organization)
+                return emulator.sts_response("AssumeRole", result)
             if action == "GetCallerIdentity" and is_administrator(key_id):
-                return query_protocol.answer("GetCallerIdentity", _identity(account))
+                arn, user_id = administrator_arn(account), administrator_id(account)
+                identity = {"Arn": arn, "UserId": user_id, "Account": account}
+                return emulator.sts_response("GetCallerIdentity", identity)
             if action != "GetSessionToken":
                 return await own(method, path, headers, body, query)
-            caller = _caller(key_id, organization)
             serial_number, token_code = given.get("SerialNumber"), given.get("TokenCode")
-            with_mfa = mfa.authenticate(account, caller.user_name, serial_number, token_code)
+            with_mfa = mfa.authenticate(account, principal_of(key_id).user_name, serial_number, token_code)
             response = await own(method, path, headers, body, query)
-            if with_mfa:
-                _mark_mfa(response)
+            made = re.search(rb"<AccessKeyId>(.*?)</AccessKeyId>", response[2])
+            session = emulator.session(made.group(1).decode()) if made else None
+            if with_mfa and session is not None:
+                session["MfaAt"] = time.time()
             return response
         except ServiceError as error:
-            return query_protocol.error(error)
+            return emulator.error_response(error, "sts")
 
     return handle
 
 
-def _caller(key_id: str, organization: Organization) -> Principal:
-    account = emulator.request_account()
-    return principal_of(key_id, account, in_management_account=organization.is_management(account))
-
-
-def _identity(account: str) -> dict[str, object]:
-    return {
-        "Arn": administrator_arn(account),
-        "UserId": administrator_id(account),
-        "Account": account,
-    }
-
-
-def _mark_mfa(response: Response) -> None:
-    key_id = re.search(rb"<AccessKeyId>(.*?)</AccessKeyId>", response[2])
-    session = emulator.session(key_id.group(1).decode()) if key_id else None
-    if session is not None:
-        session["MfaAt"] = time.time()
+def _form(headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]) -> dict[str, str]:
+    """The parameters of a request in the query protocol, the first value of each."""
+    if "json" in headers.get("content-type", ""):
+        raise ServiceError("InvalidAction", "STS speaks the query protocol here: send a form, not JSON")
+    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in {**query, **form}.items()}

@@ -19,9 +19,10 @@ from xml.sax.saxutils import unescape
 
 from rolechain.iam.arn import account_of, name_of
 from rolechain.local import emulator
+from rolechain.local.emulator import Call
 from rolechain.local.errors import ServiceError
 from rolechain.local.principals import is_service, principal_of, timestamp
-from rolechain.local.signatures import Call, signature_of
+from rolechain.local.signatures import signature_of
 
 Record = dict[str, Any]
 
@@ -95,7 +96,7 @@ def _records(call: Call, body: bytes, address: str, status: int, answer: bytes) 
     form = Call(call.method, "/", body.decode("utf-8", "replace"), {}).parameters
     given = {name: values[0] for name, values in {**call.parameters, **form}.items()}
     signature = signature_of(call)
-    key_id, region = (signature.key_id, signature.region) if signature else ("", "us-east-1")
+    key_id = signature.key_id if signature else ""
     service = emulator.service_of(call, body)
     name = given.get("Action") or call.headers.get("x-amz-target", "").rpartition(".")[2]
     name = name or _s3_operation(call)
@@ -108,7 +109,7 @@ def _records(call: Call, body: bytes, address: str, status: int, answer: bytes) 
         "eventTime": timestamp(time.time()),
         "eventSource": f"{service}.amazonaws.com",
         "eventName": name,
-        "awsRegion": region,
+        "awsRegion": emulator.request_region(),
         "sourceIPAddress": key_id if is_service(key_id) else address,
         "userAgent": key_id if is_service(key_id) else call.headers.get("user-agent", ""),
         "requestParameters": _parameters(given) if assumes else None,
@@ -149,7 +150,8 @@ def _identity(key_id: str, account: str, answer: bytes) -> Record:
         }
     own = {"accountId": account, "accessKeyId": key_id}
     try:
-        principal = principal_of(key_id, account, in_management_account=False)
+        with emulator.acting_as(account):
+            principal = principal_of(key_id)
     except ServiceError:
         return {"type": "Unknown", **own}
     caller = principal.caller

@@ -41,13 +41,16 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
 
 
 def forget(record: emulator.Record) -> None:
-    """What the deletion of a role or user leaves behind: its id in every trust policy, and no session of it."""
+    """Replaces a deleted role or user by its id in every trust policy, and ends its sessions."""
     unique_id = record.get("RoleId") or record["UserId"]
-    for role in emulator.roles():
+    for role in emulator.roles.everywhere():
         document = role.get("AssumeRolePolicyDocument")
         # Most trust policies do not name it, and need no parsing.
         if document and record["Arn"] in document:
-            role["AssumeRolePolicyDocument"] = _renamed(document, record["Arn"], unique_id)
+            renamed = _with_principals(
+                document, lambda names: [unique_id if name == record["Arn"] else name for name in names]
+            )
+            role["AssumeRolePolicyDocument"] = json.dumps(renamed)
     emulator.end_sessions(unique_id)
 
 
@@ -56,12 +59,6 @@ def without_empty(document: str | dict[str, Any]) -> dict[str, Any]:
     policy = _with_principals(document, lambda names: [name for name in names if name])
     stated = [each for each in policy.get("Statement", []) if each.get("Principal") != {"AWS": []}]
     return {**policy, "Statement": stated} if "Statement" in policy else policy
-
-
-def _renamed(document: str | dict[str, Any], old: str, new: str) -> str:
-    return json.dumps(
-        _with_principals(document, lambda names: [new if name == old else name for name in names])
-    )
 
 
 def _with_principals(
@@ -107,7 +104,8 @@ def _aws_principals(statement: dict[str, Any]) -> Iterator[str]:
 def _exists(principal: str) -> bool:
     """Whether the principal of a well-formed trust policy is one that IAM finds."""
     if limits.UNIQUE_ID.fullmatch(principal):
-        ids = {role["RoleId"] for role in emulator.roles()} | {user["UserId"] for user in emulator.users()}
+        records = (*emulator.roles.everywhere(), *emulator.users.everywhere())
+        ids = {record.get("RoleId") or record["UserId"] for record in records}
         return principal in ids or principal == administrator_id(principal[-12:])
     entity = limits.ROLE_OR_USER.fullmatch(principal)
     if entity is None:
@@ -115,5 +113,5 @@ def _exists(principal: str) -> bool:
     account, kind, name = entity["account"], entity["kind"], entity["name"]
     if principal == administrator_arn(account):
         return True
-    record = emulator.role(account, name) if kind == "role" else emulator.user(account, name)
+    record = (emulator.roles if kind == "role" else emulator.users).get(account, name)
     return record is not None and record["Arn"] == principal

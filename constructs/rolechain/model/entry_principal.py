@@ -202,14 +202,10 @@ def inherited_values(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, .
             if tag.key in entrance.transitive_tag_keys:
                 tags.setdefault(tag.key, []).append(tag)
     identities = [entrance.identity for entrance in listed if entrance.identity]
-    identity = _identity(identities, len(listed))
+    values, required = _of_all(identities, len(listed))
+    identity = SourceIdentity(values, required=required) if identities else None
     merged = ((key, *_of_all(found, len(listed))) for key, found in tags.items())
     return tuple(SessionTag(key, values, required=required) for key, values, required in merged), identity
-
-
-def _identity(found: Sequence[SourceIdentity], count: int) -> SourceIdentity | None:
-    values, required = _of_all(found, count)
-    return SourceIdentity(values, required=required) if found else None
 
 
 def _of_all(found: Sequence[SessionTag | SourceIdentity], count: int) -> tuple[tuple[str, ...], bool]:

@@ -132,14 +132,16 @@ def choose(
     if tags is None and source_identity is None:
         return hops
     tags = tags or {}
-    if problems := [*_of_tags(hops, tags), *_of_identity(hops, source_identity)]:
+    if problems := list(_refused(hops, tags, source_identity)):
         raise ChainError(problems)
     return tuple(hop.choosing(tags, source_identity) for hop in hops)
 
 
-def _of_tags(hops: tuple[Hop, ...], chosen: Mapping[str, str]) -> Iterator[Problem]:
+def _refused(
+    hops: tuple[Hop, ...], tags: Mapping[str, str], source_identity: str | None
+) -> Iterator[Problem]:
     declared = [tag for hop in hops for tag in hop.callee.tags]
-    for key, value in chosen.items():
+    for key, value in tags.items():
         place = ("session_tags", key)
         own = [tag for tag in declared if tag.key == key]
         if not own:
@@ -148,17 +150,13 @@ def _of_tags(hops: tuple[Hop, ...], chosen: Mapping[str, str]) -> Iterator[Probl
         for tag in own:
             if not isinstance(value, str) or not tag.allows(value):
                 yield Problem(place, f"{value!r} is not allowed: the chain allows {', '.join(tag.values)}")
-
-
-def _of_identity(hops: tuple[Hop, ...], chosen: str | None) -> Iterator[Problem]:
-    if chosen is None:
+    if source_identity is None:
         return
-    declared = [hop.callee.identity for hop in hops if hop.callee.identity]
-    if not declared:
-        yield Problem(
-            ("source_identity",), "no hop of this path sets one: declare source_identity in the chain"
-        )
-    for identity in declared:
-        if not isinstance(chosen, str) or not identity.allows(chosen):
+    identities = [hop.callee.identity for hop in hops if hop.callee.identity]
+    at = ("source_identity",)
+    if not identities:
+        yield Problem(at, "no hop of this path sets one: declare source_identity in the chain")
+    for identity in identities:
+        if not isinstance(source_identity, str) or not identity.allows(source_identity):
             allowed = ", ".join(identity.values)
-            yield Problem(("source_identity",), f"{chosen!r} is not allowed: the chain allows {allowed}")
+            yield Problem(at, f"{source_identity!r} is not allowed: the chain allows {allowed}")

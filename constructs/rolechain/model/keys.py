@@ -1,7 +1,7 @@
 """The keys of a chain, and what each takes.
 
-The reader of ``chain.yaml``, the validation and the JSON Schema are made from these tables. What a key means is said by
-the class that has it. Patterns and limits are those of the IAM and STS API references.
+The reader of ``chain.yaml``, the validation and the JSON Schema are made from these tables. The class that has a
+key documents its meaning. Patterns and limits are those of the IAM and STS API references.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ class Principal(NamedTuple):
 
 
 class OfEntrance(NamedTuple):
-    """A key of an entrance: what it takes, the kinds that it is for, and what is said of it at another kind."""
+    """A key of an entrance: its shape, the kinds that it is for, and the message for another kind."""
 
     takes: Shape
     kinds: tuple[EntranceKind, ...] = get_args(EntranceKind)
@@ -509,7 +509,7 @@ OF_CALLEES = (
     "policy_arns",
     "organizational_units",
 )
-"""The keys that concern the hop into a role, which a source role has none of."""
+"""The keys that concern the hop into a role; a source role takes none of them."""
 
 
 @dataclass(frozen=True)
@@ -539,7 +539,7 @@ QUOTAS = Record(
         ),
         "managed_policies_per_role": _quota(limits.POLICIES_OF_ROLE, limits.MOST_POLICIES_OF_ROLE),
     },
-    "are no quotas: write Quotas(…)",
+    "are not quotas: write Quotas(…)",
 )
 
 CHAIN_KEYS: Mapping[str, Shape] = {

@@ -20,17 +20,17 @@ Found = Iterator[tuple[Place, str]]
 """Mistakes: where in the thing that is checked, and what is wrong there."""
 Json = dict[str, Any]
 Mistake = str | Callable[[Any], str]
-"""What is said behind a value that is wrong, or a function of the value that gives the whole message."""
+"""The text that follows a wrong value in a message, or a function that gives the whole message for a value."""
 
 
 class Shape(Protocol):
-    """What a key takes."""
+    """The values that a key takes."""
 
     def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
-        """The value that a YAML node stands for; what is none is refused with its line."""
+        """The value of a YAML node; a node that has none is refused with its line."""
 
     def wrong(self, value: Any) -> Found:
-        """What is wrong with a value, of whatever type it is."""
+        """The problems of a value of any type."""
 
     def schema(self) -> Json:
         """The JSON Schema of what may stand in YAML."""
@@ -50,8 +50,8 @@ class Text:
     """A text.
 
     Attributes:
-        pattern: describes the whole of it; None for any but the empty one.
-        mistake: what is said of a value that it does not describe.
+        pattern: must match the whole text; None allows any text except the empty one.
+        mistake: the message for a value that the pattern does not match.
         longest: how many characters it may have.
     """
 
@@ -195,7 +195,7 @@ class Record:
     Attributes:
         make: the class.
         keys: the shape of each key, named as the class names it.
-        mistake: what is said of a value of another class.
+        mistake: the message for a value of another class.
         required: the keys that must stand in it.
         defined: the name under which other schemas refer to its own.
     """
@@ -256,7 +256,7 @@ def defaults_of(made: type) -> dict[str, Any]:
 
 
 def meanings_of(made: type) -> dict[str, str]:
-    """What the docstring of a class says of each of its arguments and attributes."""
+    """The meaning of each argument and attribute of a class, from its docstring."""
     found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", getdoc(made) or "", re.MULTILINE)
     said = {name: re.sub(r"\s+", " ", words).replace("``", "") for name, words in found}
     return {name: words[0].upper() + words[1:] for name, words in said.items()}

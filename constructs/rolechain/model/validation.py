@@ -1,6 +1,6 @@
-"""What a declared chain must satisfy, so that IAM and STS accept what is made of it.
+"""The rules that a declared chain must satisfy, so that IAM and STS accept its policies and calls.
 
-What a key takes by itself is said by ``keys.py``; what keys, roles and hops must be to each other is said here.
+``keys.py`` holds the allowed values of each key; this file holds the rules between keys, roles and hops.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rolechain.model.chain import Chain
 
 _ROLES = ("source", "middle", "targets")
+_NAMES = {"source": "source role", "targets": "target"}
 
 
 class _Placed(NamedTuple):
@@ -51,46 +52,54 @@ class _Placed(NamedTuple):
 
 
 def problems_of(chain: Chain) -> list[Problem]:
-    """Every mistake in ``chain``, in the order of its declaration, then what roles are to each other.
+    """Every mistake in ``chain``, in the order of its declaration, then those between roles.
 
-    What follows from a mistake, in the same place or below it, is not said again.
+    A problem at or below the place of an earlier one is left out, as it may only follow from that.
     """
     found: dict[tuple[Place, str], None] = {}
 
-    def tell(more: Found) -> None:
+    def tell(more: Iterable[tuple[Place, str]], within: Place = ()) -> None:
         known = {place for place, _ in found}
         found.update(
             ((place, message), None)
-            for place, message in more
-            if not any(place[:length] in known for length in range(len(place) + 1))
+            for rest, message in more
+            if (place := (*within, *rest))
+            and not any(place[:length] in known for length in range(len(place) + 1))
         )
 
-    tell(_of_chain_keys(chain))
-    tell(_of_region(chain))
-    roles = []
-    for place, role in _places(chain):
-        wrong = list(_of_role_keys(role, is_source=place[0] == "source"))
-        tell(((*place, *rest), message) for rest, message in wrong)
-        roles.append(_placed(place, role, [rest for rest, _ in wrong]))
-        tell(_of_role(chain, roles[-1]))
-    tell(_of_the_whole(chain, roles))
-    return [Problem(place, message) for place, message in found]
-
-
-def _places(chain: Chain) -> Iterator[tuple[Place, ChainRole]]:
-    """Every role with its place; a source that stands alone stands in no list."""
-    for kind, roles in zip(_ROLES, (chain.sources, chain.middle, chain.targets), strict=True):
-        for number, role in enumerate(roles):
-            yield (kind,) if kind == "source" and len(roles) == 1 else (kind, number), role
-
-
-def _of_chain_keys(chain: Chain) -> Found:
     for key, shape in CHAIN_KEYS.items():
         value = getattr(chain, key) if key not in _ROLES else None
-        if key in _ROLES or (value is None and key in ("organization", "administrators")):
-            continue
-        for rest, message in shape.wrong(value):
-            yield (key, *rest), message
+        if key not in _ROLES and not (value is None and key in ("organization", "administrators")):
+            tell(shape.wrong(value), (key,))
+    home = partition_of_region(chain.region) if isinstance(chain.region, str) else None
+    if home and home != chain.partition:
+        message = (
+            f"{chain.region} lies in partition {home}, the chain in {chain.partition}: change one of the two"
+        )
+        tell([(("region",), message)])
+    roles = []
+    for kind, declared in zip(_ROLES, (chain.sources, chain.middle, chain.targets), strict=True):
+        for number, role in enumerate(declared):
+            # A source that stands alone stands in no list.
+            place: Place = (kind,) if kind == "source" and len(declared) == 1 else (kind, number)
+            wrong = list(_of_role_keys(role, is_source=kind == "source"))
+            tell(wrong, place)
+            placed = _placed(place, role, [rest for rest, _ in wrong])
+            tell((*_of_role(chain, placed), *_of_session(placed.role), *_of_entrances(placed)), place)
+            roles.append(placed)
+    missing = [
+        kind for kind, declared in (("source", chain.sources), ("targets", chain.targets)) if not declared
+    ]
+    tell(
+        (
+            *(((kind,), f"a chain needs at least one {_NAMES[kind]}: declare it") for kind in missing),
+            *_repeated(roles),
+            *_entered_from_within(roles),
+            *_of_callers(chain, roles),
+            *_along(roles),
+        )
+    )
+    return [Problem(place, message) for place, message in found]
 
 
 def _of_role_keys(role: ChainRole, *, is_source: bool) -> Found:
@@ -125,40 +134,8 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
     return _Placed(place, replace(role, **{**blank, "assumed_by": (*entrances.values(),)}), entrances)
 
 
-def _of_region(chain: Chain) -> Found:
-    found = partition_of_region(chain.region) if isinstance(chain.region, str) else None
-    if found and found != chain.partition:
-        yield (
-            ("region",),
-            f"{chain.region} lies in partition {found}, the chain in {chain.partition}: change one of the two",
-        )
-
-
 def _of_role(chain: Chain, placed: _Placed) -> Found:
-    """What the keys of one role are to each other."""
-    for rest, message in (*_of_itself(placed), *_of_session(placed.role), *_of_entrances(placed)):
-        yield (*placed.place, *rest), message
-    if placed.role.partition != chain.partition:
-        yield (
-            (*placed.place, "partition"),
-            f"{placed.role.partition!r} is not the chain's partition {chain.partition!r}, and no hop crosses "
-            "partitions",
-        )
-
-
-def _of_the_whole(chain: Chain, roles: Sequence[_Placed]) -> Found:
-    """What the roles are to each other."""
-    if not chain.sources:
-        yield ("source",), "a chain needs at least one source role: declare it"
-    if not chain.targets:
-        yield ("targets",), "a chain needs at least one target: declare it"
-    yield from _repeated(roles)
-    yield from _entered_from_within(roles)
-    yield from _of_callers(chain, roles)
-    yield from _along(roles)
-
-
-def _of_itself(placed: _Placed) -> Found:
+    """The rules between the keys of one role."""
     role = placed.role
     whole = f"{role.path}{role.role}"
     if not role.existing and len(whole) > CONSOLE_CHARACTERS:
@@ -182,6 +159,9 @@ def _of_itself(placed: _Placed) -> Found:
             ("third_party",),
             "a third party's role can only be the source of a chain: declare it as source",
         )
+    if role.partition != chain.partition:
+        here = f"{role.partition!r} is not the chain's partition {chain.partition!r}"
+        yield ("partition",), f"{here}, and no hop crosses partitions"
     written = ("assumed_by", "description", "managed_policies", "permissions", "permissions_boundary")
     for key in written if role.existing else ():
         if getattr(role, key):
@@ -189,7 +169,7 @@ def _of_itself(placed: _Placed) -> Found:
 
 
 def _of_session(role: ChainRole) -> Found:
-    """What the hop into a role passes."""
+    """The rules on the values that the hop into a role passes."""
     declared = {tag.key for tag in role.tags}
     for number, key in enumerate(role.transitive_tag_keys):
         if key not in declared:
@@ -222,15 +202,15 @@ def _of_session(role: ChainRole) -> Found:
 
 def _of_entrances(placed: _Placed) -> Found:
     for number, entrance in placed.entrances.items():
-        checks = (_of_variables, _of_session_values, _of_third_party, _of_users)
-        found = [message for one in entrance.each() for check in checks for message in check(one)]
-        found += [message for one in entrance.each() for message in _of_account(placed.role, one)]
+        each = list(entrance.each())
+        found = [message for one in each for check in _OF_ENTRANCE for message in check(one)]
+        found += [message for one in each for message in _of_account(placed.role, one)]
         for message in dict.fromkeys(found):
             yield ("assumed_by", number), message
 
 
 def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
-    """What IAM refuses in the trust policy of this very role."""
+    """What IAM refuses in the trust policy of this role."""
     if one.kind not in ("arn", "oidc", "saml"):
         return
     if role.partition and partition_of(one.value) != role.partition:
@@ -243,7 +223,7 @@ def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
 
 
 def _of_variables(entrance: Entrance) -> Iterator[str]:
-    """What a policy reads as the beginning of a variable, and nobody means."""
+    """Values in which a policy would read ``${`` as the beginning of a variable."""
     written = {
         "audience": entrance.audiences,
         "subject": entrance.subjects,
@@ -283,15 +263,12 @@ def _of_session_values(entrance: Entrance) -> Iterator[str]:
             yield f"{key!r} is not one of the session tags that {origin}"
 
 
-def _of_third_party(entrance: Entrance) -> Iterator[str]:
+def _of_callers_of(entrance: Entrance) -> Iterator[str]:
     if entrance.third_party and entrance.external_id is None:
         yield (
             f"the third party {entrance.value} needs an external_id, or another customer of it can use your "
             "role: declare one that is unique to you"
         )
-
-
-def _of_users(entrance: Entrance) -> Iterator[str]:
     asks = entrance.mfa or entrance.mfa_max_age is not None
     if asks and entrance.kind == "arn" and ":user/" not in entrance.value:
         yield NO_MFA.format(kind=entrance.kind, value=entrance.value)
@@ -299,6 +276,9 @@ def _of_users(entrance: Entrance) -> Iterator[str]:
         yield "mfa admits IAM users only, and iam_users: false excludes them: remove one of the two"
     if entrance.mfa_max_age is not None and not entrance.mfa:
         yield "mfa_max_age needs mfa: add mfa: true"
+
+
+_OF_ENTRANCE = (_of_variables, _of_session_values, _of_callers_of)
 
 
 def _repeated(roles: Sequence[_Placed]) -> Found:
@@ -349,7 +329,7 @@ def _entered_from_within(roles: Sequence[_Placed]) -> Found:
 
 
 def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
-    """What a role asks of its callers' accounts, and cannot."""
+    """Conditions on the callers' accounts that no caller can meet."""
     third_parties = [each.role for each in roles if each.is_source and each.role.third_party]
     for place, role in ((each.place, each.role) for each in roles if not each.is_source):
         vendor = (
@@ -376,7 +356,7 @@ def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
 
 
 def _along(roles: Iterable[_Placed]) -> Found:
-    """What the sessions of a chain hand on from one hop to the next."""
+    """The tags and the source identity that sessions inherit from hop to hop."""
     tags, identity = inherited_values(
         one for each in roles for entrance in each.entrances.values() for one in entrance.each()
     )

@@ -98,7 +98,7 @@ class Nodes:
         return str(node.value)
 
     def value(self, node: yaml.Node, place: Place, seen: set[int] | None = None) -> Any:
-        """A text, or whatever mapping or list of texts."""
+        """A text, or a mapping or list of texts."""
         seen = set() if seen is None else seen
         if isinstance(node, yaml.ScalarNode):
             return self.text(node, place)

@@ -76,7 +76,7 @@ class Declared:
         return beyond(requests, self.who(role, action))
 
     def who(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
-        """The requests of whoever is declared as a caller or an entrance."""
+        """The requests of the declared callers and entrances."""
         return self._of(self._callers, role, action, _only_who)
 
     def unenforced(

@@ -69,8 +69,8 @@ class AccessDiff:
 def diff(old: Iterable[Template], new: Iterable[Template]) -> AccessDiff:
     """Compares who gets in by two sets of templates.
 
-    A role is the same on both sides if its ARN is. Whoever is let in now, as far as it cannot be shown that the old
-    trust policy let it in as well, is new: by a statement of a trust policy, and by both halves of a hop.
+    A role is the same on both sides if its ARN is. A principal that is let in now, by a statement of a trust policy
+    or by both halves of a hop, is new unless the old trust policy is shown to have let it in as well.
 
     Args:
         old: the templates as they were.
@@ -113,7 +113,7 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
     hops = {(edge.caller.arn, edge.callee.arn): edge for edge in edges(old)}
     for edge in edges(new):
         change = _of_edge(edge)
-        # Of a role that lets in somebody who is not known, this is said already.
+        # Where the role itself may let in callers that are not known, that change reports it already.
         if not _was_there(edge, hops.get((edge.caller.arn, edge.callee.arn))) and (
             change.certain or edge.callee.arn not in unsure
         ):
@@ -174,7 +174,7 @@ def _of_access(
     role = access.role
     if not beyond(access.requests, surely(access.action)):
         return None
-    # Whoever is not among those that may have been let in was surely kept out.
+    # Callers that are not among those that may have been let in were surely kept out.
     kept_out = beyond(
         access.requests, everybody(before.trust.policy, before.callee, access.action) if before else ()
     )
@@ -190,6 +190,7 @@ def _of_access(
     )
 
 
+_PLACE = ("template", "logical_id", "part", "statement")
 _CARRIED = {TAG_SESSION.lower(): "session tags", SET_SOURCE_IDENTITY.lower(): "a source identity"}
 
 
@@ -252,15 +253,5 @@ def _text(statement: Any) -> str:
 
 
 def _json(change: AccessChange) -> dict[str, Any]:
-    place = change.place
-    return {
-        "role": change.role,
-        "who": change.who,
-        "words": change.words,
-        "certain": change.certain,
-        "witness": change.witness,
-        "template": place.template,
-        "logical_id": place.logical_id,
-        "part": place.part,
-        "statement": place.statement,
-    }
+    found = vars(change) | {name: getattr(change.place, name) for name in _PLACE}
+    return {name: value for name, value in found.items() if name != "place"}

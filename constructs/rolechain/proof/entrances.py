@@ -187,6 +187,7 @@ def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization
         for action in ENTERING
         for one in surely_allowed(wanted, role.callee, action)
     )
+    kinds = {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
     carries = all(
         any(
             both([one], others)
@@ -194,13 +195,9 @@ def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization
         )
         for action, _ in CARRYING
         for one in surely_allowed(wanted, role.callee, action)
-        if one.kind in _kinds(wanted, role)
+        if one.kind in kinds
     )
     return enters if carries else False
-
-
-def _kinds(wanted: Policy, role: RoleRecord) -> set[str]:
-    return {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
 
 
 def _lets_in(role: RoleRecord, wanted: Requests, action: str) -> Ternary:

@@ -144,8 +144,10 @@ def _of_hop(
     trusting = decide(free)
     if not trusting.allowed:
         yield _finding(hop, trusting, callee, "trust policy", _of_trust(hop, trusting, chain), graph)
-    welcome = replace(request.callee, trust_policy=_trusting(hop))
-    permitted = decide(replace(request, callee=welcome))
+    # Where the trust policy lets in the caller's account, the caller's own side decides.
+    trusting_account = {"Effect": "Allow", "Action": "sts:*", "Principal": {"AWS": hop.caller.account_root}}
+    open_policy = Policy.parse({"Version": "2012-10-17", "Statement": [trusting_account]})
+    permitted = decide(replace(request, callee=replace(request.callee, trust_policy=open_policy)))
     if permitted.allowed and not trusting.allowed:
         return
     if not permitted.allowed:
@@ -171,27 +173,22 @@ def _of_trust(hop: Hop, decision: Decision, chain: Chain) -> dict[str, Any]:
     return (of_caller or of_action)[0]
 
 
-def _trusting(hop: Hop) -> Policy:
-    """A trust policy that lets the caller's account in, so that the caller's own side decides."""
-    statement = {"Effect": "Allow", "Action": "sts:*", "Principal": {"AWS": hop.caller.account_root}}
-    return Policy.parse({"Version": "2012-10-17", "Statement": [statement]})
-
-
 def _finding(
     hop: Hop, decision: Decision, role: RoleRecord, half: str, statement: dict[str, Any], graph: RoleGraph
 ) -> Finding:
     rule = "RC00" if decision.verdict is Verdict.UNKNOWN else "RC08"
-    place = role.place
+    record = None
     if decision.side is Side.TRUST_POLICY:
-        place = replace(role.trust.place, statement=decision.statement)
+        record = role.trust
     elif decision.side is Side.IDENTITY_POLICY and decision.policy is not None and role.policies:
-        place = replace(role.policies[decision.policy].place, statement=decision.statement)
-    elif decision.side is Side.PERMISSIONS_BOUNDARY and role.boundary:
-        place = replace(role.boundary.place, statement=decision.statement)
+        record = role.policies[decision.policy]
+    elif decision.side is Side.PERMISSIONS_BOUNDARY:
+        record = role.boundary
     elif decision.side is Side.SESSION_POLICY:
-        record = graph.session_policies[role.arn][decision.policy or 0]
+        declared = graph.session_policies[role.arn][decision.policy or 0]
         # What the chain itself declares stands in no template.
-        place = replace(record.place, statement=decision.statement) if record.place.template else place
+        record = declared if declared.place.template else None
+    place = replace(record.place, statement=decision.statement) if record else role.place
     word = "cannot be decided" if rule == "RC00" else "does not work"
     remediation = f"write into the {half} of {role.name or role.arn}: {_shown(statement)}"
     if decision.verdict is Verdict.EXPLICIT_DENY:

@@ -1,4 +1,4 @@
-"""What people are told in place of an account or a name that is not known before deployment."""
+"""The words that stand in a report for an account or a name that is not known before deployment."""
 
 from __future__ import annotations
 

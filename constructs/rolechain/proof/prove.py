@@ -63,11 +63,12 @@ def prove(
             them. None for all of them.
 
     Raises:
-        AssemblyError: a folder is given that is no cloud assembly.
+        AssemblyError: the folder is not a cloud assembly.
     """
     return prove_graph(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
 
 
+@patience()
 def prove_graph(
     chain: Chain,
     graph: RoleGraph,
@@ -76,13 +77,6 @@ def prove_graph(
     parts: Collection[str] | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
-    with patience():
-        return _proven(chain, graph, scope, parts)
-
-
-def _proven(
-    chain: Chain, graph: RoleGraph, scope: Literal["chain", "app"], parts: Collection[str] | None
-) -> Proof:
     hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
     found = list(trusted(declared, graph))
@@ -110,7 +104,7 @@ def _proven(
 
 
 def _in_words(graph: RoleGraph, proof: Proof) -> Proof:
-    """A proof in which what stands for an account or a name that is not known is said in words."""
+    """A proof with words in place of what stands for an account or a name that is not known."""
     names = Names(graph)
     return replace(
         proof,
@@ -202,7 +196,7 @@ def audit(
             what is found otherwise; else its errors are warnings.
 
     Raises:
-        AssemblyError: a folder is given that is no cloud assembly.
+        AssemblyError: the folder is not a cloud assembly.
         ParameterError: no template declares a parameter, one does not take the value, or the region is none.
     """
     if region is not None and partition_of(region) is None:
@@ -297,7 +291,7 @@ def _listed(templates: Templates) -> list[Template]:
 
 
 def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
-    """The hops of which one side names the other and the other one refuses, with the reason.
+    """The refused hops where one side names the other, with the reason.
 
     Args:
         graph: the roles and identities.

@@ -13,6 +13,7 @@ from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of, name_of
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
+from rolechain.proof.rules.context import reachable
 
 _IAM = "AWS::IAM::"
 _TRUST = "AssumeRolePolicyDocument"
@@ -74,14 +75,7 @@ def _near(chain: Chain, graph: RoleGraph) -> set[str]:
     for edge in links(graph):
         if not _is_welcome(edge, declared):
             callers.setdefault(edge.callee.arn, set()).add(edge.caller.arn)
-    near = set(declared)
-    waiting = list(near)
-    while waiting:
-        for arn in callers.get(waiting.pop(), ()):
-            if arn not in near:
-                near.add(arn)
-                waiting.append(arn)
-    return near
+    return {*declared, *reachable(declared, lambda arn: callers.get(arn, ()))}
 
 
 def _is_welcome(edge: Edge, declared: Mapping[str, ChainRole]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,13 +58,8 @@ class Proof:
             "proven": self.proven,
             "hops": [{**vars(hop), "verdict": hop.verdict.value} for hop in self.hops],
             "entrances": [
-                {
-                    "role": entrance.role,
-                    "who": entrance.who,
-                    "words": entrance.words,
-                    "declared": entrance.declared,
-                    **_place(entrance.place),
-                }
+                {name: value for name, value in vars(entrance).items() if name != "place"}
+                | _place(entrance.place)
                 for entrance in self.entrances
             ],
             "findings": [
@@ -142,10 +137,9 @@ def passes(proof: Proof, *, strict: bool) -> bool:
     return proof.proven and not (strict and (proof.findings or proof.premises))
 
 
-def finding_lines(finding: Finding, where: Callable[[SourceLocation], str] = str) -> Iterator[str]:
+def finding_lines(finding: Finding) -> Iterator[str]:
     """A finding: its level, rule and place, the message, and what to write instead."""
-    place = f" {where(finding.place)}" if finding.place else ""
-    yield f"{finding.level.value} {finding.rule}{place}"
+    yield f"{finding.level.value} {finding.rule} {finding.place or ''}".rstrip()
     yield f"  {finding.message}"
     yield f"  fix: {finding.remediation}"
 

@@ -14,8 +14,8 @@ import boto3
 from botocore.credentials import ReadOnlyCredentials
 
 from rolechain.errors import RolechainError
-from rolechain.runtime.credentials import HopCredentials
 from rolechain.runtime.hop import HopLike
+from rolechain.runtime.hop_credentials import HopCredentials
 from rolechain.runtime.session import chain_credentials, renew_when_rejected, share_profile
 from rolechain.runtime.session_cache import CacheLike
 
@@ -75,11 +75,11 @@ class AioCredentials:
         return repr(self._credentials)
 
     @property
-    def account_id(self) -> str:
+    def account_id(self) -> str | None:
         """The id of the role's account; never a call."""
         return self._credentials.account_id
 
-    async def get_account_id(self) -> str:
+    async def get_account_id(self) -> str | None:
         """The same, for the endpoints that hold it."""
         return self.account_id
 
@@ -103,14 +103,14 @@ class AioCredentials:
             flight = loop.create_task(asyncio.to_thread(self._credentials.get_frozen_credentials))
             self._flights[loop] = flight
             flight.add_done_callback(self._landed)
-        elif at_hand := self._credentials.at_hand():
+        elif at_hand := self._credentials.serving:
             return at_hand
         return await asyncio.shield(flight)
 
     def _landed(self, flight: asyncio.Task[ReadOnlyCredentials]) -> None:
         self._flights.pop(flight.get_loop(), None)
         if not flight.cancelled():
-            # Whoever waited may have been cancelled, and asyncio would complain that nobody looked.
+            # Every task that waited may be cancelled: asyncio would then report an exception that was never retrieved.
             flight.exception()
 
 

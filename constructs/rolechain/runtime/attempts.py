@@ -39,10 +39,10 @@ def attempt(
         index: the hop's place in what is reported.
 
     Returns:
-        What came of it; a refusal is no error here.
+        The outcome; a refusal is not an error here.
 
     Raises:
-        ChainError: the hop is not as STS takes it, or there is no region.
+        ChainError: STS would not take the hop, or no region is set.
         HopError: the session has no credentials that work, so nothing could be tried.
     """
     wanted = as_hop(hop)

@@ -19,12 +19,12 @@ from rolechain.runtime.session_name import default_session_name
 from rolechain.runtime.sts import MalformedAnswerError, Sts
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
-"""How botocore calls the ways by which credentials are a role session's."""
+"""The names in botocore of the credential providers that give a role session."""
 
 
 @dataclass(frozen=True)
 class HopCall:
-    """One AssumeRole, ready to be made with whatever credentials the caller has.
+    """One AssumeRole, to be made with the credentials of any caller.
 
     Attributes:
         hop: the role, and how it is assumed.
@@ -42,13 +42,20 @@ class HopCall:
         """Makes the call.
 
         Raises:
-            HopError: STS refused, there was no answer, or it was of no use.
+            HopError: STS refused, did not answer, or gave an answer that cannot be used.
         """
         self._check_user_session(signer)
         parameters = self.hop.parameters(default_session_name())
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
             parameters["TokenCode"] = code
+        # What a trust policy may ask of a call.
+        hop = self.hop
+        may_be_asked = {
+            "external id": hop.external_id,
+            "session tags": hop.tags,
+            "source identity": hop.source_identity,
+        }
         try:
             given = self.sts.assume_role(signer, parameters)
         except (BotoCoreError, ClientError, ValueError) as error:
@@ -58,7 +65,7 @@ class HopCall:
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
-                unsent=self._unsent(),
+                unsent=[name for name, value in may_be_asked.items() if not value],
             ) from error
         except MalformedAnswerError as error:
             raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
@@ -72,7 +79,7 @@ class HopCall:
         """The credentials of a session, frozen.
 
         Raises:
-            HopError: there are none, or whatever provides them failed.
+            HopError: the session has none, or their provider failed.
         """
         # Providers run commands, read files and call services: what they raise has no common base.
         try:
@@ -91,12 +98,12 @@ class HopCall:
                 "a blank or another character that none has: copy them anew"
             )
             raise self._failed(message, Cause.SOURCE_CREDENTIALS)
-        return SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+        return SessionCredentials.of(frozen)
 
     def _check_start(self, method: str) -> None:
         """Refuses what STS does not give to a role session, where the start is known to be one.
 
-        The role that a service gives to its workload (EC2, ECS, Lambda) is none in this sense.
+        The session that EC2, ECS or Lambda gives to a workload is exempt.
         """
         if method not in _ROLE_SESSIONS:
             return
@@ -113,12 +120,6 @@ class HopCall:
     def _at(self) -> HopPlace:
         return {"index": self.index, "total": self.total, "role_arn": self.hop.role_arn}
 
-    def _unsent(self) -> list[str]:
-        """What a trust policy may ask of a call, and this one does not pass."""
-        external_id, tags, identity = self.hop.external_id, self.hop.tags, self.hop.source_identity
-        passed = {"external id": external_id, "session tags": tags, "source identity": identity}
-        return [name for name, value in passed.items() if not value]
-
     def _check_user_session(self, signer: SessionCredentials) -> None:
         """Refuses more than an hour where a user's session calls, as GetSessionToken gives it.
 
@@ -130,7 +131,7 @@ class HopCall:
         try:
             arn = signer.arn or self.sts.caller_arn(signer)
         except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
-            # AssumeRole fails likewise, and is told in the hop's words.
+            # AssumeRole fails with the same error, which names the hop.
             return
         if resource_of(arn).startswith("user/"):
             message = (

@@ -1,4 +1,4 @@
-"""How far this machine's clock is from that of STS. Standard library only."""
+"""The difference between this machine's clock and that of STS. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Clock = Callable[[], float]
 """Gives the seconds since the epoch."""
 
 NOTICED = 60.0
-"""From how many seconds on a difference is reported; sessions are renewed a minute before they end."""
+"""The difference in seconds from which it is reported; sessions are renewed a minute before they end."""
 
 
 def clock_skew(answer: Mapping[str, Any], sent_at: float, received_at: float) -> float:
-    """By how many seconds the service is ahead of this machine at least; below 0 if it is behind.
+    """The minimum number of seconds that the service is ahead of this machine; negative if it is behind.
 
     Args:
         answer: an answer as botocore gives it; its ``Date`` header counts whole seconds.
-        sent_at: when the call was made, by this machine's clock.
-        received_at: when the answer came, likewise.
+        sent_at: the time of the call, by this machine's clock.
+        received_at: the time of the answer, by the same clock.
 
     Returns:
-        0.0 where the two clocks may well agree, and where the answer has no date that can be read.
+        0.0 if the two clocks may agree, or the answer has no readable date.
     """
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:

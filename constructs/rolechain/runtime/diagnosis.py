@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,9 +12,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.iam.arn import account_of, name_of
-from rolechain.iam.condition_keys import EXTERNAL_ID, REQUEST_TAG, TAG_KEYS, principal_keys
-from rolechain.iam.condition_keys import SET_SOURCE_IDENTITY as SET_SOURCE_IDENTITY_KEY
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.condition_keys import (
+    EXTERNAL_ID,
+    REQUEST_TAG,
+    SET_SOURCE_IDENTITY,
+    TAG_KEYS,
+    principal_keys,
+)
+from rolechain.iam.sts_actions import ASSUME_ROLE, actions_of
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
 from rolechain.policy.request import parameter_keys
@@ -44,7 +50,7 @@ _ABSENT = frozenset(
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What the next session of a chain inherits, as far as it is known.
+    """The values that the next session of a chain inherits, as far as they are known.
 
     Attributes:
         tags: the transitive session tags, by key.
@@ -55,18 +61,18 @@ class Inheritance:
     source_identity: str | None = None
 
     def after(self, call: Hop) -> Inheritance:
-        """What the sessions after ``call`` inherit."""
+        """The values that the sessions after ``call`` inherit."""
         own = {key: value for key, value in (call.tags or {}).items() if key in call.transitive_tag_keys}
         return Inheritance({**self.tags, **own}, self.source_identity or call.source_identity)
 
 
 _DENIED = (Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
-_PASSED = {EXTERNAL_ID: "external id", SET_SOURCE_IDENTITY_KEY: "source identity"}
+_PASSED = {EXTERNAL_ID: "external id", SET_SOURCE_IDENTITY: "source identity"}
 """Condition keys, in lower case, that a hop's parameters give by themselves; session tags are the others."""
 
 
 class Diagnosis(NamedTuple):
-    """What was found out.
+    """The result of a diagnosis.
 
     Attributes:
         words: one line.
@@ -80,7 +86,7 @@ class Diagnosis(NamedTuple):
 
 
 class Diagnostician:
-    """Reads roles with whatever sessions are at hand in their accounts.
+    """Reads roles with the sessions at hand in their accounts.
 
     Those are the ones that it meets, whose endpoints are configured as those of ``session``, and ``readers``.
     """
@@ -101,7 +107,7 @@ class Diagnostician:
     def explain(
         self, call: HopCall, caller: Caller, inherited: Inheritance, *, refused: bool
     ) -> Diagnosis | None:
-        """Why STS refused a call, or let it in, as far as the policies can be read.
+        """The reason why STS refused or allowed a call, as far as the policies can be read.
 
         None where neither side could be read, or it is not known which role the caller is.
         """
@@ -112,7 +118,10 @@ class Diagnostician:
             return Diagnosis(f"account {hop.account} has no role {hop.role_name}: deploy its stack", None)
         if callee and callee.arn != hop.role_arn:
             return Diagnosis(f"the role is {callee.arn}: name it so, path included", None)
-        own = self._own(caller)
+        own = None
+        if caller.role_arn:
+            with suppress(NoSuchRoleError):
+                own = self._read(caller.account, name_of(caller.role_arn))
         if (callee is None and own is None) or (caller.kind == "role-session" and not caller.role_arn):
             return None
         names = f"{hop.role_arn}'s trust policy", "the caller's policies"
@@ -121,17 +130,14 @@ class Diagnostician:
             caller,
             Callee(hop.role_arn, callee.trust if callee else Policy.unknown(names[0])),
             self._context(call, caller, inherited),
-            actions=_actions(hop, inherited),
+            actions=actions_of(
+                tags=bool(hop.tags or inherited.tags),
+                source_identity=bool(hop.source_identity or inherited.source_identity),
+            ),
             identity_policies=own.identity if own else (Policy.unknown(names[1]),),
             permissions_boundary=own.boundary if own else None,
         )
         return _decided(request, unread, refused)
-
-    def _own(self, caller: Caller) -> RolePolicies | None:
-        try:
-            return self._read(caller.account, name_of(caller.role_arn)) if caller.role_arn else None
-        except NoSuchRoleError:
-            return None
 
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
@@ -190,9 +196,8 @@ class Diagnostician:
         if credentials is None:
             return ""
         try:
-            frozen = credentials.get_frozen_credentials()
-            signer = SessionCredentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
-            return account_of(self._sts.caller_arn(signer))
+            frozen = SessionCredentials.of(credentials.get_frozen_credentials())
+            return account_of(self._sts.caller_arn(frozen))
         except (BotoCoreError, ClientError, HopError, MalformedAnswerError):
             return ""
 
@@ -224,19 +229,10 @@ def _decided(request: Request, unread: list[str], refused: bool) -> Diagnosis:
     return Diagnosis(words, None if open_keys else cause, _lacking(request) if refused else "")
 
 
-def _actions(hop: Hop, inherited: Inheritance) -> tuple[str, ...]:
-    """What a call needs both sides to allow."""
-    used = (
-        (TAG_SESSION, hop.tags or inherited.tags),
-        (SET_SOURCE_IDENTITY, hop.source_identity or inherited.source_identity),
-    )
-    return (ASSUME_ROLE, *(action for action, passed in used if passed))
-
-
 def _lacking(request: Request) -> str:
     """What a call would have had to pass so that no side denies it; empty where that would not help.
 
-    Tried are the values that a statement of the trust policy asks for.
+    The values that a statement of the trust policy asks for are tried.
     """
     sent = {key.lower(): value for key, value in request.context.items()}
     for statement in request.callee.trust_policy.statements:
@@ -248,9 +244,7 @@ def _lacking(request: Request) -> str:
         }
         passed = sent | {lookup: value for lookup, (_, value) in asked.items()}
         tags = [lookup.removeprefix(REQUEST_TAG) for lookup in passed if lookup.startswith(REQUEST_TAG)]
-        actions = [ASSUME_ROLE, *([TAG_SESSION] if tags else [])]
-        if SET_SOURCE_IDENTITY_KEY in passed:
-            actions.append(SET_SOURCE_IDENTITY)
+        actions = actions_of(tags=bool(tags), source_identity=SET_SOURCE_IDENTITY in passed)
         if tags:
             passed[TAG_KEYS] = tags
         if decide(replace(request, context=passed, actions=actions)).verdict in _DENIED:

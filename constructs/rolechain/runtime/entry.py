@@ -53,13 +53,11 @@ def asks_for_mfa(source: ChainRole) -> bool:
 
 def lets_in_without_mfa(source: ChainRole) -> bool:
     """Whether a source role lets in some IAM users without MFA."""
-    return any(_of_users(entrance) and not entrance.mfa for entrance in source.entrances)
-
-
-def _of_users(entrance: Entrance) -> bool:
-    """Whether an entrance may name an IAM user."""
-    return (entrance.kind == "account" and entrance.iam_users) or (
-        entrance.kind == "arn" and ":user/" in entrance.value
+    return any(
+        (entrance.kind == "account" and entrance.iam_users)
+        or (entrance.kind == "arn" and ":user/" in entrance.value)
+        for entrance in source.entrances
+        if not entrance.mfa
     )
 
 

@@ -9,7 +9,7 @@ from rolechain.iam.denials import denied_by
 
 
 class Cause(StrEnum):
-    """What stood in the way.
+    """The cause of a failed hop.
 
     A policy's kind is named whenever STS names it, for an explicit deny too; ``EXPLICIT_DENY`` is left for a
     deny whose kind is not among those here. The bare denial names no side at all: that is ``UNKNOWN``.
@@ -77,7 +77,7 @@ def cause_of(code: str, text: str, status: int) -> Cause:
     """The cause that an error answer of STS shows.
 
     The texts are those of the IAM User Guide ("Troubleshoot access denied error messages") and of the STS API
-    reference. A status of 0 is none.
+    reference. A status of 0 stands for no status.
     """
     if code in _THROTTLING or status == 429:
         return Cause.THROTTLED

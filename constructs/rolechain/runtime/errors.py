@@ -37,7 +37,7 @@ class HopError(RolechainError):
         total: how many hops there are.
         role_arn: the role that was to be assumed.
         caller_arn: who called, as far as it is known; the first hop's caller is known only if STS names it.
-        code: the error's code, such as ``AccessDenied``; for an error that is no answer of STS, the name of
+        code: the error's code, such as ``AccessDenied``; for an error that did not come from STS, the name of
             its class; empty where the answer itself was at fault.
         cause: what stood in the way.
         request_id: the id of the request that STS gave, for a support case; None if there was no answer.
@@ -158,7 +158,7 @@ def hop_error(
 
 
 def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpack[HopPlace]) -> HopError:
-    """The error that says that there are no working credentials to start a hop from; arguments as ``hop_error``'s."""
+    """The error of a hop whose caller has no working credentials; arguments as ``hop_error``'s."""
     said = _Said.by(error)
     cause = said.cause if said.cause in {*RECOVERABLE, Cause.CLOCK} else Cause.SOURCE_CREDENTIALS
     lacking = cause is Cause.SOURCE_CREDENTIALS
@@ -175,7 +175,7 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
 
 
 def place(at: HopPlace) -> str:
-    """How a message names a hop."""
+    """The name of a hop in a message."""
     return f"hop {at['index']} of {at['total']}" if at["index"] else "the way into the source role"
 
 

@@ -14,13 +14,13 @@ import boto3
 
 from rolechain.errors import ChainError, Problem
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.credentials import HopCredentials, line_up
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike
+from rolechain.runtime.hop_credentials import HopCredentials, line_up
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.refreshable_credentials import Uniform, system_uniform
-from rolechain.runtime.session import declared_hops, session_with
+from rolechain.runtime.session import ChainSession, declared_hops
 from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
 
@@ -67,7 +67,7 @@ def fan_out(
     """
     if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
         raise ChainError(
-            [Problem(("max_workers",), f"{max_workers!r} is no number of workers: write 1 or more")]
+            [Problem(("max_workers",), f"{max_workers!r} is not a number of workers: write 1 or more")]
         )
     for name, given in (("hops", hops), ("targets", targets)):
         if isinstance(given, str):
@@ -86,7 +86,7 @@ def fan_out(
     total = len(shared) + 1
     trunk = line_up(shared, sts=sts, session=base, total=total, cache=kept_in) if shared else None
     branches = [HopCredentials(HopCall(end, sts, total, total), trunk or base, cache=kept_in) for end in ends]
-    return _taken(wanted, trunk, branches, lambda branch: session_with(branch, base, region), max_workers)
+    return _taken(wanted, trunk, branches, lambda branch: ChainSession(branch, base, region), max_workers)
 
 
 def _taken(

@@ -36,22 +36,22 @@ else:
 
 
 LOCK_SECONDS = 15.0
-"""How long another process is waited for; a call takes a second, and one that is stopped never ends."""
+"""The longest wait for another process; a call takes a second, and a process that is stopped never ends its call."""
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w-]{1,128}", re.ASCII)
 _SESSION_FILE = re.compile(r"[0-9a-f]{64}\.(?:json|lock)|\.new-rolechain-.*")
-"""What is ours beyond doubt, in a folder that may hold a user's files too: named by a key of ``cache_key``."""
+"""The files of this cache, in a folder that may hold a user's files too: named by a key of ``cache_key``."""
 
 _ITSELF = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Opens no link that somebody has put in the place of a file, and waits for nobody to write into a pipe."""
+"""Refuses a symbolic link in the place of a file, and does not wait for a pipe to be written."""
 
 _KEPT_SECONDS = 13 * 3600
 """No session lasts longer than twelve hours."""
 
 
 def default_cache_folder() -> Path:
-    """Where this system keeps a user's caches, and in it the folder ``rolechain``.
+    """The folder ``rolechain`` among this system's caches of the user.
 
     Raises:
         RolechainError: the user has no home folder, as in some containers, and no variable names the place.
@@ -62,7 +62,7 @@ def default_cache_folder() -> Path:
     }.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
     base = os.environ.get(variable, "")
     try:
-        # As the XDG Base Directory Specification has it, one that is not absolute is none.
+        # The XDG Base Directory Specification ignores a path that is not absolute.
         return (Path(base) if os.path.isabs(base) else Path.home() / usual) / "rolechain"
     except RuntimeError as error:
         words = " or ".join(filter(None, ("HOME", variable)))
@@ -72,9 +72,9 @@ def default_cache_folder() -> Path:
 class FileCache(MutableMapping[str, dict[str, Any]]):
     """A folder with a file for each entry, as safe between processes as between threads.
 
-    An entry is replaced whole. One that is damaged, or that anyone else could have read or written, is as good
-    as missing, and a folder that is open to others is not used at all. Sessions of a chain that are over are removed
-    by and by; any other file of the folder stays.
+    An entry is replaced whole. An entry that is damaged, or that another user could have read or written, counts as
+    missing, and a folder that is open to others is not used. Expired sessions of a chain are removed with time; any
+    other file of the folder stays.
 
     Args:
         folder: where the files are; it is made, for its owner only, with the first entry.
@@ -134,7 +134,7 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
     def lock(self, key: str) -> Iterator[None]:
         """Keeps every other thread and process that asks for the same key waiting, for ``LOCK_SECONDS`` at most.
 
-        Where that fails, the log says so and nobody waits: whoever asks may then make a call each.
+        If the lock fails, the log says so and nobody waits: each process may then make a call of its own.
         """
         handle = self._locked(key)
         try:
@@ -176,7 +176,9 @@ class FileCache(MutableMapping[str, dict[str, Any]]):
 
     def _file(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no key of a file cache: use up to 128 of letters, digits, _ and -")
+            raise ValueError(
+                f"{key!r} is not a key of a file cache: use up to 128 of letters, digits, _ and -"
+            )
         return self.folder / f"{key}.json"
 
     def _made_folder(self) -> bool:

@@ -1,4 +1,4 @@
-"""What must be made anew in a process that was forked: locks that were held, connections that are shared."""
+"""Locks and connections are made anew in a forked process: a lock may be held, a connection is shared."""
 
 from __future__ import annotations
 

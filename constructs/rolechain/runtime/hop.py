@@ -75,7 +75,7 @@ class Hop:
         return name_of(self.role_arn)
 
     def parameters(self, default_session_name: str) -> dict[str, object]:
-        """What AssumeRole is called with, but for the MFA code, which is good for one call."""
+        """The parameters of AssumeRole, without the MFA code, which is good for one call."""
         given: dict[str, object] = {
             "ExternalId": self.external_id,
             "DurationSeconds": self.duration_seconds,
@@ -94,7 +94,7 @@ class Hop:
 
 
 HopLike = str | Hop | DeclaredHop
-"""What stands for a hop: a role's ARN, a hop with its parameters, or one that a chain declares."""
+"""A hop as callers pass it: a role's ARN, a hop with its parameters, or one that a chain declares."""
 
 
 def as_hop(hop: HopLike) -> Hop:
@@ -103,12 +103,8 @@ def as_hop(hop: HopLike) -> Hop:
     Raises:
         ChainError: it cannot be one.
     """
-    if isinstance(hop, Hop):
-        return hop
-    return _of_declared(hop) if isinstance(hop, DeclaredHop) else Hop(hop)
-
-
-def _of_declared(hop: DeclaredHop) -> Hop:
+    if not isinstance(hop, DeclaredHop):
+        return hop if isinstance(hop, Hop) else Hop(hop)
     if problems := list(_not_chosen(hop)):
         raise ChainError(problems)
     return Hop(
@@ -124,7 +120,7 @@ def _of_declared(hop: DeclaredHop) -> Hop:
 
 
 def _not_chosen(hop: DeclaredHop) -> Iterator[Problem]:
-    """What the callee asks for and the chain leaves to whoever walks it."""
+    """The values that the callee asks for, and that neither the chain nor the caller has chosen."""
     for tag in hop.open_tags:
         values = f" ({', '.join(tag.values)})" if tag.values else ""
         yield Problem(

@@ -1,4 +1,4 @@
-"""What a hop must satisfy so that STS accepts it, alone and in its place in a chain.
+"""The limits of STS on a hop, alone and in its place in a chain.
 
 The patterns and limits are those of the STS API reference for AssumeRole. botocore itself checks the minimums only.
 """
@@ -57,12 +57,12 @@ Found = Iterator[tuple[str, str]]
 
 
 def problems_of(hop: Hop) -> Found:
-    """Every mistake in ``hop``, whatever stands before it."""
+    """Every mistake in ``hop`` by itself."""
     arn = _ROLE_ARN.fullmatch(hop.role_arn) if isinstance(hop.role_arn, str) else None
     if arn is None or arn["partition"] not in PARTITIONS:
         yield (
             "role_arn",
-            f"{hop.role_arn!r} is no role's ARN: write one such as arn:aws:iam::222222222222:role/name",
+            f"{hop.role_arn!r} is not a role's ARN: write one such as arn:aws:iam::222222222222:role/name",
         )
     for name, pattern, advice in _TEXTS:
         value = getattr(hop, name)
@@ -76,7 +76,12 @@ def problems_of(hop: Hop) -> Found:
         yield "duration_seconds", f"{seconds!r} is outside the limits of STS: write 900 to 43200"
     yield from _of_policies(hop)
     yield from _of_tags(hop)
-    yield from _of_mfa(hop)
+    if hop.token_code is not None and not callable(hop.token_code):
+        yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
+    elif hop.token_code is not None and hop.serial_number is None:
+        yield "token_code", "needs serial_number, the MFA device that the code comes from"
+    elif hop.serial_number is not None and hop.token_code is None:
+        yield "serial_number", "needs token_code, a callable that gives the device's six digits"
 
 
 def _of_source_identity(identity: object) -> Found:
@@ -99,7 +104,7 @@ def _of_policies(hop: Hop) -> Found:
     if hop.policy is not None and not (
         isinstance(hop.policy, str) and SESSION_POLICY.fullmatch(hop.policy) and _is_json_object(hop.policy)
     ):
-        yield "policy", "is no JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
+        yield "policy", "is not a JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
     elif (length := sum(map(len, texts))) > SESSION_POLICY_CHARACTERS:
         yield (
             "policy" if hop.policy else "policy_arns",
@@ -110,7 +115,7 @@ def _of_policies(hop: Hop) -> Found:
     for policy in hop.policy_arns:
         if not isinstance(policy, str) or not POLICY_ARN.fullmatch(policy):
             advice = "write one such as arn:aws:iam::aws:policy/name"
-            yield "policy_arns", f"{policy!r} is no policy's ARN: {advice}"
+            yield "policy_arns", f"{policy!r} is not a policy's ARN: {advice}"
 
 
 def _is_json_object(text: str) -> bool:
@@ -123,14 +128,14 @@ def _is_json_object(text: str) -> bool:
 def _of_tags(hop: Hop) -> Found:
     tags = {} if hop.tags is None else hop.tags
     if not isinstance(tags, Mapping):
-        yield "tags", f"a {type(tags).__name__} is no mapping: write {{key: value}}"
+        yield "tags", f"a {type(tags).__name__} is not a mapping: write {{key: value}}"
         return
     if len(tags) > SESSION_TAGS:
         yield "tags", f"has {len(tags)} tags: {SESSION_TAGS} at most"
     seen: dict[str, str] = {}
     for key, value in tags.items():
         if not _fits(key, TAG_KEY_CHARACTERS) or not key:
-            yield "tags", f"{key!r} is no tag key: write 1 to {TAG_KEY_CHARACTERS} of {OF_TAG}"
+            yield "tags", f"{key!r} is not a tag key: write 1 to {TAG_KEY_CHARACTERS} of {OF_TAG}"
         elif key.lower().startswith("aws:"):
             yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
         elif (first := seen.setdefault(folded(key), key)) != key:
@@ -152,15 +157,6 @@ def _fits(text: object, characters: int) -> bool:
     return isinstance(text, str) and len(text) <= characters and is_tag_text(text)
 
 
-def _of_mfa(hop: Hop) -> Found:
-    if hop.token_code is not None and not callable(hop.token_code):
-        yield "token_code", "must be a callable that gives six digits, as a code is good for one call only"
-    elif hop.token_code is not None and hop.serial_number is None:
-        yield "token_code", "needs serial_number, the MFA device that the code comes from"
-    elif hop.serial_number is not None and hop.token_code is None:
-        yield "serial_number", "needs token_code, a callable that gives the device's six digits"
-
-
 def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Problem]:
     """Every mistake that shows only once the hops stand in their order, in a region."""
     if not hops:
@@ -171,7 +167,7 @@ def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Probl
             "no region is set: pass region_name, set AWS_DEFAULT_REGION, or give the session's profile a region",
         )
     elif partition_of(region) is None:
-        yield Problem(("region_name",), f"{region!r} is no region: name one such as us-east-1")
+        yield Problem(("region_name",), f"{region!r} is not a region: name one such as us-east-1")
     transitive: dict[str, int] = {}
     identity: tuple[int, str] | None = None
     for index, hop in enumerate(hops, 1):

@@ -1,4 +1,4 @@
-"""When the credentials of one hop are renewed, and who waits for it.
+"""The credentials of one hop as botocore takes them: when they are renewed, and who waits for it.
 
 The windows, which ``session_credentials.py`` holds, the back-off and the memory of errors are those of all AWS SDKs.
 """
@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from botocore.credentials import ReadOnlyCredentials
 
 from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
@@ -27,7 +28,7 @@ Uniform = Callable[[float, float], float]
 BACK_OFF = (300.0, 600.0)
 MEMORY = (1.0, 5.0)
 
-# The system's source, so that processes that were forked from one do not come back in step.
+# The system's source: processes that were forked from one process must not draw the same numbers.
 system_uniform: Uniform = random.SystemRandom().uniform
 
 
@@ -36,8 +37,7 @@ class _Held:
     """Credentials with their deadlines worked out, as they are read at every request."""
 
     credentials: SessionCredentials
-    frozen: Any
-    """What ``_freeze`` makes of them."""
+    frozen: ReadOnlyCredentials
     advisory_at: float
     mandatory_at: float
     booted_at: float
@@ -63,18 +63,25 @@ class RefreshableCredentials:
     Args:
         fetch: makes the hop's call and gives what came of it; raises HopError.
         index: which hop it is; only an error of this hop is remembered, as each hop remembers its own.
+        account_id: the id of the role's account.
         slot: gives the place in a cache where the session is kept; raises as ``fetch`` does.
         once: whether the call can be made a single time only, so that the session serves until it is over.
         clock: the time.
         monotonic: the seconds since some moment, by a clock that nobody sets.
         uniform: the source of jitter.
+
+    Attributes:
+        account_id: the id of the role's account; never a call.
     """
+
+    method = "rolechain"
 
     def __init__(
         self,
         fetch: Callable[[], SessionCredentials],
         *,
         index: int = 1,
+        account_id: str | None = None,
         slot: Callable[[], CacheSlot] | None = None,
         once: bool = False,
         clock: Clock = time.time,
@@ -83,6 +90,7 @@ class RefreshableCredentials:
     ) -> None:
         self._fetch = fetch
         self._index = index
+        self.account_id = account_id
         self._slot = slot
         self._once = once
         self._clock = clock
@@ -97,9 +105,49 @@ class RefreshableCredentials:
 
     def reset_in_child(self) -> None:
         """Makes the locks anew in a process just forked: a thread that is not there may hold the old ones."""
-        # Held during a call; what is at hand is put down under a second one, which nobody holds for long.
+        # The first is held during a call; the second guards the credentials, and is never held for long.
         self._lock = threading.Lock()
         self._putting = threading.Lock()
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Key, secret and token of one answer, renewed if they are due.
+
+        Raises:
+            HopError: a hop failed.
+        """
+        held = self._held
+        # The condition of _get_due, as this is read at every request: a call to it would cost a third more.
+        if held is not None and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
+            return held.frozen
+        return self._get_due().frozen
+
+    def get(self) -> SessionCredentials:
+        """Credentials to sign with, renewed if they are due.
+
+        Raises:
+            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting
+                does not remove.
+        """
+        return self._get_due().credentials
+
+    @property
+    def access_key(self) -> str:
+        """The access key id; ``get_frozen_credentials`` gives the key, secret and token of one session."""
+        return self.get().access_key
+
+    @property
+    def secret_key(self) -> str:
+        """The secret access key, as ``access_key``."""
+        return self.get().secret_key
+
+    @property
+    def token(self) -> str:
+        """The session token, as ``access_key``."""
+        return self.get().token
+
+    def get_deferred_property(self, property_name: str) -> Callable[[], object]:
+        """A callable that reads a property when botocore needs it."""
+        return lambda: getattr(self, property_name, None)
 
     @property
     def held(self) -> SessionCredentials | None:
@@ -114,32 +162,22 @@ class RefreshableCredentials:
         return held is None or self._now(held) >= held.advisory_at
 
     @property
-    def serving(self) -> SessionCredentials | None:
-        """The credentials at hand, as long as nobody has to wait for others; never a call."""
+    def serving(self) -> ReadOnlyCredentials | None:
+        """The credentials at hand, outside of the mandatory window; never a call."""
         held = self._held
-        return held.credentials if held and self._now(held) < held.mandatory_at else None
-
-    def get(self) -> SessionCredentials:
-        """Credentials to sign with, renewed if they are due.
-
-        Raises:
-            HopError: there are none to be had, or STS refuses to renew them for a reason that waiting
-                does not remove.
-        """
-        held = self._held
-        if held and self._clock() < held.advisory_at and self._monotonic() < held.advisory_tick:
-            return held.credentials
-        return self._get_due(held)
+        return held.frozen if held and self._now(held) < held.mandatory_at else None
 
     def _now(self, held: _Held) -> float:
-        """The time as it is for credentials: the later one, where the clock was set back or the machine slept."""
+        """The later of two clocks: one may be set back, the other may stop while the machine sleeps."""
         return max(self._clock(), held.booted_at + self._monotonic())
 
-    def _get_due(self, held: _Held | None) -> SessionCredentials:
-        flights = self._flights
+    def _get_due(self) -> _Held:
+        held, flights = self._held, self._flights
+        if held and self._now(held) < held.advisory_at:
+            return held
         if held and self._now(held) < held.mandatory_at:
             if not self._lock.acquire(blocking=False):
-                return held.credentials
+                return held
         else:
             self._lock.acquire()
         try:
@@ -147,22 +185,22 @@ class RefreshableCredentials:
         finally:
             self._lock.release()
 
-    def _get_locked(self, before: _Held | None, flights: int) -> SessionCredentials:
+    def _get_locked(self, before: _Held | None, flights: int) -> _Held:
         held, failure = self._held, self._failure
         if held and held is not before and self._now(held) < held.mandatory_at:
-            return held.credentials
+            return held
         valid = self._valid()
         if failure and failure.holds(self._clock()):
             if not failure.error.recoverable:
                 raise failure.error.copy()
             if valid:
-                return valid.credentials
+                return valid
         elif failure and flights != self._flights and not valid:
-            # The call that this caller waited for has failed: it is told so, and does not make its own.
+            # The call that this caller waited for has failed: its error is this caller's too.
             raise failure.error.copy()
         return self._renew()
 
-    def _renew(self, *, forced: bool = False) -> SessionCredentials:
+    def _renew(self, *, forced: bool = False) -> _Held:
         try:
             obtained = self._obtain(self._slot()) if self._slot else self._fetch()
         except HopError as error:
@@ -171,16 +209,16 @@ class RefreshableCredentials:
             self._failure = self._failed(error, valid)
             if valid and error.recoverable:
                 _log.warning("%s; the session at hand serves on", error)
-                return valid.credentials
+                return valid
             raise
         self._flights += 1
         self._failure = None
-        self._put(self._hold(obtained))
-        return obtained
+        return self._put(self._hold(obtained))
 
-    def _put(self, held: _Held) -> None:
+    def _put(self, held: _Held) -> _Held:
         with self._putting:
             self._held = held
+        return held
 
     def _obtain(self, slot: CacheSlot) -> SessionCredentials:
         """Takes the hop, unless another process has."""
@@ -212,12 +250,9 @@ class RefreshableCredentials:
         if self._once:
             advisory_at = mandatory_at = credentials.expires_at
         booted_at = self._clock() - self._monotonic()
-        frozen = self._freeze(credentials)
+        key, secret, token = credentials.access_key, credentials.secret_key, credentials.token
+        frozen = ReadOnlyCredentials(key, secret, token, self.account_id)
         return _Held(credentials, frozen, advisory_at, mandatory_at, booted_at, advisory_at - booted_at)
-
-    def _freeze(self, given: SessionCredentials) -> Any:
-        """The form in which a subclass gives credentials."""
-        return given
 
     def _valid(self) -> _Held | None:
         held = self._held
@@ -252,7 +287,7 @@ class RefreshableCredentials:
             if failure and not failure.error.recoverable and failure.holds(self._clock()):
                 raise failure.error.copy()
             self._rejected = rejected
-            return self._renew(forced=True)
+            return self._renew(forced=True).credentials
 
     def invalidate(self, rejected: str) -> None:
         """Drops the credentials at hand if they are those that a service rejected as expired; never waits for a call.

@@ -1,4 +1,4 @@
-"""What came of one hop that was taken, or tried and had to be refused."""
+"""The report on one hop that was taken, or that had to be refused."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rolechain.runtime.error_classification import Cause
 
 
 class Outcome(StrEnum):
-    """What happened to a call.
+    """The outcome of a call.
 
     ``UNDECIDED``: no policy decided about it (the network, expired credentials), it was not tried as a hop
-    before it failed, or another role answered than the one that was called.
+    before it failed, or another role than the one that was called answered.
     """
 
     ALLOWED = "allowed"

@@ -21,7 +21,7 @@ class NoSuchRoleError(Exception):
 
 @dataclass(frozen=True)
 class RolePolicies:
-    """What IAM says about a role.
+    """The policies of a role, as IAM holds them.
 
     Attributes:
         arn: its ARN, path included.
@@ -40,7 +40,7 @@ def read_role(iam: Any, name: str, *, trust_only: bool = False) -> RolePolicies:
     """Reads a role by its name without the path, with a client of its account; or its trust policy alone.
 
     Raises:
-        NoSuchRoleError: there is none.
+        NoSuchRoleError: the account has no such role.
         UnreadableError: IAM refused, or did not answer.
     """
     try:
@@ -49,7 +49,7 @@ def read_role(iam: Any, name: str, *, trust_only: bool = False) -> RolePolicies:
         if _code(error) == "NoSuchEntity":
             raise NoSuchRoleError(name) from error
         raise UnreadableError(_code(error)) from error
-    trust = _parsed("the trust policy", role["AssumeRolePolicyDocument"])
+    trust = _policy("the trust policy", lambda: role["AssumeRolePolicyDocument"])
     if trust_only:
         return RolePolicies(role["Arn"], trust, (), None)
     boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
@@ -61,8 +61,8 @@ def read_role(iam: Any, name: str, *, trust_only: bool = False) -> RolePolicies:
 def _identity(iam: Any, name: str) -> Iterator[Policy]:
     try:
         for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
-            for policy in page["PolicyNames"]:
-                yield _inline(iam, name, policy)
+            for inline in page["PolicyNames"]:
+                yield _inline(iam, name, inline)
         for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
             for policy in page["AttachedPolicies"]:
                 yield _managed(iam, policy["PolicyArn"])
@@ -71,7 +71,7 @@ def _identity(iam: Any, name: str) -> Iterator[Policy]:
 
 
 def _inline(iam: Any, name: str, policy: str) -> Policy:
-    return _read(policy, lambda: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
+    return _policy(policy, lambda: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
 
 
 def _managed(iam: Any, arn: str) -> Policy:
@@ -79,24 +79,17 @@ def _managed(iam: Any, arn: str) -> Policy:
         version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         return iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
-    return _read(arn, document)
+    return _policy(arn, document)
 
 
-def _read(name: str, document: Callable[[], Any]) -> Policy:
+def _policy(name: str, document: Callable[[], Any]) -> Policy:
     try:
-        return _parsed(name, document())
-    except (ClientError, BotoCoreError) as error:
+        return Policy.parse(document())
+    except (ClientError, BotoCoreError, PolicyError) as error:
         return Policy.unknown(f"{name} ({_code(error)})")
-
-
-def _parsed(name: str, document: Any) -> Policy:
-    try:
-        return Policy.parse(document)
-    except PolicyError as error:
-        return Policy.unknown(f"{name} ({error})")
 
 
 def _code(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
-    return type(error).__name__
+    return str(error) if isinstance(error, PolicyError) else type(error).__name__

@@ -15,8 +15,8 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.hop import Hop, HopLike, as_hop
+from rolechain.runtime.hop_credentials import REJECTED_SESSION, HopCredentials, line_up
 from rolechain.runtime.limits import problems_of_chain
 from rolechain.runtime.session_cache import CacheLike, as_cache
 from rolechain.runtime.sts import Sts
@@ -52,10 +52,10 @@ def chain_session(
         a hop fails.
 
     Raises:
-        ChainError: with every mistake in the hops, or there is no region; nothing was called.
+        ChainError: with every mistake in the hops, or because no region is set; no call was made.
     """
     credentials, base, region = chain_credentials(hops, session, region_name, cache)
-    return session_with(credentials, base, region)
+    return ChainSession(credentials, base, region)
 
 
 def chain_credentials(
@@ -64,7 +64,7 @@ def chain_credentials(
     region_name: str | None,
     cache: CacheLike | None,
 ) -> tuple[HopCredentials, boto3.Session, str]:
-    """What a session over a chain is made of: credentials, base and region; arguments as ``chain_session``'s."""
+    """The credentials, base session and region of a session over a chain; arguments as ``chain_session``'s."""
     kept_in = as_cache(cache)
     declared = declared_hops(hops)
     base = session or boto3.Session()
@@ -92,13 +92,8 @@ def declared_hops(hops: Iterable[HopLike]) -> list[Hop]:
     return declared
 
 
-def session_with(credentials: HopCredentials, base: boto3.Session, region_name: str) -> boto3.Session:
-    """A session with the settings of ``base``'s profile, whose requests are signed with ``credentials``."""
-    return ChainSession(credentials, base, region_name)
-
-
 class ChainSession(boto3.Session):
-    """A session that is set up when more than its credentials is asked for.
+    """A session with the settings of ``base``'s profile, set up when more than its credentials is asked for.
 
     To set one up takes longer than a call to STS does, and much that walks a chain (a fan-out over hundreds of
     accounts, a command that hands credentials on) asks for nothing more. So boto3's constructor does not run here;

@@ -48,13 +48,15 @@ def as_cache(cache: CacheLike | None) -> Cache | None:
     # botocore's caches have what is needed of a mapping, and are none.
     if cache is None or (hasattr(cache, "__getitem__") and hasattr(cache, "__setitem__")):
         return cache
-    raise ChainError([Problem(("cache",), f"{cache!r} is no cache: pass a mapping, or the path of a folder")])
+    raise ChainError(
+        [Problem(("cache",), f"{cache!r} is not a cache: pass a mapping, or the path of a folder")]
+    )
 
 
 def _problem_of(folder: str) -> str | None:
     # An empty text would be the current folder.
     if not folder:
-        return "is no folder: name one, or pass None"
+        return "is not a folder: name one, or pass None"
     try:
         return "is a file: name a folder" if Path(folder).expanduser().is_file() else None
     except RuntimeError:
@@ -118,7 +120,7 @@ class CacheSlot:
         self._key = key
 
     def load(self, now: float) -> SessionCredentials | None:
-        """The session that is kept; None if there is none that serves now."""
+        """The session that is kept; None if none serves now."""
         try:
             entry = self._cache[self._key]
         except KeyError:
@@ -163,10 +165,10 @@ def warm_session(
         clock: the time.
 
     Returns:
-        None where there is none, or it is due: then the chain has to be asked.
+        None if the cache holds none, or the session is due for renewal.
 
     Raises:
-        ChainError: a hop or the cache is none.
+        ChainError: a hop or the cache is not valid.
     """
     kept_in = as_cache(cache)
     if kept_in is None:

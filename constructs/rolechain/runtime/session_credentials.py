@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 MINUTE = 60.0
 MANDATORY_WINDOW = 1 * MINUTE
@@ -13,16 +14,16 @@ _SENDABLE = re.compile(r"[!-~]*")
 
 
 def is_sendable(*parts: object) -> bool:
-    """Whether credentials can go into a request: a line break or a blank in one was copied with it.
+    """Whether credentials can be sent: they hold no blank or line break that was copied with them.
 
-    An HTTP client that meets one repeats all of it in its error.
+    An HTTP client repeats a header with a line break in its error, secret included.
     """
     return all(part is None or (isinstance(part, str) and _SENDABLE.fullmatch(part)) for part in parts)
 
 
 @dataclass(frozen=True)
 class SessionCredentials:
-    """What one AssumeRole gave, whole; or what a chain starts from.
+    """The credentials that one AssumeRole returned, or those that a chain starts from.
 
     The windows are those that AWS has settled on for all of its SDKs.
 
@@ -42,9 +43,18 @@ class SessionCredentials:
     obtained_at: float = 0.0
     arn: str | None = None
 
+    @classmethod
+    def of(cls, credentials: Any) -> Self:
+        """Credentials of botocore's, frozen, of which it is not known when they end."""
+        return cls(credentials.access_key or "", credentials.secret_key or "", credentials.token or "")
+
+    def get_frozen_credentials(self) -> Self:
+        """These, which botocore's signers sign with as they are."""
+        return self
+
     @property
     def advisory_at(self) -> float:
-        """From when on the session is renewed by whoever comes first, the others not waiting."""
+        """The time from which the first caller renews the session, while the others do not wait."""
         lifetime = self.expires_at - self.obtained_at
         if lifetime <= 20 * MINUTE:
             # A session of less than ten minutes would else be due on arrival.
@@ -55,5 +65,5 @@ class SessionCredentials:
 
     @property
     def mandatory_at(self) -> float:
-        """From when on everybody waits for the renewal."""
+        """The time from which every caller waits for the renewal."""
         return max(self.expires_at - MANDATORY_WINDOW, self.advisory_at)

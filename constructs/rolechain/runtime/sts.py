@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -22,14 +21,13 @@ from rolechain.runtime.session_credentials import SessionCredentials, is_sendabl
 
 _log = logging.getLogger(__name__)
 
-# A body that is no answer of STS comes from what stands in between, a proxy or a captive portal. botocore's parsers
-# have no common error for it.
+# A proxy or a captive portal may answer in place of STS. The parsers of botocore have no common error for such a body.
 _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
-_signer: ContextVar[Credentials] = ContextVar("rolechain_signer")
+_signer: ContextVar[SessionCredentials] = ContextVar("rolechain_signer")
 
 
 class MalformedAnswerError(Exception):
-    """What came is no whole answer of STS."""
+    """The answer is not a complete answer of STS."""
 
 
 class Sts:
@@ -99,7 +97,7 @@ class Sts:
         self, operation: str, signer: SessionCredentials, parameters: Mapping[str, object]
     ) -> dict[str, Any]:
         method = getattr(self._connected(), operation)
-        before = _signer.set(Credentials(signer.access_key, signer.secret_key, signer.token or None))
+        before = _signer.set(signer)
         sent_at = self.clock()
         try:
             answer: dict[str, Any] = method(**parameters)

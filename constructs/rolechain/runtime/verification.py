@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import boto3
@@ -69,12 +70,12 @@ def verify(
         and each hop with one thing that it declares left out, or sent with a value that is not allowed.
 
     Raises:
-        ChainError: ``wait`` is no number of seconds, the session's region lies in another partition, or a value
+        ChainError: ``wait`` is not a number of seconds, the session's region lies in another partition, or a value
             that the chain leaves open is missing or not allowed; or the session is of a middle role or a target.
         HopError: a session has no credentials that work, so nothing could be tried.
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
-        raise ChainError([Problem(("wait",), f"{wait!r} is no number of seconds: write 0 or more")])
+        raise ChainError([Problem(("wait",), f"{wait!r} is not a number of seconds: write 0 or more")])
     hops = choose(chain.hops(), session_tags, source_identity)
     sessions = (session or boto3.Session(), *sources)
     return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name))
@@ -177,25 +178,17 @@ class _Trial:
         signer = self._reached.get(hop.caller.arn)
         report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, signer)
         if signer and report.ok and (call.policy or call.policy_arns):
-            self._unlimited[hop.callee.arn] = self._without_policies(hop, call, signer)
+            # A session that no session policy limits; None where it cannot be had, or calls nobody.
+            whole = None
+            if self.chain.calls_of(hop.callee):
+                with suppress(HopError):
+                    whole = self._call(replace(call, policy=None, policy_arns=()), hop.index).make(signer)
+                    self.diagnostician.meet(whole)
+            self._unlimited[hop.callee.arn] = whole
         return report
 
-    def _without_policies(
-        self, hop: DeclaredHop, call: Hop, signer: SessionCredentials
-    ) -> SessionCredentials | None:
-        """A session that no session policy limits; None where it cannot be had, or calls nobody."""
-        if not self.chain.calls_of(hop.callee):
-            return None
-        whole = self._call(replace(call, policy=None, policy_arns=()), hop.index)
-        try:
-            given = whole.make(signer)
-        except HopError:
-            return None
-        self.diagnostician.meet(given)
-        return given
-
     def refuse(self, check: _Refusal) -> HopReport:
-        """Tries what must be refused, without session policies: whoever calls may leave them out."""
+        """Tries what must be refused, without session policies: a caller may omit them."""
         call = self._call(check.call, check.index)
         caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))
@@ -208,8 +201,13 @@ class _Trial:
 
     def _enter(self, source: ChainRole, start: SessionCredentials, expected: Outcome) -> HopReport:
         arn = start.arn or ""
-        own = source_of(self.chain, arn)
-        caller = _session_of(own, start) if own else _stranger(arn)
+        if own := source_of(self.chain, arn):
+            caller = _session_of(own, start)
+        else:
+            # Of a role session from outside, the role's path is not known.
+            kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
+            kind = kinds.get(resource_of(arn).partition("/")[0], "role-session")
+            caller = Caller(kind, arn, account_of(arn))
         advice = lack_of_mfa(source, arn, temporary=bool(start.token))
         return self._try(self._call(way_in(source, arn), 0), start, caller, expected, advice)
 
@@ -261,12 +259,6 @@ class _Trial:
 
 def _session_of(role: ChainRole, signer: SessionCredentials) -> Caller:
     return Caller("role-session", signer.arn or "", role.account, role.arn)
-
-
-def _stranger(arn: str) -> Caller:
-    """Whoever the session is that the test starts from; of a role session the role's path is not known."""
-    kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
-    return Caller(kinds.get(resource_of(arn).partition("/")[0], "role-session"), arn, account_of(arn))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a test can ask of a chain, by the templates of an app, a stage, or what they were synthesized into."""
+"""Assertions on a chain, by an app, a stage, a cloud assembly or templates."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from rolechain.model.chain import Chain
-    from rolechain.proof import Finding, Template
+    from rolechain.proof import Template
     from rolechain.proof.prove import Templates
 
 _REPORTED = "A copy of this report"
-"""What CDK says where a validation plugin fails a synth."""
+"""The text of CDK's error when a validation plugin fails a synth."""
 
 
 class Synthesizable(Protocol):
@@ -34,7 +34,7 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
 
     Raises:
         AssertionError: the chain is not proven; with every finding, its place and what to write instead.
-        AssemblyError: a folder is given that is no cloud assembly.
+        AssemblyError: the given folder is not a cloud assembly.
         RuntimeError: the app cannot be synthesized, or another plugin of it fails.
     """
     from rolechain.proof import Level, prove
@@ -45,15 +45,14 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
         finding for finding in prove(chain, templates).findings if strict or finding.level is Level.ERROR
     ]
     if found:
-        findings = "".join(map(_words, found))
-        raise AssertionError(f"chain {chain.name} is not proven:{findings}") from failure
+        lines = [f"chain {chain.name} is not proven:"]
+        for finding in found:
+            place = f" {finding.place}" if finding.place else ""
+            lines.append(f"  {finding.level.value} {finding.rule}{place}")
+            lines += [f"    {finding.message}", f"    fix: {finding.remediation}"]
+        raise AssertionError("\n".join(lines)) from failure
     if failure:
         raise failure
-
-
-def _words(finding: Finding) -> str:
-    place = f" {finding.place}" if finding.place else ""
-    return f"\n  {finding.level.value} {finding.rule}{place}\n    {finding.message}\n    fix: {finding.remediation}"
 
 
 def is_synthesizable(app: object) -> TypeGuard[Synthesizable]:
@@ -72,7 +71,7 @@ def templates_of(app: Synthesizable | Templates) -> tuple[Templates, RuntimeErro
         RuntimeError: the app cannot be synthesized.
     """
     if not is_synthesizable(app):
-        return app, None  # type: ignore[return-value] # whatever is no app is given on to the proof
+        return app, None  # type: ignore[return-value] # the proof takes the rest
     try:
         return synthesized(app), None
     except RuntimeError as error:

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from rolechain.local import LocalOrganization
     from rolechain.testing.assertions import Synthesizable
-    from rolechain.testing.snapshots import Synth, Templates
+    from rolechain.testing.snapshots import Synth, TemplateBodies
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     ``synth(lambda app: RoleChain(app, "deploy", chain=chain))``.
     """
 
-    def templates(app: Synthesizable | Callable[[Any], object]) -> Templates:
+    def templates(app: Synthesizable | Callable[[Any], object]) -> TemplateBodies:
         from rolechain.testing.assertions import is_synthesizable, synthesized
         from rolechain.testing.snapshots import normalised
 
@@ -37,9 +37,9 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
                 pytest.fail(missing, pytrace=False)
 
             made = quick_app(tmp_path_factory.mktemp("cdk.out"))
-            app(made)  # type: ignore[operator] # what is no app is a function
+            app(made)  # type: ignore[operator] # anything else is a function
             app = made
-        found: Templates = {}
+        found: TemplateBodies = {}
         for template in synthesized(app):
             name = template.stack_name or template.name
             # Stacks of several accounts may share a name: then each goes by its id in the app.
@@ -57,7 +57,7 @@ def local_organization_id() -> str:
 
 @pytest.fixture(scope="session")
 def local_account() -> str:
-    """The account whose administrator the tests are where they say nothing else; to be overridden likewise."""
+    """The account whose administrator makes the tests' calls by default; a project may override this fixture."""
     return "111111111111"
 
 

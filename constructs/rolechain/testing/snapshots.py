@@ -9,8 +9,9 @@ from typing import Any
 from rolechain.testing.assertions import Synthesizable
 
 Json = Any
-Templates = dict[str, dict[str, Json]]
-Synth = Callable[[Synthesizable | Callable[[Any], object]], Templates]
+TemplateBodies = dict[str, dict[str, Json]]
+"""The bodies of templates, by their names."""
+Synth = Callable[[Synthesizable | Callable[[Any], object]], TemplateBodies]
 """The fixture ``synth``: gives the normalised templates of an app or a stage, or of the app that a function fills."""
 
 _ASSET_HASH = re.compile(r"[0-9a-f]{64}")
@@ -20,7 +21,7 @@ _OF_CDK = {
     "Conditions": {"CDKMetadataAvailable"},
     "Resources": {"CDKMetadata"},
 }
-"""What CDK adds to every template, by section."""
+"""The names that CDK adds to every template, by section."""
 
 
 def normalised(template: Mapping[str, Json]) -> dict[str, Json]:

@@ -89,7 +89,7 @@ def test_rc25_fires_on_organization_keys(kit: Kit) -> None:
             "RC25",
             Level.ERROR,
             PLACE,
-            "StringEqualsIfExists aws:PrincipalOrgID lets in whoever belongs to no organization",
+            "StringEqualsIfExists aws:PrincipalOrgID lets in principals that belong to no organization",
             "write StringEquals",
         )
     ]

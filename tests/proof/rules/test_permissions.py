@@ -20,8 +20,8 @@ IN_ORGANIZATION = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"
 @pytest.mark.parametrize(
     ("resource", "condition", "what"),
     [
-        (OTHER, None, "which is no hop of the chain"),
-        ("arn:aws:iam::333333333333:role/rolechain/deploy-target", None, "which is no hop of the chain"),
+        (OTHER, None, "which is not a hop of the chain"),
+        ("arn:aws:iam::333333333333:role/rolechain/deploy-target", None, "which is not a hop of the chain"),
         ("*", None, "which names no roles by account, path and name"),
         ("arn:aws:iam::222222222222:role/*", None, "which names no roles by account, path and name"),
         ("arn:aws:iam::*:role/rolechain/*", None, "which names no roles by account, path and name"),

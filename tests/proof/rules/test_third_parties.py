@@ -35,9 +35,9 @@ def test_rc04_fires_without_external_id(kit: Kit, condition: dict[str, Any] | No
             "RC04",
             Level.ERROR,
             PLACE,
-            f"{APP} trusts account 999999999999, which is none of yours, without an external id",
+            f"{APP} trusts account 999999999999, which is not one of yours, without an external id",
             'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; if '
-            "999999999999 is yours, say so with --account",
+            "999999999999 is yours, declare it with --account",
         )
 
 
@@ -82,7 +82,7 @@ def test_rc04_fires_on_a_service_that_acts_for_anyone(kit: Kit, service: str) ->
         "RC04",
         Level.WARNING,
         PLACE,
-        f"{APP} lets in {service} on whosever behalf it calls",
+        f"{APP} lets in {service} on behalf of any account",
         'add {"StringEquals": {"aws:SourceAccount": "111111111111"}}, or aws:SourceArn',
     )
     loose: list[dict[str, Any]] = [
@@ -224,7 +224,7 @@ def test_rc04_fires_on_whoever_is_not_named(kit: Kit) -> None:
     for account in ("000000000000", "999999999999"):
         but_one = kit.trust(build, {"StringNotEquals": {"aws:SourceAccount": account}})
         (found,) = kit.ask("RC04", kit.role([but_one]))
-        assert found.message.endswith("lets in codebuild.amazonaws.com on whosever behalf it calls")
+        assert found.message.endswith("lets in codebuild.amazonaws.com on behalf of any account")
 
 
 @pytest.mark.parametrize("name", ["t", "iam/firehose.yaml", "/a b/t.yaml"])

@@ -242,7 +242,7 @@ def test_rc06_on_bootstrap_roles(kit: Kit) -> None:
     stack = kit.template({"DeploymentActionRole": role, "CdkBootstrapVersion": version}, "CDKToolkit")
     (finding,) = kit.read(None, stack)
     assert (finding.rule, finding.level) == ("RC06", Level.WARNING)
-    assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust was told" in finding.message
+    assert "trusts account 222222222222 as a whole, as cdk bootstrap --trust set it" in finding.message
     assert len(kit.read("RC06", kit.template({"DeploymentActionRole": role}))) == 2
 
 

@@ -12,8 +12,7 @@ from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
@@ -81,7 +80,7 @@ def open_without_organization(context: RuleContext) -> Violations:
         if condition.if_exists and key in ORGANIZATION_KEYS and not needs(located, key):
             yield Violation(
                 located.place,
-                f"{condition.operator} {condition.key} lets in whoever belongs to no organization",
+                f"{condition.operator} {condition.key} lets in principals that belong to no organization",
                 f"write {re.sub('(?i)ifexists$', '', condition.operator)}",
             )
 

@@ -104,20 +104,16 @@ def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
     if not isinstance(edge.caller, RoleRecord):
         return None
     record, granting = edge.granting.record, edge.granting.statement
-    entry = next(
-        (each for each in located_statements(edge.callee, edge.callee.trust) if each.statement is edge.entry),
-        None,
-    )
+    entries = located_statements(edge.callee, edge.callee.trust)
+    entry = next((each for each in entries if each.statement is edge.entry), None)
     if entry is None:
         return None
     if record is None or granting is None:
         # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
         named = edge.caller.arn in principals.role_arns(entry)
         return AssumeRoleEdge(edge.caller, edge.callee, entry, None) if named else None
-    places = (
-        each for each in located_statements(edge.caller, record) if each.statement.index == granting.index
-    )
-    permission = next(places, None)
+    granted = located_statements(edge.caller, record)
+    permission = next((each for each in granted if each.statement.index == granting.index), None)
     return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
 
 
@@ -178,7 +174,9 @@ class RuleContext:
     def entries(self) -> tuple[LocatedStatement, ...]:
         """The statements of trust policies that let somebody assume the role."""
         return tuple(
-            located for located in self.trust if located.statement.effect == "Allow" and _assumes(located)
+            located
+            for located in self.trust
+            if located.statement.effect == "Allow" and any(map(located.statement.actions.match, ASSUME))
         )
 
     @cached_property
@@ -208,10 +206,7 @@ class RuleContext:
     @cached_property
     def roles(self) -> Mapping[str, RoleRecord]:
         """The roles by ARN; the first where several have one."""
-        found: dict[str, RoleRecord] = {}
-        for role in self.graph.roles:
-            found.setdefault(role.arn, role)
-        return found
+        return {arn: roles[0] for arn, roles in self.graph.by_arn.items()}
 
     @cached_property
     def declared(self) -> Mapping[str, ChainRole]:
@@ -260,7 +255,3 @@ class RuleContext:
     @cached_property
     def _resource_ids(self) -> frozenset[tuple[str, str]]:
         return frozenset((resource.template, resource.logical_id) for resource in self.resources)
-
-
-def _assumes(located: LocatedStatement) -> bool:
-    return any(located.statement.actions.match(action) for action in ASSUME)

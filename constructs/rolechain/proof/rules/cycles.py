@@ -9,8 +9,7 @@ from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.permissions import names_one
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 Successors = dict[str, list[str]]
 

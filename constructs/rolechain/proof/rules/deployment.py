@@ -6,15 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.template import Json, Template
+from rolechain.cloudformation.template import Json
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import Resource, RuleContext, reachable, resources_of
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -25,7 +24,7 @@ from rolechain.proof.rules.violation import Violation, Violations
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
-    """A role's ARN as principal, of which it is not proven that the role exists by then."""
+    """A role's ARN as principal, where the role is not proven to exist by then."""
     for entry in context.entries:
         if entry.role.imported:
             continue  # its owner adds the statement when the caller is there
@@ -61,23 +60,16 @@ def _exists(chain: Chain, arn: str) -> bool:
 
 
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
-    if named.place.template == role.place.template:
-        return named.place.logical_id in _waits_for(context, role)
-    return named.place.template in _before(context, role.place.template)
-
-
-def _before(context: RuleContext, name: str) -> list[str]:
-    """The templates that are deployed before one."""
-    templates = context.graph.templates
-    return reachable([name], lambda each: templates[each].dependencies if each in templates else ())
-
-
-def _waits_for(context: RuleContext, role: RoleRecord) -> set[str]:
-    """The resources of its template that a role waits for, directly or by way of others."""
-    template = context.graph.templates.get(role.place.template)
-    listed = template.body.get("Resources") if template else None
+    """Whether a role is created before another one: by a dependency of its stack, or of the resource itself."""
+    templates, own = context.graph.templates, role.place.template
+    if named.place.template != own:
+        return named.place.template in reachable(
+            [own], lambda each: templates[each].dependencies if each in templates else ()
+        )
+    listed = templates[own].body.get("Resources") if own in templates else None
     resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
-    return {*role.depends_on, *reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))}
+    waits_for = reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))
+    return named.place.logical_id in {*role.depends_on, *waits_for}
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
@@ -101,9 +93,11 @@ def literal_partition(context: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
     chain = context.chain
     anywhere: set[str] = set()
-    partitions: dict[str, str | None] = {}
-    for name, template in context.graph.templates.items():
-        partitions[name] = _partition(template) or (chain.partition if chain else None)
+    by_chain = chain.partition if chain else None
+    partitions = {
+        name: partition_of(template.region or "") or by_chain
+        for name, template in context.graph.templates.items()
+    }
     suspects = [
         resource
         for resource in context.resources
@@ -131,10 +125,6 @@ def literal_partition(context: RuleContext) -> Violations:
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
-
-
-def _partition(template: Template) -> str | None:
-    return partition_of(template.region) if template.region else None
 
 
 def _parts(value: Json) -> Iterator[Json]:
@@ -188,14 +178,10 @@ def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
     )
 
 
-def _attached_to(resource: Resource) -> Iterator[str]:
-    if resource.type == "AWS::IAM::RolePolicy":
-        listed: Json = [resource.properties.get("RoleName")]
-    else:
-        listed = resource.properties.get("Roles")
-    for name in listed if isinstance(listed, list) else ():
-        if isinstance(name, str):
-            yield name
+def _attached_to(resource: Resource) -> list[str]:
+    of_one = resource.type == "AWS::IAM::RolePolicy"
+    listed = [resource.properties.get("RoleName")] if of_one else resource.properties.get("Roles")
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
 @rule(

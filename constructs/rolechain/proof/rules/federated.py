@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of
@@ -11,35 +11,23 @@ from rolechain.iam.partitions import saml_audience
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violations
+from rolechain.proof.rules.rule import Violations, rule
 
 
-@dataclass(frozen=True)
-class Subjects:
-    """How the subjects of a kind of provider are written.
-
-    Attributes:
-        begins: what they begin with.
-        one: the part that has to be fixed for one repository or group.
-        owner: the part that has to be fixed for one owner.
-    """
+class _Subjects(NamedTuple):
+    """How the subjects of a kind of provider begin, and which pattern must follow for one group and for one owner."""
 
     begins: str
-    one: re.Pattern[str]
-    owner: re.Pattern[str]
-
-
-def _subjects(begins: str, one: str, owner: str) -> Subjects:
-    return Subjects(begins, re.compile(begins + one), re.compile(begins + owner))
+    group: str
+    owner: str
 
 
 _KNOWN = (
-    _subjects("repo:", r"[^/:]+/[^/:]+:", r"[^/:]+/"),
-    _subjects("project_path:", r"[^/:]+/", r"[^/:]+/"),
-    _subjects("organization:", r"[^:]+:project:[^:]+:", r"[^:]+:"),
-    _subjects("system:serviceaccount:", r"[^:]+:", r"[^:]+:"),
-    _subjects("", r"[^:/]+[:/][^:/]+[:/]", r"[^:/]+[:/]"),
+    _Subjects("repo:", r"[^/:]+/[^/:]+:", r"[^/:]+/"),
+    _Subjects("project_path:", r"[^/:]+/", r"[^/:]+/"),
+    _Subjects("organization:", r"[^:]+:project:[^:]+:", r"[^:]+:"),
+    _Subjects("system:serviceaccount:", r"[^:]+:", r"[^:]+:"),
+    _Subjects("", r"[^:/]+[:/][^:/]+[:/]", r"[^:/]+[:/]"),
 )
 """GitHub, GitLab, HCP Terraform and Kubernetes; of any other provider, the first two steps of the subject."""
 
@@ -60,18 +48,14 @@ def federated(context: RuleContext) -> Violations:
     for entry in context.entries:
         for provider in entry.federated:
             if ":saml-provider/" in provider:
-                yield from _saml(entry, provider)
+                if not any(entry.pins(key) for key in ("saml:aud", "saml:recipient")):
+                    audience = saml_audience(partition_of(provider))
+                    yield entry.violation(
+                        f"lets in every assertion of {provider}, whatever its audience",
+                        f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
+                    )
             elif entry.statement.actions.match("sts:assumerolewithwebidentity"):
                 yield from _oidc(entry, provider)
-
-
-def _saml(entry: LocatedStatement, provider: str) -> Violations:
-    if not any(entry.pins(key) for key in ("saml:aud", "saml:recipient")):
-        audience = saml_audience(partition_of(provider))
-        yield entry.violation(
-            f"lets in every assertion of {provider}, whatever its audience",
-            f'add {{"StringEquals": {{"SAML:aud": "{audience}"}}}}',
-        )
 
 
 def _oidc(entry: LocatedStatement, provider: str) -> Violations:
@@ -103,13 +87,15 @@ def _oidc(entry: LocatedStatement, provider: str) -> Violations:
 
 
 def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
-    if not set(subject) & set("*?") or not _matches_many(entry, key.lower(), subject):
+    # Under StringEquals a wildcard is none.
+    instance = subject.replace("*", "xx").replace("?", "x")
+    if instance == subject or not entry.may({key.lower(): principals.only(instance)}):
         return
     fixed = re.split(r"[*?]", subject, maxsplit=1)[0]
     kind = next(kind for kind in _KNOWN if subject.startswith(kind.begins))
-    if kind.one.match(fixed):
+    if re.match(kind.begins + kind.group, fixed):
         return
-    in_owner = bool(kind.owner.match(fixed))
+    in_owner = re.match(kind.begins + kind.owner, fixed)
     example = f": {kind.begins}<owner>/<repository>:*" if kind.begins == "repo:" else ""
     yield entry.violation(
         f"lets in every token whose subject is {subject}, "
@@ -117,9 +103,3 @@ def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
         f"write {key} out up to one repository or group{example}",
         Level.WARNING if in_owner else None,
     )
-
-
-def _matches_many(entry: LocatedStatement, key: str, subject: str) -> bool:
-    """Whether a value's wildcards are wildcards under the operator that it stands under."""
-    instance = subject.replace("*", "xx").replace("?", "x")
-    return entry.may({key: principals.only(instance)})

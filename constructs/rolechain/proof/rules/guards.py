@@ -16,8 +16,7 @@ from rolechain.policy.elements import Intrinsic, listed
 from rolechain.proof.declared import Declared, Guard
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.statement_json import Conditions
 
@@ -47,12 +46,11 @@ def enforced(context: RuleContext) -> Violations:
 
 
 def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
-    told: set[str] = set()
+    first: dict[str, Guard] = {}
     for guard in _missing(entry, declared, action):
-        what = _without(guard.condition)
-        if what not in told:
-            told.add(what)
-            yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}")
+        first.setdefault(_without(guard.condition), guard)
+    for what, guard in first.items():
+        yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}")
 
 
 def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
@@ -73,9 +71,8 @@ def _carrying(entry: LocatedStatement, declared: Declared, action: str, context:
     callers = [caller for caller, callee in declared.hops if callee == role.arn]
     who = listed(sorted(callers)) if callers else "callers"
     for what in whats:
-        yield Violation(
-            entry.place,
-            f"{role.arn} lets {who} in {what}",
+        yield entry.violation(
+            f"lets {who} in {what}",
             f"write as the statements of {action}: {json.dumps(written)}"
             if written
             else f"leave {action} out of the trust policy",
@@ -143,15 +140,12 @@ _WITHOUT = {
 
 def _without(condition: Condition | NullCheck) -> str:
     """What callers lack where a declared condition is not enforced."""
-    if isinstance(condition, NullCheck):
-        if condition.lookup.startswith(keys_of.REQUEST_TAG):
-            return f"without the session tag {condition.key.split('/', 1)[1]} as declared"
-        return _WITHOUT.get(condition.lookup, f"without {condition.key} as declared").format("")
-    values = " or ".join(condition.values)
-    if condition.lookup == keys_of.ORGANIZATION_PATHS:
-        values = ", ".join(value.split("/", 1)[-1].removesuffix("/*") for value in condition.values)
     if condition.lookup.startswith(keys_of.REQUEST_TAG):
         return f"without the session tag {condition.key.split('/', 1)[1]} as declared"
+    written = condition.values if isinstance(condition, Condition) else ()
+    values = " or ".join(written)
+    if condition.lookup == keys_of.ORGANIZATION_PATHS:
+        values = ", ".join(value.split("/", 1)[-1].removesuffix("/*") for value in written)
     return _WITHOUT.get(condition.lookup, f"without {condition.key} as declared").format(values)
 
 

@@ -19,7 +19,7 @@ from rolechain.graph.values import Values
 from rolechain.iam.arn import partition_of
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
-from rolechain.proof.rules.violation import Violation
+from rolechain.proof.rules.rule import Violation
 
 ACCOUNT = re.compile(r"\d{12}|<[^:<>]+>", re.ASCII)
 """An account's id; that of a template which is not placed stands as ``<template>``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rolechain.graph.access import ENTERING, admitted, principal_named
 from rolechain.graph.narrowing import narrowing
-from rolechain.graph.requests import Narrowing, Requests, anybody, where
+from rolechain.graph.requests import Requests, anybody, where
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
@@ -17,8 +17,7 @@ from rolechain.policy.context import Context
 from rolechain.policy.variables import parse as parse_template
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _CALLERS: dict[Kind, str] = {
     "role": "a role's session",
@@ -86,7 +85,7 @@ class _Group:
     levels="warning",
 )
 def never_met(context: RuleContext) -> Violations:
-    """Principals of which no request gets in, whoever makes it and with what; what is not known may be met."""
+    """Principals that no request lets in, whatever it brings; a condition that is not known may be met."""
     for entry in context.entries:
         for group in _groups(entry):
             yield from _causes(entry, group)
@@ -172,7 +171,7 @@ def _asks_role_for_mfa(entry: LocatedStatement, group: _Group) -> bool:
 def _of_condition(
     entry: LocatedStatement, condition: AnyCondition, group: _Group, requests: Requests
 ) -> Violation | None:
-    """Why no caller of a kind ever meets a condition, whoever it is; None where one may."""
+    """Why no caller of a kind ever meets a condition; None where one may."""
     if isinstance(condition, UnknownCondition):
         return None
     kind, key = requests.kind, condition.key
@@ -200,7 +199,9 @@ def _of_condition(
             f"asks {whose} for {key} {_listed(condition.values)}, and it is {constant} for {_CALLERS[kind]}",
             f"leave {key} out for {_who(group)}",
         )
-    if condition.lookup == keys_of.PRINCIPAL_ARN and not _is_of_somebody(asked) and not _unsettled(entry):
+    if condition.lookup == keys_of.PRINCIPAL_ARN and not (
+        where(anybody("role", "*"), asked) or where(anybody("user", "*"), asked) or _unsettled(entry)
+    ):
         values = _listed(condition.values) if isinstance(condition, Condition) else "to be absent"
         return entry.violation(
             f"asks {whose} for {key} {values}, which no call carries: it is the ARN of a role or of an IAM user, a "
@@ -208,11 +209,6 @@ def _of_condition(
             "write arn:<partition>:iam::<account>:role/<path and name>",
         )
     return None
-
-
-def _is_of_somebody(asked: Narrowing | bool) -> bool:
-    kinds: tuple[Kind, ...] = ("role", "user")
-    return any(where(anybody(kind, "*"), asked) is not None for kind in kinds)
 
 
 def _of_wildcard(entry: LocatedStatement, condition: Condition | NullCheck, kind: Kind) -> Violation | None:

@@ -17,8 +17,7 @@ from rolechain.model.role import ChainRole
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
 """The AWS managed policies that are known to allow sts:AssumeRole on every role."""
@@ -38,7 +37,7 @@ _TAGS = ("aws:resourcetag/", "iam:resourcetag/")
 def beyond_the_chain(context: RuleContext) -> Violations:
     """A chain's role that may assume more than its hops (error), or another one any role of some kind (warning)."""
     warned: set[RoleRecord] = set()
-    # What AWS's own policies allow besides is no news where the role's other policies allow it too.
+    # What the role's other policies allow is reported there, and not again for AWS's own policies.
     for permission in sorted(context.permissions, key=lambda each: _is_aws_managed(each.record)):
         role = permission.role
         declared = context.declared.get(role.arn)
@@ -74,12 +73,15 @@ def _beyond(
     for resource, requests in _roles_in(permission, organization):
         if resource in arns or (names_one(resource) and resource in own):
             continue
-        if _in_chain_path(resource, callees) and _within_organization(permission, requests, organization):
+        # Where only the account is open, a path of the chain's own names its roles.
+        paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
+        in_path = "*" in account_of(resource) and resource_of(resource).startswith(paths)
+        if in_path and _within_organization(permission, requests, organization):
             continue
         if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
         what = (
-            "which is no hop of the chain"
+            "which is not a hop of the chain"
             if names_one(resource)
             else "which names no roles by account, path and name"
         )
@@ -173,12 +175,6 @@ def _declared_resources(role: ChainRole) -> set[str]:
         if any(glob((Text(action.lower()),))("sts:assumerole") for action in permission.actions)
         for resource in permission.resources
     }
-
-
-def _in_chain_path(resource: str, callees: Sequence[ChainRole]) -> bool:
-    """Whether only the account of a resource is open, and its path is one of the chain's callees' own."""
-    paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
-    return "*" in account_of(resource) and resource_of(resource).startswith(paths)
 
 
 def _within_organization(

@@ -99,7 +99,7 @@ def values_named(located: LocatedStatement, key: str) -> list[Pattern]:
 def asks_for_external_id(located: LocatedStatement) -> bool:
     """Whether a statement refuses calls without an external id, and those with any other than its own.
 
-    One that is not known before the deployment is told as such, and none that is missing.
+    One that is not known before the deployment is reported as unknown, and not as missing.
     """
     unknown = any(
         isinstance(element, Intrinsic)
@@ -144,17 +144,21 @@ def lets_whole_account_in(
     elif of_any:
         if within_organization(located):
             return False
-        accounts = filter(_is_text, values_named(located, keys_of.PRINCIPAL_ACCOUNT))
+        accounts = (
+            each for each in values_named(located, keys_of.PRINCIPAL_ACCOUNT) if each.literal is not None
+        )
         (wanted[keys_of.PRINCIPAL_ACCOUNT],) = unlike(keys_of.PRINCIPAL_ACCOUNT, accounts)
     (wanted[keys_of.PRINCIPAL_ARN],) = unlike(keys_of.PRINCIPAL_ARN, arns)
-    ids = filter(_names_id, values_named(located, keys_of.USER_ID))
+    # A pattern of a session's name alone names no principal.
+    named = values_named(located, keys_of.USER_ID)
+    ids = [each for each in named if str(each).partition(":")[0].strip("*?")]
     (wanted[keys_of.USER_ID],) = unlike(keys_of.USER_ID, ids)
     found = narrowed(located.requests(ASSUME), wanted)
     return any(each.kind in (("user",) if users else ("role", "user")) for each in found)
 
 
 def untrusted(located: LocatedStatement) -> str | None:
-    """Whom a statement that names ``*`` lets in and none of its conditions names, in words; None for nobody."""
+    """The callers, in words, that a statement with ``*`` lets in and that no condition names; None for none."""
     if lets_whole_account_in(located):
         return "a stranger's account"
     if _lets_any_in(located, "service", _OF_SERVICE):
@@ -182,24 +186,16 @@ def _only_named(located: LocatedStatement, names_somebody: Callable[[Pattern], b
     """Whether a condition of a statement asks for ARNs that name somebody, so that nothing need be tried."""
     constants = located.role.callee.constants
     for condition in located.by_key.get(keys_of.PRINCIPAL_ARN, ()):
-        if isinstance(condition, Condition) and not _may_be_met_without(condition):
+        if not isinstance(condition, Condition):
+            continue
+        may_be_met_without = (
+            condition.negated or condition.if_exists or condition.quantifier == "ForAllValues"
+        )
+        if not may_be_met_without:
             patterns = written(located.statement, keys_of.PRINCIPAL_ARN, constants, condition)
             if len(patterns) == len(condition.elements) and all(map(names_somebody, patterns)):
                 return True
     return False
-
-
-def _may_be_met_without(condition: Condition) -> bool:
-    return condition.negated or condition.if_exists or condition.quantifier == "ForAllValues"
-
-
-def _is_text(pattern: Pattern) -> bool:
-    return pattern.literal is not None
-
-
-def _names_id(pattern: Pattern) -> bool:
-    """Whether a pattern of user ids names a principal, and not a session alone."""
-    return bool(str(pattern).partition(":")[0].strip("*?"))
 
 
 def _names_account(pattern: Pattern) -> bool:

@@ -15,8 +15,6 @@ UNKNOWN = Rule(
     "what the templates say of roles is known before they are deployed",
     "a role that lets in more than can be seen; write plain values, or give the templates that are referred to",
     "",
-    (Level.ERROR,),
-    check=None,
 )
 """What cannot be resolved or decided. It is none of the rules: whatever is asked may be unknown."""
 
@@ -27,8 +25,6 @@ declared += [
         "principals come from the declared chain or the organization only",
         "access of a principal that nobody declared",
         "AWS guardrail IAM-STS-3",
-        (Level.ERROR,),
-        check=None,
     ),
     Rule(
         "RC08",
@@ -36,8 +32,6 @@ declared += [
         "every hop stands in the caller's permission and in the callee's trust policy",
         "AccessDenied",
         "IAM User Guide, Cross-account policy evaluation logic",
-        (Level.ERROR,),
-        check=None,
     ),
     Rule(
         "RC38",
@@ -47,7 +41,6 @@ declared += [
         "a chain that is rewritten by somebody whom nobody declared",
         _ESCALATION,
         _BOTH,
-        check=None,
     ),
     Rule(
         "RC39",
@@ -57,6 +50,5 @@ declared += [
         "a session of the role without sts:AssumeRole",
         _ESCALATION,
         _BOTH,
-        check=None,
     ),
 ]

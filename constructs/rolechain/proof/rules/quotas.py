@@ -20,8 +20,7 @@ from rolechain.iam.limits import (
 )
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -102,15 +101,12 @@ def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
     for role in context.graph.roles:
         if role.name and not role.imported:
             taken = seen.setdefault((role.account or role.place.template, role.name.lower()), [])
-            others = (each for each in taken if each.place != role.place and not _exclude(each, role))
-            if (first := next(others, None)) is not None:
-                yield first, role
+            for first in taken:
+                one_stack = first.place.template == role.place.template
+                if first.place != role.place and not (one_stack and exclude(first.requires, role.requires)):
+                    yield first, role
+                    break
             taken.append(role)
-
-
-def _exclude(one: RoleRecord, other: RoleRecord) -> bool:
-    """Whether the conditions of two roles of one stack exclude each other."""
-    return one.place.template == other.place.template and exclude(one.requires, other.requires)
 
 
 def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
@@ -149,8 +145,9 @@ def policy_size(context: RuleContext) -> Violations:
     reported: set[SourceLocation] = set()
     most = context.quotas.managed_policies_per_role
     for role in _created(context):
-        for record in _managed(role.policies):
-            size = _size(record)
+        for record in role.policies:
+            own = not record.inline and ":iam::aws:policy/" not in record.name
+            size = _size(record) if own else 0
             if size > MANAGED_POLICY_CHARACTERS and record.place not in reported:
                 reported.add(record.place)
                 yield Violation(
@@ -178,12 +175,6 @@ def policy_size(context: RuleContext) -> Violations:
 
 def _created(context: RuleContext) -> Iterator[RoleRecord]:
     return (role for role in context.graph.roles if not role.imported)
-
-
-def _managed(policies: tuple[PolicyRecord, ...]) -> Iterator[PolicyRecord]:
-    for record in policies:
-        if not record.inline and ":iam::aws:policy/" not in record.name:
-            yield record
 
 
 def _size(record: PolicyRecord) -> int:

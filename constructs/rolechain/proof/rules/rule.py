@@ -1,16 +1,38 @@
-"""What a rule is."""
+"""What a rule is, and one place where it is broken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding, Level
-from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.unresolved import WORD
-from rolechain.proof.rules.violation import Violation, Violations
 
-Check = Callable[[RuleContext], Violations]
+if TYPE_CHECKING:
+    from rolechain.proof.rules.context import RuleContext
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One place where a rule is broken.
+
+    Attributes:
+        place: where it stands; None where it is nowhere in the templates.
+        message: what is wrong, with the values.
+        remediation: what to write instead.
+        level: how bad it is here; None for the rule's first level.
+    """
+
+    place: SourceLocation | None
+    message: str
+    remediation: str
+    level: Level | None = None
+
+
+Violations = Iterator[Violation]
+Check = Callable[["RuleContext"], Violations]
 
 
 @dataclass(frozen=True)
@@ -32,8 +54,8 @@ class Rule:
     title: str
     prevents: str
     source: str
-    levels: tuple[Level, ...]
-    check: Check | None
+    levels: tuple[Level, ...] = (Level.ERROR,)
+    check: Check | None = None
 
     def findings(self, context: RuleContext) -> Iterator[Finding]:
         """Every place where it is broken, as far as ``check`` finds them and whatever is not resolved."""

@@ -11,8 +11,7 @@ from rolechain.policy.context import Context, ContextValue
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
 _DURATION = "sts:durationseconds"
@@ -31,7 +30,11 @@ def mfa_between_roles(context: RuleContext) -> Violations:
         "provider"
     )
     for located in context.trust:
-        if key := _asked_of_a_role(context, located):
+        if located.statement.effect is None or located.arn not in context.hop_roles:
+            asks_a_role = located.statement.effect == "Allow" and _only_roles(located)
+        else:
+            asks_a_role = bool(located.statement.actions.match("sts:assumerole"))
+        if asks_a_role and (key := _mfa(located)):
             yield located.violation(
                 "asks its caller for MFA, and the caller is a role", remediation.format(key)
             )
@@ -40,14 +43,6 @@ def mfa_between_roles(context: RuleContext) -> Violations:
             yield permission.violation(
                 "may assume roles with MFA only, which its sessions never carry", remediation.format(key)
             )
-
-
-def _asked_of_a_role(context: RuleContext, located: LocatedStatement) -> str | None:
-    if located.statement.effect is None or located.arn not in context.hop_roles:
-        asked = located.statement.effect == "Allow" and _only_roles(located)
-    else:
-        asked = any(located.statement.actions.match(action) for action in ("sts:assumerole",))
-    return _mfa(located) if asked else None
 
 
 def _mfa(located: LocatedStatement) -> str | None:
@@ -114,10 +109,8 @@ def _asks_for_hours(entry: LocatedStatement) -> bool:
 
 
 def _assumed_by_roles_only(context: RuleContext) -> set[str]:
-    by_role: dict[str, bool] = {}
-    for entry in context.entries:
-        by_role[entry.arn] = by_role.get(entry.arn, True) and _only_roles(entry)
-    return {arn for arn, only in by_role.items() if only}
+    others = {entry.arn for entry in context.entries if not _only_roles(entry)}
+    return {entry.arn for entry in context.entries} - others
 
 
 @rule(

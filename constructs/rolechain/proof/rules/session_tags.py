@@ -30,8 +30,7 @@ from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext, reachable
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 _REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
 _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
@@ -48,12 +47,8 @@ def tag_session(context: RuleContext) -> Violations:
     tagged = [edge for edge in context.edges if _tags_of(edge.entry) or _by_name(context, edge, TAG_SESSION)]
     heirs = _after(context, [edge for edge in tagged if _transitive(edge.entry)])
     brought = _brought_by_services(context, lambda service: service.transitive)
-    for entry, service in brought:
-        yield from _missing_entry(entry, service, TAG_SESSION, "session tags")
-    heirs += _edges_on(context, brought)
     declared = _declared(context, lambda hop: hop.carries_tags)
-    for edge in dict.fromkeys([*declared, *tagged, *heirs]):
-        yield from _missing(edge, TAG_SESSION, "session tags")
+    yield from _not_allowed(context, TAG_SESSION, "session tags", [*declared, *tagged, *heirs], brought)
 
 
 @rule(
@@ -72,11 +67,9 @@ def set_source_identity(context: RuleContext) -> Violations:
         or _by_name(context, edge, SET_SOURCE_IDENTITY)
     ]
     brought = _brought_by_services(context, lambda service: service.identity)
-    for entry, service in brought:
-        yield from _missing_entry(entry, service, SET_SOURCE_IDENTITY, "a source identity")
     declared = _declared(context, lambda hop: hop.carries_source_identity)
-    for edge in dict.fromkeys([*declared, *first, *_after(context, first), *_edges_on(context, brought)]):
-        yield from _missing(edge, SET_SOURCE_IDENTITY, "a source identity")
+    carrying = [*declared, *first, *_after(context, first)]
+    yield from _not_allowed(context, SET_SOURCE_IDENTITY, "a source identity", carrying, brought)
 
 
 @rule(
@@ -87,7 +80,7 @@ def set_source_identity(context: RuleContext) -> Violations:
     levels="warning",
 )
 def console_sets_no_identity(context: RuleContext) -> Violations:
-    """A trust policy that is refused to whoever sets no source identity."""
+    """A trust policy that refuses callers without a source identity."""
     for entry in context.entries:
         declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
@@ -152,7 +145,7 @@ def tag_limits(context: RuleContext) -> Violations:
                 yield entry.violation(
                     f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
-                    "see that whoever calls has a newer one, or ask for a shorter one",
+                    "update the SDK of every caller, or ask for a shorter one",
                     Level.WARNING,
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
@@ -208,23 +201,35 @@ def _brought_by_services(
     ]
 
 
-def _edges_on(context: RuleContext, brought: Iterable[tuple[LocatedStatement, str]]) -> list[AssumeRoleEdge]:
-    """Every edge that a session may make which a service made."""
+def _not_allowed(
+    context: RuleContext,
+    action: str,
+    what: str,
+    carrying: Iterable[AssumeRoleEdge],
+    brought: list[tuple[LocatedStatement, str]],
+) -> Violations:
+    """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it on.
+
+    Args:
+        context: the roles.
+        action: the action that passes it.
+        what: what is passed, in words.
+        carrying: the edges that carry it on.
+        brought: the statements that let a service in which brings it, each with the service.
+    """
+    for entry, service in brought:
+        trust = located_statements(entry.role, entry.role.trust)
+        if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
+            added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
+            yield Violation(
+                entry.place,
+                f"{service} brings {what} into {entry.arn}, and its trust policy does not allow {action}",
+                f"add to the trust policy: {json.dumps(added)}",
+            )
     roles = dict.fromkeys(entry.arn for entry, _ in brought)
     first = [edge for arn in roles for edge in context.edges_by_caller.get(arn, ())]
-    return [*first, *_after(context, first)]
-
-
-def _missing_entry(entry: LocatedStatement, service: str, action: str, what: str) -> Violations:
-    """A trust policy that lets a service in, and not with what it brings."""
-    trust = located_statements(entry.role, entry.role.trust)
-    if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
-        added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
-        yield Violation(
-            entry.place,
-            f"{service} brings {what} into {entry.arn}, and its trust policy does not allow {action}",
-            f"add to the trust policy: {json.dumps(added)}",
-        )
+    for edge in dict.fromkeys([*carrying, *first, *_after(context, first)]):
+        yield from _missing(edge, action, what)
 
 
 def _tags_of(entry: LocatedStatement) -> set[str]:

@@ -25,8 +25,7 @@ from rolechain.policy.context import Context
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violations
+from rolechain.proof.rules.rule import Violations, rule
 
 
 @rule(
@@ -56,9 +55,9 @@ def confused_deputy(context: RuleContext) -> Violations:
         for account, _ in principals.of_accounts(entry):
             if account not in context.accounts:
                 yield entry.violation(
-                    f"trusts account {account}, which is none of yours, without an external id",
+                    f"trusts account {account}, which is not one of yours, without an external id",
                     'add {"StringEquals": {"sts:ExternalId": "<an id that the third party made for you alone>"}}; '
-                    f"if {account} is yours, say so with --account",
+                    f"if {account} is yours, declare it with --account",
                 )
 
 
@@ -125,17 +124,15 @@ def _organizations(policy: Policy) -> Iterator[str]:
 def _outsiders(
     context: RuleContext, entry: LocatedStatement, own: str | None
 ) -> Iterator[tuple[str, str, tuple[Requests, ...], str]]:
-    """Who is let in and is no principal of one's own organization, what it calls, its requests, and what to write."""
+    """The callers from outside the organization: in words, with their action, requests and remediation."""
     for provider in entry.federated:
         action = "sts:AssumeRoleWith" + ("SAML" if ":saml-provider/" in provider else "WebIdentity")
         requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: principals.only(provider)})
         who = f"tokens of {provider}"
-        yield (
-            who,
-            action,
-            requests,
-            f"leave the web identity and SAML actions out of the statement that denies, or the role that {who} assume",
+        remediation = (
+            "leave the web identity and SAML actions out of the statement that denies, or the role that "
         )
+        yield who, action, requests, f"{remediation}{who} assume"
     if not principals.within_organization(entry):
         for account, _ in principals.of_accounts(entry):
             if account not in context.accounts:
@@ -240,7 +237,7 @@ _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$", re.ASCII)
 
 
 def of_services(context: RuleContext) -> Violations:
-    """The services that a trust policy lets in for whoever has them call."""
+    """The services that a trust policy lets in on behalf of any account."""
     for entry in context.entries:
         for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
@@ -249,7 +246,7 @@ def of_services(context: RuleContext) -> Violations:
                 account = account_of(entry.arn)
                 known = account if account.isdigit() else "<the role's account>"
                 yield entry.violation(
-                    f"lets in {service} on whosever behalf it calls",
+                    f"lets in {service} on behalf of any account",
                     f"declare source_account: {json.dumps(known)} beside the service"
                     if ("service", service) in context.entrances(entry.role)
                     else f'add {{"StringEquals": {{"aws:SourceAccount": "{known}"}}}}, or aws:SourceArn',

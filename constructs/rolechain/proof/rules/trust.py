@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
@@ -13,8 +11,7 @@ from rolechain.policy.trust_problems import Subject, trust_problems
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
-from rolechain.proof.rules.rule import rule
-from rolechain.proof.rules.violation import Violation, Violations
+from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
 @rule(
@@ -85,11 +82,8 @@ def _refused_permission(located: LocatedStatement) -> Violations:
         )
     for resource in resources:
         if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
-            yield Violation(
-                located.place,
-                f"{whose} has the Resource {resource!r}, which is no ARN and which IAM refuses",
-                "write an ARN or *",
-            )
+            message = f"{whose} has the Resource {resource!r}, which is not an ARN, and IAM refuses it"
+            yield Violation(located.place, message, "write an ARN or *")
 
 
 @rule(
@@ -105,12 +99,15 @@ def whole_account(context: RuleContext) -> Violations:
     """An account as a whole, which no condition narrows down; a declared entrance of the account is meant.
 
     The roles of CDK's bootstrap trust their own account by design, and an account that is not the user's by --trust.
-    In an audit the role's own account is a warning: only who is given sts:AssumeRole by that account's own policies
-    gets in, so that nobody does but by whoever may write them. In a chain it is an error, as its hop is declared.
+    In an audit the role's own account is a warning: only principals that the account's own policies give
+    sts:AssumeRole get in. In a chain it is an error, as its hop is declared.
     """
     for entry in context.entries:
         for account, partition in principals.delegated(entry):
-            if ("account", account) in context.entrances(entry.role) or _opens(context, entry, account):
+            callers = [each.arn for each in _callers(context, entry) if each.account == account]
+            declared = context.hop_roles.get(entry.arn)
+            opened = declared is not None and declared.trust == "account" and callers
+            if ("account", account) in context.entrances(entry.role) or opened:
                 continue
             if not principals.lets_whole_account_in(entry, account):
                 continue
@@ -120,41 +117,29 @@ def whole_account(context: RuleContext) -> Violations:
                 continue
             if bootstrap:
                 yield entry.violation(
-                    f"trusts account {account} as a whole, as cdk bootstrap --trust was told: whoever "
-                    "may call sts:AssumeRole there works here through CDK's roles",
+                    f"trusts account {account} as a whole, as cdk bootstrap --trust set it: every role and user that "
+                    "may call sts:AssumeRole there can act here through CDK's roles",
                     f"leave {account} out of --trust unless it deploys here, and name what deployments may do with "
                     "--cloudformation-execution-policies",
                     Level.WARNING,
                 )
                 continue
+            caller = callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
+            # Whom * names needs no policy of its own in the role's account.
+            by_own_policy = account == account_of(entry.arn) and not principals.everyone(entry)
             yield entry.violation(
                 f"trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
-                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{_caller(context, entry, account, partition)}"}}}}'
+                f'add {{"ArnEquals": {{"aws:PrincipalArn": "{caller}"}}}}'
                 + (", or an sts:ExternalId" if third_party else ""),
-                Level.WARNING if third_party or _is_up_to_its_own_account(context, entry, account) else None,
+                Level.WARNING if third_party or (context.chain is None and by_own_policy) else None,
             )
 
 
-def _is_up_to_its_own_account(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
-    """Whether only an own policy lets somebody of the role's account in; one whom ``*`` names needs none there."""
-    return context.chain is None and account == account_of(entry.arn) and not principals.everyone(entry)
-
-
-def _opens(context: RuleContext, entry: LocatedStatement, account: str) -> bool:
-    """Whether the chain declares that a role trusts its caller's account as a whole."""
-    declared = context.hop_roles.get(entry.arn)
-    if declared is None or declared.trust != "account" or context.chain is None:
-        return False
-    return any(hop.caller.account == account for hop in context.chain.calls_into(declared))
-
-
-def _caller(context: RuleContext, entry: LocatedStatement, account: str, partition: str) -> str:
-    """The role of an account that is meant to call, or where its name has to be written."""
-    declared = context.hop_roles.get(entry.arn)
-    hops = context.chain.calls_into(declared) if context.chain and declared else ()
-    callers = [hop.caller.arn for hop in hops if hop.caller.account == account]
-    return callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
+def _callers(context: RuleContext, entry: LocatedStatement) -> list[ChainRole]:
+    """The roles that the chain declares as callers of a statement's role."""
+    callee = context.hop_roles.get(entry.arn)
+    return [hop.caller for hop in context.chain.calls_into(callee)] if context.chain and callee else []
 
 
 @rule(
@@ -262,33 +247,22 @@ def actions_granted(context: RuleContext) -> Violations:
         if located.statement.effect != "Allow":
             continue
         actions = located.statement.actions
-        uses = " and ".join(_entry_actions(located))
         if actions.negated:
             surplus = [f"all but {', '.join(actions.written)}"]
         else:
             surplus = [name for name in actions.written if set(name) & set("*?")]
-            callee = context.hop_roles.get(located.arn)
-            if callee is not None:
-                surplus += [
-                    name
-                    for name in actions.written
-                    if not set(name) & set("*?") and _unused(context, located, name)
-                ]
+            if located.arn in context.hop_roles:
+                named = [name for name in actions.written if name not in surplus]
+                surplus += [name for name in named if _unused(context, located, name)]
+        of_saml = {":saml-provider/" in provider for provider in located.federated}
+        uses = ["sts:AssumeRoleWithSAML"] if True in of_saml else []
+        uses += ["sts:AssumeRoleWithWebIdentity"] if False in of_saml else []
         if surplus:
             yield Violation(
                 located.place,
                 f"the trust policy of {located.arn} grants {', '.join(surplus)}",
-                f"write {uses}",
+                f"write {' and '.join(uses or ['sts:AssumeRole'])}",
             )
-
-
-def _entry_actions(located: LocatedStatement) -> list[str]:
-    found = []
-    if any(":saml-provider/" in provider for provider in located.federated):
-        found.append("sts:AssumeRoleWithSAML")
-    if any(":saml-provider/" not in provider for provider in located.federated):
-        found.append("sts:AssumeRoleWithWebIdentity")
-    return found or ["sts:AssumeRole"]
 
 
 def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
@@ -298,29 +272,19 @@ def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
         return False
     if action not in _SESSION_ACTIONS:
         return True
-    keys = {
-        key
+    if any(
+        key.startswith(_SESSION_ACTIONS[action])
         for entry in located_statements(located.role, located.role.trust)
-        for c in entry.statement.conditions
-        for key in c.keys
-    }
-    asked = any(key.startswith(_SESSION_ACTIONS[action]) for key in keys)
-    return not asked and not any(
-        _grants_by_name(context, caller, action) for caller in _callers(context, located)
-    )
-
-
-def _callers(context: RuleContext, located: LocatedStatement) -> Iterator[ChainRole]:
-    callee = context.hop_roles.get(located.arn)
-    for hop in context.chain.calls_into(callee) if context.chain and callee else ():
-        yield hop.caller
-
-
-def _grants_by_name(context: RuleContext, caller: ChainRole, action: str) -> bool:
-    role = context.roles.get(caller.arn)
-    return role is not None and any(
-        action in located.statement.actions.exact
-        for record in role.policies
-        for located in located_statements(role, record)
-        if located.statement.effect == "Allow"
+        for condition in entry.statement.conditions
+        for key in condition.keys
+    ):
+        return False
+    callers = (context.roles.get(caller.arn) for caller in _callers(context, located))
+    return not any(
+        action in permission.statement.actions.exact
+        for caller in callers
+        if caller
+        for record in caller.policies
+        for permission in located_statements(caller, record)
+        if permission.statement.effect == "Allow"
     )

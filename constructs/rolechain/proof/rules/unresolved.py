@@ -98,11 +98,9 @@ def _block(block: Any, operator: str) -> Any:
 def _value(value: Any, key: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [_value(each, key) for each in value]
-    return (
-        next((text for end, text in _VALUES.items() if key.endswith(end)), WORD)
-        if _is_unresolved(value)
-        else value
-    )
+    if not _is_unresolved(value):
+        return value
+    return next((text for end, text in _VALUES.items() if key.endswith(end)), WORD)
 
 
 def _is_unresolved(value: Any) -> bool:
