@@ -66,6 +66,9 @@ def test_every_hop_is_taken_and_every_shortcut_refused(tmp_path: Path) -> None:
         ("", "administrator of 999999999999 → deploy-target", "✓ refused", "trust policy"),
     ]
     assert re.search(r"account 333333333333 has version \d+ of the bootstrap, read through the chain", said)
+    assert "traced by CloudTrail's events: deploy: 2 walks (2 declared), 6 attempts refused" in said
+    path = r"deploy-source \(1+\) → deploy-middle \(2+\) → deploy-target \(3+\)"
+    assert len(re.findall(rf"lambda\.amazonaws\.com → {path}, .* 1 call at the end", said)) == 2
     assert running_with(str(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
 

@@ -45,14 +45,14 @@ def test_the_pins_agree() -> None:
     lines = (ROOT / "requirements.in").read_text().splitlines()
     pins = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
     first, *direct = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
-    assert first == "-e .[cdk,cli,local]"
+    assert first == "-e .[cdk,cli,local,trace]"
     assert set(direct) <= set(lines)
     text = (ROOT / "requirements.lock").read_text()
     locked = re.findall(r"^([\w-]+)==([\w.]+).* \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
     assert len(locked) == len(re.findall("^[^ #]", text, re.MULTILINE))
     assert pins.items() <= dict(locked).items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for each in ("cdk", "cli", "local"):
+    for each in ("cdk", "cli", "local", "trace"):
         for asked in map(Requirement, project["optional-dependencies"][each]):
             assert pins[asked.name.lower()] in asked.specifier
     assert "ministack==1.5.33" in project["optional-dependencies"]["local"]

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 
 import boto3
@@ -20,6 +21,7 @@ from rolechain.cli.local import add_services
 from rolechain.cli.output import report_table
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
+from rolechain.cli.trace import last_line, trace_of_folder, walk_line
 from rolechain.errors import RolechainError
 from rolechain.iam.arn import account_of
 from rolechain.local import LocalOrganization
@@ -31,6 +33,7 @@ from rolechain.model.role import ChainRole
 from rolechain.proof import Level, prove
 from rolechain.runtime import Hop, HopReport, attempt, chain_session, verify
 from rolechain.statements.builder import permission_statements, trust_statements
+from rolechain.trail import Trace
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The parameter that every bootstrapped account holds."""
@@ -73,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
                     organization_id=chain.organization or "o-exampleorg1",
                     outside=third_parties(chain),
                     services=arguments.services,
+                    trail=scratch / "trail",
                 )
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do, and no setting of the
@@ -119,10 +123,11 @@ def run(arguments: argparse.Namespace) -> int:
                 hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
                 session = chain_session(*hops, session=workloads[0], region_name=chain.region)
                 done(_read(session, target.account))
+        traced = _traced(console, chain, scratch / "trail")
     console.print()
     console.print(report_table(reports))
     console.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
-    return 0 if all(report.ok for report in reports) else 1
+    return 0 if all(report.ok for report in reports) and (traced is None or traced.declared) else 1
 
 
 @contextlib.contextmanager
@@ -133,6 +138,18 @@ def _step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
     with console.status(f"{doing} …"):
         yield results.append
     console.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
+
+
+def _traced(console: Console, chain: Chain, trail: Path) -> Trace | None:
+    """The demo's own walks as its trail tells them; None where what reads it is not installed."""
+    if find_spec("duckdb") is None:
+        return None
+    with _step(console, "tracing who walked") as done:
+        found = trace_of_folder(chain, trail)
+        done(f"traced by CloudTrail's events: {last_line(chain.name, found)}")
+    for walk in found.walks:
+        console.print(f"  {walk_line(walk)}", soft_wrap=True)
+    return found
 
 
 def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     outside = "an account that does not belong to the organization, as a third party's"
     add_repeated_option(parser, "--outside", "ACCOUNT", outside)
     add_services(parser)
+    parser.add_argument(
+        "--trail", metavar="DIR", help="write every call in log files as CloudTrail writes them, for trace"
+    )
 
 
 def add_services(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
         0 when it was stopped; a server that ends by itself is an error.
     """
     try:
-        local = LocalOrganization(port=arguments.port, outside=arguments.outside, services=arguments.services)
+        local = LocalOrganization(
+            port=arguments.port,
+            outside=arguments.outside,
+            services=arguments.services,
+            trail=arguments.trail,
+        )
     except LocalOrganizationError as error:
         raise UsageError(str(error)) from error
     with suppress(KeyboardInterrupt), local as organization:

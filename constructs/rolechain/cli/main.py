@@ -23,6 +23,7 @@ COMMANDS = {
     "audit-role": "print the template of the role that prove --live reads an account with",
     "simulate": "decide each AssumeRole of a file of cases",
     "verify": "take the deployed chain hop by hop, and try what it must refuse",
+    "trace": "say who walked the chain, from the events of CloudTrail",
     "whoami": "say who the chain's session is, and each hop on the way",
     "exec": "run a program with the chain's session in its environment",
     "env": "print the chain's session as lines for a shell",

@@ -22,6 +22,7 @@ _TYPES = {name: policy_type for policy_type, name in POLICY_NAMES.items()} | {
     "resource-based policy": "trust_policy"
 }
 _NAME = r"(?P<name>[a-z][a-z -]*?(?:polic(?:y|ies)|boundary))"
+_RESOURCE = re.compile(r" on resource: (\S+)")
 _EXPLICIT = re.compile(rf"with an explicit deny(?: in (?:an? |the )?{_NAME})?", re.IGNORECASE)
 _IMPLICIT = re.compile(rf"because no {_NAME} allows", re.IGNORECASE)
 
@@ -29,6 +30,12 @@ _IMPLICIT = re.compile(rf"because no {_NAME} allows", re.IGNORECASE)
 def denial(caller: str, action: str, resource: str) -> str:
     """A denial without a reason. AWS gives none for a role that does not exist, so as not to disclose that."""
     return f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
+
+
+def denied_resource(text: str) -> str | None:
+    """The resource that a denial names."""
+    found = _RESOURCE.search(text)
+    return found[1] if found else None
 
 
 def explicit_deny(policy_type: str) -> str:

@@ -193,6 +193,15 @@ def secret_of(key_id: str, token: str) -> str:
     return str(found.secret_access_key)
 
 
+def account_of_key(key_id: str) -> str:
+    """The account of an access key that a request was served for."""
+    if key_id.isdecimal():
+        return key_id
+    return str(
+        _evaluator.find_iam_access_key_account(key_id) or _responses._account_from_sts_session(key_id) or ""
+    )
+
+
 def keep_resource_types(services: Collection[str]) -> None:
     """Has stacks refuse every type of resource but those of the given services and of CloudFormation itself."""
     names, handlers = service_names(), _provisioners._RESOURCE_HANDLERS

@@ -18,6 +18,7 @@ from rolechain.local.emulator import Call
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.principals import is_account, is_service
 from rolechain.local.signatures import Signature
+from rolechain.local.trail import Trail
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
 """The services that chains, the CDK's bootstrap and its deployments call; none of them runs code."""
@@ -26,6 +27,7 @@ _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.ASCII | re.IGNORECASE)
 _BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
 _UNSIGNED = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 _CALL_BYTES, _OBJECT_BYTES = 2**20, 2**25
+_ANSWER_BYTES = 2**16
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{2,62}", re.ASCII)
 # Paths that the emulator takes for itself or for a service that is not AWS's, whatever the call is signed for.
 _EMULATORS_OWN = frozenset(
@@ -45,13 +47,15 @@ class Middleware:
     Args:
         secret: the secret access key of every account's administrator and of every AWS service.
         asked: the names of services that are served besides ``SERVED``.
+        trail: writes every call that is served, if there is a trail.
 
     Raises:
         LocalOrganizationError: a service does not exist.
     """
 
-    def __init__(self, secret: str, asked: Collection[str] = ()) -> None:
+    def __init__(self, secret: str, asked: Collection[str] = (), trail: Trail | None = None) -> None:
         self._secret = secret
+        self._trail = trail
         known = emulator.service_names()
         for name in asked:
             if name not in known:
@@ -84,6 +88,10 @@ class Middleware:
         # Policies that ask for TLS, such as a CDK bootstrap bucket's, are met: nothing leaves the machine.
         sent = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
         admitted = {**scope, "headers": [*sent, (b"x-forwarded-proto", b"https")]}
+        address = (scope.get("client") or ("127.0.0.1",))[0]
+        if self._trail is not None:
+            write = self._trail.write
+            send = _recorded(send, lambda status, answer: write(call, body, address, status, answer))
         await emulator.application(admitted, _received(body, receive), send)
 
     async def _admitted(self, call: Call, path: str, receive: Receive) -> bytes:
@@ -158,6 +166,21 @@ class Middleware:
         body = await _read(receive, call, _OBJECT_BYTES if signature.service == "s3" else _CALL_BYTES)
         signatures.check_body(call, body)
         return body
+
+
+def _recorded(send: Send, record: Callable[[int, bytes], None]) -> Send:
+    """Calls ``record`` with the status and the beginning of an answer, before the caller has the end of it."""
+    status, answer = 0, b""
+
+    async def send_on(message: Message) -> None:
+        nonlocal status, answer
+        status = message.get("status", status)
+        answer += message.get("body", b"")[: _ANSWER_BYTES - len(answer)]
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            record(status, answer)
+        await send(message)
+
+    return send_on
 
 
 def _call(scope: Scope) -> Call:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -52,6 +53,7 @@ class LocalOrganization:
         outside: the ids of the accounts that belong to no organization.
         services: the services that are served besides those that chains and the CDK call, such as ``lambda``, which
             runs the code of its functions as the user.
+        trail: the folder where every call is written in log files as CloudTrail writes them to S3; None for none.
 
     Raises:
         LocalOrganizationError: the port is taken, a service does not exist, or the server did not start.
@@ -64,6 +66,7 @@ class LocalOrganization:
         organization_id: str = "o-exampleorg1",
         outside: Iterable[str] = (),
         services: Iterable[str] = (),
+        trail: str | PathLike[str] | None = None,
     ) -> None:
         if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
@@ -76,6 +79,7 @@ class LocalOrganization:
         self.organization_id = organization_id
         self.outside = tuple(map(_checked, outside))
         self.services = tuple(services)
+        self.trail = Path(trail).absolute() if trail is not None else None
         if MANAGEMENT_ACCOUNT in self.outside:
             raise LocalOrganizationError(
                 f"{MANAGEMENT_ACCOUNT} is the organization's management account: name another to stand outside"
@@ -197,6 +201,7 @@ class LocalOrganization:
             "organization_id": self.organization_id,
             "outside": self.outside,
             "services": self.services,
+            "trail": str(self.trail) if self.trail else None,
             "parent": os.getpid(),
         }
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}

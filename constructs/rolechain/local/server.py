@@ -1,6 +1,7 @@
 """The server's own process: ``python -m rolechain.local.server SETTINGS``.
 
-SETTINGS is JSON: ``{"port": …, "folder": …, "organization_id": …, "outside": […], "services": […]}``. It says one line
+SETTINGS is JSON: ``{"port": …, "folder": …, "organization_id": …, "outside": […], "services": […], "trail": …}``. It
+says one line
 of JSON on its standard output, ``{"port": …, "secret": …}`` or ``{"error": …}``, and serves until its standard input
 ends, which it does with its parent. It writes to that folder only, and removes it in the end.
 """
@@ -97,6 +98,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
         request_context,
         stack_roles,
         sts,
+        trail,
         trust_principals,
     )
 
@@ -126,7 +128,8 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     emulator.list_boundaries()
     policy_writes.install()
     stack_roles.install()
-    return middleware.Middleware(secret, settings["services"])
+    written = trail.Trail(settings["trail"]) if settings["trail"] else None
+    return middleware.Middleware(secret, settings["services"], written)
 
 
 async def _serve(application: Any, listener: socket.socket, parent: int) -> None:

@@ -86,6 +86,11 @@ save_accounts(Path("accounts"), [
     for role in declared.roles
 ])
 """,
+    "TrailFiles(": """
+from rolechain.trail import write_records
+Path("AWSLogs").mkdir()
+write_records(Path("AWSLogs", "log.json.gz"), [])
+""",
     "RoleArn=MIDDLE": f"MIDDLE, TARGET = {MIDDLE!r}, {TARGET!r}",
 }
 """What the text around a block has in mind, by what stands in the block."""

@@ -1,0 +1,327 @@
+"""``rolechain trace``: who walked the chain, when, from where and what they did at the end, by CloudTrail's events."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rolechain.cli.account_sessions import AccountSessions
+from rolechain.cli.base_session import open_session
+from rolechain.cli.options import UsageError, add_account_options, add_chain_option
+from rolechain.cli.output import ProofText, progress
+from rolechain.cli.streams import printable
+from rolechain.errors import ChainError
+from rolechain.model.chain import Chain
+from rolechain.proof.report import counted
+from rolechain.trail import (
+    Partitions,
+    Session,
+    Trace,
+    TrailFiles,
+    Unread,
+    Walk,
+    accounts_of,
+    athena,
+    log_files,
+    question,
+    shown,
+    trace,
+    write_records,
+)
+from rolechain.trail.lookup import lookup_events
+
+GLOBAL_REGION = "us-east-1"
+_LOOKUP_DAYS = 1
+_COLUMNS = ("verdict", "person", "start", "end", "path", "addresses", "calls", "session", "problems")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="log files as CloudTrail writes them, or folders of them"
+    )
+    add_chain_option(parser)
+    parser.add_argument(
+        "--since", metavar="TIME", type=_moment, help="the first moment, in UTC, such as 2026-11-01"
+    )
+    parser.add_argument("--until", metavar="TIME", type=_moment, help="the moment after the last one")
+    parser.add_argument(
+        "--session", metavar="KEYID", help="all that is known of one session, by its access key id"
+    )
+    parser.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: text")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+    )
+    parser.add_argument("--print-sql", action="store_true", help="print the question, and ask nobody")
+    live = parser.add_argument_group("without files")
+    live.add_argument(
+        "--lookup",
+        action="store_true",
+        help="ask CloudTrail in each account for the last 90 days (default: 1 day)",
+    )
+    live.add_argument(
+        "--athena", metavar="DATABASE.TABLE", help="ask Athena, which reads the table of a trail"
+    )
+    live.add_argument("--workgroup", default="primary", help="Athena's workgroup (default: primary)")
+    live.add_argument("--output-location", metavar="S3_URL", help="where Athena writes its answer")
+    live.add_argument(
+        "--partitions",
+        metavar="COLUMNS",
+        default="account,year,month,day",
+        help="the partition columns of the table (default: account,year,month,day; or account,timestamp)",
+    )
+    live.add_argument("--profile", help="the AWS profile to ask with (default: as boto3 finds credentials)")
+    live.add_argument(
+        "--region", help="default: that of the environment, else of the profile, else of the chain"
+    )
+    add_account_options(parser, "which may look up events there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints each walk, and what was refused.
+
+    Returns:
+        0 if the chain declares every walk; 1 if not, or where a beginning or a part of the events is not known.
+    """
+    given = sum(map(bool, (arguments.files, arguments.lookup, arguments.athena)))
+    if given > 1 or not (given or arguments.print_sql):
+        raise UsageError("name log files of CloudTrail, or one of --lookup and --athena")
+    if arguments.athena and not re.fullmatch(r"[^.]+\.[^.]+", arguments.athena):
+        raise UsageError(f"{arguments.athena!r} is no table: write --athena DATABASE.TABLE")
+    try:
+        chain = Chain.load(arguments.chain)
+    except ChainError as error:
+        raise UsageError(str(error)) from error
+    if arguments.lookup and not arguments.since:
+        arguments.since = _written(datetime.now(UTC) - timedelta(days=_LOOKUP_DAYS))
+    sql = _question(chain, arguments)
+    if arguments.print_sql:
+        print(sql)
+        return 0
+    unread: list[Unread] = []
+    if arguments.athena:
+        source = f"from {arguments.athena}"
+        rows = athena.ask(
+            open_session(arguments.profile, arguments.region, chain.region),
+            sql,
+            database=arguments.athena.split(".")[0],
+            workgroup=arguments.workgroup,
+            output_location=arguments.output_location,
+        )
+    else:
+        rows, source, unread = _of_events(chain, arguments, sql)
+    found = trace(chain, rows)
+    if arguments.session:
+        found = found.of_session(arguments.session)
+        if not found.walks and not found.refused:
+            raise UsageError(f"no session {arguments.session} of the chain is in the events")
+    _PRINTERS[arguments.format](chain, found, source, unread, arguments.session)
+    return 0 if found.declared and not unread else 1
+
+
+def trace_of_folder(chain: Chain, folder: Path) -> Trace:
+    """The trace of a chain from a folder of log files.
+
+    Raises:
+        TrailError: DuckDB is not installed.
+    """
+    with TrailFiles() as files:
+        files.read(log_files([str(folder)]))
+        return trace(chain, files.ask(question(role.arn for role in chain.roles)))
+
+
+def _question(chain: Chain, arguments: argparse.Namespace) -> str:
+    roles = [role.arn for role in chain.roles]
+    if not arguments.athena:
+        return question(roles, since=arguments.since, until=arguments.until)
+    columns = [name for name in arguments.partitions.lower().replace(" ", "").split(",") if name]
+    return question(
+        roles,
+        dialect="athena",
+        table=arguments.athena,
+        since=arguments.since,
+        until=arguments.until,
+        partitions=Partitions(columns, accounts_of(chain)),
+    )
+
+
+def _of_events(
+    chain: Chain, arguments: argparse.Namespace, sql: str
+) -> tuple[list[dict[str, Any]], str, list[Unread]]:
+    with TrailFiles() as files, tempfile.TemporaryDirectory(prefix="rolechain-lookup-") as folder:
+        if arguments.lookup:
+            paths, unread = _looked_up(chain, arguments, Path(folder))
+        else:
+            paths, unread = list(log_files(arguments.files)), []
+        with progress("log files", len(paths)) as advance:
+            files.read(paths, advance)
+        rows = files.ask(sql)
+        source = f"from {counted(files.events, 'event')} in {counted(files.files, 'file')}"
+        if arguments.lookup:
+            source = f"from {counted(files.events, 'event')} of {counted(files.files, 'account')}"
+        return rows, source, [*unread, *files.unread]
+
+
+def _looked_up(chain: Chain, arguments: argparse.Namespace, folder: Path) -> tuple[list[Path], list[Unread]]:
+    """The events of each account in a file, and the accounts that refuse."""
+    base = open_session(arguments.profile, arguments.region, chain.region)
+    sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
+    regions = [base.region_name]
+    regions += [GLOBAL_REGION] if chain.partition == "aws" and GLOBAL_REGION not in regions else []
+    paths: list[Path] = []
+    unread: list[Unread] = []
+    accounts = {each: partial(sessions.session, each) for each in chain.accounts}
+    with progress("accounts", len(accounts)) as advance:
+        for found in lookup_events(
+            accounts,
+            regions,
+            [role.arn for role in chain.roles],
+            since=arguments.since,
+            until=arguments.until,
+        ):
+            advance()
+            if isinstance(found, Unread):
+                unread.append(found)
+            else:
+                paths.append(folder / f"{len(paths)}.json.gz")
+                write_records(paths[-1], found)
+    return paths, unread
+
+
+def _print_json(chain: Chain, found: Trace, source: str, unread: Sequence[Unread], _: str | None) -> None:
+    document = {
+        "chain": chain.name,
+        "source": source.removeprefix("from "),
+        "walks": [walk.to_json() for walk in found.walks],
+        "refused": [each.to_json() for each in found.refused],
+        "unread": [vars(each) for each in unread],
+    }
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: str | None) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for walk in found.walks:
+        roles, last = " > ".join(each.role for each in walk.sessions), walk.last
+        row = [walk.verdict, walk.person, walk.start, walk.end, roles, ", ".join(_addresses(walk))]
+        writer.writerow([*map(_cell, row), last.calls, last.id, _cell("; ".join(walk.problems))])
+    for each in found.refused:
+        row = ["refused", each.caller, each.time or "", each.time or "", each.role, each.address or ""]
+        writer.writerow([*map(_cell, row), 0, each.caller_key or "", _cell(each.error or "")])
+    for part in unread:
+        print(part, file=sys.stderr)
+
+
+def _cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: callers choose the names of their sessions."""
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _print_text(
+    chain: Chain, found: Trace, source: str, unread: Sequence[Unread], session: str | None
+) -> None:
+    text = ProofText()
+    by_verdict: Mapping[str, str] = {
+        "declared": "walked as declared",
+        "beginning unknown": "walked, the beginning is unknown",
+        "not declared": "walked, and not declared",
+    }
+    for verdict, heading in by_verdict.items():
+        walks = [walk for walk in found.walks if walk.verdict == verdict]
+        lines = [line for walk in walks for line in ([walk_line(walk)] if not session else _whole(walk))]
+        text.items(heading, lines, bad=verdict != "declared")
+    text.items("refused", [_attempt(each) for each in found.refused])
+    text.items("could not be read", [str(each) for each in unread], bad=True)
+    text.verdict(last_line(chain.name, found, source, unread), good=found.declared and not unread)
+
+
+_PRINTERS = {"text": _print_text, "json": _print_json, "csv": _print_csv}
+
+
+def walk_line(walk: Walk) -> str:
+    """A walk in one line: who, over which roles, when, from where, how many calls at the end."""
+    path = " → ".join([shown(walk.person), *(shown(each.role) for each in walk.sessions)])
+    problems = f": {'; '.join(walk.problems)}" if walk.problems else ""
+    when = walk.start if walk.start == walk.end else f"{walk.start} to {walk.end}"
+    addresses = ", ".join(_addresses(walk)) or "unknown addresses"
+    calls = counted(walk.last.calls, "call")
+    return f"{path}, {when}, from {addresses}, {calls} at the end, session {walk.last.id}{problems}"
+
+
+def last_line(name: str, found: Trace, source: str = "", unread: Sequence[Unread] = ()) -> str:
+    """What was found, in numbers."""
+    numbers = [
+        f"{count} {verdict}"
+        for verdict in ("declared", "beginning unknown", "not declared")
+        if (count := sum(walk.verdict == verdict for walk in found.walks))
+    ]
+    walks = counted(len(found.walks), "walk")
+    walks += f" ({', '.join(numbers)})" if numbers else ""
+    parts = [walks, f"{counted(len(found.refused), 'attempt')} refused"]
+    parts += [f"{len(unread)} not read"] if unread else []
+    return f"{name}: {', '.join([*parts, *([source] if source else [])])}"
+
+
+def _addresses(walk: Walk) -> list[str]:
+    """Where the calls of a walk came from, in the order of its hops."""
+    every = [address for each in walk.sessions for address in (each.address, *each.addresses) if address]
+    return list(dict.fromkeys(every))
+
+
+def _whole(walk: Walk) -> Iterator[str]:
+    """A walk in full, a line for each fact."""
+    yield walk_line(walk)
+    for session in walk.sessions:
+        yield f"session {session.id} of {session.role}"
+        facts = {
+            "session name": session.name,
+            "obtained by": session.caller if session.issued else "unknown: the call is not in the events",
+            "with access key": session.caller_key,
+            "at": session.time,
+            "from": session.address,
+            "source identity": session.source_identity,
+            "external id": session.external_id,
+            "session tags": ", ".join(f"{key}={value}" for key, value in session.tags.items()),
+            "calls": _calls(session),
+            "called": ", ".join(session.actions),
+            "calls from": ", ".join(session.addresses),
+        }
+        yield from (f"  {name}: {value}" for name, value in facts.items() if value)
+
+
+def _calls(session: Session) -> str:
+    if not session.calls:
+        return "none"
+    refused = f", {session.refused_calls} of them refused" if session.refused_calls else ""
+    return f"{session.calls}{refused}, {session.first_call} to {session.last_call}"
+
+
+def _attempt(session: Session) -> str:
+    who, where = shown(session.caller), session.address or "an unknown address"
+    return f"{who} → {shown(session.role)}, {session.time}, from {where}: {session.error}"
+
+
+def _moment(text: str) -> str:
+    """A moment as CloudTrail writes it; without an offset it is in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no moment: write 2026-11-01 or 2026-11-01T12:00"
+        ) from None
+    return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

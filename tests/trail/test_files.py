@@ -1,0 +1,135 @@
+"""Log files that are damaged are said, counted, and never a traceback."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rolechain import Chain, ChainRole
+from rolechain.cli import demo
+from rolechain.trail import TrailError, TrailFiles, log_files, question
+from tests.trail.conftest import traced, walks_of
+from tests.trail.organizations import TOKEN, Organization
+
+EVENT = {
+    "eventID": "1",
+    "eventTime": "2026-11-01T00:00:00Z",
+    "eventSource": "s3.amazonaws.com",
+    "eventName": "X",
+}
+LOG = json.dumps({"Records": [EVENT, {**EVENT, "eventID": "2"}]}).encode()
+
+
+def read(*paths: Path) -> TrailFiles:
+    files = TrailFiles()
+    files.read(log_files(map(str, paths)))
+    files.ask(question([]))
+    return files
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.json", LOG[:-40], "is cut off: the last record has no end"),
+        ("a.json", LOG[:-2], "is cut off: the last record has no end"),
+        ("a.json.gz", gzip.compress(LOG)[:-12], "is cut off: the gzip has no end"),
+        ("a.json.gz", gzip.compress(LOG)[:12] + b"\xff\xff" + gzip.compress(LOG)[14:], "is damaged: no gzip"),
+        ("a.json.gz", b"no gzip at all", "is no gzip, whatever its name says"),
+        ("a.json", b"", 'is no log file of CloudTrail, which begins with {"Records":'),
+        (
+            "a.json",
+            b'{"digestStartTime": "x"}',
+            'is no log file of CloudTrail, which begins with {"Records":',
+        ),
+        ("a.json", b'{"Records": "x"}', 'is no log file of CloudTrail, which begins with {"Records":'),
+        ("a.json", LOG.replace(b'"2"', b'"2'), "is damaged: no JSON"),
+        ("a.json", LOG.replace(b"}, {", b"}} {"), "is damaged: no JSON"),
+    ],
+)
+def test_damaged(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
+    """A damaged file is named with what is wrong, and the others are read."""
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "good.json.gz").write_bytes(gzip.compress(LOG))
+    files = read(tmp_path)
+    assert [str(each) for each in files.unread] == [f"{tmp_path / name}: {reason}"]
+    assert (files.files, files.events) == (1, 2)
+
+
+def test_no_gzip_by_that_name(tmp_path: Path) -> None:
+    """What a file is decides how it is read, and not its name."""
+    (tmp_path / "plain.json.gz").write_bytes(LOG)
+    (tmp_path / "zipped.json").write_bytes(gzip.compress(LOG))
+    (tmp_path / "empty.json").write_bytes(b'{"Records":[]}')
+    files = read(tmp_path)
+    assert (files.unread, files.files, files.events) == ([], 3, 4)
+
+
+def test_strange_records(tmp_path: Path) -> None:
+    """Records that are no events are counted, and fields of a wrong type are unknown."""
+    strange = {
+        **EVENT,
+        "eventID": "3",
+        "userIdentity": "x",
+        "requestParameters": ["y"],
+        "errorCode": {"a": 1},
+    }
+    (tmp_path / "a.json").write_text(json.dumps({"Records": [EVENT, strange, 7, "text", None, {}]}))
+    files = read(tmp_path)
+    assert files.events == 2
+    assert [str(each) for each in files.unread] == ["4 records: have no eventID, as every event does"]
+
+
+def test_digests_are_no_logs(tmp_path: Path) -> None:
+    """The digests beside the logs are left out."""
+    for folder in ("CloudTrail", "CloudTrail-Digest"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.json.gz").write_bytes(gzip.compress(LOG))
+    assert [path.parent.name for path in log_files([str(tmp_path)])] == ["CloudTrail"]
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    """A path that is not there is an error."""
+    with pytest.raises(TrailError, match="gone is not there: name log files of CloudTrail"):
+        list(log_files([str(tmp_path / "gone")]))
+
+
+def test_parts_say_nothing_false(organization: Organization, logs: Path) -> None:
+    """With half of the files no walk is taken for declared that is not: what is lacking makes it unknown."""
+    verdicts = {each[-1]: each[0] for each in organization.walks}
+    files = sorted(log_files([str(logs)]))
+    for part in (files[::2], files[1::2], files[: len(files) // 20]):
+        for walk in traced(organization, *part).walks:
+            if walk.verdict == "declared":
+                # A session that assumed another one, which is not in the files, may end a walk there.
+                assert verdicts.get(walk.last.id, "declared") == "declared"
+
+
+def test_twice_and_out_of_order(organization: Organization, logs: Path, tmp_path: Path) -> None:
+    """Files that are read twice, in another order, give the same walks and the same numbers of calls."""
+    organization.write(tmp_path, twice=1.0)
+    assert walks_of(traced(organization, tmp_path, logs)) == organization.walks
+
+
+def test_no_token_is_kept(organization: Organization, logs: Path) -> None:
+    """The session tokens of the events are not even in the database."""
+    assert any(TOKEN in json.dumps(record) for _, record in organization.records)
+    with TrailFiles() as files:
+        files.read(log_files([str(logs)]))
+        rows = files.ask("SELECT * FROM cloudtrail")
+    assert len(rows) >= len(organization.records)
+    assert TOKEN not in str(rows)
+
+
+def test_without_duckdb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where DuckDB is not installed, the extra is named, and the demo goes without the trace."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(TrailError, match=r"needs DuckDB: pip install 'rolechain\[trace\]'"):
+        TrailFiles()
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    chain = Chain("c", source=ChainRole("111111111111", existing=True), targets=ChainRole("222222222222"))
+    assert demo._traced(Console(), chain, tmp_path) is None
