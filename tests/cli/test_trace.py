@@ -111,7 +111,7 @@ def test_json(shell: Any, walked: tuple[Deployed, Path]) -> None:
     """The JSON is as its schema says, and holds no secret."""
     out = shell("trace", str(walked[1]), "--json").out
     document = json.loads(out)
-    jsonschema.validate(document, json.loads((ROOT / "docs" / "trace.schema.json").read_text()))
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "schemas" / "trace.schema.json").read_text()))
     assert [(each["verdict"], len(each["sessions"])) for each in document["walks"]] == [
         ("declared", 3),
         ("not declared", 1),
