@@ -1,7 +1,7 @@
 """The ways to change a role, or to act as one, besides assuming it: which actions, on what.
 
-Sources: pathfinding.cloud, whose paths are named by their ids; Rhino Security Labs, "AWS IAM Privilege Escalation
-Methods", as ``Rhino`` with the number of the method; the Service Authorization Reference for the rest.
+Sources: pathfinding.cloud, whose paths the comments name by their ids; Rhino Security Labs, "AWS IAM Privilege
+Escalation Methods", as ``Rhino`` with the number of the method; the Service Authorization Reference for the rest.
 """
 
 from __future__ import annotations
@@ -15,60 +15,50 @@ class Way(NamedTuple):
 
     Attributes:
         action: the action that it takes.
-        source: who describes it.
         besides: the actions that it takes as well, on anything.
         changes: whether it changes something; else it starts what is there.
     """
 
     action: str
-    source: str = "Service Authorization Reference"
     besides: tuple[str, ...] = ()
     changes: bool = True
 
 
+def _ways(actions: str, *, changes: bool = True) -> tuple[Way, ...]:
+    return tuple(Way(action, changes=changes) for action in actions.split())
+
+
 ON_ROLE = (
-    Way("iam:UpdateAssumeRolePolicy", "iam-012; Rhino 14"),
-    Way("iam:PutRolePolicy", "iam-005; Rhino 12"),
-    Way("iam:AttachRolePolicy", "iam-009; Rhino 9"),
-    Way("iam:DeleteRolePolicy"),
-    Way("iam:DetachRolePolicy"),
-    Way("iam:PutRolePermissionsBoundary"),
-    Way("iam:DeleteRolePermissionsBoundary"),
-    Way("iam:DeleteRole", besides=("iam:CreateRole",)),
-)
+    *_ways(
+        "iam:UpdateAssumeRolePolicy iam:PutRolePolicy iam:AttachRolePolicy iam:DeleteRolePolicy "
+        "iam:DetachRolePolicy iam:PutRolePermissionsBoundary iam:DeleteRolePermissionsBoundary"
+    ),
+    Way("iam:DeleteRole", ("iam:CreateRole",)),
+)  # iam-012; iam-005; iam-009; Rhino 14; Rhino 12; Rhino 9
 """What changes a role's trust policy, permissions or boundary; the last makes it anew."""
 
-ON_POLICY = (
-    Way("iam:CreatePolicyVersion", "iam-001; Rhino 1"),
-    Way("iam:SetDefaultPolicyVersion", "Rhino 2"),
-)
+ON_POLICY = _ways("iam:CreatePolicyVersion iam:SetDefaultPolicyVersion")  # iam-001; Rhino 1; Rhino 2
 """What changes a managed policy, and so every role that has it."""
 
 ON_STACK = (
-    Way("cloudformation:UpdateStack", "cloudformation-002"),
-    Way("cloudformation:ExecuteChangeSet", "cloudformation-005", ("cloudformation:CreateChangeSet",)),
-)
+    Way("cloudformation:UpdateStack"),
+    Way("cloudformation:ExecuteChangeSet", ("cloudformation:CreateChangeSet",)),
+)  # cloudformation-002; cloudformation-005
 """What changes the stack that makes a role; it runs with the rights of the stack's own role."""
 
-ON_STACK_SET = (Way("cloudformation:UpdateStackSet", "cloudformation-004"),)
+ON_STACK_SET = _ways("cloudformation:UpdateStackSet")  # cloudformation-004
 """What changes the stacks of a stack set, in its own account."""
 
-ON_USER = (
-    Way("iam:CreateAccessKey", "iam-002; Rhino 4"),
-    Way("iam:CreateLoginProfile", "iam-004; Rhino 5"),
-    Way("iam:UpdateLoginProfile", "iam-006; Rhino 6"),
-)
+# iam-002; iam-004; iam-006; Rhino 4 to 6
+ON_USER = _ways("iam:CreateAccessKey iam:CreateLoginProfile iam:UpdateLoginProfile")
 """What lets one sign in as a user."""
 
-USER_BOUNDARY = (Way("iam:PutUserPermissionsBoundary"), Way("iam:DeleteUserPermissionsBoundary"))
-USER_GRANTS = (Way("iam:PutUserPolicy", "iam-007; Rhino 10"), Way("iam:AttachUserPolicy", "iam-008; Rhino 7"))
-GROUP_GRANTS = (
-    Way("iam:PutGroupPolicy", "iam-011; Rhino 11"),
-    Way("iam:AttachGroupPolicy", "iam-010; Rhino 8"),
-)
+USER_BOUNDARY = _ways("iam:PutUserPermissionsBoundary iam:DeleteUserPermissionsBoundary")
+USER_GRANTS = _ways("iam:PutUserPolicy iam:AttachUserPolicy")  # iam-007; iam-008; Rhino 10; Rhino 7
+GROUP_GRANTS = _ways("iam:PutGroupPolicy iam:AttachGroupPolicy")  # iam-011; iam-010; Rhino 11; Rhino 8
 """What gives a user, or every member of a group, permissions."""
 
-ON_GROUP = (Way("iam:AddUserToGroup", "iam-013; Rhino 13"),)
+ON_GROUP = _ways("iam:AddUserToGroup")  # iam-013; Rhino 13
 """What makes a user a member of a group."""
 
 TAKES: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[:1], "user": ON_USER, "group": ON_GROUP}
@@ -81,101 +71,67 @@ LIFTS: Mapping[str, tuple[Way, ...]] = {"role": ON_ROLE[5:7], "user": USER_BOUND
 """What takes a boundary from a role or a user, or puts another in its place."""
 
 ON_PROVIDER: Mapping[str, tuple[Way, ...]] = {
-    "saml": (
-        Way("iam:UpdateSAMLProvider"),
-        Way("iam:CreateSAMLProvider", besides=("iam:DeleteSAMLProvider",)),
-    ),
-    "oidc": (Way("iam:UpdateOpenIDConnectProviderThumbprint"),),
+    "saml": (Way("iam:UpdateSAMLProvider"), Way("iam:CreateSAMLProvider", ("iam:DeleteSAMLProvider",))),
+    "oidc": _ways("iam:UpdateOpenIDConnectProviderThumbprint"),
 }
 """What lets one sign the assertions or the tokens of an identity provider, by the kind of entrance."""
 
-ON_CLUSTERS = (Way("eks:CreateAccessEntry"), Way("eks:AssociateAccessPolicy"))
+ON_CLUSTERS = _ways("eks:CreateAccessEntry eks:AssociateAccessPolicy")
 """What lets one run pods in a cluster of EKS, with any service account."""
 
-ON_ASSIGNMENTS = (Way("sso:CreateAccountAssignment"), Way("identitystore:CreateGroupMembership"))
+ON_ASSIGNMENTS = _ways("sso:CreateAccountAssignment identitystore:CreateGroupMembership")
 """What gives somebody a permission set of IAM Identity Center."""
 
 PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 PASSING: Mapping[str, tuple[Way, ...]] = {
-    "apprunner.amazonaws.com": (Way("apprunner:CreateService", "apprunner-001"),),
-    "tasks.apprunner.amazonaws.com": (Way("apprunner:CreateService", "apprunner-001"),),
-    "bedrock-agentcore.amazonaws.com": (
-        Way("bedrock-agentcore:CreateCodeInterpreter", "bedrock-001"),
-        Way("bedrock-agentcore:CreateAgentRuntime", "bedrock-003"),
-        Way("bedrock-agentcore:CreateHarness", "bedrock-005"),
-        Way("bedrock-agentcore:CreateBrowser", "bedrock-006"),
-    ),
-    "braket.amazonaws.com": (Way("braket:CreateJob", "braket-001"),),
-    "cloudformation.amazonaws.com": (
-        Way("cloudformation:CreateStack", "cloudformation-001"),
-        Way("cloudformation:UpdateStack", "cloudformation-002"),
-        Way("cloudformation:CreateChangeSet", "cloudformation-005"),
-        Way("cloudformation:CreateStackSet", "cloudformation-003"),
-        Way("cloudformation:UpdateStackSet", "cloudformation-004"),
-    ),
-    "codebuild.amazonaws.com": (
-        Way("codebuild:CreateProject", "codebuild-001; codebuild-004"),
-        Way("codebuild:UpdateProject"),
-    ),
-    "cognito-identity.amazonaws.com": (Way("cognito-identity:SetIdentityPoolRoles", "cognitoidentity-001"),),
-    "datapipeline.amazonaws.com": (Way("datapipeline:PutPipelineDefinition", "datapipeline-001; Rhino 21"),),
-    "ec2.amazonaws.com": (
-        Way("ec2:RunInstances", "ec2-001; Rhino 3"),
-        Way("ec2:RequestSpotInstances", "ec2-003"),
-        Way("ec2:RequestSpotFleet"),
-        Way("ec2:CreateFleet"),
-        Way("ec2:AssociateIamInstanceProfile"),
-        Way("ec2:ReplaceIamInstanceProfileAssociation"),
-        Way("ec2:CreateLaunchTemplate"),
-        Way("ec2:CreateLaunchTemplateVersion"),
-        Way("autoscaling:CreateLaunchConfiguration"),
-        Way("elasticmapreduce:RunJobFlow", "emr-001"),
-        Way("gamelift:CreateFleet", "gamelift-001"),
-        Way("imagebuilder:CreateInfrastructureConfiguration", "imagebuilder-001"),
-    ),
-    "ecs-tasks.amazonaws.com": (
-        Way("ecs:RegisterTaskDefinition", "ecs-003; ecs-004; ecs-005"),
-        Way("ecs:RunTask", "ecs-008"),
-        Way("ecs:StartTask", "ecs-007; ecs-009"),
-        Way("batch:RegisterJobDefinition", "batch-001; batch-003"),
-    ),
-    "emr-serverless.amazonaws.com": (Way("emr-serverless:StartJobRun", "emrserverless-001"),),
-    "events.amazonaws.com": (Way("events:PutTargets"),),
-    "gamelift.amazonaws.com": (Way("gamelift:CreateFleet"),),
-    "glue.amazonaws.com": (
-        Way("glue:CreateDevEndpoint", "glue-001; Rhino 18"),
-        Way("glue:CreateJob", "glue-003; glue-004"),
-        Way("glue:UpdateJob", "glue-005; glue-006"),
-        Way("glue:CreateSession", "glue-007"),
-    ),
-    "kinesisanalytics.amazonaws.com": (Way("kinesisanalytics:CreateApplication", "kinesisanalytics-001"),),
-    "lambda.amazonaws.com": (
-        Way("lambda:CreateFunction", "lambda-001; Rhino 15"),
-        Way("lambda:UpdateFunctionConfiguration"),
-    ),
-    "omics.amazonaws.com": (Way("omics:StartRun", "omics-001"),),
-    "pods.eks.amazonaws.com": (
-        Way("eks:CreatePodIdentityAssociation"),
-        Way("eks:UpdatePodIdentityAssociation"),
-    ),
-    "rolesanywhere.amazonaws.com": (Way("rolesanywhere:CreateProfile"), Way("rolesanywhere:UpdateProfile")),
-    "sagemaker.amazonaws.com": (
-        Way("sagemaker:CreateNotebookInstance", "sagemaker-001"),
-        Way("sagemaker:CreateTrainingJob", "sagemaker-002"),
-        Way("sagemaker:CreateProcessingJob", "sagemaker-003"),
-        Way("sagemaker:CreateHyperParameterTuningJob"),
-        Way("sagemaker:CreateModel"),
-        Way("sagemaker:CreatePipeline"),
-        Way("sagemaker:CreateDomain"),
-        Way("sagemaker:CreateUserProfile"),
-    ),
-    "scheduler.amazonaws.com": (Way("scheduler:CreateSchedule"), Way("scheduler:UpdateSchedule")),
-    "ssm.amazonaws.com": (Way("ssm:StartAutomationExecution", "ssm-003"), Way("ssm:CreateActivation")),
-    "states.amazonaws.com": (
-        Way("states:CreateStateMachine"),
-        Way("states:UpdateStateMachine"),
-        Way("states:TestState"),
-    ),
+    "apprunner.amazonaws.com": _ways("apprunner:CreateService"),  # apprunner-001
+    "tasks.apprunner.amazonaws.com": _ways("apprunner:CreateService"),  # apprunner-001
+    "bedrock-agentcore.amazonaws.com": _ways(
+        "bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:CreateAgentRuntime "
+        "bedrock-agentcore:CreateHarness bedrock-agentcore:CreateBrowser"
+    ),  # bedrock-001; bedrock-003; bedrock-005; bedrock-006
+    "braket.amazonaws.com": _ways("braket:CreateJob"),  # braket-001
+    "cloudformation.amazonaws.com": _ways(
+        "cloudformation:CreateStack cloudformation:UpdateStack cloudformation:CreateChangeSet "
+        "cloudformation:CreateStackSet cloudformation:UpdateStackSet"
+    ),  # cloudformation-001; cloudformation-002; cloudformation-005; cloudformation-003; cloudformation-004
+    "codebuild.amazonaws.com": _ways(
+        "codebuild:CreateProject codebuild:UpdateProject"
+    ),  # codebuild-001; codebuild-004
+    "cognito-identity.amazonaws.com": _ways("cognito-identity:SetIdentityPoolRoles"),  # cognitoidentity-001
+    "datapipeline.amazonaws.com": _ways("datapipeline:PutPipelineDefinition"),  # datapipeline-001; Rhino 21
+    "ec2.amazonaws.com": _ways(
+        "ec2:RunInstances ec2:RequestSpotInstances ec2:RequestSpotFleet ec2:CreateFleet "
+        "ec2:AssociateIamInstanceProfile ec2:ReplaceIamInstanceProfileAssociation "
+        "ec2:CreateLaunchTemplate ec2:CreateLaunchTemplateVersion "
+        "autoscaling:CreateLaunchConfiguration elasticmapreduce:RunJobFlow gamelift:CreateFleet "
+        "imagebuilder:CreateInfrastructureConfiguration"
+    ),  # ec2-001; Rhino 3; ec2-003; emr-001; gamelift-001; imagebuilder-001
+    "ecs-tasks.amazonaws.com": _ways(
+        "ecs:RegisterTaskDefinition ecs:RunTask ecs:StartTask batch:RegisterJobDefinition"
+    ),  # ecs-003; ecs-004; ecs-005; ecs-008; ecs-007; ecs-009; batch-001; batch-003
+    "emr-serverless.amazonaws.com": _ways("emr-serverless:StartJobRun"),  # emrserverless-001
+    "events.amazonaws.com": _ways("events:PutTargets"),
+    "gamelift.amazonaws.com": _ways("gamelift:CreateFleet"),
+    "glue.amazonaws.com": _ways(
+        "glue:CreateDevEndpoint glue:CreateJob glue:UpdateJob glue:CreateSession"
+    ),  # glue-001; Rhino 18; glue-003; glue-004; glue-005; glue-006; glue-007
+    "kinesisanalytics.amazonaws.com": _ways("kinesisanalytics:CreateApplication"),  # kinesisanalytics-001
+    "lambda.amazonaws.com": _ways(
+        "lambda:CreateFunction lambda:UpdateFunctionConfiguration"
+    ),  # lambda-001; Rhino 15
+    "omics.amazonaws.com": _ways("omics:StartRun"),  # omics-001
+    "pods.eks.amazonaws.com": _ways("eks:CreatePodIdentityAssociation eks:UpdatePodIdentityAssociation"),
+    "rolesanywhere.amazonaws.com": _ways("rolesanywhere:CreateProfile rolesanywhere:UpdateProfile"),
+    "sagemaker.amazonaws.com": _ways(
+        "sagemaker:CreateNotebookInstance sagemaker:CreateTrainingJob "
+        "sagemaker:CreateProcessingJob sagemaker:CreateHyperParameterTuningJob "
+        "sagemaker:CreateModel sagemaker:CreatePipeline sagemaker:CreateDomain "
+        "sagemaker:CreateUserProfile"
+    ),  # sagemaker-001; sagemaker-002; sagemaker-003
+    "scheduler.amazonaws.com": _ways("scheduler:CreateSchedule scheduler:UpdateSchedule"),
+    "ssm.amazonaws.com": _ways("ssm:StartAutomationExecution ssm:CreateActivation"),  # ssm-003
+    "states.amazonaws.com": _ways("states:CreateStateMachine states:UpdateStateMachine states:TestState"),
 }
 """What, together with iam:PassRole, runs code as a role, by the service that the role has to trust.
 
@@ -199,146 +155,127 @@ class Runner(NamedTuple):
     others: tuple[str, ...] = ()
 
 
-_INSTANCE = (
-    Way("ssm:SendCommand", "ssm-002"),
-    Way("ssm:StartSession", "ssm-001"),
-    Way("ssm:CreateAssociation"),
-    Way("ec2-instance-connect:SendSSHPublicKey", "ec2instanceconnect-003"),
-    Way("ec2:ModifyInstanceAttribute", "ec2-002"),
-    Way("codedeploy:CreateDeployment", "codedeploy-001"),
-)
+_INSTANCE = _ways(
+    "ssm:SendCommand ssm:StartSession ssm:CreateAssociation ec2-instance-connect:SendSSHPublicKey "
+    "ec2:ModifyInstanceAttribute codedeploy:CreateDeployment"
+)  # ssm-002; ssm-001; ec2instanceconnect-003; ec2-002; codedeploy-001
 
 RUNNING: Mapping[str, Runner] = {
     "AWS::AppRunner::Service": Runner(
         "InstanceConfiguration.InstanceRoleArn",
         "tasks.apprunner.amazonaws.com",
-        (Way("apprunner:UpdateService", "apprunner-002"),),
-    ),
+        _ways("apprunner:UpdateService"),
+    ),  # apprunner-002
     "AWS::AutoScaling::LaunchConfiguration": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
     "AWS::Batch::JobDefinition": Runner(
         "ContainerProperties.JobRoleArn",
         "ecs-tasks.amazonaws.com",
-        (Way("batch:SubmitJob", "batch-002"),),
+        _ways("batch:SubmitJob"),
         (
             "EcsProperties.TaskProperties.TaskRoleArn",
             "NodeProperties.NodeRangeProperties.Container.JobRoleArn",
             "NodeProperties.NodeRangeProperties.EcsProperties.TaskProperties.TaskRoleArn",
         ),
-    ),
+    ),  # batch-002
     "AWS::BedrockAgentCore::BrowserCustom": Runner(
         "ExecutionRoleArn",
         "bedrock-agentcore.amazonaws.com",
         (
             Way(
-                "bedrock-agentcore:StartBrowserSession",
-                "bedrock-007",
-                ("bedrock-agentcore:ConnectBrowserAutomationStream",),
+                "bedrock-agentcore:StartBrowserSession", ("bedrock-agentcore:ConnectBrowserAutomationStream",)
             ),
         ),
-    ),
+    ),  # bedrock-007
     "AWS::BedrockAgentCore::CodeInterpreterCustom": Runner(
         "ExecutionRoleArn",
         "bedrock-agentcore.amazonaws.com",
-        (Way("bedrock-agentcore:InvokeCodeInterpreter", "bedrock-002"),),
-    ),
+        _ways("bedrock-agentcore:InvokeCodeInterpreter"),
+    ),  # bedrock-002
     "AWS::BedrockAgentCore::Runtime": Runner(
         "RoleArn",
         "bedrock-agentcore.amazonaws.com",
-        (
-            Way("bedrock-agentcore:InvokeAgentRuntimeCommand", "bedrock-004"),
-            Way("bedrock-agentcore:UpdateAgentRuntime"),
-        ),
-    ),
+        _ways("bedrock-agentcore:InvokeAgentRuntimeCommand bedrock-agentcore:UpdateAgentRuntime"),
+    ),  # bedrock-004
     "AWS::CodeBuild::Project": Runner(
         "ServiceRole",
         "codebuild.amazonaws.com",
-        (
-            Way("codebuild:StartBuild", "codebuild-002"),
-            Way("codebuild:StartBuildBatch", "codebuild-003"),
-            Way("codebuild:UpdateProject"),
-            Way("codebuild:StartSandbox"),
+        _ways(
+            "codebuild:StartBuild codebuild:StartBuildBatch codebuild:UpdateProject codebuild:StartSandbox"
         ),
-    ),
+    ),  # codebuild-002; codebuild-003
     "AWS::Cognito::IdentityPoolRoleAttachment": Runner(
         "Roles.authenticated",
         "cognito-identity.amazonaws.com",
-        (Way("cognito-identity:UpdateIdentityPool"),),
+        _ways("cognito-identity:UpdateIdentityPool"),
         ("Roles.unauthenticated",),
     ),
     "AWS::EC2::Instance": Runner("IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE),
     "AWS::EC2::LaunchTemplate": Runner(
         "LaunchTemplateData.IamInstanceProfile",
         "ec2.amazonaws.com",
-        (Way("ec2:CreateLaunchTemplateVersion", "ec2-004; ec2-005"), *_INSTANCE),
-    ),
+        (Way("ec2:CreateLaunchTemplateVersion"), *_INSTANCE),
+    ),  # ec2-004; ec2-005
     "AWS::EC2::SpotFleet": Runner(
         "SpotFleetRequestConfigData.LaunchSpecifications.IamInstanceProfile", "ec2.amazonaws.com", _INSTANCE
     ),
     "AWS::ECS::TaskDefinition": Runner(
-        "TaskRoleArn",
-        "ecs-tasks.amazonaws.com",
-        (Way("ecs:ExecuteCommand", "ecs-006"), Way("ecs:RunTask"), Way("ecs:StartTask")),
-    ),
+        "TaskRoleArn", "ecs-tasks.amazonaws.com", _ways("ecs:ExecuteCommand ecs:RunTask ecs:StartTask")
+    ),  # ecs-006
     "AWS::EKS::PodIdentityAssociation": Runner("RoleArn", "pods.eks.amazonaws.com", ON_CLUSTERS),
     "AWS::EMR::Cluster": Runner(
         "JobFlowRole", "ec2.amazonaws.com", (Way("elasticmapreduce:AddJobFlowSteps"), *_INSTANCE)
     ),
     "AWS::GameLift::Fleet": Runner(
-        "InstanceRoleARN", "gamelift.amazonaws.com", (Way("gamelift:UpdateRuntimeConfiguration"),)
+        "InstanceRoleARN", "gamelift.amazonaws.com", _ways("gamelift:UpdateRuntimeConfiguration")
     ),
     "AWS::Glue::DevEndpoint": Runner(
-        "RoleArn", "glue.amazonaws.com", (Way("glue:UpdateDevEndpoint", "glue-002; Rhino 19"),)
-    ),
+        "RoleArn", "glue.amazonaws.com", _ways("glue:UpdateDevEndpoint")
+    ),  # glue-002; Rhino 19
     "AWS::Glue::Job": Runner(
-        "Role", "glue.amazonaws.com", (Way("glue:UpdateJob", "glue-005; glue-006"), Way("glue:StartJobRun"))
-    ),
+        "Role", "glue.amazonaws.com", _ways("glue:UpdateJob glue:StartJobRun")
+    ),  # glue-005; glue-006
     "AWS::ImageBuilder::InfrastructureConfiguration": Runner(
         "InstanceProfileName", "ec2.amazonaws.com", (Way("imagebuilder:CreateImage"), *_INSTANCE)
     ),
     "AWS::KinesisAnalyticsV2::Application": Runner(
-        "ServiceExecutionRole", "kinesisanalytics.amazonaws.com", (Way("kinesisanalytics:UpdateApplication"),)
+        "ServiceExecutionRole", "kinesisanalytics.amazonaws.com", _ways("kinesisanalytics:UpdateApplication")
     ),
     "AWS::Lambda::Function": Runner(
         "Role",
         "lambda.amazonaws.com",
         (
-            Way("lambda:UpdateFunctionCode", "lambda-003; Rhino 17"),
-            Way("lambda:UpdateFunctionConfiguration"),
-            Way("lambda:AddPermission", "lambda-005"),
-            Way("lambda:InvokeFunction", changes=False),
-            Way("lambda:InvokeFunctionUrl", changes=False),
-            Way("lambda:CreateEventSourceMapping", changes=False),
+            *_ways("lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:AddPermission"),
+            *_ways(
+                "lambda:InvokeFunction lambda:InvokeFunctionUrl lambda:CreateEventSourceMapping",
+                changes=False,
+            ),
         ),
-    ),
+    ),  # lambda-003; Rhino 17; lambda-005
     "AWS::RolesAnywhere::Profile": Runner(
         "RoleArns",
         "rolesanywhere.amazonaws.com",
-        (Way("rolesanywhere:CreateTrustAnchor"), Way("rolesanywhere:UpdateTrustAnchor")),
+        _ways("rolesanywhere:CreateTrustAnchor rolesanywhere:UpdateTrustAnchor"),
     ),
     "AWS::SageMaker::Domain": Runner(
         "DefaultUserSettings.ExecutionRole",
         "sagemaker.amazonaws.com",
-        (Way("sagemaker:CreatePresignedDomainUrl"),),
+        _ways("sagemaker:CreatePresignedDomainUrl"),
         ("DefaultSpaceSettings.ExecutionRole",),
     ),
     "AWS::SageMaker::NotebookInstance": Runner(
         "RoleArn",
         "sagemaker.amazonaws.com",
-        (
-            Way("sagemaker:CreatePresignedNotebookInstanceUrl", "sagemaker-004"),
-            Way("sagemaker:UpdateNotebookInstance", "sagemaker-005"),
-        ),
-    ),
+        _ways("sagemaker:CreatePresignedNotebookInstanceUrl sagemaker:UpdateNotebookInstance"),
+    ),  # sagemaker-004; sagemaker-005
     "AWS::SageMaker::UserProfile": Runner(
-        "UserSettings.ExecutionRole", "sagemaker.amazonaws.com", (Way("sagemaker:CreatePresignedDomainUrl"),)
+        "UserSettings.ExecutionRole", "sagemaker.amazonaws.com", _ways("sagemaker:CreatePresignedDomainUrl")
     ),
     "AWS::StepFunctions::StateMachine": Runner(
         "RoleArn",
         "states.amazonaws.com",
         (
             Way("states:UpdateStateMachine"),
-            Way("states:StartExecution", changes=False),
-            Way("states:StartSyncExecution", changes=False),
+            *_ways("states:StartExecution states:StartSyncExecution", changes=False),
         ),
     ),
 }
@@ -369,7 +306,7 @@ EXECUTING = "arn:*:iam::*:role/cdk-*-cfn-exec-role-*"
 ACTIONS = frozenset(
     action.lower()
     for ways in (
-        tuple(Way(each) for make, grants, acts in MAKING for each in (make, *grants, *acts)),
+        _ways(" ".join(each for make, grants, acts in MAKING for each in (make, *grants, *acts))),
         ON_ROLE,
         ON_POLICY,
         ON_STACK,
