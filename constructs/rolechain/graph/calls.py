@@ -11,7 +11,7 @@ from rolechain.graph.role_graph import Principal, RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of, session_arn
 from rolechain.iam.condition_keys import PERHAPS, principal_keys
 from rolechain.iam.glob import has_wildcard
-from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.sts_actions import actions_of
 from rolechain.model.hop import Hop
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
@@ -112,28 +112,15 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
     plain = replace(request, context={**request.context, **known}, session_policies=limits or None)
     if paths:
         plain = replace(plain, context={**plain.context, **paths[0]})
-    usual, *others = _carried(hop, _named_by(policies_of(plain)))
+    usual, *others = _carried(hop, _named_by(plain.policies))
     first = _carrying(plain, hop, usual)
     yield first
     yield from (_carrying(plain, hop, values) for values in others)
-    asked = keys_asked(first)
     in_place: list[Mapping[str, ContextValue]] = [{"sts:RoleSessionName": _RUNTIME_SESSION_NAME}]
     in_place += ({key: value} for key, value in PERHAPS.items())
     for other in (*in_place, *paths[1:]):
-        if not asked.isdisjoint(map(str.lower, other)):
+        if not first.keys.isdisjoint(map(str.lower, other)):
             yield replace(first, context={**first.context, **other})
-
-
-def policies_of(request: Request) -> tuple[Policy, ...]:
-    """The policies of both sides of a hop, the session's among them."""
-    boundary = (request.permissions_boundary,) if request.permissions_boundary else ()
-    sessions = request.session_policies or ()
-    return (request.callee.trust_policy, *request.identity_policies, *boundary, *sessions)
-
-
-def keys_asked(request: Request) -> frozenset[str]:
-    """The condition keys, in lower case, that the policies of a call ask for."""
-    return frozenset().union(*(policy.keys for policy in policies_of(request)))
 
 
 Carried = Mapping[str, str]
@@ -218,9 +205,8 @@ def _carrying(request: Request, hop: Hop, carried: Carried) -> Request:
     inherited = (key for key in hop.inherited_tag_keys if _PRINCIPAL_TAG + key in carried)
     if transitive := (*own, *inherited):
         context[TRANSITIVE_TAG_KEYS] = transitive
-    actions = list(request.actions)
-    if any(key.startswith((REQUEST_TAG, _PRINCIPAL_TAG)) for key in carried):
-        actions.append(TAG_SESSION)
-    if SET_IDENTITY in carried or IDENTITY in carried:
-        actions.append(SET_SOURCE_IDENTITY)
-    return replace(request, context=context, actions=tuple(actions))
+    actions = actions_of(
+        tags=any(key.startswith((REQUEST_TAG, _PRINCIPAL_TAG)) for key in carried),
+        source_identity=SET_IDENTITY in carried or IDENTITY in carried,
+    )
+    return replace(request, context=context, actions=actions)

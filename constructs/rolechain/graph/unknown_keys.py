@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from rolechain.graph.calls import keys_asked, policies_of
 from rolechain.iam.condition_keys import is_said
 from rolechain.policy import Policy, Request
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
@@ -22,7 +21,7 @@ def not_known(request: Request, *, tags: bool) -> frozenset[str]:
         request: the call.
         tags: whether all tags of its roles are known.
     """
-    found = keys_asked(request)
+    found = request.keys
     if not found:
         return found
     given = {key.lower() for key in request.context}
@@ -31,7 +30,7 @@ def not_known(request: Request, *, tags: bool) -> frozenset[str]:
 
 def as_written(request: Request, keys: Collection[str]) -> set[str]:
     """Keys, in lower case, as policies write them."""
-    statements = (statement for policy in policies_of(request) for statement in policy.statements)
+    statements = (statement for policy in request.policies for statement in policy.statements)
     conditions = (condition for statement in statements for condition in statement.conditions)
     names = {each.lookup: each.key for each in conditions if isinstance(each, (Condition, NullCheck))}
     return {names.get(key, key) for key in keys}

@@ -9,9 +9,10 @@ import time
 import zlib
 
 from rolechain.iam.arn import name_of, session_arn
+from rolechain.iam.condition_keys import actions_for
 from rolechain.iam.denials import denial as iam_denial
 from rolechain.iam.limits import CHAINED_SECONDS, folded
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, actions_of
+from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY
 from rolechain.local import emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
@@ -70,6 +71,7 @@ def _request(
     with_mfa: bool,
 ) -> Request:
     of_service = principal.caller.kind == "service"
+    context = request_context.of_assume_role(call, principal, role, organization, mfa=with_mfa)
     trust = trust_principals.without_empty(role["AssumeRolePolicyDocument"])
     return Request(
         caller=principal.caller,
@@ -79,11 +81,8 @@ def _request(
             rcps=organization.policies_above(call.account, "RESOURCE_CONTROL_POLICY"),
             in_management_account=organization.is_management(call.account),
         ),
-        context=request_context.of_assume_role(call, principal, role, organization, mfa=with_mfa),
-        actions=actions_of(
-            tags=bool(call.tags or principal.transitive_tags),
-            source_identity=bool(call.source_identity or principal.source_identity),
-        ),
+        context=context,
+        actions=actions_for(map(str.lower, context)),
         identity_policies=principal.identity_policies,
         permissions_boundary=principal.permissions_boundary,
         session_policies=principal.session_policies,

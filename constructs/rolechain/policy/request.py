@@ -67,6 +67,22 @@ class Request:
     session_policies: Sequence[Policy] | None = None
     scps: Sequence[Sequence[Policy]] | None = None
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies of both sides, the session's among them, without the organization's."""
+        boundary = (self.permissions_boundary,) if self.permissions_boundary else ()
+        return (
+            self.callee.trust_policy,
+            *self.identity_policies,
+            *boundary,
+            *(self.session_policies or ()),
+        )
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The condition keys, in lower case, that these policies ask for."""
+        return frozenset().union(*(policy.keys for policy in self.policies))
+
 
 def parameter_keys(
     session_name: str,

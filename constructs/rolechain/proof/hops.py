@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.graph.calls import EVERYTHING, OTHER_VALUE, keys_asked, requests_of
+from rolechain.graph.calls import EVERYTHING, OTHER_VALUE, requests_of
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.unknown_keys import as_written, at_best, in_doubt, not_known
@@ -83,7 +83,7 @@ def _not_known(request: Request, hop: Hop, graph: RoleGraph) -> frozenset[str]:
 def _of_moment(request: Request, hop: Hop, graph: RoleGraph) -> list[str]:
     """The keys of when and whence a call is made, if conditions on them and nothing else refuse a hop."""
     unknown = _not_known(request, hop, graph)
-    moment = frozenset(key for key in keys_asked(request) if is_of_moment(key) and not is_said(key))
+    moment = frozenset(key for key in request.keys if is_of_moment(key) and not is_said(key))
     if not moment or not decide(at_best(in_doubt(request, unknown - moment), moment)).allowed:
         return []
     return sorted(as_written(request, moment))

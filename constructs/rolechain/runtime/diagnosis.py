@@ -17,6 +17,7 @@ from rolechain.iam.condition_keys import (
     REQUEST_TAG,
     SET_SOURCE_IDENTITY,
     TAG_KEYS,
+    actions_for,
     principal_keys,
 )
 from rolechain.iam.sts_actions import ASSUME_ROLE, actions_of
@@ -126,14 +127,12 @@ class Diagnostician:
             return None
         names = f"{hop.role_arn}'s trust policy", "the caller's policies"
         unread = [name for name, found in zip(names, (callee, own), strict=True) if not found]
+        context = self._context(call, caller, inherited)
         request = Request(
             caller,
             Callee(hop.role_arn, callee.trust if callee else Policy.unknown(names[0])),
-            self._context(call, caller, inherited),
-            actions=actions_of(
-                tags=bool(hop.tags or inherited.tags),
-                source_identity=bool(hop.source_identity or inherited.source_identity),
-            ),
+            context,
+            actions=actions_for(map(str.lower, context)),
             identity_policies=own.identity if own else (Policy.unknown(names[1]),),
             permissions_boundary=own.boundary if own else None,
         )
@@ -204,15 +203,8 @@ class Diagnostician:
 
 def _decided(request: Request, unread: list[str], refused: bool) -> Diagnosis:
     decision = decide(request)
-    boundary = request.permissions_boundary
-    policies = (
-        request.callee.trust_policy,
-        *request.identity_policies,
-        *([boundary] if boundary else []),
-    )
     known = _ABSENT.union(map(str.lower, request.context))
-    asked = {key for policy in policies for key in policy.keys}
-    open_keys = sorted(key for key in asked - known if not key.startswith(REQUEST_TAG))
+    open_keys = sorted(key for key in request.keys - known if not key.startswith(REQUEST_TAG))
     beside = "" if decision.action == ASSUME_ROLE else f"for {decision.action} "
     words = f"as IAM has it, {beside}{decision.reason}"
     if refused and decision.verdict is Verdict.ALLOW:
