@@ -93,7 +93,7 @@ EVERYBODY_OF_4 = "every principal of account 444444444444 that its own account a
             None,
             ["the principal arn:aws:sts::444444444444:assumed-role/x/session"],
         ),
-        ({"AWS": "AROAEXAMPLEEXAMPLE123"}, None, ["the principal AROAEXAMPLEEXAMPLE123, whoever that is"]),
+        ({"AWS": "AROAEXAMPLEEXAMPLE123"}, None, ["the principal AROAEXAMPLEEXAMPLE123, which is not known"]),
         ({"AWS": "arn:aws:iam::444444444444:role/x*"}, None, []),
         ({"Federated": PROVIDER}, None, []),
     ],

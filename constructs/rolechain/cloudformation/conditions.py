@@ -137,7 +137,6 @@ def _used(body: Mapping[str, Json], conditions: Mapping[str, Json]) -> list[str]
 
 
 def _parameters(value: Json, conditions: Mapping[str, Json], body: Mapping[str, Json]) -> list[str]:
-    """The parameters that an expression depends on."""
     declared = body.get("Parameters")
     found: set[str] = set()
     expressions, seen = [value], set()

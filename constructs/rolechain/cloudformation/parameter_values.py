@@ -86,7 +86,6 @@ def _declared(template: Template) -> dict[str, Mapping[str, Json]]:
 
 
 def _checked(template: Template, name: str, declared: Mapping[str, Json], value: Json) -> str:
-    """A value as the text that CloudFormation is given."""
     kind = str(declared.get("Type", "String"))
     text = _text(name, value, kind)
     if stored_type(kind):

@@ -147,7 +147,6 @@ def _parameters(listed: Json, body: Mapping[str, Json], place: SourceLocation) -
 
 
 def _named_roles(body: Mapping[str, Json]) -> list[tuple[str, str]]:
-    """Path and name of each role that the body names by a plain text."""
     resources = body.get("Resources")
     found = []
     for resource in resources.values() if isinstance(resources, Mapping) else ():

@@ -73,20 +73,18 @@ class Abilities:
         self._speaking: WeakKeyDictionary[Policy, frozenset[str]] = WeakKeyDictionary()
 
     def may(
-        self,
-        principal: Principal,
-        way: Way,
-        on: Language,
-        asked: Mapping[str, Values] | None = None,
+        self, principal: Principal, ways: Iterable[Way], on: Language, other: Principal | None = None
     ) -> Iterator[Means]:
-        """By what a principal may take a way, once."""
-        for means in self.allowed(principal, way.action, on, asked or {}):
-            others = [next(self.allowed(principal, each, ANY, {}), None) for each in way.besides]
-            known = [each for each in others if each]
-            if len(known) == len(others):
-                words = " with ".join((way.action, *way.besides))
-                unknown = means.unknown or next((each.unknown for each in known if each.unknown), None)
-                yield replace(means, words=words, unknown=unknown)
+        """By what a principal may take each of some ways, once; ``other`` is the role or user that they are about."""
+        for way in ways:
+            asked = within_boundary(way, other) if other else {}
+            for means in self.allowed(principal, way.action, on, asked):
+                others = [next(self.allowed(principal, each, ANY, {}), None) for each in way.besides]
+                known = [each for each in others if each]
+                if len(known) == len(others):
+                    words = " with ".join((way.action, *way.besides))
+                    unknown = means.unknown or next((each.unknown for each in known if each.unknown), None)
+                    yield replace(means, words=words, unknown=unknown)
 
     def allowed(
         self, principal: Principal, action: str, on: Language, asked: Mapping[str, Values]
@@ -148,11 +146,7 @@ class Abilities:
             return True
         boundary = made.values[_BOUNDARY]
         names = boundary.texts.values or () if isinstance(boundary, OneValue) else ()
-        if any(
-            next(self.may(principal, way, one_arn(name)), None)
-            for name in names
-            for way in escalation.ON_POLICY
-        ):
+        if any(next(self.may(principal, escalation.ON_POLICY, one_arn(name)), None) for name in names):
             return True
         other = replace(made, values={key: found for key, found in made.values.items() if key != _BOUNDARY})
         return any(
@@ -168,22 +162,19 @@ class Abilities:
         """By what a principal may take the ways of a table on another one, or on a group that it belongs to."""
         groups = other.groups if isinstance(other, IdentityRecord) else frozenset()
         for arn in (other.arn, *sorted(groups)):
-            for way in table.get(type_of(arn), ()):
-                yield from self.may(principal, way, one_arn(arn), within_boundary(way, other))
+            yield from self.may(principal, table.get(type_of(arn), ()), one_arn(arn), other)
 
     def granting(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """What gives another principal, or itself, permissions."""
         yield from self.taking(principal, escalation.GRANTS, other)
         for name in sorted({record.name for record in other.policies if is_own(record.name)}):
-            for way in escalation.ON_POLICY:
-                yield from self.may(principal, way, one_arn(name))
+            yield from self.may(principal, escalation.ON_POLICY, one_arn(name))
 
     def lifting(self, principal: Principal) -> Iterator[Means]:
         """What takes its boundary from a principal, or lets it change that."""
         yield from self.taking(principal, escalation.LIFTS, principal)
         if principal.boundary and is_own(principal.boundary.name):
-            for way in escalation.ON_POLICY:
-                yield from self.may(principal, way, one_arn(principal.boundary.name))
+            yield from self.may(principal, escalation.ON_POLICY, one_arn(principal.boundary.name))
 
 
 def means_of(allowed: Allowed, words: str) -> Means:

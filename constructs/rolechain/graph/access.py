@@ -159,7 +159,13 @@ def _denied(policy: Policy, callee: CalleeFacts, action: str) -> Iterator[Reques
             continue
         if statement.resources is not None or statement.principals is None:
             continue
-        for named in _named_surely(statement.principals, action):
+        kinds = _kinds(action)
+        surely_named = (
+            map(Requests, kinds)
+            if statement.principals.everyone
+            else _listed(statement.principals, kinds, "*", frozenset())
+        )
+        for named in surely_named:
             if found := meeting(named, statement, callee.constants, surely=True, action=action):
                 yield found
 
@@ -194,7 +200,6 @@ def _kinds(action: str) -> tuple[Kind, ...]:
 
 
 def _named(principals: Principals | None, callee: CalleeFacts, action: str) -> Iterator[Requests]:
-    """Whom a statement may name."""
     kinds = _kinds(action)
     if principals is None or principals.unknown or principals.everyone:
         known = principals is not None and principals.everyone
@@ -213,19 +218,9 @@ def _named(principals: Principals | None, callee: CalleeFacts, action: str) -> I
             yield found
 
 
-def _named_surely(principals: Principals, action: str) -> Iterator[Requests]:
-    """Whom a statement surely names."""
-    kinds = _kinds(action)
-    if principals.everyone:
-        yield from map(Requests, kinds)
-    else:
-        yield from _listed(principals, kinds, "*", frozenset())
-
-
 def _listed(
     principals: Principals, kinds: tuple[Kind, ...], partition: str, roles: frozenset[str]
 ) -> Iterator[Requests]:
-    """Whom a statement names one by one."""
     if "service" in kinds and principals.services:
         services = Language(frozenset(principals.services))
         yield Requests("service", {keys_of.SERVICE: OneValue(services, absent=False)})

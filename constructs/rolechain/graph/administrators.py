@@ -7,7 +7,7 @@ let in. See ``rolechain.graph.escalation`` for the ways.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeVar
@@ -25,13 +25,12 @@ from rolechain.graph.abilities import (
     means_of,
     one_of,
     type_of,
-    within_boundary,
 )
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.escalation import Way
-from rolechain.graph.language import Language, Pattern, glob_of, matching, text_of
+from rolechain.graph.language import Language, glob_of, matching, text_of
 from rolechain.graph.permissions import RESOURCE, kind_of
 from rolechain.graph.role_graph import PolicyRecord, Principal, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
@@ -48,10 +47,10 @@ TAKEN_FOR_GRANTED = (
     "assuming that CDK's bootstrap execution role of each account is meant to change the chain"
 )
 
+_ASSUMING = (Way("sts:AssumeRole"),)
 _PASSED_TO = "iam:passedtoservice"
 _ANYWHERE = SourceLocation("", statement=0)
 _EVERYTHING = PolicyRecord(_ANYWHERE, "everything", None, EVERYTHING)
-_P = TypeVar("_P", bound=Principal)
 _Each = TypeVar("_Each")
 _NAMES_NONE = re.compile(r"\*.*|arn:\*|arn:([^:]*:){0,3}[^:]*|arn:([^:]*:){4}([\w-]*[:/])?[*?:/]+", re.ASCII)
 """An entry of Resource that names no resource of its kind, but all of them; an ARN that is cut short among them."""
@@ -130,24 +129,21 @@ class _Search:
             for each in everybody
             if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
         ]
-        by_account = _grouped(self._principals)
+        by_account = _grouped(self._principals, _account)
         self._principals = [self._enlarged(each, by_account) for each in self._principals]
 
     @cached_property
     def _by_account(self) -> Mapping[str, list[Principal]]:
-        return _grouped(self._principals)
+        return _grouped(self._principals, _account)
 
     @cached_property
     def _roles(self) -> Mapping[str, list[RoleRecord]]:
         """The chain's roles by account."""
-        return _grouped([role for role in self._graph.roles if role.arn in self._chain_arns])
+        return _grouped((role for role in self._graph.roles if role.arn in self._chain_arns), _account)
 
     @cached_property
     def _workloads(self) -> Mapping[str, list[Workload]]:
-        found: dict[str, list[Workload]] = {}
-        for each in self._graph.workloads:
-            found.setdefault(_placed(each.account), []).append(each)
-        return found
+        return _grouped(self._graph.workloads, lambda each: _placed(each.account))
 
     @cached_property
     def _assuming(self) -> Mapping[str, Mapping[str, list[Principal]]]:
@@ -169,9 +165,12 @@ class _Search:
             self._add(principal, [reach])
         self._follow()
         for arn in dict.fromkeys(each.arn for each in self._principals):
+            unplaced = account_of(arn).startswith("<")
             for (rule, role), ways in self._reached.get(arn, {}).items():
                 for means in ways:
-                    yield arn, (rule, role, _if_placed(means, arn))
+                    if unplaced and means.unknown is None:
+                        means = replace(means, unknown="its account")
+                    yield arn, (rule, role, means)
         yield from self._open()
 
     def _add(self, principal: Principal, found: Iterable[Reach]) -> bool:
@@ -207,55 +206,49 @@ class _Search:
                 yield ACTS, role.arn, means
         for account, on, role in self._stack_sets:
             if "<" in (account, _account(principal)) or account == _account(principal):
-                for way in escalation.ON_STACK_SET:
-                    for means in self._may(principal, way, on):
-                        yield CHANGES, role.arn, means
+                for means in self._may(principal, escalation.ON_STACK_SET, on):
+                    yield CHANGES, role.arn, means
 
     def _changes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
-        for way in escalation.ON_ROLE:
-            yield from self._may(principal, way, one_arn(role.arn), within_boundary(way, role))
+        yield from self._may(principal, escalation.ON_ROLE, one_arn(role.arn), role)
         policies = {record.name for record in role.policies if is_own(record.name)}
         if role.boundary and is_own(role.boundary.name):
             policies.add(role.boundary.name)
         for name in sorted(policies):
-            for way in escalation.ON_POLICY:
-                yield from self._may(principal, way, one_arn(name))
-        for way in escalation.ON_STACK:
-            yield from self._may(principal, way, self._stack_of(role))
+            yield from self._may(principal, escalation.ON_POLICY, one_arn(name))
+        yield from self._may(principal, escalation.ON_STACK, self._stack_of(role))
 
     def _acts(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
-        yield from self._passes(principal, role)
+        if self._has(principal, escalation.PASS_ROLE):
+            named = {_REGIONAL.sub("", name) for name in _services(role)}
+            for service in sorted(named | set(escalation.PASSING)):
+                if self._trusts(role, service):
+                    yield from self._passed(principal, one_arn(role.arn), service)
         for workload in _near(self._workloads, role.arn):
             runner = escalation.RUNNING[workload.kind]
             ways = [way for way in runner.ways if self._has(principal, way.action)]
             if ways and (
                 _runs_as(workload, role) or (workload.role is None and self._trusts(role, runner.service))
             ):
-                for way in ways:
-                    yield from self._may(principal, way, _arns_of(workload))
+                arn, account = workload.arn, workload.account
+                on = versions_of(arn) if arn else arns_like("*", "*", account, "*")
+                yield from self._may(principal, ways, on)
         yield from self._of_others(principal, role)
-
-    def _passes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
-        """The services to which a principal may pass a role that trusts them, and have them run code."""
-        if self._has(principal, escalation.PASS_ROLE):
-            named = {_REGIONAL.sub("", name) for name in _services(role)}
-            for service in sorted(named | set(escalation.PASSING)):
-                if self._trusts(role, service):
-                    yield from self._passed(principal, one_arn(role.arn), service)
 
     def _passed(self, principal: Principal, on: Language, service: str) -> Iterator[Means]:
         """By what a principal may pass a role to a service, and have it run code."""
-        passed = matching([text_of(service), text_of(f"{service}.cn"), _in_region(service)])
+        name, _, rest = service.partition(".amazonaws.com")
+        in_any_region = glob_of(f"{name}.*.amazonaws.com{rest}", ".")
+        passed = matching([text_of(service), text_of(f"{service}.cn"), in_any_region])
         for first in self._abilities.allowed(
             principal, escalation.PASS_ROLE, on, {_PASSED_TO: OneValue(passed, absent=False)}
         ):
             if service not in escalation.PASSING:
                 yield replace(first, words=f"{escalation.PASS_ROLE} to {service}")
-            for way in escalation.PASSING.get(service, ()):
-                for means in self._may(principal, way, ANY):
-                    words = f"{escalation.PASS_ROLE} with {means.words}"
-                    place = means.place if means.place == _ANYWHERE else first.place
-                    yield Means(words, place, first.unknown or means.unknown)
+            for means in self._may(principal, escalation.PASSING.get(service, ()), ANY):
+                words = f"{escalation.PASS_ROLE} with {means.words}"
+                place = means.place if means.place == _ANYWHERE else first.place
+                yield Means(words, place, first.unknown or means.unknown)
 
     def _of_others(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
         """Workloads that are not in the templates, of a service that a role trusts: who may change any of them."""
@@ -336,9 +329,7 @@ class _Search:
 
     def _follow(self) -> None:
         """Adds who may act as somebody who reaches the chain, until nobody is left."""
-        records: dict[str, list[Principal]] = {}
-        for each in self._principals:
-            records.setdefault(each.arn, []).append(each)
+        records = _grouped(self._principals, lambda each: each.arn)
         waiting = [arn for arn, pairs in self._reached.items() if pairs and arn not in self._chain_arns]
         verb = {CHANGES: "change", ACTS: "act as"}
         while waiting:
@@ -366,11 +357,10 @@ class _Search:
                     waiting.append(principal.arn)
 
     def _takes(self, principal: Principal, other: Principal) -> Iterator[Means]:
-        """By what a principal may act as another one."""
         if isinstance(other, RoleRecord):
             yield from self._assumes(principal, other)
         elif type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
-            for means in self._may(principal, Way("sts:AssumeRole"), one_arn(other.arn)):
+            for means in self._may(principal, _ASSUMING, one_arn(other.arn)):
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
         if (len(accounts) == 1 or "<" in accounts) and self._speaks(principal):
@@ -396,7 +386,7 @@ class _Search:
         ]
         if not narrowed(requests, caller):
             return
-        yield from self._may(principal, Way("sts:AssumeRole"), one_arn(role.arn))
+        yield from self._may(principal, _ASSUMING, one_arn(role.arn))
         if named and account_of(principal.arn) == account_of(role.arn):
             yield Means("sts:AssumeRole", role.trust.place)
 
@@ -404,32 +394,32 @@ class _Search:
         """Who may come in by an entrance that is meant for somebody else."""
         for source in self._chain.sources:
             for entrance in source.entrances:
-                for value in (entrance.value, *entrance.others):
-                    ways = escalation.ON_PROVIDER.get(entrance.kind, ())
-                    if ":oidc-provider/oidc.eks." in value:
-                        ways = (*ways, *escalation.ON_CLUSTERS)
-                    account = account_of(value)
-                    if entrance.kind == "arn":
-                        ways = escalation.TAKES.get(type_of(value), ())
-                    elif entrance.kind == "permission_set":
-                        ways, account = escalation.ON_ASSIGNMENTS, ""
-                    if not ways:
+                value = entrance.value
+                ways = escalation.ON_PROVIDER.get(entrance.kind, ())
+                if ":oidc-provider/oidc.eks." in value:
+                    ways = (*ways, *escalation.ON_CLUSTERS)
+                account = account_of(value)
+                if entrance.kind == "arn":
+                    ways = escalation.TAKES.get(type_of(value), ())
+                elif entrance.kind == "permission_set":
+                    ways, account = escalation.ON_ASSIGNMENTS, ""
+                if not ways:
+                    continue
+                roles = self._graph.by_arn.get(value, ())
+                for principal in _near(self._by_account, value) if account else self._principals:
+                    if principal.arn == value or not self._speaks(principal):
                         continue
-                    roles = self._graph.by_arn.get(value, ())
-                    for principal in _near(self._by_account, value) if account else self._principals:
-                        if principal.arn == value or not self._speaks(principal):
-                            continue
-                        found = [
-                            means
-                            for way in ways
-                            for means in self._may(
-                                principal, way, one_arn(value) if way.action.startswith("iam:") else ANY
-                            )
-                        ]
-                        found += (means for role in roles for means in self._acts(principal, role))
-                        for means in found:
-                            words = f"{means.words} on {value}, by which the chain is entered"
-                            yield principal, (ACTS, source.arn, replace(means, words=words))
+                    found = [
+                        means
+                        for way in ways
+                        for means in self._may(
+                            principal, [way], one_arn(value) if way.action.startswith("iam:") else ANY
+                        )
+                    ]
+                    found += (means for role in roles for means in self._acts(principal, role))
+                    for means in found:
+                        words = f"{means.words} on {value}, by which the chain is entered"
+                        yield principal, (ACTS, source.arn, replace(means, words=words))
 
     def _open(self) -> Iterator[tuple[str, Reach]]:
         """Who else may call a function that runs as a role of the chain."""
@@ -479,7 +469,6 @@ class _Search:
         return self._trusting[role, service]
 
     def _stack_of(self, role: RoleRecord) -> Language:
-        """The ARNs that the stack of a role may have."""
         templates = self._graph.templates
         template = templates.get(role.place.template)
         name = template.stack_name if template and template.stack_name else "*"
@@ -492,11 +481,10 @@ class _Search:
         return found & Language(without=frozenset(glob_of(f"*:stack/{each}/*") for each in others))
 
 
-def _grouped(principals: Iterable[_P]) -> dict[str, list[_P]]:
-    """Principals by their account."""
-    found: dict[str, list[_P]] = {}
-    for each in principals:
-        found.setdefault(_account(each), []).append(each)
+def _grouped(items: Iterable[_Each], key: Callable[[_Each], str]) -> dict[str, list[_Each]]:
+    found: dict[str, list[_Each]] = {}
+    for each in items:
+        found.setdefault(key(each), []).append(each)
     return found
 
 
@@ -533,32 +521,15 @@ def _near(by_account: Mapping[str, list[_Each]], arn: str) -> Iterator[_Each]:
         yield from by_account[account]
 
 
-def _if_placed(means: Means, arn: str) -> Means:
-    """What holds of a principal of an account that is not known if that is the chain's."""
-    unplaced = account_of(arn).startswith("<") and means.unknown is None
-    return replace(means, unknown="its account") if unplaced else means
-
-
 def _services(role: RoleRecord) -> frozenset[str]:
-    """The service principals that a role's trust policy names."""
     found = (each.principals.services for each in role.trust.policy.allows if each.principals)
     return frozenset(name for services in found for name in services)
-
-
-def _in_region(service: str) -> Pattern:
-    """The principal of a service in any region."""
-    name, _, rest = service.partition(".amazonaws.com")
-    return glob_of(f"{name}.*.amazonaws.com{rest}", ".")
 
 
 def _runs_as(workload: Workload, role: RoleRecord) -> bool:
     """Whether a workload of its account is known to run as a role, which it names by ARN or by name."""
     names = role.arn, name_of(role.arn)
     return workload.role is not None and workload.role.lower() in map(str.lower, names)
-
-
-def _arns_of(workload: Workload) -> Language:
-    return versions_of(workload.arn) if workload.arn else arns_like("*", "*", workload.account, "*")
 
 
 def _names(name: str, workload: Workload) -> bool:

@@ -131,7 +131,6 @@ Named = Mapping[str, Collection[Pattern]]
 
 
 def _named_by(policies: Iterable[Policy]) -> Named:
-    """The values that conditions on texts name."""
     found: dict[str, dict[Pattern, None]] = {}
     for condition in (each for policy in policies for one in policy.statements for each in one.conditions):
         if isinstance(condition, Condition) and condition.name.startswith("string"):
@@ -192,7 +191,6 @@ def _texts(pattern: str, shortest: str, named: Collection[Pattern]) -> Iterator[
 
 
 def _one_of(pattern: str) -> str:
-    """A text that matches a pattern of ``*`` and ``?``."""
     return pattern.replace("*", OTHER_VALUE).replace("?", "a")
 
 

@@ -9,16 +9,11 @@ from typing import Any, NamedTuple
 
 from rolechain.cloudformation.texts import holds_unknown, scalar, unknowns
 from rolechain.cloudformation.unresolved import Unresolved
+from rolechain.graph.access import CARRYING, ENTERING
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import PolicyVariableError, load, shown
 
-STS_ACTIONS = (
-    "sts:assumerole",
-    "sts:assumerolewithsaml",
-    "sts:assumerolewithwebidentity",
-    "sts:tagsession",
-    "sts:setsourceidentity",
-)
+STS_ACTIONS = (*ENTERING, *(action for action, _ in CARRYING))
 """The actions that let somebody into a role or belong to such a call, in lower case."""
 
 

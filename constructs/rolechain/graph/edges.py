@@ -143,7 +143,6 @@ def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[E
 
 
 def _of_another(edge: Edge, caller: Principal) -> Edge:
-    """The edge of a user that is like another."""
     if (decision := edge.decision) is not None:
         words = decision.reason.replace(edge.caller.arn, caller.arn)
         decision = Decision(decision.verdict, decision.side, decision.action, words)
@@ -252,7 +251,6 @@ def _possible_arns(caller: Principal) -> Language | None:
 
 
 def _meet(ones: Language, others: Language) -> bool:
-    """Whether a text may be in both."""
     try:
         return not (ones & others).is_empty()
     except TooLarge:
@@ -260,10 +258,10 @@ def _meet(ones: Language, others: Language) -> bool:
 
 
 def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
-    edge = _edge_of(caller, callee, graph, _session(caller, graph))
+    session = _session(caller, graph)
+    edge = _edge_of(caller, callee, graph, session)
     if (arns := _possible_arns(caller)) is None or (edge and edge.decision and edge.decision.allowed):
         return edge
-    session = _session(caller, graph)
     any_arn = {**session.values, keys_of.PRINCIPAL_ARN: OneValue(arns, absent=False)}
     perhaps = _edge_of(caller, callee, graph, replace(session, values=any_arn))
     return perhaps and replace(perhaps, decision=_unknown("the caller's ARN is known on deployment only"))

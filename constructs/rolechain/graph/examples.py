@@ -128,7 +128,10 @@ def _candidates(conditions: list[Condition], context: Context) -> Iterator[str]:
             if condition.name.startswith(("string", "arn")):
                 pattern = parse_template(element, condition.variables).resolve(context)
                 if pattern:
-                    yield "".join(each.text if each.literal else _filled(each.text) for each in pattern)
+                    yield "".join(
+                        each.text if each.literal else each.text.replace("*", "").replace("?", "0")
+                        for each in pattern
+                    )
             elif (addresses := network(element)) is not None and "ipaddress" in condition.name:
                 yield from (str(address) for address, _ in zip(addresses, range(4), strict=False))
                 yield str(addresses[-1])
@@ -142,10 +145,6 @@ def _candidates(conditions: list[Condition], context: Context) -> Iterator[str]:
     between = ((one + other) / 2 for one, other in pairwise(ordered))
     is_date = any(condition.name.startswith("date") for condition in conditions)
     yield from (_moment(each) if is_date else str(each) for each in (*steps, *between))
-
-
-def _filled(text: str) -> str:
-    return text.replace("*", "").replace("?", "0")
 
 
 def _moment(seconds: Decimal) -> str:

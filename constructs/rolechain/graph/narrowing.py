@@ -219,7 +219,6 @@ def _settled(template: Template, constants: Mapping[str, str]) -> Template:
 
 
 def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | bool:
-    """What a condition asks of a number of seconds."""
     ranges = list(_ranges(condition))
     if not surely and (condition.negated or not ranges or len(ranges) < len(condition.elements)):
         return WholeNumber(0, None, absent)

@@ -48,14 +48,7 @@ class Allowed(NamedTuple):
 
 
 class _Calls:
-    """The calls of one action that a principal may make on some resources.
-
-    Args:
-        principal: the principal.
-        action: the action in lower case.
-        constants: the condition keys, in lower case, whose values are known.
-        on: the resources.
-    """
+    """The calls of one action, in lower case, that a principal may make on some resources."""
 
     def __init__(
         self, principal: Principal, action: str, constants: Mapping[str, str], on: Language = EVERY_TEXT
@@ -101,7 +94,6 @@ class _Calls:
             yield found
 
     def _of_denies(self, policy: Policy) -> Iterator[Requests]:
-        """What a policy surely denies."""
         for statement in policy.denies:
             is_refused = statement.effect is None or statement.principals is not None
             if statement.resources is None or is_refused or not statement.actions.match(self._action):
@@ -146,7 +138,6 @@ def permissions(
 
 
 def _without_resource(requests: Requests) -> Requests:
-    """Requests about one role, which is known."""
     values = {key: found for key, found in requests.values.items() if key != RESOURCE}
     return Requests(requests.kind, values, requests.doubts)
 

@@ -69,7 +69,6 @@ class PolicyReader:
             self._read(stack)
 
     def _read(self, stack: Stack) -> None:
-        """Reads the policies that are resources of a stack, and whom they are attached to."""
         for resource in stack.resources(resources.MANAGED_POLICY, resources.INLINE_POLICY, *_OF_ONE):
             place, identity = resource.part("PolicyDocument"), resource.identity
             own = texts.scalar(resource.properties.get("PolicyName")) or resource.logical_id
@@ -194,13 +193,7 @@ class PolicyReader:
         return PolicyRecord(place, arn, document, self._documents.compile(document, arn).policy)
 
     def _by_arn(self, arn: Json, place: SourceLocation, *, reported: bool) -> PolicyRecord:
-        """A managed policy that a role, user or group names.
-
-        Args:
-            arn: the policy's ARN.
-            place: where it stands.
-            reported: whether a document that is not at hand is reported.
-        """
+        """A managed policy that a role, user or group names."""
         if isinstance(arn, EmptyDefault) and not arn.strip():
             arn = arn.unresolved(place)
         name = arn if isinstance(arn, str) else str(arn)

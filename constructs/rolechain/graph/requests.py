@@ -166,11 +166,8 @@ def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> Nar
     if (constant := ALWAYS[kind].get(key)) is not None and isinstance(values, OneValue):
         return constant in values.texts or (values.absent and not surely)
     if kind in ("role", "user") and isinstance(values, OneValue):
-        if key == keys_of.PRINCIPAL_ACCOUNT:
-            arns = OneValue(_lifted(values.texts, _of_account), absent=False)
-            return Narrowing(keys_of.PRINCIPAL_ARN, arns)
-        if key == keys_of.USER_NAME:
-            arns = OneValue(_lifted(values.texts, *_OF_USER), absent=False)
+        if ways := _OF_ARN.get(key):
+            arns = OneValue(_lifted(values.texts, *ways), absent=False)
             return Narrowing(keys_of.PRINCIPAL_ARN, arns)
         if key == keys_of.PRINCIPAL_ARN:
             return Narrowing(key, replace(values, absent=False))
@@ -244,7 +241,8 @@ def _of_organization(organization: Pattern) -> Pattern:
     return Pattern([*_confined(organization, "/"), Position("/"), _REST])
 
 
-_OF_USER = (_user, _user_in_path)
+_OF_ARN = {keys_of.PRINCIPAL_ACCOUNT: (_of_account,), keys_of.USER_NAME: (_user, _user_in_path)}
+"""How the ARN of a principal holds its account, and the name of a user."""
 
 
 @lru_cache

@@ -111,7 +111,7 @@ def _of_statement(
         some = both(requests, principal_named(name, role.callee.partition, role.callee.callers))
         if not some:
             continue
-        if _is_account(name):
+        if name.endswith(":root") or name.isdecimal() or name.startswith("<"):
             yield from _by_arns(some, statement)
         elif name.startswith("arn:"):
             kind = (
@@ -119,12 +119,8 @@ def _of_statement(
             )
             yield (kind, name, f"the principal {name}{conditions.beside}", some)
         else:
-            words = f"the principal {name}, whoever that is{conditions.beside}"
+            words = f"the principal {name}, which is not known{conditions.beside}"
             yield ("unknown" if some[0].kind == "unknown" else "arn", name, words, some)
-
-
-def _is_account(name: str) -> bool:
-    return name.endswith(":root") or name.isdecimal() or name.startswith("<")
 
 
 def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Named]:
@@ -169,7 +165,9 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
     for one in requests:
         values = one.values.get(keys_of.PRINCIPAL_ARN)
         texts = values.texts if isinstance(values, OneValue) else EVERY_TEXT
-        several = next((each for each in texts.within if len(each) > 1 and any(map(_says, each))), None)
+        # Alternatives of which a pattern fixes more than the partition and the kind.
+        telling = (each for each in texts.within if len(each) > 1 and any(any(_shape(one)) for one in each))
+        several = next(telling, None)
         if several is None:
             yield one
             continue
@@ -177,12 +175,6 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
         whole = replace(one, values={**one.values, keys_of.PRINCIPAL_ARN: OneValue(rest, absent=False)})
         apart = (OneValue(matching([pattern]), absent=False) for pattern in sorted(several, key=str))
         yield from _apart(part for each in apart if (part := whole.where(keys_of.PRINCIPAL_ARN, each)))
-
-
-def _says(pattern: Pattern) -> bool:
-    """Whether a pattern of ARNs says more than the partition and the kind."""
-    account, more = _shape(pattern)
-    return bool(account) or more
 
 
 def _like(arns: Language) -> tuple[str, str]:

@@ -23,7 +23,13 @@ _SOURCES = ("SourceArn", "SourceAccount", "PrincipalOrgID", "EventSourceToken")
 def workloads_of(stacks: Iterable[Stack]) -> Iterator[Workload]:
     """The resources of stacks that run code as a role."""
     listed = list(stacks)
-    profiles = {key: roles for stack in listed for key, roles in _instance_profiles(stack)}
+    profiles = {
+        (profile.account, name): profile.resolved("Roles")
+        for stack in listed
+        for profile in stack.resources(INSTANCE_PROFILE)
+        if profile.identity
+        for name in (profile.identity.arn, profile.identity.name)
+    }
     for stack in listed:
         account = stack.resolver.around.account
         for kind, runner in RUNNING.items():
@@ -48,14 +54,6 @@ def _values(resolver: Resolver, value: Json, path: Sequence[str], place: SourceL
         yield from _values(resolver, value.get(path[0]), path[1:], place)
     elif value is not None:
         yield value
-
-
-def _instance_profiles(stack: Stack) -> Iterator[tuple[tuple[str, str], Json]]:
-    """The roles of the stack's instance profiles, by account and the profile's ARN, and by account and its name."""
-    for profile in stack.resources(INSTANCE_PROFILE):
-        if identity := profile.identity:
-            for name in (identity.arn, identity.name):
-                yield (profile.account, name), profile.resolved("Roles")
 
 
 def _roles(
@@ -100,12 +98,6 @@ def _resolved(stack: Stack, kind: str) -> Iterator[tuple[SourceLocation, Mapping
         yield resource.place, found if isinstance(found, Mapping) else {"Principal": found}
 
 
-def _account(source: Json) -> str:
-    """The account of what a service calls for; empty where none is named."""
-    text = texts.scalar(source) or ""
-    return account_of(text) if is_arn(text) else text
-
-
 def _who(permission: Mapping[str, Json], account: str) -> str | None:
     """Whom a permission lets call a function; None where its account's own policies say, or a service acts for it."""
     principal = permission.get("Principal")
@@ -116,8 +108,9 @@ def _who(permission: Mapping[str, Json], account: str) -> str | None:
         return "anybody" if permission.get("PrincipalOrgID") is None else "anybody of an organization"
     if name.endswith((".amazonaws.com", ".amazonaws.com.cn")):
         held = any(permission.get(key) is not None for key in _SOURCES)
-        others = {_account(permission.get(key)) for key in ("SourceAccount", "SourceArn")} - {account, ""}
-        if others:
+        sources = {texts.scalar(permission.get(key)) or "" for key in ("SourceAccount", "SourceArn")}
+        accounts = {account_of(each) if is_arn(each) else each for each in sources}
+        if others := accounts - {account, ""}:
             return f"{name} on behalf of {', '.join(sorted(others))}"
         return None if held else f"any customer of {name}"
     of_account = name == account or (account_of(name) == account and name.endswith(":root"))

@@ -46,7 +46,6 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
 
 
 def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
-    """The rules on a session that calls."""
     if principal.chained and (call.duration or 0) > CHAINED_SECONDS:
         raise ServiceError(
             "ValidationError",
@@ -93,7 +92,6 @@ def _request(
 
 
 def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
-    """The rules of the role and its account."""
     if (call.duration or DEFAULT_DURATION) > int(role["MaxSessionDuration"]):
         raise ServiceError(
             "ValidationError",
@@ -109,7 +107,11 @@ def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
 
 
 def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) -> dict[str, object]:
-    packed = _packed_percent(call)
+    packed = 0
+    if call.policy is not None or call.policy_arns or call.tags:
+        # How full the packed policies and tags are; AWS's packing is not published, so this is an estimate.
+        content = json.dumps([call.policy, call.policy_arns, call.tags], separators=(",", ":")).encode()
+        packed = -(-len(zlib.compress(content, 9)) * 100 // _PACKED_BYTES)
     if packed > 100:
         raise ServiceError(
             "PackedPolicyTooLarge",
@@ -154,14 +156,6 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
         "PackedPolicySize": packed or None,
         "SourceIdentity": source_identity,
     }
-
-
-def _packed_percent(call: AssumeRoleCall) -> int:
-    """How full the packed policies and tags are; AWS's packing is not published, so this is an estimate."""
-    if call.policy is None and not call.policy_arns and not call.tags:
-        return 0
-    content = json.dumps([call.policy, call.policy_arns, call.tags], separators=(",", ":")).encode()
-    return -(-len(zlib.compress(content, 9)) * 100 // _PACKED_BYTES)
 
 
 def _denied(message: str) -> ServiceError:

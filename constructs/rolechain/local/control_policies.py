@@ -33,16 +33,14 @@ def denial_of(
     else:
         keys, caller = request_context.of_call(principal, organization), principal.caller.arn
     context = keys | {key: value for key, value in service_context.items() if value is not None}
-    judged = [[policy.judge(action, resource, context) for policy in level] for level in levels]
-    verdict, reason = _verdict(judged), "a service control policy holds what it does not know"
+    judged = [{policy.judge(action, resource, context) for policy in level} for level in levels]
+    if any(Effect.DENY in level for level in judged):
+        verdict = Verdict.EXPLICIT_DENY
+    elif any(Effect.UNKNOWN in level for level in judged):
+        verdict = Verdict.UNKNOWN
+    else:
+        every = all(Effect.ALLOW in level for level in judged)
+        verdict = Verdict.ALLOW if every else Verdict.IMPLICIT_DENY
+    reason = "a service control policy holds what it does not know"
     decision = Decision(verdict, Side.SERVICE_CONTROL_POLICY, action, reason)
     return None if verdict is Verdict.ALLOW else denial(caller, resource, decision)
-
-
-def _verdict(judged: list[list[Effect]]) -> Verdict:
-    """Every level must allow, and none may deny."""
-    if any(Effect.DENY in level for level in judged):
-        return Verdict.EXPLICIT_DENY
-    if any(Effect.UNKNOWN in level for level in judged):
-        return Verdict.UNKNOWN
-    return Verdict.ALLOW if all(Effect.ALLOW in level for level in judged) else Verdict.IMPLICIT_DENY

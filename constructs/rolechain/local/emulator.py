@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from rolechain.local.errors import LocalOrganizationError, ServiceError
+from rolechain.local.errors import LocalOrganizationError, ServiceError, unknown_key
 
 VERSION = "1.5.33"
 
@@ -174,22 +174,19 @@ def secret_of(key_id: str, token: str) -> str:
     Raises:
         ServiceError: the key does not exist, is inactive or expired, or the session token belongs to another key.
     """
-    unknown = ServiceError(
-        "InvalidClientTokenId", "The security token included in the request is invalid.", 403
-    )
     try:
         account = _evaluator.find_iam_access_key_account(key_id)
     except _evaluator.AmbiguousAccessKeyError:
-        raise unknown from None
+        raise unknown_key() from None
     account = account or _responses._account_from_sts_session(key_id)
     if account is None:
-        raise unknown
+        raise unknown_key()
     found = _evaluator.resolve_credential(key_id, account, token)
     if isinstance(found, _evaluator.CredentialResolutionError):
         # AWS takes a session's key without its token for an unknown one.
-        raise (
-            ServiceError(found.code, found.message, 403) if token or found.code != "InvalidToken" else unknown
-        )
+        if found.code == "InvalidToken" and not token:
+            raise unknown_key()
+        raise ServiceError(found.code, found.message, 403)
     return str(found.secret_access_key)
 
 
@@ -254,21 +251,18 @@ def policy_exists(arn: str) -> bool:
     return bool(_iam._policy_exists(arn))
 
 
-def managed_policy(arn: str, account: str) -> str | Record | None:
-    """The default version of a managed policy as ``account`` sees it; None if it does not exist."""
-    document: str | Record | None = _evaluator._resolve_managed_policy_document(arn, account)
-    return document
+managed_policy: Callable[[str, str], str | Record | None] = _evaluator._resolve_managed_policy_document
+"""The default version of the managed policy with an ARN, as an account sees it; None if it does not exist."""
+
+
+register_session: Callable[[str, Record], None] = _sts.register_session
+"""Makes temporary credentials, by their access key id, valid for every service."""
 
 
 def session(key_id: str) -> Record | None:
     """The session that temporary credentials belong to."""
     found: Record | None = _sts._sessions.get(key_id)
     return found
-
-
-def register_session(key_id: str, record: Record) -> None:
-    """Makes temporary credentials valid for every service."""
-    _sts.register_session(key_id, record)
 
 
 def end_sessions(unique_id: str) -> None:

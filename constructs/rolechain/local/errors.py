@@ -25,6 +25,11 @@ class ServiceError(RolechainError):
         super().__init__(message)
 
 
+def unknown_key() -> ServiceError:
+    """The error of an access key or session token that AWS does not know."""
+    return ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+
 def denial(caller: str, resource: str, decision: Decision) -> str:
     """The denial of a call, with the kind of policy that denied it as AWS names it.
 

@@ -95,12 +95,7 @@ class Middleware:
         await emulator.application(admitted, _received(body, receive), send)
 
     async def _admitted(self, call: Call, path: str, receive: Receive) -> bytes:
-        """The body of a request that may be served.
-
-        Raises:
-            ServiceError: it may not.
-            ConnectionError: the caller is gone.
-        """
+        """The body of a request that may be served."""
         host = call.headers.get("host", "")
         if not _HOST.fullmatch(host):
             raise ServiceError(

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from rolechain.iam.limits import ACCOUNT, ORGANIZATION
 from rolechain.local.errors import LocalOrganizationError
@@ -220,25 +220,19 @@ class LocalOrganization:
             # Ctrl-C reaches every process of the terminal's group; the server is to be stopped by its parent.
             start_new_session=True,
         )
-        answer = self._first_answer(self._process)
+        # Reading blocks; a server that never says anything is ended, which ends the reading.
+        timer = threading.Timer(_START_SECONDS, self._process.kill)
+        timer.start()
+        try:
+            line = self._process.stdout.readline() if self._process.stdout else ""
+        finally:
+            timer.cancel()
+        answer = json.loads(line or "{}")
         if "port" not in answer:
             raise LocalOrganizationError(
                 answer.get("error") or f"the server ended as it started{self._log_tail()}"
             )
         self._port, self._secret = int(answer["port"]), answer["secret"]
-
-    def _first_answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
-        # Reading blocks; a server that never says anything is ended, which ends the reading.
-        timer = threading.Timer(_START_SECONDS, process.kill)
-        timer.start()
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-        finally:
-            timer.cancel()
-        if not line:
-            return {}
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
     def _log_tail(self) -> str:
         if self._log is None:

@@ -45,6 +45,7 @@ class Organization:
         self.id = organization_id
         self._outside = frozenset(outside)
         # ministack makes an organization at the first call and after every reset; it is to be this one.
+        self._make = _store._ensure_org
         _store._ensure_org = self._found
         emulator.wrap_service("organizations", lambda _: self._handle)
 
@@ -63,7 +64,16 @@ class Organization:
         with emulator.acting_as(MANAGEMENT_ACCOUNT):
             self._found()
             if account not in _store._accounts:
-                _store._accounts[account] = self._account(account, "CREATED")
+                _store._accounts[account] = {
+                    **_store._accounts[MANAGEMENT_ACCOUNT],
+                    "Id": account,
+                    "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:account/{self.id}/{account}",
+                    "Email": f"{account}@example.com",
+                    "Name": account,
+                    "JoinedMethod": "CREATED",
+                    "JoinedTimestamp": int(time.time()),
+                    "_ParentId": _ROOT,
+                }
                 self._attach_defaults([account])
 
     def path_of(self, account: str) -> str:
@@ -154,7 +164,6 @@ class Organization:
                     _store._attachments[policy["Id"]] = []
 
     def _above(self, account: str) -> list[str]:
-        """The ids of the root, the organizational units and the account itself."""
         self.enroll(account)
         with emulator.acting_as(MANAGEMENT_ACCOUNT):
             ids = [account]
@@ -168,41 +177,18 @@ class Organization:
         return any(entry["Type"] == kind for entry in _store._roots[_ROOT]["PolicyTypes"])
 
     def _found(self) -> None:
-        """Makes the organization in ministack's stores, where it is not there yet."""
+        """Has ministack make the organization, where it is not there yet, and gives it its ids."""
         if "self" in _store._orgs:
             return
-        owner = f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}"
-        enabled = [{"Type": _SCP, "Status": "ENABLED"}]
-        _store._orgs["self"] = {
-            "Id": self.id,
-            "Arn": f"{owner}:organization/{self.id}",
-            "FeatureSet": "ALL",
-            "MasterAccountArn": f"{owner}:account/{self.id}/{MANAGEMENT_ACCOUNT}",
-            "MasterAccountId": MANAGEMENT_ACCOUNT,
-            "MasterAccountEmail": f"{MANAGEMENT_ACCOUNT}@example.com",
-            "AvailablePolicyTypes": enabled,
-        }
-        _store._roots[_ROOT] = {
-            "Id": _ROOT,
-            "Arn": f"{owner}:root/{self.id}/{_ROOT}",
-            "Name": "Root",
-            "PolicyTypes": enabled,
-        }
-        self._make_default(_SCP)
-        _store._accounts[MANAGEMENT_ACCOUNT] = self._account(MANAGEMENT_ACCOUNT, "INVITED")
-        self._attach_defaults([_ROOT, MANAGEMENT_ACCOUNT])
-
-    def _account(self, account: str, joined: str) -> dict[str, Any]:
-        return {
-            "Id": account,
-            "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:account/{self.id}/{account}",
-            "Email": f"{account}@example.com",
-            "Name": "management" if self.is_management(account) else account,
-            "Status": "ACTIVE",
-            "JoinedMethod": joined,
-            "JoinedTimestamp": int(time.time()),
-            "_ParentId": _ROOT,
-        }
+        self._make()
+        ids = {_store._orgs["self"]["Id"]: self.id, next(iter(_store._roots)): _ROOT}
+        for store in (_store._orgs, _store._roots, _store._accounts, _store._attachments):
+            for key, record in list(store.items()):
+                text = json.dumps(record)
+                for made, own in ids.items():
+                    text = text.replace(made, own)
+                del store[key]
+                store[ids.get(key, key)] = json.loads(text)
 
     def _make_default(self, kind: str) -> None:
         policy_id, name, statement = _DEFAULTS[kind]
@@ -226,7 +212,6 @@ class Organization:
 
 
 def _attached(kind: str | None, target: str | None) -> list[dict[str, Any]]:
-    """The policies of a kind that are attached to a root, an organizational unit or an account."""
     policies = [policy for policy in _store._policies.values() if policy["Type"] == kind]
     return [policy for policy in policies if target in (_store._attachments.get(policy["Id"]) or [])]
 

@@ -161,7 +161,6 @@ def _matches(pattern: str | None, value: str) -> bool:
 
 
 def _check_together(call: AssumeRoleCall, tags: int) -> None:
-    """The rules between parameters."""
     if not _ROLE_ARN.fullmatch(call.role_arn):
         raise ServiceError("ValidationError", "Request ARN is invalid")
     keys = {folded(key) for key in call.tags}

@@ -17,7 +17,7 @@ from rolechain.iam.arn import iam_arn
 from rolechain.iam.condition_keys import principal_keys
 from rolechain.iam.limits import ACCOUNT, SERVICE
 from rolechain.local import emulator
-from rolechain.local.errors import ServiceError
+from rolechain.local.errors import unknown_key
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 from rolechain.policy import Caller, ContextValue, Policy, PolicyError
 from rolechain.policy.principals import CallerKind
@@ -130,7 +130,15 @@ def principal_of(access_key_id: str) -> Principal:
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
     if is_administrator(access_key_id):
-        return _administrator(account, session)
+        arn, unique_id = administrator_arn(account), administrator_id(account)
+        return Principal(
+            caller=_caller("user", arn, account, unique_id),
+            identity_policies=(Policy.parse(_EVERYTHING),),
+            tags={},
+            user_name=ADMINISTRATOR,
+            user_id=unique_id,
+            issued_at=session.get("IssuedAt"),
+        )
     if ":assumed-role/" in arn:
         return _role_session(account, session)
     if not session:
@@ -140,11 +148,7 @@ def principal_of(access_key_id: str) -> Principal:
     elif ":user/" in arn:
         name = str(session.get("PrincipalName") or arn.rsplit("/", 1)[-1])
         return _user(account, name, session)
-    raise _unknown()
-
-
-def _unknown() -> ServiceError:
-    return ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+    raise unknown_key()
 
 
 def _caller(kind: CallerKind, arn: str, account: str, unique_id: str, role_arn: str | None = None) -> Caller:
@@ -152,22 +156,10 @@ def _caller(kind: CallerKind, arn: str, account: str, unique_id: str, role_arn: 
     return Caller(kind, arn, account, role_arn, unique_id, in_management_account=management)
 
 
-def _administrator(account: str, session: Mapping[str, Any]) -> Principal:
-    arn, unique_id = administrator_arn(account), administrator_id(account)
-    return Principal(
-        caller=_caller("user", arn, account, unique_id),
-        identity_policies=(Policy.parse(_EVERYTHING),),
-        tags={},
-        user_name=ADMINISTRATOR,
-        user_id=unique_id,
-        issued_at=session.get("IssuedAt"),
-    )
-
-
 def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
     record = emulator.users.get(account, name)
     if record is None:
-        raise _unknown()
+        raise unknown_key()
     inline = emulator.user_inline_policies.get(account, name) or {}
     own = _policies(account, inline, record.get("AttachedPolicies", []))
     for group, of_group in emulator.groups_of(account, name):
@@ -188,7 +180,7 @@ def _role_session(account: str, session: Mapping[str, Any]) -> Principal:
     name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
     record = emulator.roles.get(account, name)
     if record is None:
-        raise _unknown()
+        raise unknown_key()
     session_policies = None
     if (passed := session.get("SessionPolicies")) is not None:
         inline = {"of the session": passed["Policy"]} if passed.get("Policy") else {}

@@ -6,14 +6,11 @@ import functools
 import os
 from typing import Any
 
-from botocore.loaders import Loader, create_loader
+from botocore.loaders import create_loader
 from botocore.session import Session
 
-
-@functools.cache
-def _loader() -> Loader:
-    # To read the service models takes ten times as long as to make a client of them.
-    return create_loader()
+# To read the service models takes ten times as long as to make a client of them.
+_loader = functools.cache(create_loader)
 
 
 class EndpointSession(Session):
@@ -23,12 +20,9 @@ class EndpointSession(Session):
         super().__init__(session_vars={"profile": (None, None, None, None)})
         self._endpoint_url = endpoint_url
         self.register_component("data_loader", _loader())
-        for name, value in {
-            "config_file": os.devnull,
-            "credentials_file": os.devnull,
-            "region": region,
-        }.items():
-            self.set_config_variable(name, value)
+        self.set_config_variable("config_file", os.devnull)
+        self.set_config_variable("credentials_file", os.devnull)
+        self.set_config_variable("region", region)
 
     def create_client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         """As botocore's, with the local organization's endpoint unless the call names one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from rolechain.local import assume_role, emulator, mfa, parameters
@@ -21,7 +20,12 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
     ) -> Response:
         try:
-            given = _form(headers, body, query)
+            if "json" in headers.get("content-type", ""):
+                raise ServiceError(
+                    "InvalidAction", "STS speaks the query protocol here: send a form, not JSON"
+                )
+            form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+            given = {name: values[0] for name, values in {**query, **form}.items()}
             action, key_id = given.get("Action"), emulator.access_key_id(headers, query)
             account = emulator.request_account()
             if action == "AssumeRole" and not key_id:
@@ -49,11 +53,3 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
             return emulator.error_response(error, "sts")
 
     return handle
-
-
-def _form(headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]) -> dict[str, str]:
-    """The parameters of a request in the query protocol, the first value of each."""
-    if "json" in headers.get("content-type", ""):
-        raise ServiceError("InvalidAction", "STS speaks the query protocol here: send a form, not JSON")
-    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in {**query, **form}.items()}

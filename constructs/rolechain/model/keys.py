@@ -20,7 +20,7 @@ from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKi
 from rolechain.model.quotas import Quotas
 from rolechain.model.role import ChainRole, Permission, Trust
 from rolechain.model.session_policy import POLICY_ARN, problems_of
-from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity
+from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity, tag_problems
 from rolechain.model.shapes import (
     Flag,
     Found,
@@ -178,31 +178,14 @@ class _Tags:
         ]
 
     def wrong(self, value: tuple[SessionTag, ...]) -> Found:
-        seen: dict[str, str] = {}
-        if len(value) > limits.SESSION_TAGS:
-            more = len(value) - limits.SESSION_TAGS
-            yield (), f"{len(value)} tags: a session has {limits.SESSION_TAGS} at most; remove {more}"
+        tags = [tag for tag in value if isinstance(tag, SessionTag)]
+        yield from tag_problems([(tag.key, tag.values) for tag in tags], patterns=True)
         for tag in value:
             if not isinstance(tag, SessionTag):
                 yield (), f"{tag!r} is not a session tag: write values by key, or SessionTag(…)"
                 continue
-            place, legal = (str(tag.key),), limits.OF_TAG
-            if not limits.is_tag_text(tag.key) or not 1 <= len(tag.key) <= limits.TAG_KEY_CHARACTERS:
-                yield place, f"{tag.key!r} is not a tag key: write 1 to {limits.TAG_KEY_CHARACTERS} {legal}"
-                continue
-            if tag.key.lower().startswith("aws:"):
-                yield place, f"{tag.key!r} begins with aws:, which AWS reserves: rename it"
-            if first := seen.get(limits.folded(tag.key)):
-                same = f"{tag.key!r} and {first!r} are the same key to STS, which ignores case"
-                yield place, f"{same if first != tag.key else f'{first!r} occurs twice'}: remove one"
-            seen[limits.folded(tag.key)] = tag.key
             for _, problem in Flag().wrong(tag.required):
-                yield place, f"required: {problem}"
-            for each in tag.values:
-                plain = each.replace("*", "").replace("?", "") if isinstance(each, str) else each
-                if not limits.is_tag_text(plain) or len(each) > limits.TAG_VALUE_CHARACTERS:
-                    most = f"write {limits.TAG_VALUE_CHARACTERS} {legal} at most"
-                    yield place, f"{each!r} is not a tag value: {most}"
+                yield (str(tag.key),), f"required: {problem}"
 
     def schema(self) -> Json:
         return {"$ref": "#/$defs/session_tags"}
@@ -428,13 +411,12 @@ class _Entrance:
 
     def definition(self) -> Json:
         """The schema itself."""
-        return {"oneOf": [self._of_kind(kind, each) for kind, each in ENTRANCE_KINDS.items()]}
-
-    def _of_kind(self, kind: EntranceKind, principal: Principal) -> Json:
-        keys = {key: of.takes.schema() for key, of in ENTRANCE_KEYS.items() if kind in of.kinds}
-        return schema_of(
-            Entrance, {kind: Listed(principal.value).schema(), **keys}, (kind, *principal.required)
-        )
+        kinds = []
+        for kind, principal in ENTRANCE_KINDS.items():
+            keys = {key: of.takes.schema() for key, of in ENTRANCE_KEYS.items() if kind in of.kinds}
+            named = Listed(principal.value).schema()
+            kinds.append(schema_of(Entrance, {kind: named, **keys}, (kind, *principal.required)))
+        return {"oneOf": kinds}
 
 
 NO_MANAGED_POLICY = (

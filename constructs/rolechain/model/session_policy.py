@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rolechain.iam.limits import NAME
+from rolechain.iam.limits import NAME, SESSION_POLICY_ARNS, SESSION_POLICY_CHARACTERS
 from rolechain.json_keys import unrepeated
 
 POLICY_ARN = re.compile(
@@ -29,6 +29,22 @@ def compact(policy: Any) -> Any:
         return _BEYOND_LATIN.sub(lambda found: json.dumps(found[0])[1:-1], text)
     except (TypeError, ValueError, RecursionError):
         return policy
+
+
+def beyond_quotas(policy: Any, policy_arns: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """What of a hop's session policies is more than STS takes: the key, and the problem."""
+    if len(policy_arns) > SESSION_POLICY_ARNS:
+        yield (
+            "policy_arns",
+            f"{len(policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; remove some",
+        )
+    length = sum(len(text) for text in (policy, *policy_arns) if isinstance(text, str))
+    if length > SESSION_POLICY_CHARACTERS:
+        yield (
+            "policy" if policy else "policy_arns",
+            f"{length} characters, the ARNs of policy_arns included: STS takes {SESSION_POLICY_CHARACTERS} at most; "
+            "shorten it",
+        )
 
 
 def problems_of(written: Mapping[str, Any] | str) -> Iterator[str]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.glob import has_wildcard, matches
-from rolechain.iam.limits import NAME_CHARACTERS, SOURCE_IDENTITY_CHARACTERS
+from rolechain.iam.limits import (
+    NAME_CHARACTERS,
+    OF_TAG,
+    SESSION_TAGS,
+    SOURCE_IDENTITY_CHARACTERS,
+    TAG_KEY_CHARACTERS,
+    TAG_VALUE_CHARACTERS,
+    folded,
+    is_tag_text,
+)
 
 ADVICE = f"write 2 to {SOURCE_IDENTITY_CHARACTERS} of {NAME_CHARACTERS}"
 
@@ -94,6 +104,36 @@ def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
 def source_identity(written: SourceIdentity | str | Iterable[str] | None) -> SourceIdentity | None:
     """A declared source identity as ``SourceIdentity``; one declared by its allowed values is required."""
     return written if written is None or isinstance(written, SourceIdentity) else SourceIdentity(written)
+
+
+def tag_problems(
+    tags: Iterable[tuple[Any, Iterable[Any]]], *, patterns: bool
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What STS refuses of session tags: the key, or nothing where it is about all of them, and the problem.
+
+    Args:
+        tags: the keys, each with its values.
+        patterns: whether ``*`` and ``?`` are wildcards in the values.
+    """
+    listed, seen = list(tags), dict[str, str]()
+    if len(listed) > SESSION_TAGS:
+        more = len(listed) - SESSION_TAGS
+        yield (), f"{len(listed)} tags: a session has {SESSION_TAGS} at most; remove {more}"
+    for key, values in listed:
+        place = (str(key),)
+        if not is_tag_text(key) or not 1 <= len(key) <= TAG_KEY_CHARACTERS:
+            yield place, f"{key!r} is not a tag key: write 1 to {TAG_KEY_CHARACTERS} {OF_TAG}"
+            continue
+        if key.lower().startswith("aws:"):
+            yield place, f"{key!r} begins with aws:, which AWS reserves: rename it"
+        if first := seen.get(folded(key)):
+            same = f"{key!r} and {first!r} are the same key to STS, which ignores case"
+            yield place, f"{same if first != key else f'{first!r} occurs twice'}: remove one"
+        seen[folded(key)] = key
+        for each in values:
+            text = re.sub(r"[*?]", "", each) if patterns and isinstance(each, str) else each
+            if not is_tag_text(text) or len(each) > TAG_VALUE_CHARACTERS:
+                yield place, f"{each!r} is not a tag value: write {TAG_VALUE_CHARACTERS} {OF_TAG} at most"
 
 
 class HasSessionValues:

@@ -68,15 +68,13 @@ class Text:
             yield (), _told(self.mistake, value)
 
     def schema(self) -> Json:
-        of_pattern = {"pattern": _ecma(self.pattern)} if self.pattern else {"minLength": 1}
-        return {"type": "string", **of_pattern, **({"maxLength": self.longest} if self.longest else {})}
-
-
-def _ecma(pattern: re.Pattern[str]) -> str:
-    """A pattern as JSON Schema takes it, which knows no named groups and, in Python, letters of every language."""
-    text = re.sub(r"\(\?P<\w+>", "(", pattern.pattern)
-    text = text.replace(r"\w", "A-Za-z0-9_").replace(r"\d", "[0-9]")
-    return f"^({text})$"
+        longest = {"maxLength": self.longest} if self.longest else {}
+        if self.pattern is None:
+            return {"type": "string", "minLength": 1, **longest}
+        # JSON Schema knows no named groups and, in Python, takes letters of every language.
+        text = re.sub(r"\(\?P<\w+>", "(", self.pattern.pattern)
+        text = text.replace(r"\w", "A-Za-z0-9_").replace(r"\d", "[0-9]")
+        return {"type": "string", "pattern": f"^({text})$", **longest}
 
 
 @dataclass(frozen=True)

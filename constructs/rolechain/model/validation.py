@@ -14,8 +14,6 @@ from rolechain.iam.arn import account_of, partition_of
 from rolechain.iam.limits import (
     ACCOUNT,
     CONSOLE_CHARACTERS,
-    SESSION_POLICY_ARNS,
-    SESSION_POLICY_CHARACTERS,
     SESSION_TAGS,
     folded,
 )
@@ -24,6 +22,7 @@ from rolechain.iam.partitions import partition_of as partition_of_region
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, inherited_values
 from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
 from rolechain.model.role import ChainRole
+from rolechain.model.session_policy import beyond_quotas
 from rolechain.model.session_values import several
 from rolechain.model.shapes import Found, defaults_of, matches
 
@@ -35,13 +34,7 @@ _NAMES = {"source": "source role", "targets": "target"}
 
 
 class _Placed(NamedTuple):
-    """A role and its place, without those of its values that are wrong by themselves.
-
-    Attributes:
-        place: where it stands.
-        role: the role.
-        entrances: those of its entrances that are right by themselves, by their number.
-    """
+    """A role and its place, without those of its values and entrances, by number, that are wrong by themselves."""
 
     place: Place
     role: ChainRole
@@ -136,7 +129,6 @@ def _placed(place: Place, role: ChainRole, wrong: list[Place]) -> _Placed:
 
 
 def _of_role(chain: Chain, placed: _Placed) -> Found:
-    """The rules between the keys of one role."""
     role = placed.role
     whole = f"{role.path}{role.role}"
     if not role.existing and len(whole) > CONSOLE_CHARACTERS:
@@ -170,7 +162,6 @@ def _of_role(chain: Chain, placed: _Placed) -> Found:
 
 
 def _of_session(role: ChainRole) -> Found:
-    """The rules on the values that the hop into a role passes."""
     declared = {tag.key for tag in role.tags}
     for number, key in enumerate(role.transitive_tag_keys):
         if key not in declared:
@@ -187,18 +178,8 @@ def _of_session(role: ChainRole) -> Found:
                 f"{arn} is of account {account_of(arn)}, and STS looks in the role's own, {role.account}: name a "
                 "policy of that account, or one of AWS's",
             )
-    if len(role.policy_arns) > SESSION_POLICY_ARNS:
-        yield (
-            ("policy_arns",),
-            f"{len(role.policy_arns)} policies: STS takes {SESSION_POLICY_ARNS} at most; remove some",
-        )
-    length = sum(len(text) for text in (role.policy, *role.policy_arns) if isinstance(text, str))
-    if length > SESSION_POLICY_CHARACTERS:
-        yield (
-            ("policy" if role.policy else "policy_arns",),
-            f"{length} characters, the ARNs of policy_arns included: STS takes {SESSION_POLICY_CHARACTERS} at most; "
-            "shorten it",
-        )
+    for key, message in beyond_quotas(role.policy, role.policy_arns):
+        yield (key,), message
 
 
 def _of_entrances(placed: _Placed) -> Found:
@@ -211,7 +192,6 @@ def _of_entrances(placed: _Placed) -> Found:
 
 
 def _of_account(role: ChainRole, one: Entrance) -> Iterator[str]:
-    """What IAM refuses in the trust policy of this role."""
     if one.kind not in ("arn", "oidc", "saml"):
         return
     if role.partition and partition_of(one.value) != role.partition:
@@ -238,7 +218,6 @@ def _of_variables(entrance: Entrance) -> Iterator[str]:
 
 
 def _of_session_values(entrance: Entrance) -> Iterator[str]:
-    """Problems of the session tags, source identity and certificate of an entrance."""
     known = entrance.known
     if entrance.certificate and entrance.value != ROLES_ANYWHERE:
         yield NO_CERTIFICATE.format(key="certificate", value=entrance.value)
@@ -311,7 +290,6 @@ def _repeated(roles: Sequence[_Placed]) -> Found:
 
 
 def _entered_from_within(roles: Sequence[_Placed]) -> Found:
-    """Entrances that are roles of the chain themselves."""
     arns = {each.role.arn: each for each in roles}
     for placed in roles:
         for number, entrance in placed.entrances.items():

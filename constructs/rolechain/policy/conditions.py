@@ -14,7 +14,8 @@ from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, PolicyError, intrinsic_of, mapping, shown, texts
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
-from rolechain.policy.operators import OPERATORS, Test, boolean
+from rolechain.policy.operators import OPERATORS, boolean
+from rolechain.policy.variables import Test
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 Holds = Callable[[Context], Ternary]

@@ -227,7 +227,6 @@ def _hint(written: tuple[str, ...], caller: Caller) -> str:
 
 
 def _state(key: str, request: ActionRequest) -> str:
-    """What a condition key is in the request."""
     values = request.context.find(key.lower())
     return f"{key} is {listed(values) if values else 'missing'}"
 

@@ -22,10 +22,7 @@ from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, PolicyError
 from rolechain.policy.logic import Ternary
-from rolechain.policy.variables import parse
-
-Test = Callable[[str, Context], Ternary]
-"""Whether a value of the request matches a value of the policy."""
+from rolechain.policy.variables import Test, parse
 
 T = TypeVar("T")
 
@@ -127,16 +124,7 @@ def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison
 
     def read(value: str, variables: bool) -> Comparison:
         template = parse(value, variables)
-        if (constant := template.constant) is not None:
-            return Comparison(match(constant))
-
-        def test(given: str, context: Context) -> Ternary:
-            pattern = template.resolve(context)
-            if pattern is None or pattern is False:
-                return pattern
-            return match(pattern)(given, context)
-
-        return Comparison(test, template.keys)
+        return Comparison(template.test(match), template.keys)
 
     return read
 

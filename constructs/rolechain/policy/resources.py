@@ -6,7 +6,6 @@ Source: IAM User Guide, "IAM JSON policy elements: Resource".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,8 @@ from rolechain.iam.glob import Pattern, Text, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, texts
 from rolechain.policy.logic import Ternary, any_of, negation
-from rolechain.policy.variables import Template
+from rolechain.policy.variables import Test
 from rolechain.policy.variables import parse as parse_template
-
-Test = Callable[[str, Context], Ternary]
 
 _WITHIN_SEGMENT = re.compile(r"\?|\*[^:]")
 """A wildcard that is not the last character of its segment."""
@@ -68,25 +65,14 @@ def parse(value: Any, variables: bool, negated: bool) -> Resources:
     return Resources(
         written=tuple(map(str, listed)),
         exact=frozenset(whole.values()),
-        tests=tuple(_test(template) for template in templates if template not in whole),
+        tests=tuple(
+            template.test(_match) if template else lambda _resource, _context: None
+            for template in templates
+            if template not in whole
+        ),
         keys=frozenset().union(*(template.keys for template in templates if template)),
         negated=negated,
     )
-
-
-def _test(template: Template | None) -> Test:
-    if template is None:
-        return lambda _resource, _context: None
-    if (constant := template.constant) is not None:
-        return _match(constant)
-
-    def test(resource: str, context: Context) -> Ternary:
-        pattern = template.resolve(context)
-        if pattern is None or pattern is False:
-            return pattern
-        return _match(pattern)(resource, context)
-
-    return test
 
 
 def _match(pattern: Pattern) -> Test:

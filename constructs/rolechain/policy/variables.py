@@ -6,12 +6,17 @@ Source: IAM User Guide, "IAM policy elements: Variables and tags".
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from rolechain.iam.glob import Pattern, Text
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, PolicyVariableError, shown
+from rolechain.policy.logic import Ternary
+
+Test = Callable[[str, Context], Ternary]
+"""Whether a value of the request matches a value of the policy."""
 
 _VARIABLE = re.compile(r"\$\{((?:[^{}']|'[^']*')*)\}")
 _KEY = re.compile(r"[^\s,:]+:[^,]*")
@@ -74,6 +79,17 @@ class Template:
             else:
                 resolved.append(Text(values[0], literal=True))
         return tuple(resolved)
+
+    def test(self, match: Callable[[Pattern], Test]) -> Test:
+        """Whether a value of the request matches the text, which ``match`` tests once it is resolved."""
+        if (constant := self.constant) is not None:
+            return match(constant)
+
+        def test(given: str, context: Context) -> Ternary:
+            pattern = self.resolve(context)
+            return pattern if pattern is None or pattern is False else match(pattern)(given, context)
+
+        return test
 
 
 def parse(text: str, variables: bool) -> Template:

@@ -10,32 +10,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rolechain.runtime.attempts import attempt
-    from rolechain.runtime.error_classification import Cause
-    from rolechain.runtime.errors import HopError
-    from rolechain.runtime.fanout import fan_out
-    from rolechain.runtime.file_cache import FileCache, default_cache_folder
-    from rolechain.runtime.hop import Hop
-    from rolechain.runtime.report import HopReport
-    from rolechain.runtime.session import chain_session
-    from rolechain.runtime.session_cache import warm_session
-    from rolechain.runtime.session_name import legal_session_name
-    from rolechain.runtime.verification import verify
-
-__all__ = [
-    "Cause",
-    "FileCache",
-    "Hop",
-    "HopError",
-    "HopReport",
-    "attempt",
-    "chain_session",
-    "default_cache_folder",
-    "fan_out",
-    "legal_session_name",
-    "verify",
-    "warm_session",
-]
+    from rolechain.runtime.attempts import attempt as attempt
+    from rolechain.runtime.error_classification import Cause as Cause
+    from rolechain.runtime.errors import HopError as HopError
+    from rolechain.runtime.fanout import fan_out as fan_out
+    from rolechain.runtime.file_cache import FileCache as FileCache
+    from rolechain.runtime.file_cache import default_cache_folder as default_cache_folder
+    from rolechain.runtime.hop import Hop as Hop
+    from rolechain.runtime.report import HopReport as HopReport
+    from rolechain.runtime.session import chain_session as chain_session
+    from rolechain.runtime.session_cache import warm_session as warm_session
+    from rolechain.runtime.session_name import legal_session_name as legal_session_name
+    from rolechain.runtime.verification import verify as verify
 
 # No module here is called as what it holds: once it is imported it would stand in the name's place.
 _HOMES = {
@@ -52,6 +38,7 @@ _HOMES = {
     "verify": "verification",
     "warm_session": "session_cache",
 }
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

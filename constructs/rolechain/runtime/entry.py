@@ -112,7 +112,6 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
 
 
 def _call(source: ChainRole, entrance: Entrance | None) -> Hop:
-    """The call of whom an entrance names."""
     if entrance is None:
         return Hop(source.arn)
     tags = {tag.key: tag.fixed for tag in entrance.tags if tag.fixed is not None}

@@ -19,24 +19,18 @@ from rolechain.iam.limits import (
     NAME_CHARACTERS,
     OF_EXTERNAL_ID,
     OF_SESSION_NAME,
-    OF_TAG,
     ROLE_NAME_CHARACTERS,
     SESSION_NAME,
     SESSION_POLICY,
-    SESSION_POLICY_ARNS,
-    SESSION_POLICY_CHARACTERS,
     SESSION_SECONDS,
-    SESSION_TAGS,
     SOURCE_IDENTITY,
     SOURCE_IDENTITY_CHARACTERS_BEFORE,
-    TAG_KEY_CHARACTERS,
-    TAG_VALUE_CHARACTERS,
     folded,
-    is_tag_text,
     source_identity_characters_here,
 )
 from rolechain.iam.partitions import PARTITIONS, partition_of
-from rolechain.model.session_policy import POLICY_ARN
+from rolechain.model.session_policy import POLICY_ARN, beyond_quotas
+from rolechain.model.session_values import tag_problems
 
 if TYPE_CHECKING:
     from rolechain.runtime.hop import Hop
@@ -100,18 +94,11 @@ def _of_source_identity(identity: object) -> Found:
 
 
 def _of_policies(hop: Hop) -> Found:
-    texts = [text for text in (hop.policy, *hop.policy_arns) if isinstance(text, str)]
     if hop.policy is not None and not (
         isinstance(hop.policy, str) and SESSION_POLICY.fullmatch(hop.policy) and _is_json_object(hop.policy)
     ):
         yield "policy", "is not a JSON object of Latin-1 characters: pass a policy's JSON, or a mapping"
-    elif (length := sum(map(len, texts))) > SESSION_POLICY_CHARACTERS:
-        yield (
-            "policy" if hop.policy else "policy_arns",
-            f"has {length} characters, the ARNs of policy_arns included: {SESSION_POLICY_CHARACTERS} at most",
-        )
-    if len(hop.policy_arns) > SESSION_POLICY_ARNS:
-        yield "policy_arns", f"names {len(hop.policy_arns)} policies: {SESSION_POLICY_ARNS} at most"
+    yield from beyond_quotas(hop.policy, hop.policy_arns)
     for policy in hop.policy_arns:
         if not isinstance(policy, str) or not POLICY_ARN.fullmatch(policy):
             advice = "write one such as arn:aws:iam::aws:policy/name"
@@ -130,31 +117,15 @@ def _of_tags(hop: Hop) -> Found:
     if not isinstance(tags, Mapping):
         yield "tags", f"a {type(tags).__name__} is not a mapping: write {{key: value}}"
         return
-    if len(tags) > SESSION_TAGS:
-        yield "tags", f"has {len(tags)} tags: {SESSION_TAGS} at most"
-    seen: dict[str, str] = {}
-    for key, value in tags.items():
-        if not _fits(key, TAG_KEY_CHARACTERS) or not key:
-            yield "tags", f"{key!r} is not a tag key: write 1 to {TAG_KEY_CHARACTERS} of {OF_TAG}"
-        elif key.lower().startswith("aws:"):
-            yield "tags", f"{key!r} begins with aws:, which AWS keeps for itself: name it otherwise"
-        elif (first := seen.setdefault(folded(key), key)) != key:
-            yield "tags", f"{key!r} repeats {first!r}, as STS ignores case in keys: leave one out"
-        if not _fits(value, TAG_VALUE_CHARACTERS):
-            yield (
-                "tags",
-                f"the value of {key!r} is not accepted: write {TAG_VALUE_CHARACTERS} of {OF_TAG} at most",
-            )
+    for _, message in tag_problems([(key, [value]) for key, value in tags.items()], patterns=False):
+        yield "tags", message
+    keys = {folded(key) for key in tags if isinstance(key, str)}
     for key in hop.transitive_tag_keys:
-        if not isinstance(key, str) or folded(key) not in seen:
+        if not isinstance(key, str) or folded(key) not in keys:
             yield (
                 "transitive_tag_keys",
                 f"{key!r} is not among the hop's tags: add the tag, or leave the key out",
             )
-
-
-def _fits(text: object, characters: int) -> bool:
-    return isinstance(text, str) and len(text) <= characters and is_tag_text(text)
 
 
 def problems_of_chain(hops: Sequence[Hop], region: str | None) -> Iterator[Problem]:

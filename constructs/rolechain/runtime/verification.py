@@ -315,5 +315,4 @@ def _with_tag(call: Hop, key: str, value: str | None) -> Hop:
 
 
 def _wrong(declared: SessionTag | SourceIdentity) -> str | None:
-    """A value that is not allowed; None where every one that is tried here is."""
     return next((value for value in _UNLIKELY if not declared.allows(value)), None)
