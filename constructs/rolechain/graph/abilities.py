@@ -106,16 +106,16 @@ class Abilities:
         return self._calls[key]
 
     def speaks(self, principal: Principal) -> bool:
-        """Whether a principal's policies speak of any way at all, besides assuming roles."""
+        """Whether a principal's policies name any way at all, besides assuming roles."""
         return any(self._spoken(record.policy) - {ASSUME} for record in principal.policies)
 
     def has(self, principal: Principal, *actions: str) -> bool:
-        """Whether a principal's policies speak of one of some actions."""
+        """Whether a principal's policies name one of some actions."""
         wanted = {action.lower() for action in actions}
         return any(wanted & self._spoken(record.policy) for record in principal.policies)
 
     def _spoken(self, policy: Policy) -> frozenset[str]:
-        """The actions of the ways that a policy speaks of."""
+        """The actions of the ways that a policy names."""
         if policy not in self._speaking:
             found: set[str] = set()
             for statement in policy.allows:

@@ -200,14 +200,12 @@ class _Search:
         if not self._speaks(principal):
             return
         for role in _near(self._roles, principal.arn):
-            for means in self._changes(principal, role):
-                yield CHANGES, role.arn, means
-            for means in self._acts(principal, role):
-                yield ACTS, role.arn, means
+            yield from ((CHANGES, role.arn, means) for means in self._changes(principal, role))
+            yield from ((ACTS, role.arn, means) for means in self._acts(principal, role))
         for account, on, role in self._stack_sets:
             if "<" in (account, _account(principal)) or account == _account(principal):
-                for means in self._may(principal, escalation.ON_STACK_SET, on):
-                    yield CHANGES, role.arn, means
+                ways = self._may(principal, escalation.ON_STACK_SET, on)
+                yield from ((CHANGES, role.arn, means) for means in ways)
 
     def _changes(self, principal: Principal, role: RoleRecord) -> Iterator[Means]:
         yield from self._may(principal, escalation.ON_ROLE, one_arn(role.arn), role)

@@ -130,9 +130,9 @@ def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
 def _report_told(
     stack: Stack, policies: PolicyReader, arns: Collection[str], unread: Collection[str]
 ) -> None:
-    """Reports the resources that refer to a role and may change it: custom, private, products, and stacks not at hand.
+    """Reports resources that refer to a role and may change it: custom, private, products, and stacks that are unread.
 
-    A property whose value is known on deployment only may refer to any role, if its name speaks of roles.
+    A property whose value is known on deployment only may refer to any role, if its name holds that word.
     """
     name, resolver = stack.template.name, stack.resolver
     for logical_id, kind, properties in _resources(resolver):
@@ -191,7 +191,7 @@ def _told(value: Json, resolver: Resolver, place: SourceLocation) -> Iterator[st
 
 
 def _unknown_roles(value: Json, key: str = "") -> Iterator[str]:
-    """The properties whose names speak of a role and whose values are not known."""
+    """The properties with role in their name whose values are not known."""
     if isinstance(value, Unresolved):
         if "role" in key.lower():
             yield key

@@ -139,7 +139,7 @@ class PolicyReader:
                 yield from (record for record in records if id(record) not in attached)
 
     def of_session(self, role: ChainRole) -> Iterator[PolicyRecord]:
-        """What limits the session of the hop into a role; one that is not at hand matters to the next hop alone."""
+        """What limits the session of the hop into a role; one that is not available matters to the next hop alone."""
         place = SourceLocation("", role.role, part="policy_arns")
         if role.policy is not None:
             yield self.policy_of(role.policy, place, "policy", inline=True)

@@ -26,7 +26,7 @@ class PolicyRecord:
     Attributes:
         place: where the document stands.
         name: the policy's name or ARN.
-        document: the document as resolved JSON; None if it is not at hand. What could not be resolved in it is
+        document: the document as resolved JSON; None if it is not available. What could not be resolved in it is
             an ``Unresolved`` of ``rolechain.cloudformation.unresolved``.
         policy: the same, compiled; ``Policy.unknown`` where that is not possible.
         inline: whether it stands in the role itself.
@@ -39,7 +39,7 @@ class PolicyRecord:
     inline: bool = False
 
     def place_of(self, statement: Statement) -> SourceLocation:
-        """The location of a statement; of the document, where that is not at hand."""
+        """The location of a statement; of the document, where that is not available."""
         return replace(self.place, statement=None if statement.stands_in else statement.index)
 
 

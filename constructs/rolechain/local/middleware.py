@@ -137,11 +137,8 @@ class Middleware:
                 f'or services=["{service}"]',
             )
         first = path.split("/")[1] if path.startswith("/") else "_"
-        if service == "s3":
-            closed = path != "/" and (not _BUCKET.fullmatch(first) or first in _EMULATORS_OWN)
-        else:
-            closed = path != "/" and (service in SERVED or first.startswith("_") or first in _EMULATORS_OWN)
-        if closed:
+        closed = not _BUCKET.fullmatch(first) if service == "s3" else service in SERVED or first[:1] == "_"
+        if path != "/" and (closed or first in _EMULATORS_OWN):
             raise ServiceError("AccessDenied", f"{service} serves no such path", 403)
         if (service != "s3" and _is_encoded(call)) or (signature.presigned and _is_framed(call)):
             raise ServiceError("UnsupportedOperation", "an encoded body is not served", 415)

@@ -135,7 +135,8 @@ class Organization:
                 Policy.parse(parameters["Content"])
             except PolicyError as error:
                 return _error(
-                    "MalformedPolicyDocumentException", f"The provided policy document is no policy: {error}"
+                    "MalformedPolicyDocumentException",
+                    f"The provided policy document is not a policy: {error}",
                 )
         if operation == "DetachPolicy":
             with emulator.acting_as(MANAGEMENT_ACCOUNT):

@@ -164,18 +164,16 @@ def _check_together(call: AssumeRoleCall, tags: int) -> None:
     if not _ROLE_ARN.fullmatch(call.role_arn):
         raise ServiceError("ValidationError", "Request ARN is invalid")
     keys = {folded(key) for key in call.tags}
-    if len(keys) < tags:
-        raise ServiceError(
-            "InvalidParameterValue",
-            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-        )
-    if any(key.startswith("aws:") for key in keys):
-        raise ServiceError("InvalidParameterValue", "Tag keys that begin with aws: are reserved for AWS.")
-    if any(folded(key) not in keys for key in call.transitive_tag_keys):
-        raise ServiceError(
-            "InvalidParameterValue",
+    for wrong, message in (
+        (len(keys) < tags, "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
+        (any(key.startswith("aws:") for key in keys), "Tag keys that begin with aws: are reserved for AWS."),
+        (
+            any(folded(key) not in keys for key in call.transitive_tag_keys),
             "The specified transitive tag key must be included in the requested tags.",
-        )
+        ),
+    ):
+        if wrong:
+            raise ServiceError("InvalidParameterValue", message)
     if call.source_identity and call.source_identity.lower().startswith("aws:"):
         raise ServiceError("ValidationError", "A SourceIdentity that begins with aws: is reserved for AWS.")
     if call.policy is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, Self, TypedDict, TypeVar, Unpack
+from typing import NamedTuple, Self, TypedDict, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -75,7 +75,7 @@ class HopError(RolechainError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # The ordinary way calls the constructor with the text alone.
-        return _unpickled, (type(self), *self.args), vars(self)
+        return BaseException.__new__, (type(self), *self.args), vars(self)
 
     def copy(self) -> Self:
         """The same error without its traceback, for raising it once more."""
@@ -91,13 +91,6 @@ class HopError(RolechainError):
         copied.args = (f"{str(self).removesuffix(f'; {self.advice}')}; {advice}",)
         copied.advice = advice
         return copied
-
-
-_Error = TypeVar("_Error", bound=HopError)
-
-
-def _unpickled(kind: type[_Error], message: str) -> _Error:
-    return kind.__new__(kind, message)
 
 
 class HopPlace(TypedDict):
