@@ -25,12 +25,8 @@ def of_call(principal: Principal, organization: Organization) -> Context:
     account = principal.caller.account
     # A service belongs to no account, and a third party's account to no organization.
     member = bool(account) and organization.has(account)
-    of_principal = (
-        principal.condition_keys(organization.id, organization.path_of(account))
-        if member
-        else principal.condition_keys(None, None)
-    )
-    return of_principal | {
+    known = (organization.id, organization.path_of(account)) if member else (None, None)
+    return principal.condition_keys(*known) | {
         "aws:CurrentTime": timestamp(now),
         "aws:EpochTime": str(int(now)),
         "aws:SourceIp": "127.0.0.1",

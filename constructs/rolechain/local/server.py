@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
@@ -115,9 +116,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
 
     emulator.wrap_service("sts", lambda own: sts.in_front(own, organization))
     emulator.on_call(
-        lambda key_id, action, resource, context: control_policies.denial_of(
-            key_id, action, resource, context, organization
-        ),
+        partial(control_policies.denial_of, organization=organization),
         decided_by_service=frozenset({"sts:AssumeRole"}),
         of_service=principals.is_service,
     )
