@@ -166,7 +166,7 @@ def _apart(requests: Iterable[Requests]) -> Iterator[Requests]:
         values = one.values.get(keys_of.PRINCIPAL_ARN)
         texts = values.texts if isinstance(values, OneValue) else EVERY_TEXT
         # Alternatives of which a pattern fixes more than the partition and the kind.
-        telling = (each for each in texts.within if len(each) > 1 and any(any(_shape(one)) for one in each))
+        telling = (each for each in texts.within if len(each) > 1 and any(any(_shape(it)) for it in each))
         several = next(telling, None)
         if several is None:
             yield one
