@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from rolechain.cli.options import (
     add_json_option,
     add_repeated_option,
     placed,
+    writing,
 )
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
@@ -139,7 +140,7 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
     sessions = AccountSessions(base, partition, dict(arguments.account_profile), arguments.account_role)
     read, unread = read_all(accounts, sessions)
     if arguments.save:
-        with _writing():
+        with writing(arguments.save):
             save_accounts(Path(arguments.save), read)
     return read, unread
 
@@ -163,21 +164,15 @@ def _write(chains: Sequence[FoundChain], path: Path, *, force: bool) -> list[Pat
         raise UsageError(
             f"{path} takes one chain, and there are {names}: name a folder, or one of them with --role"
         )
-    if not force and (there := next((file for file in files if file.exists()), None)):
+    if not force and (there := next(filter(os.path.lexists, files), None)):
         raise UsageError(f"{there} is there already: name another, or add --force")
-    with _writing():
+    with writing(str(path)):
         for file, each in zip(files, chains, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(_yaml(each), encoding="utf-8")
+            # A link that is put there meanwhile is not followed.
+            with file.open("w" if force else "x", encoding="utf-8") as stream:
+                stream.write(_yaml(each))
     return files
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
 def _yaml(found: FoundChain) -> str:
@@ -195,13 +190,15 @@ def _yaml(found: FoundChain) -> str:
             continue
         lines.append(f"{key}:")
         for role, declared in zip(arns[key], value if isinstance(value, list) else [value], strict=True):
-            lines += [f"  # {printable(_words(note))}" for note in found.notes if note.role == role.arn]
+            lines += [f"  # {_words(note)}" for note in found.notes if note.role == role.arn]
             lines.append(textwrap.indent(_dumped([declared] if isinstance(value, list) else declared), "  "))
     return "\n".join(lines) + "\n"
 
 
 def _words(note: Note) -> str:
-    return ": ".join(filter(None, (name_of(note.role), note.words, note.statement)))
+    """A note as a comment; YAML takes not every character, not even there."""
+    words = ": ".join(filter(None, (name_of(note.role), note.words, note.statement)))
+    return printable(words).encode("ascii", "backslashreplace").decode()
 
 
 def _dumped(value: Any) -> str:

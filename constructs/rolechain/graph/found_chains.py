@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.errors import ChainError, RolechainError
+from rolechain.graph.access import admitted
 from rolechain.graph.circles import circles, turned
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import edges
@@ -29,9 +30,12 @@ from rolechain.graph.found_keys import (
     not_said,
     organization_of,
 )
-from rolechain.graph.role_graph import RoleGraph
+from rolechain.graph.permissions import assumable
+from rolechain.graph.requests import Requests
+from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.values import OneValue
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION
+from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION, PRINCIPAL_ARN
 from rolechain.iam.glob import matches
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
@@ -255,10 +259,16 @@ class _Finder:
         self.said: set[tuple[str, str]] = set()
         self.leads: dict[str, dict[str, str]] = {}
         self._undecided = 0
+        self._granting: dict[tuple[str, str], str] = {}
         for edge in edges(graph):
             caller, callee = edge.caller.arn, edge.callee.arn
             if edge.decision is None or caller == callee or not {caller, callee} <= self._roles.keys():
                 continue
+            if record := edge.granting.record:
+                statement = edge.granting.statement
+                index = statement.index if statement and not statement.stands_in else None
+                there = statements_in(record.document)
+                self._granting[caller, callee] = _json(there[index]) if index is not None else record.name
             unsure = "" if edge.decision.allowed else edge.decision.reason
             if unsure and not any(caller in grant.arns for grant in self._grants[callee]):
                 self._undecided += 1
@@ -271,17 +281,17 @@ class _Finder:
         """The hops to roles that were not read, which a role may assume, and the hops from such roles of a chain."""
         named: dict[str, None] = {}
         for arn, role in self._roles.items():
-            allowing = (each for record in role.policies for each in statements_in(record.document))
-            for callee in (callee for statement in allowing for callee in _callees_in(statement)):
-                if callee not in self._roles and account_of(callee) not in whole:
+            for callee in _callees(role, self._graph.organization):
+                known = callee in self._roles or account_of(callee) in whole
+                if not known and partition_of(callee) == partition_of(arn):
                     named[callee] = None
                     yield arn, callee
         for arn, role in self._roles.items():
-            statements = statements_in(role.trust.document)
-            for grant in self._grants[arn]:
-                for caller in grant.arns if grant.action == ASSUME_ROLE.lower() else ():
-                    of_chain = str(statements[grant.index].get("Sid", "")).startswith(_OF_CALLER)
-                    if caller not in self._roles and ":role/" in caller and (of_chain or caller in named):
+            entering = admitted(role.trust.policy, role.callee, alone=True)
+            for statement in role.trust.policy.allows:
+                of_chain = (statement.sid or "").startswith(_OF_CALLER)
+                for caller in sorted(_roles_in(entering[statement.index]) - self._roles.keys()):
+                    if of_chain or caller in named:
                         yield caller, arn
 
     def unsaid(self) -> Iterator[str]:
@@ -291,6 +301,9 @@ class _Finder:
         if unknown := [finding for finding in self._graph.unknown if finding.level is Level.ERROR]:
             first = f"{unknown[0].place}: {unknown[0].message}"
             yield f"places of which it is not known whom they let in: {len(unknown)}, the first is {first}"
+        if roaming := [each for each in self._graph.identities if ":role/<" in each.arn]:
+            first = f"{roaming[0].place}"
+            yield f"policies that are attached to roles that are not known: {len(roaming)}, the first is {first}"
         ends = [(edge.callee.arn, edge.caller.arn) for edge in edges(self._graph)]
         if number := len({callee for callee, caller in ends if "<" in f"{callee}{caller}"}):
             yield (
@@ -417,9 +430,8 @@ class _Finder:
             hop for hop in hops if not all(_may(action, hop, statements, written) for action in _actions(hop))
         ]
         for hop in refused:
-            of_hop = next((each for each in statements if hop.role_arn in _callees_in(each)), "")
             words = f"stays with its owner, as it may assume {hop.role_arn} otherwise than the chain says"
-            notes.append(Note(role.arn, words, of_hop and _json(of_hop)))
+            notes.append(Note(role.arn, words, self._granting.get((role.arn, hop.role_arn), "")))
         if refused or opened or nobody:
             none: Json = {"existing": True, "assumed_by": ()}
             return replace(role, **none)
@@ -540,13 +552,36 @@ def _without(role: ChainRole, place: Sequence[str | int]) -> ChainRole | None:
     return replace(role, **left)
 
 
+def _callees(role: RoleRecord, organization: str) -> Iterator[str]:
+    """The roles that a role's policies name one by one and let it assume, and no Deny and no boundary keeps it from."""
+    for statement in (each for record in role.policies for each in record.policy.allows if each.effect):
+        if statement.resources and any(map(_is_one_role, statement.resources.written)):
+            for entry, requests in assumable(role, statement, organization):
+                if requests and _is_one_role(entry):
+                    yield entry
+
+
+def _is_one_role(arn: str) -> bool:
+    return is_arn(arn) and ":role/" in arn and not set(arn) & set("*?<$")
+
+
+def _roles_in(entering: Iterable[Requests]) -> set[str]:
+    """The roles that are let in by their ARNs."""
+    found: set[str] = set()
+    for requests in entering:
+        arns = requests.values.get(PRINCIPAL_ARN)
+        if requests.kind == "role" and isinstance(arns, OneValue):
+            found |= {each for each in arns.texts.values or () if _is_one_role(each)}
+    return found
+
+
 def _callees_in(statement: Any) -> Iterator[str]:
     """The roles that a statement of a role's permissions lets it assume, as far as it names them one by one."""
     if not is_sound(statement) or statement.get("Effect") != "Allow":
         return
     if ASSUME_ROLE.lower() in (str(each).lower() for each in listed(statement.get("Action", ()))):
         for resource in map(str, listed(statement.get("Resource", ()))):
-            if is_arn(resource) and ":role/" in resource and not set(resource) & set("*?<$"):
+            if _is_one_role(resource):
                 yield resource
 
 
