@@ -29,8 +29,7 @@ from rolechain.cli.options import (
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
-from rolechain.graph.found_chains import Found, FoundChain, Note, found_chains
-from rolechain.iam.arn import name_of
+from rolechain.graph.found_chains import Found, FoundChain, found_chains
 from rolechain.iam.partitions import partition_of
 from rolechain.live import Account, load_accounts, save_accounts, template_of
 from rolechain.live.template import document_by_arn
@@ -190,15 +189,12 @@ def _yaml(found: FoundChain) -> str:
             continue
         lines.append(f"{key}:")
         for role, declared in zip(arns[key], value if isinstance(value, list) else [value], strict=True):
-            lines += [f"  # {_words(note)}" for note in found.notes if note.role == role.arn]
+            for note in (each for each in found.notes if each.role == role.arn):
+                words = ": ".join(filter(None, (role.role, note.words, note.statement)))
+                # YAML takes not every character, not even in a comment.
+                lines.append(f"  # {printable(words).encode('ascii', 'backslashreplace').decode()}")
             lines.append(textwrap.indent(_dumped([declared] if isinstance(value, list) else declared), "  "))
     return "\n".join(lines) + "\n"
-
-
-def _words(note: Note) -> str:
-    """A note as a comment; YAML takes not every character, not even there."""
-    words = ": ".join(filter(None, (name_of(note.role), note.words, note.statement)))
-    return printable(words).encode("ascii", "backslashreplace").decode()
 
 
 def _dumped(value: Any) -> str:
