@@ -95,6 +95,31 @@ def test_a_place_that_cannot_be_written(call: Call) -> None:
     assert (code, out, err) == (2, "", "rolechain: file cannot be written: File exists\n")
 
 
+def test_a_link_is_something_that_is_there(call: Call) -> None:
+    """One that leads nowhere as well: nothing is written at its other end."""
+    synthesized(chain_of())
+    Path("chain.yaml").symlink_to("elsewhere.yaml")
+    code, _, err = call("cdk.out", "--output", "chain.yaml")
+    assert (code, err) == (2, "rolechain: chain.yaml is there already: name another, or add --force\n")
+    assert not Path("elsewhere.yaml").exists()
+
+
+@pytest.mark.parametrize("strange", ["\ud800", "\ufffe", "x\n  existing: true", "\u2028source: y", "\x85# z"])
+def test_characters_that_yaml_refuses(call: Call, strange: str) -> None:
+    """They stand escaped in a comment, and the file is read."""
+    synthesized(chain_of())
+    file = Path("cdk.out/deploy-333333333333.template.json")
+    body = json.loads(file.read_text())
+    (role,) = (each for each in body["Resources"].values() if each["Type"] == "AWS::IAM::Role")
+    role["Properties"]["AssumeRolePolicyDocument"]["Statement"].append(
+        {**TRUSTING, "Sid": strange, "Principal": {"AWS": strange}}
+    )
+    file.write_text(json.dumps(body))
+    code, out, _ = call("cdk.out", "--output", "found.yaml")
+    assert (code, out) == (0, "found.yaml\n")
+    assert Chain.load("found.yaml").targets[0].role == "deploy-target"
+
+
 def test_a_comment_for_what_no_chain_says(call: Call) -> None:
     """It stands above the role, with the role's name and the statement; the machine gets it as a note."""
     synthesized(chain_of())
@@ -233,3 +258,6 @@ def test_an_account_that_cannot_be_read(shell: Any) -> None:
     assert alone.code == 0
     (found,) = json.loads(alone.out)["chains"]
     assert found["declaration"]["targets"][0]["existing"] is True
+    (shell.folder / "file").write_text("")
+    refused = shell("import", "--live", "--save", "file")
+    assert (refused.code, refused.err) == (2, "rolechain: file cannot be written: File exists\n")

@@ -111,3 +111,11 @@ def test_audit(checked: Callable[..., Any], tmp_path: Path) -> None:
     document = checked("audit", *EXAMPLES, str(broken))
     assert document["findings"]
     assert {element["level"] for element in document["findings"]} == {"error", "warning"}
+
+
+def test_import(checked: Callable[..., Any], chain: Chain) -> None:
+    """A chain with nothing to note, and one with a statement that no chain has."""
+    assert checked("import", "cdk.out")["chains"][0]["notes"] == []
+    document = checked("import", "--from", "accounts")
+    statements = [note["statement"] for note in document["chains"][0]["notes"]]
+    assert STRANGER in [json.loads(each) for each in statements if each]

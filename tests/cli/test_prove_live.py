@@ -224,6 +224,14 @@ def test_what_changed_is_watched(
     }
 
 
+def test_a_folder_that_cannot_be_written(live: Callable[..., Any], shell: Any) -> None:
+    """It is a usage error of one line."""
+    (shell.folder / "file").write_text("")
+    said = live("--save", "file")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "rolechain: file cannot be written: File exists\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from rolechain import Chain
 from rolechain.graph.found_chains import Found, FoundChain, found_chains
-from rolechain.live import prove_live, template_of
+from rolechain.live import Organization, prove_live, template_of
 from rolechain.proof import Proof, role_graph_of
 from tests.live.estate import ORGANIZATION, Estate
 
@@ -30,7 +30,9 @@ def with_role(name: str) -> FoundChain:
 
 
 def proof_of(chain: Chain) -> Proof:
-    return prove_live(chain, found(SMALL)[0].accounts)
+    estate, _ = found(SMALL)
+    organization = Organization(ORGANIZATION, "000000000000", {each: ("r-root", each) for each in estate.ids})
+    return prove_live(chain, estate.accounts, organization=organization)
 
 
 @pytest.mark.parametrize("size", [SMALL, 200])

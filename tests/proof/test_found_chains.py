@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -180,6 +181,54 @@ def test_roles_that_were_not_read() -> None:
         "was not read: whom else it trusts, and what it may do, is not known"
     ]
     assert find((A, role("s", [LAMBDA], [may(T)])), whole=[A, B]).chains == ()
+
+
+UNREAD = arn("444444444444", "unread")
+MAY_NOT: dict[str, tuple[list[Any], Json]] = {
+    "a Deny": ([may(UNREAD), {**may("*"), "Effect": "Deny"}], {}),
+    "a condition that is never met": ([may(UNREAD, Condition={"ArnEquals": {"aws:PrincipalArn": T}})], {}),
+    "a boundary": ([may(UNREAD)], {"PermissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+    "another partition": ([may(UNREAD.replace("aws:", "aws-cn:", 1))], {}),
+}
+
+
+@pytest.mark.parametrize("name", MAY_NOT)
+def test_a_role_that_was_not_read_and_that_nobody_may_assume(name: str) -> None:
+    """No hop is made up where the caller may not take it."""
+    permissions, properties = MAY_NOT[name]
+    assert find((A, role("s", [LAMBDA], permissions, **properties))).chains == ()
+
+
+def test_a_caller_that_was_not_read_and_is_kept_out() -> None:
+    """The statement of a chain makes no hop where a Deny takes the caller away."""
+    of_chain = {**trust(UNREAD), "Sid": "AllowCaller"}
+    denied = {**DENY, "Condition": {"ArnEquals": {"aws:PrincipalArn": UNREAD}}}
+    assert len(find((B, role("t", [of_chain]))).chains) == 1
+    assert find((B, role("t", [of_chain, denied]))).chains == ()
+
+
+def test_a_permission_that_names_no_role() -> None:
+    """Where the caller stays with its owner, the note has the statement, however that names the callee."""
+    wide = {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}
+    (found,) = hop([trust(S)], [wide]).chains
+    assert found.chain.source.existing
+    assert found.notes[0].statement == json.dumps(wide)
+
+
+def test_a_policy_of_roles_that_are_not_known() -> None:
+    """It may be attached to any role of a chain: that is said besides."""
+    policy = {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": "x",
+            "PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]},
+            "Roles": [{"Fn::ImportValue": "Role"}],
+        },
+    }
+    found = find((A, role("s", [LAMBDA], [may(T)])), (B, role("t", [trust(S)])), (B, policy))
+    assert found.unsaid == (
+        f"policies that are attached to roles that are not known: 1, the first is {B} R1 PolicyDocument",
+    )
 
 
 def test_a_circle() -> None:

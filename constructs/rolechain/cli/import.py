@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ from rolechain.cli.options import (
     add_json_option,
     add_repeated_option,
     placed,
+    writing,
 )
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
-from rolechain.graph.found_chains import Found, FoundChain, Note, found_chains
-from rolechain.iam.arn import name_of
+from rolechain.graph.found_chains import Found, FoundChain, found_chains
 from rolechain.iam.partitions import partition_of
 from rolechain.live import Account, load_accounts, save_accounts, template_of
 from rolechain.live.template import document_by_arn
@@ -139,7 +139,7 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
     sessions = AccountSessions(base, partition, dict(arguments.account_profile), arguments.account_role)
     read, unread = read_all(accounts, sessions)
     if arguments.save:
-        with _writing():
+        with writing(arguments.save):
             save_accounts(Path(arguments.save), read)
     return read, unread
 
@@ -163,21 +163,15 @@ def _write(chains: Sequence[FoundChain], path: Path, *, force: bool) -> list[Pat
         raise UsageError(
             f"{path} takes one chain, and there are {names}: name a folder, or one of them with --role"
         )
-    if not force and (there := next((file for file in files if file.exists()), None)):
+    if not force and (there := next(filter(os.path.lexists, files), None)):
         raise UsageError(f"{there} is there already: name another, or add --force")
-    with _writing():
+    with writing(str(path)):
         for file, each in zip(files, chains, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(_yaml(each), encoding="utf-8")
+            # A link that is put there meanwhile is not followed.
+            with file.open("w" if force else "x", encoding="utf-8") as stream:
+                stream.write(_yaml(each))
     return files
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
 def _yaml(found: FoundChain) -> str:
@@ -195,13 +189,12 @@ def _yaml(found: FoundChain) -> str:
             continue
         lines.append(f"{key}:")
         for role, declared in zip(arns[key], value if isinstance(value, list) else [value], strict=True):
-            lines += [f"  # {printable(_words(note))}" for note in found.notes if note.role == role.arn]
+            for note in (each for each in found.notes if each.role == role.arn):
+                words = ": ".join(filter(None, (role.role, note.words, note.statement)))
+                # YAML takes not every character, not even in a comment.
+                lines.append(f"  # {printable(words).encode('ascii', 'backslashreplace').decode()}")
             lines.append(textwrap.indent(_dumped([declared] if isinstance(value, list) else declared), "  "))
     return "\n".join(lines) + "\n"
-
-
-def _words(note: Note) -> str:
-    return ": ".join(filter(None, (name_of(note.role), note.words, note.statement)))
 
 
 def _dumped(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.base_session import open_session
-from rolechain.cli.options import UsageError
+from rolechain.cli.options import UsageError, writing
 from rolechain.cli.output import ProofText, progress
 from rolechain.errors import RolechainError
 from rolechain.live import (
@@ -86,9 +86,10 @@ def _proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Proof, list[Di
         organization = _read_organization(accounts, sessions)
         source = f" from {counted(len(accounts), 'account')}"
     if arguments.save:
-        save_accounts(Path(arguments.save), accounts)
-        if isinstance(organization, Organization):
-            save_organization(Path(arguments.save), organization)
+        with writing(arguments.save):
+            save_accounts(Path(arguments.save), accounts)
+            if isinstance(organization, Organization):
+                save_organization(Path(arguments.save), organization)
     proof = prove_live(chain, accounts, unread, organization=organization, scope=arguments.scope)
     differences = drift(chain, _templates(arguments.cdk_out), accounts) if arguments.drift else []
     return proof, differences, source

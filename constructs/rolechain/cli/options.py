@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rolechain.errors import RolechainError
@@ -19,6 +20,19 @@ class UsageError(RolechainError):
     """The command was not called as it must be; the exit code is 2."""
 
     usage = True
+
+
+@contextmanager
+def writing(place: str) -> Iterator[None]:
+    """Has a file or folder that cannot be written be a usage error.
+
+    Args:
+        place: what to name where the system names none.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{error.filename or place} cannot be written: {error.strerror}") from None
 
 
 def add_chain_option(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.errors import ChainError, RolechainError
+from rolechain.graph.access import admitted
 from rolechain.graph.circles import circles, turned
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import edges
@@ -23,23 +24,24 @@ from rolechain.graph.found_keys import (
     entering,
     entrances_of,
     grants_of,
-    is_sound,
     keys_of_callee,
     listed,
     not_said,
     organization_of,
+    units_of,
 )
-from rolechain.graph.role_graph import RoleGraph
+from rolechain.graph.permissions import assumable
+from rolechain.graph.requests import Requests
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
+from rolechain.graph.values import OneValue
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION
+from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION, PRINCIPAL_ARN
 from rolechain.iam.glob import matches
 from rolechain.iam.partitions import FIRST_REGIONS
-from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
+from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance, inherited_values
-from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole, Permission
-from rolechain.model.shapes import defaults_of
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.packing import PackingError, pack
 from rolechain.statements.permissions_policy import hop_permissions
@@ -47,8 +49,8 @@ from rolechain.statements.permissions_policy import hop_permissions
 Json = dict[str, Any]
 MOST = 2000
 """The most chains that are told apart."""
-_OF_HOPS = {each.lower() for each in (ASSUME_ROLE, TAG_SESSION, SET_SOURCE_IDENTITY)}
 _OF_AWS = ("/aws-reserved/", "/aws-service-role/")
+_DEFAULT_NAME = re.compile(r"(.+)-(?:(?:source|middle)(?:-[0-9]+)?|target)")
 _OF_CALLER = "AllowCaller"
 """The Sid of the statement that a chain writes for a hop: by it the caller that was not read is a role of the chain."""
 
@@ -255,10 +257,15 @@ class _Finder:
         self.said: set[tuple[str, str]] = set()
         self.leads: dict[str, dict[str, str]] = {}
         self._undecided = 0
+        self._granting: dict[tuple[str, str], str] = {}
         for edge in edges(graph):
             caller, callee = edge.caller.arn, edge.callee.arn
             if edge.decision is None or caller == callee or not {caller, callee} <= self._roles.keys():
                 continue
+            record, granting = edge.granting.record, edge.granting.statement
+            if record and granting and not granting.stands_in:
+                for each in statements_in(record.document)[granting.index : granting.index + 1]:
+                    self._granting[caller, callee] = _json(each)
             unsure = "" if edge.decision.allowed else edge.decision.reason
             if unsure and not any(caller in grant.arns for grant in self._grants[callee]):
                 self._undecided += 1
@@ -271,17 +278,17 @@ class _Finder:
         """The hops to roles that were not read, which a role may assume, and the hops from such roles of a chain."""
         named: dict[str, None] = {}
         for arn, role in self._roles.items():
-            allowing = (each for record in role.policies for each in statements_in(record.document))
-            for callee in (callee for statement in allowing for callee in _callees_in(statement)):
-                if callee not in self._roles and account_of(callee) not in whole:
+            for callee in _callees(role, self._graph.organization or ""):
+                known = callee in self._roles or account_of(callee) in whole
+                if not known and partition_of(callee) == partition_of(arn):
                     named[callee] = None
                     yield arn, callee
         for arn, role in self._roles.items():
-            statements = statements_in(role.trust.document)
-            for grant in self._grants[arn]:
-                for caller in grant.arns if grant.action == ASSUME_ROLE.lower() else ():
-                    of_chain = str(statements[grant.index].get("Sid", "")).startswith(_OF_CALLER)
-                    if caller not in self._roles and ":role/" in caller and (of_chain or caller in named):
+            entering = admitted(role.trust.policy, role.callee, alone=True)
+            for statement in role.trust.policy.allows:
+                of_chain = (statement.sid or "").startswith(_OF_CALLER)
+                for caller in sorted(_roles_in(entering[statement.index]) - self._roles.keys()):
+                    if of_chain or caller in named:
                         yield caller, arn
 
     def unsaid(self) -> Iterator[str]:
@@ -291,6 +298,9 @@ class _Finder:
         if unknown := [finding for finding in self._graph.unknown if finding.level is Level.ERROR]:
             first = f"{unknown[0].place}: {unknown[0].message}"
             yield f"places of which it is not known whom they let in: {len(unknown)}, the first is {first}"
+        if roaming := [each for each in self._graph.identities if ":role/<" in each.arn]:
+            words = f"policies that are attached to roles that are not known: {len(roaming)}"
+            yield f"{words}, the first is {roaming[0].place}"
         ends = [(edge.callee.arn, edge.caller.arn) for edge in edges(self._graph)]
         if number := len({callee for callee, caller in ends if "<" in f"{callee}{caller}"}):
             yield (
@@ -301,8 +311,10 @@ class _Finder:
     def declared(self, shape: _Shape) -> FoundChain | str:
         """The chain of some roles, or why none can be made of them."""
         home = {account_of(arn) for arn in shape.roles if arn in self._roles}
-        letting = (grant for arn in shape.roles for grant in self._letting_in(arn, shape))
-        organization = organization_of(letting, home)
+        into = [grant for arn in shape.sources for grant in self._grants.get(arn, ())]
+        for arn in (*shape.middle, *shape.targets):
+            into += entering(self._grants.get(arn, ()), shape.callers_of(arn))
+        organization = organization_of(into, home)
         fields = {
             "name": self._name(shape),
             "organization": organization,
@@ -332,9 +344,12 @@ class _Finder:
         place = {role.arn: number for number, role in enumerate(chain.roles)}
         return FoundChain(chain, tuple(sorted(dict.fromkeys(notes), key=lambda note: place[note.role])))
 
-    def _letting_in(self, arn: str, shape: _Shape) -> Sequence[Grant]:
-        grants = self._grants.get(arn, ())
-        return grants if arn in shape.sources else entering(grants, shape.callers_of(arn))
+    def _units(self, arn: str) -> list[Grant]:
+        """What the permissions of a role that was read allow."""
+        documents = (record.document for record in self._roles[arn].policies)
+        return [
+            unit for each in documents for statement in statements_in(each) for unit in units_of(statement)
+        ]
 
     def _region(self, shape: _Shape) -> str:
         places = (self._roles[arn].place.template for arn in shape.roles if arn in self._roles)
@@ -343,9 +358,8 @@ class _Finder:
 
     def _name(self, shape: _Shape) -> str:
         """What the roles' names begin with, else the name of the role that reaches the targets."""
-        ends = ("-source", "-target", *(f"-middle{end}" for end in ("", *(f"-{n}" for n in range(1, 10)))))
         names = [name_of(role) for role in shape.roles if role in self._roles]
-        begun = Counter(name.removesuffix(end) for name in names for end in ends if name.endswith(end))
+        begun = Counter(found[1] for name in names if (found := _DEFAULT_NAME.fullmatch(name)))
         name = begun.most_common(1)[0][0] if begun else name_of((*shape.sources[:1], *shape.middle)[-1])
         name = re.sub(r"[^A-Za-z0-9-]+", "-", name).lstrip("-0123456789")[:60].rstrip("-") or "chain"
         numbered = (name, *(f"{name}-{number}" for number in range(2, MOST + 2)))
@@ -389,14 +403,9 @@ class _Finder:
         if arn in self._roles:
             keys = keys_of_callee(self._grants[arn], callers, organization, inherited)
             return ChainRole(**self._plain(arn), **keys)
-        asked = {
-            value
-            for caller in callers
-            for record in (self._roles[caller].policies if caller in self._roles else ())
-            for statement in statements_in(record.document)
-            if arn in _callees_in(statement)
-            for value in _external_ids(statement)
-        }
+        units = (unit for caller in callers if caller in self._roles for unit in self._units(caller))
+        into = (each for each in units if (each.action, each.principal[1]) == (ASSUME_ROLE.lower(), arn))
+        asked = {each for unit in into for each in unit.values(EXTERNAL_ID)}
         return ChainRole(**self._plain(arn), external_id=asked.pop() if len(asked) == 1 else None)
 
     def _with_own(self, chain: Chain, role: ChainRole, notes: list[Note]) -> ChainRole:
@@ -409,32 +418,34 @@ class _Finder:
         if role.existing or record is None:
             return role
         hops = chain.calls_of(role)
-        written = set(map(_canonical, _of_hops(chain, role)))
-        statements = [each for policy in record.policies for each in statements_in(policy.document)]
+        written = {unit.meaning for each in _of_hops(chain, role) for unit in units_of(each)}
+        of_hops = {hop: [unit for each in hop_permissions([hop]) for unit in units_of(each)] for hop in hops}
+        there = self._units(role.arn)
         _, opened = self._not_said(chain, role)
         nobody = role in chain.sources and not role.assumed_by
+        whole = written <= {unit.meaning for unit in there}
         refused = [
-            hop for hop in hops if not all(_may(action, hop, statements, written) for action in _actions(hop))
+            hop
+            for hop, units in of_hops.items()
+            if not whole and not all(_may(each, there) for each in units)
         ]
         for hop in refused:
-            of_hop = next((each for each in statements if hop.role_arn in _callees_in(each)), "")
             words = f"stays with its owner, as it may assume {hop.role_arn} otherwise than the chain says"
-            notes.append(Note(role.arn, words, of_hop and _json(of_hop)))
+            notes.append(Note(role.arn, words, self._granting.get((role.arn, hop.role_arn), "")))
         if refused or opened or nobody:
             none: Json = {"existing": True, "assumed_by": ()}
             return replace(role, **none)
         managed: list[str] = []
         permissions: list[Permission] = []
-        callees = {hop.role_arn: hop for hop in hops}
+        units = [unit for several in of_hops.values() for unit in several]
+        taken = written.union(*({unit.meaning, replace(unit, conditions=()).meaning} for unit in units))
         for policy in record.policies:
             kept = None
             if policy.document is not None and account_of(policy.name) != "aws":
-                statements = [
-                    each for each in statements_in(policy.document) if _canonical(each) not in written
-                ]
-                kept = [each for each in (_besides(each, callees) for each in statements) if each is not None]
+                statements = [_besides(each, taken) for each in statements_in(policy.document)]
+                kept = [each for each in statements if each is not None]
             made = [_permission(each) for each in kept or ()]
-            named = not policy.inline and is_arn(policy.name) and "<" not in policy.name
+            named = not policy.inline and _named(policy)
             if kept is None or (kept and named and (None in made or self._attached[policy.name] > 1)):
                 if named:
                     managed.append(_short(policy.name, role, "aws"))
@@ -447,19 +458,17 @@ class _Finder:
                 for each, one in zip(kept, made, strict=True)
                 if one is None
             ]
-        boundary = None
-        if record.boundary:
-            boundary = _short(record.boundary.name, role, role.account)
-            if not is_arn(record.boundary.name) or "<" in record.boundary.name:
-                notes.append(
-                    Note(role.arn, f"has the permissions boundary {record.boundary.name}, which is not known")
-                )
-                boundary = None
+        boundary = (
+            record.boundary and _named(record.boundary) and _short(record.boundary.name, role, role.account)
+        )
+        if record.boundary and not boundary:
+            words = f"has the permissions boundary {record.boundary.name}, which is not known"
+            notes.append(Note(role.arn, words))
         return replace(
             role,
             managed_policies=managed,
             permissions=tuple(dict.fromkeys(permissions)),
-            permissions_boundary=boundary,
+            permissions_boundary=boundary or None,
         )
 
     def _not_said(self, chain: Chain, role: ChainRole) -> tuple[list[Grant], list[Grant]]:
@@ -504,56 +513,55 @@ class _Finder:
 
 
 def _made(fields: Mapping[str, Any], roles: dict[str, Any], notes: list[Note]) -> Chain:
-    """The chain; what a chain refuses of its roles is left out and noted.
+    """The chain; a role that a chain refuses stays with its owner, without keys, and is noted.
 
     Raises:
-        ChainError: something of it cannot be left out.
+        ChainError: it is refused all the same.
     """
     while True:
         try:
             return Chain(**fields, **roles)
         except ChainError as error:
-            # One thing at a time: what else is wrong may follow from it.
+            # One role at a time: what else is wrong may follow from it.
             for problem in reversed(error.problems):
-                group, *place = problem.place
+                group, *place = map(str, problem.place)
                 # Of one source the place has no number.
-                at, *rest = place if place and isinstance(place[0], int) else (0, *place)
-                if rest and group in roles and (role := _without(roles[str(group)][at], rest)):
+                at = int(place[0]) if place and place[0].isdecimal() else 0
+                role = roles[group][at] if group in roles else None
+                if role and role != (bare := _bare(role)):
                     break
             else:
                 raise
-            notes.append(Note(role.arn, f"not said: {problem.where}: {problem.message}"))
-            roles[str(group)][at] = role
+            words = f"stays with its owner, as a chain refuses {problem.where}: {problem.message}"
+            notes.append(Note(bare.arn, words))
+            roles[group][at] = bare
 
 
-def _without(role: ChainRole, place: Sequence[str | int]) -> ChainRole | None:
-    """The role without what stands at a place; None where it cannot be without."""
-    key = str(place[0])
-    if key == "role" and not role.existing:
-        return replace(role, existing=True, assumed_by=())
-    value, default = getattr(role, key), defaults_of(ChainRole).get(key)
-    if key in ("account", "role", "path", "existing") or value == default:
-        return None
-    left: Json = {key: default}
-    if len(place) > 1 and isinstance(value, tuple) and isinstance(at := place[1], int):
-        left = {key: value[:at] + value[at + 1 :]}
-    return replace(role, **left)
+def _bare(role: ChainRole) -> ChainRole:
+    return ChainRole(role.account, role=role.role, path=role.path, partition=role.partition, existing=True)
 
 
-def _callees_in(statement: Any) -> Iterator[str]:
-    """The roles that a statement of a role's permissions lets it assume, as far as it names them one by one."""
-    if not is_sound(statement) or statement.get("Effect") != "Allow":
-        return
-    if ASSUME_ROLE.lower() in (str(each).lower() for each in listed(statement.get("Action", ()))):
-        for resource in map(str, listed(statement.get("Resource", ()))):
-            if is_arn(resource) and ":role/" in resource and not set(resource) & set("*?<$"):
-                yield resource
+def _callees(role: RoleRecord, organization: str) -> Iterator[str]:
+    """The roles that a role's policies name one by one and let it assume, and no Deny and no boundary keeps it from."""
+    for statement in (each for record in role.policies for each in record.policy.allows if each.effect):
+        if statement.resources and any(map(_is_one_role, statement.resources.written)):
+            for entry, requests in assumable(role, statement, organization):
+                if requests and _is_one_role(entry):
+                    yield entry
 
 
-def _external_ids(statement: Mapping[str, Any]) -> list[str]:
-    """The external ids that a statement asks for."""
-    asked = statement.get("Condition", {}).get("StringEquals", {})
-    return [str(value) for key, each in asked.items() if key.lower() == EXTERNAL_ID for value in listed(each)]
+def _is_one_role(arn: str) -> bool:
+    return is_arn(arn) and ":role/" in arn and not set(arn) & set("*?<$")
+
+
+def _roles_in(entering: Iterable[Requests]) -> set[str]:
+    """The roles that are let in by their ARNs."""
+    found: set[str] = set()
+    for requests in entering:
+        arns = requests.values.get(PRINCIPAL_ARN)
+        if requests.kind == "role" and isinstance(arns, OneValue):
+            found |= {each for each in arns.texts.values or () if _is_one_role(each)}
+    return found
 
 
 def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
@@ -564,80 +572,44 @@ def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
         return hop_permissions(chain.calls_of(role))
 
 
-def _actions(hop: Hop) -> Iterator[str]:
-    """The actions that a hop takes."""
-    yield ASSUME_ROLE
-    if hop.carries_tags:
-        yield TAG_SESSION
-    if hop.carries_source_identity:
-        yield SET_SOURCE_IDENTITY
+def _may(unit: Grant, units: Iterable[Grant]) -> bool:
+    """Whether a role's permissions hold a unit, or one without conditions that is as wide."""
+    wide = ((each.action, each.principal[1]) for each in units if not each.conditions)
+    return any(each.meaning == unit.meaning for each in units) or any(
+        matches(action, unit.action) and matches(resource, unit.principal[1]) for action, resource in wide
+    )
 
 
-def _may(action: str, hop: Hop, statements: Iterable[Any], written: Collection[str]) -> bool:
-    """Whether statements of the caller allow an action of a hop under no other condition than the chain's."""
-    for statement in filter(is_sound, statements):
-        conditions = {key.lower() for keys in statement.get("Condition", {}).values() for key in keys}
-        external = conditions == {EXTERNAL_ID} and hop.external_id in _external_ids(statement)
-        if (
-            statement.get("Effect") == "Allow"
-            and (not conditions or external or _canonical(statement) in written)
-            and any(
-                matches(str(each).lower(), action.lower()) for each in listed(statement.get("Action", ()))
-            )
-            and any(matches(str(each), hop.role_arn) for each in listed(statement.get("Resource", ())))
-        ):
-            return True
-    return False
-
-
-def _besides(statement: Any, callees: Mapping[str, Hop]) -> Any:
+def _besides(statement: Any, taken: Collection[object]) -> Any:
     """A statement of a role's permissions without its hops; None where it holds nothing else."""
-    if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}:
+    units = units_of(statement)
+    left = {unit.principal[1] for unit in units if unit.meaning not in taken}
+    if len(left) == len({unit.principal for unit in units}):
         return statement
-    actions = {str(each).lower() for each in listed(statement.get("Action"))}
-    ids = _external_ids(statement)
-    conditions = [key for keys in statement.get("Condition", {}).values() for key in keys]
-    if statement.get("Effect") != "Allow" or not actions <= _OF_HOPS or len(conditions) != bool(ids):
-        return statement
-    taken = {
-        arn
-        for arn, hop in callees.items()
-        if actions <= {each.lower() for each in _actions(hop)} and (not ids or hop.external_id in ids)
-    }
-    rest = [each for each in listed(statement.get("Resource")) if each not in taken]
-    return {**statement, "Resource": rest} if rest else None
+    return (
+        {**statement, "Resource": [each for each in listed(statement["Resource"]) if each in left]}
+        if left
+        else None
+    )
 
 
 def _permission(statement: Any) -> Permission | None:
     """A statement as a permission of a chain, which has no conditions."""
-    plain = is_sound(statement) and set(statement) - {"Sid"} == {"Effect", "Action", "Resource"}
-    if not plain or statement["Effect"] != "Allow":
+    if not (units := units_of(statement)) or units[0].conditions:
         return None
     actions, resources = ([str(each) for each in listed(statement[key])] for key in ("Action", "Resource"))
     lowered = (":".join((service.lower(), *rest)) for service, *rest in (each.split(":") for each in actions))
     return Permission(list(lowered), resources)
 
 
+def _named(policy: PolicyRecord) -> bool:
+    """Whether a managed policy's ARN is known."""
+    return is_arn(policy.name) and "<" not in policy.name
+
+
 def _short(arn: str, role: ChainRole, account: str) -> str:
     """The name of a managed policy of an account, or the ARN of another's."""
     return arn.removeprefix(f"arn:{role.partition}:iam::{account}:policy/")
-
-
-def _canonical(statement: Any) -> str:
-    """A statement of permissions without its Sid and the order of its lists."""
-    if not isinstance(statement, Mapping):
-        return _json(statement)
-    return json.dumps(
-        {key: _ordered(value) for key, value in statement.items() if key != "Sid"},
-        sort_keys=True,
-        default=str,
-    )
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _ordered(each) for key, each in value.items()}
-    return sorted(map(str, listed(value)))
 
 
 def _json(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -34,12 +34,13 @@ _PERMISSION_SET = re.compile(r".*role/aws-reserved/sso\.amazonaws\.com/.*AWSRese
 
 @dataclass(frozen=True)
 class Grant:
-    """One action that a statement of a trust policy grants one principal.
+    """One action that a statement of a trust policy grants one principal, or one of permissions allows on a resource.
 
     Attributes:
         index: the statement, counted from 0.
         action: the action, in lower case; empty for a statement that no chain writes.
-        principal: ``AWS``, ``Service`` or ``Federated``, and the principal; in place of both the statement as JSON.
+        principal: ``AWS``, ``Service`` or ``Federated``, and the principal; in place of both the statement as JSON. Of
+            permissions ``Resource``, and the resource.
         conditions: operator, key and values of each condition; operators that mean the same are written alike.
     """
 
@@ -106,19 +107,33 @@ def grants_of(statements: Iterable[Any], partition: str) -> Iterator[Grant]:
                         yield Grant(index, action.lower(), (kind, whole), asked)
 
 
+def units_of(statement: Any) -> list[Grant]:
+    """What a statement of permissions allows, an action and a resource each; nothing where it is put otherwise."""
+    if not _allows(statement, "Resource"):
+        return []
+    conditions = tuple(_conditions(statement.get("Condition", {})))
+    actions, resources = (listed(statement.get(element, ())) for element in ("Action", "Resource"))
+    return [
+        Grant(0, str(action).lower(), ("Resource", str(resource)), conditions)
+        for action in actions
+        for resource in resources
+    ]
+
+
+def _allows(statement: Any, element: str) -> bool:
+    """Whether a statement that is known as a whole allows, with some element besides Action and Condition."""
+    elements = {"Sid", "Effect", "Action", element, "Condition"}
+    return is_sound(statement) and set(statement) <= elements and statement.get("Effect") == "Allow"
+
+
 def _is_plain(statement: Any) -> bool:
-    if not is_sound(statement) or set(statement) - {"Sid", "Effect", "Action", "Principal", "Condition"}:
+    if not _allows(statement, "Principal"):
         return False
     named = statement.get("Principal")
-    principals = (
-        [each for one in named.values() for each in listed(one)] if isinstance(named, Mapping) else []
-    )
-    return (
-        statement.get("Effect") == "Allow"
-        and "Action" in statement
-        and (named == "*" or bool(principals))
-        and all(isinstance(each, str) for each in (*principals, *listed(statement["Action"])))
-    )
+    by_kind = named.values() if isinstance(named, Mapping) else [named] if named == "*" else []
+    principals = [each for one in by_kind for each in listed(one)]
+    texts = [*principals, *listed(statement.get("Action"))]
+    return bool(principals) and all(isinstance(each, str) for each in texts)
 
 
 def is_sound(statement: Any) -> bool:
@@ -206,7 +221,7 @@ def keys_of_callee(
     first = next(iter(entering(grants, callers)), None)
     if first is None:
         return {}
-    found: dict[str, Any] = _session_values(first, _beside(first, grants), inherited)
+    found: dict[str, Any] = _session_values(first, grants, inherited)
     if len(ids := first.values(keys_of.EXTERNAL_ID)) == 1:
         found["external_id"] = ids[0]
     units = first.values(keys_of.ORGANIZATION_PATHS, "foranyvalue:stringlike")
@@ -224,19 +239,12 @@ def keys_of_callee(
     return found
 
 
-def _beside(first: Grant, grants: Iterable[Grant]) -> Callable[[str], Grant | None]:
-    """The grant of another action to the same principal."""
-    same = [each for each in grants if each.who == first.who]
-    return lambda action: next((each for each in same if each.action == action.lower()), None)
-
-
-def _session_values(
-    first: Grant, beside: Callable[[str], Grant | None], inherited: Sequence[str]
-) -> dict[str, Any]:
+def _session_values(first: Grant, grants: Sequence[Grant], inherited: Sequence[str]) -> dict[str, Any]:
     """The session tags and the source identity that a call passes."""
+    beside = {each.action: each for each in reversed(grants) if each.who == first.who}
+    tagging, setting = (beside.get(action.lower()) for action in (TAG_SESSION, SET_SOURCE_IDENTITY))
     found: dict[str, Any] = {}
     prior = {folded(key) for key in inherited}
-    tagging, setting = beside(TAG_SESSION), beside(SET_SOURCE_IDENTITY)
     if tagging:
         prefix = len(keys_of.REQUEST_TAG)
         keys = [*tagging.values(keys_of.TAG_KEYS.lower(), "forallvalues:stringequals")]
@@ -280,7 +288,7 @@ def entrances_of(grants: Sequence[Grant], role: ChainRole, organization: str | N
         if grant.action not in _ENTERING or (found := _kind(grant, role.account)) is None:
             continue
         kind, value, keys = found
-        keys |= _session_values(grant, _beside(grant, grants), ())
+        keys |= _session_values(grant, grants, ())
         if kind in ("account", "arn"):
             if len(ids := grant.values(keys_of.EXTERNAL_ID)) == 1:
                 keys["external_id"] = ids[0]
