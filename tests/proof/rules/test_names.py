@@ -178,7 +178,7 @@ def test_rc29_silent_in_its_own_partition(kit: Kit, chain: Chain) -> None:
 
 def test_rc29_shows_the_arn_alone(kit: Kit) -> None:
     """Of a document that is written as a text, the finding shows the ARN."""
-    text = '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}}]}'
+    text = '{"Statement": [{"Effect": "Allow", "Resource": "arn:aws:s3:::bucket"}]}'
     role = ("AWS::IAM::Role", {"AssumeRolePolicyDocument": text, "Path": {"Fn::Sub": "/${AWS::Partition}/"}})
     (found,) = kit.read("RC29", kit.template({"Role": role}, region=None))
-    assert found.message.startswith("arn:aws:iam::111111111111:root names the partition aws")
+    assert found.message.startswith("arn:aws:s3:::bucket names the partition aws")
