@@ -81,7 +81,7 @@ def test_strange_records(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"Records": [EVENT, strange, 7, "text", None, {}]}))
     files = read(tmp_path)
     assert files.events == 2
-    assert [str(each) for each in files.unread] == ["4 records: have no eventID, as every event does"]
+    assert [str(each) for each in files.unread] == ["4 records: lack what every event has, such as its time"]
 
 
 def test_digests_are_no_logs(tmp_path: Path) -> None:

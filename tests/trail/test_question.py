@@ -25,7 +25,7 @@ def test_athena_answers_alike(organization: Organization, logs: Path) -> None:
         first = files.ask(own)
         second = files.ask(translated(text, "duckdb", read="athena"))
     assert walks_of(trace(organization.chain, second)) == organization.walks
-    assert sorted(row["session_id"] for row in first) == sorted(row["session_id"] for row in second)
+    assert sorted(row["id"] for row in first) == sorted(row["id"] for row in second)
 
 
 def test_only_documented_columns() -> None:

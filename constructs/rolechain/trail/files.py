@@ -173,11 +173,12 @@ class TrailFiles:
             TrailError: DuckDB refuses it.
         """
         try:
-            counted = self._database.execute(f"SELECT COUNT(eventID), COUNT(*) FROM {TABLE}").fetchone()  # noqa: S608
+            events = f"SELECT COUNT(eventID || eventTime), COUNT(*) FROM {TABLE}"  # noqa: S608 - a constant
+            counted = self._database.execute(events).fetchone()
             self.events, records = counted or (0, 0)
             if records > self.events:
                 self.unread.append(
-                    Unread(f"{records - self.events} records", "have no eventID, as every event does")
+                    Unread(f"{records - self.events} records", "lack what every event has, such as its time")
                 )
             answer = self._database.execute(sql)
             names = [column[0] for column in answer.description or ()]

@@ -24,10 +24,15 @@ TABLE = "cloudtrail"
 _QUESTION = """
 WITH events AS (
   SELECT
-    eventid,
     -- A call that concerns two accounts is an event in each: their eventid differs, their sharedeventid does not.
     COALESCE(sharedeventid, eventid) AS shared,
-    eventtime, eventsource, eventname, sourceipaddress, errorcode, errormessage, requestparameters,
+    eventtime AS time,
+    sourceipaddress AS address,
+    errorcode AS error,
+    errormessage AS message,
+    requestparameters AS parameters,
+    eventsource || ':' || eventname AS action,
+    COALESCE(eventsource = 'sts.amazonaws.com' AND eventname LIKE 'AssumeRole%', FALSE) AS assumes,
     useridentity.type AS caller_type,
     useridentity.arn AS caller_arn,
     useridentity.principalid AS caller_id,
@@ -35,72 +40,74 @@ WITH events AS (
     useridentity.accesskeyid AS caller_key,
     useridentity.invokedby AS caller_service,
     useridentity.sessioncontext.sessionissuer.arn AS caller_role,
-    useridentity.sessioncontext.attributes.mfaauthenticated AS mfa,
-    COALESCE(eventsource = 'sts.amazonaws.com' AND eventname LIKE 'AssumeRole%', FALSE) AS assumes,
+    CASE
+      WHEN useridentity.sessioncontext.attributes.mfaauthenticated = 'true'
+        OR requestparameters ->> '$.serialNumber' IS NOT NULL
+      THEN 'true'
+    END AS mfa,
     requestparameters ->> '$.roleArn' AS role,
+    requestparameters ->> '$.roleSessionName' AS name,
+    requestparameters ->> '$.externalId' AS external_id,
     responseelements ->> '$.credentials.accessKeyId' AS issued,
     responseelements ->> '$.assumedRoleUser.arn' AS session_arn,
-    responseelements ->> '$.sourceIdentity' AS source_identity,
-    responseelements ->> '$.provider' AS provider,
+    COALESCE(responseelements ->> '$.sourceIdentity', requestparameters ->> '$.sourceIdentity') AS source_identity,
+    COALESCE(responseelements ->> '$.provider', requestparameters ->> '$.principalArn') AS provider,
     responseelements ->> '$.audience' AS audience,
     responseelements ->> '$.subjectFromWebIdentityToken' AS subject
   FROM {table}
   WHERE {where}
 ), sightings AS (
   -- An event is seen twice: as a call of the session that signed it, and as the issue of the session that it answers.
-  SELECT
-    CASE WHEN part = 'used' THEN caller_key ELSE COALESCE(issued, shared) END AS session_id,
-    events.*,
-    part
+  SELECT CASE WHEN part = 'used' THEN caller_key ELSE COALESCE(issued, shared) END AS id, events.*, part
   FROM events CROSS JOIN (VALUES ('used'), ('issued')) AS parts (part)
   WHERE (part = 'used' AND caller_key <> '') OR (part = 'issued' AND assumes)
 )
 SELECT
-  session_id,
+  id,
   {issued},
-  {used},
-  COUNT(DISTINCT eventid) FILTER (WHERE part = 'used') AS calls,
-  COUNT(DISTINCT eventid) FILTER (WHERE part = 'used' AND errorcode IS NOT NULL) AS refused_calls,
-  MIN(eventtime) FILTER (WHERE part = 'used') AS first_call,
-  MAX(eventtime) FILTER (WHERE part = 'used') AS last_call,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT sourceipaddress) FILTER (WHERE part = 'used'), ',') AS addresses,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT eventsource || ':' || eventname) FILTER (WHERE part = 'used'), ',') AS actions
+  MIN(caller_arn) FILTER (WHERE part = 'issued') AS other_caller,
+  MAX(caller_arn) FILTER (WHERE part = 'used') AS used_arn,
+  MAX(caller_role) FILTER (WHERE part = 'used') AS used_role,
+  COUNT(DISTINCT shared) FILTER (WHERE part = 'used') AS calls,
+  COUNT(DISTINCT shared) FILTER (WHERE part = 'used' AND error IS NOT NULL) AS refused_calls,
+  MIN(time) FILTER (WHERE part = 'used') AS first_call,
+  MAX(time) FILTER (WHERE part = 'used') AS last_call,
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT address) FILTER (WHERE part = 'used'), ',') AS addresses,
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT action) FILTER (WHERE part = 'used'), ',') AS actions
 FROM sightings
-GROUP BY session_id
+GROUP BY id
 -- A session that a service obtained for its workload counts if it is of a role of the chain, or assumed another.
-HAVING BOOL_OR(assumes AND (part = 'used' OR errorcode IS NOT NULL OR caller_type <> 'AWSService'))
-  OR BOOL_OR(role IN ({roles}) OR caller_role IN ({roles}))
+HAVING BOOL_OR(assumes AND (part = 'used' OR sightings.error IS NOT NULL OR sightings.caller_type <> 'AWSService'))
+  OR BOOL_OR(sightings.role IN ({roles}) OR sightings.caller_role IN ({roles}))
 """
-
-ISSUED = {
-    "time": "eventtime",
-    "address": "sourceipaddress",
-    "error": "errorcode",
-    "message": "errormessage",
-    "parameters": "requestparameters",
-    **{
-        name: name
-        for name in (
-            *("caller_type", "caller_arn", "caller_id", "caller_account", "caller_key", "caller_service"),
-            *(
-                "caller_role",
-                "mfa",
-                "role",
-                "session_arn",
-                "source_identity",
-                "provider",
-                "audience",
-                "subject",
-            ),
-        )
-    },
-}
-"""What is taken of the events that issued a session, by its name in the answer.
+_ISSUED = (
+    *(
+        "time",
+        "address",
+        "error",
+        "message",
+        "parameters",
+        "role",
+        "name",
+        "external_id",
+        "session_arn",
+        "mfa",
+    ),
+    *(
+        "caller_type",
+        "caller_arn",
+        "caller_id",
+        "caller_account",
+        "caller_key",
+        "caller_service",
+        "caller_role",
+    ),
+    *("source_identity", "provider", "audience", "subject"),
+)
+"""What is taken of the events that issued a session.
 
 The event of the called account lacks the caller's ARN and has the type AWSAccount, which is the least of the types.
 """
-USED = ("caller_arn", "caller_role", "caller_account")
-"""What is taken of the calls of a session. In the answer these names begin with ``used_``, those above ``issued_``."""
 
 Dialect = Literal["duckdb", "athena"]
 
@@ -159,17 +166,14 @@ def question(
     Raises:
         RolechainError: sqlglot, which writes Athena's SQL, is not installed.
     """
-    where = (partitions or Partitions()).conditions(since, until)
+    where = ["eventid IS NOT NULL AND eventtime IS NOT NULL"]
+    where += (partitions or Partitions()).conditions(since, until)
     where += [f"eventtime >= '{since}'"] if since else []
     where += [f"eventtime < '{until}'"] if until else []
     text = _QUESTION.format(
         table=".".join(map(_name, table.split("."))),
-        where=" AND ".join(where) or "TRUE",
-        issued=",\n  ".join(
-            f"MAX({column}) FILTER (WHERE part = 'issued') AS issued_{name}"
-            for name, column in ISSUED.items()
-        ),
-        used=",\n  ".join(f"MAX({each}) FILTER (WHERE part = 'used') AS used_{each}" for each in USED),
+        where=" AND ".join(where),
+        issued=",\n  ".join(f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED),
         roles=_texts(roles),
     ).strip()
     return text if dialect == "duckdb" else translated(text, dialect)
