@@ -84,6 +84,19 @@ def test_strange_records(tmp_path: Path) -> None:
     assert [str(each) for each in files.unread] == ["4 records: lack what every event has, such as its time"]
 
 
+def test_links(tmp_path: Path) -> None:
+    """A link that leads nowhere, or to itself, is a file that cannot be read; a folder linked into itself ends."""
+    (tmp_path / "a.json").write_bytes(LOG)
+    for name, target in {"gone.json": "nowhere", "loop.json": "loop.json", "folder": "."}.items():
+        (tmp_path / name).symlink_to(target)
+    files = read(tmp_path)
+    assert [str(each) for each in files.unread] == [
+        f"{tmp_path / 'gone.json'}: No such file or directory",
+        f"{tmp_path / 'loop.json'}: Too many levels of symbolic links",
+    ]
+    assert (files.files, files.events) == (1, 2)
+
+
 def test_digests_are_no_logs(tmp_path: Path) -> None:
     """The digests beside the logs are left out."""
     for folder in ("CloudTrail", "CloudTrail-Digest"):

@@ -216,7 +216,8 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
     def number(path: Path) -> int:
         nonlocal total
-        total += path.stat().st_size * (12 if path.suffix == ".gz" else 1) + 2**12
+        size = path.stat().st_size if path.exists() else 0
+        total += size * (12 if path.suffix == ".gz" else 1) + 2**12
         return total // _BATCH_BYTES
 
     for _, batch in groupby(paths, number):
