@@ -12,7 +12,6 @@ userIdentity element"; IAM User Guide, "Logging IAM and AWS STS API calls with A
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -112,38 +111,6 @@ The event of the called account lacks the caller's ARN and has the type AWSAccou
 Dialect = Literal["duckdb", "athena"]
 
 
-@dataclass(frozen=True)
-class Partitions:
-    """The partitions of a table of CloudTrail's events that a question is put to.
-
-    Attributes:
-        columns: the names of the table's partition columns, in lower case: ``account`` (or ``account_id``,
-            ``accountid``), and the day, either as ``timestamp`` (or ``date``, ``dt``), ``yyyy/MM/dd``, or as ``year``,
-            ``month`` and ``day``. Others, such as ``region``, are left open.
-        accounts: the ids of the accounts whose events are read; empty for all.
-    """
-
-    columns: Sequence[str] = ()
-    accounts: Sequence[str] = ()
-
-    def conditions(self, since: str | None, until: str | None) -> list[str]:
-        """The conditions that leave out the other partitions."""
-        found = []
-        for column in self.columns:
-            if column in ("account", "account_id", "accountid") and self.accounts:
-                found.append(f"{_name(column)} IN ({_texts(self.accounts)})")
-        day = next((_name(each) for each in self.columns if each in ("timestamp", "date", "dt")), None)
-        if day is None and {"year", "month", "day"} <= set(self.columns):
-            day = '"year" || \'/\' || "month" || \'/\' || "day"'
-        if day and since:
-            found.append(f"{day} >= '{since[:10].replace('-', '/')}'")
-        if day and until:
-            # An event lies in the folder of the day on which its file was delivered.
-            last = datetime.fromisoformat(until) + timedelta(days=1)
-            found.append(f"{day} <= '{last:%Y/%m/%d}'")
-        return found
-
-
 def question(
     roles: Iterable[str],
     *,
@@ -151,7 +118,8 @@ def question(
     table: str = TABLE,
     since: str | None = None,
     until: str | None = None,
-    partitions: Partitions | None = None,
+    partitions: Iterable[str] = (),
+    accounts: Sequence[str] = (),
 ) -> str:
     """The SQL text for a chain.
 
@@ -161,15 +129,32 @@ def question(
         table: the table of CloudTrail's events.
         since: the first moment, as CloudTrail writes it: ``2026-11-01T00:00:00Z``.
         until: the moment after the last one.
-        partitions: the partitions to read.
+        partitions: the names of the table's partition columns, in lower case: ``account`` (or ``account_id``,
+            ``accountid``), and the day, either as ``timestamp`` (or ``date``, ``dt``), ``yyyy/MM/dd``, or as ``year``,
+            ``month`` and ``day``. Others, such as ``region``, are left open.
+        accounts: the ids of the accounts whose partitions are read; empty for all.
 
     Raises:
         RolechainError: sqlglot, which writes Athena's SQL, is not installed.
     """
+    columns = list(partitions)
     where = ["eventid IS NOT NULL AND eventtime IS NOT NULL"]
-    where += (partitions or Partitions()).conditions(since, until)
-    where += [f"eventtime >= '{since}'"] if since else []
-    where += [f"eventtime < '{until}'"] if until else []
+    where += [
+        f"{_name(each)} IN ({_texts(accounts)})"
+        for each in columns
+        if accounts and each in ("account", "account_id", "accountid")
+    ]
+    day = next((_name(each) for each in columns if each in ("timestamp", "date", "dt")), None)
+    if day is None and {"year", "month", "day"} <= set(columns):
+        day = '"year" || \'/\' || "month" || \'/\' || "day"'
+    if since:
+        where += [f"{day} >= '{since[:10].replace('-', '/')}'"] if day else []
+        where.append(f"eventtime >= '{since}'")
+    if until:
+        # An event lies in the folder of the day on which its file was delivered.
+        last = datetime.fromisoformat(until) + timedelta(days=1)
+        where += [f"{day} <= '{last:%Y/%m/%d}'"] if day else []
+        where.append(f"eventtime < '{until}'")
     text = _QUESTION.format(
         table=".".join(map(_name, table.split("."))),
         where=" AND ".join(where),

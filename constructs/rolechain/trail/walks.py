@@ -15,9 +15,9 @@ from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
 from rolechain.model.session_values import SessionTag, SourceIdentity
+from rolechain.trail.files import Row
 
 Verdict = Literal["declared", "not declared", "beginning unknown"]
-Row = Mapping[str, Any]
 
 UNKNOWN = "unknown"
 _NO_ENTRANCE = "no entrance is declared for it"
