@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -85,16 +86,35 @@ def test_strange_records(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A link that leads nowhere, or to itself, is a file that cannot be read; a folder linked into itself ends."""
-    (tmp_path / "a.json").write_bytes(LOG)
-    for name, target in {"gone.json": "nowhere", "loop.json": "loop.json", "folder": "."}.items():
-        (tmp_path / name).symlink_to(target)
-    files = read(tmp_path)
+    """A link that leads nowhere, or to itself, is a file that cannot be read; linked folders are read once."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.json").write_bytes(LOG)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name, target in {
+        "gone.json": "nowhere",
+        "loop.json": "loop.json",
+        "folder": ".",
+        "b": "../elsewhere",
+    }.items():
+        (folder / name).symlink_to(target)
+    files = read(folder)
     assert [str(each) for each in files.unread] == [
-        f"{tmp_path / 'gone.json'}: No such file or directory",
-        f"{tmp_path / 'loop.json'}: Too many levels of symbolic links",
+        f"{folder / 'gone.json'}: No such file or directory",
+        f"{folder / 'loop.json'}: Too many levels of symbolic links",
     ]
     assert (files.files, files.events) == (1, 2)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose files are not known is an error, and not taken for empty."""
+
+    def refused(path: str) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(TrailError, match="cannot be read: Permission denied"):
+        list(log_files([str(tmp_path)]))
 
 
 def test_digests_are_no_logs(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Source: CloudTrail User Guide, "CloudTrail log file examples" and "CloudTrail re
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import tempfile
 import zlib
@@ -194,20 +195,32 @@ def log_files(names: Iterable[str]) -> Iterator[Path]:
 
     Raises:
         NoLogFilesError: there is no such file or folder, or the folder holds no log files.
+        TrailError: a folder cannot be read.
     """
     for name in names:
         path = Path(name)
-        files = [path]
-        if path.is_dir():
-            files = [
-                file
-                for file in sorted(path.rglob("*.json*"))
-                if file.name.endswith((".json", ".json.gz")) and "CloudTrail-Digest" not in file.parts
-            ]
+        files = list(_below(path)) if path.is_dir() else [path]
         if not files or not path.exists():
             what = "holds no log files" if files != [path] else "is not there"
             raise NoLogFilesError(f"{name} {what}: name log files of CloudTrail, or folders of them")
         yield from files
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The log files below a folder; one that links lead to twice is read once."""
+
+    def refuse(error: OSError) -> None:
+        raise TrailError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen or Path(place).name == "CloudTrail-Digest":
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names) if name.endswith((".json", ".json.gz")))
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
