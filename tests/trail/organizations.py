@@ -273,7 +273,8 @@ class Organization:
         lost = session_identity(targets[2], "lost", self.key(), "AROALOST")
         self.expect("beginning unknown", "unknown", lost, [targets[2]], 3)
         lost = session_identity(first, "half", self.key(), "AROALOST")
-        last = self.assume(lost, second, "half", copies="callee")
+        team = [{"key": "Team", "value": "red"}]
+        last = self.assume(lost, second, "half", copies="callee", tags=team)
         self.expect("beginning unknown", f"account {self.accounts[1]}", last, [second], 1)
         # ... and one that is wrong all the same.
         lost = session_identity(source, "lost", self.key(), "AROALOST")

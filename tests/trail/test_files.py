@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -81,7 +82,39 @@ def test_strange_records(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"Records": [EVENT, strange, 7, "text", None, {}]}))
     files = read(tmp_path)
     assert files.events == 2
-    assert [str(each) for each in files.unread] == ["4 records: have no eventID, as every event does"]
+    assert [str(each) for each in files.unread] == ["4 records: lack what every event has, such as its time"]
+
+
+def test_links(tmp_path: Path) -> None:
+    """A link that leads nowhere, or to itself, is a file that cannot be read; linked folders are read once."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.json").write_bytes(LOG)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name, target in {
+        "gone.json": "nowhere",
+        "loop.json": "loop.json",
+        "folder": ".",
+        "b": "../elsewhere",
+    }.items():
+        (folder / name).symlink_to(target)
+    files = read(folder)
+    assert [str(each) for each in files.unread] == [
+        f"{folder / 'gone.json'}: No such file or directory",
+        f"{folder / 'loop.json'}: Too many levels of symbolic links",
+    ]
+    assert (files.files, files.events) == (1, 2)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose files are not known is an error, and not taken for empty."""
+
+    def refused(path: str) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(TrailError, match="cannot be read: Permission denied"):
+        list(log_files([str(tmp_path)]))
 
 
 def test_digests_are_no_logs(tmp_path: Path) -> None:

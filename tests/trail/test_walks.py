@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,9 @@ from rolechain import Chain, ChainRole, Entrance
 from rolechain.trail import TrailFiles, log_files, question, trace
 from tests.trail.conftest import traced, walks_of
 from tests.trail.organizations import Organization, session_identity
+
+SERVICE = {"type": "AWSService", "invokedBy": "lambda.amazonaws.com"}
+ALICE: dict[str, Any] = {"serialNumber": "arn:aws:iam::1:mfa/alice", "sourceIdentity": "alice"}
 
 
 def test_planted_walks(organization: Organization, logs: Path) -> None:
@@ -82,3 +87,150 @@ def test_events_that_name_each_other(tmp_path: Path) -> None:
         record.update(json.loads(text))
     made.write(tmp_path, twice=0)
     assert {walk.verdict for walk in traced(made, tmp_path).walks} == {"not declared"}
+
+
+def _missing_tag(made: Organization) -> None:
+    first = made.assume(made.assume(SERVICE, made.roles[0], "x"), made.roles[1], "x", externalId="hop-1234")
+    made.assume(first, made.roles[2], "x")
+
+
+def _tag_in_another_case(made: Organization) -> None:
+    first = made.assume(made.assume(SERVICE, made.roles[0], "x"), made.roles[1], "x", externalId="hop-1234")
+    made.assume(first, made.roles[2], "x", tags=[{"key": "team", "value": "blue"}])
+
+
+def _undeclared_tag(made: Organization) -> None:
+    tags = [{"key": "Team", "value": "red"}, {"key": "Admin", "value": "true"}]
+    first = made.assume(made.assume(SERVICE, made.roles[0], "x"), made.roles[1], "x", externalId="hop-1234")
+    made.assume(first, made.roles[2], "x", tags=tags)
+
+
+def _tag_where_none_is_declared(made: Organization) -> None:
+    made.assume(SERVICE, made.roles[0], "x", tags=[{"key": "Admin", "value": "true"}])
+
+
+def _no_source_identity(made: Organization) -> None:
+    made.assume(made.user("alice", made.accounts[8], "people/"), made.roles[0], "x", serialNumber="mfa")
+
+
+def _another_source_identity(made: Organization) -> None:
+    entered = made.assume(SERVICE, made.roles[0], "x")
+    made.assume(entered, made.roles[1], "x", externalId="hop-1234", sourceIdentity="eve")
+
+
+def _no_mfa_device(made: Organization) -> None:
+    alice = made.user("alice", made.accounts[8], "people/")
+    made.assume(alice, made.roles[0], "x", serialNumber=None, sourceIdentity="alice")
+
+
+def _another_audience(made: Organization) -> None:
+    answer = {"audience": "https://example.com/saml"}
+    saml = {"type": "SAMLUser", "principalId": "bdGOnT=:bob", "userName": "bob"}
+    made.assume(saml, made.roles[0], "x", answer=answer, principalArn=made.saml)
+
+
+def _another_token(made: Organization, **changed: str) -> None:
+    subject = "repo:example/app:x"
+    token = {"provider": made.github, "audience": "sts.amazonaws.com", "subjectFromWebIdentityToken": subject}
+    web = {"type": "WebIdentityUser", "principalId": f"{made.github}:x", "userName": subject}
+    made.assume(web, made.roles[0], "x", operation="AssumeRoleWithWebIdentity", answer=token | changed)
+
+
+def _token_of_another_audience(made: Organization) -> None:
+    _another_token(made, audience="example.com")
+
+
+def _token_of_another_provider(made: Organization) -> None:
+    _another_token(made, provider=made.github.replace(made.accounts[0], made.accounts[1]))
+
+
+def _token_without_subject(made: Organization) -> None:
+    _another_token(made, subjectFromWebIdentityToken="")
+
+
+def _user_with_the_name_of_a_permission_set(made: Organization) -> None:
+    user = made.user("AWSReservedSSO_Operator_0123456789abcdef", made.accounts[0])
+    made.assume(user, made.roles[0], "x")
+
+
+def _role_of_that_name_in_another_path(made: Organization) -> None:
+    entered = made.assume(SERVICE, made.roles[0], "x")
+    made.assume(entered, made.roles[1].replace("/rolechain/", "/"), "x", externalId="hop-1234")
+
+
+def _caller_in_another_path(made: Organization) -> None:
+    entered = made.assume(SERVICE, made.roles[0], "x")
+    first = made.assume(entered, made.roles[1], "x", externalId="hop-1234")
+    other = session_identity(made.roles[1].replace("/rolechain/", "/"), "x", first["accessKeyId"], "AROAX")
+    made.assume(other, made.roles[2], "x", tags=[{"key": "Team", "value": "red"}])
+
+
+def _caller_that_another_role_issued(made: Organization) -> None:
+    entered = made.assume(SERVICE, made.roles[0], "x")
+    other = session_identity(made.roles[2], "x", entered["accessKeyId"], "AROAX")
+    made.assume(other, made.roles[3], "x")
+
+
+def _external_id_in_the_callees_event(made: Organization) -> None:
+    lost = session_identity(made.roles[0], "x", made.key(), "AROAX")
+    made.assume(lost, made.roles[1], "x", externalId="hop-9999", copies="callee")
+
+
+def _key_that_two_callers_obtained(made: Organization) -> None:
+    own, alice = made.roles[0], made.user("mallory", made.accounts[7])
+    entered = made.assume(made.user("alice", made.accounts[8], "people/"), own, "x", **ALICE)
+    made.assume(alice, own, "x", copies="caller", **ALICE)
+    credentials = made.records[-1][1]["responseElements"]["credentials"]
+    credentials["accessKeyId"] = entered["accessKeyId"]
+
+
+def _no_time(made: Organization) -> None:
+    entered = made.assume(SERVICE, made.roles[0], "x")
+    made.use(made.assume(entered, made.roles[3], "x"), 1)
+    for _, record in made.records[1:3]:
+        del record["eventTime"]
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _missing_tag,
+        _tag_in_another_case,
+        _undeclared_tag,
+        _tag_where_none_is_declared,
+        _no_source_identity,
+        _another_source_identity,
+        _no_mfa_device,
+        _another_audience,
+        _token_of_another_audience,
+        _token_of_another_provider,
+        _token_without_subject,
+        _user_with_the_name_of_a_permission_set,
+        _role_of_that_name_in_another_path,
+        _caller_in_another_path,
+        _caller_that_another_role_issued,
+        _external_id_in_the_callees_event,
+        _key_that_two_callers_obtained,
+    ],
+)
+def test_not_declared(plant: Callable[[Organization], None], tmp_path: Path) -> None:
+    """What the events lack, or tell otherwise than the chain, is never taken for declared."""
+    made = Organization(12, 5)
+    made.records.clear()
+    plant(made)
+    made.write(tmp_path, twice=0)
+    assert [walk.verdict for walk in traced(made, tmp_path).walks] == ["not declared"]
+
+
+def test_events_without_a_time(tmp_path: Path) -> None:
+    """An event without a time is none, and is counted: what it would tell is not known."""
+    made = Organization(12, 5)
+    made.records.clear()
+    _no_time(made)
+    made.write(tmp_path, twice=0)
+    with TrailFiles() as files:
+        files.read(log_files([str(tmp_path)]))
+        found = trace(made.chain, files.ask(question(made.roles)))
+    assert [str(each) for each in files.unread] == ["2 records: lack what every event has, such as its time"]
+    assert {walk.verdict for walk in found.walks} == {"declared", "beginning unknown"}
+    assert [walk.last.role for walk in found.walks if walk.verdict == "declared"] == [made.roles[0]]

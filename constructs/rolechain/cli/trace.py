@@ -23,21 +23,19 @@ from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
 from rolechain.proof.report import counted
 from rolechain.trail import (
-    Partitions,
     Session,
     Trace,
     TrailFiles,
     Unread,
     Walk,
     accounts_of,
-    athena,
     log_files,
     question,
     shown,
     trace,
     write_records,
 )
-from rolechain.trail.lookup import lookup_events
+from rolechain.trail.aws import ask_athena, lookup_events
 
 GLOBAL_REGION = "us-east-1"
 _LOOKUP_DAYS = 1
@@ -110,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     unread: list[Unread] = []
     if arguments.athena:
         source = f"from {arguments.athena}"
-        rows = athena.ask(
+        rows = ask_athena(
             open_session(arguments.profile, arguments.region, chain.region),
             sql,
             database=arguments.athena.split(".")[0],
@@ -150,7 +148,8 @@ def _question(chain: Chain, arguments: argparse.Namespace) -> str:
         table=arguments.athena,
         since=arguments.since,
         until=arguments.until,
-        partitions=Partitions(columns, accounts_of(chain)),
+        partitions=columns,
+        accounts=accounts_of(chain),
     )
 
 

@@ -1,12 +1,11 @@
 """Who walked a chain: sessions read from CloudTrail's events, linked into walks, held against what is declared."""
 
 from rolechain.trail.files import NoLogFilesError, TrailError, TrailFiles, Unread, log_files, write_records
-from rolechain.trail.question import Partitions, question
+from rolechain.trail.question import question
 from rolechain.trail.walks import Session, Trace, Walk, accounts_of, shown, trace
 
 __all__ = [
     "NoLogFilesError",
-    "Partitions",
     "Session",
     "Trace",
     "TrailError",

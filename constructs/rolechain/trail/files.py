@@ -6,6 +6,7 @@ Source: CloudTrail User Guide, "CloudTrail log file examples" and "CloudTrail re
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import tempfile
 import zlib
@@ -173,11 +174,12 @@ class TrailFiles:
             TrailError: DuckDB refuses it.
         """
         try:
-            counted = self._database.execute(f"SELECT COUNT(eventID), COUNT(*) FROM {TABLE}").fetchone()  # noqa: S608
+            events = f"SELECT COUNT(eventID || eventTime), COUNT(*) FROM {TABLE}"  # noqa: S608 - a constant
+            counted = self._database.execute(events).fetchone()
             self.events, records = counted or (0, 0)
             if records > self.events:
                 self.unread.append(
-                    Unread(f"{records - self.events} records", "have no eventID, as every event does")
+                    Unread(f"{records - self.events} records", "lack what every event has, such as its time")
                 )
             answer = self._database.execute(sql)
             names = [column[0] for column in answer.description or ()]
@@ -193,20 +195,32 @@ def log_files(names: Iterable[str]) -> Iterator[Path]:
 
     Raises:
         NoLogFilesError: there is no such file or folder, or the folder holds no log files.
+        TrailError: a folder cannot be read.
     """
     for name in names:
         path = Path(name)
-        files = [path]
-        if path.is_dir():
-            files = [
-                file
-                for file in sorted(path.rglob("*.json*"))
-                if file.name.endswith((".json", ".json.gz")) and "CloudTrail-Digest" not in file.parts
-            ]
+        files = list(_below(path)) if path.is_dir() else [path]
         if not files or not path.exists():
             what = "holds no log files" if files != [path] else "is not there"
             raise NoLogFilesError(f"{name} {what}: name log files of CloudTrail, or folders of them")
         yield from files
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The log files below a folder; one that links lead to twice is read once."""
+
+    def refuse(error: OSError) -> None:
+        raise TrailError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen or Path(place).name == "CloudTrail-Digest":
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names) if name.endswith((".json", ".json.gz")))
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
@@ -215,7 +229,8 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
     def number(path: Path) -> int:
         nonlocal total
-        total += path.stat().st_size * (12 if path.suffix == ".gz" else 1) + 2**12
+        size = path.stat().st_size if path.exists() else 0
+        total += size * (12 if path.suffix == ".gz" else 1) + 2**12
         return total // _BATCH_BYTES
 
     for _, batch in groupby(paths, number):

@@ -12,7 +12,6 @@ userIdentity element"; IAM User Guide, "Logging IAM and AWS STS API calls with A
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -24,10 +23,15 @@ TABLE = "cloudtrail"
 _QUESTION = """
 WITH events AS (
   SELECT
-    eventid,
     -- A call that concerns two accounts is an event in each: their eventid differs, their sharedeventid does not.
     COALESCE(sharedeventid, eventid) AS shared,
-    eventtime, eventsource, eventname, sourceipaddress, errorcode, errormessage, requestparameters,
+    eventtime AS time,
+    sourceipaddress AS address,
+    errorcode AS error,
+    errormessage AS message,
+    requestparameters AS parameters,
+    eventsource || ':' || eventname AS action,
+    COALESCE(eventsource = 'sts.amazonaws.com' AND eventname LIKE 'AssumeRole%', FALSE) AS assumes,
     useridentity.type AS caller_type,
     useridentity.arn AS caller_arn,
     useridentity.principalid AS caller_id,
@@ -35,106 +39,76 @@ WITH events AS (
     useridentity.accesskeyid AS caller_key,
     useridentity.invokedby AS caller_service,
     useridentity.sessioncontext.sessionissuer.arn AS caller_role,
-    useridentity.sessioncontext.attributes.mfaauthenticated AS mfa,
-    COALESCE(eventsource = 'sts.amazonaws.com' AND eventname LIKE 'AssumeRole%', FALSE) AS assumes,
+    CASE
+      WHEN useridentity.sessioncontext.attributes.mfaauthenticated = 'true'
+        OR requestparameters ->> '$.serialNumber' IS NOT NULL
+      THEN 'true'
+    END AS mfa,
     requestparameters ->> '$.roleArn' AS role,
+    requestparameters ->> '$.roleSessionName' AS name,
+    requestparameters ->> '$.externalId' AS external_id,
     responseelements ->> '$.credentials.accessKeyId' AS issued,
     responseelements ->> '$.assumedRoleUser.arn' AS session_arn,
-    responseelements ->> '$.sourceIdentity' AS source_identity,
-    responseelements ->> '$.provider' AS provider,
+    COALESCE(responseelements ->> '$.sourceIdentity', requestparameters ->> '$.sourceIdentity') AS source_identity,
+    COALESCE(responseelements ->> '$.provider', requestparameters ->> '$.principalArn') AS provider,
     responseelements ->> '$.audience' AS audience,
     responseelements ->> '$.subjectFromWebIdentityToken' AS subject
   FROM {table}
   WHERE {where}
 ), sightings AS (
   -- An event is seen twice: as a call of the session that signed it, and as the issue of the session that it answers.
-  SELECT
-    CASE WHEN part = 'used' THEN caller_key ELSE COALESCE(issued, shared) END AS session_id,
-    events.*,
-    part
+  SELECT CASE WHEN part = 'used' THEN caller_key ELSE COALESCE(issued, shared) END AS id, events.*, part
   FROM events CROSS JOIN (VALUES ('used'), ('issued')) AS parts (part)
   WHERE (part = 'used' AND caller_key <> '') OR (part = 'issued' AND assumes)
 )
 SELECT
-  session_id,
+  id,
   {issued},
-  {used},
-  COUNT(DISTINCT eventid) FILTER (WHERE part = 'used') AS calls,
-  COUNT(DISTINCT eventid) FILTER (WHERE part = 'used' AND errorcode IS NOT NULL) AS refused_calls,
-  MIN(eventtime) FILTER (WHERE part = 'used') AS first_call,
-  MAX(eventtime) FILTER (WHERE part = 'used') AS last_call,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT sourceipaddress) FILTER (WHERE part = 'used'), ',') AS addresses,
-  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT eventsource || ':' || eventname) FILTER (WHERE part = 'used'), ',') AS actions
+  MIN(caller_arn) FILTER (WHERE part = 'issued') AS other_caller,
+  MAX(caller_arn) FILTER (WHERE part = 'used') AS used_arn,
+  MAX(caller_role) FILTER (WHERE part = 'used') AS used_role,
+  COUNT(DISTINCT shared) FILTER (WHERE part = 'used') AS calls,
+  COUNT(DISTINCT shared) FILTER (WHERE part = 'used' AND error IS NOT NULL) AS refused_calls,
+  MIN(time) FILTER (WHERE part = 'used') AS first_call,
+  MAX(time) FILTER (WHERE part = 'used') AS last_call,
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT address) FILTER (WHERE part = 'used'), ',') AS addresses,
+  ARRAY_TO_STRING(ARRAY_AGG(DISTINCT action) FILTER (WHERE part = 'used'), ',') AS actions
 FROM sightings
-GROUP BY session_id
+GROUP BY id
 -- A session that a service obtained for its workload counts if it is of a role of the chain, or assumed another.
-HAVING BOOL_OR(assumes AND (part = 'used' OR errorcode IS NOT NULL OR caller_type <> 'AWSService'))
-  OR BOOL_OR(role IN ({roles}) OR caller_role IN ({roles}))
+HAVING BOOL_OR(assumes AND (part = 'used' OR sightings.error IS NOT NULL OR sightings.caller_type <> 'AWSService'))
+  OR BOOL_OR(sightings.role IN ({roles}) OR sightings.caller_role IN ({roles}))
 """
-
-ISSUED = {
-    "time": "eventtime",
-    "address": "sourceipaddress",
-    "error": "errorcode",
-    "message": "errormessage",
-    "parameters": "requestparameters",
-    **{
-        name: name
-        for name in (
-            *("caller_type", "caller_arn", "caller_id", "caller_account", "caller_key", "caller_service"),
-            *(
-                "caller_role",
-                "mfa",
-                "role",
-                "session_arn",
-                "source_identity",
-                "provider",
-                "audience",
-                "subject",
-            ),
-        )
-    },
-}
-"""What is taken of the events that issued a session, by its name in the answer.
+_ISSUED = (
+    *(
+        "time",
+        "address",
+        "error",
+        "message",
+        "parameters",
+        "role",
+        "name",
+        "external_id",
+        "session_arn",
+        "mfa",
+    ),
+    *(
+        "caller_type",
+        "caller_arn",
+        "caller_id",
+        "caller_account",
+        "caller_key",
+        "caller_service",
+        "caller_role",
+    ),
+    *("source_identity", "provider", "audience", "subject"),
+)
+"""What is taken of the events that issued a session.
 
 The event of the called account lacks the caller's ARN and has the type AWSAccount, which is the least of the types.
 """
-USED = ("caller_arn", "caller_role", "caller_account")
-"""What is taken of the calls of a session. In the answer these names begin with ``used_``, those above ``issued_``."""
 
 Dialect = Literal["duckdb", "athena"]
-
-
-@dataclass(frozen=True)
-class Partitions:
-    """The partitions of a table of CloudTrail's events that a question is put to.
-
-    Attributes:
-        columns: the names of the table's partition columns, in lower case: ``account`` (or ``account_id``,
-            ``accountid``), and the day, either as ``timestamp`` (or ``date``, ``dt``), ``yyyy/MM/dd``, or as ``year``,
-            ``month`` and ``day``. Others, such as ``region``, are left open.
-        accounts: the ids of the accounts whose events are read; empty for all.
-    """
-
-    columns: Sequence[str] = ()
-    accounts: Sequence[str] = ()
-
-    def conditions(self, since: str | None, until: str | None) -> list[str]:
-        """The conditions that leave out the other partitions."""
-        found = []
-        for column in self.columns:
-            if column in ("account", "account_id", "accountid") and self.accounts:
-                found.append(f"{_name(column)} IN ({_texts(self.accounts)})")
-        day = next((_name(each) for each in self.columns if each in ("timestamp", "date", "dt")), None)
-        if day is None and {"year", "month", "day"} <= set(self.columns):
-            day = '"year" || \'/\' || "month" || \'/\' || "day"'
-        if day and since:
-            found.append(f"{day} >= '{since[:10].replace('-', '/')}'")
-        if day and until:
-            # An event lies in the folder of the day on which its file was delivered.
-            last = datetime.fromisoformat(until) + timedelta(days=1)
-            found.append(f"{day} <= '{last:%Y/%m/%d}'")
-        return found
 
 
 def question(
@@ -144,7 +118,8 @@ def question(
     table: str = TABLE,
     since: str | None = None,
     until: str | None = None,
-    partitions: Partitions | None = None,
+    partitions: Iterable[str] = (),
+    accounts: Sequence[str] = (),
 ) -> str:
     """The SQL text for a chain.
 
@@ -154,22 +129,36 @@ def question(
         table: the table of CloudTrail's events.
         since: the first moment, as CloudTrail writes it: ``2026-11-01T00:00:00Z``.
         until: the moment after the last one.
-        partitions: the partitions to read.
+        partitions: the names of the table's partition columns, in lower case: ``account`` (or ``account_id``,
+            ``accountid``), and the day, either as ``timestamp`` (or ``date``, ``dt``), ``yyyy/MM/dd``, or as ``year``,
+            ``month`` and ``day``. Others, such as ``region``, are left open.
+        accounts: the ids of the accounts whose partitions are read; empty for all.
 
     Raises:
         RolechainError: sqlglot, which writes Athena's SQL, is not installed.
     """
-    where = (partitions or Partitions()).conditions(since, until)
-    where += [f"eventtime >= '{since}'"] if since else []
-    where += [f"eventtime < '{until}'"] if until else []
+    columns = list(partitions)
+    where = ["eventid IS NOT NULL AND eventtime IS NOT NULL"]
+    where += [
+        f"{_name(each)} IN ({_texts(accounts)})"
+        for each in columns
+        if accounts and each in ("account", "account_id", "accountid")
+    ]
+    day = next((_name(each) for each in columns if each in ("timestamp", "date", "dt")), None)
+    if day is None and {"year", "month", "day"} <= set(columns):
+        day = '"year" || \'/\' || "month" || \'/\' || "day"'
+    if since:
+        where += [f"{day} >= '{since[:10].replace('-', '/')}'"] if day else []
+        where.append(f"eventtime >= '{since}'")
+    if until:
+        # An event lies in the folder of the day on which its file was delivered.
+        last = datetime.fromisoformat(until) + timedelta(days=1)
+        where += [f"{day} <= '{last:%Y/%m/%d}'"] if day else []
+        where.append(f"eventtime < '{until}'")
     text = _QUESTION.format(
         table=".".join(map(_name, table.split("."))),
-        where=" AND ".join(where) or "TRUE",
-        issued=",\n  ".join(
-            f"MAX({column}) FILTER (WHERE part = 'issued') AS issued_{name}"
-            for name, column in ISSUED.items()
-        ),
-        used=",\n  ".join(f"MAX({each}) FILTER (WHERE part = 'used') AS used_{each}" for each in USED),
+        where=" AND ".join(where),
+        issued=",\n  ".join(f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED),
         roles=_texts(roles),
     ).strip()
     return text if dialect == "duckdb" else translated(text, dialect)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from rolechain.iam.arn import account_of, name_of, resource_of, session_arn
+from rolechain.iam.arn import account_of, iam_arn, name_of, resource_of, session_arn
 from rolechain.iam.denials import denied_resource
 from rolechain.iam.glob import matches
+from rolechain.iam.partitions import saml_audience
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
-from rolechain.trail.question import ISSUED
+from rolechain.model.session_values import SessionTag, SourceIdentity
+from rolechain.trail.files import Row
 
 Verdict = Literal["declared", "not declared", "beginning unknown"]
-Row = Mapping[str, Any]
 
 UNKNOWN = "unknown"
 _NO_ENTRANCE = "no entrance is declared for it"
@@ -83,50 +84,46 @@ class Session:
     actions: Sequence[str]
 
     @classmethod
-    def from_row(cls, row: Row, roles: Mapping[str, str] | None = None) -> Session | None:
+    def from_row(cls, row: Row, roles: Mapping[str, str]) -> Session | None:
         """The session of a row of the answer; None for an access key that belongs to a user.
 
         Args:
             row: the row.
             roles: the ARNs of roles by those of their sessions up to the session name.
         """
-        call = {name: row[f"issued_{name}"] for name in ISSUED}
-        passed = _object(call.pop("parameters"))
-        arn = call.pop("session_arn") or row["used_caller_arn"] or ""
+        arn = row["session_arn"] or row["used_arn"] or ""
         # AWS leaves out the parameters of some calls that it refuses, and its text names the role.
-        role = call["role"] or (denied_resource(call["message"] or "") if call["error"] else None)
-        role = (roles or {}).get(arn.rpartition("/")[0]) or role or row["used_caller_role"] or ""
+        denied = denied_resource(row["message"] or "") if row["error"] else None
+        role = row["role"] or denied or row["used_role"] or roles.get(arn.rpartition("/")[0]) or ""
         if ":role/" not in role:
             return None
-        issued = call["time"] is not None
-        caller_id, account, kind = call.pop("caller_id"), call.pop("caller_account"), call["caller_type"]
-        who = [call.pop("caller_arn"), call["subject"]]
+        kind, callers = row["caller_type"], {row["caller_arn"], row["other_caller"]}
+        who = [row["caller_arn"], row["subject"]]
         # The event of the called account may name a service through which the caller called.
-        who += [call["caller_service"]] if kind == "AWSService" else []
-        who += [caller_id] if kind in ("SAMLUser", "WebIdentityUser") else []
-        who += [f"account {account}"] if account else []
-        return cls(
-            **call
-            | {
-                "id": row["session_id"],
-                "role": role,
-                "name": _text(passed.get("roleSessionName")) or (name_of(arn) if arn else None),
-                "issued": issued,
-                "caller": next(filter(None, who), UNKNOWN) if issued else UNKNOWN,
-                "caller_key": call["caller_key"] or None,
-                "provider": call["provider"] or _text(passed.get("principalArn")),
-                "mfa": call["mfa"] == "true" or "serialNumber" in passed,
-                "external_id": _text(passed.get("externalId")),
-                "source_identity": call["source_identity"] or _text(passed.get("sourceIdentity")),
-                "tags": _tags(passed),
-                "calls": int(row["calls"]),
-                "refused_calls": int(row["refused_calls"]),
-                "first_call": row["first_call"],
-                "last_call": row["last_call"],
-                "addresses": sorted(filter(None, (row["addresses"] or "").split(","))),
-                "actions": sorted(filter(None, (row["actions"] or "").split(","))),
+        who += [row["caller_service"]] if kind == "AWSService" else []
+        who += [row["caller_id"]] if kind in ("SAMLUser", "WebIdentityUser") else []
+        who += [f"account {row['caller_account']}"] if row["caller_account"] else []
+        found: dict[str, Any] = {field.name: row.get(field.name) for field in fields(cls)} | {
+            "role": role,
+            "name": row["name"] or (name_of(arn) if arn else None),
+            "issued": row["time"] is not None,
+            "caller": next(filter(None, who), UNKNOWN),
+            "caller_key": row["caller_key"] or None,
+            "mfa": row["mfa"] == "true",
+            "tags": _tags(row["parameters"]),
+            "calls": int(row["calls"]),
+            "refused_calls": int(row["refused_calls"]),
+            "addresses": sorted(filter(None, (row["addresses"] or "").split(","))),
+            "actions": sorted(filter(None, (row["actions"] or "").split(","))),
+        }
+        if len(callers) > 1:
+            # AWS issues an access key once: of events that tell otherwise none is believed.
+            found |= {
+                "caller": f"one of {' and '.join(sorted(callers))}",
+                "caller_role": None,
+                "caller_type": None,
             }
-        )
+        return cls(**found)
 
     @property
     def from_account_alone(self) -> bool:
@@ -242,45 +239,49 @@ def _path(last: Session, sessions: Mapping[str, Session]) -> tuple[Session, ...]
 
 
 def _judged(chain: Chain, declared: Mapping[str, ChainRole], path: tuple[Session, ...]) -> Walk:
+    first = next(each for each in path if each.role in declared)
+    known = first.issued and not first.from_account_alone
     problems: list[str] = []
-    for session in path:
+    identity: str | None = None
+    for before, session in zip((None, *path), path, strict=False):
+        identity = identity or session.source_identity
+        if before and session.caller_role != before.role:
+            problems.append(f"{session.caller} assumed {session.role} with the access key of {before.role}")
         if role := declared.get(session.role):
-            problems += _problems(chain, role, session) if session.issued else ()
+            problems += _problems(chain, role, session, identity, known) if session.issued else ()
         elif session.caller_role in declared:
             problems.append(f"{session.caller_role} assumed {session.role}, which is no hop of the chain")
-    first = next(each for each in path if each.role in declared)
-    entered = first.issued and not first.from_account_alone and declared[first.role] in chain.sources
+    entered = known and declared[first.role] in chain.sources
     verdict: Verdict = "not declared" if problems else "declared" if entered else "beginning unknown"
-    identities = [each.source_identity for each in reversed(path) if each.source_identity]
     # A session from outside the chain that entered it is who began, as far as the chain goes.
     began = path[0].issued or path[0].role in declared
     caller = path[0].caller if began else session_arn(path[0].role, path[0].name or "")
-    return Walk(path, next(iter(identities), caller), verdict, tuple(problems))
+    return Walk(path, identity or caller, verdict, tuple(problems))
 
 
-def _problems(chain: Chain, role: ChainRole, session: Session) -> Iterator[str]:
-    """What of the hop into a role of the chain is not declared."""
-    if session.from_account_alone:
-        # The event of the called account tells the caller's account alone.
-        callers = [hop.caller.account for hop in chain.calls_into(role)]
-        callers += filter(None, (_entrance_account(role, each) for each in role.entrances))
-        left_open = role.existing and role in chain.sources
-        if not left_open and session.caller not in map("account {}".format, callers):
-            yield f"{session.caller} assumed {role.arn}, and no principal of it is let in"
-        return
+def _problems(
+    chain: Chain, role: ChainRole, session: Session, identity: str | None, known: bool
+) -> Iterator[str]:
+    """What of the hop into a role of the chain is not declared; what may be inherited is missing only if ``known``."""
     if role in chain.sources:
         ways = [_of_entrance(role, entrance, session) for entrance in role.entrances]
-        if (ways and all(ways)) or not (ways or role.existing):
+        if all(ways) and (ways or not role.existing):
             why = next((each for each in ways if each and each != _NO_ENTRANCE), _NO_ENTRANCE)
             yield f"{session.caller} entered {role.arn}: {why}"
         return
-    hop = next((hop for hop in chain.calls_into(role) if hop.caller.arn == session.caller_role), None)
-    if hop is None:
+    for hop in chain.calls_into(role):
+        account = f"account {hop.caller.account}" if session.from_account_alone else None
+        if session.caller == account or session.caller_role == hop.caller.arn:
+            break
+    else:
         yield f"{session.caller} assumed {role.arn}, which is no hop of the chain"
         return
     if hop.external_id and session.external_id != hop.external_id:
         yield f"{role.arn} was assumed with external id {session.external_id!r}, not with the declared one"
-    yield from _of_values(role, session)
+    yield from _of_tags(session, role.tags, hop.inherited_tags)
+    inherited = hop.inherited_source_identity
+    required = known and any(each and each.required for each in (role.identity, inherited))
+    yield from _of_identity(identity, role.identity or inherited, required)
 
 
 def accounts_of(chain: Chain) -> tuple[str, ...]:
@@ -301,57 +302,66 @@ def _entrance_account(source: ChainRole, entrance: Entrance) -> str | None:
     return None
 
 
-def _of_values(declaration: ChainRole | Entrance, session: Session) -> Iterator[str]:
-    identity, given = declaration.identity, session.source_identity
-    if identity and given and not identity.allows(given):
+def _of_identity(given: str | None, declared: SourceIdentity | None, required: bool) -> Iterator[str]:
+    if given is None and required:
+        yield "no source identity is set, which is declared"
+    if given is not None and not (declared and declared.allows(given)):
         yield f"source identity {given!r} is not allowed"
-    for tag in declaration.tags:
-        if (value := session.tags.get(tag.key)) is not None and not tag.allows(value):
-            yield f"session tag {tag.key} is {value!r}, which is not allowed"
+
+
+def _of_tags(
+    session: Session, passed: Sequence[SessionTag], inherited: Sequence[SessionTag] = ()
+) -> Iterator[str]:
+    # IAM compares the keys of tags without regard to case.
+    given = {key.lower(): value for key, value in session.tags.items()}
+    for tag in passed:
+        if tag.required and tag.key.lower() not in given:
+            yield f"session tag {tag.key} is not passed, which is declared"
+    for key, value in session.tags.items():
+        declared = [tag for tag in (*passed, *inherited) if matches(tag.key.lower(), key.lower())]
+        if not any(tag.allows(value) for tag in declared):
+            yield f"session tag {key} is {value!r}, which is not {'allowed' if declared else 'declared'}"
 
 
 def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str | None:
     """Why a call did not come in by an entrance; None if it did."""
-    who = session.caller_role or session.caller
-    account = account_of(session.caller)
-    match entrance.kind:
-        case "service":
-            fits = session.caller_service == entrance.value and session.caller_type == "AWSService"
-        case "account":
-            fits = account == entrance.value and (session.caller_type != "IAMUser" or entrance.iam_users)
-        case "arn":
-            fits = who == entrance.value
-        case "oidc" | "saml":
-            fits = session.provider == entrance.value
-            fits = fits and (not entrance.audiences or session.audience in entrance.audiences)
-            if entrance.kind == "oidc":
-                fits = fits and any(matches(each, session.subject or "") for each in entrance.subjects)
-        case "permission_set":
-            name = f"AWSReservedSSO_{entrance.value}_????????????????"
-            fits = matches(name, name_of(who)) and account == source.account
+    alone, kind, caller = session.from_account_alone, session.caller_type, session.caller
+    if alone:
+        # The event of the called account tells the caller's account alone.
+        fits = caller == f"account {_entrance_account(source, entrance)}"
+    elif entrance.kind == "service":
+        fits = kind == "AWSService" and session.caller_service == entrance.value
+    elif entrance.kind == "account":
+        fits = account_of(caller) == entrance.value and (entrance.iam_users or kind == "AssumedRole")
+    elif entrance.kind == "arn":
+        fits = (session.caller_role or caller) == entrance.value
+    elif entrance.kind == "permission_set":
+        name = f"role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_{entrance.value}_????????????????"
+        fits = matches(iam_arn(source.partition, source.account, name), session.caller_role or "")
+    else:
+        audiences = entrance.audiences or (saml_audience(source.partition),)
+        fits = session.provider == entrance.value and session.audience in audiences
+        if entrance.kind == "oidc":
+            fits = fits and any(matches(each, session.subject or "") for each in entrance.subjects)
     if not fits:
         return _NO_ENTRANCE
-    if entrance.mfa and not session.mfa:
+    if entrance.mfa and not (session.mfa or alone):
         return "without MFA, which the entrance declares"
     if entrance.external_id and not matches(entrance.external_id, session.external_id or ""):
         return f"with external id {session.external_id!r}, not with the declared one"
-    return next(_of_values(entrance, session), None)
+    identity = entrance.identity
+    problems = _of_identity(session.source_identity, identity, bool(identity and identity.required))
+    return next(iter((*problems, *_of_tags(session, entrance.tags))), None)
 
 
-def _object(text: str | None) -> dict[str, Any]:
+def _tags(parameters: str | None) -> dict[str, str]:
+    """The tags of a call: AssumeRole's are in a list; those of a token or assertion, and inherited ones, go by key."""
     try:
-        value = json.loads(text or "{}")
+        passed = json.loads(parameters or "{}")
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _tags(passed: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a call: AssumeRole's are in a list; those of a token or assertion, and inherited ones, go by key."""
+    if not isinstance(passed, dict):
+        return {}
     found: dict[str, str] = {}
     for name in ("principalTags", "incomingTransitiveTags"):
         if isinstance(by_key := passed.get(name), dict):
