@@ -170,7 +170,9 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
         cause=cause,
         request_id=said.request_id,
         recoverable=cause in RECOVERABLE,
-        advice="set AWS_PROFILE, or start from a session whose credentials work" if lacking else REMEDIATIONS[cause],
+        advice="set AWS_PROFILE, or start from a session whose credentials work"
+        if lacking
+        else REMEDIATIONS[cause],
     )
 
 
