@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 if there is no error; 1 if there is, or if there is a warning and ``--strict`` is given, or a file was
         skipped and ``--strict-files`` is given.
     """
-    # The templates that were read live to the end: to look through it for garbage ever again takes a tenth of the time.
+    # What was read stays in memory to the end: to look through it for garbage ever again takes a tenth of the time.
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:
