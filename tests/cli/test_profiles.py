@@ -300,7 +300,7 @@ def test_what_is_no_ordinary_file_is_never_replaced(shell: Any, config: Path) ->
     said = shell("profiles")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        f"rolechain: {os.devnull} is not an ordinary file, and is left as it is: name another\n"
+        f"rolechain: {os.devnull} is not an ordinary file, and is left as it is: name another with --config\n"
     )
     assert not Path(os.devnull).is_file()
 

@@ -174,6 +174,15 @@ def test_a_policy_of_aws_is_read(chain: Chain, read: Read, organization: LocalOr
     assert "RC07" in {finding.rule for finding in prove_live(chain, accounts).findings}
 
 
+def test_a_policy_of_aws_that_is_not_there(chain: Chain, read: Read, organization: LocalOrganization) -> None:
+    """A policy of AWS that IAM does not have, as ``cdk bootstrap`` attaches one here, is left out and gives nothing."""
+    organization.session(chain.middle[0].account).client("iam").attach_role_policy(
+        RoleName=chain.middle[0].role, PolicyArn="arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"
+    )
+    proof = prove_live(chain, read(chain))
+    assert proof.proven, proof.findings
+
+
 def test_an_account_that_was_not_read(chain: Chain, read: Read) -> None:
     """What cannot be read is said, and never counts as proven."""
     accounts = read(chain)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rolechain.cli import estate_file, sarif
+from rolechain.cli import audit_config, sarif
 from rolechain.cli.audit_text import GROUPS, AuditText
 from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair, placed
 from rolechain.cli.parameters import values_of
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a CloudFormation template in JSON or YAML, a folder of them, or a cdk.out",
     )
     parser.add_argument(
-        "--config", metavar="FILE", help="a YAML file that gives these options, by their names, for an estate"
+        "--config", metavar="FILE", help="a YAML file that gives these options, by their names"
     )
     _add_values(parser)
     _add_files(parser)
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 if there is no error; 1 if there is, or if there is a warning and ``--strict`` is given, or a file was
         skipped and ``--strict-files`` is given.
     """
-    # What an estate is read into lives to the end: to look through it for garbage ever again takes a tenth of the time.
+    # What was read stays in memory to the end: to look through it for garbage ever again takes a tenth of the time.
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.config:
-        arguments = estate_file.merged(arguments, Path(arguments.config), add_arguments)
+        arguments = audit_config.merged(arguments, Path(arguments.config), add_arguments)
     if not arguments.templates:
         raise UsageError("audit needs a template: name a file, a folder or a cdk.out")
     accounts = {file: account for file, account in arguments.account if file}

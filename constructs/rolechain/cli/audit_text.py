@@ -1,4 +1,4 @@
-"""An audit as it is shown to people: an estate of any size within a few screens."""
+"""An audit as it is shown to people: any number of templates within a few screens."""
 
 from __future__ import annotations
 

@@ -228,7 +228,9 @@ def read_bytes(path: Path) -> bytes:
     """What a file holds; nothing where there is none yet."""
     try:
         if path.exists() and not path.is_file():
-            raise AwsConfigError(f"{path} is not an ordinary file, and is left as it is: name another")
+            raise AwsConfigError(
+                f"{path} is not an ordinary file, and is left as it is: name another with --config"
+            )
         return path.read_bytes()
     except FileNotFoundError:
         return b""

@@ -21,7 +21,7 @@ from rolechain.cli.options import (
 )
 from rolechain.cli.output import report_table
 
-_UNSEEN = "the walk cannot see who else may get in: rolechain prove --live does"
+_UNSEEN = "verify does not show who else may get in: run rolechain prove --live"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -44,7 +44,7 @@ from rolechain.model.entry_principal import Entrance, inherited_values
 from rolechain.model.role import ChainRole, Permission
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.packing import PackingError, pack
-from rolechain.statements.permissions_policy import hop_permissions
+from rolechain.statements.permissions_policy import hop_permission_statements
 
 Json = dict[str, Any]
 MOST = 2000
@@ -569,7 +569,7 @@ def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
     try:
         return [statement for policy in pack(chain, role).hops for statement in policy.statements]
     except PackingError:
-        return hop_permissions(chain.calls_of(role))
+        return hop_permission_statements(chain.calls_of(role))
 
 
 def _may(unit: Grant, units: Iterable[Grant]) -> bool:

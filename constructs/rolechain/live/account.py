@@ -69,7 +69,7 @@ def read_account(session: boto3.Session, account: str) -> Account:
             for section in SECTIONS:
                 details[section] += page.get(section, [])
         # A policy of AWS's that is nothing but a boundary is not among the details.
-        details["Policies"] += [_policy(iam, arn) for arn in _named(details)]
+        details["Policies"] += filter(None, (_policy(iam, arn) for arn in _named(details)))
         roles = [role for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]]
         providers = [
             *iam.list_open_id_connect_providers()["OpenIDConnectProviderList"],
@@ -100,9 +100,15 @@ def _named(details: Mapping[str, list[Json]]) -> list[str]:
     return [arn for arn in arns if arn not in listed]
 
 
-def _policy(iam: Any, arn: str) -> Json:
-    """A managed policy with its default version, as the details list one."""
-    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+def _policy(iam: Any, arn: str) -> Json | None:
+    """A managed policy with its default version, as the details list one; None for one that AWS does not have."""
+    try:
+        policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    except iam.exceptions.NoSuchEntityException:
+        # The local organization holds some of AWS's policies only.
+        if ":iam::aws:policy/" in arn:
+            return None
+        raise
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
     return {**policy, "PolicyVersionList": [version]}
 

@@ -163,7 +163,9 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
         cause=cause,
         request_id=said.request_id,
         recoverable=cause in RECOVERABLE,
-        advice="give credentials that work" if lacking else REMEDIATIONS[cause],
+        advice="set AWS_PROFILE, or start from a session whose credentials work"
+        if lacking
+        else REMEDIATIONS[cause],
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.statements.permissions_policy import hop_permissions
+from rolechain.statements.permissions_policy import hop_permission_statements
 from rolechain.statements.statement_json import StatementJson
-from rolechain.statements.trust_policy import entrance_statements, hop_trust
+from rolechain.statements.trust_policy import entrance_statements, hop_trust_statements
 
 __all__ = [
     "StatementJson",
@@ -24,13 +24,13 @@ __all__ = [
 def trust_statements(chain: Chain, callee: ChainRole) -> list[StatementJson]:
     """The statements of ``callee``'s trust policy: those of the hops into it, or one for each entrance."""
     if hops := chain.calls_into(callee):
-        return hop_trust(hops, chain.organization)
+        return hop_trust_statements(hops, chain.organization)
     return entrance_statements(callee.assumed_by, callee, chain.organization)
 
 
 def permission_statements(chain: Chain, caller: ChainRole) -> list[StatementJson]:
     """The statements that let ``caller`` make its hops, each callee by its ARN; ``pack`` packs them."""
-    return hop_permissions(chain.calls_of(caller))
+    return hop_permission_statements(chain.calls_of(caller))
 
 
 def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[StatementJson]]:

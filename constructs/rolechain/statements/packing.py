@@ -19,7 +19,7 @@ from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
 from rolechain.statements import permissions_policy as named_by
 from rolechain.statements.builder import own_statements, trust_statements
-from rolechain.statements.permissions_policy import Named, hop_permissions
+from rolechain.statements.permissions_policy import Named, hop_permission_statements
 from rolechain.statements.statement_json import StatementJson
 
 
@@ -86,7 +86,7 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
         f"{max(room, 0)}: they are named by "
     )
     for words, named in _in_organization(chain, hops) if room > 0 else ():
-        statements = hop_permissions(hops, named)
+        statements = hop_permission_statements(hops, named)
         if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS:
             note = f"{too_many}{words} in every account of {chain.organization} (aws:ResourceOrgID)"
             return PackedPolicies((ManagedPolicy("Hops", tuple(statements)),), own, note)
@@ -99,7 +99,7 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
 
 def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedPolicy, ...]:
     """The hops in as many policies as they need."""
-    statements = hop_permissions(hops, named)
+    statements = hop_permission_statements(hops, named)
     if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS or len(hops) == 1:
         return (ManagedPolicy(f"Hops{bits}", tuple(statements)),)
     halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]

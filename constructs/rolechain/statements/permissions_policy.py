@@ -22,7 +22,7 @@ _CARRIED: tuple[tuple[str, str, Callable[[Hop], bool]], ...] = (
 )
 
 
-def hop_permissions(hops: Sequence[Hop], named: Named | None = None) -> list[StatementJson]:
+def hop_permission_statements(hops: Sequence[Hop], named: Named | None = None) -> list[StatementJson]:
     """The statements that allow the hops of one caller: those of AssumeRole by external id, with callees in order.
 
     Args:

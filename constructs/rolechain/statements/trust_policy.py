@@ -35,7 +35,7 @@ _SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIde
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
 
-def hop_trust(hops: Sequence[Hop], organization: str | None) -> list[StatementJson]:
+def hop_trust_statements(hops: Sequence[Hop], organization: str | None) -> list[StatementJson]:
     """The statements that let the callers of hops assume one callee.
 
     Args:

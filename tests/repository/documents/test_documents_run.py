@@ -185,8 +185,10 @@ def shown(block: Block) -> list[tuple[str, str]]:
 
 
 def plain(text: str) -> list[str]:
-    """Output without what differs from run to run: milliseconds, and blanks that a terminal is filled up with."""
-    lines = [re.sub(r" +\d+$", " MS", line.rstrip()).strip() for line in text.splitlines()]
+    """Output without what differs from run to run: milliseconds and their width, and blanks that fill up a terminal."""
+    lines = [
+        re.sub(r" +(ms|\d+)$", " MS", re.sub("─+", "─", line.rstrip())).strip() for line in text.splitlines()
+    ]
     return [line for line in lines if line]
 
 

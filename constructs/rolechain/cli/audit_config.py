@@ -1,4 +1,4 @@
-"""The file of an estate, which gives the options of ``rolechain audit`` by their names."""
+"""The configuration file of ``rolechain audit``, which gives its options by their names."""
 
 from __future__ import annotations
 
