@@ -20,7 +20,6 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Roles terms and concepts: role chaining",
 )
 def circle(context: RuleContext) -> Violations:
-    """Two roles or more, each of which leads to all the others."""
     may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
     if next(circles(successors(sorted(may_be))), None) is None:
         return

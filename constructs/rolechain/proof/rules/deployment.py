@@ -25,7 +25,6 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
-    """A role's ARN as principal, where the role is not proven to exist by then."""
     for entry in context.entries:
         if entry.role.imported or _is_deployed(context, entry.role):
             continue  # its owner adds the statement when the caller is there
@@ -170,7 +169,6 @@ def _texts(value: Json) -> Iterator[str]:
     source="AWS CDK, Role.from_role_arn: mutable; AWS CloudFormation, AWS::IAM::Policy: Roles",
 )
 def imported_role(context: RuleContext) -> Violations:
-    """A policy that is attached to a role by name which no template of its account creates."""
     own = [role for role in context.graph.roles if not role.imported]
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
     reported: set[SourceLocation] = set()
@@ -212,7 +210,6 @@ def _attached_to(resource: Resource) -> list[str]:
     source="AWS CloudFormation User Guide, StackSets with service-managed permissions: considerations",
 )
 def service_managed(context: RuleContext) -> Violations:
-    """A service-managed stack set that cannot be deployed, or not to where it is meant to go."""
     for resource in context.resources:
         if (
             resource.type != "AWS::CloudFormation::StackSet"

@@ -29,7 +29,6 @@ from rolechain.statements.statement_json import Conditions
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
 def enforced(context: RuleContext) -> Violations:
-    """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     if context.chain is None:
         return
     declared = Declared(context.chain)

@@ -120,7 +120,6 @@ def _assumed_by_roles_only(context: RuleContext) -> set[str]:
     source="IAM API Reference, CreateRole: MaxSessionDuration",
 )
 def session_duration(context: RuleContext) -> Violations:
-    """A limit of sessions that IAM refuses."""
     for role in context.graph.roles:
         if not _legal(role):
             yield Violation(

@@ -43,7 +43,6 @@ _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
     source="IAM User Guide, Pass session tags in AWS STS",
 )
 def tag_session(context: RuleContext) -> Violations:
-    """A side of a hop with tags that does not allow them to be passed."""
     tagged = [edge for edge in context.edges if _tags_of(edge.entry) or _by_name(context, edge, TAG_SESSION)]
     heirs = _after(context, [edge for edge in tagged if _transitive(edge.entry)])
     brought = _brought_by_services(context, lambda service: service.transitive)
@@ -58,7 +57,6 @@ def tag_session(context: RuleContext) -> Violations:
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
 )
 def set_source_identity(context: RuleContext) -> Violations:
-    """A side of a hop with a source identity that does not allow it to be set."""
     first = [
         edge
         for edge in context.edges
@@ -80,7 +78,6 @@ def set_source_identity(context: RuleContext) -> Violations:
     levels="warning",
 )
 def console_sets_no_identity(context: RuleContext) -> Violations:
-    """A trust policy that refuses callers without a source identity."""
     for entry in context.entries:
         declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
@@ -100,7 +97,6 @@ def console_sets_no_identity(context: RuleContext) -> Violations:
     source="IAM User Guide, Pass session tags in AWS STS: role chaining",
 )
 def inherited_tag(context: RuleContext) -> Violations:
-    """A trust policy that asks for a tag anew which an earlier hop made transitive."""
     for first in context.edges:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
         for edge in _after(context, [first]) if inherited else ():
@@ -123,7 +119,6 @@ def inherited_tag(context: RuleContext) -> Violations:
     levels="error warning",
 )
 def tag_limits(context: RuleContext) -> Violations:
-    """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
     for entry in context.entries:
         tags: dict[str, list[str]] = {}
         for condition in entry.statement.conditions:

@@ -85,7 +85,6 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     levels="warning",
 )
 def denied_by_control_policy(context: RuleContext) -> Violations:
-    """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
     policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
     organizations = {value for _, policy in policies for value in _organizations(policy)}
     own = context.organization or (organizations.pop() if len(organizations) == 1 else None)
