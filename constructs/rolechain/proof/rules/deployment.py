@@ -58,10 +58,8 @@ def deploy_order(context: RuleContext) -> Violations:
 
 def _exists(chain: Chain, arn: str) -> bool:
     """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
-    entrances = (entrance for source in chain.sources for entrance in source.entrances)
-    return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
-        role.existing and role.arn == arn for role in chain.roles
-    )
+    entrances = {each.value for source in chain.sources for each in source.entrances if each.kind == "arn"}
+    return arn in entrances or any(role.existing and role.arn == arn for role in chain.roles)
 
 
 def _is_deployed(context: RuleContext, role: RoleRecord) -> bool:
@@ -127,13 +125,10 @@ def literal_partition(context: RuleContext) -> Violations:
         found = next(filter(None, map(literal.search, _texts(resource.properties))), None)
         if found is None:
             continue
-        if partition:
-            message = f"{found[0]} names the partition aws, and the template is deployed to {partition}"
-        else:
-            message = f"{found[0]} names the partition aws, and the template names AWS::Partition elsewhere"
+        how = f"is deployed to {partition}" if partition else "names AWS::Partition elsewhere"
         yield Violation(
             resource.place(),
-            message,
+            f"{found[0]} names the partition aws, and the template {how}",
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
@@ -218,8 +213,9 @@ def service_managed(context: RuleContext) -> Violations:
             continue
         if resource.properties.get("ExecutionRoleTemplateBody") is None:
             yield from _unfit_body(resource)
-        management = _management_account(context, resource)
-        if management is None:
+        management = context.graph.templates[resource.template].account
+        # Without CallAs, the stack set is made from the management account.
+        if management is None or resource.properties.get("CallAs", "SELF") != "SELF":
             continue
         if management in _accounts(resource):
             yield Violation(
@@ -253,13 +249,6 @@ def _unfit_body(resource: Resource) -> Violations:
             "the stack set's template holds a macro (Transform), which is refused",
             "write out what the macro makes",
         )
-
-
-def _management_account(context: RuleContext, resource: Resource) -> str | None:
-    """The management account, as far as it can be told: without CallAs, the stack set is made from there."""
-    if resource.properties.get("CallAs", "SELF") != "SELF":
-        return None
-    return context.graph.templates[resource.template].account
 
 
 def _accounts(resource: Resource) -> set[str]:

@@ -134,9 +134,8 @@ def tag_limits(context: RuleContext) -> Violations:
         yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
         for value in filter(entry.is_known, principals.pinned(entry, _SET_IDENTITY)):
             shortest = value.replace("*", "").replace("?", "x")
-            if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
-                shortest
-            ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
+            new = range(SOURCE_IDENTITY_CHARACTERS_BEFORE + 1, SOURCE_IDENTITY_CHARACTERS + 1)
+            if len(shortest) in new and source_identity_characters_here() < len(shortest):
                 yield entry.violation(
                     f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
@@ -158,15 +157,11 @@ def _tag_faults(place: SourceLocation, arn: str, tags: Iterable[tuple[str, str]]
         yield Violation(place, f"{arn} has or asks for {count} tags", f"keep to {SESSION_TAGS}")
     for key, value in tags:
         if not 1 <= len(key) <= TAG_KEY_CHARACTERS:
-            yield Violation(
-                place, f"{arn} has a tag key of {len(key)} characters", f"keep to {TAG_KEY_CHARACTERS}"
-            )
+            message = f"{arn} has a tag key of {len(key)} characters"
+            yield Violation(place, message, f"keep to {TAG_KEY_CHARACTERS}")
         if len(value) > TAG_VALUE_CHARACTERS:
-            yield Violation(
-                place,
-                f"{arn} has a value of {len(value)} characters for tag {key}",
-                f"keep to {TAG_VALUE_CHARACTERS}",
-            )
+            message = f"{arn} has a value of {len(value)} characters for tag {key}"
+            yield Violation(place, message, f"keep to {TAG_VALUE_CHARACTERS}")
 
 
 def _declared(context: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
@@ -203,15 +198,7 @@ def _not_allowed(
     carrying: Iterable[AssumeRoleEdge],
     brought: list[tuple[LocatedStatement, str]],
 ) -> Violations:
-    """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it on.
-
-    Args:
-        context: the roles.
-        action: the action that passes it.
-        what: what is passed, in words.
-        carrying: the edges that carry it on.
-        brought: the statements that let a service in which brings it, each with the service.
-    """
+    """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it."""
     for entry, service in brought:
         trust = located_statements(entry.role, entry.role.trust)
         if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
@@ -256,9 +243,8 @@ def _by_name(context: RuleContext, edge: AssumeRoleEdge, action: str) -> bool:
         return True
     if not (context.chain and edge.callee.arn in context.hop_roles and edge.caller.arn in context.declared):
         return False
-    return _names(edge.callee.trust.policy.allows, name) and _names(
-        [side.statement for side in _trusting(edge, action)], name
-    )
+    trusting = [side.statement for side in _trusting(edge, action)]
+    return _names(edge.callee.trust.policy.allows, name) and _names(trusting, name)
 
 
 def _names(statements: Iterable[Statement], action: str) -> bool:
