@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from rolechain.cli.template_files import FilesByName, holding
 from rolechain.proof import Finding, Level
 
 
@@ -24,6 +25,14 @@ class Row(NamedTuple):
     finding: Finding
     file: str
     line: int
+
+    @classmethod
+    def of(cls, finding: Finding, files: FilesByName) -> Row:
+        """A finding, with the file that holds its place."""
+        place = finding.place
+        if place is None or (file := holding(files, place)) is None:
+            return cls(finding, "", 0)
+        return cls(finding, file.path.as_posix(), file.line(place))
 
 
 COLUMNS = ("level", "rule", "file", "line", "resource", "part", "statement", "message", "fix")

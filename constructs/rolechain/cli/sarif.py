@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rolechain.cli.template_files import FilesByName, holding
+from rolechain.cli.report_formats import Row
+from rolechain.cli.template_files import TemplateFile
 from rolechain.cli.triage import fingerprint
-from rolechain.proof import Finding, Level, SourceLocation
+from rolechain.proof import Level, SourceLocation
 from rolechain.proof.rules import RULES, UNKNOWN
 from rolechain.proof.rules.rule import Rule
 
@@ -25,15 +26,15 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 _SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
 
 
-def log(findings: Iterable[Finding], files: FilesByName) -> Json:
-    """A SARIF log of one run."""
+def log(rows: Iterable[Row], anywhere: TemplateFile) -> Json:
+    """A SARIF log of one run; what stands nowhere is shown in the first line of a file that is given for that."""
     rules = [_rule(each) for each in (UNKNOWN, *RULES)]
     index = {each["id"]: number for number, each in enumerate(rules)}
     driver = {"name": "rolechain", "semanticVersion": version("rolechain"), "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, files) | {"ruleIndex": index[finding.rule]} for finding in findings],
+        "results": [_result(row, anywhere) | {"ruleIndex": index[row.finding.rule]} for row in rows],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -51,18 +52,15 @@ def _rule(rule: Rule) -> Json:
     }
 
 
-def _result(finding: Finding, files: FilesByName) -> Json:
-    # What stands nowhere concerns all files: code scanning needs one to show it in.
-    anywhere = next(iter(files.values()))
-    place = finding.place or SourceLocation(anywhere.template.name)
-    file = holding(files, place) or anywhere
+def _result(row: Row, anywhere: TemplateFile) -> Json:
+    finding, place = row.finding, row.finding.place
     where: Json = {
         "physicalLocation": {
-            "artifactLocation": _artifact(file.path),
-            "region": {"startLine": file.line(place)},
+            "artifactLocation": _artifact(Path(row.file) if row.file else anywhere.path),
+            "region": {"startLine": row.line or anywhere.line(SourceLocation(anywhere.template.name))},
         }
     }
-    if place.logical_id:
+    if place and place.logical_id:
         statement = "" if place.statement is None else f"Statement[{place.statement}]"
         qualified = ".".join(filter(None, (place.logical_id, place.part, statement)))
         where["logicalLocations"] = [

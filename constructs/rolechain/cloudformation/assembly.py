@@ -46,26 +46,19 @@ def _templates(folder: Path) -> Iterator[Template]:
         elif name in stacks:
             file = folder / str(properties.get("templateFile", ""))
             body = _read(file)
-            account, region = _environment(artifact)
+            # aws://<account>/<region>, of which the app may leave either open
+            environment = str(artifact.get("environment", "")).removeprefix("aws://")
+            account, _, region = environment.partition("/")
             yield Template(
                 name=name,
                 body=body,
-                account=account,
-                region=region,
+                account=account if account.isdecimal() else None,
+                region=region if region and not region.startswith("unknown-") else None,
                 dependencies=tuple(each for each in artifact.get("dependencies", ()) if each in stacks),
                 file=str(file),
                 stack_name=str(properties.get("stackName", name)),
                 nested=_nested(folder, body, artifacts, artifact),
             )
-
-
-def _environment(artifact: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Account and region of ``aws://<account>/<region>``; None for what the app leaves open."""
-    account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
-    return (
-        account if account.isdecimal() else None,
-        region if region and not region.startswith("unknown-") else None,
-    )
 
 
 def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, str]:

@@ -188,13 +188,10 @@ def _required(value: Json, conditions: Mapping[str, Json], holds: bool, depth: i
 
 def exclude(ones: frozenset[Requirement], others: frozenset[Requirement]) -> bool:
     """Whether what two conditions of one stack require cannot be so at once."""
-    return any(_contradict(one, other) for one in ones for other in others)
-
-
-def _contradict(one: Requirement, other: Requirement) -> bool:
-    if one[0] != other[0]:
-        return False
-    if one[1] == other[1]:
-        return one[2] is not other[2]
-    # A parameter is equal to one value alone; several conditions may hold.
-    return one[0] != _CONDITION and one[2] and other[2]
+    return any(
+        # A parameter is equal to one value alone; several conditions may hold.
+        (one[2] is not other[2]) if one[1] == other[1] else (one[0] != _CONDITION and one[2] and other[2])
+        for one in ones
+        for other in others
+        if one[0] == other[0]
+    )

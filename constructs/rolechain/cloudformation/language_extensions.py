@@ -59,12 +59,11 @@ class _Expansion:
             return value
         found: dict[str, Json] = {}
         for key, item in value.items():
-            made = self._loop(item, depth) if isinstance(key, str) and key.startswith(LOOP) else None
+            is_loop = isinstance(key, str) and key.startswith(LOOP)
+            made = self._loop(item, depth) if is_loop else None
             # A key that a loop makes a second time is refused on deployment: the loop stays, and is not known.
             if made is None or made.keys() & (found.keys() | value.keys()):
-                found[key] = (
-                    item if isinstance(key, str) and key.startswith(LOOP) else self.of(item, depth + 1)
-                )
+                found[key] = item if is_loop else self.of(item, depth + 1)
             else:
                 found |= made
         return found
@@ -75,11 +74,7 @@ class _Expansion:
             return None
         identifier, collection, template = argument
         items = self._resolve(collection)
-        if (
-            not isinstance(identifier, str)
-            or not isinstance(items, list)
-            or not isinstance(template, Mapping)
-        ):
+        if not (isinstance(identifier, str) and isinstance(items, list) and isinstance(template, Mapping)):
             return None
         found: dict[str, Json] = {}
         for item in items:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -57,7 +57,12 @@ def with_values(templates: Iterable[Template], values: Mapping[str, Json]) -> li
             if name in values
         }
         parameters = {**template.parameters, **own}
-        names = (*_stored_names(declared, parameters),)
+        keys = (
+            texts.scalar(parameters.get(name, parameter.get("Default")))
+            for name, parameter in declared.items()
+            if stored_type(str(parameter.get("Type")))
+        )
+        names = [key for key in keys if key is not None]
         named |= dict.fromkeys((*declared, *names))
         stored = {
             name: _text(name, values[name], "List<String>")
@@ -78,15 +83,6 @@ def _declared(template: Template) -> dict[str, Mapping[str, Json]]:
     if not isinstance(found, Mapping) or TRANSFORM in found:
         return {}
     return {name: each for name, each in found.items() if isinstance(each, Mapping)}
-
-
-def _stored_names(declared: Mapping[str, Mapping[str, Json]], given: Mapping[str, Json]) -> Iterator[str]:
-    """The names under which Systems Manager holds what parameters read from there."""
-    for name, parameter in declared.items():
-        if stored_type(str(parameter.get("Type"))):
-            key = texts.scalar(given.get(name, parameter.get("Default")))
-            if key is not None:
-                yield key
 
 
 def _checked(template: Template, name: str, declared: Mapping[str, Json], value: Json) -> str:

@@ -237,7 +237,7 @@ class Stacks:
             imported=lambda export: self._imported(export, template),
             output=self._output,
             nested=lambda logical_id, output: self._nested_output(stack, logical_id, output),
-            assume=self._assume,
+            assume=lambda words: self.assumptions.update({words: None}),
         )
 
         def resolver_of(body: Mapping[str, Json]) -> Resolver:
@@ -256,11 +256,9 @@ class Stacks:
             body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
         if body is not template.body:
             template = replace(template, body=body, source=template.body)
+        # The name is bound for the lookups of the surroundings.
         stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
         return stack
-
-    def _assume(self, words: str) -> None:
-        self.assumptions[words] = None
 
     def _only_account(self, stack: Stack) -> str | None:
         """The account of the chain's roles in a stack whose own account is not known, if they agree on one."""
@@ -303,10 +301,9 @@ class Stacks:
         return self._output_of(found[0], wanted.get("OutputName")) if len(found) == 1 else None
 
     def _nested_output(self, parent: Stack, logical_id: str, output: str) -> Json | None:
-        if logical_id not in parent.template.nested:
-            return None
-        child = self._child(parent, logical_id, parent.made)
-        return self._output_of(child, output) if child else None
+        known = logical_id in parent.template.nested
+        child = self._child(parent, logical_id, parent.made) if known else None
+        return child and self._output_of(child, output)
 
     def _output_of(self, stack: Stack, name: Json) -> Json | None:
         found = stack.resolver.section("Outputs").get(name) if isinstance(name, str) else None

@@ -141,7 +141,16 @@ def parse(element: object) -> Case | OpenCase:
     asked = _object(case.get("request"), "request")
     if not is_arn(_text(callee, "callee", "arn")):
         raise CaseError(f"callee.arn is {shown(callee['arn'])}: write the ARN of a role")
+    context: dict[str, ContextValue] = {}
+    for key, value in _object(asked.get("context") or {}, "request.context").items():
+        if value is not None:
+            values = _texts(value, f"request.context {key}")
+            context[key] = values if isinstance(value, list) else values[0]
     boundary = reader.policies(case, "permissions_boundary", Side.PERMISSIONS_BOUNDARY)
+    if boundary and len(boundary) > 1:
+        raise CaseError(
+            f"permissions_boundary lists {len(boundary)} policies: a role or user has one at most"
+        )
     request = Request(
         caller=_caller(caller),
         callee=Callee(
@@ -150,10 +159,10 @@ def parse(element: object) -> Case | OpenCase:
             rcps=reader.levels(callee, "rcps", Side.RESOURCE_CONTROL_POLICY),
             in_management_account=_in_management_account(callee),
         ),
-        context=_context(asked.get("context")),
+        context=context,
         actions=_texts(asked.get("actions") or ASSUME_ROLE, "request.actions"),
         identity_policies=reader.policies(case, "caller_policies", Side.IDENTITY_POLICY) or (),
-        permissions_boundary=_only(boundary),
+        permissions_boundary=boundary[0] if boundary else None,
         session_policies=reader.policies(case, "session_policy", Side.SESSION_POLICY),
         scps=reader.levels(case, "caller_scps", Side.SERVICE_CONTROL_POLICY),
     )
@@ -219,24 +228,6 @@ def _caller(element: Mapping[str, Any]) -> Caller:
 
 def _in_management_account(element: Mapping[str, Any]) -> bool:
     return any(element.get(key) is True for key in ("in_management_account", "management_account"))
-
-
-def _context(value: object) -> dict[str, ContextValue]:
-    found: dict[str, ContextValue] = {}
-    for key, item in _object(value or {}, "request.context").items():
-        if item is None:
-            continue
-        values = _texts(item, f"request.context {key}")
-        found[key] = values if isinstance(item, list) else values[0]
-    return found
-
-
-def _only(policies: tuple[Policy, ...] | None) -> Policy | None:
-    if policies and len(policies) > 1:
-        raise CaseError(
-            f"permissions_boundary lists {len(policies)} policies: a role or user has one at most"
-        )
-    return policies[0] if policies else None
 
 
 def _object(value: object, what: str) -> Mapping[str, Any]:

@@ -100,19 +100,15 @@ def texts(value: object, what: str, scalars: bool = False) -> tuple[str | Intrin
         PolicyError: it is another type of value.
     """
     items = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_text(item, what, scalars) for item in items)
-
-
-def _text(value: object, what: str, scalars: bool) -> str | Intrinsic:
-    if isinstance(value, str):
-        return value
-    if scalars and isinstance(value, bool):
-        return "true" if value else "false"
-    if scalars and isinstance(value, (int, float)):
-        return str(value)
-    if intrinsic := intrinsic_of(value):
-        return intrinsic
-    raise PolicyError(f"{what} is {shown(value)}: write a text or a list of texts")
+    found: list[str | Intrinsic] = []
+    for item in items:
+        if scalars and isinstance(item, (bool, int, float)):
+            item = str(item).lower() if isinstance(item, bool) else str(item)
+        text = item if isinstance(item, str) else intrinsic_of(item)
+        if text is None:
+            raise PolicyError(f"{what} is {shown(item)}: write a text or a list of texts")
+        found.append(text)
+    return tuple(found)
 
 
 def printable(text: str) -> str:

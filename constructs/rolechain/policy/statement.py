@@ -177,30 +177,23 @@ def _parse(element: Mapping[str, Any], index: int, variables: bool) -> Statement
         on = resources.parse(element["NotResource" if excluded else "Resource"], variables, excluded)
     if "NotPrincipal" in element:
         principals.parse(element["NotPrincipal"])
+    effect, sid = element.get("Effect"), element.get("Sid")
+    if intrinsic_of(effect):
+        effect = None
+    elif effect not in ("Allow", "Deny"):
+        found = "missing" if effect is None else shown(effect)
+        raise PolicyError(f"Effect is {found}: write Allow or Deny")
+    if intrinsic := intrinsic_of(sid):
+        sid = str(intrinsic)
+    elif sid is not None and not isinstance(sid, str):
+        raise PolicyError(f"Sid is {shown(sid)}: write a text")
     return Statement(
         index=index,
-        effect=_effect(element.get("Effect")),
+        effect=effect,
         actions=about,
         resources=on,
         principals=principals.parse(element["Principal"]) if "Principal" in element else None,
         not_principal="NotPrincipal" in element,
         conditions=conditions.parse(element["Condition"], variables) if "Condition" in element else (),
-        sid=_sid(element.get("Sid")),
+        sid=sid,
     )
-
-
-def _effect(value: object) -> Literal["Allow", "Deny"] | None:
-    if value == "Allow" or value == "Deny":
-        return value
-    if intrinsic_of(value):
-        return None
-    found = "missing" if value is None else shown(value)
-    raise PolicyError(f"Effect is {found}: write Allow or Deny")
-
-
-def _sid(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if intrinsic := intrinsic_of(value):
-        return str(intrinsic)
-    raise PolicyError(f"Sid is {shown(value)}: write a text")

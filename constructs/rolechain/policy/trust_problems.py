@@ -11,7 +11,6 @@ from rolechain.iam import limits
 from rolechain.iam.arn import account_of, iam_arn, is_arn, partition_of, resource_of, root_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.sts_actions import is_of_sts
-from rolechain.policy.actions import Actions
 from rolechain.policy.principals import Principals
 from rolechain.policy.statement import Statement
 
@@ -20,6 +19,7 @@ _AWS = (limits.ACCOUNT, limits.ACCOUNT_ROOT, limits.ROLE_OR_USER, limits.SESSION
 
 _Fault = tuple[str, str]
 """What is wrong, and what to write instead."""
+_UNFILLED = "holds ${, which nothing fills in here", "write the value out; in a template, with Fn::Sub"
 
 
 class Subject(StrEnum):
@@ -82,10 +82,7 @@ def _problems(statement: Statement) -> Iterator[TrustProblem]:
             f"remove {name}: a trust policy is about its own role",
             f"Has prohibited field {name}",
         )
-    yield from _of_actions(statement.actions)
-
-
-def _of_actions(actions: Actions) -> Iterator[TrustProblem]:
+    actions = statement.actions
     for item in () if actions.negated else actions.written:
         if not is_of_sts(item) and (item.lower() in actions.exact or has_wildcard([item])):
             yield _refused_element(
@@ -111,18 +108,17 @@ def _of_principals(principals: Principals) -> Iterator[TrustProblem]:
     ):
         for value in sorted(values):
             # A part that is not known is written <name>; it counts as valid.
-            if fault := fault_of(value, _PLACEHOLDER.sub("0" * 12, value)):
+            known = _PLACEHOLDER.sub("0" * 12, value)
+            if kind == "AWS" and _is_aws(known):
+                continue
+            if fault := _UNFILLED if "${" in value else fault_of(value, known):
                 message = f"Principal {value} {fault[0]}, which IAM refuses"
                 yield TrustProblem(Subject.PRINCIPAL, message, fault[1], invalid_principal(kind, value))
 
 
-def _fault_of_aws(value: str, known: str) -> _Fault | None:
-    if _is_aws(known):
-        return None
+def _fault_of_aws(value: str, known: str) -> _Fault:
     account, resource, partition = account_of(known), resource_of(known), partition_of(known)
     root = iam_arn(partition, account, "root")
-    if unfilled := _unfilled(value):
-        return unfilled
     if has_wildcard([value]):
         one = root_of(value) if account.isdigit() else "the account's root"
         remediation = f"name one principal; for several, {one} with ArnLike aws:PrincipalArn {value}"
@@ -150,8 +146,6 @@ def _fault_of_aws(value: str, known: str) -> _Fault | None:
 def _fault_of_service(value: str, known: str) -> _Fault | None:
     if limits.SERVICE_OF_ANY_PARTITION.fullmatch(known):
         return None
-    if unfilled := _unfilled(value):
-        return unfilled
     if has_wildcard([value]):
         return "holds a wildcard", "name each service, such as lambda.amazonaws.com"
     meant = f"{value.lower()}.amazonaws.com"
@@ -163,8 +157,6 @@ def _fault_of_service(value: str, known: str) -> _Fault | None:
 
 
 def _fault_of_provider(value: str, known: str) -> _Fault | None:
-    if unfilled := _unfilled(value):
-        return unfilled
     if has_wildcard([value]):
         return "holds a wildcard", "name one provider"
     if limits.PROVIDER.fullmatch(known) or limits.DOMAIN.fullmatch(known):
@@ -175,10 +167,3 @@ def _fault_of_provider(value: str, known: str) -> _Fault | None:
 
 def _is_aws(known: str) -> bool:
     return any(pattern.fullmatch(known) for pattern in _AWS)
-
-
-def _unfilled(value: str) -> _Fault | None:
-    """The fault of a policy or template variable, which nothing resolves."""
-    if "${" in value:
-        return "holds ${, which nothing fills in here", "write the value out; in a template, with Fn::Sub"
-    return None
