@@ -16,7 +16,7 @@ import urllib.request
 import webbrowser
 from urllib.parse import urlencode, urlsplit
 
-from rolechain.cli.options import UsageError, add_credentials_options
+from rolechain.cli.options import CREDENTIALS, UsageError, add_options
 from rolechain.cli.resolved_credentials import resolve
 from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
@@ -35,7 +35,7 @@ class FederationError(RolechainError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_credentials_options(parser)
+    add_options(parser, *CREDENTIALS)
     parser.add_argument("--open", action="store_true", help="open the browser, and print nothing")
     parser.add_argument(
         "--destination", metavar="URL", help="the page to land on (default: the console's home)"

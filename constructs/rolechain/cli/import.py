@@ -18,13 +18,7 @@ import yaml
 from rolechain.cli.account_sessions import AccountSessions, home_of
 from rolechain.cli.base_session import open_session
 from rolechain.cli.live import read_all
-from rolechain.cli.options import (
-    UsageError,
-    add_account_options,
-    add_json_option,
-    add_repeated_option,
-    placed,
-)
+from rolechain.cli.options import UsageError, add_account_options, add_repeated_option, placed
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
@@ -73,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .yaml file for the chain, or a folder with a file for each chain (default: stdout)",
     )
     parser.add_argument("--force", action="store_true", help="let --output write over what stands there")
-    add_json_option(parser, "print one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument(
         "--adopt",
         action="store_true",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam.partitions import partition_of
@@ -19,142 +20,6 @@ class UsageError(RolechainError):
     """The command was not called as it must be; the exit code is 2."""
 
     usage = True
-
-
-def add_chain_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--chain``."""
-    parser.add_argument(
-        "--chain",
-        metavar="FILE",
-        default=_default_chain(),
-        help=f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
-    )
-
-
-def _default_chain() -> str:
-    """The chain's file where no option names it; a file above that is somebody else's is none of the user's chains."""
-    if named := os.environ.get(CHAIN_VARIABLE):
-        return named
-    if Path("chain.yaml").exists():
-        return "chain.yaml"
-    above = (folder / "chain.yaml" for folder in Path.cwd().parents)
-    found = next((file for file in above if file.is_file()), None)
-    own = found and (not hasattr(os, "getuid") or found.stat().st_uid == os.getuid())
-    return str(found) if found and own else "chain.yaml"
-
-
-def add_chain_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--chain``, ``--target``, ``--source``, ``--profile`` and ``--region``."""
-    add_chain_option(parser)
-    parser.add_argument(
-        "--target", metavar="ACCOUNT", help="the target's account, or a role's ARN, where there are several"
-    )
-    parser.add_argument(
-        "--source", metavar="ROLE_OR_ACCOUNT", help="the source role, or its account, where there are several"
-    )
-    parser.add_argument(
-        "--profile", help="the AWS profile to start from (default: as boto3 finds credentials)"
-    )
-    parser.add_argument(
-        "--region",
-        help="the AWS region (default: that of the environment, else of the profile, else of the chain)",
-    )
-
-
-def add_session_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--session-tag``, ``--source-identity`` and ``--session-name``."""
-    add_repeated_option(
-        parser,
-        "--session-tag",
-        "KEY=VALUE",
-        "the value of a session tag that the chain leaves open",
-        type=pair("Project=apollo"),
-    )
-    parser.add_argument(
-        "--source-identity", metavar="NAME", help="the source identity, where the chain leaves it open"
-    )
-    parser.add_argument(
-        "--session-name",
-        metavar="NAME",
-        help="the name of the sessions, as CloudTrail shows it (default: the user and the machine)",
-    )
-
-
-def add_credentials_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what the commands take that resolve the chain's credentials: the chain, its sessions, MFA and the cache."""
-    add_chain_options(parser)
-    add_session_options(parser)
-    parser.add_argument(
-        "--mfa-serial",
-        metavar="DEVICE",
-        help="the MFA device of the IAM user to start from, its ARN or serial number (default: the profile's)",
-    )
-    parser.add_argument(
-        "--mfa-code",
-        metavar="CODE",
-        type=_mfa_code,
-        help="the six digits that the device shows (default: asked for on the terminal)",
-    )
-    parser.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="assume every role anew, and keep nothing in the user's cache folder",
-    )
-
-
-def add_every_target_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--every-target``."""
-    parser.add_argument(
-        "--every-target", action="store_true", help="every target of the chain, several at a time"
-    )
-
-
-def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Adds ``--account-profile``, which gives (account, profile) pairs."""
-    add_repeated_option(
-        parser,
-        "--account-profile",
-        "ACCOUNT=PROFILE",
-        f"the profile of an account, {purpose}",
-        type=pair("222222222222=name-of-a-profile", key="[0-9]{12}", value=".+"),
-    )
-
-
-def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Adds ``--account-profile`` and ``--account-role``."""
-    add_account_profile_option(parser, purpose)
-    parser.add_argument(
-        "--account-role",
-        "--assume",
-        metavar="NAME",
-        help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
-    )
-
-
-def add_json_option(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as argparse names it
-    """Adds ``--json``."""
-    parser.add_argument("--json", action="store_true", help=help)
-
-
-def add_format_option(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
-    """Adds ``--format``, text by default, and ``--json``, which is short for one of the formats."""
-    parser.add_argument("--format", choices=formats, default="text", help="default: text")
-    parser.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
-
-
-def add_repeated_option(
-    parser: argparse.ArgumentParser,
-    name: str,
-    metavar: str,
-    help: str,  # noqa: A002 - as argparse names it
-    type: Callable[[str], object] = str,  # noqa: A002
-) -> None:
-    """Adds an option that may be given again; its values are a list."""
-    parser.add_argument(
-        name, metavar=metavar, action="append", default=[], type=type, help=f"{help}; may be given again"
-    )
 
 
 def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str], tuple[str, str]]:
@@ -179,6 +44,130 @@ def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str],
     return read
 
 
+def _mfa_code(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{6}", text):
+        raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")
+    return text
+
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "--chain": {
+        "metavar": "FILE",
+        "help": f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
+    },
+    "--target": {
+        "metavar": "ACCOUNT",
+        "help": "the target's account, or a role's ARN, where there are several",
+    },
+    "--source": {
+        "metavar": "ROLE_OR_ACCOUNT",
+        "help": "the source role, or its account, where there are several",
+    },
+    "--profile": {"help": "the AWS profile to start from (default: as boto3 finds credentials)"},
+    "--region": {
+        "help": "the AWS region (default: that of the environment, else of the profile, else of the chain)"
+    },
+    "--session-tag": {
+        "metavar": "KEY=VALUE",
+        "action": "append",
+        "default": [],
+        "type": pair("Project=apollo"),
+        "help": "the value of a session tag that the chain leaves open; may be given again",
+    },
+    "--source-identity": {"metavar": "NAME", "help": "the source identity, where the chain leaves it open"},
+    "--session-name": {
+        "metavar": "NAME",
+        "help": "the name of the sessions, as CloudTrail shows it (default: the user and the machine)",
+    },
+    "--mfa-serial": {
+        "metavar": "DEVICE",
+        "help": "the MFA device of the IAM user to start from, its ARN or serial number (default: the profile's)",
+    },
+    "--mfa-code": {
+        "metavar": "CODE",
+        "type": _mfa_code,
+        "help": "the six digits that the device shows (default: asked for on the terminal)",
+    },
+    "--no-cache": {
+        "action": "store_true",
+        "help": "assume every role anew, and keep nothing in the user's cache folder",
+    },
+    "--every-target": {
+        "action": "store_true",
+        "help": "every target of the chain, several at a time",
+    },
+}
+CHAIN = ("--chain", "--target", "--source", "--profile", "--region")
+"""The options that select a chain and the session to start from."""
+SESSIONS = ("--session-tag", "--source-identity", "--session-name")
+"""The options of what its sessions carry."""
+CREDENTIALS = (*CHAIN, *SESSIONS, "--mfa-serial", "--mfa-code", "--no-cache")
+"""The options of the commands that resolve the chain's credentials."""
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds options of the table by their names."""
+    for name in names:
+        parser.add_argument(name, **_OPTIONS[name])
+    if "--chain" in names:
+        parser.set_defaults(chain=_default_chain())
+
+
+def _default_chain() -> str:
+    """The chain's file where no option names it; a file above that is somebody else's is none of the user's chains."""
+    if named := os.environ.get(CHAIN_VARIABLE):
+        return named
+    if Path("chain.yaml").exists():
+        return "chain.yaml"
+    above = (folder / "chain.yaml" for folder in Path.cwd().parents)
+    found = next((file for file in above if file.is_file()), None)
+    own = found and (not hasattr(os, "getuid") or found.stat().st_uid == os.getuid())
+    return str(found) if found and own else "chain.yaml"
+
+
+def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds ``--account-profile``, which gives (account, profile) pairs."""
+    add_repeated_option(
+        parser,
+        "--account-profile",
+        "ACCOUNT=PROFILE",
+        f"the profile of an account, {purpose}",
+        type=pair("222222222222=name-of-a-profile", key="[0-9]{12}", value=".+"),
+    )
+
+
+def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds ``--account-profile`` and ``--account-role``."""
+    add_account_profile_option(parser, purpose)
+    parser.add_argument(
+        "--account-role",
+        "--assume",
+        metavar="NAME",
+        help="a role of every other account that --profile may assume, such as OrganizationAccountAccessRole",
+    )
+
+
+def add_format_option(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """Adds ``--format``, text by default, and ``--json``, which is short for one of the formats."""
+    parser.add_argument("--format", choices=formats, default="text", help="default: text")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+    )
+
+
+def add_repeated_option(
+    parser: argparse.ArgumentParser,
+    name: str,
+    metavar: str,
+    help: str,  # noqa: A002 - as argparse names it
+    type: Callable[[str], object] = str,  # noqa: A002
+) -> None:
+    """Adds an option that may be given again; its values are a list."""
+    parser.add_argument(
+        name, metavar=metavar, action="append", default=[], type=type, help=f"{help}; may be given again"
+    )
+
+
 def placed(text: str) -> tuple[str, str]:
     """Reads the account of a template, ``FILE=ID``, or an account by itself, as ``--account`` gives it."""
     file, _, account = text.rpartition("=")
@@ -187,12 +176,6 @@ def placed(text: str) -> tuple[str, str]:
             f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
         )
     return file, account
-
-
-def _mfa_code(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{6}", text):
-        raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")
-    return text
 
 
 def checked_region(region: str) -> str:

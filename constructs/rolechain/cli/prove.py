@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from rolechain.cli.options import UsageError, add_account_options, add_chain_option, add_json_option, seconds
+from rolechain.cli.options import UsageError, add_account_options, add_options, seconds
 from rolechain.cli.output import ProofText
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="cdk.out",
         help="what cdk synth wrote (default: cdk.out)",
     )
-    add_chain_option(parser)
-    add_json_option(parser, "print one JSON document")
+    add_options(parser, "--chain")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     _add_live_arguments(parser)
     parser.add_argument(
         "--strict",

@@ -16,7 +16,7 @@ from typing import Any
 
 from rolechain.cli.account_sessions import AccountSessions
 from rolechain.cli.base_session import open_session
-from rolechain.cli.options import UsageError, add_account_options, add_chain_option
+from rolechain.cli.options import UsageError, add_account_options, add_options
 from rolechain.cli.output import ProofText, progress
 from rolechain.cli.streams import printable
 from rolechain.errors import ChainError
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="log files as CloudTrail writes them, or folders of them"
     )
-    add_chain_option(parser)
+    add_options(parser, "--chain")
     parser.add_argument(
         "--since", metavar="TIME", type=_moment, help="the first moment, in UTC, such as 2026-11-01"
     )
