@@ -17,7 +17,7 @@ from rolechain.cli.parameters import values_of
 from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown
 from rolechain.cli.template_files import FilesByName, Skipped, metadata_of, read
 from rolechain.cli.triage import Triage, level, read_baseline, rule_ids, triaged, written_baseline
-from rolechain.proof import AssemblyError, Level, Proof, Template, audit
+from rolechain.proof import Level, Proof, Template, audit
 from rolechain.proof.report import counted, tally
 
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "csv")
@@ -106,16 +106,8 @@ def _run(arguments: argparse.Namespace) -> int:
     # An account of the user's that nothing is deployed to is an empty stack there.
     own = [Template(f"account {each}", {}, account=each) for file, each in arguments.account if not file]
     skipped: list[Skipped] = []
-    try:
-        files = read(
-            arguments.templates,
-            accounts,
-            include=arguments.include,
-            exclude=arguments.exclude,
-            skipped=skipped,
-        )
-    except AssemblyError as error:
-        raise UsageError(str(error)) from error
+    including, excluding = arguments.include, arguments.exclude
+    files = read(arguments.templates, accounts, include=including, exclude=excluding, skipped=skipped)
     report = audit(
         [*(file.template for file in files.values()), *own],
         parameters=values_of(arguments.parameters, arguments.parameter, arguments.ssm),

@@ -46,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the URL, or opens it; it is secret, and signs anybody in for 15 minutes.
-
-    Returns:
-        0.
-    """
+    """Prints the URL, or opens it, and returns 0; it is secret, and signs anybody in for 15 minutes."""
     if arguments.destination and not arguments.destination.startswith("https://"):
         raise UsageError(f"{arguments.destination!r} is not a page of the console: write an https:// URL")
     partition = Chain.load(arguments.chain).partition

@@ -23,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the lines; they are secret.
-
-    Returns:
-        0.
-    """
+    """Prints the lines, which are secret, and returns 0."""
     lines = SHELLS[arguments.shell](resolve(arguments).environment())
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -29,7 +29,7 @@ from rolechain.live import Account, load_accounts, save_accounts, template_of
 from rolechain.live.template import document_by_arn
 from rolechain.model.chain import Chain
 from rolechain.model.declaration import declaration_of
-from rolechain.proof import AssemblyError, Template, role_graph_of
+from rolechain.proof import Template, role_graph_of
 from rolechain.proof.report import counted
 
 
@@ -92,10 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     templates = [template_of(account) for account in accounts] or _templates(arguments)
     graph = role_graph_of(templates, documents=document_by_arn(accounts))
     found = found_chains(
-        graph,
-        roles=arguments.role,
-        existing=arguments.existing,
-        whole=[account.id for account in accounts],
+        graph, roles=arguments.role, existing=arguments.existing, whole=[account.id for account in accounts]
     )
     source = counted(len(templates), "account" if accounts else "template")
     looked_at = f"{counted(len(graph.roles), 'role')} of {source}"
@@ -139,10 +136,7 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
 
 
 def _templates(arguments: argparse.Namespace) -> list[Template]:
-    try:
-        files = read(arguments.templates, {file: account for file, account in arguments.account if file})
-    except AssemblyError as error:
-        raise UsageError(str(error)) from error
+    files = read(arguments.templates, {file: account for file, account in arguments.account if file})
     return [file.template for file in files.values()]
 
 

@@ -10,7 +10,7 @@ from rolechain.cli.options import UsageError, add_account_options, add_options, 
 from rolechain.cli.output import ProofText
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
-from rolechain.proof import AssemblyError, prove
+from rolechain.proof import Template, prove, templates_in
 from rolechain.proof.report import passes
 
 
@@ -79,12 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
             return prove_accounts(chain, arguments)
         if arguments.save or arguments.drift or arguments.watch is not None:
             raise UsageError("--save, --drift and --watch are about accounts: add --live, or --from DIR")
-        if not (Path(arguments.cdk_out) / "manifest.json").is_file():
-            raise UsageError(
-                f"{arguments.cdk_out} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
-            )
-        proof = prove(chain, arguments.cdk_out, scope=arguments.scope)
-    except (ChainError, AssemblyError) as error:
+        proof = prove(chain, synthesized(arguments.cdk_out), scope=arguments.scope)
+    except ChainError as error:
         raise UsageError(str(error)) from error
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
@@ -93,3 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
             chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict
         )
     return 0 if passes(proof, strict=arguments.strict) else 1
+
+
+def synthesized(folder: str) -> tuple[Template, ...]:
+    """The templates of a folder that cdk synth wrote."""
+    if not (Path(folder) / "manifest.json").is_file():
+        raise UsageError(
+            f"{folder} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
+        )
+    return templates_in(folder)

@@ -9,7 +9,6 @@ from rolechain.policy.conditions import Condition
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
@@ -68,7 +67,7 @@ def itself(context: RuleContext) -> Violations:
             )
     for permission in context.permissions:
         arn, resources = permission.arn, permission.statement.resources
-        if resources is None or resources.negated or arn not in filter(names_one, resources.written):
+        if resources is None or resources.negated or arn not in filter(principals.is_role, resources.written):
             continue
         if arn in context.declared:
             yield permission.violation(

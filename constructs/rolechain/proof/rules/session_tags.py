@@ -101,9 +101,8 @@ def inherited_tag(context: RuleContext) -> Violations:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
         for edge in _after(context, [first]) if inherited else ():
             for key in _tags_of(edge.entry) & inherited.keys():
-                yield Violation(
-                    edge.entry.place,
-                    f"{edge.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
+                yield edge.entry.violation(
+                    f"asks for the tag {inherited[key]} with the call, and the caller's session "
                     f"inherits it as transitive from the hop into {first.callee.arn}",
                     f"ask for aws:PrincipalTag/{inherited[key]} instead of aws:RequestTag/{inherited[key]}",
                 )
