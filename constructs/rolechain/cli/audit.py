@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rolechain.cli import estate_file, sarif
+from rolechain.cli import estate_file
 from rolechain.cli.audit_text import GROUPS, AuditText
 from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair, placed
 from rolechain.cli.parameters import values_of
-from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown
+from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown, as_sarif
 from rolechain.cli.template_files import FilesByName, Skipped, metadata_of, read
 from rolechain.cli.triage import Triage, level, read_baseline, rule_ids, triaged, written_baseline
 from rolechain.proof import Level, Proof, Template, audit
@@ -169,7 +169,7 @@ class _Audited:
             return as_junit(rows, (file.path.as_posix() for file in self.files.values()))
         # What stands nowhere concerns all files: code scanning needs one to show it in.
         anywhere = next(iter(self.files.values()))
-        document = sarif.log(rows, anywhere) if name == "sarif" else self._document(rows)
+        document = as_sarif(rows, anywhere) if name == "sarif" else self._document(rows)
         return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
     def _document(self, rows: list[Row]) -> dict[str, Any]:

@@ -92,11 +92,7 @@ def endpoint_of(partition: str, url: str | None) -> str:
 
 def _token(endpoint: str, session: SessionCredentials) -> str:
     """What the endpoint gives for a session, to sign in with."""
-    given = {
-        "sessionId": session.access_key,
-        "sessionKey": session.secret_key,
-        "sessionToken": session.token,
-    }
+    given = {"sessionId": session.access_key, "sessionKey": session.secret_key, "sessionToken": session.token}
     query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
     host = urlsplit(endpoint).netloc
     # These exceptions may hold the URL, which holds the session: the message omits them.

@@ -92,10 +92,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "action": "store_true",
         "help": "assume every role anew, and keep nothing in the user's cache folder",
     },
-    "--every-target": {
-        "action": "store_true",
-        "help": "every target of the chain, several at a time",
-    },
+    "--every-target": {"action": "store_true", "help": "every target of the chain, several at a time"},
 }
 CHAIN = ("--chain", "--target", "--source", "--profile", "--region")
 """The options that select a chain and the session to start from."""

@@ -28,13 +28,7 @@ _CALLERS: dict[Kind, str] = {
     "web_identity": "a token",
     "saml": "an assertion",
 }
-_ACTIONS: dict[Kind, str] = {
-    "role": "sts:AssumeRole",
-    "user": "sts:AssumeRole",
-    "service": "sts:AssumeRole",
-    "web_identity": "sts:AssumeRoleWithWebIdentity",
-    "saml": "sts:AssumeRoleWithSAML",
-}
+_FEDERATED = {"web_identity": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 _OF_SERVICE = {
     keys_of.ORGANIZATION: "aws:SourceOrgID",
     keys_of.ORGANIZATION_PATHS: "aws:SourceOrgPaths",
@@ -143,7 +137,7 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     """Why nobody of a group gets in; nothing where somebody may."""
     kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
     if not kinds & set(group.kinds):
-        right = " and ".join(dict.fromkeys(_ACTIONS[kind] for kind in group.kinds))
+        right = " and ".join(dict.fromkeys(_FEDERATED.get(kind, "sts:AssumeRole") for kind in group.kinds))
         actions = entry.statement.actions
         written = ("all but " if actions.negated else "") + ", ".join(actions.written)
         yield entry.violation(
