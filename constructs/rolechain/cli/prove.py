@@ -25,21 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser, "--chain")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    _add_live_arguments(parser)
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="let warnings, and what depends on a default, fail the proof too",
-    )
-    parser.add_argument(
-        "--scope",
-        choices=("chain", "app"),
-        default="chain",
-        help="app: what is wrong with a role that has nothing to do with the chain is an error too (default: chain)",
-    )
-
-
-def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("from what the accounts hold")
     live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
     live.add_argument(
@@ -62,6 +47,17 @@ def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
         "--region", help="default: that of the environment, else of the profile, else of the chain"
     )
     add_account_options(parser, "which may read IAM there")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="let warnings, and what depends on a default, fail the proof too",
+    )
+    parser.add_argument(
+        "--scope",
+        choices=("chain", "app"),
+        default="chain",
+        help="app: what is wrong with a role that has nothing to do with the chain is an error too (default: chain)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -71,14 +71,9 @@ _EVERYTHING = _Said(ways=True, assumed=frozenset({_ANY}), granted=frozenset({_AN
 
 @dataclass(eq=False)
 class _Entity:
-    """A role, user or group.
+    """A role, user or group, with what its policies and its groups' speak of.
 
-    Attributes:
-        arn: its ARN.
-        account: the id of its account.
-        detail: what IAM says of it.
-        said: what its policies speak of, its groups' among them.
-        names: the ARNs of what others may change to change it: its groups and policies, and its own.
+    ``names`` are the ARNs of what others may change to change it: its groups and policies, and its own.
     """
 
     arn: str

@@ -55,12 +55,7 @@ _ABSENT = Context({})
 
 @dataclass(frozen=True)
 class _Group:
-    """What a statement names of one type of principal.
-
-    Attributes:
-        names: the principals, as they are written.
-        requests: the requests that they may make, whatever the statement asks for.
-    """
+    """What a statement names of one type of principal, and the requests that these may make, whatever it asks for."""
 
     names: tuple[str, ...]
     requests: tuple[Requests, ...]

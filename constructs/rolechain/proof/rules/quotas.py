@@ -36,17 +36,11 @@ def role_name(context: RuleContext) -> Violations:
         path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
         size = len(path) + len(role.name)
         if len(role.name) > ROLE_NAME_CHARACTERS:
-            yield Violation(
-                role.place,
-                f"the role name {role.name} has {len(role.name)} characters",
-                f"shorten it to {ROLE_NAME_CHARACTERS}",
-            )
+            message = f"the role name {role.name} has {len(role.name)} characters"
+            yield Violation(role.place, message, f"shorten it to {ROLE_NAME_CHARACTERS}")
         elif len(path) > PATH_CHARACTERS:
-            yield Violation(
-                role.place,
-                f"the path of {role.name or role.place.logical_id} has {len(path)} characters",
-                f"shorten it to {PATH_CHARACTERS}",
-            )
+            message = f"the path of {role.name or role.place.logical_id} has {len(path)} characters"
+            yield Violation(role.place, message, f"shorten it to {PATH_CHARACTERS}")
         elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
             yield Violation(
                 role.place,
