@@ -57,7 +57,9 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         text = ProofText()
-        _show_drift(text, differences)
+        for heading, matters in (("from the templates", True), ("in tags or durations", False)):
+            lines = [str(each) for each in differences if each.matters is matters]
+            text.items(f"differs {heading}", lines, bad=matters)
         text.proof(chain.name, proof, source, strict=arguments.strict)
     with suppress(KeyboardInterrupt):
         while arguments.watch is not None:
@@ -134,8 +136,3 @@ def _read_organization(accounts: list[Account], sessions: AccountSessions) -> Or
         return read_organization(session, [account.id for account in accounts])
     except RolechainError as error:
         return str(error)
-
-
-def _show_drift(text: ProofText, differences: list[Difference]) -> None:
-    text.items("differs from the templates", [str(each) for each in differences if each.matters], bad=True)
-    text.items("differs in tags or durations", [str(each) for each in differences if not each.matters])

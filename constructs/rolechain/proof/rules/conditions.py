@@ -37,7 +37,7 @@ def _guarding(context: RuleContext) -> Iterator[tuple[LocatedStatement, Conditio
     source="IAM User Guide, AWS global condition context keys: aws:PrincipalOrgPaths",
 )
 def organization_path(context: RuleContext) -> Violations:
-    organization = context.chain.organization if context.chain else None
+    organization = context.organization
     for located, condition in _guarding(context):
         if condition.lookup != PATHS:
             continue

@@ -31,11 +31,8 @@ def deploy_order(context: RuleContext) -> Violations:
         for arn in principals.role_arns(entry):
             named = context.roles.get(arn)
             if named is None or named.imported:
-                if (
-                    context.chain is None
-                    or _exists(context.chain, arn)
-                    or (named and arn in context.declared)
-                ):
+                exists = (named and arn in context.declared) or (context.chain and _exists(context.chain, arn))
+                if exists or context.chain is None:
                     continue
                 yield entry.violation(
                     f"trusts {arn} itself, which no template creates",

@@ -21,7 +21,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
 )
 def open_to_everyone(context: RuleContext) -> Violations:
-    organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
+    organization = context.organization or "<the organization's id>"
     for entry in context.entries:
         if principals.everyone(entry) and (who := principals.untrusted(entry)):
             yield entry.violation(
