@@ -58,8 +58,8 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     else:
         text = ProofText()
         for heading, matters in (("from the templates", True), ("in tags or durations", False)):
-            lines = [str(each) for each in differences if each.matters is matters]
-            text.items(f"differs {heading}", lines, bad=matters)
+            listed = [str(each) for each in differences if each.matters is matters]
+            text.items(f"differs {heading}", listed, bad=matters)
         text.proof(chain.name, proof, source, strict=arguments.strict)
     with suppress(KeyboardInterrupt):
         while arguments.watch is not None:

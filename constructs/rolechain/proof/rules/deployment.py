@@ -31,7 +31,9 @@ def deploy_order(context: RuleContext) -> Violations:
         for arn in principals.role_arns(entry):
             named = context.roles.get(arn)
             if named is None or named.imported:
-                exists = (named and arn in context.declared) or (context.chain and _exists(context.chain, arn))
+                exists = (named and arn in context.declared) or (
+                    context.chain and _exists(context.chain, arn)
+                )
                 if exists or context.chain is None:
                     continue
                 yield entry.violation(
