@@ -15,7 +15,7 @@ from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError
 from rolechain.cli.output import ProofText, progress
-from rolechain.cli.prove import synthesized
+from rolechain.cli.template_files import synthesized
 from rolechain.errors import RolechainError
 from rolechain.live import (
     Account,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from rolechain.cli.options import UsageError, add_account_options, add_options, seconds
 from rolechain.cli.output import ProofText
+from rolechain.cli.template_files import synthesized
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
-from rolechain.proof import Template, prove, templates_in
+from rolechain.proof import prove
 from rolechain.proof.report import passes
 
 
@@ -85,12 +85,3 @@ def run(arguments: argparse.Namespace) -> int:
             chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict
         )
     return 0 if passes(proof, strict=arguments.strict) else 1
-
-
-def synthesized(folder: str) -> tuple[Template, ...]:
-    """The templates of a folder that cdk synth wrote."""
-    if not (Path(folder) / "manifest.json").is_file():
-        raise UsageError(
-            f"{folder} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
-        )
-    return templates_in(folder)
