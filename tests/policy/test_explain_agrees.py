@@ -14,7 +14,7 @@ from rolechain.policy.context import Context
 from rolechain.policy.elements import listed
 from rolechain.policy.explain import Mismatch, mismatches
 from rolechain.policy.logic import all_of, any_of
-from rolechain.policy.policy_types import ActionRequest, denied, granted
+from rolechain.policy.policy_types import ActionRequest, answered
 from rolechain.policy.statement import Statement
 
 Json = dict[str, Any]
@@ -180,7 +180,7 @@ def test_a_statement_applies_unless_something_keeps_it_from(
         policy = made([element])
         (statement,) = policy.statements
         found = [one.answer for one in mismatches(Side.IDENTITY_POLICY, statement, request)]
-        result = granted([policy], request) if statement.effect == "Allow" else denied([policy], request)
+        result = answered([policy], request, denies=statement.effect != "Allow")
         assert result.value is all_of([*found, True if statement.effect else None])
     for statement in made(trust).statements:
         found = [one.answer for one in mismatches(Side.TRUST_POLICY, statement, request)]

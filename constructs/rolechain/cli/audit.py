@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rolechain.cli import audit_config, sarif
+from rolechain.cli import audit_config
 from rolechain.cli.audit_text import GROUPS, AuditText
 from rolechain.cli.options import UsageError, add_format_option, add_repeated_option, pair, placed
 from rolechain.cli.parameters import values_of
-from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown
-from rolechain.cli.template_files import FilesByName, Skipped, holding, metadata_of, read
+from rolechain.cli.report_formats import Row, as_csv, as_junit, as_markdown, as_sarif
+from rolechain.cli.template_files import FilesByName, Skipped, metadata_of, read
 from rolechain.cli.triage import Triage, level, read_baseline, rule_ids, triaged, written_baseline
-from rolechain.proof import AssemblyError, Finding, Level, Proof, Template, audit
+from rolechain.proof import Level, Proof, Template, audit
 from rolechain.proof.report import counted, tally
 
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "csv")
@@ -34,12 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="a YAML file that gives these options, by their names"
     )
-    _add_values(parser)
-    _add_files(parser)
-    _add_findings(parser)
-
-
-def _add_values(parser: argparse.ArgumentParser) -> None:
     account = "the account that a template is deployed to, or just one that is yours"
     add_repeated_option(parser, "--account", "[FILE=]ID", account, type=placed)
     value = "the value of a parameter, for every template that declares it"
@@ -53,22 +47,15 @@ def _add_values(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", help="the region of the templates that do not say theirs, such as us-east-1"
     )
-
-
-def _add_files(parser: argparse.ArgumentParser) -> None:
     include = "only the files of folders whose path below the folder is like this, such as 'iam/*.yaml'"
     add_repeated_option(parser, "--include", "PATTERN", include)
-    add_repeated_option(
-        parser, "--exclude", "PATTERN", "no file of folders whose path below the folder is like this"
-    )
+    exclude = "no file of folders whose path below the folder is like this"
+    add_repeated_option(parser, "--exclude", "PATTERN", exclude)
     parser.add_argument(
         "--strict-files",
         action="store_true",
         help="exit 1 where a file of a folder is not a template that can be read",
     )
-
-
-def _add_findings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", metavar="RULES", type=rule_ids, default=(), help="only these rules, such as RC01,RC04"
     )
@@ -116,19 +103,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.templates:
         raise UsageError("audit needs a template: name a file, a folder or a cdk.out")
     accounts = {file: account for file, account in arguments.account if file}
+    # An account of the user's that nothing is deployed to is an empty stack there.
+    own = [Template(f"account {each}", {}, account=each) for file, each in arguments.account if not file]
     skipped: list[Skipped] = []
-    try:
-        files = read(
-            arguments.templates,
-            accounts,
-            include=arguments.include,
-            exclude=arguments.exclude,
-            skipped=skipped,
-        )
-    except AssemblyError as error:
-        raise UsageError(str(error)) from error
+    including, excluding = arguments.include, arguments.exclude
+    files = read(arguments.templates, accounts, include=including, exclude=excluding, skipped=skipped)
     report = audit(
-        [*(file.template for file in files.values()), *_own(arguments)],
+        [*(file.template for file in files.values()), *own],
         parameters=values_of(arguments.parameters, arguments.parameter, arguments.ssm),
         region=arguments.region,
         exports=dict(getattr(arguments, "import")),
@@ -142,95 +123,64 @@ def _run(arguments: argparse.Namespace) -> int:
         baseline=read_baseline(Path(arguments.baseline)) if arguments.baseline else (),
     )
     if arguments.write_baseline:
-        Path(arguments.write_baseline).write_text(
-            written_baseline([*triage.counted, *triage.known]), encoding="utf-8"
-        )
-        print(f"{arguments.write_baseline}: {counted(len(triage.counted) + len(triage.known), 'finding')}")
+        kept = [*triage.counted, *triage.known]
+        Path(arguments.write_baseline).write_text(written_baseline(kept), encoding="utf-8")
+        print(f"{arguments.write_baseline}: {counted(len(kept), 'finding')}")
         return 0
     good = not (skipped and arguments.strict_files) and not any(
         arguments.strict or finding.level is Level.ERROR for finding in triage.counted
     )
-    last = _last_line(files, triage, skipped)
+    audited = _Audited(report, triage, files, skipped)
     if arguments.format == "text":
-        _show(report, triage, skipped, files, arguments, last=last, good=good)
+        text = AuditText(files, report.names, every=arguments.all)
+        text.audit(report, triage, skipped, group=arguments.group, quiet=arguments.quiet)
+        text.verdict(audited.last_line, good=good)
     else:
-        print(_formatted(arguments.format, report, triage, skipped, files, last), end="")
+        print(audited.formatted(arguments.format), end="")
     return 0 if good else 1
 
 
-def _own(arguments: argparse.Namespace) -> Iterator[Template]:
-    """An account of the user's that nothing is deployed to is an empty stack there."""
-    for file, account in arguments.account:
-        if not file:
-            yield Template(f"account {account}", {}, account=account)
+@dataclass(frozen=True)
+class _Audited:
+    proof: Proof
+    triage: Triage
+    files: FilesByName
+    skipped: Sequence[Skipped]
 
+    @property
+    def last_line(self) -> str:
+        words = [f"{counted(len(self.files), 'template')}: {tally(self.triage.counted)}"]
+        for number, what in (
+            (len(self.triage.acknowledged), "acknowledged"),
+            (len(self.triage.known), "in the baseline"),
+            (self.triage.left_out, "of rules that are left out"),
+            (len(self.skipped), "of the files skipped"),
+        ):
+            words += [f"{number} {what}"] if number else []
+        return "; ".join(words)
 
-def _show(
-    report: Proof,
-    triage: Triage,
-    skipped: list[Skipped],
-    files: FilesByName,
-    arguments: argparse.Namespace,
-    *,
-    last: str,
-    good: bool,
-) -> None:
-    text = AuditText(files, report.names, every=arguments.all)
-    text.triaged(triage, arguments.group)
-    if not arguments.quiet:
-        text.access(report)
-        text.skipped(skipped)
-        text.summary(triage.counted)
-    text.verdict(last, good=good)
+    def formatted(self, name: str) -> str:
+        rows = [Row.of(finding, self.files) for finding in self.triage.counted]
+        if name == "csv":
+            return as_csv(rows)
+        if name == "markdown":
+            return as_markdown(rows, self.last_line)
+        if name == "junit":
+            return as_junit(rows, (file.path.as_posix() for file in self.files.values()))
+        # What stands nowhere concerns all files: code scanning needs one to show it in.
+        anywhere = next(iter(self.files.values()))
+        document = as_sarif(rows, anywhere) if name == "sarif" else self._document(rows)
+        return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
-
-def _last_line(files: FilesByName, triage: Triage, skipped: list[Skipped]) -> str:
-    words = [f"{counted(len(files), 'template')}: {tally(triage.counted)}"]
-    for number, what in (
-        (len(triage.acknowledged), "acknowledged"),
-        (len(triage.known), "in the baseline"),
-        (triage.left_out, "of rules that are left out"),
-        (len(skipped), "of the files skipped"),
-    ):
-        words += [f"{number} {what}"] if number else []
-    return "; ".join(words)
-
-
-def _formatted(
-    name: str, report: Proof, triage: Triage, skipped: list[Skipped], files: FilesByName, last: str
-) -> str:
-    rows = [_row(finding, files) for finding in triage.counted]
-    if name == "csv":
-        return as_csv(rows)
-    if name == "markdown":
-        return as_markdown(rows, last)
-    if name == "junit":
-        return as_junit(rows, (file.path.as_posix() for file in files.values()))
-    document = (
-        sarif.log(triage.counted, files) if name == "sarif" else _document(report, triage, skipped, rows)
-    )
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-
-
-def _row(finding: Finding, files: FilesByName) -> Row:
-    file = holding(files, finding.place) if finding.place else None
-    return Row(
-        finding,
-        file.path.as_posix() if file else "",
-        file.line(finding.place) if file and finding.place else 0,
-    )
-
-
-def _document(report: Proof, triage: Triage, skipped: list[Skipped], rows: list[Row]) -> dict[str, Any]:
-    """The report's document, each finding with its file and line as well."""
-    document = replace(report, findings=triage.counted).to_json()
-    for element, row in zip(document["findings"], rows, strict=True):
-        element["file"] = row.file or None
-        element["line"] = row.line or None
-    document["acknowledged"] = [
-        {"rule": each.finding.rule, "message": each.finding.message, "reason": each.reason}
-        for each in triage.acknowledged
-    ]
-    document["known"] = len(triage.known)
-    document["skipped"] = [{"file": each.path.as_posix(), "reason": each.reason} for each in skipped]
-    return document
+    def _document(self, rows: list[Row]) -> dict[str, Any]:
+        """The report's document, each finding with its file and line as well."""
+        document = replace(self.proof, findings=self.triage.counted).to_json()
+        for element, row in zip(document["findings"], rows, strict=True):
+            element |= {"file": row.file or None, "line": row.line or None}
+        document["acknowledged"] = [
+            {"rule": each.finding.rule, "message": each.finding.message, "reason": each.reason}
+            for each in self.triage.acknowledged
+        ]
+        document["known"] = len(self.triage.known)
+        document["skipped"] = [{"file": each.path.as_posix(), "reason": each.reason} for each in self.skipped]
+        return document

@@ -37,11 +37,7 @@ def merged(
 
 
 class _Parser(argparse.ArgumentParser):
-    """Knows its options by their names, and says an error with the file.
-
-    Attributes:
-        flags: whether an option is one that takes no value, by its name.
-    """
+    """Knows by the name of each option whether it takes no value, and says an error with the file."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(add_help=False)

@@ -36,13 +36,26 @@ class AuditText(ProofText):
         self._files = files
         self._every = every
 
-    def triaged(self, triage: Triage, group: str | None) -> None:
-        """The findings that count, put together by ``group`` where it is given or where there are many.
+    def audit(
+        self, report: Proof, triage: Triage, skipped: Sequence[Skipped], *, group: str | None, quiet: bool
+    ) -> None:
+        """Everything that an audit says but the last line.
 
         Args:
+            report: what was found.
             triage: the findings, sorted out.
-            group: one of ``GROUPS``; None for the order of the places.
+            skipped: the files of folders that could not be read as templates.
+            group: one of ``GROUPS`` to put the findings together by; None for the order of the places, or by rule
+                where there are many.
+            quiet: whether the findings are said alone.
         """
+        self._triaged(triage, group)
+        if not quiet:
+            self._access(report)
+            self._listed("skipped", [each.reason for each in skipped])
+            self._summary(triage.counted)
+
+    def _triaged(self, triage: Triage, group: str | None) -> None:
         findings = triage.counted
         if group is None and (self._every or len(findings) <= _MOST_LISTED):
             self.findings(findings)
@@ -98,8 +111,7 @@ class AuditText(ProofText):
 
         return key
 
-    def access(self, report: Proof) -> None:
-        """Who is let in, who may assume what, and what was taken for granted."""
+    def _access(self, report: Proof) -> None:
         # Most roles let a service in: the others stand before them.
         ordered = sorted(report.entrances, key=lambda each: each.words.startswith("the service"))
         self._listed(
@@ -118,12 +130,7 @@ class AuditText(ProofText):
             self._note(f"of {counted(len(unknown), 'pair')} it cannot be decided: --all lists them")
         self._listed("taken for granted", [each.removeprefix("assuming ") for each in report.assumptions])
 
-    def skipped(self, skipped: Sequence[Skipped]) -> None:
-        """The files of folders that could not be read as templates."""
-        self._listed("skipped", [each.reason for each in skipped])
-
-    def summary(self, findings: Sequence[Finding]) -> None:
-        """How many findings there are of each rule and account, where they are many."""
+    def _summary(self, findings: Sequence[Finding]) -> None:
         if len(findings) <= _MOST_LISTED:
             return
         for heading, key in (("by rule", self._key("rule")), ("by account", self._key("account"))):

@@ -139,7 +139,7 @@ class BaseSession:
     @cached_property
     def arn(self) -> str:
         """Who the session is, as STS says."""
-        return self._asking.identified(self.signer).arn or ""
+        return self.answer_to(self.signer)
 
     def answer_to(self, given: SessionCredentials) -> str:
         """The ARN that STS gives for a session of the chain; raises as ``arn`` does."""

@@ -16,7 +16,7 @@ import urllib.request
 import webbrowser
 from urllib.parse import urlencode, urlsplit
 
-from rolechain.cli.options import UsageError, add_credentials_options
+from rolechain.cli.options import CREDENTIALS, UsageError, add_options
 from rolechain.cli.resolved_credentials import resolve
 from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
@@ -35,7 +35,7 @@ class FederationError(RolechainError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_credentials_options(parser)
+    add_options(parser, *CREDENTIALS)
     parser.add_argument("--open", action="store_true", help="open the browser, and print nothing")
     parser.add_argument(
         "--destination", metavar="URL", help="the page to land on (default: the console's home)"
@@ -46,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the URL, or opens it; it is secret, and signs anybody in for 15 minutes.
-
-    Returns:
-        0.
-    """
+    """Prints the URL, or opens it, and returns 0; it is secret, and signs anybody in for 15 minutes."""
     if arguments.destination and not arguments.destination.startswith("https://"):
         raise UsageError(f"{arguments.destination!r} is not a page of the console: write an https:// URL")
     partition = Chain.load(arguments.chain).partition
@@ -96,11 +92,7 @@ def endpoint_of(partition: str, url: str | None) -> str:
 
 def _token(endpoint: str, session: SessionCredentials) -> str:
     """What the endpoint gives for a session, to sign in with."""
-    given = {
-        "sessionId": session.access_key,
-        "sessionKey": session.secret_key,
-        "sessionToken": session.token,
-    }
+    given = {"sessionId": session.access_key, "sessionKey": session.secret_key, "sessionToken": session.token}
     query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
     host = urlsplit(endpoint).netloc
     # These exceptions may hold the URL, which holds the session: the message omits them.

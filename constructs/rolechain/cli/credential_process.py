@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rolechain.cli.options import UsageError, add_credentials_options
+from rolechain.cli.options import CREDENTIALS, UsageError, add_options
 from rolechain.cli.resolved_credentials import expiration_of, resolve
 
 WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
@@ -21,7 +21,7 @@ WITHIN = "ROLECHAIN_CREDENTIAL_PROCESS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_credentials_options(parser)
+    add_options(parser, *CREDENTIALS)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     interrupt_when_terminated()
     console = Console(highlight=False)
     with contextlib.ExitStack() as stack:
-        file = _chain_file(arguments.chain, stack)
+        file = Path(arguments.chain or "chain.yaml")
+        if not arguments.chain and not file.exists():
+            file = stack.enter_context(as_file(files("rolechain.cli") / "example" / "chain.yaml"))
         chain = Chain.load(file)
         entering = entrances(chain)
         toolchain = find()
@@ -150,12 +152,6 @@ def _traced(console: Console, chain: Chain, trail: Path) -> Trace | None:
     for walk in found.walks:
         console.print(f"  {walk_line(walk)}", soft_wrap=True)
     return found
-
-
-def _chain_file(named: str | None, stack: contextlib.ExitStack) -> Path:
-    if named or Path("chain.yaml").exists():
-        return Path(named or "chain.yaml")
-    return stack.enter_context(as_file(files("rolechain.cli") / "example" / "chain.yaml"))
 
 
 def _read(session: boto3.Session, account: str) -> str:

@@ -17,7 +17,7 @@ from rolechain.cli.options import UsageError, add_format_option, add_repeated_op
 from rolechain.cli.output import ProofText
 from rolechain.cli.template_files import read
 from rolechain.live import holds_accounts, load_accounts, template_of
-from rolechain.proof import AccessDiff, AssemblyError, Template, diff
+from rolechain.proof import AccessDiff, Template, diff
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,12 +69,8 @@ def _templates(path: Path) -> list[Template]:
     """The templates of a side, named by where they are below it, so that both sides name them alike."""
     if holds_accounts(path):
         return [template_of(account) for account in load_accounts(path)]
-    try:
-        files = read([str(path)], {})
-    except AssemblyError as error:
-        raise UsageError(str(error)) from error
     templates = []
-    for file in files.values():
+    for file in read([str(path)], {}).values():
         is_below = path.is_dir() and file.template.file == file.path.as_posix()
         name = file.path.relative_to(path).as_posix() if is_below else file.template.name
         templates.append(replace(file.template, name=name if path.is_dir() else "template"))

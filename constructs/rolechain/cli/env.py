@@ -7,13 +7,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 
-from rolechain.cli.options import add_credentials_options
+from rolechain.cli.options import CREDENTIALS, add_options
 from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_credentials_options(parser)
+    add_options(parser, *CREDENTIALS)
     parser.add_argument(
         "--shell",
         choices=list(SHELLS),
@@ -23,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the lines; they are secret.
-
-    Returns:
-        0.
-    """
+    """Prints the lines, which are secret, and returns 0."""
     lines = SHELLS[arguments.shell](resolve(arguments).environment())
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from rolechain.cli.options import UsageError, add_credentials_options, add_every_target_option, count
+from rolechain.cli.options import CREDENTIALS, UsageError, add_options, count
 from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES, ResolvedCredentials, resolve
 from rolechain.errors import RolechainError
 
@@ -21,8 +21,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.usage = "%(prog)s [options] -- CMD ..."
-    add_credentials_options(parser)
-    add_every_target_option(parser)
+    add_options(parser, *CREDENTIALS, "--every-target")
     parser.add_argument(
         "--jobs",
         metavar="N",

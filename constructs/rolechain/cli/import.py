@@ -18,14 +18,7 @@ import yaml
 from rolechain.cli.account_sessions import AccountSessions, home_of
 from rolechain.cli.base_session import open_session
 from rolechain.cli.live import read_all
-from rolechain.cli.options import (
-    UsageError,
-    add_account_options,
-    add_json_option,
-    add_repeated_option,
-    placed,
-    writing,
-)
+from rolechain.cli.options import UsageError, add_account_options, add_repeated_option, placed, writing
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
@@ -35,7 +28,7 @@ from rolechain.live import Account, load_accounts, save_accounts, template_of
 from rolechain.live.template import document_by_arn
 from rolechain.model.chain import Chain
 from rolechain.model.declaration import declaration_of
-from rolechain.proof import AssemblyError, Template, role_graph_of
+from rolechain.proof import Template, role_graph_of
 from rolechain.proof.report import counted
 
 
@@ -73,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .yaml file for the chain, or a folder with a file for each chain (default: stdout)",
     )
     parser.add_argument("--force", action="store_true", help="let --output write over what stands there")
-    add_json_option(parser, "print one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument(
         "--adopt",
         action="store_true",
@@ -98,10 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     templates = [template_of(account) for account in accounts] or _templates(arguments)
     graph = role_graph_of(templates, documents=document_by_arn(accounts))
     found = found_chains(
-        graph,
-        roles=arguments.role,
-        existing=arguments.existing,
-        whole=[account.id for account in accounts],
+        graph, roles=arguments.role, existing=arguments.existing, whole=[account.id for account in accounts]
     )
     source = counted(len(templates), "account" if accounts else "template")
     looked_at = f"{counted(len(graph.roles), 'role')} of {source}"
@@ -145,10 +135,7 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
 
 
 def _templates(arguments: argparse.Namespace) -> list[Template]:
-    try:
-        files = read(arguments.templates, {file: account for file, account in arguments.account if file})
-    except AssemblyError as error:
-        raise UsageError(str(error)) from error
+    files = read(arguments.templates, {file: account for file, account in arguments.account if file})
     return [file.template for file in files.values()]
 
 

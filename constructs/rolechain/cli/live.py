@@ -15,6 +15,7 @@ from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError, writing
 from rolechain.cli.output import ProofText, progress
+from rolechain.cli.template_files import synthesized
 from rolechain.errors import RolechainError
 from rolechain.live import (
     Account,
@@ -31,7 +32,7 @@ from rolechain.live import (
 )
 from rolechain.live.organization import management_account
 from rolechain.model.chain import Chain
-from rolechain.proof import Proof, Template, templates_in
+from rolechain.proof import Proof
 from rolechain.proof.report import counted, passes
 from rolechain.statements.audit_role import ACCOUNT_ACTIONS
 
@@ -56,7 +57,9 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         text = ProofText()
-        _show_drift(text, differences)
+        for heading, matters in (("from the templates", True), ("in tags or durations", False)):
+            listed = [str(each) for each in differences if each.matters is matters]
+            text.items(f"differs {heading}", listed, bad=matters)
         text.proof(chain.name, proof, source, strict=arguments.strict)
     with suppress(KeyboardInterrupt):
         while arguments.watch is not None:
@@ -91,7 +94,7 @@ def _proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Proof, list[Di
             if isinstance(organization, Organization):
                 save_organization(Path(arguments.save), organization)
     proof = prove_live(chain, accounts, unread, organization=organization, scope=arguments.scope)
-    differences = drift(chain, _templates(arguments.cdk_out), accounts) if arguments.drift else []
+    differences = drift(chain, synthesized(arguments.cdk_out), accounts) if arguments.drift else []
     return proof, differences, source
 
 
@@ -134,16 +137,3 @@ def _read_organization(accounts: list[Account], sessions: AccountSessions) -> Or
         return read_organization(session, [account.id for account in accounts])
     except RolechainError as error:
         return str(error)
-
-
-def _templates(folder: str) -> list[Template]:
-    if not (Path(folder) / "manifest.json").is_file():
-        raise UsageError(
-            f"{folder} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
-        )
-    return list(templates_in(folder))
-
-
-def _show_drift(text: ProofText, differences: list[Difference]) -> None:
-    text.items("differs from the templates", [str(each) for each in differences if each.matters], bad=True)
-    text.items("differs in tags or durations", [str(each) for each in differences if not each.matters])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam.partitions import partition_of
@@ -35,14 +36,92 @@ def writing(place: str) -> Iterator[None]:
         raise UsageError(f"{error.filename or place} cannot be written: {error.strerror}") from None
 
 
-def add_chain_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--chain``."""
-    parser.add_argument(
-        "--chain",
-        metavar="FILE",
-        default=_default_chain(),
-        help=f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
-    )
+def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str], tuple[str, str]]:
+    """Reads a key, ``=`` and a value.
+
+    Args:
+        example: what the error shows.
+        key: the pattern of the key.
+        value: the pattern of the value.
+    """
+
+    def read(text: str) -> tuple[str, str]:
+        before, equals, after = text.partition("=")
+        if (
+            not equals
+            or not re.fullmatch(key, before, re.DOTALL)
+            or not re.fullmatch(value, after, re.DOTALL)
+        ):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {example}")
+        return before, after
+
+    return read
+
+
+def _mfa_code(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{6}", text):
+        raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")
+    return text
+
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "--chain": {
+        "metavar": "FILE",
+        "help": f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
+    },
+    "--target": {
+        "metavar": "ACCOUNT",
+        "help": "the target's account, or a role's ARN, where there are several",
+    },
+    "--source": {
+        "metavar": "ROLE_OR_ACCOUNT",
+        "help": "the source role, or its account, where there are several",
+    },
+    "--profile": {"help": "the AWS profile to start from (default: as boto3 finds credentials)"},
+    "--region": {
+        "help": "the AWS region (default: that of the environment, else of the profile, else of the chain)"
+    },
+    "--session-tag": {
+        "metavar": "KEY=VALUE",
+        "action": "append",
+        "default": [],
+        "type": pair("Project=apollo"),
+        "help": "the value of a session tag that the chain leaves open; may be given again",
+    },
+    "--source-identity": {"metavar": "NAME", "help": "the source identity, where the chain leaves it open"},
+    "--session-name": {
+        "metavar": "NAME",
+        "help": "the name of the sessions, as CloudTrail shows it (default: the user and the machine)",
+    },
+    "--mfa-serial": {
+        "metavar": "DEVICE",
+        "help": "the MFA device of the IAM user to start from, its ARN or serial number (default: the profile's)",
+    },
+    "--mfa-code": {
+        "metavar": "CODE",
+        "type": _mfa_code,
+        "help": "the six digits that the device shows (default: asked for on the terminal)",
+    },
+    "--no-cache": {
+        "action": "store_true",
+        "help": "assume every role anew, and keep nothing in the user's cache folder",
+    },
+    "--every-target": {"action": "store_true", "help": "every target of the chain, several at a time"},
+}
+CHAIN = ("--chain", "--target", "--source", "--profile", "--region")
+"""The options that select a chain and the session to start from."""
+SESSIONS = ("--session-tag", "--source-identity", "--session-name")
+"""The options of what its sessions carry."""
+CREDENTIALS = (*CHAIN, *SESSIONS, "--mfa-serial", "--mfa-code", "--no-cache")
+"""The options of the commands that resolve the chain's credentials."""
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds options of the table by their names."""
+    for name in names:
+        parser.add_argument(name, **_OPTIONS[name])
+    if "--chain" in names:
+        parser.set_defaults(chain=_default_chain())
 
 
 def _default_chain() -> str:
@@ -55,72 +134,6 @@ def _default_chain() -> str:
     found = next((file for file in above if file.is_file()), None)
     own = found and (not hasattr(os, "getuid") or found.stat().st_uid == os.getuid())
     return str(found) if found and own else "chain.yaml"
-
-
-def add_chain_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--chain``, ``--target``, ``--source``, ``--profile`` and ``--region``."""
-    add_chain_option(parser)
-    parser.add_argument(
-        "--target", metavar="ACCOUNT", help="the target's account, or a role's ARN, where there are several"
-    )
-    parser.add_argument(
-        "--source", metavar="ROLE_OR_ACCOUNT", help="the source role, or its account, where there are several"
-    )
-    parser.add_argument(
-        "--profile", help="the AWS profile to start from (default: as boto3 finds credentials)"
-    )
-    parser.add_argument(
-        "--region",
-        help="the AWS region (default: that of the environment, else of the profile, else of the chain)",
-    )
-
-
-def add_session_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--session-tag``, ``--source-identity`` and ``--session-name``."""
-    add_repeated_option(
-        parser,
-        "--session-tag",
-        "KEY=VALUE",
-        "the value of a session tag that the chain leaves open",
-        type=pair("Project=apollo"),
-    )
-    parser.add_argument(
-        "--source-identity", metavar="NAME", help="the source identity, where the chain leaves it open"
-    )
-    parser.add_argument(
-        "--session-name",
-        metavar="NAME",
-        help="the name of the sessions, as CloudTrail shows it (default: the user and the machine)",
-    )
-
-
-def add_credentials_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what the commands take that resolve the chain's credentials: the chain, its sessions, MFA and the cache."""
-    add_chain_options(parser)
-    add_session_options(parser)
-    parser.add_argument(
-        "--mfa-serial",
-        metavar="DEVICE",
-        help="the MFA device of the IAM user to start from, its ARN or serial number (default: the profile's)",
-    )
-    parser.add_argument(
-        "--mfa-code",
-        metavar="CODE",
-        type=_mfa_code,
-        help="the six digits that the device shows (default: asked for on the terminal)",
-    )
-    parser.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="assume every role anew, and keep nothing in the user's cache folder",
-    )
-
-
-def add_every_target_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--every-target``."""
-    parser.add_argument(
-        "--every-target", action="store_true", help="every target of the chain, several at a time"
-    )
 
 
 def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -145,11 +158,6 @@ def add_account_options(parser: argparse.ArgumentParser, purpose: str) -> None:
     )
 
 
-def add_json_option(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as argparse names it
-    """Adds ``--json``."""
-    parser.add_argument("--json", action="store_true", help=help)
-
-
 def add_format_option(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     """Adds ``--format``, text by default, and ``--json``, which is short for one of the formats."""
     parser.add_argument("--format", choices=formats, default="text", help="default: text")
@@ -171,28 +179,6 @@ def add_repeated_option(
     )
 
 
-def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str], tuple[str, str]]:
-    """Reads a key, ``=`` and a value.
-
-    Args:
-        example: what the error shows.
-        key: the pattern of the key.
-        value: the pattern of the value.
-    """
-
-    def read(text: str) -> tuple[str, str]:
-        before, equals, after = text.partition("=")
-        if (
-            not equals
-            or not re.fullmatch(key, before, re.DOTALL)
-            or not re.fullmatch(value, after, re.DOTALL)
-        ):
-            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {example}")
-        return before, after
-
-    return read
-
-
 def placed(text: str) -> tuple[str, str]:
     """Reads the account of a template, ``FILE=ID``, or an account by itself, as ``--account`` gives it."""
     file, _, account = text.rpartition("=")
@@ -201,12 +187,6 @@ def placed(text: str) -> tuple[str, str]:
             f"{text!r} is not FILE=ID: write a template's path, =, and 12 digits"
         )
     return file, account
-
-
-def _mfa_code(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{6}", text):
-        raise argparse.ArgumentTypeError("write the six digits that the MFA device shows")
-    return text
 
 
 def checked_region(region: str) -> str:

@@ -24,7 +24,7 @@ from rolechain.cli.aws_config import (
     without_block,
 )
 from rolechain.cli.chain_selection import ChainSelection
-from rolechain.cli.options import UsageError, add_chain_options, add_session_options, checked_region
+from rolechain.cli.options import CHAIN, SESSIONS, UsageError, add_options, checked_region
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
@@ -34,8 +34,7 @@ from rolechain.runtime.session_name import default_session_name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_chain_options(parser)
-    add_session_options(parser)
+    add_options(parser, *CHAIN, *SESSIONS)
     parser.add_argument(
         "--config", metavar="FILE", help="the config file to write (default: the one that the AWS CLI reads)"
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
-from rolechain.cli.options import UsageError, add_account_options, add_chain_option, add_json_option, seconds
+from rolechain.cli.options import UsageError, add_account_options, add_options, seconds
 from rolechain.cli.output import ProofText
+from rolechain.cli.template_files import synthesized
 from rolechain.errors import ChainError
 from rolechain.model.chain import Chain
-from rolechain.proof import AssemblyError, prove
+from rolechain.proof import prove
 from rolechain.proof.report import passes
 
 
@@ -23,23 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="cdk.out",
         help="what cdk synth wrote (default: cdk.out)",
     )
-    add_chain_option(parser)
-    add_json_option(parser, "print one JSON document")
-    _add_live_arguments(parser)
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="let warnings, and what depends on a default, fail the proof too",
-    )
-    parser.add_argument(
-        "--scope",
-        choices=("chain", "app"),
-        default="chain",
-        help="app: what is wrong with a role that has nothing to do with the chain is an error too (default: chain)",
-    )
-
-
-def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, "--chain")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     live = parser.add_argument_group("from what the accounts hold")
     live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
     live.add_argument(
@@ -62,6 +47,17 @@ def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
         "--region", help="default: that of the environment, else of the profile, else of the chain"
     )
     add_account_options(parser, "which may read IAM there")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="let warnings, and what depends on a default, fail the proof too",
+    )
+    parser.add_argument(
+        "--scope",
+        choices=("chain", "app"),
+        default="chain",
+        help="app: what is wrong with a role that has nothing to do with the chain is an error too (default: chain)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,12 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             return prove_accounts(chain, arguments)
         if arguments.save or arguments.drift or arguments.watch is not None:
             raise UsageError("--save, --drift and --watch are about accounts: add --live, or --from DIR")
-        if not (Path(arguments.cdk_out) / "manifest.json").is_file():
-            raise UsageError(
-                f"{arguments.cdk_out} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
-            )
-        proof = prove(chain, arguments.cdk_out, scope=arguments.scope)
-    except (ChainError, AssemblyError) as error:
+        proof = prove(chain, synthesized(arguments.cdk_out), scope=arguments.scope)
+    except ChainError as error:
         raise UsageError(str(error)) from error
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))

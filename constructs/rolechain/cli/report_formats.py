@@ -1,15 +1,28 @@
-"""Findings as JUnit's XML, as a table in Markdown and as CSV."""
+"""Findings as JUnit's XML, as a table in Markdown, as CSV, and as SARIF, which code scanning shows at their lines.
+
+Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"; GitHub Docs, "SARIF support for
+code scanning".
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from itertools import groupby
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
 from xml.etree import ElementTree
 
-from rolechain.proof import Finding, Level
+from rolechain.cli.template_files import FilesByName, TemplateFile, holding
+from rolechain.cli.triage import fingerprint
+from rolechain.proof import Finding, Level, SourceLocation
+from rolechain.proof.rules import RULES, UNKNOWN
+from rolechain.proof.rules.rule import Rule
+
+Json = dict[str, Any]
 
 
 class Row(NamedTuple):
@@ -24,6 +37,14 @@ class Row(NamedTuple):
     finding: Finding
     file: str
     line: int
+
+    @classmethod
+    def of(cls, finding: Finding, files: FilesByName) -> Row:
+        """A finding, with the file that holds its place."""
+        place = finding.place
+        if place is None or (file := holding(files, place)) is None:
+            return cls(finding, "", 0)
+        return cls(finding, file.path.as_posix(), file.line(place))
 
 
 COLUMNS = ("level", "rule", "file", "line", "resource", "part", "statement", "message", "fix")
@@ -116,3 +137,66 @@ def _test_cases(file: str, rows: list[Row]) -> Iterator[ElementTree.Element]:
         yield case
     if not rows:
         yield ElementTree.Element("testcase", classname=file or "rolechain", name="no finding")
+
+
+_SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# What code scanning sorts by: high from 7.0, medium from 4.0.
+_SEVERITY = {Level.ERROR: "8.0", Level.WARNING: "4.0"}
+
+
+def as_sarif(rows: Iterable[Row], anywhere: TemplateFile) -> Json:
+    """A SARIF log of one run; what stands nowhere is shown in the first line of a file that is given for that."""
+    rules = [_sarif_rule(each) for each in (UNKNOWN, *RULES)]
+    index = {each["id"]: number for number, each in enumerate(rules)}
+    driver = {"name": "rolechain", "semanticVersion": version("rolechain"), "rules": rules}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(row, anywhere) | {"ruleIndex": index[row.finding.rule]} for row in rows],
+    }
+    return {"$schema": _SARIF, "version": "2.1.0", "runs": [run]}
+
+
+def _sarif_rule(rule: Rule) -> Json:
+    source = f"\nSource: {rule.source}." if rule.source else ""
+    return {
+        "id": rule.id,
+        "name": "".join(word.capitalize() for word in rule.name.split("_")),
+        "shortDescription": {"text": rule.title[0].upper() + rule.title[1:]},
+        "fullDescription": {"text": f"Prevents: {rule.prevents}."},
+        "help": {"text": f"Asked for: {rule.title}.\nPrevents: {rule.prevents}.{source}"},
+        "defaultConfiguration": {"level": rule.levels[0].value},
+        "properties": {"tags": ["security", "iam"], "security-severity": _SEVERITY[rule.levels[0]]},
+    }
+
+
+def _sarif_result(row: Row, anywhere: TemplateFile) -> Json:
+    finding, place = row.finding, row.finding.place
+    where: Json = {
+        "physicalLocation": {
+            "artifactLocation": _artifact(Path(row.file) if row.file else anywhere.path),
+            "region": {"startLine": row.line or anywhere.line(SourceLocation(anywhere.template.name))},
+        }
+    }
+    if place and place.logical_id:
+        statement = "" if place.statement is None else f"Statement[{place.statement}]"
+        qualified = ".".join(filter(None, (place.logical_id, place.part, statement)))
+        where["logicalLocations"] = [
+            {"name": place.logical_id, "fullyQualifiedName": qualified, "kind": "resource"}
+        ]
+    return {
+        "ruleId": finding.rule,
+        "level": finding.level.value,
+        "message": {"text": f"{finding.message}\nFix: {finding.remediation}"},
+        "locations": [where],
+        "partialFingerprints": {"rolechain/v1": fingerprint(finding)},
+    }
+
+
+def _artifact(path: Path) -> Json:
+    """Where a file is: below the working folder, which code scanning takes for the repository, or anywhere."""
+    try:
+        relative = path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return {"uri": path.resolve().as_uri()}
+    return {"uri": quote(relative.as_posix()), "uriBaseId": "%SRCROOT%"}

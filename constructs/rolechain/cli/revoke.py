@@ -21,12 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rolechain.cli.account_sessions import AccountSessionError, AccountSessions, brief
 from rolechain.cli.base_session import BaseSessionError, open_session
 from rolechain.cli.chain_selection import selected_chain
-from rolechain.cli.options import (
-    UsageError,
-    add_account_options,
-    add_chain_options,
-    add_json_option,
-)
+from rolechain.cli.options import CHAIN, UsageError, add_account_options, add_options
 from rolechain.cli.resolved_credentials import timestamp
 from rolechain.errors import RolechainError
 from rolechain.model.chain import Chain
@@ -45,10 +40,10 @@ class RevocationError(RolechainError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_chain_options(parser)
+    add_options(parser, *CHAIN)
     add_account_options(parser, "which may put policies on its roles")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    add_json_option(parser, "print a JSON list; needs --yes")
+    parser.add_argument("--json", action="store_true", help="print a JSON list; needs --yes")
 
 
 def run(arguments: argparse.Namespace) -> int:

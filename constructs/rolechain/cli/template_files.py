@@ -111,6 +111,15 @@ def read(
     return named
 
 
+def synthesized(folder: str) -> tuple[Template, ...]:
+    """The templates of a folder that cdk synth wrote."""
+    if not (Path(folder) / "manifest.json").is_file():
+        raise UsageError(
+            f"{folder} is not a folder that cdk synth wrote: run cdk synth first, or name the folder"
+        )
+    return templates_in(folder)
+
+
 def _short_name(file: TemplateFile) -> str:
     """The name of the file, or of the stack."""
     name = file.template.name

@@ -16,7 +16,7 @@ from typing import Any
 
 from rolechain.cli.account_sessions import AccountSessions
 from rolechain.cli.base_session import open_session
-from rolechain.cli.options import UsageError, add_account_options, add_chain_option
+from rolechain.cli.options import UsageError, add_account_options, add_format_option, add_options
 from rolechain.cli.output import ProofText, progress
 from rolechain.cli.streams import printable
 from rolechain.errors import ChainError
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="log files as CloudTrail writes them, or folders of them"
     )
-    add_chain_option(parser)
+    add_options(parser, "--chain")
     parser.add_argument(
         "--since", metavar="TIME", type=_moment, help="the first moment, in UTC, such as 2026-11-01"
     )
@@ -55,10 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session", metavar="KEYID", help="all that is known of one session, by its access key id"
     )
-    parser.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: text")
-    parser.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
+    add_format_option(parser, ("text", "json", "csv"))
     parser.add_argument("--print-sql", action="store_true", help="print the question, and ask nobody")
     live = parser.add_argument_group("without files")
     live.add_argument(

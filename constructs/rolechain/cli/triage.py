@@ -130,11 +130,8 @@ def _reason(metadata: Any, finding: Finding) -> str | None:
     for each in listed if isinstance(listed, list) else [None]:
         rule, reason = (each.get("rule"), each.get("reason")) if isinstance(each, Mapping) else (None, None)
         if rule not in RULE_IDS or not isinstance(reason, str) or not reason.strip():
-            where = (
-                f"{finding.place.template} {finding.place.logical_id}".strip()
-                if finding.place
-                else "a template"
-            )
+            place = finding.place
+            where = f"{place.template} {place.logical_id}".strip() if place else "a template"
             raise TriageError(
                 f"the Metadata of {where} acknowledges {each!r}: write under rolechain, acknowledge, a list of "
                 "{rule: RC04, reason: why it is accepted}"
@@ -172,11 +169,7 @@ def read_baseline(path: Path) -> frozenset[str]:
         raise TriageError(f"{path} cannot be read: {error.strerror}: name a baseline, or write one") from None
     except (ValueError, RecursionError):
         document = None
-    known = (
-        document.get("findings")
-        if isinstance(document, Mapping) and document.get("format") == _FORMAT
-        else None
-    )
-    if not isinstance(known, Mapping):
+    known = document.get("findings") if isinstance(document, Mapping) else None
+    if not isinstance(known, Mapping) or document.get("format") != _FORMAT:
         raise TriageError(f"{path} is not a baseline: write one with --write-baseline {path}")
     return frozenset(known)

@@ -12,13 +12,7 @@ from rich.console import Console
 from rolechain import runtime
 from rolechain.cli.base_session import credentials_needed, open_session
 from rolechain.cli.chain_selection import ChainSelection
-from rolechain.cli.options import (
-    add_account_profile_option,
-    add_chain_options,
-    add_json_option,
-    add_session_options,
-    seconds,
-)
+from rolechain.cli.options import CHAIN, SESSIONS, add_account_profile_option, add_options, seconds
 from rolechain.cli.output import report_table
 
 _UNSEEN = "verify does not show who else may get in: run rolechain prove --live"
@@ -26,8 +20,7 @@ _UNSEEN = "verify does not show who else may get in: run rolechain prove --live"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_chain_options(parser)
-    add_session_options(parser)
+    add_options(parser, *CHAIN, *SESSIONS)
     add_account_profile_option(
         parser, "to start from at its source role, and to read policies where a hop is not as declared"
     )
@@ -38,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="how long to retry a denied hop, as changes in IAM take up to a minute to take effect (default: 0)",
     )
-    add_json_option(parser, "print a JSON list of reports")
+    parser.add_argument("--json", action="store_true", help="print a JSON list of reports")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from rolechain.cli.base_session import BaseSession
 from rolechain.cli.chain_selection import ChainSelection
 from rolechain.cli.every_target import EveryTarget
-from rolechain.cli.options import add_credentials_options, add_every_target_option, add_json_option
+from rolechain.cli.options import CREDENTIALS, add_options
 from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache, expiration_of
 from rolechain.errors import RolechainError
 
@@ -22,9 +22,8 @@ Step = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_credentials_options(parser)
-    add_every_target_option(parser)
-    add_json_option(parser, "print one JSON object")
+    add_options(parser, *CREDENTIALS, "--every-target")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ _STACK, _ASSEMBLY, _ASSETS = "aws:cloudformation:stack", "cdk:cloud-assembly", "
 class AssemblyError(RolechainError, ValueError):
     """A folder is not a cloud assembly, or a file of it cannot be read."""
 
+    usage = True
+
 
 def templates_in(folder: str | PathLike[str]) -> tuple[Template, ...]:
     """The templates of all stacks of a cloud assembly, those of its stages and nested stacks included.

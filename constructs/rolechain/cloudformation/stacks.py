@@ -256,6 +256,7 @@ class Stacks:
             body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
         if body is not template.body:
             template = replace(template, body=body, source=template.body)
+        # The name is bound for the lookups of the surroundings.
         stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
         return stack
 

@@ -419,7 +419,10 @@ class _Finder:
             return role
         hops = chain.calls_of(role)
         written = {unit.meaning for each in _of_hops(chain, role) for unit in units_of(each)}
-        of_hops = {hop: [unit for each in hop_permissions([hop]) for unit in units_of(each)] for hop in hops}
+        of_hops = {
+            hop: [unit for each in hop_permission_statements([hop]) for unit in units_of(each)]
+            for hop in hops
+        }
         there = self._units(role.arn)
         _, opened = self._not_said(chain, role)
         nobody = role in chain.sources and not role.assumed_by

@@ -84,18 +84,13 @@ def _of_role(arn: str, declared: RoleRecord | None, found: RoleRecord | None) ->
         return
     yield from _statements(arn, "trust policy", [declared.trust], [found.trust])
     yield from _statements(arn, "permissions", declared.policies, found.policies)
-    for part, one, other, matters in (
-        ("permissions boundary", _name(declared.boundary), _name(found.boundary), True),
-        (
-            "maximum session duration",
-            f"{declared.max_session_duration} s",
-            f"{found.max_session_duration} s",
-            False,
-        ),
-        ("tags", _tags(declared), _tags(found), False),
+    for part, said, matters in (
+        ("permissions boundary", _boundary, True),
+        ("maximum session duration", _duration, False),
+        ("tags", _tags, False),
     ):
-        if one != other:
-            yield Difference(arn, part, one, other, matters)
+        if said(declared) != said(found):
+            yield Difference(arn, part, said(declared), said(found), matters)
 
 
 def _statements(
@@ -148,8 +143,12 @@ def _scalar(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _name(boundary: PolicyRecord | None) -> str:
-    return boundary.name if boundary else ""
+def _boundary(role: RoleRecord) -> str:
+    return role.boundary.name if role.boundary else ""
+
+
+def _duration(role: RoleRecord) -> str:
+    return f"{role.max_session_duration} s"
 
 
 def _tags(role: RoleRecord) -> str:

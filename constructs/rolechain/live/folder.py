@@ -158,9 +158,7 @@ def _is_whole(account: Account) -> bool:
             if place not in [f"{owner}:{kind}{each['Path']}{each[name]}" for owner in owners]:
                 return False
     for policy in details["Policies"]:
-        versions = policy["PolicyVersionList"]
-        if [each["VersionId"] for each in versions if each["IsDefaultVersion"]] != [
-            policy["DefaultVersionId"]
-        ]:
+        default = [each["VersionId"] for each in policy["PolicyVersionList"] if each["IsDefaultVersion"]]
+        if default != [policy["DefaultVersionId"]]:
             return False
     return all("AssumeRolePolicyDocument" in role for role in details["RoleDetailList"])

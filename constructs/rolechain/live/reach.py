@@ -7,11 +7,12 @@ document that is not at hand, or that cannot be read so, is taken to speak of ev
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from rolechain.graph import aws_managed
 from rolechain.graph.abilities import GRANTING
@@ -44,8 +45,7 @@ _DOCUMENT, _STATEMENT = frozenset(DOCUMENT), frozenset(STATEMENT)
 _ANY, _NONE = "*", frozenset[str]()
 
 
-@dataclass
-class _Said:
+class _Said(NamedTuple):
     """What documents speak of.
 
     Attributes:
@@ -63,13 +63,7 @@ class _Said:
     refuses: bool = False
 
     def __or__(self, other: _Said) -> _Said:
-        return _Said(
-            self.ways or other.ways,
-            self.assumed | other.assumed,
-            self.granted | other.granted,
-            self.administers or other.administers,
-            self.refuses or other.refuses,
-        )
+        return _Said(*map(operator.or_, self, other))
 
 
 _EVERYTHING = _Said(ways=True, assumed=frozenset({_ANY}), granted=frozenset({_ANY}), refuses=True)
@@ -77,14 +71,9 @@ _EVERYTHING = _Said(ways=True, assumed=frozenset({_ANY}), granted=frozenset({_AN
 
 @dataclass(eq=False)
 class _Entity:
-    """A role, user or group.
+    """A role, user or group, with what its policies and its groups' speak of.
 
-    Attributes:
-        arn: its ARN.
-        account: the id of its account.
-        detail: what IAM says of it.
-        said: what its policies speak of, its groups' among them.
-        names: the ARNs of what others may change to change it: its groups and policies, and its own.
+    ``names`` are the ARNs of what others may change to change it: its groups and policies, and its own.
     """
 
     arn: str
@@ -256,7 +245,7 @@ def _said(document: Json) -> _Said:
             )
             entries = _texts(statement.get("Resource", _ANY))
             if statement["Effect"] == "Deny":
-                found.refuses = True
+                found |= _Said(refuses=True)
             elif ways or assumes or grants:
                 about = frozenset(map(_pattern, entries))
                 every = every and "Resource" in statement and _ANY in entries and "Condition" not in statement

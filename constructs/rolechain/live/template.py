@@ -48,11 +48,8 @@ def _resources(account: Account) -> Iterator[tuple[str, Json]]:
         }
         yield _resource(ROLE, role, own, "RolePolicyList")
     for user in details["UserDetailList"]:
-        own = {
-            "UserName": user["UserName"],
-            "Groups": user.get("GroupList", []),
-            "Tags": user.get("Tags", []),
-        }
+        groups, tags = user.get("GroupList", []), user.get("Tags", [])
+        own = {"UserName": user["UserName"], "Groups": groups, "Tags": tags}
         yield _resource(USER, user, own, "UserPolicyList")
     for group in details["GroupDetailList"]:
         yield _resource(GROUP, group, {"GroupName": group["GroupName"]}, "GroupPolicyList")
@@ -85,11 +82,5 @@ def _key(detail: Mapping[str, Any]) -> str:
 
 def default_version(policy: Mapping[str, Any]) -> Json | None:
     """The document of a managed policy's default version; None where it is not at hand."""
-    return next(
-        (
-            version.get("Document")
-            for version in policy.get("PolicyVersionList", [])
-            if version.get("IsDefaultVersion")
-        ),
-        None,
-    )
+    versions = policy.get("PolicyVersionList", [])
+    return next((each.get("Document") for each in versions if each.get("IsDefaultVersion")), None)

@@ -69,18 +69,8 @@ NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
 """No statement applies; no statement has to apply."""
 
 
-def granted(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
-    """Whether one of ``policies`` allows the action."""
-    return _first(policies, request, denies=False)
-
-
-def denied(policies: Sequence[Policy], request: ActionRequest) -> PolicyResult:
-    """Whether one of ``policies`` denies the action."""
-    return _first(policies, request, denies=True)
-
-
-def _first(policies: Sequence[Policy], request: ActionRequest, denies: bool) -> PolicyResult:
-    """The first statement that applies; otherwise the first that may apply."""
+def answered(policies: Sequence[Policy], request: ActionRequest, *, denies: bool) -> PolicyResult:
+    """Whether one of ``policies`` allows the action, or denies it: by the first statement that applies, or may."""
     possible = NOTHING
     for number, policy in enumerate(policies):
         for statement in policy.denies if denies else policy.allows:
@@ -196,7 +186,7 @@ class ApplicablePolicies:
         """The explicit deny that decides; otherwise the first statement that may deny."""
         possible = TRUST, NOTHING
         for kind in (*self.controls, *self.own):
-            answer = denied(kind.policies, request)
+            answer = answered(kind.policies, request, denies=True)
             if answer.value:
                 return kind.side, answer
             if answer.value is None and possible[1] is NOTHING:
@@ -217,7 +207,7 @@ class ApplicablePolicies:
         if not level.value:
             limits.append(Limit(_SCP, level))
         for kind in self.own:
-            answer = granted(kind.policies, request)
+            answer = answered(kind.policies, request, denies=False)
             if not answer.value:
                 limits.append(Limit(kind.side, answer, kind.waived_by))
         return limits
@@ -237,7 +227,7 @@ class ApplicablePolicies:
         """The first level that does not allow, counted from 0, and how many policies stand above it."""
         before = 0
         for number, level in enumerate(self.levels):
-            if granted(level, request).value is False:
+            if answered(level, request, denies=False).value is False:
                 return number, before
             before += len(level)
         raise LookupError("every level allows")
@@ -247,7 +237,7 @@ class ApplicablePolicies:
         possible = EVERYTHING
         before = 0
         for level in self.levels:
-            answer = granted(level, request)
+            answer = answered(level, request, denies=False)
             if answer.value is False:
                 return answer
             if answer.value is None and possible is EVERYTHING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -51,8 +51,7 @@ class Declared:
         self.hops = frozenset((hop.caller.arn, hop.callee.arn) for hop in chain.hops())
         self.callees = frozenset(callee for _, callee in self.hops)
         self._statements: dict[str, list[str]] = {}
-        self._policies: dict[str, Policy] = {}
-        self._callers: dict[str, Policy] = {}
+        self._policies: dict[str, tuple[Policy, Policy]] = {}
         self._allowed: dict[tuple[int, CalleeFacts, str], tuple[Requests, ...]] = {}
 
     def writes(self, role: RoleRecord, statement: Statement) -> bool:
@@ -65,9 +64,8 @@ class Declared:
     def writes_all(self, role: RoleRecord) -> bool:
         """Whether a role's trust policy holds the chain's statements and no others."""
         found = [_text(each) for each in statements_in(role.trust.document) if isinstance(each, Mapping)]
-        return sorted(found) == sorted(self._texts(role.arn)) and len(found) == len(
-            role.trust.policy.statements
-        )
+        none_left_out = len(found) == len(role.trust.policy.statements)
+        return none_left_out and sorted(found) == sorted(self._texts(role.arn))
 
     def undeclared(
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
@@ -77,7 +75,8 @@ class Declared:
 
     def who(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
         """The requests of the declared callers and entrances."""
-        return self._of(self._callers, role, action, _only_who)
+        _, who = self._whole_and_who(role)
+        return self._let_in(who, role, action)
 
     def unenforced(
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
@@ -86,7 +85,8 @@ class Declared:
         left = beyond(requests, self.allowed(role, action))
         if not left:
             return
-        for statement in self._policy(self._policies, role, lambda policy: policy).statements:
+        whole, _ = self._whole_and_who(role)
+        for statement in whole.statements:
             who = replace(statement, conditions=_who(statement))
             theirs = both(left, surely_allowed(Policy((who,)), role.callee, action))
             for condition in statement.conditions:
@@ -97,25 +97,24 @@ class Declared:
 
     def allowed(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
         """The requests that the chain's own statements let in."""
-        return self._of(self._policies, role, action, lambda policy: policy)
+        whole, _ = self._whole_and_who(role)
+        return self._let_in(whole, role, action)
 
-    def _of(
-        self, policies: dict[str, Policy], role: RoleRecord, action: str, made: Callable[[Policy], Policy]
-    ) -> tuple[Requests, ...]:
-        policy = self._policy(policies, role, made)
+    def _let_in(self, policy: Policy, role: RoleRecord, action: str) -> tuple[Requests, ...]:
         key = (id(policy), role.callee, action)
         if key not in self._allowed:
             self._allowed[key] = surely_allowed(policy, role.callee, action)
         return self._allowed[key]
 
-    def _policy(
-        self, policies: dict[str, Policy], role: RoleRecord, made: Callable[[Policy], Policy]
-    ) -> Policy:
+    def _whole_and_who(self, role: RoleRecord) -> tuple[Policy, Policy]:
+        """The declared trust policy, and the same without what it asks of callers besides who they are."""
         text = "\n".join(self._texts(role.arn))
-        if text not in policies:
+        if text not in self._policies:
             statements = trust_statements(self.chain, self.roles[role.arn])
-            policies[text] = made(Policy.parse({"Version": "2012-10-17", "Statement": statements}))
-        return policies[text]
+            whole = Policy.parse({"Version": "2012-10-17", "Statement": statements})
+            who = Policy(tuple(replace(each, conditions=_who(each)) for each in whole.statements))
+            self._policies[text] = whole, who
+        return self._policies[text]
 
     def _texts(self, arn: str) -> list[str]:
         if arn not in self._statements:
@@ -139,11 +138,6 @@ def _text(statement: Mapping[str, Any]) -> str:
     return json.dumps(
         {key: value for key, value in statement.items() if key != "Sid"}, sort_keys=True, default=str
     )
-
-
-def _only_who(policy: Policy) -> Policy:
-    """A declared policy without what it asks of its callers besides who they are."""
-    return Policy(tuple(replace(each, conditions=_who(each)) for each in policy.statements))
 
 
 def _who(statement: Statement) -> tuple[AnyCondition, ...]:

@@ -138,10 +138,8 @@ def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterat
             return
 
 
-def _was_there(edge: Edge, before: Edge | None) -> bool:
+def _was_there(edge: Edge, before: Edge) -> bool:
     """Whether a hop could be taken before as surely as now."""
-    if before is None:
-        return False
     # A boundary that is not at hand is taken to leave everything.
     unknown, same = _unknown_boundary(before), _unknown_boundary(before) == _unknown_boundary(edge)
     return (same or not unknown) and (_is_certain(before) or not _is_certain(edge))

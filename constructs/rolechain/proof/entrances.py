@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import CARRYING, ENTERING, admitted, surely_allowed
@@ -182,22 +183,15 @@ def _works(entrance: Entrance, source: ChainRole, role: RoleRecord, organization
     """Whether somebody gets in as whom the entrance stands for, with what it brings, choosing everything else well."""
     statements = entrance_statements([entrance], source, organization)
     wanted = Policy.parse({"Version": "2012-10-17", "Statement": statements})
-    enters = any_of(
-        _lets_in(role, one, action)
-        for action in ENTERING
-        for one in surely_allowed(wanted, role.callee, action)
-    )
-    kinds = {one.kind for action in ENTERING for one in surely_allowed(wanted, role.callee, action)}
-    carries = all(
-        any(
-            both([one], others)
-            for others in admitted(role.trust.policy, role.callee, action, alone=True).values()
-        )
-        for action, _ in CARRYING
-        for one in surely_allowed(wanted, role.callee, action)
-        if one.kind in kinds
-    )
-    return enters if carries else False
+    surely = partial(surely_allowed, wanted, role.callee)
+    entering = [(action, one) for action in ENTERING for one in surely(action)]
+    kinds = {one.kind for _, one in entering}
+    for action, _ in CARRYING:
+        carried = admitted(role.trust.policy, role.callee, action, alone=True).values()
+        for one in surely(action):
+            if one.kind in kinds and not any(both([one], others) for others in carried):
+                return False
+    return any_of(_lets_in(role, one, action) for action, one in entering)
 
 
 def _lets_in(role: RoleRecord, wanted: Requests, action: str) -> Ternary:

@@ -256,9 +256,8 @@ def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Ite
         f"Export{number}": {"Value": exports[name], "Export": {"Name": name}}
         for number, name in enumerate(exports)
     }
-    for account, region in (
-        {(template.account, template.region): None for template in templates} if exports else ()
-    ):
+    places = dict.fromkeys((template.account, template.region) for template in templates)
+    for account, region in places if exports else ():
         yield Template("exports", {"Resources": {}, "Outputs": outputs}, account=account, region=region)
 
 
@@ -295,12 +294,7 @@ def _listed(templates: Templates) -> list[Template]:
 
 
 def _refused(graph: RoleGraph, known: Collection[tuple[str, str]]) -> Iterator[HopProof]:
-    """The refused hops where one side names the other, with the reason.
-
-    Args:
-        graph: the roles and identities.
-        known: the caller and the callee of each hop that is allowed, or may be.
-    """
+    """The refused hops where one side names the other; ``known`` are the pairs of those allowed, or that may be."""
     for caller, callee in dict.fromkeys(_named(graph)):
         if (caller.arn, callee.arn) in known or not (is_arn(caller.arn) and is_arn(callee.arn)):
             continue

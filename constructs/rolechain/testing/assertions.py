@@ -38,6 +38,7 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
         RuntimeError: the app cannot be synthesized, or another plugin of it fails.
     """
     from rolechain.proof import Level, prove
+    from rolechain.proof.report import finding_lines
 
     __tracebackhide__ = True
     templates, failure = templates_of(app)
@@ -46,10 +47,7 @@ def assert_proven(app: Synthesizable | Templates, chain: Chain, *, strict: bool 
     ]
     if found:
         lines = [f"chain {chain.name} is not proven:"]
-        for finding in found:
-            place = f" {finding.place}" if finding.place else ""
-            lines.append(f"  {finding.level.value} {finding.rule}{place}")
-            lines += [f"    {finding.message}", f"    fix: {finding.remediation}"]
+        lines += [f"  {line}" for finding in found for line in finding_lines(finding)]
         raise AssertionError("\n".join(lines)) from failure
     if failure:
         raise failure

@@ -37,8 +37,7 @@ def _guarding(context: RuleContext) -> Iterator[tuple[LocatedStatement, Conditio
     source="IAM User Guide, AWS global condition context keys: aws:PrincipalOrgPaths",
 )
 def organization_path(context: RuleContext) -> Violations:
-    """A path of organizational units that is not compared as one, or does not begin with the organization."""
-    organization = context.chain.organization if context.chain else None
+    organization = context.organization
     for located, condition in _guarding(context):
         if condition.lookup != PATHS:
             continue
@@ -74,7 +73,6 @@ def organization_path(context: RuleContext) -> Violations:
     source="IAM User Guide, Condition operators: …IfExists",
 )
 def open_without_organization(context: RuleContext) -> Violations:
-    """An organization's key that may be absent."""
     for located, condition in _guarding(context):
         key = condition.lookup
         if condition.if_exists and key in ORGANIZATION_KEYS and not needs(located, key):
@@ -92,7 +90,6 @@ def open_without_organization(context: RuleContext) -> Violations:
     source="IAM User Guide, Multivalued context keys",
 )
 def open_without_key(context: RuleContext) -> Violations:
-    """A set operator that is met by nothing, on a key that is no set."""
     for located, condition in _guarding(context):
         key = condition.lookup
         if condition.quantifier != "ForAllValues" or MULTIVALUED.fullmatch(key):

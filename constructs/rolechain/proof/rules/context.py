@@ -238,10 +238,8 @@ class RuleContext:
 
     def is_bootstrap(self, role: RoleRecord) -> bool:
         """Whether CDK's bootstrap template creates a role."""
-        return (
-            role.place.logical_id in BOOTSTRAP_ROLES
-            and (role.place.template, "CdkBootstrapVersion") in self._resource_ids
-        )
+        of_version = (role.place.template, "CdkBootstrapVersion")
+        return role.place.logical_id in BOOTSTRAP_ROLES and of_version in self._resource_ids
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:

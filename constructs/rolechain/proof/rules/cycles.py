@@ -9,7 +9,6 @@ from rolechain.policy.conditions import Condition
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.permissions import names_one
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
@@ -20,7 +19,6 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Roles terms and concepts: role chaining",
 )
 def circle(context: RuleContext) -> Violations:
-    """Two roles or more, each of which leads to all the others."""
     may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
     if next(circles(successors(sorted(may_be))), None) is None:
         return
@@ -69,7 +67,7 @@ def itself(context: RuleContext) -> Violations:
             )
     for permission in context.permissions:
         arn, resources = permission.arn, permission.statement.resources
-        if resources is None or resources.negated or arn not in filter(names_one, resources.written):
+        if resources is None or resources.negated or arn not in filter(principals.is_role, resources.written):
             continue
         if arn in context.declared:
             yield permission.violation(

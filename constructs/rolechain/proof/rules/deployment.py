@@ -25,18 +25,16 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
-    """A role's ARN as principal, where the role is not proven to exist by then."""
     for entry in context.entries:
         if entry.role.imported or _is_deployed(context, entry.role):
             continue  # its owner adds the statement when the caller is there
         for arn in principals.role_arns(entry):
             named = context.roles.get(arn)
             if named is None or named.imported:
-                if (
-                    context.chain is None
-                    or _exists(context.chain, arn)
-                    or (named and arn in context.declared)
-                ):
+                exists = (named and arn in context.declared) or (
+                    context.chain and _exists(context.chain, arn)
+                )
+                if exists or context.chain is None:
                     continue
                 yield entry.violation(
                     f"trusts {arn} itself, which no template creates",
@@ -59,10 +57,8 @@ def deploy_order(context: RuleContext) -> Violations:
 
 def _exists(chain: Chain, arn: str) -> bool:
     """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
-    entrances = (entrance for source in chain.sources for entrance in source.entrances)
-    return any(each.kind == "arn" and each.value == arn for each in entrances) or any(
-        role.existing and role.arn == arn for role in chain.roles
-    )
+    entrances = {each.value for source in chain.sources for each in source.entrances if each.kind == "arn"}
+    return arn in entrances or any(role.existing and role.arn == arn for role in chain.roles)
 
 
 def _is_deployed(context: RuleContext, role: RoleRecord) -> bool:
@@ -128,13 +124,10 @@ def literal_partition(context: RuleContext) -> Violations:
         found = next(filter(None, map(literal.search, _texts(resource.properties))), None)
         if found is None:
             continue
-        if partition:
-            message = f"{found[0]} names the partition aws, and the template is deployed to {partition}"
-        else:
-            message = f"{found[0]} names the partition aws, and the template names AWS::Partition elsewhere"
+        how = f"is deployed to {partition}" if partition else "names AWS::Partition elsewhere"
         yield Violation(
             resource.place(),
-            message,
+            f"{found[0]} names the partition aws, and the template {how}",
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
@@ -170,7 +163,6 @@ def _texts(value: Json) -> Iterator[str]:
     source="AWS CDK, Role.from_role_arn: mutable; AWS CloudFormation, AWS::IAM::Policy: Roles",
 )
 def imported_role(context: RuleContext) -> Violations:
-    """A policy that is attached to a role by name which no template of its account creates."""
     own = [role for role in context.graph.roles if not role.imported]
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
     reported: set[SourceLocation] = set()
@@ -212,7 +204,6 @@ def _attached_to(resource: Resource) -> list[str]:
     source="AWS CloudFormation User Guide, StackSets with service-managed permissions: considerations",
 )
 def service_managed(context: RuleContext) -> Violations:
-    """A service-managed stack set that cannot be deployed, or not to where it is meant to go."""
     for resource in context.resources:
         if (
             resource.type != "AWS::CloudFormation::StackSet"
@@ -221,8 +212,9 @@ def service_managed(context: RuleContext) -> Violations:
             continue
         if resource.properties.get("ExecutionRoleTemplateBody") is None:
             yield from _unfit_body(resource)
-        management = _management_account(context, resource)
-        if management is None:
+        management = context.graph.templates[resource.template].account
+        # Without CallAs, the stack set is made from the management account.
+        if management is None or resource.properties.get("CallAs", "SELF") != "SELF":
             continue
         if management in _accounts(resource):
             yield Violation(
@@ -256,13 +248,6 @@ def _unfit_body(resource: Resource) -> Violations:
             "the stack set's template holds a macro (Transform), which is refused",
             "write out what the macro makes",
         )
-
-
-def _management_account(context: RuleContext, resource: Resource) -> str | None:
-    """The management account, as far as it can be told: without CallAs, the stack set is made from there."""
-    if resource.properties.get("CallAs", "SELF") != "SELF":
-        return None
-    return context.graph.templates[resource.template].account
 
 
 def _accounts(resource: Resource) -> set[str]:

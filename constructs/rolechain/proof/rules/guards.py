@@ -29,7 +29,6 @@ from rolechain.statements.statement_json import Conditions
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
 def enforced(context: RuleContext) -> Violations:
-    """A statement that lets callers in without what the chain declares of the hop or of the entrance."""
     if context.chain is None:
         return
     declared = Declared(context.chain)
@@ -39,18 +38,16 @@ def enforced(context: RuleContext) -> Violations:
         if declared.writes(entry.role, entry.statement):
             continue
         for action in ENTERING:
-            yield from _entering(entry, declared, action)
+            first: dict[str, Guard] = {}
+            for guard in _missing(entry, declared, action):
+                first.setdefault(_without(guard.condition), guard)
+            for what, guard in first.items():
+                yield entry.violation(
+                    f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}"
+                )
         for action in (TAG_SESSION, SET_SOURCE_IDENTITY):
             yield from _carrying(entry, declared, action, context)
     yield from _unbounded(context)
-
-
-def _entering(entry: LocatedStatement, declared: Declared, action: str) -> Violations:
-    first: dict[str, Guard] = {}
-    for guard in _missing(entry, declared, action):
-        first.setdefault(_without(guard.condition), guard)
-    for what, guard in first.items():
-        yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}")
 
 
 def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
@@ -81,18 +78,16 @@ def _carrying(entry: LocatedStatement, declared: Declared, action: str, context:
 
 def _of_others(entry: LocatedStatement, declared: Declared, action: str) -> bool:
     """Whether somebody who gets in may carry what the chain declares of somebody else."""
+    left = beyond(entry.requests(action), declared.allowed(entry.role, action))
     policy, callee = entry.record.policy, entry.role.callee
-    carried = admitted(policy, callee, action, alone=True).get(entry.statement.index, ())
-    left = beyond(carried, declared.allowed(entry.role, action))
     entering = (admitted(policy, callee, each, alone=True).values() for each in ENTERING)
     return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
 def _both_sides(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> list[str]:
     """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
-    known = admitted(entry.record.policy, entry.role.callee, action.lower(), alone=True)
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
-    requests = both(known.get(entry.statement.index, ()), who)
+    requests = both(entry.requests(action.lower()), who)
     role = declared.roles[entry.arn]
     if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
         return ["callers"]
@@ -107,9 +102,7 @@ def _both_sides(entry: LocatedStatement, declared: Declared, action: str, contex
 
 def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterator[Guard]:
     """The declared guards of an action's callers that a statement does not enforce."""
-    policy, callee = entry.record.policy, entry.role.callee
-    known = admitted(policy, callee, action, alone=True)
-    requests = known.get(entry.statement.index, ())
+    requests = entry.requests(action)
     for guard in declared.unenforced(entry.role, requests, action) if requests else ():
         if not _is_unresolved(entry, guard.condition.lookup):
             yield guard

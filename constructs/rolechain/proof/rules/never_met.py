@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rolechain.graph.access import ENTERING, admitted, principal_named
+from rolechain.graph.access import ENTERING, admitted, meeting, principal_named
 from rolechain.graph.narrowing import narrowing
 from rolechain.graph.requests import Requests, anybody, where
 from rolechain.iam import condition_keys as keys_of
@@ -28,13 +28,7 @@ _CALLERS: dict[Kind, str] = {
     "web_identity": "a token",
     "saml": "an assertion",
 }
-_ACTIONS: dict[Kind, str] = {
-    "role": "sts:AssumeRole",
-    "user": "sts:AssumeRole",
-    "service": "sts:AssumeRole",
-    "web_identity": "sts:AssumeRoleWithWebIdentity",
-    "saml": "sts:AssumeRoleWithSAML",
-}
+_FEDERATED = {"web_identity": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 _OF_SERVICE = {
     keys_of.ORGANIZATION: "aws:SourceOrgID",
     keys_of.ORGANIZATION_PATHS: "aws:SourceOrgPaths",
@@ -61,12 +55,7 @@ _ABSENT = Context({})
 
 @dataclass(frozen=True)
 class _Group:
-    """What a statement names of one type of principal.
-
-    Attributes:
-        names: the principals, as they are written.
-        requests: the requests that they may make, whatever the statement asks for.
-    """
+    """What a statement names of one type of principal, and the requests that these may make, whatever it asks for."""
 
     names: tuple[str, ...]
     requests: tuple[Requests, ...]
@@ -143,7 +132,7 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     """Why nobody of a group gets in; nothing where somebody may."""
     kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
     if not kinds & set(group.kinds):
-        right = " and ".join(dict.fromkeys(_ACTIONS[kind] for kind in group.kinds))
+        right = " and ".join(dict.fromkeys(_FEDERATED.get(kind, "sts:AssumeRole") for kind in group.kinds))
         actions = entry.statement.actions
         written = ("all but " if actions.negated else "") + ", ".join(actions.written)
         yield entry.violation(
@@ -160,9 +149,12 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
         if causes[0] and all(causes):
             yield causes[0]
             return
-    if lets_in or _unsettled(entry) or _asks_role_for_mfa(entry, group):
+    asks_for_mfa = not {keys_of.MFA_PRESENT, keys_of.MFA_AGE}.isdisjoint(entry.by_key)
+    if lets_in or _unsettled(entry) or (asks_for_mfa and "role" in group.kinds):
         return
-    if not any(_asked(entry, each) for each in group.requests):
+    constants = entry.role.callee.constants
+    named = (anybody(each.kind, "*") & each for each in group.requests)
+    if not any(each and meeting(each, entry.statement, constants, surely=False) for each in named):
         yield entry.violation(
             f"names {_listed(group.names)}, and no call of {_who(group)} that is named meets every condition of the "
             "statement",
@@ -178,11 +170,6 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
 def _holds_wildcard(condition: AnyCondition) -> bool:
     """Whether a value holds what an operator takes as it is written: somebody whose value holds it too would get in."""
     return isinstance(condition, Condition) and any(set(str(each)) & set("*?") for each in condition.elements)
-
-
-def _asks_role_for_mfa(entry: LocatedStatement, group: _Group) -> bool:
-    mfa = {keys_of.MFA_PRESENT, keys_of.MFA_AGE}
-    return "role" in group.kinds and not mfa.isdisjoint(entry.by_key)
 
 
 def _of_condition(
@@ -240,9 +227,8 @@ def _of_wildcard(entry: LocatedStatement, condition: Condition | NullCheck, kind
     if not isinstance(condition, Condition) or not _needs_key(condition):
         return None
     of_subject = kind == "web_identity" and condition.lookup.endswith(":sub")
-    if condition.negated or not condition.name.startswith("stringequals"):
-        return None
-    if not of_subject and condition.lookup not in _NO_WILDCARD:
+    as_written = not condition.negated and condition.name.startswith("stringequals")
+    if not as_written or not (of_subject or condition.lookup in _NO_WILDCARD):
         return None
     if not all(set(text) & set("*?") for text in _texts(condition)):
         return None
@@ -274,11 +260,10 @@ def _is_of_another_provider(condition: Condition | NullCheck, group: _Group, kin
     if kind == "saml":
         return True
     hosts = [name.split(":oidc-provider/", 1)[-1].lower().rstrip("/") for name in group.names if name != "*"]
-    return bool(hosts) and not any("<" in host or _same_issuer(host, issuer.rstrip("/")) for host in hosts)
-
-
-def _same_issuer(host: str, issuer: str) -> bool:
-    return host == issuer or host.startswith(f"{issuer}/") or issuer.startswith(f"{host}/")
+    asked = f"{issuer.rstrip('/')}/"
+    return bool(hosts) and not any(
+        "<" in host or f"{host}/".startswith(asked) or asked.startswith(f"{host}/") for host in hosts
+    )
 
 
 def _needs_key(condition: Condition | NullCheck) -> bool:
@@ -295,15 +280,6 @@ def _lets_in(entry: LocatedStatement, group: _Group) -> bool:
         for action in _entering(entry)
         for each in admitted(entry.record.policy, anywhere, action, alone=True).get(entry.statement.index, ())
     )
-
-
-def _asked(entry: LocatedStatement, requests: Requests) -> Requests | None:
-    """The requests of a set that meet every condition of a statement; None where there are certainly none."""
-    found = anybody(requests.kind, "*") & requests
-    for condition in entry.statement.conditions:
-        asked = narrowing(condition, requests.kind, entry.role.callee.constants, surely=False)
-        found = found and where(found, asked)
-    return found
 
 
 def _unsettled(entry: LocatedStatement) -> bool:

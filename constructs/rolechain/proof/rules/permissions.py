@@ -48,7 +48,7 @@ def beyond_the_chain(context: RuleContext) -> Violations:
         elif not context.is_bootstrap(role):
             named = "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>"
             for resource, requests in _roles_in(permission, context.organization):
-                if names_one(resource) or _narrowed(requests) or _names_single(requests):
+                if principals.is_role(resource) or _narrowed(requests) or _names_single(requests):
                     continue
                 if _is_aws_managed(permission.record):
                     # Nobody can change it: one for some purpose of AWS's is as it must be.
@@ -57,7 +57,7 @@ def beyond_the_chain(context: RuleContext) -> Violations:
                     named = f"attach a policy that names the roles that it assumes instead of {permission.record.name}"
                 if resource == "*":
                     warned.add(role)
-                yield Violation(permission.place, f"{role.arn} may assume {resource}", named, Level.WARNING)
+                yield permission.violation(f"may assume {resource}", named, Level.WARNING)
     for role in context.graph.roles:
         declared = context.declared.get(role.arn)
         if declared is not None and context.chain and context.chain.calls_of(declared):
@@ -71,7 +71,7 @@ def _beyond(
     arns = {callee.arn for callee in callees}
     own = _declared_resources(declared)
     for resource, requests in _roles_in(permission, organization):
-        if resource in arns or (names_one(resource) and resource in own):
+        if resource in arns or (principals.is_role(resource) and resource in own):
             continue
         # Where only the account is open, a path of the chain's own names its roles.
         paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
@@ -80,15 +80,10 @@ def _beyond(
             continue
         if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
-        what = (
-            "which is not a hop of the chain"
-            if names_one(resource)
-            else "which names no roles by account, path and name"
-        )
-        yield Violation(
-            permission.place,
-            f"{declared.arn} may assume {resource}, {what}",
-            f"write Resource: {', '.join(sorted(arns))}",
+        is_one = principals.is_role(resource)
+        what = "is not a hop of the chain" if is_one else "names no roles by account, path and name"
+        yield permission.violation(
+            f"may assume {resource}, which {what}", f"write Resource: {', '.join(sorted(arns))}"
         )
 
 
@@ -230,6 +225,5 @@ def _narrowed(requests: Iterable[Requests]) -> bool:
 def _is_open(requests: Requests, key: str) -> bool:
     """Whether requests may lack a key, or have any value of it but some."""
     values = requests.values[key]
-    if isinstance(values, OneValue):
-        return values.absent or (values.texts.values is None and not values.texts.within)
-    return values.absent
+    is_open = isinstance(values, OneValue) and values.texts.values is None and not values.texts.within
+    return values.absent or is_open

@@ -204,12 +204,8 @@ def _names_account(pattern: Pattern) -> bool:
 
 def _names_name(pattern: Pattern) -> bool:
     text = str(pattern)
-    name = (
-        (resource_of(text) if is_arn(text) else text.rpartition(":")[2])
-        .removeprefix("role/")
-        .removeprefix("user/")
-    )
-    return bool(name.strip("*?"))
+    resource = resource_of(text) if is_arn(text) else text.rpartition(":")[2]
+    return bool(resource.removeprefix("role/").removeprefix("user/").strip("*?"))
 
 
 def by_root(arn: str) -> str:

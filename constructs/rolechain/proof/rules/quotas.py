@@ -31,23 +31,16 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
 )
 def role_name(context: RuleContext) -> Violations:
-    """A name or path that is too long, or taken."""
     switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
     for role in context.graph.roles:
         path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
         size = len(path) + len(role.name)
         if len(role.name) > ROLE_NAME_CHARACTERS:
-            yield Violation(
-                role.place,
-                f"the role name {role.name} has {len(role.name)} characters",
-                f"shorten it to {ROLE_NAME_CHARACTERS}",
-            )
+            message = f"the role name {role.name} has {len(role.name)} characters"
+            yield Violation(role.place, message, f"shorten it to {ROLE_NAME_CHARACTERS}")
         elif len(path) > PATH_CHARACTERS:
-            yield Violation(
-                role.place,
-                f"the path of {role.name or role.place.logical_id} has {len(path)} characters",
-                f"shorten it to {PATH_CHARACTERS}",
-            )
+            message = f"the path of {role.name or role.place.logical_id} has {len(path)} characters"
+            yield Violation(role.place, message, f"shorten it to {PATH_CHARACTERS}")
         elif size > CONSOLE_CHARACTERS and role.name and role.arn in (context.declared or switched):
             yield Violation(
                 role.place,
@@ -71,7 +64,6 @@ def role_name(context: RuleContext) -> Violations:
     source="AWS CloudFormation, AWS::IAM::Role: RoleName",
 )
 def one_region(context: RuleContext) -> Violations:
-    """A named role that is created in one account from several regions."""
     for first, second in _clashes(context):
         if not _in_other_region(context, first, second):
             continue
@@ -122,7 +114,6 @@ def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord
     source="IAM User Guide, IAM and STS quotas: role trust policy length",
 )
 def trust_size(context: RuleContext) -> Violations:
-    """A trust policy beyond the quota that an account has by default."""
     most = context.quotas.role_trust_policy_length
     for role in _created(context):
         if (size := _size(role.trust)) > most:
@@ -141,7 +132,6 @@ def trust_size(context: RuleContext) -> Violations:
     source="IAM User Guide, IAM and STS quotas: managed and inline policy length, policies attached to a role",
 )
 def policy_size(context: RuleContext) -> Violations:
-    """Policies beyond the quotas that an account has by default."""
     reported: set[SourceLocation] = set()
     most = context.quotas.managed_policies_per_role
     for role in _created(context):

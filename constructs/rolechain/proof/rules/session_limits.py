@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rolechain.graph.finding import Level
-from rolechain.graph.role_graph import RoleRecord
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.limits import CHAINED_SECONDS, ROLE_SECONDS
 from rolechain.policy.conditions import AnyCondition
@@ -89,12 +88,15 @@ def chained_duration(context: RuleContext) -> Violations:
                 "refuses that to a role's session",
                 f"leave the condition on sts:DurationSeconds out, or allow {CHAINED_SECONDS}",
             )
-    chained = set(context.hop_roles) if context.chain else _assumed_by_roles_only(context)
+    by_others = {entry.arn for entry in context.entries if not _only_roles(entry)}
+    by_roles = {entry.arn for entry in context.entries} - by_others
+    chained = set(context.hop_roles) if context.chain else by_roles
     for role in context.graph.roles:
-        if role.arn in chained and role.max_session_duration > CHAINED_SECONDS and _legal(role):
+        seconds = role.max_session_duration
+        if role.arn in chained and seconds > CHAINED_SECONDS and seconds in ROLE_SECONDS:
             yield Violation(
                 role.place,
-                f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, and roles that assume it get "
+                f"{role.arn} has a MaxSessionDuration of {seconds}, and roles that assume it get "
                 f"{CHAINED_SECONDS} seconds at most",
                 f"write MaxSessionDuration: {CHAINED_SECONDS}",
                 Level.WARNING,
@@ -108,11 +110,6 @@ def _asks_for_hours(entry: LocatedStatement) -> bool:
     )
 
 
-def _assumed_by_roles_only(context: RuleContext) -> set[str]:
-    others = {entry.arn for entry in context.entries if not _only_roles(entry)}
-    return {entry.arn for entry in context.entries} - others
-
-
 @rule(
     "RC16",
     "MaxSessionDuration lies between 3,600 and 43,200 seconds",
@@ -120,15 +117,10 @@ def _assumed_by_roles_only(context: RuleContext) -> set[str]:
     source="IAM API Reference, CreateRole: MaxSessionDuration",
 )
 def session_duration(context: RuleContext) -> Violations:
-    """A limit of sessions that IAM refuses."""
     for role in context.graph.roles:
-        if not _legal(role):
+        if role.max_session_duration not in ROLE_SECONDS:
             yield Violation(
                 role.place,
                 f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
                 f"write {ROLE_SECONDS[0]} to {ROLE_SECONDS[-1]}, in seconds",
             )
-
-
-def _legal(role: RoleRecord) -> bool:
-    return role.max_session_duration in ROLE_SECONDS

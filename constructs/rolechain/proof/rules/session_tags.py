@@ -43,7 +43,6 @@ _SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
     source="IAM User Guide, Pass session tags in AWS STS",
 )
 def tag_session(context: RuleContext) -> Violations:
-    """A side of a hop with tags that does not allow them to be passed."""
     tagged = [edge for edge in context.edges if _tags_of(edge.entry) or _by_name(context, edge, TAG_SESSION)]
     heirs = _after(context, [edge for edge in tagged if _transitive(edge.entry)])
     brought = _brought_by_services(context, lambda service: service.transitive)
@@ -58,7 +57,6 @@ def tag_session(context: RuleContext) -> Violations:
     source="IAM User Guide, Monitor and control actions taken with assumed roles",
 )
 def set_source_identity(context: RuleContext) -> Violations:
-    """A side of a hop with a source identity that does not allow it to be set."""
     first = [
         edge
         for edge in context.edges
@@ -80,7 +78,6 @@ def set_source_identity(context: RuleContext) -> Violations:
     levels="warning",
 )
 def console_sets_no_identity(context: RuleContext) -> Violations:
-    """A trust policy that refuses callers without a source identity."""
     for entry in context.entries:
         declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
@@ -100,14 +97,12 @@ def console_sets_no_identity(context: RuleContext) -> Violations:
     source="IAM User Guide, Pass session tags in AWS STS: role chaining",
 )
 def inherited_tag(context: RuleContext) -> Violations:
-    """A trust policy that asks for a tag anew which an earlier hop made transitive."""
     for first in context.edges:
         inherited = {key.lower(): key for key in _transitive(first.entry)}
         for edge in _after(context, [first]) if inherited else ():
             for key in _tags_of(edge.entry) & inherited.keys():
-                yield Violation(
-                    edge.entry.place,
-                    f"{edge.callee.arn} asks for the tag {inherited[key]} with the call, and the caller's session "
+                yield edge.entry.violation(
+                    f"asks for the tag {inherited[key]} with the call, and the caller's session "
                     f"inherits it as transitive from the hop into {first.callee.arn}",
                     f"ask for aws:PrincipalTag/{inherited[key]} instead of aws:RequestTag/{inherited[key]}",
                 )
@@ -123,7 +118,6 @@ def inherited_tag(context: RuleContext) -> Violations:
     levels="error warning",
 )
 def tag_limits(context: RuleContext) -> Violations:
-    """Tags that a trust policy asks for or a role carries, or a source identity, beyond the limits."""
     for entry in context.entries:
         tags: dict[str, list[str]] = {}
         for condition in entry.statement.conditions:
@@ -139,9 +133,8 @@ def tag_limits(context: RuleContext) -> Violations:
         yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
         for value in filter(entry.is_known, principals.pinned(entry, _SET_IDENTITY)):
             shortest = value.replace("*", "").replace("?", "x")
-            if SOURCE_IDENTITY_CHARACTERS_BEFORE < len(
-                shortest
-            ) <= SOURCE_IDENTITY_CHARACTERS and source_identity_characters_here() < len(shortest):
+            new = range(SOURCE_IDENTITY_CHARACTERS_BEFORE + 1, SOURCE_IDENTITY_CHARACTERS + 1)
+            if len(shortest) in new and source_identity_characters_here() < len(shortest):
                 yield entry.violation(
                     f"asks for a source identity of {len(shortest)} characters, and SDKs before boto3 "
                     f"1.44.8 send {SOURCE_IDENTITY_CHARACTERS_BEFORE} at most",
@@ -163,15 +156,11 @@ def _tag_faults(place: SourceLocation, arn: str, tags: Iterable[tuple[str, str]]
         yield Violation(place, f"{arn} has or asks for {count} tags", f"keep to {SESSION_TAGS}")
     for key, value in tags:
         if not 1 <= len(key) <= TAG_KEY_CHARACTERS:
-            yield Violation(
-                place, f"{arn} has a tag key of {len(key)} characters", f"keep to {TAG_KEY_CHARACTERS}"
-            )
+            message = f"{arn} has a tag key of {len(key)} characters"
+            yield Violation(place, message, f"keep to {TAG_KEY_CHARACTERS}")
         if len(value) > TAG_VALUE_CHARACTERS:
-            yield Violation(
-                place,
-                f"{arn} has a value of {len(value)} characters for tag {key}",
-                f"keep to {TAG_VALUE_CHARACTERS}",
-            )
+            message = f"{arn} has a value of {len(value)} characters for tag {key}"
+            yield Violation(place, message, f"keep to {TAG_VALUE_CHARACTERS}")
 
 
 def _declared(context: RuleContext, carries: Callable[[Hop], bool]) -> list[AssumeRoleEdge]:
@@ -208,15 +197,7 @@ def _not_allowed(
     carrying: Iterable[AssumeRoleEdge],
     brought: list[tuple[LocatedStatement, str]],
 ) -> Violations:
-    """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it on.
-
-    Args:
-        context: the roles.
-        action: the action that passes it.
-        what: what is passed, in words.
-        carrying: the edges that carry it on.
-        brought: the statements that let a service in which brings it, each with the service.
-    """
+    """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it."""
     for entry, service in brought:
         trust = located_statements(entry.role, entry.role.trust)
         if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
@@ -261,9 +242,8 @@ def _by_name(context: RuleContext, edge: AssumeRoleEdge, action: str) -> bool:
         return True
     if not (context.chain and edge.callee.arn in context.hop_roles and edge.caller.arn in context.declared):
         return False
-    return _names(edge.callee.trust.policy.allows, name) and _names(
-        [side.statement for side in _trusting(edge, action)], name
-    )
+    trusting = [side.statement for side in _trusting(edge, action)]
+    return _names(edge.callee.trust.policy.allows, name) and _names(trusting, name)
 
 
 def _names(statements: Iterable[Statement], action: str) -> bool:

@@ -85,9 +85,15 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     levels="warning",
 )
 def denied_by_control_policy(context: RuleContext) -> Violations:
-    """A caller from outside that a resource control policy of the templates denies, wherever that is attached."""
     policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
-    organizations = {value for _, policy in policies for value in _organizations(policy)}
+    organizations = {
+        value
+        for _, policy in policies
+        for deny in policy.denies
+        for condition in deny.conditions
+        if isinstance(condition, Condition) and condition.lookup == keys_of.ORGANIZATION
+        for value in condition.values
+    }
     own = context.organization or (organizations.pop() if len(organizations) == 1 else None)
     for entry in context.entries if policies else ():
         for who, action, requests, remediation in _outsiders(context, entry, own):
@@ -116,12 +122,6 @@ def _control_policies(context: RuleContext) -> Iterator[tuple[str, Policy]]:
             yield name if isinstance(name, str) else resource.logical_id, policy
 
 
-def _organizations(policy: Policy) -> Iterator[str]:
-    for condition in (each for deny in policy.denies for each in deny.conditions):
-        if isinstance(condition, Condition) and condition.lookup == keys_of.ORGANIZATION:
-            yield from condition.values
-
-
 def _outsiders(
     context: RuleContext, entry: LocatedStatement, own: str | None
 ) -> Iterator[tuple[str, str, tuple[Requests, ...], str]]:
@@ -131,9 +131,9 @@ def _outsiders(
         requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: principals.only(provider)})
         who = f"tokens of {provider}"
         remediation = (
-            "leave the web identity and SAML actions out of the statement that denies, or the role that "
+            "leave the web identity and SAML actions out of the statement that denies, or the role that"
         )
-        yield who, action, requests, f"{remediation}{who} assume"
+        yield who, action, requests, f"{remediation} {who} assume"
     if not principals.within_organization(entry):
         for account, _ in principals.of_accounts(entry):
             if account not in context.accounts:
@@ -165,44 +165,13 @@ def _denied(policy: Policy, entry: LocatedStatement, action: str) -> Iterator[Re
                 yield found
 
 
-SAYING = frozenset(
-    [
-        "autoscaling",
-        "bedrock",
-        "cloudformation",
-        "cloudtrail",
-        "codebuild",
-        "codecatalyst",
-        "codecatalyst-runner",
-        "comprehend",
-        "config",
-        "controltower",
-        "datasync",
-        "directoryservice.rds",
-        "forecast",
-        "hooks.cloudformation",
-        "iot",
-        "iotdeviceadvisor",
-        "iotfleethub",
-        "kendra",
-        "kinesisanalytics",
-        "logs",
-        "monitoring.rds",
-        "personalize",
-        "pipes",
-        "rds",
-        "rekognition",
-        "resources.cloudformation",
-        "scheduler",
-        "ses",
-        "sms-voice",
-        "ssm",
-        "states",
-        "transcribe",
-        "transcribe.streaming",
-        "transfer",
-        "vpc-flow-logs",
-    ]
+_SAYING = re.compile(
+    r"(autoscaling|bedrock|cloudformation|cloudtrail|codebuild|codecatalyst|codecatalyst-runner|comprehend|config"
+    r"|controltower|datasync|directoryservice\.rds|forecast|hooks\.cloudformation|iot|iotdeviceadvisor|iotfleethub"
+    r"|kendra|kinesisanalytics|logs|monitoring\.rds|personalize|pipes|rds|rekognition|resources\.cloudformation"
+    r"|scheduler|ses|sms-voice|ssm|states|transcribe|transcribe\.streaming|transfer|vpc-flow-logs)"
+    rf"(\.([a-z]{{2}}(-[a-z]+)+-\d|{UNPLACED}))?(\.amazonaws\.com(\.cn)?)?",
+    re.ASCII,
 )
 """The services whose own guides write aws:SourceAccount or aws:SourceArn into the trust policy of a role of theirs.
 
@@ -234,8 +203,6 @@ def _untrusted(entry: LocatedStatement) -> Mapping[str, Values]:
 
 _ANCHORS = matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", "trust-anchor/*"))])
 
-_REGION = re.compile(rf"\.([a-z]{{2}}(-[a-z]+)+-\d|{UNPLACED})$", re.ASCII)
-
 
 def of_services(context: RuleContext) -> Violations:
     """The services that a trust policy lets in on behalf of any account."""
@@ -243,7 +210,7 @@ def of_services(context: RuleContext) -> Violations:
         for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
-            elif _name(service) in SAYING and _lets_in(entry, service, _untrusted(entry)):
+            elif _SAYING.fullmatch(service) and _lets_in(entry, service, _untrusted(entry)):
                 account = account_of(entry.arn)
                 known = account if account.isdigit() else "<the role's account>"
                 yield entry.violation(
@@ -272,10 +239,6 @@ def _of_certificates(entry: LocatedStatement) -> Violations:
             '{"aws:PrincipalTag/x509Subject/CN": "<the certificate\'s name>"}}',
             Level.WARNING,
         )
-
-
-def _name(service: str) -> str:
-    return _REGION.sub("", re.sub(r"\.amazonaws\.com(\.cn)?$", "", service))
 
 
 def _lets_in(entry: LocatedStatement, service: str, wanted: Mapping[str, Values]) -> bool:

@@ -21,8 +21,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="AWS guardrail IAM-STS-2; IAM User Guide, JSON policy elements: Principal",
 )
 def open_to_everyone(context: RuleContext) -> Violations:
-    """A ``*`` that no condition closes, whatever its operator is called."""
-    organization = (context.chain.organization if context.chain else None) or "<the organization's id>"
+    organization = context.organization or "<the organization's id>"
     for entry in context.entries:
         if principals.everyone(entry) and (who := principals.untrusted(entry)):
             yield entry.violation(
@@ -40,7 +39,6 @@ def open_to_everyone(context: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: Principal",
 )
 def refused_principal(context: RuleContext) -> Violations:
-    """A principal that IAM refuses."""
     for located in context.trust:
         for problem in trust_problems(located.statement):
             if problem.subject is Subject.PRINCIPAL:
@@ -55,7 +53,6 @@ def refused_principal(context: RuleContext) -> Violations:
     source="IAM User Guide, JSON policy elements: NotPrincipal, Resource; AWS guardrails for IAM trust policies",
 )
 def refused_element(context: RuleContext) -> Violations:
-    """NotPrincipal, Resource, NotResource or another service's action in a trust policy, or no Principal."""
     for located in context.trust:
         for problem in trust_problems(located.statement):
             if problem.subject is Subject.ELEMENT:
@@ -150,7 +147,6 @@ def _callers(context: RuleContext, entry: LocatedStatement) -> list[ChainRole]:
     levels="warning",
 )
 def orphaned_when_recreated(context: RuleContext) -> Violations:
-    """A role that is named directly, or what is left of one."""
     for entry in context.entries:
         for value in entry.aws:
             if principals.is_role(value):
@@ -176,7 +172,6 @@ def orphaned_when_recreated(context: RuleContext) -> Violations:
     levels="warning",
 )
 def pinned_to_session(context: RuleContext) -> Violations:
-    """The ARN of an assumed role as principal."""
     for entry in context.entries:
         for value in entry.aws:
             if service_of(value) == "sts" and resource_of(value).startswith("assumed-role/"):
@@ -197,7 +192,6 @@ def pinned_to_session(context: RuleContext) -> Violations:
     levels="warning",
 )
 def users_let_in(context: RuleContext) -> Violations:
-    """A chain's role that lets IAM users in, by name or along with others."""
     for entry in context.entries:
         if entry.arn not in context.declared:
             continue
@@ -242,7 +236,6 @@ _SESSION_ACTIONS = {
     levels="warning",
 )
 def actions_granted(context: RuleContext) -> Violations:
-    """Actions with a wildcard, and in a chain those that no side of the hop asks for."""
     for located in context.trust:
         if located.statement.effect != "Allow":
             continue
