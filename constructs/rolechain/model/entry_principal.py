@@ -114,10 +114,12 @@ class Entrance(HasSessionValues):
                 self._set(name, tuple(value))
         self._set_session_values()
         if known := self.known:
-            declared = [getattr(tag, "key", None) for tag in self.tags]
-            tags = [tag for tag in known.tags if tag.key not in declared]
+            # Of a key that is declared twice both stay, so that the checks find them.
+            declared = {getattr(tag, "key", None): tag for tag in reversed(self.tags)}
+            tags = [declared.pop(tag.key, tag) for tag in known.tags]
+            others = [tag for tag in self.tags if not any(tag is each for each in tags)]
             keys = (key for key in self.transitive_tag_keys if key not in known.transitive)
-            self._set("session_tags", (*tags, *self.tags))
+            self._set("session_tags", (*tags, *others))
             self._set("transitive_tag_keys", (*known.transitive, *keys))
             self._set("source_identity", self.identity or known.identity)
 
