@@ -119,11 +119,11 @@ def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False
         return f"chain {name} is not proven{source}: {tally(proof.findings)}"
     hops, entrances = counted(len(proof.hops), "hop"), counted(len(proof.entrances), "declared entrance")
     known = sum(hop.verdict is Verdict.ALLOW for hop in proof.hops)
-    hops = f"{hops} can be taken" if known == len(proof.hops) else f"{known} of {hops} surely can be taken"
-    words = [
-        f"chain {name} is proven{source}: {hops}, and nothing else gets in than by {entrances}",
-        *proof.premises,
-    ]
+    closed = f"nothing else gets in than by {entrances}"
+    said = f"chain {name} is proven{source}: {hops} can be taken, and {closed}"
+    if unknown := len(proof.hops) - known:
+        said = f"chain {name}{source}: {closed}; whether {unknown} of {hops} can be taken is not known"
+    words = [said, *proof.premises]
     line = ", if ".join(words)
     if others := {changer.who for changer in proof.changers or () if not changer.declared and changer.surely}:
         line += f", and {counted(len(others), 'principal')} of the templates may change it"
