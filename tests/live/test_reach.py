@@ -444,6 +444,38 @@ REACHING: dict[str, tuple[Sequence[Add], Sequence[str]]] = {
         ],
         ["a"],
     ),
+    "an administrator within a boundary": (
+        [
+            _managed("b", _may(["iam:PutRolePolicy", "sts:AssumeRole"], _arn(MIDDLE, "role/f"))),
+            _role("f", trust=_root(MIDDLE)),
+            _role("a", _may("*"), **_bounded("b")),
+        ],
+        ["a"],
+    ),
+    "an administrator within a boundary that makes roles": (
+        [
+            _managed("b", _may(["iam:*", "sts:AssumeRole"], _arn(MIDDLE, "role/f"))),
+            _role("f", trust=_root(MIDDLE)),
+            _role("a", _may("*"), **_bounded("b")),
+        ],
+        ["a"],
+    ),
+    "somebody whom a Deny keeps from all else": (
+        [
+            _role("f", trust=_root(MIDDLE)),
+            _role(
+                "a",
+                _may(["iam:PutRolePolicy", "sts:AssumeRole"], _arn(MIDDLE, "role/f")),
+                {
+                    "Effect": "Deny",
+                    "NotAction": ["iam:PutRolePolicy", "sts:AssumeRole"],
+                    "NotResource": _arn(MIDDLE, "role/f"),
+                },
+                _may("*", MIDDLE_ROLE, Effect="Deny"),
+            ),
+        ],
+        ["a"],
+    ),
     "an administrator on a condition": (
         [
             _role("f", trust=_root(MIDDLE)),
