@@ -503,6 +503,46 @@ REACHING: dict[str, tuple[Sequence[Add], Sequence[str]]] = {
         ],
         ["a"],
     ),
+    "an entrance that is passed": (
+        [
+            _role("pipeline", account=SOURCE, trust={"Service": "lambda.amazonaws.com"}),
+            _role(
+                "a",
+                _may("iam:PassRole", _arn(SOURCE, "role/pipeline")),
+                _may("lambda:CreateFunction"),
+                account=SOURCE,
+            ),
+        ],
+        ["a"],
+    ),
+    "a group of somebody who is kept": ([_group("g", _may("s3:*")), _user("u", CHANGE, groups=["g"])], ["u"]),
+    "everything on one role": (
+        [_role("f", trust=_root(MIDDLE)), _role("a", _may("*", _arn(MIDDLE, "role/f")))],
+        ["a"],
+    ),
+    "an administrator whom a Deny keeps from all else": (
+        [
+            _role("f", trust=_root(MIDDLE)),
+            _role(
+                "a",
+                _may("*"),
+                {
+                    "Effect": "Deny",
+                    "NotAction": ["iam:PutRolePolicy", "sts:AssumeRole"],
+                    "Resource": "*",
+                },
+                _may("*", MIDDLE_ROLE, Effect="Deny"),
+                _may("*", _arn(MIDDLE, "role/a"), Effect="Deny"),
+                _may("sts:*", _arn(MIDDLE, "role/cdk-*"), Effect="Deny"),
+            ),
+        ],
+        ["a"],
+    ),
+    "a principal and another one": (
+        [_strange(Statement=_may("s3:Get*", Principal="*", NotPrincipal="*"))],
+        ["strange"],
+    ),
+    "a hop by the beginning of an ARN": (_assuming("arn:aws:iam"), ["hop"]),
     "a document of another kind": ([_strange(Other=1)], ["strange"]),
     "a document without statements": (
         [_role("a", RolePolicyList=[{"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17"}}])],
