@@ -255,7 +255,11 @@ def test_whom_somebody_may_enlarge_is_kept() -> None:
 Details = dict[str, list[Json]]
 Add = Callable[[dict[str, Details]], None]
 SOURCE, MIDDLE, TARGET, OUTSIDE = ACCOUNTS
-CHANGE = {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "*"}
+CHANGE = {
+    "Effect": "Allow",
+    "Action": "iam:PutRolePolicy",
+    "Resource": f"arn:aws:iam::{MIDDLE}:role/rolechain/deploy-middle",
+}
 
 
 def _may(action: Json, resource: Json = "*", **others: Json) -> Json:
