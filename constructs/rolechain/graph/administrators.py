@@ -305,10 +305,18 @@ class _Search:
         lift = next(self._abilities.lifting(principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
         own = next(self._abilities.granting(found, found), None)
-        gained = next(self._abilities.by_making(found), None) or (None if found.boundary else own)
+        made = next(self._abilities.by_making(found), None)
+        gained = made or (None if found.boundary else own)
+        # Its own boundary and Deny statements do not bind whom it makes or takes over.
+        is_free = made is not None
         if not gained and self._has(found, *GRANTING):
-            others = (each for each in _near(by_account, found.arn) if each is not principal)
-            gained = next((means for each in others for means in self._overtakes(found, each)), None)
+            others = [each for each in _near(by_account, found.arn) if each is not principal]
+            for each in sorted(others, key=lambda each: each.boundary is not None):
+                if gained := next(self._overtakes(found, each), None):
+                    is_free = each.boundary is None
+                    break
+        if is_free and (found.boundary or any(record.policy.denies for record in found.policies)):
+            found = replace(found, boundary=None, policies=())
         power = _EVERYTHING if gained or not found.boundary else found.boundary
         if gained := gained or own:
             found = replace(found, policies=(*found.policies, power))

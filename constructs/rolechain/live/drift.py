@@ -14,6 +14,7 @@ from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.live.account import Account
 from rolechain.live.proof import chain_with_documents
+from rolechain.live.reach import only
 from rolechain.live.template import template_of
 from rolechain.model.chain import Chain
 
@@ -60,9 +61,9 @@ def drift(chain: Chain, templates: Iterable[Template], accounts: Iterable[Accoun
     """
     held = list(accounts)
     declared = role_graph_of(templates, chain).by_arn
-    found = role_graph_of(
-        [template_of(account) for account in held], chain_with_documents(chain, held)
-    ).by_arn
+    arns = [role.arn for role in chain.roles]
+    own = [template_of(only(account, arns)) for account in held]
+    found = role_graph_of(own, chain_with_documents(chain, held)).by_arn
     read = {account.id for account in held}
     return [
         difference

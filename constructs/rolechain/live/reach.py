@@ -2,15 +2,14 @@
 
 The answer surely holds everybody who may: left out is whose policies speak of no way to change a role or to act as one
 (``rolechain.graph.escalation``), of no AssumeRole of anybody who is kept, and whom no trust policy of theirs names. A
-document that is not at hand, or that cannot be read so, is taken to speak of everything.
+document that is not at hand, or that does not follow IAM's grammar, is taken to speak of everything.
 """
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,15 +17,13 @@ from rolechain.graph import aws_managed
 from rolechain.graph.abilities import GRANTING
 from rolechain.graph.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.glob import matches
+from rolechain.iam.glob import Text, glob, has_wildcard, matches
 from rolechain.live.account import Account
 from rolechain.live.template import default_version
 from rolechain.model.chain import Chain
-from rolechain.policy import actions as actions_of
-from rolechain.policy import conditions as conditions_of
+from rolechain.policy import Policy, PolicyError, actions, conditions
 from rolechain.policy.document import CURRENT, FIRST
 from rolechain.policy.document import ELEMENTS as DOCUMENT
-from rolechain.policy.elements import PolicyError
 from rolechain.policy.statement import ELEMENTS as STATEMENT
 
 Json = Any
@@ -42,45 +39,59 @@ _INLINE = {
     "GroupDetailList": "GroupPolicyList",
 }
 _DOCUMENT, _STATEMENT = frozenset(DOCUMENT), frozenset(STATEMENT)
-_ANY, _NONE = "*", frozenset[str]()
+_ANY = "*"
 
 
 class _Said(NamedTuple):
-    """What documents speak of.
+    """A statement that speaks of what is looked for.
 
     Attributes:
-        ways: whether of a way to change a role or to act as one, besides AssumeRole.
-        assumed: the entries of Resource for AssumeRole.
-        granted: the entries of Resource for what gives permissions to others.
-        administers: whether they allow everything, so that nothing can be added by others.
-        refuses: whether they hold a Deny.
+        about: the entries of its Resource.
+        ways: whether it speaks of a way to change a role or to act as one, besides AssumeRole.
+        assumes: whether it speaks of AssumeRole.
+        grants: whether it speaks of what gives permissions to others.
+        administers: whether it allows everything, so that nothing can be added by others.
+        refuses: whether it is a Deny.
     """
 
+    about: frozenset[str] = frozenset()
     ways: bool = False
-    assumed: frozenset[str] = frozenset()
-    granted: frozenset[str] = frozenset()
+    assumes: bool = False
+    grants: bool = False
     administers: bool = False
     refuses: bool = False
 
-    def __or__(self, other: _Said) -> _Said:
-        return _Said(*map(operator.or_, self, other))
+
+_EVERYTHING = (_Said(frozenset({_ANY}), ways=True, assumes=True, grants=True), _Said(refuses=True))
 
 
-_EVERYTHING = _Said(ways=True, assumed=frozenset({_ANY}), granted=frozenset({_ANY}), refuses=True)
-
-
-@dataclass(eq=False)
 class _Entity:
-    """A role, user or group, with what its policies and its groups' speak of.
+    """A role, user or group.
 
-    ``names`` are the ARNs of what others may change to change it: its groups and policies, and its own.
+    Args:
+        account: the id of its account.
+        detail: what IAM says of it.
+        said: what its policies speak of, its groups' among them.
+        groups: the ARNs of its groups.
     """
 
-    arn: str
-    account: str
-    detail: Mapping[str, Json]
-    said: _Said
-    names: tuple[str, ...]
+    def __init__(
+        self, account: str, detail: Mapping[str, Json], said: Iterable[_Said], groups: Iterable[str]
+    ) -> None:
+        held = tuple(said)
+        self.arn: str = detail["Arn"]
+        self.account = account
+        self.detail = detail
+        self.ways = any(each.ways for each in held)
+        self.assumed = frozenset().union(*(each.about for each in held if each.assumes))
+        # What others may change to change it.
+        self.names = (self.arn, *_policies_of(detail), *groups)
+        # Who surely may give itself everything needs nobody else for it.
+        bound = "PermissionsBoundary" in detail or any(each.refuses for each in held)
+        needs_nobody = any(each.administers for each in held) and not bound
+        self.granted = (
+            frozenset() if needs_nobody else frozenset().union(*(each.about for each in held if each.grants))
+        )
 
 
 def reaching(chain: Chain, accounts: Iterable[Account]) -> list[Account]:
@@ -92,10 +103,12 @@ def reaching(chain: Chain, accounts: Iterable[Account]) -> list[Account]:
     """
     held = list(accounts)
     kept = _Search(chain, held).kept()
-    return [_only(account, kept) for account in held]
+    return [only(account, kept) for account in held]
 
 
-def _only(account: Account, kept: frozenset[str]) -> Account:
+def only(account: Account, arns: Iterable[str]) -> Account:
+    """An account with those of its roles, users and groups that have some ARNs, and with their policies."""
+    kept = frozenset(arns)
     details = {
         section: [each for each in account.details[section] if each["Arn"] in kept] for section in _INLINE
     }
@@ -109,78 +122,70 @@ class _Search:
 
     def __init__(self, chain: Chain, accounts: Iterable[Account]) -> None:
         self._chain = chain
-        self._entities: dict[str, _Entity] = {}
+        # An ARN occurs twice where an account was given twice.
+        self._by_arn: dict[str, list[_Entity]] = {}
         self._by_account: dict[str, list[_Entity]] = {}
         self._by_name: dict[str, list[str]] = {}
         self._assuming: dict[str, list[_Entity]] = {}
-        self._kept: dict[str, None] = {}
         for account in accounts:
             for entity in _entities(account):
-                self._entities[entity.arn] = entity
+                self._by_arn.setdefault(entity.arn, []).append(entity)
                 self._by_account.setdefault(account.id, []).append(entity)
                 self._by_name.setdefault(name_of(entity.arn).lower(), []).append(entity.arn)
-                for entry in entity.said.assumed:
+                for entry in entity.assumed:
                     self._assuming.setdefault(entry, []).append(entity)
 
     def kept(self) -> frozenset[str]:
         """The ARNs of all who may reach the chain, and of all whom they name."""
+        waiting = [each.arn for each in self._chain.roles]
+        # A role of a chain is looked for by its name as well.
+        waiting += (arn for each in self._chain.roles for arn in self._by_name.get(each.role.lower(), ()))
         entrances = (each for role in self._chain.sources for each in role.entrances)
-        waiting = [role.arn for role in self._chain.roles]
         waiting += (value for each in entrances for value in (each.value, *each.others))
-        waiting += (each.arn for each in self._entities.values() if each.said.ways)
+        waiting += (arn for arn, entities in self._by_arn.items() if any(each.ways for each in entities))
         accounts = set(self._chain.accounts)
         for entry, callers in self._assuming.items():
             named = any(name in entry for name in _ADMINISTERING)
-            waiting += (
-                each.arn
-                for each in callers
-                if named or (each.account in accounts and _deploys(entry, each.arn))
+            deploying = (
+                each.arn for each in callers if each.account in accounts and _deploys(entry, each.arn)
             )
-        while new := [arn for arn in dict.fromkeys(waiting) if arn not in self._kept]:
-            self._kept |= dict.fromkeys(new)
+            waiting += (each.arn for each in callers) if named else deploying
+        kept: dict[str, None] = {}
+        while new := [arn for arn in dict.fromkeys(waiting) if arn not in kept]:
+            kept |= dict.fromkeys(new)
             waiting = list(self._callers(new))
-            for entity in (self._entities[arn] for arn in new if arn in self._entities):
-                waiting += self._beside(entity)
-        return frozenset(self._kept)
+            for arn in new:
+                for entity in self._by_arn.get(arn, ()):
+                    waiting += self._beside(entity)
+        return frozenset(kept)
 
     def _callers(self, arns: list[str]) -> Iterator[str]:
         """Who has the permission to assume one of some roles."""
-        found = [entry for arn in arns if (entry := arn) in self._assuming]
-        texts: dict[str, list[str]] = {}
+        by_account: dict[str, list[str]] = {}
         for arn in arns:
-            texts.setdefault(account_of(arn), []).append(arn)
-        joined = {account: "\n".join(lines) for account, lines in texts.items()}
-        everywhere = "\n".join(joined.values())
+            by_account.setdefault(account_of(arn), []).append(arn)
+        found = [arn for arn in arns if arn in self._assuming]
         for entry in self._assuming:
-            if "*" in entry or "?" in entry:
-                account = account_of(entry)
-                text = joined.get(account, "") if account.isdecimal() else everywhere
-                if text and _lines(entry).search(text):
+            if has_wildcard([entry]):
+                account, matched = account_of(entry), glob((Text(entry),))
+                if any(map(matched, by_account.get(account, ()) if account.isdecimal() else arns)):
                     found.append(entry)
-        for entry in found:
+        for entry in dict.fromkeys(found):
             yield from (each.arn for each in self._assuming.pop(entry))
 
     def _beside(self, entity: _Entity) -> Iterator[str]:
         """Whom somebody who is kept names, may enlarge, or lets in without a permission."""
-        # A resource of a chain is looked for by its name as well.
-        yield from self._by_name.pop(name_of(entity.arn).lower(), ())
-        yield from (arn for arn in (*entity.names, *entity.said.assumed) if arn in self._entities)
+        yield from (arn for arn in (*entity.names, *entity.assumed) if arn in self._by_arn)
         near = self._by_account[entity.account]
         for name in _trusted(entity.detail):
             if name == _ANY:
                 yield from (each.arn for each in near)
             elif ":assumed-role/" in name:
-                yield from self._by_name.pop(resource_of(name).split("/")[1].lower(), ())
-            elif name in self._entities:
+                yield from self._by_name.get(resource_of(name).split("/")[1].lower(), ())
+            elif name in self._by_arn:
                 yield name
-        if entity.said.granted and not self._is_administrator(entity):
-            for entry in entity.said.granted:
-                yield from (each.arn for each in near if any(matches(entry, name) for name in each.names))
-
-    def _is_administrator(self, entity: _Entity) -> bool:
-        """Whether somebody surely may give itself everything, so that it needs nobody else for it."""
-        bounded = entity.detail.get("PermissionsBoundary") is not None
-        return entity.said.administers and not entity.said.refuses and not bounded
+        for entry in entity.granted:
+            yield from (each.arn for each in near if any(matches(entry, name) for name in each.names))
 
 
 def _deploys(entry: str, arn: str) -> bool:
@@ -190,41 +195,26 @@ def _deploys(entry: str, arn: str) -> bool:
     return begins != entry and (role.startswith(begins) or begins.startswith(role))
 
 
-def _lines(entry: str) -> re.Pattern[str]:
-    """Finds a line that an entry of Resource matches."""
-    pieces = (
-        ".*" if each == "*" else "." if each == "?" else re.escape(each)
-        for each in re.split(r"([*?])", entry)
-    )
-    return re.compile(f"^{''.join(pieces)}$", re.MULTILINE)
-
-
 def _entities(account: Account) -> Iterator[_Entity]:
     details = account.details
     managed = {policy["Arn"]: _said(default_version(policy)) for policy in details["Policies"]}
+
+    def said(detail: Mapping[str, Json], inline: str) -> Iterator[_Said]:
+        for policy in detail.get(inline, ()):
+            yield from _said(policy["PolicyDocument"])
+        for policy in detail.get("AttachedManagedPolicies", ()):
+            arn = policy["PolicyArn"]
+            yield from managed[arn] if arn in managed else _said(aws_managed.document_of(arn))
+
     groups = {
-        each["GroupName"]: (each["Arn"], _of_policies(each, "GroupPolicyList", managed))
+        each["GroupName"]: (each["Arn"], tuple(said(each, "GroupPolicyList")))
         for each in details["GroupDetailList"]
     }
     for section, inline in _INLINE.items():
         for each in details[section]:
-            said = _of_policies(each, inline, managed)
-            names = [each["Arn"], *_policies_of(each)]
-            for group in each.get("GroupList", ()):
-                arn, of_group = groups.get(group, (group, _EVERYTHING))
-                said |= of_group
-                names.append(arn)
-            yield _Entity(each["Arn"], account.id, each, said, tuple(names))
-
-
-def _of_policies(detail: Mapping[str, Json], inline: str, managed: Mapping[str, _Said]) -> _Said:
-    found = _Said()
-    for policy in detail.get(inline, ()):
-        found |= _said(policy["PolicyDocument"])
-    for policy in detail.get("AttachedManagedPolicies", ()):
-        arn = policy["PolicyArn"]
-        found |= managed[arn] if arn in managed else _said(aws_managed.document_of(arn))
-    return found
+            of_groups = [groups.get(name, (name, _EVERYTHING)) for name in each.get("GroupList", ())]
+            held = (*said(each, inline), *(one for _, of_group in of_groups for one in of_group))
+            yield _Entity(account.id, each, held, (arn for arn, _ in of_groups))
 
 
 def _policies_of(detail: Mapping[str, Json]) -> Iterator[str]:
@@ -234,55 +224,16 @@ def _policies_of(detail: Mapping[str, Json]) -> Iterator[str]:
         yield boundary["PermissionsBoundaryArn"]
 
 
-def _said(document: Json) -> _Said:
-    """What a document speaks of; of everything where it is not as IAM writes it."""
-    found = _Said()
+def _said(document: Json) -> tuple[_Said, ...]:
+    """What a document speaks of."""
     try:
-        for statement in _statements(document):
-            negated = "NotAction" in statement
-            ways, assumes, grants, every = _spoken(
-                _texts(statement["NotAction" if negated else "Action"]), negated
-            )
-            entries = _texts(statement.get("Resource", _ANY))
-            if statement["Effect"] == "Deny":
-                found |= _Said(refuses=True)
-            elif ways or assumes or grants:
-                about = frozenset(map(_pattern, entries))
-                every = every and "Resource" in statement and _ANY in entries and "Condition" not in statement
-                found |= _Said(ways, about if assumes else _NONE, about if grants else _NONE, every)
+        return tuple(_statements(document))
     except PolicyError:
         return _EVERYTHING
-    return found
 
 
-@lru_cache(maxsize=65536)
-def _spoken(actions: tuple[str, ...], negated: bool) -> tuple[bool, bool, bool, bool]:
-    """Whether Action speaks of a way, of AssumeRole, of what gives permissions, and of everything."""
-    match = actions_of.parse(list(actions), negated).match
-    spoken = {each for each in ACTIONS if match(each) is not False}
-    return (
-        bool(spoken - {_ASSUME}),
-        _ASSUME in spoken,
-        bool(spoken & _GRANTING),
-        not negated and _ANY in actions,
-    )
-
-
-def _trusted(detail: Mapping[str, Json]) -> Iterator[str]:
-    """The principals of AWS that a trust policy names; ``*`` where they may be any."""
-    if "AssumeRolePolicyDocument" not in detail:
-        return
-    try:
-        for statement in _statements(detail["AssumeRolePolicyDocument"]):
-            principal = statement.get("Principal", _ANY)
-            if statement["Effect"] == "Allow":
-                yield from _texts(principal.get("AWS", ()) if isinstance(principal, Mapping) else principal)
-    except PolicyError:
-        yield _ANY
-
-
-def _statements(document: Json) -> Iterator[Mapping[str, Json]]:
-    """The statements of a document.
+def _statements(document: Json) -> Iterator[_Said]:
+    """What the statements of a document speak of.
 
     Raises:
         PolicyError: it may not be one that IAM takes.
@@ -290,20 +241,59 @@ def _statements(document: Json) -> Iterator[Mapping[str, Json]]:
     if not isinstance(document, Mapping) or not document.keys() <= _DOCUMENT or "Statement" not in document:
         raise PolicyError("not a policy")
     listed = document["Statement"]
-    statements = listed if isinstance(listed, list) else [listed]
-    sids = [sid for each in statements if isinstance(each, Mapping) and (sid := each.get("Sid"))]
-    if document.get("Version", FIRST) not in (FIRST, CURRENT) or len(set(_texts(sids))) < len(sids):
-        raise PolicyError("not a policy")
-    for each in statements:
+    sids: set[str] = set()
+    for each in listed if isinstance(listed, list) else [listed]:
         if not isinstance(each, Mapping) or not each.keys() <= _STATEMENT:
             raise PolicyError("not a statement")
         if each.get("Effect") not in ("Allow", "Deny") or ("Action" in each) is ("NotAction" in each):
             raise PolicyError("not a statement")
         if ("Resource" in each and "NotResource" in each) or ("Principal" in each and "NotPrincipal" in each):
             raise PolicyError("not a statement")
+        (sid,) = _texts(each.get("Sid") or "")
+        if sid in sids:
+            raise PolicyError("a Sid that occurs twice")
+        sids |= {sid} if sid else set()
         if "Condition" in each:
-            conditions_of.parse(each["Condition"], True)
-        yield each
+            conditions.parse(each["Condition"], True)
+        negated = "NotAction" in each
+        named = _texts(each["NotAction" if negated else "Action"])
+        spoken, resources = _spoken(named, negated), _texts(each.get("Resource", _ANY))
+        if each["Effect"] == "Deny":
+            yield _Said(refuses=True)
+        elif spoken:
+            everything = _ANY in named and not negated and _ANY in resources
+            yield _Said(
+                frozenset(map(_pattern, resources)),
+                ways=bool(spoken - {_ASSUME}),
+                assumes=_ASSUME in spoken,
+                grants=bool(spoken & _GRANTING),
+                administers=everything and "Resource" in each and "Condition" not in each,
+            )
+    if document.get("Version", FIRST) not in (FIRST, CURRENT):
+        raise PolicyError("not a policy")
+
+
+@lru_cache(maxsize=65536)
+def _spoken(named: tuple[str, ...], negated: bool) -> frozenset[str]:
+    """The actions of the ways that an Action or NotAction speaks of."""
+    match = actions.parse(list(named), negated).match
+    return frozenset(each for each in ACTIONS if match(each) is not False)
+
+
+def _trusted(detail: Mapping[str, Json]) -> Iterator[str]:
+    """The principals of AWS that a trust policy names; ``*`` where they may be any."""
+    if "AssumeRolePolicyDocument" not in detail:
+        return
+    try:
+        trust = Policy.parse(detail["AssumeRolePolicyDocument"])
+    except PolicyError:
+        yield _ANY
+        return
+    for principals in (statement.principals for statement in trust.allows):
+        if principals is None or principals.everyone or principals.unknown:
+            yield _ANY
+        else:
+            yield from principals.aws
 
 
 def _pattern(entry: str) -> str:
