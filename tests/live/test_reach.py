@@ -406,6 +406,14 @@ REACHING: dict[str, tuple[Sequence[Add], Sequence[str]]] = {
         [_managed("b", _may("s3:*")), _role("a", CHANGE, **_bounded("b")), _role("c", CHANGE)],
         ["c"],
     ),
+    "a boundary that somebody else lifts": (
+        [
+            _managed("b", _may("s3:*")),
+            _role("f", CHANGE, trust=_root(MIDDLE), **_bounded("b")),
+            _role("a", _may(["iam:DeleteRolePermissionsBoundary", "sts:AssumeRole"], _arn(MIDDLE, "role/f"))),
+        ],
+        ["a"],
+    ),
     "a user who is enlarged": (
         [_user("u"), _role("a", _may(["iam:PutUserPolicy", "iam:CreateAccessKey"], _arn(MIDDLE, "user/?")))],
         ["a"],

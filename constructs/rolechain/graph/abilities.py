@@ -170,11 +170,11 @@ class Abilities:
         for name in sorted({record.name for record in other.policies if is_own(record.name)}):
             yield from self.may(principal, escalation.ON_POLICY, one_arn(name))
 
-    def lifting(self, principal: Principal) -> Iterator[Means]:
-        """What takes its boundary from a principal, or lets it change that."""
-        yield from self.taking(principal, escalation.LIFTS, principal)
-        if principal.boundary and is_own(principal.boundary.name):
-            yield from self.may(principal, escalation.ON_POLICY, one_arn(principal.boundary.name))
+    def lifting(self, principal: Principal, other: Principal) -> Iterator[Means]:
+        """What takes its boundary from another principal, or from itself, or changes that."""
+        yield from self.taking(principal, escalation.LIFTS, other)
+        if other.boundary and is_own(other.boundary.name):
+            yield from self.may(principal, escalation.ON_POLICY, one_arn(other.boundary.name))
 
 
 def means_of(allowed: Allowed, words: str) -> Means:

@@ -302,18 +302,18 @@ class _Search:
         """
         if not self._has(principal, *GRANTING, *LIFTING):
             return principal
-        lift = next(self._abilities.lifting(principal), None) if principal.boundary else None
+        lift = next(self._abilities.lifting(principal, principal), None) if principal.boundary else None
         found = replace(principal, boundary=None) if lift else principal
         own = next(self._abilities.granting(found, found), None)
         made = next(self._abilities.by_making(found), None)
         gained = made or (None if found.boundary else own)
         # Its own boundary and Deny statements do not bind whom it makes or takes over.
         is_free = made is not None
-        if not gained and self._has(found, *GRANTING):
+        if not gained and self._has(found, *GRANTING, *LIFTING):
             others = [each for each in _near(by_account, found.arn) if each is not principal]
             for each in sorted(others, key=lambda each: each.boundary is not None):
                 if gained := next(self._overtakes(found, each), None):
-                    is_free = each.boundary is None
+                    is_free = each.boundary is None or self._frees(found, each) is not None
                     break
         if is_free and (found.boundary or any(record.policy.denies for record in found.policies)):
             found = replace(found, boundary=None, policies=())
@@ -328,10 +328,16 @@ class _Search:
     def _overtakes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """By what a principal may both enlarge another one and act as it."""
         if other.arn not in self._chain_arns and (
-            grant := next(self._abilities.granting(principal, other), None)
+            grant := next(self._abilities.granting(principal, other), self._frees(principal, other))
         ):
             for take in self._takes(principal, other):
                 yield replace(grant, words=f"{grant.words} and {take.words} on {other.arn}")
+
+    def _frees(self, principal: Principal, other: Principal) -> Means | None:
+        """By what a principal may lift the boundary of another one whose policies name a way."""
+        if other.boundary is None or not self._speaks(other):
+            return None
+        return next(self._abilities.lifting(principal, other), None)
 
     def _follow(self) -> None:
         """Adds who may act as somebody who reaches the chain, until nobody is left."""
@@ -379,7 +385,8 @@ class _Search:
         if principal.arn in self._chain_arns and role.arn in self._chain_arns:
             return
         named = any(
-            statement.principals and principal.arn in statement.principals.aws
+            statement.principals
+            and (statement.principals.everyone or principal.arn in statement.principals.aws)
             for statement in role.trust.policy.allows
         )
         if not named and not self._has(principal, ASSUME):

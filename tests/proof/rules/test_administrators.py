@@ -410,6 +410,14 @@ def test_whoever_may_assume_an_administrator_is_found(estate: Estate) -> None:
     assert estate.found() == [("RC38", "role/boss", ("target",))]
 
 
+def test_whoever_is_in_the_account_of_an_administrator_that_trusts_everybody_is_found(estate: Estate) -> None:
+    """A trust policy that lets everybody in needs no permission of a caller of its own account."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    estate.add(2, "Boss", "AWS::IAM::Role", **_role("boss", _allow("iam:*"), trust=trust))
+    estate.role(2, _allow("s3:*"))
+    assert ("RC38", "role/ops", ("target",)) in estate.found()
+
+
 def test_whoever_deploys_with_cdk_is_found(estate: Estate) -> None:
     """Who may assume the role by which CDK deploys may change the roles of that account, and the others' not."""
     deploying = "arn:aws:iam::{}:role/cdk-hnb659fds-deploy-role-{}-us-east-1"
@@ -771,6 +779,32 @@ def test_a_boundary_that_can_be_lifted_bounds_nothing(estate: Estate, lift: Json
         limit = _document(within)
         estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", ManagedPolicyName="limit", PolicyDocument=limit)
         assert estate.found() == []
+
+
+@pytest.mark.parametrize(
+    "lift",
+    [
+        _allow("iam:DeleteRolePermissionsBoundary", on=OPS.replace("ops", "boss")),
+        _allow("iam:PutRolePermissionsBoundary", on=OPS.replace("ops", "boss")),
+        _allow("iam:CreatePolicyVersion", on=OPS.replace("role/ops", "policy/limit")),
+    ],
+)
+def test_the_boundary_of_another_role_that_can_be_lifted_bounds_nothing(estate: Estate, lift: Json) -> None:
+    """Who may lift the boundary of a role and assume the role has what its policies allow."""
+    limit = {"ManagedPolicyName": "limit", "PolicyDocument": _document(_allow("s3:*"))}
+    estate.add(2, "Limit", "AWS::IAM::ManagedPolicy", **limit)
+    account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "333333333333"}}
+    assume = _allow("sts:AssumeRole", on=OPS.replace("ops", "boss"))
+    for boss, own, found in (
+        ("iam:*", [lift, assume], CHANGED),
+        ("iam:*", [lift], []),
+        ("iam:*", [assume], []),
+        ("s3:*", [lift, assume], []),
+    ):
+        held = {**_role("boss", _allow(boss), trust=account), "PermissionsBoundary": {"Ref": "Limit"}}
+        estate.add(2, "Boss", "AWS::IAM::Role", **held)
+        estate.role(2, *own)
+        assert estate.found() == found
 
 
 def test_every_way_to_give_oneself_permissions_is_bounded(estate: Estate) -> None:
