@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -206,11 +208,14 @@ def test_what_changed_is_watched(
     )
 
     def sleep(seconds: float) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return wait(seconds)
         assert seconds == 30
         if (step := next(steps, None)) is None:
             raise KeyboardInterrupt
         step()
 
+    wait = time.sleep
     monkeypatch.setattr("rolechain.cli.live.time.sleep", sleep)
     said = live("--watch", "30")
     assert said.code == 0

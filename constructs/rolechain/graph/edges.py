@@ -273,7 +273,8 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
     facts = _facts(callee, graph)
     first: Edge | None = None
-    for statement in callee.trust.policy.allows:
+    # A statement that names somebody says more of the pair than one that lets everybody in, wherever either stands.
+    for statement in sorted(callee.trust.policy.allows, key=_lets_everybody_in):
         if not (entering := both(alone.get(statement.index, ()), [session])):
             continue
         named = tuple(_named(statement, caller))
@@ -291,6 +292,10 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
             if first is None or (edge.decision and not first.decision):
                 first = edge
     return first
+
+
+def _lets_everybody_in(statement: Statement) -> bool:
+    return statement.principals is None or statement.principals.everyone
 
 
 def _session(caller: Principal, graph: RoleGraph) -> Requests:
