@@ -209,7 +209,8 @@ def test_what_changed_is_watched(
 
     def sleep(seconds: float) -> None:
         if threading.current_thread() is not threading.main_thread():
-            return wait(seconds)
+            wait(seconds)
+            return
         assert seconds == 30
         if (step := next(steps, None)) is None:
             raise KeyboardInterrupt
