@@ -8,13 +8,14 @@ from inspect import signature
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
 from rolechain.statements.builder import statements_for
 
 ROLE = "arn:aws:iam::777777777777:role/ci"
+LIST: Any = []
 
 
 def chain(**source: Any) -> Chain:
@@ -135,6 +136,10 @@ def made_or_refused(make: Any) -> None:
 
 
 @settings(max_examples=400, deadline=None)
+@example(
+    {"kind": "service", "value": "pods.eks.amazonaws.com"},
+    {"session_tags": SessionTag(LIST, LIST, required=LIST)},
+)
 @given(ENTRANCES, arguments(ENTRANCE_ARGUMENTS, PARTS))
 def test_entrances_of_any_type(entrance: dict[str, Any], changed: dict[str, Any]) -> None:
     """An entrance with anything under its keys."""

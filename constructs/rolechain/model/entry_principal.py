@@ -115,8 +115,8 @@ class Entrance(HasSessionValues):
         self._set_session_values()
         if known := self.known:
             # Of a key that is declared twice both stay, so that the checks find them.
-            declared = {getattr(tag, "key", None): tag for tag in reversed(self.tags)}
-            tags = [declared.pop(tag.key, tag) for tag in known.tags]
+            declared = [(getattr(tag, "key", None), tag) for tag in self.tags]
+            tags = [next((own for key, own in declared if key == tag.key), tag) for tag in known.tags]
             others = [tag for tag in self.tags if not any(tag is each for each in tags)]
             keys = (key for key in self.transitive_tag_keys if key not in known.transitive)
             self._set("session_tags", (*tags, *others))
