@@ -22,6 +22,7 @@ EVENT = {
     "eventTime": "2026-11-01T00:00:00Z",
     "eventSource": "s3.amazonaws.com",
     "eventName": "X",
+    "userIdentity": {"type": "Root"},
 }
 LOG = json.dumps({"Records": [EVENT, {**EVENT, "eventID": "2"}]}).encode()
 
@@ -71,18 +72,17 @@ def test_no_gzip_by_that_name(tmp_path: Path) -> None:
 
 
 def test_strange_records(tmp_path: Path) -> None:
-    """Records that are no events are counted, and fields of a wrong type are unknown."""
-    strange = {
-        **EVENT,
-        "eventID": "3",
-        "userIdentity": "x",
-        "requestParameters": ["y"],
-        "errorCode": {"a": 1},
-    }
-    (tmp_path / "a.json").write_text(json.dumps({"Records": [EVENT, strange, 7, "text", None, {}]}))
+    """Records that are no events, and those of nobody, are counted; other fields of a wrong type are unknown."""
+    strange = {**EVENT, "eventID": "3", "requestParameters": ["y"], "errorCode": {"a": 1}}
+    of_nobody = {**EVENT, "eventID": "4", "userIdentity": "x"}
+    (tmp_path / "a.json").write_text(
+        json.dumps({"Records": [EVENT, strange, of_nobody, 7, "text", None, {}]})
+    )
     files = read(tmp_path)
     assert files.events == 2
-    assert [str(each) for each in files.unread] == ["4 records: lack what every event has, such as its time"]
+    assert [str(each) for each in files.unread] == [
+        "5 records: lack what every event has, such as its time or its identity"
+    ]
 
 
 def test_links(tmp_path: Path) -> None:

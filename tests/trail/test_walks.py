@@ -231,6 +231,8 @@ def test_events_without_a_time(tmp_path: Path) -> None:
     with TrailFiles() as files:
         files.read(log_files([str(tmp_path)]))
         found = trace(made.chain, files.ask(question(made.roles)))
-    assert [str(each) for each in files.unread] == ["2 records: lack what every event has, such as its time"]
+    assert [str(each) for each in files.unread] == [
+        "2 records: lack what every event has, such as its time or its identity"
+    ]
     assert {walk.verdict for walk in found.walks} == {"declared", "beginning unknown"}
     assert [walk.last.role for walk in found.walks if walk.verdict == "declared"] == [made.roles[0]]

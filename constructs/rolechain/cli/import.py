@@ -23,7 +23,7 @@ from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
 from rolechain.graph.found_chains import Found, FoundChain, found_chains
-from rolechain.iam.partitions import partition_of
+from rolechain.iam.partitions import FIRST_REGIONS, partition_of
 from rolechain.live import Account, load_accounts, save_accounts, template_of
 from rolechain.live.template import document_by_arn
 from rolechain.model.chain import Chain
@@ -119,7 +119,7 @@ def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, s
         return load_accounts(Path(arguments.folder)), {}
     if not arguments.live:
         return [], {}
-    base = open_session(arguments.profile, arguments.region, "us-east-1")
+    base = open_session(arguments.profile, arguments.region, FIRST_REGIONS["aws"])
     named = [
         *(account for account, _ in arguments.account_profile),
         *(account for _, account in arguments.account),

@@ -73,11 +73,13 @@ def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(
-            [f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in _cells(row)]
-        )
+    writer.writerows(map(as_text, _cells(row)) for row in rows)
     return text.getvalue()
+
+
+def as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def as_markdown(rows: Iterable[Row], summary: str) -> str:

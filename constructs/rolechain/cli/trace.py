@@ -18,8 +18,10 @@ from rolechain.cli.account_sessions import AccountSessions
 from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError, add_account_options, add_format_option, add_options
 from rolechain.cli.output import ProofText, progress
+from rolechain.cli.report_formats import as_text
 from rolechain.cli.streams import printable
 from rolechain.errors import ChainError
+from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.model.chain import Chain
 from rolechain.proof.report import counted
 from rolechain.trail import (
@@ -37,7 +39,7 @@ from rolechain.trail import (
 )
 from rolechain.trail.aws import ask_athena, lookup_events
 
-GLOBAL_REGION = "us-east-1"
+_GLOBAL_REGION = FIRST_REGIONS["aws"]
 _LOOKUP_DAYS = 1
 _COLUMNS = ("verdict", "person", "start", "end", "path", "addresses", "calls", "session", "problems")
 
@@ -172,7 +174,7 @@ def _looked_up(chain: Chain, arguments: argparse.Namespace, folder: Path) -> tup
     base = open_session(arguments.profile, arguments.region, chain.region)
     sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
     regions = [base.region_name]
-    regions += [GLOBAL_REGION] if chain.partition == "aws" and GLOBAL_REGION not in regions else []
+    regions += [_GLOBAL_REGION] if chain.partition == "aws" and _GLOBAL_REGION not in regions else []
     paths: list[Path] = []
     unread: list[Unread] = []
     accounts = {each: partial(sessions.session, each) for each in chain.accounts}
@@ -219,9 +221,8 @@ def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: s
 
 
 def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: callers choose the names of their sessions."""
-    text = printable(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    # Callers choose the names of their sessions.
+    return as_text(printable(text))
 
 
 def _print_text(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rolechain.iam.sts_actions import ASSUME_ROLE
+
 
 class Way(NamedTuple):
     """A way to change something or to act as somebody.
@@ -323,5 +325,5 @@ ACTIONS = frozenset(
     )
     for way in ways
     for action in (way.action, *way.besides)
-) | {PASS_ROLE.lower(), "sts:assumerole"}
+) | {PASS_ROLE.lower(), ASSUME_ROLE.lower()}
 """Every action of these tables, in lower case."""

@@ -354,7 +354,9 @@ class _Finder:
     def _region(self, shape: _Shape) -> str:
         places = (self._roles[arn].place.template for arn in shape.roles if arn in self._roles)
         regions = (self._graph.templates[place].region for place in places if place in self._graph.templates)
-        return next(filter(None, regions), FIRST_REGIONS.get(partition_of(shape.roles[0]), "us-east-1"))
+        return next(
+            filter(None, regions), FIRST_REGIONS.get(partition_of(shape.roles[0]), FIRST_REGIONS["aws"])
+        )
 
     def _name(self, shape: _Shape) -> str:
         """What the roles' names begin with, else the name of the role that reaches the targets."""

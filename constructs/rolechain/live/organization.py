@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolechain.errors import RolechainError
 from rolechain.graph.role_graph import AccountLimits
+from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.policy import Policy
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def _client(session: boto3.Session) -> Any:
 
     config = Config(retries={"mode": "adaptive", "max_attempts": 10})
     # Organizations has one endpoint a partition, whatever the session's region.
-    return session.client("organizations", region_name=session.region_name or "us-east-1", config=config)
+    return session.client(
+        "organizations", region_name=session.region_name or FIRST_REGIONS["aws"], config=config
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from rolechain.graph.policy_reader import UNKNOWN_RULE
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.iam.arn import account_of
 from rolechain.live.account import Account
@@ -16,8 +17,6 @@ from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof import Finding, Level, Proof
 from rolechain.proof.prove import prove_graph
-
-UNREAD = "RC00"
 
 
 def prove_live(
@@ -51,7 +50,7 @@ def prove_live(
     )
     findings = [
         Finding(
-            UNREAD,
+            UNKNOWN_RULE,
             Level.ERROR,
             None,
             f"account {account} could not be read: {reason}",
@@ -63,7 +62,7 @@ def prove_live(
     if any(account not in limits for account in chain.accounts):
         message = f"whether a control policy of the organization refuses a hop is not known: {reason}"
         remedy = "give credentials that may read the organization, in its management account"
-        findings.append(Finding(UNREAD, Level.WARNING, None, message, remedy))
+        findings.append(Finding(UNKNOWN_RULE, Level.WARNING, None, message, remedy))
     hops = tuple(
         replace(hop, verdict=Verdict.UNKNOWN, reason=f"{hop.reason}, if no control policy refuses it")
         if hop.verdict is Verdict.ALLOW

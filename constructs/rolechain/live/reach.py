@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from rolechain.graph import aws_managed
 from rolechain.graph.abilities import GRANTING
+from rolechain.graph.access import ASSUME
 from rolechain.graph.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
 from rolechain.iam.glob import Text, glob, has_wildcard, matches
@@ -28,7 +29,6 @@ from rolechain.policy.statement import ELEMENTS as STATEMENT
 
 Json = Any
 
-_ASSUME = "sts:assumerole"
 _GRANTING = frozenset(map(str.lower, GRANTING))
 _BOOTSTRAP = DEPLOYING.split("*")[0]
 _ADMINISTERING = tuple(name.split("-")[0] for name in ADMINISTERING)
@@ -264,8 +264,8 @@ def _statements(document: Json) -> Iterator[_Said]:
             everything = _ANY in named and not negated and _ANY in resources
             yield _Said(
                 frozenset(map(_pattern, resources)),
-                ways=bool(spoken - {_ASSUME}),
-                assumes=_ASSUME in spoken,
+                ways=bool(spoken - {ASSUME}),
+                assumes=ASSUME in spoken,
                 grants=bool(spoken & _GRANTING),
                 administers=everything and "Resource" in each and "Condition" not in each,
             )

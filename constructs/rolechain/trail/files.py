@@ -174,12 +174,20 @@ class TrailFiles:
             TrailError: DuckDB refuses it.
         """
         try:
-            events = f"SELECT COUNT(eventID || eventTime), COUNT(*) FROM {TABLE}"  # noqa: S608 - a constant
+            # Every identity has a type or, where AWS itself acts, the service; a text in its place has neither.
+            whole = (
+                "eventID IS NOT NULL AND eventTime IS NOT NULL "
+                "AND COALESCE(userIdentity.type, userIdentity.invokedBy, userIdentity.accountId) IS NOT NULL"
+            )
+            events = f"SELECT COUNT(*) FILTER ({whole}), COUNT(*) FROM {TABLE}"  # noqa: S608 - constants
             counted = self._database.execute(events).fetchone()
             self.events, records = counted or (0, 0)
             if records > self.events:
                 self.unread.append(
-                    Unread(f"{records - self.events} records", "lack what every event has, such as its time")
+                    Unread(
+                        f"{records - self.events} records",
+                        "lack what every event has, such as its time or its identity",
+                    )
                 )
             answer = self._database.execute(sql)
             names = [column[0] for column in answer.description or ()]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
+from rolechain.graph.access import ASSUME, ENTERING
 from rolechain.graph.edges import Edge, links
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
@@ -117,7 +118,6 @@ def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
     return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
 
 
-ASSUME = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 BOOTSTRAP_ROLES = frozenset(
     {
         "FilePublishingRole",
@@ -176,7 +176,7 @@ class RuleContext:
         return tuple(
             located
             for located in self.trust
-            if located.statement.effect == "Allow" and any(map(located.statement.actions.match, ASSUME))
+            if located.statement.effect == "Allow" and any(map(located.statement.actions.match, ENTERING))
         )
 
     @cached_property
@@ -187,7 +187,7 @@ class RuleContext:
             for role in self.graph.roles
             for record in role.policies
             for located in located_statements(role, record)
-            if located.statement.effect == "Allow" and located.statement.actions.match(ASSUME[0])
+            if located.statement.effect == "Allow" and located.statement.actions.match(ASSUME)
         )
 
     @cached_property

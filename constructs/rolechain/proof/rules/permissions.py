@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.graph.narrowing import names_variable
 from rolechain.graph.permissions import RESOURCE, assumable
@@ -167,7 +168,7 @@ def _declared_resources(role: ChainRole) -> set[str]:
     return {
         resource
         for permission in role.permissions
-        if any(glob((Text(action.lower()),))("sts:assumerole") for action in permission.actions)
+        if any(glob((Text(action.lower()),))(ASSUME) for action in permission.actions)
         for resource in permission.resources
     }
 

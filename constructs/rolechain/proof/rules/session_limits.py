@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.limits import CHAINED_SECONDS, ROLE_SECONDS
@@ -32,7 +33,7 @@ def mfa_between_roles(context: RuleContext) -> Violations:
         if located.statement.effect is None or located.arn not in context.hop_roles:
             asks_a_role = located.statement.effect == "Allow" and _only_roles(located)
         else:
-            asks_a_role = bool(located.statement.actions.match("sts:assumerole"))
+            asks_a_role = bool(located.statement.actions.match(ASSUME))
         if asks_a_role and (key := _mfa(located)):
             yield located.violation(
                 "asks its caller for MFA, and the caller is a role", remediation.format(key)

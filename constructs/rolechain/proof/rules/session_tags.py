@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import root_of
 from rolechain.iam.limits import (
@@ -83,7 +84,7 @@ def console_sets_no_identity(context: RuleContext) -> Violations:
         if declared and declared.identity:
             continue  # the chain says so, and the runtime sets it
         named = principals.everyone(entry) or entry.aws
-        if named and entry.statement.actions.match("sts:assumerole") and requires(entry, _SET_IDENTITY):
+        if named and entry.statement.actions.match(ASSUME) and requires(entry, _SET_IDENTITY):
             yield entry.violation(
                 "asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from rolechain.cloudformation.resources import UNPLACED
-from rolechain.graph.access import ENTERING, narrowed
+from rolechain.graph.access import ASSUME, ENTERING, narrowed
 from rolechain.graph.finding import Level
 from rolechain.graph.language import Language, Position, matching, segments_of, text_of
 from rolechain.graph.narrowing import lacking, narrowing, unlike
@@ -138,7 +138,7 @@ def _outsiders(
         for account, _ in principals.of_accounts(entry):
             if account not in context.accounts:
                 wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: principals.only(account)}
-                requests = narrowed(entry.requests("sts:assumerole"), wanted)
+                requests = narrowed(entry.requests(ASSUME), wanted)
                 if own:
                     others = unlike(keys_of.ORGANIZATION, [text_of(own)])
                     requests = tuple(

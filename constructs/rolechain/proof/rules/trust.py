@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
@@ -261,7 +262,7 @@ def actions_granted(context: RuleContext) -> Violations:
 def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
     """Whether an action of a chain's trust policy is none that the hop into it uses."""
     action = name.lower()
-    if action == "sts:assumerole" or name.startswith("an unresolved "):
+    if action == ASSUME or name.startswith("an unresolved "):
         return False
     if action not in _SESSION_ACTIONS:
         return True
