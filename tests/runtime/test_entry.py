@@ -17,8 +17,9 @@ from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
 SSO = "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Deploy_0123456789abcdef"
+SSO_OF_ANOTHER = SSO.replace("Deploy", "Deploy_Admin")
 OWN, SECURITY = "arn:aws:iam::111111111111:role/ci", "arn:aws:iam::888888888888:user/security/ann"
-CALLERS = (CI, USER, SSO, OWN, SECURITY)
+CALLERS = (CI, USER, SSO, SSO_OF_ANOTHER, OWN, SECURITY)
 ENTRANCES = (
     Entrance.arn(CI),
     Entrance.arn(USER),

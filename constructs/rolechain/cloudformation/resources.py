@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
-from rolechain.iam.arn import iam_arn
+from rolechain.iam.arn import IDENTITY_CENTER_PATH, PERMISSION_SET_PREFIX, iam_arn
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -26,7 +26,7 @@ ROLE_POLICY, USER_POLICY, GROUP_POLICY = (
 )
 GROUP_MEMBERS, INSTANCE_PROFILE = "AWS::IAM::UserToGroupAddition", "AWS::IAM::InstanceProfile"
 PERMISSION_SET, ASSIGNMENT = "AWS::SSO::PermissionSet", "AWS::SSO::Assignment"
-IDENTITY_CENTER = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+IDENTITY_CENTER = f"{IDENTITY_CENTER_PATH[1:]}{PERMISSION_SET_PREFIX}"
 """What the path and name of a role begin with that IAM Identity Center makes of a permission set."""
 FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
 

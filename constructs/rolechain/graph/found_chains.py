@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rolechain.errors import ChainError, RolechainError
 from rolechain.graph.access import admitted
-from rolechain.graph.circles import circles, turned
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import edges
 from rolechain.graph.finding import Level
@@ -33,8 +32,9 @@ from rolechain.graph.found_keys import (
 from rolechain.graph.permissions import assumable
 from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
+from rolechain.graph.traversal import circles, reachable, turned
 from rolechain.graph.values import OneValue
-from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
+from rolechain.iam.arn import account_of, is_arn, is_of_aws, name_of, partition_of, resource_of
 from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION, PRINCIPAL_ARN
 from rolechain.iam.glob import matches
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -45,14 +45,12 @@ from rolechain.model.role import ChainRole, Permission
 from rolechain.statements.builder import trust_statements
 from rolechain.statements.packing import PackingError, pack
 from rolechain.statements.permissions_policy import hop_permission_statements
+from rolechain.statements.trust_policy import CALLER_SID
 
 Json = dict[str, Any]
 MOST = 2000
 """The most chains that are told apart."""
-_OF_AWS = ("/aws-reserved/", "/aws-service-role/")
 _DEFAULT_NAME = re.compile(r"(.+)-(?:(?:source|middle)(?:-[0-9]+)?|target)")
-_OF_CALLER = "AllowCaller"
-"""The Sid of the statement that a chain writes for a hop: by it the caller that was not read is a role of the chain."""
 
 
 class TooManyChainsError(RolechainError, ValueError):
@@ -169,7 +167,7 @@ def _shapes(leads: Mapping[str, Mapping[str, str]], wanted: Collection[str]) -> 
     _prune(after, before)
     if wanted:
         chosen = [role for role in {*after, *before} if _is_one(role, wanted)]
-        near = {*_reached(chosen, after), *_reached(chosen, before)}
+        near = {*chosen, *reachable(chosen, _following(after)), *reachable(chosen, _following(before))}
         after = {
             role: [each for each in found if each in near] for role, found in after.items() if role in near
         }
@@ -213,14 +211,8 @@ def _prune(after: dict[str, list[str]], before: dict[str, list[str]]) -> None:
                 ends += [caller] if caller in before else []
 
 
-def _reached(starts: Iterable[str], after: Mapping[str, Iterable[str]]) -> set[str]:
-    found: set[str] = set()
-    ahead = list(starts)
-    while ahead:
-        if (role := ahead.pop()) not in found:
-            found.add(role)
-            ahead += after.get(role, ())
-    return found
+def _following(after: Mapping[str, Iterable[str]]) -> Callable[[str], Iterable[str]]:
+    return lambda role: after.get(role, ())
 
 
 def _ways(
@@ -286,7 +278,7 @@ class _Finder:
         for arn, role in self._roles.items():
             entering = admitted(role.trust.policy, role.callee, alone=True)
             for statement in role.trust.policy.allows:
-                of_chain = (statement.sid or "").startswith(_OF_CALLER)
+                of_chain = (statement.sid or "").startswith(CALLER_SID)
                 for caller in sorted(_roles_in(entering[statement.index]) - self._roles.keys()):
                     if of_chain or caller in named:
                         yield caller, arn
@@ -377,7 +369,7 @@ class _Finder:
             "partition": partition_of(arn),
         }
         role = self._roles.get(arn)
-        found["existing"] = role is None or f"{path}/".startswith(_OF_AWS) or _is_one(arn, self._existing)
+        found["existing"] = role is None or is_of_aws(arn) or _is_one(arn, self._existing)
         return found if role is None else {**found, "max_session_duration": role.max_session_duration}
 
     def _source(self, arn: str, shape: _Shape, organization: str | None) -> ChainRole:

@@ -16,7 +16,15 @@ from typing import Any
 from rolechain.cloudformation.texts import holds_unknown
 from rolechain.graph.documents import statements_in
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, root_of
+from rolechain.iam.arn import (
+    IDENTITY_CENTER_PATH,
+    PERMISSION_SET_PREFIX,
+    account_of,
+    iam_arn,
+    partition_of,
+    resource_of,
+    root_of,
+)
 from rolechain.iam.glob import has_wildcard, matches
 from rolechain.iam.limits import ACCOUNT, folded
 from rolechain.iam.partitions import saml_audience
@@ -29,7 +37,9 @@ from rolechain.statements.trust_policy import entrance_statements
 
 _ENTERING = (ASSUME_ROLE.lower(), "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 _EQUALS = ("stringequals", "stringlike", "arnlike")
-_PERMISSION_SET = re.compile(r".*role/aws-reserved/sso\.amazonaws\.com/.*AWSReservedSSO_([\w+=,.@-]+)_[?*]+")
+_PERMISSION_SET = re.compile(
+    rf".*role{re.escape(IDENTITY_CENTER_PATH)}.*{PERMISSION_SET_PREFIX}([\w+=,.@-]+)_[?*]+"
+)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,30 @@ def is_service_linked(role_arn: str) -> bool:
     return resource_of(role_arn).startswith("role/aws-service-role/")
 
 
+def is_of_aws(role_arn: str) -> bool:
+    """Whether AWS itself makes and changes a role: a service-linked one, or one of a reserved path."""
+    return is_service_linked(role_arn) or resource_of(role_arn).startswith("role/aws-reserved/")
+
+
+IDENTITY_CENTER_PATH = "/aws-reserved/sso.amazonaws.com/"
+"""What the paths of the roles that IAM Identity Center makes begin with; a region may follow."""
+PERMISSION_SET_PREFIX = "AWSReservedSSO_"
+"""What the names of these roles begin with."""
+
+
+def permission_set_role(permission_set: str) -> str:
+    """The pattern of the name of a permission set's role, whose suffix of 16 characters Identity Center makes up.
+
+    Source: IAM Identity Center User Guide, "Referencing permission sets in resource policies".
+    """
+    return f"{PERMISSION_SET_PREFIX}{permission_set}_{'?' * 16}"
+
+
+def permission_set_arn(partition: str, account: str, permission_set: str) -> str:
+    """The pattern of the ARN of a permission set's role, in whatever region Identity Center is."""
+    return iam_arn(partition, account, f"role{IDENTITY_CENTER_PATH}*{permission_set_role(permission_set)}")
+
+
 def iam_arn(partition: str, account: str, resource: str) -> str:
     """The ARN of a resource of IAM: ``role/path/name``, ``user/name``, ``policy/name``, ``root``."""
     return f"arn:{partition}:iam::{account}:{resource}"

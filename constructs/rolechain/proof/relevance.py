@@ -10,10 +10,10 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.edges import Edge, links
 from rolechain.graph.finding import Finding, Level
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.traversal import reachable
 from rolechain.iam.arn import account_of, name_of
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.proof.rules.context import reachable
 
 _IAM = "AWS::IAM::"
 _TRUST = "AssumeRolePolicyDocument"

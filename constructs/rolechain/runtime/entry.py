@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rolechain.iam.arn import account_of, name_of, partition_of, resource_of
-from rolechain.iam.glob import has_wildcard
+from rolechain.iam.arn import account_of, name_of, partition_of, permission_set_role, resource_of
+from rolechain.iam.glob import has_wildcard, matches
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
@@ -144,7 +144,6 @@ def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
         case "arn":
             return entrance.value == arn
         case "permission_set":
-            return account == source.account and resource.startswith(
-                f"assumed-role/AWSReservedSSO_{entrance.value}_"
-            )
+            role = f"assumed-role/{permission_set_role(entrance.value)}/*"
+            return account == source.account and matches(role, resource)
     return False

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from rolechain.iam.arn import iam_arn, root_of
+from rolechain.iam.arn import iam_arn, permission_set_arn, root_of
 from rolechain.iam.partitions import saml_audience
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import Entrance
@@ -31,6 +31,8 @@ from rolechain.statements.statement_json import (
 REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:RequestTag/", "aws:TagKeys", "sts:TransitiveTagKeys"
 SET_IDENTITY, IDENTITY = "sts:SourceIdentity", "aws:SourceIdentity"
 
+CALLER_SID = "AllowCaller"
+"""What the Sid of the statement that lets a hop's caller in begins with."""
 _SIDS = {TAG_SESSION: "AllowTagSession", SET_SOURCE_IDENTITY: "AllowSetSourceIdentity"}
 _ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML"}
 
@@ -92,7 +94,7 @@ def _hop_statements(hops: list[Hop], organization: str | None) -> Iterator[State
     inherited = hop.inherited_source_identity
     if inherited and inherited.required and not (callee.identity and callee.identity.required):
         add_condition(IDENTITY, inherited.values, entering)
-    yield allow("AllowCaller", ASSUME_ROLE, entering, Principal=principal)
+    yield allow(CALLER_SID, ASSUME_ROLE, entering, Principal=principal)
     if hop.carries_tags:
         passing = _add_tags(callee.tags, callee.transitive_tag_keys, hop.inherited_tag_keys, deepcopy(who))
         yield allow(_SIDS[TAG_SESSION], TAG_SESSION, passing, Principal=principal)
@@ -172,10 +174,7 @@ def _entrance_principal(group: Sequence[Entrance], source: ChainRole) -> tuple[A
         return {"AWS": roots}, {} if first.iam_users else {"ArnLike": {"aws:PrincipalArn": roles}}
     if first.kind == "permission_set":
         # Identity Center makes the role: region and suffix of its ARN cannot be known beforehand.
-        folder = iam_arn(
-            source.partition, source.account, "role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_"
-        )
-        patterns = one_or_all(f"{folder}{value}_????????????????" for value in values)
+        patterns = one_or_all(permission_set_arn(source.partition, source.account, value) for value in values)
         return {"AWS": source.account_root}, {"ArnLike": {"aws:PrincipalArn": patterns}}
     principal = {"Federated": one_or_all(values)}
     if first.kind == "oidc":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from rolechain.iam.arn import account_of, iam_arn, name_of, resource_of, session_arn
+from rolechain.iam.arn import account_of, name_of, permission_set_arn, resource_of, session_arn
 from rolechain.iam.denials import denied_resource
 from rolechain.iam.glob import matches
 from rolechain.iam.partitions import saml_audience
@@ -336,8 +336,8 @@ def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str
     elif entrance.kind == "arn":
         fits = (session.caller_role or caller) == entrance.value
     elif entrance.kind == "permission_set":
-        name = f"role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_{entrance.value}_????????????????"
-        fits = matches(iam_arn(source.partition, source.account, name), session.caller_role or "")
+        pattern = permission_set_arn(source.partition, source.account, entrance.value)
+        fits = matches(pattern, session.caller_role or "")
     else:
         audiences = entrance.audiences or (saml_audience(source.partition),)
         fits = session.provider == entrance.value and session.audience in audiences

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
@@ -20,19 +19,6 @@ from rolechain.model.role import ChainRole
 from rolechain.proof.rules import principals
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.unresolved import closed
-
-_Item = TypeVar("_Item")
-
-
-def reachable(first: Iterable[_Item], following: Callable[[_Item], Iterable[_Item]]) -> list[_Item]:
-    """What follows some items, directly or by way of others, nearest first."""
-    found: dict[_Item, None] = {}
-    waiting = list(first)
-    for item in waiting:
-        new = [each for each in dict.fromkeys(following(item)) if each not in found]
-        found.update(dict.fromkeys(new))
-        waiting += new
-    return list(found)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rolechain.graph.circles import circles, successors
 from rolechain.graph.edges import edges
+from rolechain.graph.traversal import circles, successors
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.conditions import Condition
 from rolechain.policy.statement import Statement

@@ -10,10 +10,11 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
+from rolechain.graph.traversal import reachable
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.context import Resource, RuleContext, reachable, resources_of
+from rolechain.proof.rules.context import Resource, RuleContext, resources_of
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
+from rolechain.iam.arn import PERMISSION_SET_PREFIX
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.limits import CHAINED_SECONDS, ROLE_SECONDS
 from rolechain.policy.conditions import AnyCondition
@@ -70,7 +71,7 @@ def _only_roles(entry: LocatedStatement) -> bool:
     if named and all(principals.is_role(arn) for arn in named):
         return True
     pins = list(principals.pinned(entry, PRINCIPAL_ARN))
-    return bool(pins) and all(":role/" in pin and "AWSReservedSSO" not in pin for pin in pins)
+    return bool(pins) and all(":role/" in pin and PERMISSION_SET_PREFIX not in pin for pin in pins)
 
 
 @rule(

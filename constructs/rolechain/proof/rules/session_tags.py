@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
+from rolechain.graph.traversal import reachable
 from rolechain.iam.arn import root_of
 from rolechain.iam.limits import (
     SESSION_TAGS,
@@ -29,7 +30,7 @@ from rolechain.model.session_values import ADVICE
 from rolechain.policy.context import Context
 from rolechain.policy.statement import Statement
 from rolechain.proof.rules import principals
-from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext, reachable
+from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.rule import Violation, Violations, rule
 

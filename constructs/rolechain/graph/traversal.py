@@ -1,10 +1,23 @@
-"""Roles that lead back to themselves."""
+"""What follows from what: what is reached from somewhere, and what leads back to itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 Successors = dict[str, list[str]]
+_Item = TypeVar("_Item", bound=Hashable)
+
+
+def reachable(first: Iterable[_Item], following: Callable[[_Item], Iterable[_Item]]) -> list[_Item]:
+    """What follows some items, directly or by way of others, nearest first."""
+    found: dict[_Item, None] = {}
+    waiting = list(first)
+    for item in waiting:
+        new = [each for each in dict.fromkeys(following(item)) if each not in found]
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
 
 
 def successors(pairs: Iterable[tuple[str, str]]) -> Successors:
