@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rolechain.api_calls import refusal, retry_config
 from rolechain.errors import RolechainError
 
 if TYPE_CHECKING:
@@ -53,11 +54,9 @@ def read_account(session: boto3.Session, account: str) -> Account:
     Raises:
         AccountError: the credentials are of another account, or AWS refuses a call.
     """
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # A whole organization is read at once: what AWS throttles is tried again, ever later.
-    config = Config(retries={"mode": "adaptive", "max_attempts": 10})
+    config = retry_config()
     try:
         found = session.client("sts", config=config).get_caller_identity()["Account"]
         if found != account:
@@ -76,8 +75,7 @@ def read_account(session: boto3.Session, account: str) -> Account:
             *iam.list_saml_providers()["SAMLProviderList"],
         ]
     except ClientError as error:
-        told = error.response.get("Error", {})
-        raise AccountError(f"{told.get('Code')}: {told.get('Message')}") from error
+        raise AccountError(refusal(error)) from error
     except BotoCoreError as error:
         raise AccountError(str(error)) from error
     return Account(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rolechain.api_calls import refusal, retry_config
 from rolechain.errors import RolechainError
 from rolechain.graph.role_graph import AccountLimits
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -111,13 +112,9 @@ def management_account(session: boto3.Session) -> str:
 
 
 def _client(session: boto3.Session) -> Any:
-    from botocore.config import Config
-
-    config = Config(retries={"mode": "adaptive", "max_attempts": 10})
     # Organizations has one endpoint a partition, whatever the session's region.
-    return session.client(
-        "organizations", region_name=session.region_name or FIRST_REGIONS["aws"], config=config
-    )
+    region = session.region_name or FIRST_REGIONS["aws"]
+    return session.client("organizations", region_name=region, config=retry_config())
 
 
 @contextmanager
@@ -127,8 +124,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        raise OrganizationError(f"{told.get('Code')}: {told.get('Message')}") from error
+        raise OrganizationError(refusal(error)) from error
     except (BotoCoreError, ValueError) as error:
         raise OrganizationError(str(error)) from error
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rolechain.api_calls import refusal, retry_config
 from rolechain.errors import RolechainError
 from rolechain.trail.files import Row, TrailError, Unread
 
@@ -84,9 +85,8 @@ def ask_athena(
             for row in page["ResultSet"]["Rows"]
         ]
     except ClientError as error:
-        told = error.response.get("Error", {})
         raise TrailError(
-            f"Athena refuses: {told.get('Code')}: {told.get('Message')}; to ask takes {', '.join(ATHENA_ACTIONS)}"
+            f"Athena refuses: {refusal(error)}; to ask takes {', '.join(ATHENA_ACTIONS)}"
         ) from error
     except BotoCoreError as error:
         raise TrailError(f"Athena does not answer: {error}") from error
@@ -116,10 +116,9 @@ def lookup_events(
     Returns:
         The events of each account as CloudTrail's JSON, or why they are not known.
     """
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    config = Config(retries={"mode": "adaptive", "max_attempts": 10})
+    config = retry_config()
     span: dict[str, Any] = {"StartTime": datetime.fromisoformat(since)}
     span |= {"EndTime": datetime.fromisoformat(until)} if until else {}
     wanted, places = set(roles), tuple(regions)
