@@ -18,7 +18,7 @@ from pathlib import Path
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
-from rolechain.trail import TrailFiles, log_files, question, trace
+from rolechain.trail import TrailFiles, log_files, sessions_query, trace
 
 EVENTS = int(os.environ.get("ROLECHAIN_EVENTS", "100000"))
 PER_FILE = 5_000
@@ -52,7 +52,7 @@ def _trace(folder: str) -> None:
     began = time.perf_counter()
     with TrailFiles() as files:
         files.read(log_files([folder]))
-        found = trace(CHAIN, files.ask(question(role.arn for role in CHAIN.roles)))
+        found = trace(CHAIN, files.ask(sessions_query(role.arn for role in CHAIN.roles)))
     seconds = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_SELF)
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)

@@ -199,7 +199,7 @@ def test_athena(shell: Any, walked: tuple[Deployed, Path]) -> None:
 
 
 def test_print_sql(shell: Any) -> None:
-    """The question is printed in DuckDB's dialect or in Athena's, and nobody is asked."""
+    """The query is printed in DuckDB's dialect or in Athena's, and nobody is asked."""
     own = shell("trace", "--print-sql", "--since", "2026-11-01")
     assert own.code == 0
     assert "eventtime >= '2026-11-01T00:00:00Z'" in own.out

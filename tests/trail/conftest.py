@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rolechain.trail import Trace, TrailFiles, log_files, question, trace
+from rolechain.trail import Trace, TrailFiles, log_files, sessions_query, trace
 from tests.trail.organizations import Organization
 
 
@@ -30,7 +30,7 @@ def traced(organization: Organization, *paths: Path) -> Trace:
     with TrailFiles() as files:
         files.read(log_files(map(str, paths)))
         assert files.unread == []
-        return trace(organization.chain, files.ask(question(organization.roles)))
+        return trace(organization.chain, files.ask(sessions_query(organization.roles)))
 
 
 def walks_of(found: Trace) -> set[tuple[str, str, tuple[str, ...], int, str]]:

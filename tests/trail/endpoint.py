@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.trail import TrailFiles, log_files
-from rolechain.trail.question import translated
+from rolechain.trail.query import translated
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from rolechain import Chain, ChainRole
 from rolechain.cli import demo
-from rolechain.trail import TrailError, TrailFiles, log_files, question
+from rolechain.trail import TrailError, TrailFiles, log_files, sessions_query
 from tests.trail.conftest import traced, walks_of
 from tests.trail.organizations import TOKEN, Organization
 
@@ -30,7 +30,7 @@ LOG = json.dumps({"Records": [EVENT, {**EVENT, "eventID": "2"}]}).encode()
 def read(*paths: Path) -> TrailFiles:
     files = TrailFiles()
     files.read(log_files(map(str, paths)))
-    files.ask(question([]))
+    files.ask(sessions_query([]))
     return files
 
 

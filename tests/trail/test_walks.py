@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.trail import TrailFiles, log_files, question, trace
+from rolechain.trail import TrailFiles, log_files, sessions_query, trace
 from tests.trail.conftest import traced, walks_of
 from tests.trail.organizations import Organization, session_identity
 
@@ -70,7 +70,7 @@ def test_a_stranger_at_a_service_entrance(tmp_path: Path) -> None:
     made.write(tmp_path, twice=0)
     with TrailFiles() as files:
         files.read(log_files([str(tmp_path)]))
-        (walk,) = trace(chain, files.ask(question([chain.source.arn]))).walks
+        (walk,) = trace(chain, files.ask(sessions_query([chain.source.arn]))).walks
     assert (walk.verdict, walk.person) == ("not declared", "account 999999999999")
 
 
@@ -230,7 +230,7 @@ def test_events_without_a_time(tmp_path: Path) -> None:
     made.write(tmp_path, twice=0)
     with TrailFiles() as files:
         files.read(log_files([str(tmp_path)]))
-        found = trace(made.chain, files.ask(question(made.roles)))
+        found = trace(made.chain, files.ask(sessions_query(made.roles)))
     assert [str(each) for each in files.unread] == [
         "2 records: lack what every event has, such as its time or its identity"
     ]

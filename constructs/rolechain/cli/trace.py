@@ -32,7 +32,7 @@ from rolechain.trail import (
     Walk,
     accounts_of,
     log_files,
-    question,
+    sessions_query,
     shown,
     trace,
     write_records,
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--session", metavar="KEYID", help="all that is known of one session, by its access key id"
     )
     add_format_option(parser, ("text", "json", "csv"))
-    parser.add_argument("--print-sql", action="store_true", help="print the question, and ask nobody")
+    parser.add_argument("--print-sql", action="store_true", help="print the query, and run it nowhere")
     live = parser.add_argument_group("without files")
     live.add_argument(
         "--lookup",
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if arguments.lookup and not arguments.since:
         arguments.since = _written(datetime.now(UTC) - timedelta(days=_LOOKUP_DAYS))
-    sql = _question(chain, arguments)
+    sql = _query(chain, arguments)
     if arguments.print_sql:
         print(sql)
         return 0
@@ -133,15 +133,15 @@ def trace_of_folder(chain: Chain, folder: Path) -> Trace:
     """
     with TrailFiles() as files:
         files.read(log_files([str(folder)]))
-        return trace(chain, files.ask(question(role.arn for role in chain.roles)))
+        return trace(chain, files.ask(sessions_query(role.arn for role in chain.roles)))
 
 
-def _question(chain: Chain, arguments: argparse.Namespace) -> str:
+def _query(chain: Chain, arguments: argparse.Namespace) -> str:
     roles = [role.arn for role in chain.roles]
     if not arguments.athena:
-        return question(roles, since=arguments.since, until=arguments.until)
+        return sessions_query(roles, since=arguments.since, until=arguments.until)
     columns = [name for name in arguments.partitions.lower().replace(" ", "").split(",") if name]
-    return question(
+    return sessions_query(
         roles,
         dialect="athena",
         table=arguments.athena,

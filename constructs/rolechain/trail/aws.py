@@ -33,7 +33,7 @@ ATHENA_ACTIONS = (
     "s3:ListBucket",
     "s3:PutObject",
 )
-"""The actions that a question needs: those of S3 on the trail's bucket, and ``s3:PutObject`` on the answers'."""
+"""The actions that a query needs: those of S3 on the trail's bucket, and ``s3:PutObject`` on the answers'."""
 
 LOOKUP_ACTIONS = ("cloudtrail:LookupEvents",)
 """The actions that looking up events needs, in each account."""
@@ -44,11 +44,11 @@ _LONGEST_PAUSE = 5.0
 def ask_athena(
     session: boto3.Session, sql: str, *, database: str, workgroup: str, output_location: str | None
 ) -> list[Row]:
-    """The answer to a question, a mapping a row; a question that is interrupted is stopped.
+    """The answer to a query, a mapping a row; a query that is interrupted is stopped.
 
     Args:
         session: credentials that may call ``ATHENA_ACTIONS``.
-        sql: the question in Athena's dialect.
+        sql: the query in Athena's dialect.
         database: the database of the table.
         workgroup: the workgroup, of Athena's engine version 3.
         output_location: where in S3 Athena writes the answer; None for what the workgroup says.

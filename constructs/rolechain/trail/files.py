@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
-from rolechain.trail.question import TABLE
+from rolechain.trail.query import TABLE
 
 Row = dict[str, Any]
 
@@ -168,7 +168,7 @@ class TrailFiles:
         return True
 
     def ask(self, sql: str) -> list[Row]:
-        """The answer to a question, a mapping a row.
+        """The answer to a query, a mapping a row.
 
         Raises:
             TrailError: DuckDB refuses it.

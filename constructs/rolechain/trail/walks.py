@@ -204,7 +204,7 @@ class Trace:
 
 
 def trace(chain: Chain, rows: Iterable[Row]) -> Trace:
-    """Links the rows that answer the question (``question``) into walks, and holds them against a chain."""
+    """Links the rows that answer the query (``sessions_query``) into walks, and holds them against a chain."""
     declared = {role.arn: role for role in chain.roles}
     # The ARN of a session lacks the path of its role.
     known = {session_arn(arn, "").removesuffix("/"): arn for arn in declared}

@@ -1,4 +1,4 @@
-"""The question to CloudTrail's events, one SQL text: which sessions were issued, by whom, and what they did.
+"""The query of CloudTrail's events, one SQL text: which sessions were issued, by whom, and what they did.
 
 Its columns are those of the table that the Athena User Guide makes of CloudTrail's logs ("Create a table for CloudTrail
 logs in Athena using manual partitioning"); DuckDB's table here has the same. The events are read once, whatever the
@@ -20,7 +20,7 @@ from rolechain.errors import RolechainError
 TABLE = "cloudtrail"
 """The name of DuckDB's table."""
 
-_QUESTION = """
+_QUERY = """
 WITH events AS (
   SELECT
     -- A call that concerns two accounts is an event in each: their eventid differs, their sharedeventid does not.
@@ -111,7 +111,7 @@ The event of the called account lacks the caller's ARN and has the type AWSAccou
 Dialect = Literal["duckdb", "athena"]
 
 
-def question(
+def sessions_query(
     roles: Iterable[str],
     *,
     dialect: Dialect = "duckdb",
@@ -155,7 +155,7 @@ def question(
         last = datetime.fromisoformat(until) + timedelta(days=1)
         where += [f"{day} <= '{last:%Y/%m/%d}'"] if day else []
         where.append(f"eventtime < '{until}'")
-    text = _QUESTION.format(
+    text = _QUERY.format(
         table=".".join(map(_name, table.split("."))),
         where=" AND ".join(where),
         issued=",\n  ".join(f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED),

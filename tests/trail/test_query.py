@@ -1,4 +1,4 @@
-"""The question: the same answers in both dialects, and partitions that are left out."""
+"""The query: the same answers in both dialects, and partitions that are left out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rolechain.trail import TrailFiles, log_files, question, trace
-from rolechain.trail.question import translated
+from rolechain.trail import TrailFiles, log_files, sessions_query, trace
+from rolechain.trail.query import translated
 from tests.trail.conftest import walks_of
 from tests.trail.organizations import Organization
 
@@ -16,8 +16,8 @@ sqlglot = pytest.importorskip("sqlglot")
 
 def test_athena_answers_alike(organization: Organization, logs: Path) -> None:
     """Athena's text, read back, gives the answer of DuckDB's own."""
-    own = question(organization.roles)
-    text = question(organization.roles, dialect="athena")
+    own = sessions_query(organization.roles)
+    text = sessions_query(organization.roles, dialect="athena")
     assert "JSON_EXTRACT_SCALAR(responseelements, '$.credentials.accessKeyId')" in text
     assert "RECURSIVE" not in text
     with TrailFiles() as files:
@@ -29,7 +29,7 @@ def test_athena_answers_alike(organization: Organization, logs: Path) -> None:
 
 
 def test_only_documented_columns() -> None:
-    """The question reads no column that the table of the Athena User Guide lacks."""
+    """The query reads no column that the table of the Athena User Guide lacks."""
     columns = {
         "eventtime",
         "eventsource",
@@ -43,7 +43,7 @@ def test_only_documented_columns() -> None:
         "sharedeventid",
         "useridentity",
     }
-    tree = sqlglot.parse_one(question(["arn:aws:iam::111111111111:role/a"]), read="duckdb")
+    tree = sqlglot.parse_one(sessions_query(["arn:aws:iam::111111111111:role/a"]), read="duckdb")
     first = tree.find(sqlglot.exp.CTE).this
     read = {
         (column.parts[0] if len(column.parts) > 1 else column.this).name
@@ -76,7 +76,7 @@ def test_only_documented_columns() -> None:
 )
 def test_partitions(columns: tuple[str, ...], expected: list[str]) -> None:
     """Partitions are left out by account and day; a file may be delivered the day after its last event."""
-    text = question(
+    text = sessions_query(
         [],
         partitions=columns,
         accounts=("111111111111", "222222222222"),
@@ -92,11 +92,11 @@ def test_window(organization: Organization, logs: Path) -> None:
     """Events outside of the time asked for do not count."""
     with TrailFiles() as files:
         files.read(log_files([str(logs)]))
-        assert files.ask(question(organization.roles, until="2026-11-01T00:00:00Z")) == []
-        assert files.ask(question(organization.roles, since="2026-11-01T00:00:00Z"))
+        assert files.ask(sessions_query(organization.roles, until="2026-11-01T00:00:00Z")) == []
+        assert files.ask(sessions_query(organization.roles, since="2026-11-01T00:00:00Z"))
 
 
 def test_quotes_are_data() -> None:
     """A name with a quote stays a text."""
-    assert "IN ('a''b')" in question(["a'b"])
-    assert 'FROM "data""base"."t"' in question([], table='data"base.t')
+    assert "IN ('a''b')" in sessions_query(["a'b"])
+    assert 'FROM "data""base"."t"' in sessions_query([], table='data"base.t')
