@@ -14,16 +14,14 @@ from typing import Any
 
 NAME, EXTERNAL = r"[\w+=,.@-]", r"[\w+=,.@:/-]"
 """A character of a name in IAM and STS, and of an external id or a serial number."""
-TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"
-"""A character of a tag, as AWS writes it; see ``is_tag_text``."""
 SESSION_NAME_LENGTHS, EXTERNAL_ID_LENGTHS, SERIAL_NUMBER_LENGTHS = range(2, 65), range(2, 1225), range(9, 257)
 SOURCE_IDENTITY_CHARACTERS, SOURCE_IDENTITY_CHARACTERS_BEFORE = 256, 64
 """The maximum of a source identity, and the maximum before botocore 1.44.8."""
 SOURCE_IDENTITY_LENGTHS = range(2, SOURCE_IDENTITY_CHARACTERS + 1)
 
 NAME_CHARACTERS = "letters, digits and _+=,.@-"
-OF_SESSION_NAME = f"2 to 64 of {NAME_CHARACTERS}"
-OF_EXTERNAL_ID = "2 to 1,224 of letters, digits and _+=,.@:/-"
+OF_SESSION_NAME = f"{SESSION_NAME_LENGTHS[0]} to {SESSION_NAME_LENGTHS[-1]} of {NAME_CHARACTERS}"
+OF_EXTERNAL_ID = f"{EXTERNAL_ID_LENGTHS[0]} to {EXTERNAL_ID_LENGTHS[-1]:,} of letters, digits and _+=,.@:/-"
 OF_TAG = "letters, digits, spaces and _.:/=+-@"
 """The same in words."""
 
