@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlglot
 
 from rolechain.trail import TrailFiles, log_files, sessions_query, trace
 from rolechain.trail.query import translated
 from tests.trail.conftest import walks_of
 from tests.trail.organizations import Organization
-
-sqlglot = pytest.importorskip("sqlglot")
 
 
 def test_athena_answers_alike(organization: Organization, logs: Path) -> None:
@@ -44,7 +43,7 @@ def test_only_documented_columns() -> None:
         "useridentity",
     }
     tree = sqlglot.parse_one(sessions_query(["arn:aws:iam::111111111111:role/a"]), read="duckdb")
-    first = tree.find(sqlglot.exp.CTE).this
+    first = next(tree.find_all(sqlglot.exp.CTE)).this
     read = {
         (column.parts[0] if len(column.parts) > 1 else column.this).name
         for column in first.find_all(sqlglot.exp.Column)

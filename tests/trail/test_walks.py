@@ -184,6 +184,18 @@ def _key_that_two_callers_obtained(made: Organization) -> None:
     credentials["accessKeyId"] = entered["accessKeyId"]
 
 
+def _no_parameters(made: Organization) -> None:
+    made.assume(SERVICE, made.roles[0], "x")
+    for _, record in made.records:
+        record["requestParameters"] = None
+
+
+def _parameters_that_are_a_list(made: Organization) -> None:
+    made.assume(SERVICE, made.roles[0], "x")
+    for _, record in made.records:
+        record["requestParameters"] = [record["requestParameters"]]
+
+
 def _no_time(made: Organization) -> None:
     entered = made.assume(SERVICE, made.roles[0], "x")
     made.use(made.assume(entered, made.roles[3], "x"), 1)
@@ -211,6 +223,8 @@ def _no_time(made: Organization) -> None:
         _caller_that_another_role_issued,
         _external_id_in_the_callees_event,
         _key_that_two_callers_obtained,
+        _no_parameters,
+        _parameters_that_are_a_list,
     ],
 )
 def test_not_declared(plant: Callable[[Organization], None], tmp_path: Path) -> None:

@@ -76,7 +76,10 @@ SELECT
 FROM sightings
 GROUP BY id
 -- A session that a service obtained for its workload counts if it is of a role of the chain, or assumed another.
-HAVING BOOL_OR(assumes AND (part = 'used' OR sightings.error IS NOT NULL OR sightings.caller_type <> 'AWSService'))
+HAVING BOOL_OR(assumes AND (
+    part = 'used' OR sightings.error IS NOT NULL OR sightings.role IS NULL
+    OR sightings.caller_type IS DISTINCT FROM 'AWSService'
+  ))
   OR BOOL_OR(sightings.role IN ({roles}) OR sightings.caller_role IN ({roles}))
 """
 _ISSUED = (

@@ -110,7 +110,7 @@ class Session:
             "caller": next(filter(None, who), UNKNOWN),
             "caller_key": row["caller_key"] or None,
             "mfa": row["mfa"] == "true",
-            "tags": _tags(row["parameters"]),
+            "tags": {} if row["time"] is None else _tags(row["parameters"]),
             "calls": int(row["calls"]),
             "refused_calls": int(row["refused_calls"]),
             "addresses": sorted(filter(None, (row["addresses"] or "").split(","))),
@@ -355,13 +355,16 @@ def _of_entrance(source: ChainRole, entrance: Entrance, session: Session) -> str
 
 
 def _tags(parameters: str | None) -> dict[str, str]:
-    """The tags of a call: AssumeRole's are in a list; those of a token or assertion, and inherited ones, go by key."""
+    """The tags of a call: AssumeRole's are in a list; those of a token or assertion, and inherited ones, go by key.
+
+    Where its parameters are not known, neither are its tags: one that no chain declares stands for them.
+    """
     try:
-        passed = json.loads(parameters or "{}")
+        passed = json.loads(parameters or "null")
     except (ValueError, RecursionError):
-        return {}
+        passed = None
     if not isinstance(passed, dict):
-        return {}
+        return {UNKNOWN: UNKNOWN}
     found: dict[str, str] = {}
     for name in ("principalTags", "incomingTransitiveTags"):
         if isinstance(by_key := passed.get(name), dict):
