@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from rolechain.graph.access import ASSUME, CalleeFacts, surely_allowed
 from rolechain.graph.documents import statements_in
@@ -19,18 +19,6 @@ from rolechain.policy import Policy
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.statement import Statement
 from rolechain.statements.builder import trust_statements
-
-
-class Guard(NamedTuple):
-    """What the chain asks of a declared caller or entrance besides who it is.
-
-    Attributes:
-        statement: the chain's own statement.
-        condition: one of its conditions.
-    """
-
-    statement: Statement
-    condition: Condition | NullCheck
 
 
 class Declared:
@@ -80,8 +68,8 @@ class Declared:
 
     def unenforced(
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
-    ) -> Iterator[Guard]:
-        """What the chain asks of a declared caller or entrance and ``requests`` may lack."""
+    ) -> Iterator[Condition | NullCheck]:
+        """The conditions on more than who calls that the chain declares and ``requests`` may not meet."""
         left = beyond(requests, self.allowed(role, action))
         if not left:
             return
@@ -93,7 +81,7 @@ class Declared:
                 if condition in who.conditions or not isinstance(condition, (Condition, NullCheck)):
                     continue
                 if theirs and _may_lack(theirs, condition, role):
-                    yield Guard(statement, condition)
+                    yield condition
 
     def allowed(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
         """The requests that the chain's own statements let in."""

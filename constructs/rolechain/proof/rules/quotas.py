@@ -18,7 +18,7 @@ from rolechain.iam.limits import (
     ROLE_NAME_CHARACTERS,
     length_of_document,
 )
-from rolechain.proof.rules import principals
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -31,7 +31,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
 )
 def role_name(context: RuleContext) -> Violations:
-    switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
+    switched = {entry.arn for entry in context.entries if entry.delegated}
     for role in context.graph.roles:
         path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
         size = len(path) + len(role.name)
@@ -146,7 +146,7 @@ def policy_size(context: RuleContext) -> Violations:
                     f"{size - MANAGED_POLICY_CHARACTERS:,} too many",
                     f"spread its statements over {-(-size // MANAGED_POLICY_CHARACTERS)} policies",
                 )
-        attached = sum(not record.inline and "an unresolved " not in record.name for record in role.policies)
+        attached = sum(not record.inline and UNRESOLVED not in record.name for record in role.policies)
         if attached > most:
             yield Violation(
                 role.place,
