@@ -10,13 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
-from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
-from rolechain.runtime.hop import Hop
+from rolechain.runtime.hop import Hop, default_session_name
 from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
-from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Sts
+from rolechain.runtime.sts import NOTICED, MalformedAnswerError, Sts, skew_in_words
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """The names in botocore of the credential providers that give a role session."""

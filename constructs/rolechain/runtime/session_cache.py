@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.file_cache import FileCache
-from rolechain.runtime.hop import Hop, HopLike, as_hop
-from rolechain.runtime.session_credentials import MINUTE, SessionCredentials, is_sendable
-from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.hop import Hop, HopLike, as_hop, default_session_name
+from rolechain.runtime.session_credentials import MINUTE, Clock, SessionCredentials, is_sendable
 
 _log = logging.getLogger(__name__)
 _FORM = 1

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+Clock = Callable[[], float]
+"""Gives the seconds since the epoch."""
 
 MINUTE = 60.0
 MANDATORY_WINDOW = 1 * MINUTE

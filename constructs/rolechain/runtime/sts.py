@@ -1,4 +1,4 @@
-"""One STS client that signs each call with the credentials of the hop before it."""
+"""One STS client that signs each call with the credentials of the hop before it, and how far its clock is from ours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -15,11 +16,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rolechain.runtime.clock_skew import NOTICED, Clock, clock_skew, skew_in_words
 from rolechain.runtime.forking import reset_in_child
-from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
+from rolechain.runtime.session_credentials import Clock, SessionCredentials, is_sendable
 
 _log = logging.getLogger(__name__)
+
+NOTICED = 60.0
+"""The difference of the clocks in seconds from which it is reported; sessions are renewed a minute before they end."""
 
 # A proxy or a captive portal may answer in place of STS. The parsers of botocore have no common error for such a body.
 _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
@@ -149,3 +152,32 @@ def _mask(error: ClientError, signer: SessionCredentials) -> None:
         if message := said.get("Message"):
             said["Message"] = message.replace(secret, "***")
     error.args = (text,)
+
+
+def clock_skew(answer: Mapping[str, Any], sent_at: float, received_at: float) -> float:
+    """The minimum number of seconds that the service is ahead of this machine; negative if it is behind.
+
+    Args:
+        answer: an answer as botocore gives it; its ``Date`` header counts whole seconds.
+        sent_at: the time of the call, by this machine's clock.
+        received_at: the time of the answer, by the same clock.
+
+    Returns:
+        0.0 if the two clocks may agree, or the answer has no readable date.
+    """
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        date = parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    told = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    if told > received_at:
+        return told - received_at
+    return min(0.0, told + 1 - sent_at)
+
+
+def skew_in_words(seconds: float) -> str:
+    """A difference as a message puts it."""
+    amount = abs(seconds)
+    shown = f"{amount:.0f} s" if amount < 120 else f"{amount / 60:.0f} minutes"
+    return f"this machine's clock is {shown} {'behind' if seconds > 0 else 'ahead of'} that of STS"
