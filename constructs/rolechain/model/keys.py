@@ -40,7 +40,7 @@ from rolechain.model.shapes import (
 if TYPE_CHECKING:
     import yaml
 
-    from rolechain.model.yaml_nodes import Nodes
+    from rolechain.model.chain_yaml import Nodes
 
 _OF_PARTITION = f"arn:({'|'.join(PARTITIONS)})"
 _PLAIN = "[!-#%-)+->@-~]"

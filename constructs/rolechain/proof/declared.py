@@ -24,10 +24,8 @@ from rolechain.statements.builder import trust_statements
 class Declared:
     """Whom a chain lets into each of its roles.
 
-    Args:
-        chain: the chain.
-
     Attributes:
+        chain: the chain.
         hops: caller and callee of each declared hop, as ARNs.
         callees: the ARNs of the roles that a hop ends in.
         roles: the chain's roles by ARN.
@@ -73,9 +71,8 @@ class Declared:
         left = beyond(requests, self.allowed(role, action))
         if not left:
             return
-        whole, _ = self._whole_and_who(role)
-        for statement in whole.statements:
-            who = replace(statement, conditions=_who(statement))
+        whole, callers = self._whole_and_who(role)
+        for statement, who in zip(whole.statements, callers.statements, strict=True):
             theirs = both(left, surely_allowed(Policy((who,)), role.callee, action))
             for condition in statement.conditions:
                 if condition in who.conditions or not isinstance(condition, (Condition, NullCheck)):

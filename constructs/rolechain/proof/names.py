@@ -16,11 +16,7 @@ _STAND_IN = re.compile(r"(account )?<([^<>]+)>")
 
 
 class Names:
-    """Says roles by their logical ids where ARNs hold what only stands for an account or a name.
-
-    Args:
-        graph: the roles.
-    """
+    """Says the roles of a graph by their logical ids where ARNs hold what only stands for an account or a name."""
 
     def __init__(self, graph: RoleGraph) -> None:
         self._templates = {stand_in(name)[1:-1]: name for name in graph.templates}

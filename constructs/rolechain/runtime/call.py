@@ -13,8 +13,8 @@ from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
 from rolechain.runtime.hop import Hop, default_session_name
-from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
-from rolechain.runtime.sts import NOTICED, MalformedAnswerError, Sts, skew_in_words
+from rolechain.runtime.session_credentials import MalformedAnswerError, SessionCredentials, is_sendable
+from rolechain.runtime.sts import NOTICED, Sts, skew_in_words
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """The names in botocore of the credential providers that give a role session."""
@@ -56,6 +56,8 @@ class HopCall:
         }
         try:
             given = self.sts.assume_role(signer, parameters)
+        except MalformedAnswerError as error:
+            raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
         except (BotoCoreError, ClientError, ValueError) as error:
             raise hop_error(
                 error,
@@ -65,8 +67,6 @@ class HopCall:
                 ahead=self.sts.skew,
                 unsent=[name for name, value in may_be_asked.items() if not value],
             ) from error
-        except MalformedAnswerError as error:
-            raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
         if given.expires_at <= given.obtained_at:
             known = f": {skew_in_words(self.sts.skew)}" if abs(self.sts.skew) > NOTICED else ""
             message = f"STS gave a session that is over already{known}: set this machine's clock"
@@ -128,7 +128,7 @@ class HopCall:
             return
         try:
             arn = signer.arn or self.sts.caller_arn(signer)
-        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
+        except (BotoCoreError, ClientError, ValueError):
             # AssumeRole fails with the same error, which names the hop.
             return
         if resource_of(arn).startswith("user/"):
@@ -146,7 +146,7 @@ class HopCall:
         """
         try:
             return replace(signer, arn=self.sts.caller_arn(signer))
-        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:
             secrets = (signer.secret_key, signer.token)
             raise source_error(error, **self._at, secrets=secrets) from error
 

@@ -28,8 +28,8 @@ from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, default_session_name
-from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.sts import MalformedAnswerError, Sts
+from rolechain.runtime.session_credentials import MalformedAnswerError, SessionCredentials
+from rolechain.runtime.sts import Sts
 
 _ABSENT = frozenset(
     {

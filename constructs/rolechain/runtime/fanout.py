@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -131,9 +132,7 @@ def _taken(
 
 def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Event) -> HopError | None:
     """Has credentials obtained, and gives the error if they cannot be; tries no more once all has ended."""
-    tries = 0
-    while True:
-        tries += 1
+    for tries in count(1):
         limiter.wait()
         try:
             credentials.get_frozen_credentials()
@@ -142,7 +141,8 @@ def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Ev
                 continue
             return error
         limiter.answered()
-        return None
+        break
+    return None
 
 
 class RateLimiter:

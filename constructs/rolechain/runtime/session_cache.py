@@ -20,11 +20,10 @@ from typing import Any
 from rolechain.errors import ChainError, Problem
 from rolechain.runtime.file_cache import FileCache
 from rolechain.runtime.hop import Hop, HopLike, as_hop, default_session_name
-from rolechain.runtime.session_credentials import MINUTE, Clock, SessionCredentials, is_sendable
+from rolechain.runtime.session_credentials import MINUTE, Clock, SessionCredentials, seconds_of
 
 _log = logging.getLogger(__name__)
 _FORM = 1
-_HOUR = 3600.0
 
 Cache = MutableMapping[str, Any]
 """Holds entries by key, as botocore's caches do."""
@@ -93,21 +92,11 @@ def read_entry(entry: object) -> SessionCredentials | None:
     if not isinstance(entry, Mapping):
         return None
     try:
-        given = entry["Credentials"]
-        parts = [given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        expires_at = _seconds(given["Expiration"])
-        obtained_at = _seconds(entry["ObtainedAt"]) if "ObtainedAt" in entry else expires_at - _HOUR
-        arn = (entry.get("AssumedRoleUser") or {}).get("Arn")
+        obtained_at = seconds_of(entry["ObtainedAt"]) if "ObtainedAt" in entry else None
+        found = SessionCredentials.given_by(entry, obtained_at)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    if not all(part and is_sendable(part) for part in parts) or not isinstance(arn, str | None):
-        return None
-    return SessionCredentials(parts[0], parts[1], parts[2], expires_at, obtained_at, arn)
-
-
-def _seconds(moment: str | datetime) -> float:
-    when = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return found if isinstance(found.arn, str | None) else None
 
 
 class CacheSlot:

@@ -65,13 +65,12 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     found: dict[str, None] = {}
     for condition in entry.by_key.get(EXTERNAL_ID, ()):
         if isinstance(condition, Condition) and not condition.negated:
-            for value in (
-                each for each in condition.elements if isinstance(each, str) and entry.is_known(each)
-            ):
-                like = condition.name == "stringlike"
-                passed = value.replace("*", "xx").replace("?", "x") if like else value
-                if not limits.EXTERNAL_ID.fullmatch(passed):
-                    found[value] = None
+            like = condition.name == "stringlike"
+            for value in condition.elements:
+                if isinstance(value, str) and entry.is_known(value):
+                    passed = value.replace("*", "xx").replace("?", "x") if like else value
+                    if not limits.EXTERNAL_ID.fullmatch(passed):
+                        found[value] = None
     yield from found
 
 
