@@ -12,7 +12,7 @@ from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
-from rolechain.runtime.hop import Hop, default_session_name
+from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import MalformedAnswerError, SessionCredentials, is_sendable
 from rolechain.runtime.sts import NOTICED, Sts, skew_in_words
 
@@ -43,17 +43,12 @@ class HopCall:
             HopError: STS refused, did not answer, or gave an answer that cannot be used.
         """
         self._check_user_session(signer)
-        parameters = self.hop.parameters(default_session_name())
+        parameters = self.hop.parameters()
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
             parameters["TokenCode"] = code
         # What a trust policy may ask of a call.
-        hop = self.hop
-        may_be_asked = {
-            "external id": hop.external_id,
-            "session tags": hop.tags,
-            "source identity": hop.source_identity,
-        }
+        named = {"external id": "ExternalId", "session tags": "Tags", "source identity": "SourceIdentity"}
         try:
             given = self.sts.assume_role(signer, parameters)
         except MalformedAnswerError as error:
@@ -65,7 +60,7 @@ class HopCall:
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
-                unsent=[name for name, value in may_be_asked.items() if not value],
+                unsent=[words for words, name in named.items() if name not in parameters],
             ) from error
         if given.expires_at <= given.obtained_at:
             known = f": {skew_in_words(self.sts.skew)}" if abs(self.sts.skew) > NOTICED else ""

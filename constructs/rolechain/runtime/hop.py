@@ -79,7 +79,7 @@ class Hop:
         """The role's name, without its path."""
         return name_of(self.role_arn)
 
-    def parameters(self, default_session_name: str) -> dict[str, object]:
+    def parameters(self) -> dict[str, object]:
         """The parameters of AssumeRole, without the MFA code, which is good for one call."""
         given: dict[str, object] = {
             "ExternalId": self.external_id,
@@ -93,7 +93,7 @@ class Hop:
         }
         return {
             "RoleArn": self.role_arn,
-            "RoleSessionName": self.session_name or default_session_name,
+            "RoleSessionName": self.session_name or default_session_name(),
             **{name: value for name, value in given.items() if value},
         }
 

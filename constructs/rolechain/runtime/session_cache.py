@@ -19,7 +19,7 @@ from typing import Any
 
 from rolechain.errors import ChainError, Problem
 from rolechain.runtime.file_cache import FileCache
-from rolechain.runtime.hop import Hop, HopLike, as_hop, default_session_name
+from rolechain.runtime.hop import Hop, HopLike, as_hop
 from rolechain.runtime.session_credentials import MINUTE, Clock, SessionCredentials, seconds_of
 
 _log = logging.getLogger(__name__)
@@ -68,8 +68,7 @@ def cache_key(access_key: str, region_name: str, hops: Sequence[Hop]) -> str:
     hexadecimal digits, from which nothing that went in can be read.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    name = default_session_name()
-    asked = [_FORM, access_key, region_name, endpoint, *(hop.parameters(name) for hop in hops)]
+    asked = [_FORM, access_key, region_name, endpoint, *(hop.parameters() for hop in hops)]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,8 +14,7 @@ from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import ChainRole
+from rolechain.model.role import ChainRole, Quotas
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.unresolved import closed
 

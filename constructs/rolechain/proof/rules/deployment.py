@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
-from rolechain.cloudformation.texts import objects_in, within
+from rolechain.cloudformation.texts import items_of, objects_in, within
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.traversal import reachable
@@ -72,10 +72,8 @@ def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> b
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
-    written = resource.get("DependsOn") if isinstance(resource, Mapping) else None
-    for name in written if isinstance(written, list) else [written]:
-        if isinstance(name, str):
-            yield name
+    written = items_of(resource.get("DependsOn")) if isinstance(resource, Mapping) else ()
+    return (name for name in written if isinstance(name, str))
 
 
 _LITERAL = re.compile(r"""arn:aws:[^\s"']*""")
