@@ -268,17 +268,16 @@ def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
         return True
     if any(
         key.startswith(_SESSION_ACTIONS[action])
-        for entry in located_statements(located.role, located.role.trust)
-        for condition in entry.statement.conditions
-        for key in condition.keys
+        for statement in located.record.policy.statements
+        for key in statement.keys
     ):
         return False
     callers = (context.roles.get(caller.arn) for caller in _callers(context, located))
     return not any(
-        action in permission.statement.actions.exact
+        action in statement.actions.exact
         for caller in callers
         if caller
         for record in caller.policies
-        for permission in located_statements(caller, record)
-        if permission.statement.effect == "Allow"
+        for statement in record.policy.statements
+        if statement.effect == "Allow"
     )
