@@ -9,8 +9,7 @@ from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainEr
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import ChainRole, Permission
+from rolechain.model.role import ChainRole, Permission, Quotas
 from rolechain.model.session_values import SessionTag, SourceIdentity
 
 __all__ = [

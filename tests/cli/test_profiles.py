@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.hop import default_session_name
 
 BASE = """\
 # mine, and it stays

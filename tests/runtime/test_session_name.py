@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.hop import default_session_name
 
 
 @pytest.mark.parametrize(

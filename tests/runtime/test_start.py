@@ -12,9 +12,8 @@ from botocore.credentials import Credentials
 
 from rolechain.runtime import Cause, Hop, HopError, chain_session, legal_session_name
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.clock_skew import clock_skew, skew_in_words
 from rolechain.runtime.hop_credentials import line_up
-from rolechain.runtime.sts import Sts
+from rolechain.runtime.sts import Sts, clock_skew, skew_in_words
 
 MIDDLE = "arn:aws:iam::222222222222:role/middle"
 TARGET = "arn:aws:iam::333333333333:role/target"

@@ -18,8 +18,7 @@ from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
 from rolechain.runtime.entry import asks_for_mfa, entered_by, role_of, source_of, way_in, ways_in
-from rolechain.runtime.hop import Hop, as_hop
-from rolechain.runtime.session_name import legal_session_name
+from rolechain.runtime.hop import Hop, as_hop, legal_session_name
 
 _OPTIONS = {"session_tags": "--session-tag", "source_identity": "--source-identity"}
 

@@ -95,6 +95,7 @@ def _token(endpoint: str, session: SessionCredentials) -> str:
     given = {"sessionId": session.access_key, "sessionKey": session.secret_key, "sessionToken": session.token}
     query = urlencode({"Action": "getSigninToken", "Session": json.dumps(given)})
     host = urlsplit(endpoint).netloc
+    problem = "gave no sign-in token: a proxy may stand in between"
     # These exceptions may hold the URL, which holds the session: the message omits them.
     try:
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
@@ -103,12 +104,11 @@ def _token(endpoint: str, session: SessionCredentials) -> str:
             token = json.load(answer)["SigninToken"]
         if isinstance(token, str) and token:
             return token
-        problem = "gave no sign-in token: a proxy may stand in between"
     except urllib.error.HTTPError as error:
         problem = f"refused the session (HTTP {error.code}): take it anew with --no-cache"
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         problem = f"did not answer ({type(reason).__name__}): try again, or look at the network"
     except (ValueError, KeyError, TypeError):
-        problem = "gave no sign-in token: a proxy may stand in between"
+        pass
     raise FederationError(f"{host} {problem}")

@@ -29,7 +29,7 @@ from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
 from rolechain.runtime.entry import asks_for_mfa, lets_in_without_mfa
-from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.hop import default_session_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -29,6 +28,7 @@ from rolechain.model.role import ChainRole
 from rolechain.runtime import FileCache, HopError, default_cache_folder
 from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.error_classification import ACCESS_DENIED
+from rolechain.runtime.sts import date_of
 
 POLICY_NAME = "AWSRevokeOlderSessions"
 """The name that the console gives to the policy; a later revocation replaces it."""
@@ -130,11 +130,7 @@ def _checked_at(iam: Any, role: ChainRole) -> datetime:
     else:
         if (arn := answer["Role"]["Arn"]) != role.arn:
             raise RevocationError(f"the role of that name is {arn}: correct the path in the chain")
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        told = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
-        told = datetime.now(UTC)
+    told = date_of(answer) or datetime.now(UTC)
     return told.replace(microsecond=0) + timedelta(seconds=1)
 
 

@@ -61,7 +61,7 @@ def load(text: str) -> Any:
         found = error
     try:
         node = compose(text)
-        return value_of(node) if node else None
+        return _Converter().value(node, 0) if node else None
     except NodeError as error:
         if isinstance(found, RepeatedKeyError):
             # YAML knows its line, if it can be read as YAML.
@@ -81,11 +81,6 @@ def compose(text: str) -> yaml.Node | None:
     except (yaml.YAMLError, RecursionError) as error:
         raise NodeError(str(error).splitlines()[0], None) from None
     return node
-
-
-def value_of(node: yaml.Node) -> Any:
-    """The JSON that a node stands for, each short tag as the function that it abbreviates."""
-    return _Converter().value(node, 0)
 
 
 def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
@@ -154,6 +149,8 @@ def _is_conditional(node: yaml.Node) -> bool:
 
 
 class _Converter:
+    """The JSON that a node stands for, each short tag as the function that it abbreviates."""
+
     def __init__(self) -> None:
         self._size = 0
 

@@ -21,6 +21,11 @@ class SourceLocation:
     statement: int | None = None
     part: str = ""
 
+    @property
+    def resource(self) -> tuple[str, str]:
+        """The resource alone: its template's name and its logical id."""
+        return self.template, self.logical_id
+
     def __str__(self) -> str:
         words = [self.template, self.logical_id, self.part]
         if self.statement is not None:

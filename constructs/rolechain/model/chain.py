@@ -11,8 +11,7 @@ from typing import Any
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
 from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import ChainRole
+from rolechain.model.role import ChainRole, Quotas
 from rolechain.model.session_values import several
 from rolechain.model.validation import problems_of
 

@@ -1,19 +1,19 @@
-"""Reads a chain from YAML; each problem has its line."""
+"""Reads a chain from YAML, node by node; each problem has its line."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from rolechain.errors import ChainError, Problem
+from rolechain.errors import ChainError, Place, Problem
 from rolechain.model.keys import CHAIN_KEYS, REQUIRED_OF_CHAIN
 from rolechain.model.role import ChainRole
-from rolechain.model.yaml_nodes import Nodes
 
 Made = TypeVar("Made")
 MOST_BYTES = 1024 * 1024
@@ -82,3 +82,144 @@ def _parse(name: str) -> yaml.Node:
     if root is None:
         raise ChainError([Problem((), "the file is empty: declare name, source and targets", name)])
     return root
+
+
+@dataclass
+class Nodes:
+    """Reads YAML nodes, and keeps the problems and lines that it meets.
+
+    Attributes:
+        folder: that of the file, beside which others are named.
+        problems: what was wrong.
+        lines: the line of each place.
+    """
+
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def line(self, place: Place) -> int | None:
+        """The line of a place, or of the nearest thing around it that stands in the file."""
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.lines:
+                return self.lines[place[:length]]
+        return None
+
+    def refuse(self, place: Place, message: str, line: int | None = None) -> None:
+        """Keeps a problem."""
+        self.problems.append(Problem(place, message, line=line))
+
+    def mapping(
+        self, node: yaml.Node, place: Place, keys: tuple[str, ...], required: tuple[str, ...] = ()
+    ) -> dict[str, yaml.Node]:
+        """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            self.refuse(place, f"expected a mapping, with keys such as {', '.join(keys[:3])}")
+            return {}
+        found: dict[str, yaml.Node] = {}
+        for key_node, value in node.value:
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "[…]"
+            here = (*place, key)
+            line = key_node.start_mark.line + 1
+            self.lines.setdefault(here, line)
+            if key in found:
+                self.refuse(here, "the key occurs twice: remove one", line)
+            elif key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"did you mean {near[0]}?" if near else f"the known keys are {', '.join(keys)}"
+                self.refuse(here, f"unknown key: {hint}")
+            else:
+                found[key] = value
+        for key in required:
+            if key not in found:
+                self.refuse(
+                    (*place, key), "missing: every " + ("chain" if not place else "entry here") + " has one"
+                )
+        return found
+
+    def kind(self, node: yaml.Node) -> str:
+        """``scalar``, ``sequence`` or ``mapping``."""
+        return str(node.id)  # type: ignore[attr-defined] # of every class of nodes
+
+    def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
+        """The items of a list; one that stands alone is a list of one."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not nodes:
+            # An empty list of what is allowed would allow everything.
+            self.lines[place] = node.start_mark.line + 1
+            self.refuse(place, "the list is empty: add a value, or remove the key")
+        return [(item, (*place, number)) for number, item in enumerate(nodes)]
+
+    def texts(self, node: yaml.Node, place: Place) -> list[str]:
+        """One text or several."""
+        return [self.text(item, at) for item, at in self.items(node, place)]
+
+    def text(self, node: yaml.Node, place: Place, *, empty: bool = True) -> str:
+        """One text, perhaps empty; what YAML takes for something else has to stand in quotes."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.ScalarNode):
+            self.refuse(place, "expected a string, not a list or mapping")
+            return ""
+        kind = node.tag.rsplit(":", 1)[-1]
+        if kind == "null" or (kind == "str" and not node.value and not empty):
+            self.refuse(place, "no value: add one, or remove the key")
+        elif kind != "str":
+            what = "a number" if kind in ("int", "float") else f"a {kind}"
+            self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
+        return str(node.value)
+
+    def value(self, node: yaml.Node, place: Place, seen: set[int] | None = None) -> Any:
+        """A text, or a mapping or list of texts."""
+        seen = set() if seen is None else seen
+        if isinstance(node, yaml.ScalarNode):
+            return self.text(node, place)
+        if id(node) in seen:
+            # It may hold itself, or be repeated without end.
+            self.refuse(place, "an alias repeats it: write the value out")
+            return {}
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return {key: self.value(item, at, seen) for key, item, at in self.pairs(node, place)}
+        return [self.value(item, (*place, at), seen) for at, item in enumerate(node.value)]
+
+    def number(self, node: yaml.Node, place: Place, unit: str = "seconds") -> int:
+        """One whole number."""
+        self.lines[place] = node.start_mark.line + 1
+        if node.tag.endswith(":int"):
+            try:
+                return int(node.value)
+            except ValueError:
+                pass  # hexadecimal, or base 60: refused below as what else is not a plain number
+        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
+        remediation = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
+        self.refuse(place, f"{_shown(node)} is not a whole number: {remediation}")
+        return 0
+
+    def flag(self, node: yaml.Node, place: Place) -> bool:
+        """A yes or no."""
+        self.lines[place] = node.start_mark.line + 1
+        if node.tag.endswith(":bool"):
+            return str(node.value).lower() in ("true", "yes", "on")
+        self.refuse(place, f"{_shown(node)} is neither true nor false: write one of them")
+        return False
+
+    def pairs(self, node: yaml.Node, place: Place) -> list[tuple[str, yaml.Node, Place]]:
+        """The keys and values of a mapping whose keys are the user's own."""
+        self.lines[place] = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            self.refuse(place, "expected a mapping, with a value for each key")
+            return []
+        found: dict[str, tuple[yaml.Node, Place]] = {}
+        for key_node, value in node.value:
+            key = self.text(key_node, (*place, str(key_node.value)))
+            here = (*place, key)
+            if key in found:
+                self.refuse(here, "the key occurs twice: remove one", key_node.start_mark.line + 1)
+            else:
+                found[key] = (value, here)
+        return [(key, value, here) for key, (value, here) in found.items()]
+
+
+def _shown(node: yaml.Node) -> str:
+    return repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"

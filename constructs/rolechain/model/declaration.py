@@ -8,8 +8,7 @@ from typing import Any
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance, ServiceSessionValues
 from rolechain.model.keys import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import Permission
+from rolechain.model.role import Permission, Quotas
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.model.shapes import defaults_of
 

@@ -17,8 +17,7 @@ from rolechain.iam import limits
 from rolechain.iam.partitions import PARTITIONS, REGION
 from rolechain.json_keys import RepeatedKeyError, unrepeated
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, EntranceKind
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import ChainRole, Permission, Trust
+from rolechain.model.role import ChainRole, Permission, Quotas, Trust
 from rolechain.model.session_policy import POLICY_ARN, problems_of
 from rolechain.model.session_values import ADVICE, SessionTag, SourceIdentity, tag_problems
 from rolechain.model.shapes import (
@@ -40,7 +39,7 @@ from rolechain.model.shapes import (
 if TYPE_CHECKING:
     import yaml
 
-    from rolechain.model.yaml_nodes import Nodes
+    from rolechain.model.chain_yaml import Nodes
 
 _OF_PARTITION = f"arn:({'|'.join(PARTITIONS)})"
 _PLAIN = "[!-#%-)+->@-~]"

@@ -1,4 +1,4 @@
-"""A role of a chain, and its permissions besides its hops."""
+"""A role of a chain, its permissions besides its hops, and the quotas of IAM that it keeps to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rolechain.iam.arn import iam_arn
+from rolechain.iam.limits import POLICIES_OF_ROLE, TRUST_POLICY_CHARACTERS
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.session_policy import compact
 from rolechain.model.session_values import HasSessionValues, SessionTags, SourceIdentity, several
@@ -140,3 +141,18 @@ class ChainRole(HasSessionValues):
         if self.permissions_boundary is None or self.permissions_boundary.startswith("arn:"):
             return self.permissions_boundary
         return iam_arn(self.partition, self.account, f"policy/{self.permissions_boundary}")
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """The quotas of IAM that AWS raises on request.
+
+    Source: IAM User Guide, "IAM and STS quotas".
+
+    Attributes:
+        role_trust_policy_length: characters of a trust policy, 2,048 to 8,192.
+        managed_policies_per_role: the maximum number of managed policies attached to a role, 10 to 25.
+    """
+
+    role_trust_policy_length: int = TRUST_POLICY_CHARACTERS
+    managed_policies_per_role: int = POLICIES_OF_ROLE

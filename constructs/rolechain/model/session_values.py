@@ -94,18 +94,6 @@ SessionTags = Mapping[str, str | Iterable[str]] | Iterable[SessionTag]
 """Session tags as declared: tags, or allowed values by key, all of them required."""
 
 
-def session_tags(written: SessionTags) -> tuple[SessionTag, ...]:
-    """Declared session tags as ``SessionTag`` objects, in order."""
-    if isinstance(written, Mapping):
-        return tuple(SessionTag(key, values) for key, values in written.items())
-    return several(written)
-
-
-def source_identity(written: SourceIdentity | str | Iterable[str] | None) -> SourceIdentity | None:
-    """A declared source identity as ``SourceIdentity``; one declared by its allowed values is required."""
-    return written if written is None or isinstance(written, SourceIdentity) else SourceIdentity(written)
-
-
 def tag_problems(
     tags: Iterable[tuple[Any, Iterable[Any]]], *, patterns: bool
 ) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -146,8 +134,12 @@ class HasSessionValues:
         object.__setattr__(self, name, value)
 
     def _set_session_values(self) -> None:
-        self._set("session_tags", session_tags(self.session_tags))
-        self._set("source_identity", source_identity(self.source_identity))
+        tags, identity = self.session_tags, self.source_identity
+        if isinstance(tags, Mapping):
+            tags = [SessionTag(key, values) for key, values in tags.items()]
+        self._set("session_tags", several(tags))
+        if identity is not None and not isinstance(identity, SourceIdentity):
+            self._set("source_identity", SourceIdentity(identity))
 
     @property
     def tags(self) -> tuple[SessionTag, ...]:

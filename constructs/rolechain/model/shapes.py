@@ -14,7 +14,7 @@ from rolechain.errors import Place
 if TYPE_CHECKING:
     import yaml
 
-    from rolechain.model.yaml_nodes import Nodes
+    from rolechain.model.chain_yaml import Nodes
 
 Found = Iterator[tuple[Place, str]]
 """Mistakes: where in the thing that is checked, and what is wrong there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from rolechain.graph.access import ASSUME, CalleeFacts, surely_allowed
 from rolechain.graph.documents import statements_in
@@ -21,25 +21,11 @@ from rolechain.policy.statement import Statement
 from rolechain.statements.builder import trust_statements
 
 
-class Guard(NamedTuple):
-    """What the chain asks of a declared caller or entrance besides who it is.
-
-    Attributes:
-        statement: the chain's own statement.
-        condition: one of its conditions.
-    """
-
-    statement: Statement
-    condition: Condition | NullCheck
-
-
 class Declared:
     """Whom a chain lets into each of its roles.
 
-    Args:
-        chain: the chain.
-
     Attributes:
+        chain: the chain.
         hops: caller and callee of each declared hop, as ARNs.
         callees: the ARNs of the roles that a hop ends in.
         roles: the chain's roles by ARN.
@@ -80,20 +66,19 @@ class Declared:
 
     def unenforced(
         self, role: RoleRecord, requests: Iterable[Requests], action: str = ASSUME
-    ) -> Iterator[Guard]:
-        """What the chain asks of a declared caller or entrance and ``requests`` may lack."""
+    ) -> Iterator[Condition | NullCheck]:
+        """The conditions on more than who calls that the chain declares and ``requests`` may not meet."""
         left = beyond(requests, self.allowed(role, action))
         if not left:
             return
-        whole, _ = self._whole_and_who(role)
-        for statement in whole.statements:
-            who = replace(statement, conditions=_who(statement))
+        whole, callers = self._whole_and_who(role)
+        for statement, who in zip(whole.statements, callers.statements, strict=True):
             theirs = both(left, surely_allowed(Policy((who,)), role.callee, action))
             for condition in statement.conditions:
                 if condition in who.conditions or not isinstance(condition, (Condition, NullCheck)):
                     continue
                 if theirs and _may_lack(theirs, condition, role):
-                    yield Guard(statement, condition)
+                    yield condition
 
     def allowed(self, role: RoleRecord, action: str = ASSUME) -> tuple[Requests, ...]:
         """The requests that the chain's own statements let in."""

@@ -18,7 +18,6 @@ from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
-from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
@@ -71,16 +70,9 @@ def trusted(declared: Declared, graph: RoleGraph) -> Iterator[tuple[TrustedAcces
 
 
 def undeclared(
-    chain: Chain, declared: Declared, graph: RoleGraph, found: list[tuple[TrustedAccess, bool]]
+    declared: Declared, graph: RoleGraph, found: list[tuple[TrustedAccess, bool]]
 ) -> Iterator[Finding]:
-    """A finding for each trust statement that lets in somebody who is not declared.
-
-    Args:
-        chain: the chain.
-        declared: whom it lets in where.
-        graph: the roles.
-        found: what ``trusted`` found.
-    """
+    """A finding for each trust statement that lets in somebody who is not declared; ``found`` is of ``trusted``."""
     inner = [
         edge
         for edge in edges(graph)
@@ -100,11 +92,11 @@ def undeclared(
             for edge in inner
             if edge.trust == place and edge.decision and edge.decision.allowed
         ]
-        yield _of_access(chain, declared, place, at, list(dict.fromkeys(names)))
+        yield _of_access(declared, place, at, list(dict.fromkeys(names)))
 
 
 def _of_access(
-    chain: Chain, declared: Declared, place: SourceLocation, at: list[TrustedAccess], names: list[str]
+    declared: Declared, place: SourceLocation, at: list[TrustedAccess], names: list[str]
 ) -> Finding:
     role = at[0].role
     words = listed([access.words for access in at])
@@ -114,9 +106,9 @@ def _of_access(
         if example := shown(role, access.statement, outside):
             such = f", such as {example.words}" if _is_written(example, role) else ""
             message = f"{role.arn} lets in {words}, which the chain does not declare{such}{already}"
-            return Finding("RC05", Level.ERROR, place, message, _remedy(chain, role))
+            return Finding("RC05", Level.ERROR, place, message, _remedy(declared, role))
     message = f"{role.arn} cannot be shown to be closed to {words}{already}"
-    return Finding("RC00", Level.ERROR, place, message, _remedy(chain, role))
+    return Finding("RC00", Level.ERROR, place, message, _remedy(declared, role))
 
 
 def _is_written(example: Example, role: RoleRecord) -> bool:
@@ -141,31 +133,31 @@ def _of_edge(edge: Edge) -> Finding:
     )
 
 
-def _remedy(chain: Chain, role: RoleRecord) -> str:
-    declared = next(each for each in chain.roles if each.arn == role.arn)
-    if declared in chain.sources:
+def _remedy(declared: Declared, role: RoleRecord) -> str:
+    if declared.roles[role.arn] in declared.chain.sources:
         return "declare it in the chain (assumed_by), or take it out of the trust policy"
-    statements = json.dumps(trust_statements(chain, declared), ensure_ascii=False)
+    statements = json.dumps(trust_statements(declared.chain, declared.roles[role.arn]), ensure_ascii=False)
     return f"let the trust policy hold these statements and no others: {statements}"
 
 
 _WHO = (keys_of.PRINCIPAL_ARN, keys_of.SERVICE, keys_of.PROVIDER)
 
 
-def missing_entrances(chain: Chain, declared: Declared, graph: RoleGraph) -> Iterator[Finding]:
+def missing_entrances(declared: Declared, graph: RoleGraph) -> Iterator[Finding]:
     """The declared entrances that a source role's trust policy does not let in."""
-    for source in chain.sources:
+    organization = declared.chain.organization
+    for source in declared.chain.sources:
         for role in graph.by_arn.get(source.arn, ()):
             if declared.writes_all(role):
                 continue
             for entrance in source.entrances:
-                works = _works(entrance, source, role, chain.organization)
+                works = _works(entrance, source, role, organization)
                 if works is not True:
-                    yield _finding(entrance, source, role, works, chain)
+                    yield _finding(entrance, source, role, works, organization)
 
 
 def _finding(
-    entrance: Entrance, source: ChainRole, role: RoleRecord, works: bool | None, chain: Chain
+    entrance: Entrance, source: ChainRole, role: RoleRecord, works: bool | None, organization: str | None
 ) -> Finding:
     place = SourceLocation(role.place.template, role.place.logical_id, part=role.trust.place.part)
     words = f"the entrance {entrance.kind} {entrance.value} of {source.arn}"
@@ -174,7 +166,7 @@ def _finding(
         remedy = "write what cannot be known as a plain value"
         return Finding("RC00", Level.ERROR, place, message, remedy)
     message = f"{words} is declared, and its trust policy does not let it in"
-    statements = entrance_statements([entrance], source, chain.organization)
+    statements = entrance_statements([entrance], source, organization)
     written = ", ".join(json.dumps(each, ensure_ascii=False) for each in statements)
     return Finding("RC08", Level.ERROR, place, message, f"write into its trust policy: {written}")
 

@@ -124,12 +124,12 @@ def missing_roles(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
 def _perhaps(declared: ChainRole, graph: RoleGraph) -> SourceLocation | None:
     """The name or path that is not resolved of a role that may be a declared one."""
     unresolved = {
-        (each.place.template, each.place.logical_id): each.place
+        each.place.resource: each.place
         for each in graph.unknown
         if each.place and each.place.part in ("RoleName", "Path")
     }
     for role in graph.roles:
-        place = unresolved.get((role.place.template, role.place.logical_id))
+        place = unresolved.get(role.place.resource)
         if place and role.account in ("", declared.account) and role.name in ("", declared.role):
             return place
     return None

@@ -16,11 +16,7 @@ _STAND_IN = re.compile(r"(account )?<([^<>]+)>")
 
 
 class Names:
-    """Says roles by their logical ids where ARNs hold what only stands for an account or a name.
-
-    Args:
-        graph: the roles.
-    """
+    """Says the roles of a graph by their logical ids where ARNs hold what only stands for an account or a name."""
 
     def __init__(self, graph: RoleGraph) -> None:
         self._templates = {stand_in(name)[1:-1]: name for name in graph.templates}
@@ -28,7 +24,7 @@ class Names:
         places = {each.arn: each.place for each in graph.identities}
         places |= {each.arn: each.place for each in graph.roles}
         self._places = {arn: place for arn, place in places.items() if _STAND_IN.search(arn)}
-        self._own = {(each.place.template, each.place.logical_id): each.arn for each in graph.roles}
+        self._own = {each.place.resource: each.arn for each in graph.roles}
 
     def by_arn(self, others: Iterable[str]) -> Mapping[str, str]:
         """What each role, user and group is called whose ARN is not known, and others whose ARNs are not."""
@@ -36,14 +32,9 @@ class Names:
 
     def finding(self, finding: Finding) -> Finding:
         """A finding in words; what its remediation asks to write keeps the form of an ARN."""
-        place = finding.place
-        return replace(
-            finding,
-            message=self.words(finding.message, place.template, place.logical_id)
-            if place
-            else self.words(finding.message),
-            remediation=self._to_write(finding.remediation),
-        )
+        at = finding.place.resource if finding.place else ("", "")
+        message, remediation = self.words(finding.message, *at), self._to_write(finding.remediation)
+        return replace(finding, message=message, remediation=remediation)
 
     def words(self, text: str, template: str = "", logical_id: str = "") -> str:
         """A text without what stands in for others.

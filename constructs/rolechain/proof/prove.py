@@ -85,8 +85,8 @@ def prove_graph(
         *unknown(chain, graph, everywhere=scope == "app"),
         *missing_roles(chain, graph),
         *(finding for _, of_hop in hops for finding in of_hop),
-        *missing_entrances(chain, declared, graph),
-        *undeclared(chain, declared, graph, found),
+        *missing_entrances(declared, graph),
+        *undeclared(declared, graph, found),
         *(finding for changer in others for finding in _of_changer(chain, changer)),
         *(check(graph, chain) if scope == "app" else of_chain(check(graph, chain), chain, graph)),
     ]
@@ -137,7 +137,7 @@ def _changers(chain: Chain, graph: RoleGraph) -> Iterator[Changer]:
 
 def _by_unresolved(changer: Changer, places: Collection[tuple[str, str]]) -> bool:
     """Whether somebody is known to change a chain by a policy that holds a value that is not resolved."""
-    at = ((means.place.template, means.place.logical_id) for means in changer.means if means.unknown is None)
+    at = (means.place.resource for means in changer.means if means.unknown is None)
     return any(place in places for place in at)
 
 

@@ -31,7 +31,7 @@ def of_chain(findings: Iterable[Finding], chain: Chain, graph: RoleGraph) -> Ite
     near = _near(chain, graph)
     names = {name_of(arn).lower() for arn in near}
     roles = [role for role in graph.roles if role.arn in near or role.name.lower() in names]
-    places = {_resource(place) for role in roles for place in _of(role)}
+    places = {place.resource for role in roles for place in _of(role)}
     for finding in listed:
         apart = finding.place is not None and _is_apart(finding.place, places, names, graph)
         yield replace(finding, level=Level.WARNING) if apart else finding
@@ -45,14 +45,14 @@ def unknown(chain: Chain, graph: RoleGraph, *, everywhere: bool = False) -> Iter
     """
     accounts = {None, *chain.accounts}
     places = {
-        _resource(place)
+        place.resource
         for role in chain.roles
         for record in graph.by_arn.get(role.arn, ())
         for place in (SourceLocation(record.place.template), *_of(record))
     }
     near: set[str] = set()
     for finding in graph.unknown:
-        of_chain = finding.place is None or _resource(finding.place) in places
+        of_chain = finding.place is None or finding.place.resource in places
         if finding in graph.roaming and finding.place is not None:
             template = graph.templates.get(finding.place.template)
             of_chain = of_chain or template is None or template.account in accounts
@@ -63,8 +63,8 @@ def unknown(chain: Chain, graph: RoleGraph, *, everywhere: bool = False) -> Iter
             and finding.place.statement is not None
         ):
             near = near or ({role.arn for role in graph.roles} if everywhere else _near(chain, graph))
-            at = _resource(finding.place)
-            of_chain = any(role.arn in near and _resource(role.trust.place) == at for role in graph.roles)
+            at = finding.place.resource
+            of_chain = any(role.arn in near and role.trust.place.resource == at for role in graph.roles)
         yield finding if of_chain else replace(finding, level=Level.WARNING)
 
 
@@ -94,7 +94,7 @@ def _is_apart(place: SourceLocation, places: set[tuple[str, str]], names: set[st
     template = graph.templates.get(place.template)
     resources = template.body.get("Resources") if template else None
     resource = resources.get(place.logical_id) if isinstance(resources, Mapping) else None
-    if not isinstance(resource, Mapping) or _resource(place) in places:
+    if not isinstance(resource, Mapping) or place.resource in places:
         return False
     if not str(resource.get("Type")).startswith(_IAM):
         return False
@@ -108,7 +108,3 @@ def _of(role: RoleRecord) -> Iterator[SourceLocation]:
     yield from (role.place, role.trust.place, *(record.place for record in role.policies))
     if role.boundary:
         yield role.boundary.place
-
-
-def _resource(place: SourceLocation) -> tuple[str, str]:
-    return place.template, place.logical_id

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rolechain.runtime.file_cache import FileCache as FileCache
     from rolechain.runtime.file_cache import default_cache_folder as default_cache_folder
     from rolechain.runtime.hop import Hop as Hop
+    from rolechain.runtime.hop import legal_session_name as legal_session_name
     from rolechain.runtime.report import HopReport as HopReport
     from rolechain.runtime.session import chain_session as chain_session
     from rolechain.runtime.session_cache import warm_session as warm_session
-    from rolechain.runtime.session_name import legal_session_name as legal_session_name
     from rolechain.runtime.verification import verify as verify
 
 # No module here is called as what it holds: once it is imported it would stand in the name's place.
@@ -34,7 +34,7 @@ _HOMES = {
     "chain_session": "session",
     "default_cache_folder": "file_cache",
     "fan_out": "fanout",
-    "legal_session_name": "session_name",
+    "legal_session_name": "hop",
     "verify": "verification",
     "warm_session": "session_cache",
 }

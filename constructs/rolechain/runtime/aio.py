@@ -57,11 +57,7 @@ def aio_session(
 
 
 class AioCredentials:
-    """Credentials of a hop as aiobotocore takes them; the event loop never waits for a call.
-
-    Args:
-        credentials: the same for threads.
-    """
+    """Credentials of a hop as aiobotocore takes them; the event loop never waits for a call."""
 
     method = "rolechain"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Literal
 
 import boto3
@@ -106,9 +107,7 @@ def try_call(
             index, caller, call.hop.role_arn, expected, verdict, cause, round(milliseconds, 3), detail
         )
 
-    tries = 0
-    while True:
-        tries += 1
+    for tries in count(1):
         started = time.perf_counter()
         try:
             given = call.make(signer)

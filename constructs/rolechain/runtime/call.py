@@ -10,13 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rolechain.iam.arn import resource_of
 from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
-from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
 from rolechain.runtime.hop import Hop
-from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
-from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Sts
+from rolechain.runtime.session_credentials import MalformedAnswerError, SessionCredentials, is_sendable
+from rolechain.runtime.sts import NOTICED, Sts, skew_in_words
 
 _ROLE_SESSIONS = frozenset({"assume-role", "assume-role-with-web-identity", "sso", "rolechain"})
 """The names in botocore of the credential providers that give a role session."""
@@ -45,19 +43,16 @@ class HopCall:
             HopError: STS refused, did not answer, or gave an answer that cannot be used.
         """
         self._check_user_session(signer)
-        parameters = self.hop.parameters(default_session_name())
+        parameters = self.hop.parameters()
         code = self._token_code(self.hop.token_code) if self.hop.token_code else ""
         if code:
             parameters["TokenCode"] = code
         # What a trust policy may ask of a call.
-        hop = self.hop
-        may_be_asked = {
-            "external id": hop.external_id,
-            "session tags": hop.tags,
-            "source identity": hop.source_identity,
-        }
+        named = {"external id": "ExternalId", "session tags": "Tags", "source identity": "SourceIdentity"}
         try:
             given = self.sts.assume_role(signer, parameters)
+        except MalformedAnswerError as error:
+            raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
         except (BotoCoreError, ClientError, ValueError) as error:
             raise hop_error(
                 error,
@@ -65,10 +60,8 @@ class HopCall:
                 caller_arn=signer.arn,
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
-                unsent=[name for name, value in may_be_asked.items() if not value],
+                unsent=[words for words, name in named.items() if name not in parameters],
             ) from error
-        except MalformedAnswerError as error:
-            raise self._failed(str(error), Cause.UNKNOWN, signer, recoverable=True) from error
         if given.expires_at <= given.obtained_at:
             known = f": {skew_in_words(self.sts.skew)}" if abs(self.sts.skew) > NOTICED else ""
             message = f"STS gave a session that is over already{known}: set this machine's clock"
@@ -130,7 +123,7 @@ class HopCall:
             return
         try:
             arn = signer.arn or self.sts.caller_arn(signer)
-        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError):
+        except (BotoCoreError, ClientError, ValueError):
             # AssumeRole fails with the same error, which names the hop.
             return
         if resource_of(arn).startswith("user/"):
@@ -148,7 +141,7 @@ class HopCall:
         """
         try:
             return replace(signer, arn=self.sts.caller_arn(signer))
-        except (BotoCoreError, ClientError, ValueError, MalformedAnswerError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:
             secrets = (signer.secret_key, signer.token)
             raise source_error(error, **self._at, secrets=secrets) from error
 

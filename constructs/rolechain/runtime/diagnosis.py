@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,17 +21,15 @@ from rolechain.iam.condition_keys import (
     principal_keys,
 )
 from rolechain.iam.sts_actions import ASSUME_ROLE, actions_of
-from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, Side, Verdict, decide
+from rolechain.policy import Callee, Caller, ContextValue, Policy, PolicyError, Request, Side, Verdict, decide
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
 from rolechain.policy.request import parameter_keys
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
-from rolechain.runtime.hop import Hop
-from rolechain.runtime.role_policies import NoSuchRoleError, RolePolicies, UnreadableError, read_role
-from rolechain.runtime.session_credentials import SessionCredentials
-from rolechain.runtime.session_name import default_session_name
-from rolechain.runtime.sts import MalformedAnswerError, Sts
+from rolechain.runtime.hop import Hop, default_session_name
+from rolechain.runtime.session_credentials import MalformedAnswerError, SessionCredentials
+from rolechain.runtime.sts import Sts
 
 _ABSENT = frozenset(
     {
@@ -115,13 +113,13 @@ class Diagnostician:
         hop = call.hop
         try:
             callee = self._read(hop.account, hop.role_name, trust_only=True)
-        except NoSuchRoleError:
+        except _NoSuchRoleError:
             return Diagnosis(f"account {hop.account} has no role {hop.role_name}: deploy its stack", None)
         if callee and callee.arn != hop.role_arn:
             return Diagnosis(f"the role is {callee.arn}: name it so, path included", None)
         own = None
         if caller.role_arn:
-            with suppress(NoSuchRoleError):
+            with suppress(_NoSuchRoleError):
                 own = self._read(caller.account, name_of(caller.role_arn))
         if (callee is None and own is None) or (caller.kind == "role-session" and not caller.role_arn):
             return None
@@ -161,12 +159,10 @@ class Diagnostician:
             keys["aws:ResourceOrgID"] = self._organization
         return keys
 
-    def _read(self, account: str, name: str, *, trust_only: bool = False) -> RolePolicies | None:
+    def _read(self, account: str, name: str, *, trust_only: bool = False) -> _RolePolicies | None:
         for client in self._clients(account):
-            try:
-                return read_role(client, name, trust_only=trust_only)
-            except UnreadableError:
-                continue
+            if found := _read_role(client, name, trust_only=trust_only):
+                return found
         return None
 
     def _clients(self, account: str) -> Iterator[Any]:
@@ -257,3 +253,82 @@ def _value(condition: Condition | NullCheck) -> str:
     """A value that meets a condition, as far as one shows."""
     value = condition.values[0] if isinstance(condition, Condition) else "any"
     return value.replace("*", "x").replace("?", "x")
+
+
+class _NoSuchRoleError(Exception):
+    """The account has no role of that name."""
+
+
+@dataclass(frozen=True)
+class _RolePolicies:
+    """The policies of a role, as IAM holds them.
+
+    Attributes:
+        arn: its ARN, path included.
+        trust: who may assume it.
+        identity: what it may do, inline and managed; one that could not be read is ``Policy.unknown``.
+        boundary: its permissions boundary; None where it has none.
+    """
+
+    arn: str
+    trust: Policy
+    identity: tuple[Policy, ...]
+    boundary: Policy | None
+
+
+def _read_role(iam: Any, name: str, *, trust_only: bool) -> _RolePolicies | None:
+    """Reads a role by its name without the path, with a client of its account; None where IAM gives none.
+
+    Raises:
+        _NoSuchRoleError: the account has no such role.
+    """
+    try:
+        role = iam.get_role(RoleName=name)["Role"]
+    except (ClientError, BotoCoreError) as error:
+        if _code(error) == "NoSuchEntity":
+            raise _NoSuchRoleError from error
+        return None
+    trust = _policy("the trust policy", lambda: role["AssumeRolePolicyDocument"])
+    if trust_only:
+        return _RolePolicies(role["Arn"], trust, (), None)
+    boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    return _RolePolicies(
+        role["Arn"], trust, tuple(_identity(iam, name)), _managed(iam, boundary) if boundary else None
+    )
+
+
+def _identity(iam: Any, name: str) -> Iterator[Policy]:
+    try:
+        for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
+            for inline in page["PolicyNames"]:
+                yield _inline(iam, name, inline)
+        for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
+            for policy in page["AttachedPolicies"]:
+                yield _managed(iam, policy["PolicyArn"])
+    except (ClientError, BotoCoreError) as error:
+        yield Policy.unknown(f"{name}'s policies ({_code(error)})")
+
+
+def _inline(iam: Any, name: str, policy: str) -> Policy:
+    return _policy(policy, lambda: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
+
+
+def _managed(iam: Any, arn: str) -> Policy:
+    def document() -> Any:
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        return iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+
+    return _policy(arn, document)
+
+
+def _policy(name: str, document: Callable[[], Any]) -> Policy:
+    try:
+        return Policy.parse(document())
+    except (ClientError, BotoCoreError, PolicyError) as error:
+        return Policy.unknown(f"{name} ({_code(error)})")
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return str(error) if isinstance(error, PolicyError) else type(error).__name__

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple, Self, TypedDict, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from rolechain.errors import RolechainError
-from rolechain.runtime.clock_skew import NOTICED, skew_in_words
 from rolechain.runtime.error_classification import (
     ACCESS_DENIED,
     BARE_DENIAL,
@@ -20,6 +20,7 @@ from rolechain.runtime.error_classification import (
     Cause,
     cause_of,
 )
+from rolechain.runtime.sts import NOTICED, skew_in_words
 
 _BRIEF = 300
 _USER = re.compile(r"User: (arn:\S+) is not authorized")
@@ -28,6 +29,7 @@ _ACTION = re.compile(r"to perform: (sts:\w+)")
 _OF_CREDENTIALS = re.compile(r"Credential|Token|Profile|SSO|Login")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class HopError(RolechainError):
     """A hop of a chain failed; what botocore raised, if anything, is its ``__cause__``.
 
@@ -46,32 +48,20 @@ class HopError(RolechainError):
         advice: what to do about it, where that is known; the message ends with it.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        index: int,
-        total: int,
-        role_arn: str,
-        caller_arn: str | None = None,
-        code: str = "",
-        cause: Cause = Cause.UNKNOWN,
-        request_id: str | None = None,
-        recoverable: bool = False,
-        denied: bool = False,
-        advice: str = "",
-    ) -> None:
-        super().__init__(f"{message}; {advice}" if advice else message)
-        self.index = index
-        self.total = total
-        self.role_arn = role_arn
-        self.caller_arn = caller_arn
-        self.code = code
-        self.cause = cause
-        self.request_id = request_id
-        self.recoverable = recoverable
-        self.denied = denied
-        self.advice = advice
+    message: InitVar[str] = field(kw_only=False)
+    index: int
+    total: int
+    role_arn: str
+    caller_arn: str | None = None
+    code: str = ""
+    cause: Cause = Cause.UNKNOWN
+    request_id: str | None = None
+    recoverable: bool = False
+    denied: bool = False
+    advice: str = ""
+
+    def __post_init__(self, message: str) -> None:
+        super().__init__(f"{message}; {self.advice}" if self.advice else message)
 
     def __reduce__(self) -> tuple[object, ...]:
         # The ordinary way calls the constructor with the text alone.

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -131,9 +132,7 @@ def _taken(
 
 def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Event) -> HopError | None:
     """Has credentials obtained, and gives the error if they cannot be; tries no more once all has ended."""
-    tries = 0
-    while True:
-        tries += 1
+    for tries in count(1):
         limiter.wait()
         try:
             credentials.get_frozen_credentials()
@@ -142,11 +141,16 @@ def _take(credentials: HopCredentials, limiter: RateLimiter, ended: threading.Ev
                 continue
             return error
         limiter.answered()
-        return None
+        break
+    return None
 
 
 class RateLimiter:
-    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer."""
+    """The calls of many threads, evenly spaced: slower after each throttling, faster again after each answer.
+
+    Attributes:
+        rate: the calls in a second that are let through now.
+    """
 
     def __init__(
         self,
@@ -158,35 +162,30 @@ class RateLimiter:
         self._clock = clock
         self._sleep = sleep
         self._uniform = uniform
-        self._rate = QUOTA
+        self.rate = QUOTA
         self._next = 0.0
         self._lock = threading.Lock()
-
-    @property
-    def rate(self) -> float:
-        """The calls in a second that are let through now."""
-        return self._rate
 
     def wait(self) -> None:
         """Waits until the next call may be made."""
         with self._lock:
             now = self._clock()
             turn = max(now, self._next)
-            self._next = turn + 1 / self._rate
+            self._next = turn + 1 / self.rate
         if turn > now:
             self._sleep(turn - now)
 
     def answered(self) -> None:
         """Notes a call that was not throttled."""
         with self._lock:
-            self._rate = min(QUOTA, self._rate + _STEP)
+            self.rate = min(QUOTA, self.rate + _STEP)
 
     def throttled(self, tries: int) -> bool:
         """Notes that a call's last of so many tries was throttled, and waits; says whether to try once more."""
         if tries >= _TRIES:
             return False
         with self._lock:
-            self._rate = max(_SLOWEST, self._rate / 2)
+            self.rate = max(_SLOWEST, self.rate / 2)
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
         self._sleep(self._uniform(longest / 2, longest))
         return True

@@ -1,12 +1,17 @@
-"""One hop of a session: the role to assume, and what its AssumeRole passes."""
+"""One hop of a session: the role to assume, what its AssumeRole passes, and what the session is called."""
 
 from __future__ import annotations
 
+import getpass
+import os
+import re
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolechain.errors import ChainError, Problem
 from rolechain.iam.arn import account_of, name_of, partition_of
+from rolechain.iam.limits import NAME, SESSION_NAME_LENGTHS
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.session_policy import compact
 from rolechain.model.session_values import several
@@ -74,7 +79,7 @@ class Hop:
         """The role's name, without its path."""
         return name_of(self.role_arn)
 
-    def parameters(self, default_session_name: str) -> dict[str, object]:
+    def parameters(self) -> dict[str, object]:
         """The parameters of AssumeRole, without the MFA code, which is good for one call."""
         given: dict[str, object] = {
             "ExternalId": self.external_id,
@@ -88,7 +93,7 @@ class Hop:
         }
         return {
             "RoleArn": self.role_arn,
-            "RoleSessionName": self.session_name or default_session_name,
+            "RoleSessionName": self.session_name or default_session_name(),
             **{name: value for name, value in given.items() if value},
         }
 
@@ -135,3 +140,27 @@ def _not_chosen(hop: DeclaredHop) -> Iterator[Problem]:
             f"the role asks for a source identity{f' ({values})' if values else ''}: choose one with "
             "chain.hops_to(target, source_identity=…)",
         )
+
+
+def default_session_name() -> str:
+    """``rolechain-<user>@<host>``, or ``rolechain-<function>`` in a Lambda function; what STS refuses is replaced.
+
+    CloudTrail shows it with every call.
+    """
+    if function := os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+        return legal_session_name(f"rolechain-{function}")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user id need not have a name.
+        user = f"uid{os.getuid()}"
+    return legal_session_name(f"rolechain-{user}@{socket.gethostname().partition('.')[0]}")
+
+
+def legal_session_name(text: str) -> str:
+    """A name that STS accepts, as near to ``text`` as can be: 2 to 64 of letters, digits and ``_+=,.@-``.
+
+    For names that come from people or other systems; ``Hop`` itself refuses a name that is not legal.
+    """
+    legal = re.sub(f"(?!{NAME}).", "-", text, flags=re.ASCII | re.DOTALL)
+    return legal[: SESSION_NAME_LENGTHS[-1]].ljust(2, "-")

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 from botocore.credentials import ReadOnlyCredentials
 
-from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.forking import reset_in_child
 from rolechain.runtime.session_cache import CacheSlot
-from rolechain.runtime.session_credentials import SessionCredentials
+from rolechain.runtime.session_credentials import Clock, SessionCredentials
 
 _log = logging.getLogger(__name__)
 

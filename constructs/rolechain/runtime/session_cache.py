@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import ChainError, Problem
-from rolechain.runtime.clock_skew import Clock
 from rolechain.runtime.file_cache import FileCache
 from rolechain.runtime.hop import Hop, HopLike, as_hop
-from rolechain.runtime.session_credentials import MINUTE, SessionCredentials, is_sendable
-from rolechain.runtime.session_name import default_session_name
+from rolechain.runtime.session_credentials import MINUTE, Clock, SessionCredentials, seconds_of
 
 _log = logging.getLogger(__name__)
 _FORM = 1
-_HOUR = 3600.0
 
 Cache = MutableMapping[str, Any]
 """Holds entries by key, as botocore's caches do."""
@@ -71,8 +68,7 @@ def cache_key(access_key: str, region_name: str, hops: Sequence[Hop]) -> str:
     hexadecimal digits, from which nothing that went in can be read.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    name = default_session_name()
-    asked = [_FORM, access_key, region_name, endpoint, *(hop.parameters(name) for hop in hops)]
+    asked = [_FORM, access_key, region_name, endpoint, *(hop.parameters() for hop in hops)]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -95,21 +91,11 @@ def read_entry(entry: object) -> SessionCredentials | None:
     if not isinstance(entry, Mapping):
         return None
     try:
-        given = entry["Credentials"]
-        parts = [given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        expires_at = _seconds(given["Expiration"])
-        obtained_at = _seconds(entry["ObtainedAt"]) if "ObtainedAt" in entry else expires_at - _HOUR
-        arn = (entry.get("AssumedRoleUser") or {}).get("Arn")
+        obtained_at = seconds_of(entry["ObtainedAt"]) if "ObtainedAt" in entry else None
+        found = SessionCredentials.given_by(entry, obtained_at)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    if not all(part and is_sendable(part) for part in parts) or not isinstance(arn, str | None):
-        return None
-    return SessionCredentials(parts[0], parts[1], parts[2], expires_at, obtained_at, arn)
-
-
-def _seconds(moment: str | datetime) -> float:
-    when = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return found if isinstance(found.arn, str | None) else None
 
 
 class CacheSlot:

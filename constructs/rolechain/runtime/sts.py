@@ -1,4 +1,4 @@
-"""One STS client that signs each call with the credentials of the hop before it."""
+"""One STS client that signs each call with the credentials of the hop before it, and how far its clock is from ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -15,19 +16,17 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rolechain.runtime.clock_skew import NOTICED, Clock, clock_skew, skew_in_words
 from rolechain.runtime.forking import reset_in_child
-from rolechain.runtime.session_credentials import SessionCredentials, is_sendable
+from rolechain.runtime.session_credentials import Clock, MalformedAnswerError, SessionCredentials, seconds_of
 
 _log = logging.getLogger(__name__)
+
+NOTICED = 60.0
+"""The difference of the clocks in seconds from which it is reported; sessions are renewed a minute before they end."""
 
 # A proxy or a captive portal may answer in place of STS. The parsers of botocore have no common error for such a body.
 _UNREADABLE = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
 _signer: ContextVar[SessionCredentials] = ContextVar("rolechain_signer")
-
-
-class MalformedAnswerError(Exception):
-    """The answer is not a complete answer of STS."""
 
 
 class Sts:
@@ -68,23 +67,7 @@ class Sts:
             MalformedAnswerError: the answer lacks a part, or holds one that cannot be read.
         """
         answer = self._call("assume_role", signer, parameters)
-        given, user = answer.get("Credentials", {}), answer.get("AssumedRoleUser", {})
-        for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"):
-            if not given.get(name):
-                raise MalformedAnswerError(f"the answer of STS lacks {name}")
-            if name != "Expiration" and not is_sendable(given[name]):
-                raise MalformedAnswerError(f"{name} in the answer of STS holds a blank or a line break")
-        ends: datetime = given["Expiration"]
-        if ends.tzinfo is None:
-            ends = ends.replace(tzinfo=UTC)
-        return SessionCredentials(
-            given["AccessKeyId"],
-            given["SecretAccessKey"],
-            given["SessionToken"],
-            ends.timestamp(),
-            self.clock(),
-            user.get("Arn"),
-        )
+        return SessionCredentials.given_by(answer, self.clock())
 
     def caller_arn(self, signer: SessionCredentials) -> str:
         """Asks GetCallerIdentity who ``signer`` is; raises as ``assume_role`` does."""
@@ -149,3 +132,38 @@ def _mask(error: ClientError, signer: SessionCredentials) -> None:
         if message := said.get("Message"):
             said["Message"] = message.replace(secret, "***")
     error.args = (text,)
+
+
+def clock_skew(answer: Mapping[str, Any], sent_at: float, received_at: float) -> float:
+    """The minimum number of seconds that the service is ahead of this machine; negative if it is behind.
+
+    Args:
+        answer: an answer as botocore gives it; its ``Date`` header counts whole seconds.
+        sent_at: the time of the call, by this machine's clock.
+        received_at: the time of the answer, by the same clock.
+
+    Returns:
+        0.0 if the two clocks may agree, or the answer has no readable date.
+    """
+    date = date_of(answer)
+    if date is None:
+        return 0.0
+    told = seconds_of(date)
+    if told > received_at:
+        return told - received_at
+    return min(0.0, told + 1 - sent_at)
+
+
+def date_of(answer: Mapping[str, Any]) -> datetime | None:
+    """The time of the service's clock that its answer shows; None if it has no readable date."""
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def skew_in_words(seconds: float) -> str:
+    """A difference as a message puts it."""
+    amount = abs(seconds)
+    shown = f"{amount:.0f} s" if amount < 120 else f"{amount / 60:.0f} minutes"
+    return f"this machine's clock is {shown} {'behind' if seconds > 0 else 'ahead of'} that of STS"

@@ -147,7 +147,7 @@ def test_the_session_is_as_long_as_declared(standing: Any, chain: Chain) -> None
     """The third hop's session lasts 900 seconds, where STS would give an hour."""
     hops = way_to(chain, chain.middle[2].arn)
     session = chain_session(*hops[:-1], session=standing(chain).source(), region_name="us-east-1")
-    asked: dict[str, Any] = as_hop(hops[-1]).parameters("bare")
+    asked: dict[str, Any] = as_hop(hops[-1]).parameters()
     before = time.time()
     given = session.client("sts").assume_role(**asked)["Credentials"]["Expiration"].timestamp()
     assert before + 899 <= given <= time.time() + 900

@@ -53,6 +53,13 @@ def test_rc37_fires_without_audience_and_subject(kit: Kit) -> None:
     ]
 
 
+def test_rc37_says_nothing_of_a_provider_without_a_name(kit: Kit) -> None:
+    """An empty text beside a provider names nobody whose tokens could get in; RC02 says that IAM refuses it."""
+    role = kit.role(kit.trust({"Federated": [GITHUB, ""]}, action="sts:AssumeRoleWithWebIdentity"))
+    assert all(GITHUB in found.message for found in kit.ask("RC37", role))
+    assert [found.level for found in kit.ask("RC02", role)] == [Level.ERROR]
+
+
 @pytest.mark.parametrize(
     "condition",
     [

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from rolechain.iam.condition_keys import MULTIVALUED
 from rolechain.iam.condition_keys import ORGANIZATION_PATHS as PATHS
 from rolechain.iam.limits import ORGANIZATION as ORGANIZATION_ID
-from rolechain.policy.conditions import Condition
+from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.context import Context
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
-ORGANIZATION_KEYS = frozenset(
+_ORGANIZATION_KEYS = frozenset(
     f"aws:{whose}{what}" for whose in ("principal", "resource", "source") for what in ("orgid", "orgpaths")
 )
+_NOTHING = Context({})
 _STEPS = re.compile(
     r"((/r-[a-z0-9]{4,32}(/\*)?|/\*)(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*)?(/|/\*|\*)?", re.ASCII
 )
@@ -75,7 +76,7 @@ def organization_path(context: RuleContext) -> Violations:
 def open_without_organization(context: RuleContext) -> Violations:
     for located, condition in _guarding(context):
         key = condition.lookup
-        if condition.if_exists and key in ORGANIZATION_KEYS and not needs(located, key):
+        if condition.if_exists and key in _ORGANIZATION_KEYS and not _needs(located, key):
             yield Violation(
                 located.place,
                 f"{condition.operator} {condition.key} lets in principals that belong to no organization",
@@ -94,7 +95,7 @@ def open_without_key(context: RuleContext) -> Violations:
         key = condition.lookup
         if condition.quantifier != "ForAllValues" or MULTIVALUED.fullmatch(key):
             continue
-        if not needs(located, key):
+        if not _needs(located, key):
             operator = condition.operator.split(":", 1)[-1]
             yield Violation(
                 located.place,
@@ -103,7 +104,11 @@ def open_without_key(context: RuleContext) -> Violations:
             )
 
 
-def needs(located: LocatedStatement, key: str) -> bool:
+def _needs(located: LocatedStatement, key: str) -> bool:
     """Whether a statement's own conditions are never met where ``key``, in lower case, is absent."""
-    nothing = Context({})
-    return any(condition.holds(nothing) is False for condition in located.by_key.get(key, ()))
+    return any(map(needs_key, located.by_key.get(key, ())))
+
+
+def needs_key(condition: Condition | NullCheck) -> bool:
+    """Whether a condition is never met where its key is absent."""
+    return condition.holds(_NOTHING) is False

@@ -9,14 +9,12 @@ from functools import cached_property
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
 from rolechain.graph.access import ASSUME, ENTERING
-from rolechain.graph.edges import Edge, links
+from rolechain.graph.edges import links
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
-from rolechain.model.quotas import Quotas
-from rolechain.model.role import ChainRole
-from rolechain.proof.rules import principals
+from rolechain.model.role import ChainRole, Quotas
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.unresolved import closed
 
@@ -30,14 +28,12 @@ class Resource:
         logical_id: its logical id.
         type: ``AWS::IAM::Role`` and the like.
         properties: its properties; empty where it has none that can be read.
-        element: the whole of it.
     """
 
     template: str
     logical_id: str
     type: str
     properties: Mapping[str, Json]
-    element: Mapping[str, Json]
 
     def place(self, part: str = "") -> SourceLocation:
         """The place of the resource, or of a part of it."""
@@ -50,13 +46,8 @@ def resources_of(template: str, body: object) -> Iterator[Resource]:
     for logical_id, element in listed.items() if isinstance(listed, Mapping) else ():
         if isinstance(element, Mapping) and isinstance(kind := element.get("Type"), str):
             properties = element.get("Properties")
-            yield Resource(
-                template,
-                str(logical_id),
-                kind,
-                properties if isinstance(properties, Mapping) else {},
-                element,
-            )
+            known = properties if isinstance(properties, Mapping) else {}
+            yield Resource(template, str(logical_id), kind, known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,44 +58,17 @@ class AssumeRoleEdge:
         caller: the role that calls.
         callee: the role that is assumed.
         entry: the statement of the callee's trust policy that lets the caller in.
-        permission: the statement of the caller that allows the call; None in one account, where a trust policy
-            that names the caller's role is enough.
+        permission: where the caller's statement that allows the call stands; None in one account, where a trust
+            policy that names the caller's role is enough.
     """
 
     caller: RoleRecord
     callee: RoleRecord
     entry: LocatedStatement
-    permission: LocatedStatement | None
+    permission: SourceLocation | None
 
 
-def assume_role_edges(graph: RoleGraph) -> tuple[AssumeRoleEdge, ...]:
-    """The edges of a graph of which both sides are known."""
-    found: dict[tuple[str, str], AssumeRoleEdge] = {}
-    for link in links(graph):
-        pair = (link.caller.arn, link.callee.arn)
-        if pair not in found and (edge := _known_edge(link)):
-            found[pair] = edge
-    return tuple(found.values())
-
-
-def _known_edge(edge: Edge) -> AssumeRoleEdge | None:
-    if not isinstance(edge.caller, RoleRecord):
-        return None
-    record, granting = edge.granting.record, edge.granting.statement
-    entries = located_statements(edge.callee, edge.callee.trust)
-    entry = next((each for each in entries if each.statement is edge.entry), None)
-    if entry is None:
-        return None
-    if record is None or granting is None:
-        # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
-        named = edge.caller.arn in principals.role_arns(entry)
-        return AssumeRoleEdge(edge.caller, edge.callee, entry, None) if named else None
-    granted = located_statements(edge.caller, record)
-    permission = next((each for each in granted if each.statement.index == granting.index), None)
-    return AssumeRoleEdge(edge.caller, edge.callee, entry, permission) if permission else None
-
-
-BOOTSTRAP_ROLES = frozenset(
+_BOOTSTRAP_ROLES = frozenset(
     {
         "FilePublishingRole",
         "ImagePublishingRole",
@@ -139,7 +103,7 @@ class RuleContext:
 
     def is_unresolved(self, place: SourceLocation | None) -> bool:
         """Whether a resource, or a policy of its role, holds a value that is not resolved."""
-        return place is not None and (place.template, place.logical_id) in self._closed[1]
+        return place is not None and place.resource in self._closed[1]
 
     @property
     def organization(self) -> str | None:
@@ -178,8 +142,17 @@ class RuleContext:
 
     @cached_property
     def edges(self) -> tuple[AssumeRoleEdge, ...]:
-        """Which role may assume which, each pair of roles once."""
-        return assume_role_edges(self.graph)
+        """Which role may assume which, of those pairs of which both sides are known."""
+        found: dict[tuple[str, str], AssumeRoleEdge] = {}
+        for edge in links(self.graph):
+            caller, callee, record = edge.caller, edge.callee, edge.granting.record
+            entry = LocatedStatement(callee, callee.trust, edge.entry)
+            # Whom a * lets in without a permission of its own takes no part in a chain of sessions.
+            granted = record.policy.missing is None if record else caller.arn in entry.role_arns
+            if isinstance(caller, RoleRecord) and granted and callee.trust.policy.missing is None:
+                known = AssumeRoleEdge(caller, callee, entry, edge.permission)
+                found.setdefault((caller.arn, callee.arn), known)
+        return tuple(found.values())
 
     @cached_property
     def edges_by_caller(self) -> Mapping[str, list[AssumeRoleEdge]]:
@@ -225,7 +198,9 @@ class RuleContext:
     def is_bootstrap(self, role: RoleRecord) -> bool:
         """Whether CDK's bootstrap template creates a role."""
         of_version = (role.place.template, "CdkBootstrapVersion")
-        return role.place.logical_id in BOOTSTRAP_ROLES and of_version in self._resource_ids
+        return role.place.logical_id in _BOOTSTRAP_ROLES and any(
+            resource.place().resource == of_version for resource in self.resources
+        )
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
@@ -235,7 +210,3 @@ class RuleContext:
             for name, template in self.graph.templates.items()
             for resource in resources_of(name, template.body)
         )
-
-    @cached_property
-    def _resource_ids(self) -> frozenset[tuple[str, str]]:
-        return frozenset((resource.template, resource.logical_id) for resource in self.resources)

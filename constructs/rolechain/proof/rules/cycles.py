@@ -7,8 +7,8 @@ from rolechain.graph.traversal import circles, successors
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.policy.conditions import Condition
 from rolechain.policy.statement import Statement
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
+from rolechain.proof.rules.located_statement import by_root, is_role
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
@@ -22,22 +22,20 @@ def circle(context: RuleContext) -> Violations:
     may_be = {(edge.caller.arn, edge.callee.arn) for edge in context.edges}
     if next(circles(successors(sorted(may_be))), None) is None:
         return
-    certain = [
-        edge
+    certain = {
+        pair: edge
         for edge in edges(context.graph)
-        if edge.decision and edge.decision.allowed and (edge.caller.arn, edge.callee.arn) in may_be
-    ]
-    leads = successors((edge.caller.arn, edge.callee.arn) for edge in certain)
-    places = {(edge.caller.arn, edge.callee.arn): edge.trust for edge in certain}
-    entries = {(edge.caller.arn, edge.callee.arn): edge.entry for edge in certain}
+        if edge.decision and edge.decision.allowed and (pair := (edge.caller.arn, edge.callee.arn)) in may_be
+    }
+    leads = successors(certain)
     for roles in map(sorted, circles(leads)):
         inside = set(roles)
         back = next((one, other) for one in roles for other in leads[one] if other in inside - {one})
         out = f"take {back[0]} out of the trust policy of {back[1]}"
-        if not _names(entries[back], back[0]):
+        if not _names(certain[back].entry, back[0]):
             out = f"name the callers of {back[1]} in its trust policy, and leave {back[0]} out"
         yield Violation(
-            places[back],
+            certain[back].trust,
             f"these roles assume each other in a circle: {', '.join(roles)}",
             f"{out}, or the other way round",
         )
@@ -57,9 +55,9 @@ def _names(entry: Statement, arn: str) -> bool:
 )
 def itself(context: RuleContext) -> Violations:
     """A role that names itself: in a chain not declared, elsewhere on one side alone."""
-    trusting = {entry.arn for entry in context.trust if principals.lets_role_in(entry, entry.arn)}
+    trusting = {entry.arn for entry in context.trust if entry.lets_role_in(entry.arn)}
     for entry in context.entries:
-        named = [*principals.role_arns(entry), *principals.pinned(entry, PRINCIPAL_ARN)]
+        named = [*entry.role_arns, *entry.pinned(PRINCIPAL_ARN)]
         if entry.arn in context.declared and entry.arn in named:
             yield entry.violation(
                 "trusts itself, and the chain declares no such hop",
@@ -67,7 +65,7 @@ def itself(context: RuleContext) -> Violations:
             )
     for permission in context.permissions:
         arn, resources = permission.arn, permission.statement.resources
-        if resources is None or resources.negated or arn not in filter(principals.is_role, resources.written):
+        if resources is None or resources.negated or arn not in filter(is_role, resources.written):
             continue
         if arn in context.declared:
             yield permission.violation(
@@ -76,5 +74,5 @@ def itself(context: RuleContext) -> Violations:
         elif arn not in trusting:
             yield permission.violation(
                 "may assume itself, and its trust policy does not let it",
-                f"leave {arn} out of Resource, or trust it: {principals.by_root(arn)}",
+                f"leave {arn} out of Resource, or trust it: {by_root(arn)}",
             )

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
+from rolechain.cloudformation.texts import items_of, objects_in, within
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.traversal import reachable
 from rolechain.iam.partitions import partition_of
-from rolechain.model.chain import Chain
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import Resource, RuleContext, resources_of
+from rolechain.proof.rules.located_statement import by_root
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
@@ -26,25 +26,27 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, Troubleshoot IAM roles; JSON policy elements: IAM role principals",
 )
 def deploy_order(context: RuleContext) -> Violations:
+    chain = context.chain
+    existing = {role.arn for role in chain.roles if role.existing} if chain else set()
+    for source in chain.sources if chain else ():
+        existing |= {entrance.value for entrance in source.entrances if entrance.kind == "arn"}
     for entry in context.entries:
-        if entry.role.imported or _is_deployed(context, entry.role):
+        template = context.graph.templates.get(entry.role.place.template)
+        if entry.role.imported or (template and template.deployed):
             continue  # its owner adds the statement when the caller is there
-        for arn in principals.role_arns(entry):
+        for arn in entry.role_arns:
             named = context.roles.get(arn)
             if named is None or named.imported:
-                exists = (named and arn in context.declared) or (
-                    context.chain and _exists(context.chain, arn)
-                )
-                if exists or context.chain is None:
+                if chain is None or arn in existing or (named and arn in context.declared):
                     continue
                 yield entry.violation(
                     f"trusts {arn} itself, which no template creates",
-                    f"write {principals.by_root(arn)}, or declare it under assumed_by where it exists already",
+                    f"write {by_root(arn)}, or declare it under assumed_by where it exists already",
                 )
             elif named is entry.role:
                 yield entry.violation(
                     f"trusts {arn}, which is the role itself and does not exist when IAM reads its trust policy",
-                    f"write {principals.by_root(arn)}",
+                    f"write {by_root(arn)}",
                 )
             elif not _comes_first(context, named, entry.role):
                 here = named.place.template == entry.role.place.template
@@ -54,17 +56,6 @@ def deploy_order(context: RuleContext) -> Violations:
                     if here
                     else f"make the stack {entry.role.place.template} depend on {named.place.template}",
                 )
-
-
-def _exists(chain: Chain, arn: str) -> bool:
-    """Whether a chain declares that a role is there already, as an entrance or as one of its own."""
-    entrances = {each.value for source in chain.sources for each in source.entrances if each.kind == "arn"}
-    return arn in entrances or any(role.existing and role.arn == arn for role in chain.roles)
-
-
-def _is_deployed(context: RuleContext, role: RoleRecord) -> bool:
-    template = context.graph.templates.get(role.place.template)
-    return template is not None and template.deployed
 
 
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
@@ -81,10 +72,8 @@ def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> b
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
-    written = resource.get("DependsOn") if isinstance(resource, Mapping) else None
-    for name in written if isinstance(written, list) else [written]:
-        if isinstance(name, str):
-            yield name
+    written = items_of(resource.get("DependsOn")) if isinstance(resource, Mapping) else ()
+    return (name for name in written if isinstance(name, str))
 
 
 _LITERAL = re.compile(r"""arn:aws:[^\s"']*""")
@@ -101,8 +90,7 @@ _MOVABLE = re.compile(r"""arn:aws:(?![\w-]*:([a-z]{2}(-[a-z]+)+-\d:|[^:]*:\d{12}
 )
 def literal_partition(context: RuleContext) -> Violations:
     """A literal partition in a role or policy that is deployed to another (error) or to any region (warning)."""
-    chain = context.chain
-    by_chain = chain.partition if chain else None
+    by_chain = context.chain.partition if context.chain else None
     partitions = {
         name: partition_of(template.region or "") or by_chain
         for name, template in context.graph.templates.items()
@@ -112,23 +100,19 @@ def literal_partition(context: RuleContext) -> Violations:
         for name, template in context.graph.templates.items()
         if partitions[name] is None and _serves_several(name, template)
     }
-    suspects = [
-        resource
-        for resource in context.resources
-        if resource.type.startswith("AWS::IAM::") and partitions.get(resource.template) != "aws"
-    ]
-    for resource in suspects:
-        partition = partitions.get(resource.template)
-        if partition is None and resource.template not in anywhere:
+    for resource in context.resources:
+        partition = partitions[resource.template]
+        foreign = partition != "aws" if partition else resource.template in anywhere
+        if not foreign or not resource.type.startswith("AWS::IAM::"):
             continue
         literal = _LITERAL if partition else _MOVABLE
-        found = next(filter(None, map(literal.search, _texts(resource.properties))), None)
-        if found is None:
+        found = [match[0] for text in _texts(resource.properties) if (match := literal.search(text))]
+        if not found:
             continue
         how = f"is deployed to {partition}" if partition else "names AWS::Partition elsewhere"
         yield Violation(
             resource.place(),
-            f"{found[0]} names the partition aws, and the template {how}",
+            f"{found[-1]} names the partition aws, and the template {how}",
             'write {"Fn::Sub": "arn:${AWS::Partition}:…"}' + (f", or arn:{partition}:…" if partition else ""),
             Level.ERROR if partition else Level.WARNING,
         )
@@ -141,20 +125,8 @@ def _serves_several(name: str, template: Template) -> bool:
     return any("AWS::Partition" in text for each in made for text in _texts(each.properties))
 
 
-def _parts(value: Json) -> Iterator[Json]:
-    """A value and everything in it, however deep."""
-    waiting = [value]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        if isinstance(current, Mapping):
-            waiting.extend(current.values())
-        elif isinstance(current, (list, tuple)):
-            waiting.extend(current)
-
-
 def _texts(value: Json) -> Iterator[str]:
-    return (part for part in _parts(value) if isinstance(part, str))
+    return (part for part in within(value) if isinstance(part, str))
 
 
 @rule(
@@ -166,20 +138,19 @@ def _texts(value: Json) -> Iterator[str]:
 def imported_role(context: RuleContext) -> Violations:
     own = [role for role in context.graph.roles if not role.imported]
     created = {(role.place.template, role.name) for role in own} | {(role.account, role.name) for role in own}
-    reported: set[SourceLocation] = set()
+    reported: set[tuple[str, str]] = set()
     for resource in context.resources:
         if resource.type not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
             continue
         template = context.graph.templates[resource.template]
         for name in _attached_to(resource):
             if created.isdisjoint({(resource.template, name), (template.account or "", name)}):
-                reported.add(resource.place())
+                reported.add(resource.place().resource)
                 yield _attached(resource.place(), resource.logical_id, name)
     for role in context.graph.roles:
         for record in role.policies if role.imported else ():
-            place = SourceLocation(record.place.template, record.place.logical_id)
-            if record.place.template and place not in reported:
-                reported.add(place)
+            if record.place.template and record.place.resource not in reported:
+                reported.add(record.place.resource)
                 yield _attached(record.place, record.name, role.name or role.arn)
 
 
@@ -206,10 +177,8 @@ def _attached_to(resource: Resource) -> list[str]:
 )
 def service_managed(context: RuleContext) -> Violations:
     for resource in context.resources:
-        if (
-            resource.type != "AWS::CloudFormation::StackSet"
-            or resource.properties.get("PermissionModel") != "SERVICE_MANAGED"
-        ):
+        of_type = resource.type == "AWS::CloudFormation::StackSet"
+        if not of_type or resource.properties.get("PermissionModel") != "SERVICE_MANAGED":
             continue
         if resource.properties.get("ExecutionRoleTemplateBody") is None:
             yield from _unfit_body(resource)
@@ -232,17 +201,16 @@ def service_managed(context: RuleContext) -> Violations:
 
 
 def _unfit_body(resource: Resource) -> Violations:
-    for inner in _stack_set_resources(resource):
+    body = _inline_template(resource)
+    for inner in resources_of(resource.template, body):
         if inner.type == "AWS::CloudFormation::Stack":
             yield Violation(
                 resource.place("TemplateBody"),
                 f"the stack set's template holds the nested stack {inner.logical_id}, which is refused",
                 "write its resources into the template itself",
             )
-    body = _inline_template(resource)
     if isinstance(body, Mapping) and (
-        "Transform" in body
-        or any(isinstance(part, Mapping) and "Fn::Transform" in part for part in _parts(body))
+        "Transform" in body or any("Fn::Transform" in part for part in objects_in(body))
     ):
         yield Violation(
             resource.place("TemplateBody"),
@@ -267,7 +235,7 @@ def _meant_for(context: RuleContext, resource: Resource, management: str) -> Ite
     """The roles that the chain declares in the management account and that the stack set alone would create."""
     names = {
         inner.properties.get("RoleName")
-        for inner in _stack_set_resources(resource)
+        for inner in resources_of(resource.template, _inline_template(resource))
         if inner.type == "AWS::IAM::Role" and isinstance(inner.properties.get("RoleName"), str)
     }
     instances = f"{resource.template}/{resource.logical_id}"
@@ -286,7 +254,3 @@ def _inline_template(resource: Resource) -> Json:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None  # YAML, perhaps: the proof says what cannot be read
-
-
-def _stack_set_resources(resource: Resource) -> Iterator[Resource]:
-    yield from resources_of(resource.template, _inline_template(resource))

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of
 from rolechain.iam.partitions import saml_audience
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.located_statement import LocatedStatement, only
 from rolechain.proof.rules.rule import Violations, rule
 
 
@@ -82,14 +81,14 @@ def _oidc(entry: LocatedStatement, provider: str) -> Violations:
             f"lets in tokens of {host} with any subject", f'add {{"StringEquals": {{"{key}": "{example}"}}}}'
         )
         return
-    for value in principals.pinned(entry, key.lower()):
+    for value in entry.pinned(key.lower()):
         yield from _wildcard(entry, key, value)
 
 
 def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
     # Under StringEquals a wildcard is none.
     instance = subject.replace("*", "xx").replace("?", "x")
-    if instance == subject or not entry.may({key.lower(): principals.only(instance)}):
+    if instance == subject or not entry.may({key.lower(): only(instance)}):
         return
     fixed = re.split(r"[*?]", subject, maxsplit=1)[0]
     kind = next(kind for kind in _KNOWN if subject.startswith(kind.begins))

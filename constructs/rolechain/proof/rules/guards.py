@@ -13,7 +13,7 @@ from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
 from rolechain.policy.elements import Intrinsic, listed
-from rolechain.proof.declared import Declared, Guard
+from rolechain.proof.declared import Declared
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
@@ -38,13 +38,11 @@ def enforced(context: RuleContext) -> Violations:
         if declared.writes(entry.role, entry.statement):
             continue
         for action in ENTERING:
-            first: dict[str, Guard] = {}
-            for guard in _missing(entry, declared, action):
-                first.setdefault(_without(guard.condition), guard)
-            for what, guard in first.items():
-                yield entry.violation(
-                    f"lets callers in {what}", f"add {json.dumps(_element(guard.condition))}"
-                )
+            first: dict[str, Condition | NullCheck] = {}
+            for condition in _missing(entry, declared, action):
+                first.setdefault(_without(condition), condition)
+            for what, condition in first.items():
+                yield entry.violation(f"lets callers in {what}", f"add {json.dumps(_element(condition))}")
         for action in (TAG_SESSION, SET_SOURCE_IDENTITY):
             yield from _carrying(entry, declared, action, context)
     yield from _unbounded(context)
@@ -58,14 +56,14 @@ def _carrying(entry: LocatedStatement, declared: Declared, action: str, context:
         for each in trust_statements(declared.chain, declared.roles[role.arn])
         if action in each["Action"]
     ]
-    whats = dict.fromkeys(_beside(guard.condition) for guard in _missing(entry, declared, action.lower()))
+    callers = [caller for caller, callee in declared.hops if callee == role.arn]
+    whats = dict.fromkeys(_beside(each) for each in _missing(entry, declared, action.lower()))
     what = "with session tags" if action == TAG_SESSION else "with a source identity"
     if not declared.allowed(role, action.lower()):
-        able = _both_sides(entry, declared, action, context)
-        whats = dict.fromkeys(f"{what}, of which the chain declares none" for _ in able[:1])
+        able = _may_carry(entry, declared, action, callers, context)
+        whats = dict.fromkeys([f"{what}, of which the chain declares none"] if able else [])
     elif not whats and _of_others(entry, declared, action.lower()):
         whats = dict.fromkeys([f"{what}, which the chain declares of others alone"])
-    callers = [caller for caller, callee in declared.hops if callee == role.arn]
     who = listed(sorted(callers)) if callers else "callers"
     for what in whats:
         yield entry.violation(
@@ -84,28 +82,28 @@ def _of_others(entry: LocatedStatement, declared: Declared, action: str) -> bool
     return any(both(left, requests) for by_statement in entering for requests in by_statement)
 
 
-def _both_sides(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> list[str]:
-    """The declared callers that an action is allowed to on both sides, or may be where their own is not known."""
+def _may_carry(
+    entry: LocatedStatement, declared: Declared, action: str, callers: list[str], context: RuleContext
+) -> bool:
+    """Whether an action is allowed on both sides to a declared caller, or may be where its own side is not known."""
     who = [one for entering in ENTERING for one in declared.who(entry.role, entering)]
     requests = both(entry.requests(action.lower()), who)
     role = declared.roles[entry.arn]
     if requests and (role.trust in ("account", "organization") or role in declared.chain.sources):
-        return ["callers"]
-    callers = [caller for caller, callee in declared.hops if callee == entry.arn]
-    return [
-        arn
+        return True
+    return any(
+        may_call(caller, entry.role, action.lower(), requests)
         for arn in callers
-        for role in context.graph.by_arn.get(arn, ())
-        if may_call(role, entry.role, action.lower(), requests)
-    ]
+        for caller in context.graph.by_arn.get(arn, ())
+    )
 
 
-def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterator[Guard]:
+def _missing(entry: LocatedStatement, declared: Declared, action: str) -> Iterator[Condition | NullCheck]:
     """The declared guards of an action's callers that a statement does not enforce."""
     requests = entry.requests(action)
-    for guard in declared.unenforced(entry.role, requests, action) if requests else ():
-        if not _is_unresolved(entry, guard.condition.lookup):
-            yield guard
+    for condition in declared.unenforced(entry.role, requests, action) if requests else ():
+        if not _is_unresolved(entry, condition.lookup):
+            yield condition
 
 
 def _is_unresolved(entry: LocatedStatement, key: str) -> bool:

@@ -14,9 +14,9 @@ from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
 from rolechain.iam.glob import Text
 from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
-from rolechain.policy.context import Context
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import parse as parse_template
+from rolechain.proof.rules.conditions import needs_key
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
@@ -50,8 +50,6 @@ _NO_WILDCARD = frozenset(
 )
 """Keys, in lower case, of which no value holds ``*`` or ``?``; neither does the subject of a token."""
 
-_ABSENT = Context({})
-
 
 @dataclass(frozen=True)
 class _Group:
@@ -64,6 +62,11 @@ class _Group:
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of callers among them."""
         return tuple(dict.fromkeys(each.kind for each in self.requests))
+
+    @property
+    def who(self) -> str:
+        """The same in words."""
+        return " or ".join(_CALLERS[kind] for kind in self.kinds)
 
 
 @rule(
@@ -84,16 +87,12 @@ def never_met(context: RuleContext) -> Violations:
     for role in context.graph.roles:
         if role.imported or role.arn in entered or not role.trust.place.template:
             continue
-        if not role.trust.policy.denies and not any(map(_may_enter, role.trust.policy.statements)):
+        if not role.trust.policy.denies and not any(map(_entering, role.trust.policy.statements)):
             yield Violation(
                 role.trust.place,
                 f"the trust policy of {role.arn} lets nobody in: no statement allows sts:AssumeRole",
                 "add a statement that does, or leave the role out",
             )
-
-
-def _may_enter(statement: Statement) -> bool:
-    return any(statement.actions.match(action) is not False for action in ENTERING)
 
 
 def _groups(entry: LocatedStatement) -> Iterator[_Group]:
@@ -104,7 +103,7 @@ def _groups(entry: LocatedStatement) -> Iterator[_Group]:
     if named.unknown or any(set(name) & set("*?") for name in named.aws | named.services | named.federated):
         return
     if named.everyone:
-        kinds = dict.fromkeys(kind for action in _entering(entry) for kind in ENTERING[action])
+        kinds = dict.fromkeys(kind for action in _entering(entry.statement) for kind in ENTERING[action])
         yield _Group(("*",), tuple(anybody(kind, "*") for kind in kinds))
         return
     known = entry.role.callee.callers
@@ -115,35 +114,33 @@ def _groups(entry: LocatedStatement) -> Iterator[_Group]:
         yield _Group(tuple(sorted(named.services)), (Requests("service"),))
     if named.unknown_federated:
         return
-    for kind in ("web_identity", "saml"):
-        providers = [
-            each for each in sorted(named.federated) if (":saml-provider/" in each) == (kind == "saml")
-        ]
-        for provider in providers:
-            yield _Group((provider,), (Requests(kind),))
+    for provider in entry.federated:
+        yield _Group((provider,), (Requests("saml" if ":saml-provider/" in provider else "web_identity"),))
 
 
-def _entering(entry: LocatedStatement) -> list[str]:
+def _entering(statement: Statement) -> list[str]:
     """The actions, in lower case, that let somebody in and that a statement is or may be about."""
-    return [action for action in ENTERING if entry.statement.actions.match(action) is not False]
+    return [action for action in ENTERING if statement.actions.match(action) is not False]
 
 
 def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     """Why nobody of a group gets in; nothing where somebody may."""
-    kinds = {kind for action in _entering(entry) for kind in ENTERING[action]}
+    kinds = {kind for action in _entering(entry.statement) for kind in ENTERING[action]}
     if not kinds & set(group.kinds):
         right = " and ".join(dict.fromkeys(_FEDERATED.get(kind, "sts:AssumeRole") for kind in group.kinds))
         actions = entry.statement.actions
         written = ("all but " if actions.negated else "") + ", ".join(actions.written)
         yield entry.violation(
-            f"names {_listed(group.names)} with {written}, which never lets {_who(group)} in",
+            f"names {_listed(group.names)} with {written}, which never lets {group.who} in",
             f"write the Action {right}" if actions.negated else f"write {right}",
         )
         return
     # Whoever gets in meets every condition; a token may carry what the provider that it names never says.
     lets_in, of_aws = _lets_in(entry, group), set(group.kinds) <= {"role", "user"}
     for condition in entry.statement.conditions:
-        if lets_in and of_aws and not _holds_wildcard(condition):
+        # An operator that takes a wildcard as it is written would let in whose value holds it too.
+        values = condition.elements if isinstance(condition, Condition) else ()
+        if lets_in and of_aws and not any(set(str(each)) & set("*?") for each in values):
             continue
         causes = [_of_condition(entry, condition, group, each) for each in group.requests]
         if causes[0] and all(causes):
@@ -156,7 +153,7 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
     named = (anybody(each.kind, "*") & each for each in group.requests)
     if not any(each and meeting(each, entry.statement, constants, surely=False) for each in named):
         yield entry.violation(
-            f"names {_listed(group.names)}, and no call of {_who(group)} that is named meets every condition of the "
+            f"names {_listed(group.names)}, and no call of {group.who} that is named meets every condition of the "
             "statement",
             "let the conditions and the Principal speak of the same callers",
         )
@@ -165,11 +162,6 @@ def _causes(entry: LocatedStatement, group: _Group) -> Violations:
             f"names {_listed(group.names)}, and the statements that deny keep all of them out",
             "except them from what the policy denies, or leave the statement out",
         )
-
-
-def _holds_wildcard(condition: AnyCondition) -> bool:
-    """Whether a value holds what an operator takes as it is written: somebody whose value holds it too would get in."""
-    return isinstance(condition, Condition) and any(set(str(each)) & set("*?") for each in condition.elements)
 
 
 def _of_condition(
@@ -183,13 +175,13 @@ def _of_condition(
         return None  # RC14 is about it
     if _is_of_another_provider(condition, group, kind):
         return entry.violation(
-            f"asks {_who(group)} of {_listed(group.names)} for {key}, which only tokens of another provider carry",
+            f"asks {group.who} of {_listed(group.names)} for {key}, which only tokens of another provider carry",
             "ask for the keys of the provider that is named",
         )
-    of_tags = condition.lookup.startswith("aws:principaltag/") and _needs_key(condition)
+    of_tags = condition.lookup.startswith("aws:principaltag/") and needs_key(condition)
     if kind == "service" and of_tags and ROLES_ANYWHERE not in group.names:
         return entry.violation(
-            f"asks {_who(group)} ({_listed(group.names)}) for {key}, which no call of a service carries but of "
+            f"asks {group.who} ({_listed(group.names)}) for {key}, which no call of a service carries but of "
             f"{ROLES_ANYWHERE}",
             f"leave {key} out for a service",
         )
@@ -198,17 +190,17 @@ def _of_condition(
     asked = narrowing(condition, kind, entry.role.callee.constants, surely=False)
     if where(anybody(kind, "*"), asked) is not None:
         return None
-    whose = f"{_who(group)} ({_listed(group.names)})"
+    whose = f"{group.who} ({_listed(group.names)})"
     if condition.lookup in NEVER[kind]:
         instead = _OF_SERVICE.get(condition.lookup) if kind == "service" else None
         return entry.violation(
             f"asks {whose} for {key}, which no call of {_CALLERS[kind]} carries",
-            f"write {instead}" if instead else f"leave {key} out for {_who(group)}",
+            f"write {instead}" if instead else f"leave {key} out for {group.who}",
         )
     if (constant := ALWAYS[kind].get(condition.lookup)) is not None and isinstance(condition, Condition):
         return entry.violation(
             f"asks {whose} for {key} {_listed(condition.values)}, and it is {constant} for {_CALLERS[kind]}",
-            f"leave {key} out for {_who(group)}",
+            f"leave {key} out for {group.who}",
         )
     if condition.lookup == keys_of.PRINCIPAL_ARN and not (
         where(anybody("role", "*"), asked) or where(anybody("user", "*"), asked) or _unsettled(entry)
@@ -224,7 +216,7 @@ def _of_condition(
 
 def _of_wildcard(entry: LocatedStatement, condition: Condition | NullCheck, kind: Kind) -> Violation | None:
     """That a condition compares a wildcard as a text, where the key has none."""
-    if not isinstance(condition, Condition) or not _needs_key(condition):
+    if not isinstance(condition, Condition) or not needs_key(condition):
         return None
     of_subject = kind == "web_identity" and condition.lookup.endswith(":sub")
     as_written = not condition.negated and condition.name.startswith("stringequals")
@@ -253,7 +245,7 @@ def _texts(condition: Condition) -> Iterator[str]:
 def _is_of_another_provider(condition: Condition | NullCheck, group: _Group, kind: Kind) -> bool:
     """Whether a condition needs a claim that tokens of the provider of a group do not carry under that name."""
     issuer = condition.lookup.rpartition(":")[0]
-    if kind not in ("web_identity", "saml") or not _needs_key(condition):
+    if kind not in ("web_identity", "saml") or not needs_key(condition):
         return False
     if ":" in issuer or "." not in issuer:
         return False
@@ -266,10 +258,6 @@ def _is_of_another_provider(condition: Condition | NullCheck, group: _Group, kin
     )
 
 
-def _needs_key(condition: Condition | NullCheck) -> bool:
-    return condition.holds(_ABSENT) is False
-
-
 def _lets_in(entry: LocatedStatement, group: _Group) -> bool:
     """Whether somebody of a group may get in, in whichever partition the role is."""
     if any(each.kind in group.kinds for each in entry.requests()):
@@ -277,7 +265,7 @@ def _lets_in(entry: LocatedStatement, group: _Group) -> bool:
     anywhere = replace(entry.role.callee, partition="*")
     return any(
         each.kind in group.kinds
-        for action in _entering(entry)
+        for action in _entering(entry.statement)
         for each in admitted(entry.record.policy, anywhere, action, alone=True).get(entry.statement.index, ())
     )
 
@@ -294,10 +282,6 @@ def _unsettled(entry: LocatedStatement) -> bool:
     ]
     partitions = {partition_of(text) for text in texts if is_arn(text) and text.startswith("arn:")}
     return any("<" in text for text in texts) or len(partitions) > 1
-
-
-def _who(group: _Group) -> str:
-    return " or ".join(_CALLERS[kind] for kind in group.kinds)
 
 
 def _listed(texts: Iterable[str]) -> str:

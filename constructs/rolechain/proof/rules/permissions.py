@@ -15,12 +15,12 @@ from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
 from rolechain.iam.glob import Text, glob
 from rolechain.model.role import ChainRole
-from rolechain.proof.rules import principals
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.located_statement import LocatedStatement, is_role
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
-ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
+_ADMINISTRATORS = frozenset({"AdministratorAccess", "PowerUserAccess"})
 """The AWS managed policies that are known to allow sts:AssumeRole on every role."""
 
 _NARROWING = ("aws:resourceorgid", "aws:resourceaccount", "aws:resourceorgpaths")
@@ -49,7 +49,7 @@ def beyond_the_chain(context: RuleContext) -> Violations:
         elif not context.is_bootstrap(role):
             named = "name the roles by account, path and name: arn:aws:iam::<account>:role/<path and name>"
             for resource, requests in _roles_in(permission, context.organization):
-                if principals.is_role(resource) or _narrowed(requests) or _names_single(requests):
+                if is_role(resource) or _narrowed(requests) or _names_single(requests):
                     continue
                 if _is_aws_managed(permission.record):
                     # Nobody can change it: one for some purpose of AWS's is as it must be.
@@ -72,7 +72,7 @@ def _beyond(
     arns = {callee.arn for callee in callees}
     own = _declared_resources(declared)
     for resource, requests in _roles_in(permission, organization):
-        if resource in arns or (principals.is_role(resource) and resource in own):
+        if resource in arns or (is_role(resource) and resource in own):
             continue
         # Where only the account is open, a path of the chain's own names its roles.
         paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
@@ -81,7 +81,7 @@ def _beyond(
             continue
         if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
-        is_one = principals.is_role(resource)
+        is_one = is_role(resource)
         what = "is not a hop of the chain" if is_one else "names no roles by account, path and name"
         yield permission.violation(
             f"may assume {resource}, which {what}", f"write Resource: {', '.join(sorted(arns))}"
@@ -138,7 +138,7 @@ def _any_role(record: PolicyRecord, role: RoleRecord, level: Level) -> Violation
 def _administrators(role: RoleRecord) -> Iterator[PolicyRecord]:
     """The policies that allow every AssumeRole and whose documents are not at hand."""
     for record in role.policies:
-        if record.policy.missing is not None and _policy_name(record) in ADMINISTRATORS:
+        if record.policy.missing is not None and _policy_name(record) in _ADMINISTRATORS:
             yield record
 
 
@@ -155,13 +155,8 @@ def _roles_in(
 ) -> Iterator[tuple[str, tuple[Requests, ...]]]:
     """The entries of a permission's Resource that let its role assume any role, with the requests that it may make."""
     for entry, requests in assumable(permission.role, permission.statement, organization or ""):
-        if requests and not entry.startswith("an unresolved "):
+        if requests and not entry.startswith(UNRESOLVED):
             yield entry, requests
-
-
-def names_one(resource: str) -> bool:
-    """Whether an entry of Resource is one role, by account, path and name."""
-    return principals.is_role(resource)
 
 
 def _declared_resources(role: ChainRole) -> set[str]:

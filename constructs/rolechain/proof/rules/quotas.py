@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rolechain.cloudformation.conditions import exclude
 from rolechain.cloudformation.resources import UNPLACED, stand_in
@@ -18,7 +18,7 @@ from rolechain.iam.limits import (
     ROLE_NAME_CHARACTERS,
     length_of_document,
 )
-from rolechain.proof.rules import principals
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -31,7 +31,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
     source="IAM User Guide, IAM and STS quotas; Switch to a role (console)",
 )
 def role_name(context: RuleContext) -> Violations:
-    switched = {entry.arn for entry in context.entries if principals.delegated(entry)}
+    switched = {entry.arn for entry in context.entries if entry.delegated}
     for role in context.graph.roles:
         path = "" if "<" in role.path else role.path  # a placeholder stands in one that is not known
         size = len(path) + len(role.name)
@@ -48,8 +48,8 @@ def role_name(context: RuleContext) -> Violations:
                 f"{CONSOLE_CHARACTERS}",
                 f"shorten path or name by {size - CONSOLE_CHARACTERS}",
             )
-    for first, second in _clashes(context):
-        if not _in_other_region(context, first, second):
+    for first, second, regions in _clashes(context):
+        if regions is None:
             yield Violation(
                 second.place,
                 f"{second.name} is the name of another role of {_account(second)}: {first.name} of {first.place}",
@@ -64,10 +64,10 @@ def role_name(context: RuleContext) -> Violations:
     source="AWS CloudFormation, AWS::IAM::Role: RoleName",
 )
 def one_region(context: RuleContext) -> Violations:
-    for first, second in _clashes(context):
-        if not _in_other_region(context, first, second):
+    for first, second, regions in _clashes(context):
+        if regions is None:
             continue
-        one, other = (context.graph.templates[role.place.template].region for role in (first, second))
+        one, other = regions
         if second.place.template.startswith(f"{first.place.template}/"):
             template, logical_id, _ = first.place.template.rsplit("/", 2)
             yield Violation(
@@ -87,8 +87,8 @@ def _account(role: RoleRecord) -> str:
     return f"account {role.account}" if role.account else f"template {role.place.template}"
 
 
-def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
-    """Each role whose name is taken, after the role that has it."""
+def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord, Sequence[str | None] | None]]:
+    """Each role whose name is taken, after the role that has it; and the regions of both where these differ."""
     seen: dict[tuple[str, str], list[RoleRecord]] = {}
     for role in context.graph.roles:
         if role.name and not role.imported:
@@ -96,15 +96,12 @@ def _clashes(context: RuleContext) -> Iterator[tuple[RoleRecord, RoleRecord]]:
             for first in taken:
                 one_stack = first.place.template == role.place.template
                 if first.place != role.place and not (one_stack and exclude(first.requires, role.requires)):
-                    yield first, role
+                    templates = (context.graph.templates.get(each.place.template) for each in (first, role))
+                    one, other = (template.region if template else None for template in templates)
+                    differ = one is not None and other is not None and one != other
+                    yield first, role, (one, other) if differ else None
                     break
             taken.append(role)
-
-
-def _in_other_region(context: RuleContext, first: RoleRecord, second: RoleRecord) -> bool:
-    templates = [context.graph.templates.get(role.place.template) for role in (first, second)]
-    regions = [template.region if template else None for template in templates]
-    return None not in regions and regions[0] != regions[1]
 
 
 @rule(
@@ -146,7 +143,7 @@ def policy_size(context: RuleContext) -> Violations:
                     f"{size - MANAGED_POLICY_CHARACTERS:,} too many",
                     f"spread its statements over {-(-size // MANAGED_POLICY_CHARACTERS)} policies",
                 )
-        attached = sum(not record.inline and "an unresolved " not in record.name for record in role.policies)
+        attached = sum(not record.inline and UNRESOLVED not in record.name for record in role.policies)
         if attached > most:
             yield Violation(
                 role.place,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding, Level
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.unresolved import WORD
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _whatever(found: list[Violation], again: list[Violation], context: RuleConte
     places = {each.place for each in found}
     shows_values = {each.place for each in again if WORD in each.message}
     for each in found:
-        same = each in again or ("an unresolved " in each.message and each.place in shows_values)
+        same = each in again or (UNRESOLVED in each.message and each.place in shows_values)
         if same or not context.is_unresolved(each.place):
             yield each
     for each in again:

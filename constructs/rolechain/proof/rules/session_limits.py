@@ -5,16 +5,15 @@ from __future__ import annotations
 from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import PERMISSION_SET_PREFIX
-from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.iam.condition_keys import MFA_AGE, MFA_PRESENT, PRINCIPAL_ARN
 from rolechain.iam.limits import CHAINED_SECONDS, ROLE_SECONDS
 from rolechain.policy.conditions import AnyCondition
 from rolechain.policy.context import Context, ContextValue
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.located_statement import LocatedStatement, is_role
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
-_MFA = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
+_MFA = frozenset({MFA_PRESENT, MFA_AGE})
 _DURATION = "sts:durationseconds"
 
 
@@ -65,12 +64,12 @@ def _may_hold(conditions: list[AnyCondition], given: dict[str, ContextValue]) ->
 
 
 def _only_roles(entry: LocatedStatement) -> bool:
-    if entry.federated or principals.services(entry):
+    if entry.federated or entry.services:
         return False
     named = entry.aws
-    if named and all(principals.is_role(arn) for arn in named):
+    if named and all(is_role(arn) for arn in named):
         return True
-    pins = list(principals.pinned(entry, PRINCIPAL_ARN))
+    pins = list(entry.pinned(PRINCIPAL_ARN))
     return bool(pins) and all(":role/" in pin and PERMISSION_SET_PREFIX not in pin for pin in pins)
 
 

@@ -13,6 +13,7 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
 from rolechain.graph.traversal import reachable
+from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import root_of
 from rolechain.iam.limits import (
     SESSION_TAGS,
@@ -28,14 +29,11 @@ from rolechain.model.entry_principal import SERVICE_SESSION_VALUES, ServiceSessi
 from rolechain.model.hop import Hop
 from rolechain.model.session_values import ADVICE
 from rolechain.policy.context import Context
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.policy.statement import Statement
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import AssumeRoleEdge, RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
 from rolechain.proof.rules.rule import Violation, Violations, rule
-
-_REQUEST_TAG, _TAG_KEYS, _TRANSITIVE = "aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"
-_SET_IDENTITY, _IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
 
 
 @rule(
@@ -62,8 +60,8 @@ def set_source_identity(context: RuleContext) -> Violations:
     first = [
         edge
         for edge in context.edges
-        if requires(edge.entry, _SET_IDENTITY)
-        or requires(edge.entry, _IDENTITY)
+        if edge.entry.requires(keys_of.SET_SOURCE_IDENTITY)
+        or edge.entry.requires(keys_of.SOURCE_IDENTITY)
         or _by_name(context, edge, SET_SOURCE_IDENTITY)
     ]
     brought = _brought_by_services(context, lambda service: service.identity)
@@ -84,8 +82,8 @@ def console_sets_no_identity(context: RuleContext) -> Violations:
         declared = context.hop_roles.get(entry.arn)
         if declared and declared.identity:
             continue  # the chain says so, and the runtime sets it
-        named = principals.everyone(entry) or entry.aws
-        if named and entry.statement.actions.match(ASSUME) and requires(entry, _SET_IDENTITY):
+        named = entry.everyone or entry.aws
+        if named and entry.statement.actions.match(ASSUME) and entry.requires(keys_of.SET_SOURCE_IDENTITY):
             yield entry.violation(
                 "asks for sts:SourceIdentity, which the console does not set",
                 "keep it where programs call, and use aws:SourceIdentity or aws:PrincipalTag where people switch roles",
@@ -121,19 +119,17 @@ def inherited_tag(context: RuleContext) -> Violations:
 )
 def tag_limits(context: RuleContext) -> Violations:
     for entry in context.entries:
-        tags: dict[str, list[str]] = {}
-        for condition in entry.statement.conditions:
-            for key in condition.keys:
-                if key.startswith(_REQUEST_TAG):
-                    tags.setdefault(key[len(_REQUEST_TAG) :], []).extend(
-                        filter(entry.is_known, principals.pinned(entry, key))
-                    )
-        for value in principals.pinned(entry, _TAG_KEYS):
+        tags = {
+            key.removeprefix(keys_of.REQUEST_TAG): list(filter(entry.is_known, entry.pinned(key)))
+            for key in entry.statement.keys
+            if key.startswith(keys_of.REQUEST_TAG)
+        }
+        for value in entry.pinned(keys_of.TAG_KEYS):
             tags.setdefault(value.lower(), [])
-        required = [key for key in tags if requires(entry, _REQUEST_TAG + key)]
+        required = [key for key in tags if entry.requires(keys_of.REQUEST_TAG + key)]
         pairs = [(key, value) for key, values in tags.items() for value in (values or [""])]
         yield from _tag_faults(entry.place, entry.arn, pairs, len(required))
-        for value in filter(entry.is_known, principals.pinned(entry, _SET_IDENTITY)):
+        for value in filter(entry.is_known, entry.pinned(keys_of.SET_SOURCE_IDENTITY)):
             shortest = value.replace("*", "").replace("?", "x")
             new = range(SOURCE_IDENTITY_CHARACTERS_BEFORE + 1, SOURCE_IDENTITY_CHARACTERS + 1)
             if len(shortest) in new and source_identity_characters_here() < len(shortest):
@@ -144,7 +140,7 @@ def tag_limits(context: RuleContext) -> Violations:
                     Level.WARNING,
                 )
             legal = SOURCE_IDENTITY.fullmatch(value.replace("*", "xx").replace("?", "x"))
-            if (not legal or value.startswith("aws:")) and not value.startswith("an unresolved "):
+            if (not legal or value.startswith("aws:")) and not value.startswith(UNRESOLVED):
                 yield entry.violation(
                     f"asks for the source identity {value!r}, which no call can set", ADVICE
                 )
@@ -187,7 +183,7 @@ def _brought_by_services(
     return [
         (entry, service)
         for entry in context.entries
-        for service in principals.services(entry)
+        for service in entry.services
         if what(SERVICE_SESSION_VALUES.get(service, ServiceSessionValues()))
     ]
 
@@ -202,7 +198,7 @@ def _not_allowed(
     """Where an action is not allowed: to a service that brings something, or on a side of an edge that carries it."""
     for entry, service in brought:
         trust = located_statements(entry.role, entry.role.trust)
-        if not any(each.requests(action.lower()) and service in principals.services(each) for each in trust):
+        if not any(each.requests(action.lower()) and service in each.services for each in trust):
             added = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
             yield Violation(
                 entry.place,
@@ -217,35 +213,32 @@ def _not_allowed(
 
 def _tags_of(entry: LocatedStatement) -> set[str]:
     """The keys of the tags that a call must pass, in lower case."""
-    keys = {key for condition in entry.statement.conditions for key in condition.keys}
+    keys = entry.statement.keys
     asked = {
-        key[len(_REQUEST_TAG) :] for key in keys if key.startswith(_REQUEST_TAG) and requires(entry, key)
+        key[len(keys_of.REQUEST_TAG) :]
+        for key in keys
+        if key.startswith(keys_of.REQUEST_TAG) and entry.requires(key)
     }
-    for key in keys & {_TAG_KEYS, _TRANSITIVE}:
-        if requires(entry, key):
-            asked |= {value.lower() for value in principals.pinned(entry, key)}
+    for key in keys & {keys_of.TAG_KEYS, keys_of.TRANSITIVE_TAG_KEYS}:
+        if entry.requires(key):
+            asked |= {value.lower() for value in entry.pinned(key)}
     return asked
 
 
-def requires(entry: LocatedStatement, key: str) -> bool:
-    """Whether a statement lets nobody in whose request lacks a key, in lower case."""
-    return bool(entry.requests()) and not entry.may_lack(key)
-
-
 def _transitive(entry: LocatedStatement) -> list[str]:
-    return list(principals.pinned(entry, _TRANSITIVE)) if requires(entry, _TRANSITIVE) else []
+    key = keys_of.TRANSITIVE_TAG_KEYS
+    return list(entry.pinned(key)) if entry.requires(key) else []
 
 
 def _by_name(context: RuleContext, edge: AssumeRoleEdge, action: str) -> bool:
     """Whether the caller is granted an action by its name, or in a declared hop the callee's trust names it."""
     name = action.lower()
     allows = [statement for record in edge.caller.policies for statement in record.policy.allows]
-    if _names(allows, name) and _names([side.statement for side in _permitting(edge, action)], name):
+    if _names(allows, name) and _names(_permitting(edge, name), name):
         return True
     if not (context.chain and edge.callee.arn in context.hop_roles and edge.caller.arn in context.declared):
         return False
-    trusting = [side.statement for side in _trusting(edge, action)]
-    return _names(edge.callee.trust.policy.allows, name) and _names(trusting, name)
+    return _names(edge.callee.trust.policy.allows, name) and _names(_trusting(edge, name), name)
 
 
 def _names(statements: Iterable[Statement], action: str) -> bool:
@@ -256,42 +249,44 @@ def _names(statements: Iterable[Statement], action: str) -> bool:
     )
 
 
-def _permitting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+def _permitting(edge: AssumeRoleEdge, action: str) -> list[Statement]:
+    """The statements of the caller that allow an action, in lower case, or may."""
     return [
-        located
+        located.statement
         for record in edge.caller.policies
         for located in located_statements(edge.caller, record)
-        if located.statement.effect != "Deny"
-        and located.statement.actions.match(action.lower()) is not False
+        if _may_allow(located, action)
         and (resources := located.statement.resources) is not None
         and resources.match(edge.callee.arn, Context({})) is not False
     ]
 
 
-def _trusting(edge: AssumeRoleEdge, action: str) -> list[LocatedStatement]:
+def _trusting(edge: AssumeRoleEdge, action: str) -> list[Statement]:
+    """The statements of the callee's trust policy that allow the caller an action, in lower case, or may."""
     arn = edge.caller.arn
     return [
-        located
+        located.statement
         for located in located_statements(edge.callee, edge.callee.trust)
-        if located.statement.effect != "Deny"
-        and located.statement.actions.match(action.lower()) is not False
-        and principals.names(located, arn)
-        and principals.lets_role_in(located, arn, action.lower())
+        if _may_allow(located, action) and located.names(arn) and located.lets_role_in(arn, action)
     ]
+
+
+def _may_allow(located: LocatedStatement, action: str) -> bool:
+    return located.statement.effect != "Deny" and located.statement.actions.match(action) is not False
 
 
 def _missing(edge: AssumeRoleEdge, action: str, what: str) -> Violations:
     caller_arn, callee_arn = edge.caller.arn, edge.callee.arn
     missing = any(record.policy.missing is not None for record in edge.caller.policies)
     hop = f"the hop from {caller_arn} to {callee_arn} carries {what}"
-    if not missing and not _permitting(edge, action):
+    if not missing and not _permitting(edge, action.lower()):
         statement = {"Effect": "Allow", "Action": action, "Resource": callee_arn}
         yield Violation(
-            edge.permission.place if edge.permission else edge.caller.place,
+            edge.permission or edge.caller.place,
             f"{hop}, and no policy of the caller allows {action}",
             f"add to the caller: {json.dumps(statement)}",
         )
-    if edge.callee.trust.policy.missing is None and not _trusting(edge, action):
+    if edge.callee.trust.policy.missing is None and not _trusting(edge, action.lower()):
         root = root_of(caller_arn)
         added = {
             "Effect": "Allow",

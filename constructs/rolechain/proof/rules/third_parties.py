@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from rolechain.cloudformation.resources import UNPLACED
@@ -23,9 +22,8 @@ from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement
+from rolechain.proof.rules.located_statement import LocatedStatement, only
 from rolechain.proof.rules.rule import Violations, rule
 
 
@@ -51,9 +49,9 @@ def confused_deputy(context: RuleContext) -> Violations:
             )
         if context.chain is not None or context.is_bootstrap(entry.role):
             continue
-        if principals.asks_for_external_id(entry) or principals.within_organization(entry):
+        if entry.asks_for_external_id or entry.within_organization:
             continue
-        for account, _ in principals.of_accounts(entry):
+        for account, _ in entry.of_accounts:
             if account not in context.accounts:
                 yield entry.violation(
                     f"trusts account {account}, which is not one of yours, without an external id",
@@ -67,13 +65,12 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
     found: dict[str, None] = {}
     for condition in entry.by_key.get(EXTERNAL_ID, ()):
         if isinstance(condition, Condition) and not condition.negated:
-            for value in (
-                each for each in condition.elements if isinstance(each, str) and entry.is_known(each)
-            ):
-                like = condition.name == "stringlike"
-                passed = value.replace("*", "xx").replace("?", "x") if like else value
-                if not limits.EXTERNAL_ID.fullmatch(passed):
-                    found[value] = None
+            like = condition.name == "stringlike"
+            for value in condition.elements:
+                if isinstance(value, str) and entry.is_known(value):
+                    passed = value.replace("*", "xx").replace("?", "x") if like else value
+                    if not limits.EXTERNAL_ID.fullmatch(passed):
+                        found[value] = None
     yield from found
 
 
@@ -128,16 +125,16 @@ def _outsiders(
     """The callers from outside the organization: in words, with their action, requests and remediation."""
     for provider in entry.federated:
         action = "sts:AssumeRoleWith" + ("SAML" if ":saml-provider/" in provider else "WebIdentity")
-        requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: principals.only(provider)})
+        requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: only(provider)})
         who = f"tokens of {provider}"
         remediation = (
             "leave the web identity and SAML actions out of the statement that denies, or the role that"
         )
         yield who, action, requests, f"{remediation} {who} assume"
-    if not principals.within_organization(entry):
-        for account, _ in principals.of_accounts(entry):
+    if not entry.within_organization:
+        for account, _ in entry.of_accounts:
             if account not in context.accounts:
-                wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: principals.only(account)}
+                wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: only(account)}
                 requests = narrowed(entry.requests(ASSUME), wanted)
                 if own:
                     others = unlike(keys_of.ORGANIZATION, [text_of(own)])
@@ -185,7 +182,7 @@ _ANY_ACCOUNT = (Position(digit=True),) * 12
 
 def _untrusted(entry: LocatedStatement) -> Mapping[str, Values]:
     """What a call carries, at most, on behalf of an account and an organization that no statement names."""
-    named = partial(principals.values_named, entry)
+    named = entry.values_named
     accounts = {pattern.literal for pattern in named("aws:sourceaccount") if pattern.literal}
     accounts |= {each for pattern in named("aws:sourcearn") for each in _NAMED_ACCOUNT.findall(str(pattern))}
     arns = frozenset(segments_of(("arn", "*", "*", "*", account, "*")) for account in accounts)
@@ -207,7 +204,7 @@ _ANCHORS = matching([segments_of(("arn", "*", "rolesanywhere", "*", "*", "trust-
 def of_services(context: RuleContext) -> Violations:
     """The services that a trust policy lets in on behalf of any account."""
     for entry in context.entries:
-        for service in principals.services(entry) if not context.is_bootstrap(entry.role) else ():
+        for service in entry.services if not context.is_bootstrap(entry.role) else ():
             if service == ROLES_ANYWHERE:
                 yield from _of_certificates(entry)
             elif _SAYING.fullmatch(service) and _lets_in(entry, service, _untrusted(entry)):
@@ -226,9 +223,7 @@ def _of_certificates(entry: LocatedStatement) -> Violations:
     # The name of a certificate is the source identity; the id of an anchor is what follows the last slash.
     lacked = [key for key in entry.by_key if key.startswith("aws:principaltag/x509")]
     named = [
-        each
-        for each in principals.values_named(entry, "aws:sourcearn")
-        if str(each).rpartition("/")[2].strip("*?-")
+        each for each in entry.values_named("aws:sourcearn") if str(each).rpartition("/")[2].strip("*?-")
     ]
     others = OneValue(_ANCHORS & Language(without=frozenset(named)), absent=True)
     wanted = {key: lacking(key) for key in (keys_of.SET_SOURCE_IDENTITY, *lacked)}
@@ -242,4 +237,4 @@ def _of_certificates(entry: LocatedStatement) -> Violations:
 
 
 def _lets_in(entry: LocatedStatement, service: str, wanted: Mapping[str, Values]) -> bool:
-    return entry.may({keys_of.SERVICE: principals.only(service), **wanted})
+    return entry.may({keys_of.SERVICE: only(service), **wanted})

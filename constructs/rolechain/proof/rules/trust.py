@@ -8,10 +8,10 @@ from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, se
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.limits import is_unique_id
 from rolechain.model.role import ChainRole
+from rolechain.policy.elements import UNRESOLVED
 from rolechain.policy.trust_problems import Subject, trust_problems
-from rolechain.proof.rules import principals
 from rolechain.proof.rules.context import RuleContext
-from rolechain.proof.rules.located_statement import LocatedStatement, located_statements
+from rolechain.proof.rules.located_statement import LocatedStatement, by_root, is_role, located_statements
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
 
@@ -24,7 +24,7 @@ from rolechain.proof.rules.rule import Violation, Violations, rule
 def open_to_everyone(context: RuleContext) -> Violations:
     organization = context.organization or "<the organization's id>"
     for entry in context.entries:
-        if principals.everyone(entry) and (who := principals.untrusted(entry)):
+        if entry.everyone and (who := entry.untrusted):
             yield entry.violation(
                 f"trusts *, and no condition keeps {who} out",
                 f"name the caller's account as Principal with ArnEquals aws:PrincipalArn on its role, or add "
@@ -68,7 +68,7 @@ def refused_element(context: RuleContext) -> Violations:
 
 def _refused_permission(located: LocatedStatement) -> Violations:
     statement = located.statement
-    if statement.effect is None and not located.element:
+    if statement.unread:
         return
     whose = f"{located.record.name} of {located.arn}"
     if statement.principals is not None or statement.not_principal:
@@ -79,7 +79,7 @@ def _refused_permission(located: LocatedStatement) -> Violations:
             located.place, f"a statement of {whose} names no Resource, which IAM refuses", "name it"
         )
     for resource in resources:
-        if not resource.startswith(("arn:", "an unresolved ")) and not set(resource) & set("*?$"):
+        if not resource.startswith(("arn:", UNRESOLVED)) and not set(resource) & set("*?$"):
             message = f"{whose} has the Resource {resource!r}, which is not an ARN, and IAM refuses it"
             yield Violation(located.place, message, "write an ARN or *")
 
@@ -101,17 +101,17 @@ def whole_account(context: RuleContext) -> Violations:
     sts:AssumeRole get in. In a chain it is an error, as its hop is declared.
     """
     for entry in context.entries:
-        for account, partition in principals.delegated(entry):
+        for account, partition in entry.delegated:
             callers = [each.arn for each in _callers(context, entry) if each.account == account]
             declared = context.hop_roles.get(entry.arn)
             opened = declared is not None and declared.trust == "account" and callers
             if ("account", account) in context.entrances(entry.role) or opened:
                 continue
-            if not principals.lets_whole_account_in(entry, account):
+            if not entry.lets_whole_account_in(account):
                 continue
             third_party = context.chain is None and account not in context.accounts
             bootstrap = context.is_bootstrap(entry.role)
-            if (bootstrap and not third_party) or (third_party and principals.asks_for_external_id(entry)):
+            if (bootstrap and not third_party) or (third_party and entry.asks_for_external_id):
                 continue
             if bootstrap:
                 yield entry.violation(
@@ -124,7 +124,7 @@ def whole_account(context: RuleContext) -> Violations:
                 continue
             caller = callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
             # Whom * names needs no policy of its own in the role's account.
-            by_own_policy = account == account_of(entry.arn) and not principals.everyone(entry)
+            by_own_policy = account == account_of(entry.arn) and not entry.everyone
             yield entry.violation(
                 f"trusts account {account} as a whole: every role and user that may call "
                 "sts:AssumeRole there gets in",
@@ -150,13 +150,13 @@ def _callers(context: RuleContext, entry: LocatedStatement) -> list[ChainRole]:
 def orphaned_when_recreated(context: RuleContext) -> Violations:
     for entry in context.entries:
         for value in entry.aws:
-            if principals.is_role(value):
+            if is_role(value):
                 declared = context.hop_roles.get(entry.arn)
                 by_declaration = declared is not None and declared.trust == "role_arn"
                 how = "declare trust: principal_arn for it, which writes" if by_declaration else "write"
                 yield entry.violation(
                     f"trusts {value} itself: deleted and made again, that role is locked out",
-                    f"{how} {principals.by_root(value)}",
+                    f"{how} {by_root(value)}",
                 )
             elif is_unique_id(value):
                 yield entry.violation(
@@ -181,7 +181,7 @@ def pinned_to_session(context: RuleContext) -> Violations:
                 )
                 yield entry.violation(
                     f"trusts {value}: a session of that role by another name is refused",
-                    f"write {principals.by_root(arn)}, path included",
+                    f"write {by_root(arn)}, path included",
                 )
 
 
@@ -198,17 +198,17 @@ def users_let_in(context: RuleContext) -> Violations:
             continue
         entrances = context.entrances(entry.role)
         named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
-        named += [value for value in principals.pinned(entry, PRINCIPAL_ARN) if ":user/" in value]
+        named += [value for value in entry.pinned(PRINCIPAL_ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
             if ("arn", value) not in entrances:
                 yield _user(entry, f"the IAM user {value}")
-        accounts: list[str | None] = [account for account, _ in principals.delegated(entry)]
-        if principals.everyone(entry) and not accounts:
+        accounts: list[str | None] = [account for account, _ in entry.delegated]
+        if entry.everyone and not accounts:
             accounts = [None]
         for account in accounts:
             entrance = entrances.get(("account", account)) if account else None
             welcome = entrance is not None and entrance.iam_users
-            if not welcome and principals.lets_whole_account_in(entry, account, users=True):
+            if not welcome and entry.lets_whole_account_in(account, users=True):
                 whose = f"account {account}" if account else "any account that gets in"
                 yield _user(entry, f"IAM users of {whose}")
 
@@ -262,23 +262,22 @@ def actions_granted(context: RuleContext) -> Violations:
 def _unused(context: RuleContext, located: LocatedStatement, name: str) -> bool:
     """Whether an action of a chain's trust policy is none that the hop into it uses."""
     action = name.lower()
-    if action == ASSUME or name.startswith("an unresolved "):
+    if action == ASSUME or name.startswith(UNRESOLVED):
         return False
     if action not in _SESSION_ACTIONS:
         return True
     if any(
         key.startswith(_SESSION_ACTIONS[action])
-        for entry in located_statements(located.role, located.role.trust)
-        for condition in entry.statement.conditions
-        for key in condition.keys
+        for statement in located.record.policy.statements
+        for key in statement.keys
     ):
         return False
     callers = (context.roles.get(caller.arn) for caller in _callers(context, located))
     return not any(
-        action in permission.statement.actions.exact
+        action in statement.actions.exact
         for caller in callers
         if caller
         for record in caller.policies
-        for permission in located_statements(caller, record)
-        if permission.statement.effect == "Allow"
+        for statement in record.policy.statements
+        if statement.effect == "Allow"
     )

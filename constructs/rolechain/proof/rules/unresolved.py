@@ -50,7 +50,7 @@ def closed(graph: RoleGraph) -> tuple[RoleGraph, frozenset[tuple[str, str]]]:
     ) -> tuple[PolicyRecord, ...]:
         after = tuple(map(_closed_policy, before))
         changed = [one for one, now in zip(before, after, strict=True) if now is not one]
-        places.update((one.place.template, one.place.logical_id) for one in (principal, *changed) if changed)
+        places.update(one.place.resource for one in (principal, *changed) if changed)
         return after
 
     roles = []
