@@ -57,8 +57,7 @@ _USED = {
     "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
     "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
     "_resolve_managed_policy_document",
-    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope "
-    "xml_response",
+    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope",
     "core.router": "detect_service extract_access_key_id",
     "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
     "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
@@ -141,14 +140,6 @@ def service_of(call: Call, body: bytes = b"") -> str:
     method, path, headers = call.method, call.path, dict(call.headers)
     named = _app._routing_params(method, path, headers, body, call.parameters)
     return str(_router.detect_service(method, path, headers, named))
-
-
-def sts_response(action: str, result: Mapping[str, Any]) -> Response:
-    """The response of STS to a call that went well; what is None is left out."""
-    given = {name: value for name, value in result.items() if value is not None}
-    namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-    response: Response = _responses.xml_response(f"{action}Response", namespace, {f"{action}Result": given})
-    return response
 
 
 def error_response(error: ServiceError, service: str) -> Response:
