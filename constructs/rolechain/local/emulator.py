@@ -12,11 +12,13 @@ import base64
 import importlib
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from html import unescape
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -25,6 +27,7 @@ from rolechain.local.errors import LocalOrganizationError, ServiceError, unknown
 VERSION = "1.5.33"
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,14 @@ _USED = {
     "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _error _group_inline_policies _groups "
     "_mfa_devices _policy_exists _roles _trust_policy_not_principal_error _user_inline_policies _users",
     "services.sts": "_sessions register_session",
-    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
+    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots _tags handle_request",
+    "services.cloudformation": "_stack_events _stacks",
+    "services.cloudformation.engine": "_parse_template _resolve_parameters declared_transforms",
+    "services.cloudformation.handlers": "_ACTION_HANDLERS _insufficient_capabilities_message _missing_capabilities "
+    "_required_iam_capabilities _uses_embedded_macro",
+    "services.cloudformation.helpers": "TEMPLATE_BODY_MAX_BYTES TEMPLATE_URL_MAX_BYTES _resolve_template",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
+    "services.cloudformation.stacks": "_runs_on_worker_thread",
 }
 """The names that are read or replaced here, by module."""
 
@@ -114,9 +123,14 @@ def request_region() -> str:
     return str(_responses.get_region())
 
 
-def acting_as(account: str) -> AbstractContextManager[None]:
-    """Makes ``account`` the one whose stores are read and written, for a ``with`` block."""
-    scope: AbstractContextManager[None] = _responses.request_scope(account, request_region())
+def acting_as(account: str, region: str | None = None) -> AbstractContextManager[None]:
+    """Makes ``account`` the one whose stores are read and written, for a ``with`` block.
+
+    Args:
+        account: the account.
+        region: the region likewise; that of the request if None.
+    """
+    scope: AbstractContextManager[None] = _responses.request_scope(account, region or request_region())
     return scope
 
 
@@ -202,6 +216,11 @@ def keep_resource_types(services: Collection[str]) -> None:
 def serve_in(loop: asyncio.AbstractEventLoop) -> None:
     """Has services that are called from a stack run in the event loop of the server."""
     _app._MAIN_LOOP = loop
+
+
+def spawn(work: Coroutine[Any, Any, T]) -> Future[T]:
+    """Starts ``work`` in the event loop of the server, from whatever thread."""
+    return asyncio.run_coroutine_threadsafe(work, _app._MAIN_LOOP)
 
 
 class Store:
@@ -332,9 +351,11 @@ def on_trust_policy_write(problem: Callable[[str | Record], str | None]) -> None
     _iam._trust_policy_not_principal_error = refusal
 
 
-def before_iam_call(action: str, check: Callable[[Mapping[str, str]], None]) -> None:
+def before_iam_call(action: str, check: Callable[[Mapping[str, str]], object]) -> None:
     """Calls ``check`` with the parameters of each call of an action of IAM; its ServiceError is the answer."""
-    own = _iam._IAM_HANDLERS[action]
+    own = _iam._IAM_HANDLERS.get(action)
+    if own is None:
+        return
 
     def handle(parameters: Any) -> Any:
         try:
@@ -405,8 +426,103 @@ def list_boundaries() -> None:
 
 def stack_handlers(resource_type: str) -> dict[str, Any]:
     """The functions by which a stack creates, updates and deletes a resource of a type; entries may be replaced."""
-    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]
+    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS.setdefault(resource_type, {})
     return handlers
+
+
+def stack_waits_for(resource_type: str) -> None:
+    """Has the functions of a type called from a thread of its own, where they may wait for the event loop."""
+    stacks = _modules["services.cloudformation.stacks"]
+    own = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind == resource_type or own(kind)
+
+
+def template_of(given: Mapping[str, Any]) -> tuple[str, Record]:
+    """The template that a call of CloudFormation gives, as text and as read.
+
+    Args:
+        given: the parameters of the call: TemplateBody or TemplateURL, Parameters and Capabilities.
+
+    Raises:
+        ServiceError: there is none, it cannot be read, or the call lacks parameters or capabilities that it asks for.
+    """
+    engine, handlers = (
+        _modules["services.cloudformation.engine"],
+        _modules["services.cloudformation.handlers"],
+    )
+    named = {name: [str(given[name])] for name in ("TemplateBody", "TemplateURL") if name in given}
+    body, refused = _modules["services.cloudformation.helpers"]._resolve_template(named)
+    if refused:
+        raise ServiceError(_text("Code", refused), _text("Message", refused))
+    if not body:
+        raise ServiceError("ValidationError", "Either Template URL or Template Body must be specified.")
+    try:
+        template: Record = engine._parse_template(body)
+        engine._resolve_parameters(
+            template,
+            [
+                {"Key": one["ParameterKey"], "Value": one.get("ParameterValue", "")}
+                for one in given["Parameters"]
+            ],
+        )
+    except ValueError as error:
+        raise ServiceError("ValidationError", str(error)) from None
+    missing = handlers._missing_capabilities(
+        given["Capabilities"], handlers._required_iam_capabilities(template)
+    )
+    if missing:
+        message = handlers._insufficient_capabilities_message(missing)
+        raise ServiceError("InsufficientCapabilitiesException", message)
+    return body, template
+
+
+def has_macro(template: Record) -> bool:
+    """Whether a template calls a macro, CloudFormation's own included."""
+    embedded = _modules["services.cloudformation.handlers"]._uses_embedded_macro(template)
+    return bool(embedded or _modules["services.cloudformation.engine"].declared_transforms(template))
+
+
+async def run_stack(action: str, name: str, parameters: Mapping[str, str]) -> tuple[str, str | None]:
+    """Creates, updates or deletes a stack in the account that is acted as, and waits until that is done.
+
+    Args:
+        action: CreateStack, UpdateStack or DeleteStack.
+        name: the stack's name.
+        parameters: the parameters of the call besides.
+
+    Returns:
+        The stack's id, and why it failed; None where it did not.
+    """
+    cloudformation, helpers = _modules["services.cloudformation"], _modules["services.cloudformation.helpers"]
+    running = asyncio.all_tasks()
+    # A stack set's template may be as large as one from S3, and is given as text.
+    most, helpers.TEMPLATE_BODY_MAX_BYTES = helpers.TEMPLATE_BODY_MAX_BYTES, helpers.TEMPLATE_URL_MAX_BYTES
+    try:
+        given = {key: [value] for key, value in {"StackName": name, **parameters}.items()}
+        response = _modules["services.cloudformation.handlers"]._ACTION_HANDLERS[action](given)
+    finally:
+        helpers.TEMPLATE_BODY_MAX_BYTES = most
+    stack = cloudformation._stacks.get(name) or {}
+    stack_id = str(stack.get("StackId", ""))
+    if response[0] != 200:
+        message = _text("Message", response)
+        return stack_id, None if message == "No updates are to be performed." else message
+    await asyncio.gather(*(asyncio.all_tasks() - running))
+    if not stack or stack["StackStatus"] == action.upper().removesuffix("STACK") + "_COMPLETE":
+        return stack_id, None
+    failed = [
+        f"ResourceLogicalId:{event['LogicalResourceId']}, ResourceType:{event['ResourceType']}, "
+        f"ResourceStatusReason:{event['ResourceStatusReason']}."
+        for event in cloudformation._stack_events[stack_id]
+        if event["ResourceStatus"].endswith("_FAILED") and event["PhysicalResourceId"] != stack_id
+    ]
+    return stack_id, failed[0] if failed else str(stack["StackStatusReason"])
+
+
+def _text(element: str, response: Response) -> str:
+    """The text of the first element of a name in an answer in XML; empty where there is none."""
+    found = re.search(rf"<{element}>(.*?)</{element}>", response[2].decode(), re.DOTALL)
+    return unescape(found[1]) if found else ""
 
 
 def boundary_problem(arn: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -19,33 +19,44 @@ from rolechain.local.principals import timestamp
 
 
 def read(
-    service: str, operation: str, form: Mapping[str, str], maximum: Mapping[str, int] | None = None
+    service: str, operation: str, given: Mapping[str, str], maximum: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
     """The parameters of a call that a form holds: lists, mappings, truth values, and text, which numbers stay.
 
     Args:
         service: the service's name in botocore.
         operation: the operation.
-        form: the form.
+        given: the form.
         maximum: the maximums that the model lacks, by the name of the parameter.
 
     Raises:
         ServiceError: one or more of them are not as the model says.
     """
-    shape = _model(service).operation_model(operation).input_shape
-    given: dict[str, Any] = (_parsed(shape, form, "") if shape else None) or {}
-    if problems := list(_problems(shape, given, "", maximum or {}) if shape else ()):
+    shape = model(service).operation_model(operation).input_shape
+    values: dict[str, Any] = (_parsed(shape, given, "") if shape else None) or {}
+    if problems := list(_problems(shape, values, "", maximum or {}) if shape else ()):
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
         raise ServiceError("ValidationError", count + "; ".join(problems))
-    return given
+    return values
+
+
+def form(value: Any, name: str = "") -> dict[str, str]:
+    """The form of values as JSON has them, which ``read`` reads."""
+    if isinstance(value, dict):
+        parts = {f"{name}.{key}".lstrip("."): part for key, part in value.items()}
+    elif isinstance(value, list):
+        parts = {f"{name}.member.{number}": part for number, part in enumerate(value, 1)}
+    else:
+        return {name: str(value).lower() if isinstance(value, bool) else str(value)}
+    return {key: text for at, part in parts.items() for key, text in form(part, at).items()}
 
 
 def response(service: str, operation: str, result: Mapping[str, Any]) -> Response:
     """The answer to a call that went well; what is None, or not in the model, is left out."""
-    model = _model(service)
-    shape = model.operation_model(operation).output_shape
+    described = model(service)
+    shape = described.operation_model(operation).output_shape
     held = _element(f"{operation}Result", shape, result) if shape else ""
-    namespace = model.metadata["xmlNamespace"]
+    namespace = described.metadata["xmlNamespace"]
     return (
         200,
         {"Content-Type": "text/xml"},
@@ -56,8 +67,23 @@ def response(service: str, operation: str, result: Mapping[str, Any]) -> Respons
     )
 
 
+def page(name: str, items: Sequence[Any], given: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """The page of a listing that a call asks for, under the listing's name, with the token of the next page.
+
+    Args:
+        name: the name.
+        items: the listing.
+        given: the parameters of the call; its token must be a number.
+        most: how many are on a page if the call does not say.
+    """
+    start = int(given.get("NextToken", 0))
+    end = start + int(given.get("MaxResults", most))
+    return {name: items[start:end], "NextToken": str(end) if end < len(items) else None}
+
+
 @functools.cache
-def _model(service: str) -> ServiceModel:
+def model(service: str) -> ServiceModel:
+    """Botocore's model of a service."""
     return ServiceModel(create_loader().load_service_model(service, "service-2"))
 
 
