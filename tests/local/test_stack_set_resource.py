@@ -156,19 +156,13 @@ def test_a_failure_rolls_the_stack_back(
     stack: Stack,
     unit: str,
     accounts: Any,
-    make: Any,
     reaches: Callable[..., bool],
 ) -> None:
     """Beyond the tolerance the stack fails, and neither the stack set nor its other instances are left behind."""
     first, second = accounts(), accounts()
     for account in (first, second):
         organization.move_account(account, unit)
-    iam: Any = organization.session(second).client("iam")
-    trust = {"Effect": "Allow", "Principal": {"AWS": second}, "Action": "sts:AssumeRole"}
-    iam.create_role(
-        RoleName="target",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
+    make_role(organization, second, "target")
     assert stack.create(_stack_set(unit)) == "ROLLBACK_COMPLETE"
     assert any(
         "was unexpectedly stopped or failed. status reason(s): [ResourceLogicalId:Role, ResourceType:AWS::IAM::Role, "
@@ -181,6 +175,28 @@ def test_a_failure_rolls_the_stack_back(
     tolerant = _stack_set(unit, OperationPreferences={"FailureTolerancePercentage": 50})
     assert stack.create(tolerant) == "CREATE_COMPLETE"
     assert reaches(first)
+
+
+def test_a_failed_update_is_rolled_back(
+    organization: LocalOrganization, stack: Stack, unit: str, accounts: Any, reaches: Callable[..., bool]
+) -> None:
+    """A stack set whose change fails is what it was before, and goes on to deploy by itself."""
+    account, later = accounts(), accounts()
+    organization.move_account(account, unit)
+    assert stack.create(_stack_set(unit)) == "CREATE_COMPLETE"
+    make_role(organization, account, "taken")
+    assert stack.update(_stack_set(unit, role="taken")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("Role with name taken already exists" in reason for reason in stack.reasons())
+    assert reaches(account)
+    organization.move_account(later, unit)
+    assert reaches(later)
+
+
+def make_role(organization: LocalOrganization, account: str, name: str) -> None:
+    """A role that nobody but its own account may assume."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    organization.session(account).client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
 
 
 def test_a_changed_name_makes_another_stack_set(

@@ -575,6 +575,33 @@ def test_operations_one_at_a_time(
         ] in ("OperationIdAlreadyExistsException")
 
 
+def test_an_operation_on_instances_that_are_gone(
+    organization: LocalOrganization, sets: Sets, unit: str, accounts: Any
+) -> None:
+    """What waits behind a deletion finds nothing to do."""
+    organization.move_account(accounts(), unit)
+    name = sets.create(_template(_role()), ManagedExecution={"Active": True})
+    sets.deploy(name, unit)
+    call = {"StackSetName": name, "DeploymentTargets": {"OrganizationalUnitIds": [unit]}, "Regions": [REGION]}
+    begun = [sets.client.delete_stack_instances(**call, RetainStacks=False) for _ in range(2)]
+    for operation in begun:
+        assert sets.ended(name, operation["OperationId"])["Status"] == "SUCCEEDED"
+    assert sets.instances(name) == {}
+
+
+def test_who_may_call(
+    organization: LocalOrganization, sets: Sets, unit: str, make: Any, refused: Any
+) -> None:
+    """A caller without permission is refused, as for every call of CloudFormation."""
+    user: Any = make.user(MANAGEMENT_ACCOUNT, "nobody", "cloudformation:DescribeStackSet").client(
+        "cloudformation"
+    )
+    name = sets.create(_template(_role()))
+    assert user.describe_stack_set(StackSetName=name)["StackSet"]["StackSetName"] == name
+    call = {"StackSetName": name, "DeploymentTargets": {"OrganizationalUnitIds": [unit]}, "Regions": [REGION]}
+    assert refused(lambda: user.create_stack_instances(**call))[0] == "AccessDenied"
+
+
 def test_deleting_a_stack_set(
     organization: LocalOrganization, sets: Sets, unit: str, accounts: Any, refused: Any
 ) -> None:

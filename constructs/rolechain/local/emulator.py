@@ -70,8 +70,7 @@ _USED = {
     "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots _tags handle_request",
     "services.cloudformation": "_stack_events _stacks",
     "services.cloudformation.engine": "_parse_template _resolve_parameters declared_transforms",
-    "services.cloudformation.handlers": "_ACTION_HANDLERS _insufficient_capabilities_message _missing_capabilities "
-    "_required_iam_capabilities _uses_embedded_macro",
+    "services.cloudformation.handlers": "_ACTION_HANDLERS _check_capabilities _uses_embedded_macro",
     "services.cloudformation.helpers": "TEMPLATE_BODY_MAX_BYTES TEMPLATE_URL_MAX_BYTES _resolve_template",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
     "services.cloudformation.stacks": "_runs_on_worker_thread",
@@ -453,26 +452,20 @@ def template_of(given: Mapping[str, Any]) -> tuple[str, Record]:
     named = {name: [str(given[name])] for name in ("TemplateBody", "TemplateURL") if name in given}
     body, refused = _modules["services.cloudformation.helpers"]._resolve_template(named)
     if refused:
-        raise ServiceError(_text("Code", refused), _text("Message", refused))
+        raise _error_of(refused)
     if not body:
         raise ServiceError("ValidationError", "Either Template URL or Template Body must be specified.")
+    values = [
+        {"Key": one["ParameterKey"], "Value": one.get("ParameterValue", "")} for one in given["Parameters"]
+    ]
     try:
         template: Record = engine._parse_template(body)
-        engine._resolve_parameters(
-            template,
-            [
-                {"Key": one["ParameterKey"], "Value": one.get("ParameterValue", "")}
-                for one in given["Parameters"]
-            ],
-        )
+        engine._resolve_parameters(template, values)
     except ValueError as error:
         raise ServiceError("ValidationError", str(error)) from None
-    missing = handlers._missing_capabilities(
-        given["Capabilities"], handlers._required_iam_capabilities(template)
-    )
-    if missing:
-        message = handlers._insufficient_capabilities_message(missing)
-        raise ServiceError("InsufficientCapabilitiesException", message)
+    capabilities = {"Capabilities": given["Capabilities"]}
+    if refused := handlers._check_capabilities(template, template, capabilities, macros=False):
+        raise _error_of(refused)
     return body, template
 
 
@@ -494,7 +487,8 @@ async def run_stack(action: str, name: str, parameters: Mapping[str, str]) -> tu
         The stack's id, and why it failed; None where it did not.
     """
     cloudformation, helpers = _modules["services.cloudformation"], _modules["services.cloudformation.helpers"]
-    running = asyncio.all_tasks()
+    running, old = asyncio.all_tasks(), cloudformation._stacks.get(name) or {}
+    seen = len(cloudformation._stack_events.get(old.get("StackId")) or [])
     # A stack set's template may be as large as one from S3, and is given as text.
     most, helpers.TEMPLATE_BODY_MAX_BYTES = helpers.TEMPLATE_BODY_MAX_BYTES, helpers.TEMPLATE_URL_MAX_BYTES
     try:
@@ -505,7 +499,7 @@ async def run_stack(action: str, name: str, parameters: Mapping[str, str]) -> tu
     stack = cloudformation._stacks.get(name) or {}
     stack_id = str(stack.get("StackId", ""))
     if response[0] != 200:
-        message = _text("Message", response)
+        message = str(_error_of(response))
         return stack_id, None if message == "No updates are to be performed." else message
     await asyncio.gather(*(asyncio.all_tasks() - running))
     if not stack or stack["StackStatus"] == action.upper().removesuffix("STACK") + "_COMPLETE":
@@ -513,20 +507,20 @@ async def run_stack(action: str, name: str, parameters: Mapping[str, str]) -> tu
     failed = [
         f"ResourceLogicalId:{event['LogicalResourceId']}, ResourceType:{event['ResourceType']}, "
         f"ResourceStatusReason:{event['ResourceStatusReason']}."
-        for event in cloudformation._stack_events[stack_id]
+        for event in cloudformation._stack_events[stack_id][seen:]
         if event["ResourceStatus"].endswith("_FAILED") and event["PhysicalResourceId"] != stack_id
     ]
     return stack_id, failed[0] if failed else str(stack["StackStatusReason"])
 
 
-def _text(element: str, response: Response) -> str:
-    """The text of the first element of a name in an answer in XML; empty where there is none."""
-    found = re.search(rf"<{element}>(.*?)</{element}>", response[2].decode(), re.DOTALL)
-    return unescape(found[1]) if found else ""
+def _error_of(response: Response) -> ServiceError:
+    """The error that an answer in XML holds."""
+    found = re.search(rb"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", response[2], re.DOTALL)
+    code, message = found.groups() if found else (b"", response[2])
+    return ServiceError(code.decode(), unescape(message.decode()), response[0])
 
 
 def boundary_problem(arn: str) -> str | None:
     """The reason why ``arn`` cannot be a permissions boundary in the account of the request; None if it can."""
     response = _iam._boundary_policy_error(arn)
-    found = re.search(rb"<Message>(.*?)</Message>", response[2]) if response else None
-    return found.group(1).decode() if found else None
+    return str(_error_of(response)) if response else None

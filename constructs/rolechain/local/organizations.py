@@ -67,7 +67,6 @@ class Organization:
             "ListChildren": self._list_children,
             "RemoveAccountFromOrganization": self._remove_account,
             "EnableAWSServiceAccess": self._enable_service,
-            "DisableAWSServiceAccess": self._disable_service,
             "ListAWSServiceAccessForOrganization": self._list_services,
             "RegisterDelegatedAdministrator": self._register,
             "DeregisterDelegatedAdministrator": self._deregister,
@@ -298,10 +297,6 @@ class Organization:
                 reason="UNRECOGNIZED_SERVICE_PRINCIPAL",
             )
         self.services.setdefault(principal, time.time())
-        return {}
-
-    def _disable_service(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        self.services.pop(parameters["ServicePrincipal"], None)
         return {}
 
     def _list_services(self, _: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from botocore.loaders import create_loader
@@ -16,6 +17,12 @@ from rolechain.iam.limits import is_tag_text
 from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
 from rolechain.local.principals import timestamp
+
+
+def parameters(query: Mapping[str, list[str]], body: bytes) -> dict[str, str]:
+    """The parameters of a request, in its query and in the form in its body."""
+    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in {**query, **form}.items()}
 
 
 def read(

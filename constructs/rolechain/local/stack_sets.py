@@ -11,10 +11,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
-from urllib.parse import parse_qs
 
 from rolechain.local import emulator, query_protocol
 from rolechain.local.emulator import Handler, Record, Response
@@ -116,8 +116,7 @@ class StackSets:
         async def handle(
             method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
         ) -> Response:
-            form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-            given = {name: values[0] for name, values in {**query, **form}.items()}
+            given = query_protocol.parameters(query, body)
             action = given.get("Action", "")
             if action not in self._calls:
                 return await own(method, path, headers, body, query)
@@ -457,6 +456,8 @@ class StackSets:
                             "CANCELLED",
                             "Cancelled since the operation was stopped",
                         )
+                    elif key not in stack_set.instances:
+                        _mark(stack_set, operation, key, "CANCELLED", "The instance was deleted before")
                     elif self._organization.is_suspended(key[0]):
                         _mark(stack_set, operation, key, "SKIPPED_SUSPENDED_ACCOUNT")
                     else:
@@ -583,17 +584,26 @@ class StackSets:
             made = await self._made(new)
             await self._unmade(stack_set_id)
             return made
+        try:
+            await self._become(old, new)
+        except ServiceError:
+            # CloudFormation rolls back the resource that failed too; ministack rolls back the others.
+            with suppress(ServiceError):
+                await self._become(new, old)
+            raise
+        return stack_set_id, {"StackSetId": stack_set_id}
+
+    async def _become(self, old: Record, new: Record) -> None:
         call = _call("UpdateStackSet", new)
         stack_set = self._find(call)
         self._check_operator(call)
-        self._write(stack_set, call)
         kept = {key for group in _groups(new) for key in self._reached(group)}
         reached = {key for group in _groups(old) for key in self._reached(group)}
+        self._write(stack_set, call)
         gone = [key for key in stack_set.instances if key in reached - kept]
-        stack_set.targets.clear()
         await self._finish(stack_set, "DELETE", gone, self._deleting(stack_set), call)
+        stack_set.targets.clear()
         await self._deploy_groups(new)
-        return stack_set_id, {"StackSetId": stack_set_id}
 
     async def _deploy_groups(self, properties: Record) -> None:
         for group in _groups(properties):

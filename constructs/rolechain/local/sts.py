@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import parse_qs
 
 from rolechain.local import assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.emulator import Response
@@ -24,8 +23,7 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
                 raise ServiceError(
                     "InvalidAction", "STS speaks the query protocol here: send a form, not JSON"
                 )
-            form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-            given = {name: values[0] for name, values in {**query, **form}.items()}
+            given = query_protocol.parameters(query, body)
             action, key_id = given.get("Action"), emulator.access_key_id(headers, query)
             account = emulator.request_account()
             if action == "AssumeRole" and not key_id:
