@@ -246,6 +246,9 @@ def test_instances_are_stacks_of_the_accounts_below_a_unit(
     described = sets.client.describe_stack_set(StackSetName=name)["StackSet"]
     assert (described["OrganizationalUnitIds"], described["Regions"]) == ([unit], [REGION])
     organization.move_account(MANAGEMENT_ACCOUNT)
+    organization.move_account(MANAGEMENT_ACCOUNT, unit)
+    assert not sets.reaches(MANAGEMENT_ACCOUNT)
+    organization.move_account(MANAGEMENT_ACCOUNT)
 
 
 def test_account_filters(

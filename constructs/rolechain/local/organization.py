@@ -204,7 +204,8 @@ class LocalOrganization:
             name: its name.
             parent: the id of the unit that it is made in; in the root if None.
         """
-        made = self._organizations().create_organizational_unit(ParentId=parent or self._root(), Name=name)
+        organizations = self._organizations()
+        made = organizations.create_organizational_unit(ParentId=parent or _root(organizations), Name=name)
         return str(made["OrganizationalUnit"]["Id"])
 
     def create_account(self, unit: str | None = None) -> str:
@@ -230,14 +231,11 @@ class LocalOrganization:
         organizations = self._organizations()
         here = organizations.list_parents(ChildId=_checked(account))["Parents"][0]["Id"]
         organizations.move_account(
-            AccountId=account, SourceParentId=here, DestinationParentId=unit or self._root()
+            AccountId=account, SourceParentId=here, DestinationParentId=unit or _root(organizations)
         )
 
     def _organizations(self) -> Any:
         return self.session(MANAGEMENT_ACCOUNT).client("organizations")
-
-    def _root(self) -> str:
-        return str(self._organizations().list_roots()["Roots"][0]["Id"])
 
     def wait(self) -> None:
         """Returns only if the server ends by itself.
@@ -332,3 +330,7 @@ def _checked(account: str) -> str:
     if not ACCOUNT.fullmatch(account):
         raise LocalOrganizationError(f"{account!r} is not an account id: write 12 digits")
     return account
+
+
+def _root(organizations: Any) -> str:
+    return str(organizations.list_roots()["Roots"][0]["Id"])

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -31,8 +32,6 @@ _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _PAGE = 100
 Key = tuple[str, str]
 """The account and the region of an instance."""
-Work = Callable[[Key], Awaitable[str | None]]
-"""Does what an operation does to one instance; returns why it failed, or None."""
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Operation:
 
     record: Record
     results: dict[Key, Record] = field(default_factory=dict)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = field(init=False)
 
 
 @dataclass
@@ -62,9 +61,18 @@ class StackSet:
     operations: dict[str, Operation] = field(default_factory=dict)
     running: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def under_way(self) -> list[Operation]:
+        """The operations that run, or wait to."""
+        return [one for one in self.operations.values() if one.record["Status"] not in _ENDED]
+
     def wanted(self, above: Sequence[str]) -> dict[str, str]:
         """The regions of an account below ``above``, with the unit that asks for each."""
         return {region: unit for unit in above for region in self.targets.get(unit, ())}
+
+
+Work = Callable[[StackSet, Key], Awaitable[str | None]]
+"""Does what an operation does to one instance; returns why it failed, or None."""
 
 
 class StackSets:
@@ -176,12 +184,11 @@ class StackSets:
         if given.get("OperationId") in stack_set.operations:
             message = f"Operation {given['OperationId']} already exists"
             raise ServiceError("OperationIdAlreadyExistsException", message, 409)
-        running = [one.record for one in stack_set.operations.values() if one.record["Status"] not in _ENDED]
-        if running and not stack_set.record["ManagedExecution"].get("Active"):
+        if stack_set.under_way and not stack_set.record["ManagedExecution"].get("Active"):
             raise ServiceError(
                 "OperationInProgressException",
                 f"Another Operation on StackSet {stack_set.record['StackSetARN']} is in progress: "
-                f"{running[0]['OperationId']}",
+                f"{stack_set.under_way[0].record['OperationId']}",
                 409,
             )
         return stack_set
@@ -244,7 +251,7 @@ class StackSets:
         self._write(stack_set, given)
         for instance in stack_set.instances.values():
             instance["Status"] = "OUTDATED"
-        return self._begin(stack_set, "UPDATE", keys, self._deploying(stack_set), given).record
+        return self._begin(stack_set, "UPDATE", keys, _deploy, given).record
 
     def _delete(self, given: Record) -> Record:
         stack_set = self._operable(given)
@@ -268,14 +275,14 @@ class StackSets:
     def _create_instances(self, given: Record) -> Record:
         stack_set, keys = self._operable(given), self._reached(given)
         self._put(stack_set, given, keys)
-        return self._begin(stack_set, "CREATE", list(keys), self._deploying(stack_set), given).record
+        return self._begin(stack_set, "CREATE", list(keys), _deploy, given).record
 
     def _update_instances(self, given: Record) -> Record:
         stack_set = self._operable(given)
         keys = self._chosen(stack_set, given)
         for key in keys:
             stack_set.instances[key]["ParameterOverrides"] = given.get("ParameterOverrides", [])
-        return self._begin(stack_set, "UPDATE", keys, self._deploying(stack_set), given).record
+        return self._begin(stack_set, "UPDATE", keys, _deploy, given).record
 
     def _delete_instances(self, given: Record) -> Record:
         stack_set = self._operable(given)
@@ -285,7 +292,7 @@ class StackSets:
                 regions = stack_set.targets.pop(unit, [])
                 if left := [region for region in regions if region not in given["Regions"]]:
                     stack_set.targets[unit] = left
-        work = self._deleting(stack_set, retain=given["RetainStacks"])
+        work = partial(_remove, retain=given["RetainStacks"])
         return self._begin(stack_set, "DELETE", keys, work, given).record
 
     def _targeted(self, given: Record) -> tuple[list[str], list[str], str]:
@@ -410,7 +417,7 @@ class StackSets:
                 "OperationId": given.get("OperationId") or str(uuid.uuid4()),
                 "StackSetId": stack_set.record["StackSetId"],
                 "Action": action,
-                "Status": "QUEUED" if stack_set.running.locked() else "RUNNING",
+                "Status": "QUEUED" if stack_set.under_way else "RUNNING",
                 "OperationPreferences": given.get("OperationPreferences", {}),
                 "DeploymentTargets": given.get("DeploymentTargets"),
                 "RetainStacks": given.get("RetainStacks"),
@@ -425,6 +432,7 @@ class StackSets:
 
     async def _run(self, stack_set: StackSet, operation: Operation, work: Work) -> None:
         """Runs an operation, region by region, until more accounts of one have failed than it tolerates."""
+        mark = partial(_mark, stack_set, operation)
         record, preferences = operation.record, operation.record["OperationPreferences"]
         order = preferences.get("RegionOrder", [])
         regions = list(dict.fromkeys(region for _, region in operation.results))
@@ -441,73 +449,23 @@ class StackSets:
                 failed = 0
                 for key in keys:
                     if over:
-                        _mark(
-                            stack_set,
-                            operation,
-                            key,
-                            "CANCELLED",
-                            "Cancelled since failure tolerance has exceeded",
-                        )
+                        mark(key, "CANCELLED", "Cancelled since failure tolerance has exceeded")
                     elif record["Status"] == "STOPPING":
-                        _mark(
-                            stack_set,
-                            operation,
-                            key,
-                            "CANCELLED",
-                            "Cancelled since the operation was stopped",
-                        )
+                        mark(key, "CANCELLED", "Cancelled since the operation was stopped")
                     elif key not in stack_set.instances:
-                        _mark(stack_set, operation, key, "CANCELLED", "The instance was deleted before")
+                        mark(key, "CANCELLED", "Cancelled since the instance was deleted")
                     elif self._organization.is_suspended(key[0]):
-                        _mark(stack_set, operation, key, "SKIPPED_SUSPENDED_ACCOUNT")
+                        mark(key, "SKIPPED_SUSPENDED_ACCOUNT")
                     else:
-                        _mark(stack_set, operation, key, "RUNNING")
-                        reason = await work(key)
-                        _mark(stack_set, operation, key, "FAILED" if reason else "SUCCEEDED", reason)
+                        mark(key, "RUNNING")
+                        reason = await work(stack_set, key)
+                        mark(key, "FAILED" if reason else "SUCCEEDED", reason)
                         failed += bool(reason)
                         over = failed > tolerated
                 exceeded |= over
         ended = "FAILED" if exceeded else "SUCCEEDED"
         record["Status"] = "STOPPED" if record["Status"] == "STOPPING" else ended
         record["EndTimestamp"] = time.time()
-
-    @staticmethod
-    def _deploying(stack_set: StackSet) -> Work:
-        """Creates the stack of an instance, or updates it."""
-
-        async def deploy(key: Key) -> str | None:
-            record, instance = stack_set.record, stack_set.instances[key]
-            parameters = {one["ParameterKey"]: one for one in record["Parameters"]}
-            parameters |= {one["ParameterKey"]: one for one in instance["ParameterOverrides"]}
-            given = {name: record.get(name, []) for name in ("TemplateBody", "Capabilities", "Tags")}
-            form = query_protocol.form(given | {"Parameters": list(parameters.values())})
-            with emulator.acting_as(*key):
-                if "StackId" in instance:
-                    return (await emulator.run_stack("UpdateStack", _name_of(instance), form))[1]
-                name = f"StackSet-{record['StackSetName']}-{uuid.uuid4()}"
-                stack, reason = await emulator.run_stack("CreateStack", name, form | {"OnFailure": "DELETE"})
-            if not reason:
-                instance["StackId"] = stack
-            return reason
-
-        return deploy
-
-    @staticmethod
-    def _deleting(stack_set: StackSet, *, retain: bool = False) -> Work:
-        """Takes an instance out of the stack set, and deletes its stack unless that is to stay."""
-
-        async def delete(key: Key) -> str | None:
-            instance, reason = stack_set.instances[key], None
-            if "StackId" in instance and not retain:
-                with emulator.acting_as(*key):
-                    _, reason = await emulator.run_stack("DeleteStack", _name_of(instance), {})
-            if reason:
-                instance["Status"] = "INOPERABLE"
-            else:
-                del stack_set.instances[key]
-            return reason
-
-        return delete
 
     # Accounts that join, move and leave
 
@@ -517,26 +475,24 @@ class StackSets:
         Neither account filters nor parameter overrides count. Source: CloudFormation User Guide, "Enable or disable
         automatic deployments for StackSets in AWS Organizations".
         """
-        following = [
-            one for one in self._in_order(self._sets.values()) if one.record["AutoDeployment"]["Enabled"]
-        ]
+        if self._organization.is_management(account):
+            return
+        ordered = self._in_order(self._sets.values())
+        following = [one for one in ordered if one.record["AutoDeployment"]["Enabled"]]
         for stack_set in reversed(following):
-            wanted = stack_set.wanted(after)
-            held = {key: instance for key, instance in stack_set.instances.items() if key[0] == account}
-            for (_, region), instance in held.items():
-                instance["OrganizationalUnitId"] = wanted.get(region, instance["OrganizationalUnitId"])
+            had, wanted, instances = stack_set.wanted(before), stack_set.wanted(after), stack_set.instances
+            held = [key for key in instances if key[0] == account and key[1] in had]
+            for key in held:
+                instances[key]["OrganizationalUnitId"] = wanted.get(key[1], had[key[1]])
             retain = bool(stack_set.record["AutoDeployment"].get("RetainStacksOnAccountRemoval"))
             left = [key for key in held if key[1] not in wanted]
-            await self._finish(stack_set, "DELETE", left, self._deleting(stack_set, retain=retain))
+            await self._finish(stack_set, "DELETE", left, partial(_remove, retain=retain))
         for stack_set in following:
-            had = stack_set.wanted(before)
-            new = {
-                (account, region): unit
-                for region, unit in stack_set.wanted(after).items()
-                if region not in had and (account, region) not in stack_set.instances
-            }
+            had, wanted = stack_set.wanted(before), stack_set.wanted(after)
+            joined = {(account, region): unit for region, unit in wanted.items() if region not in had}
+            new = {key: unit for key, unit in joined.items() if key not in stack_set.instances}
             self._put(stack_set, {}, new)
-            await self._finish(stack_set, "CREATE", new, self._deploying(stack_set))
+            await self._finish(stack_set, "CREATE", new, _deploy)
 
     def _in_order(self, stack_sets: Iterable[StackSet]) -> list[StackSet]:
         """Stack sets, each behind those that its automatic deployment depends on."""
@@ -559,8 +515,7 @@ class StackSets:
         if not (keys := list(keys)):
             return
         operation = self._begin(stack_set, action, keys, work, given or {})
-        if operation.task is not None:
-            await operation.task
+        await operation.task
         if given is not None and operation.record["Status"] != "SUCCEEDED":
             failed = [one["StatusReason"] for one in operation.results.values() if one["Status"] == "FAILED"]
             raise _invalid(
@@ -601,7 +556,7 @@ class StackSets:
         reached = {key for group in _groups(old) for key in self._reached(group)}
         self._write(stack_set, call)
         gone = [key for key in stack_set.instances if key in reached - kept]
-        await self._finish(stack_set, "DELETE", gone, self._deleting(stack_set), call)
+        await self._finish(stack_set, "DELETE", gone, _remove, call)
         stack_set.targets.clear()
         await self._deploy_groups(new)
 
@@ -609,12 +564,12 @@ class StackSets:
         for group in _groups(properties):
             stack_set, keys = self._find(group), self._reached(group)
             self._put(stack_set, group, keys)
-            await self._finish(stack_set, "CREATE", keys, self._deploying(stack_set), group)
+            await self._finish(stack_set, "CREATE", keys, _deploy, group)
 
     async def _unmade(self, stack_set_id: str) -> None:
         for place, stack_set in list(self._sets.items()):
             if stack_set.record["StackSetId"] == stack_set_id:
-                await self._finish(stack_set, "DELETE", stack_set.instances, self._deleting(stack_set), {})
+                await self._finish(stack_set, "DELETE", stack_set.instances, _remove, {})
                 del self._sets[place]
 
 
@@ -638,6 +593,37 @@ def _mark(
         "StatusReason": reason,
         "OrganizationalUnitId": instance.get("OrganizationalUnitId") or before.get("OrganizationalUnitId"),
     }
+
+
+async def _deploy(stack_set: StackSet, key: Key) -> str | None:
+    """Creates the stack of an instance, or updates it."""
+    record, instance = stack_set.record, stack_set.instances[key]
+    parameters = {
+        one["ParameterKey"]: one for one in (*record["Parameters"], *instance["ParameterOverrides"])
+    }
+    given = {name: record.get(name, []) for name in ("TemplateBody", "Capabilities", "Tags")}
+    form = query_protocol.form(given | {"Parameters": list(parameters.values())})
+    with emulator.acting_as(*key):
+        if "StackId" in instance:
+            return (await emulator.run_stack("UpdateStack", _name_of(instance), form))[1]
+        name = f"StackSet-{record['StackSetName']}-{uuid.uuid4()}"
+        stack, reason = await emulator.run_stack("CreateStack", name, form | {"OnFailure": "DELETE"})
+    if not reason:
+        instance["StackId"] = stack
+    return reason
+
+
+async def _remove(stack_set: StackSet, key: Key, *, retain: bool = False) -> str | None:
+    """Takes an instance out of the stack set, and deletes its stack unless that is to stay."""
+    instance, reason = stack_set.instances[key], None
+    if "StackId" in instance and not retain:
+        with emulator.acting_as(*key):
+            _, reason = await emulator.run_stack("DeleteStack", _name_of(instance), {})
+    if reason:
+        instance["Status"] = "INOPERABLE"
+    else:
+        del stack_set.instances[key]
+    return reason
 
 
 def _call(action: str, properties: Record) -> Record:
