@@ -193,11 +193,19 @@ def test_trusted_access_and_delegation(refused: Any, accounts: Any) -> None:
             "1 validation error detected: Value 'ANYBODY' at 'callAs' failed to satisfy constraint: Member must "
             "satisfy enum value set: [SELF, DELEGATED_ADMIN]",
         ),
+        ({"TemplateBody": "{"}, "ValidationError", None),
+        ({"TemplateBody": "Resources: ["}, "ValidationError", None),
         (
-            {"TemplateBody": "{"},
+            {"TemplateBody": "{}"},
             "ValidationError",
-            None,
+            "Template format error: At least one Resources member must be defined.",
         ),
+        (
+            {"TemplateBody": _template({})},
+            "ValidationError",
+            "Template format error: [/Resources/R0] Every Resources object must contain a Type member.",
+        ),
+        ({"StackSetName": "a_b"}, "ValidationError", None),
     ],
 )
 def test_stack_sets_that_cannot_be_made(

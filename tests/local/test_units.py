@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization, LocalOrganizationError
@@ -168,6 +169,17 @@ def test_what_organizations_refuses(
     found, message = refused(lambda: getattr(management, operation)(**given))
     assert found == code
     assert message
+
+
+def test_a_parameter_that_is_missing(organization: LocalOrganization, refused: Any) -> None:
+    """A call without what it requires is refused, also where the caller's SDK does not look for it."""
+    session = organization.session(MANAGEMENT_ACCOUNT)
+    unchecked: Any = session.client("organizations", config=Config(parameter_validation=False))
+    code, message = refused(lambda: unchecked.list_children(ChildType="ACCOUNT"))
+    assert (code, message) == (
+        "InvalidInputException",
+        "You must include a value for all required parameters.",
+    )
 
 
 def test_delegated_administrators(

@@ -69,7 +69,7 @@ _USED = {
     "services.sts": "_sessions register_session",
     "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots _tags handle_request",
     "services.cloudformation": "_stack_events _stacks",
-    "services.cloudformation.engine": "_parse_template _resolve_parameters declared_transforms",
+    "services.cloudformation.engine": "_parse_template _resolve_parameters declared_transforms yaml",
     "services.cloudformation.handlers": "_ACTION_HANDLERS _check_capabilities _uses_embedded_macro",
     "services.cloudformation.helpers": "TEMPLATE_BODY_MAX_BYTES TEMPLATE_URL_MAX_BYTES _resolve_template",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
@@ -460,8 +460,15 @@ def template_of(given: Mapping[str, Any]) -> tuple[str, Record]:
     ]
     try:
         template: Record = engine._parse_template(body)
+        resources = template.get("Resources")
+        if not resources or not isinstance(resources, dict):
+            raise ValueError("Template format error: At least one Resources member must be defined.")
+        for name, resource in resources.items():
+            if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+                place = f"Template format error: [/Resources/{name}]"
+                raise ValueError(f"{place} Every Resources object must contain a Type member.")
         engine._resolve_parameters(template, values)
-    except ValueError as error:
+    except (ValueError, engine.yaml.YAMLError) as error:
         raise ServiceError("ValidationError", str(error)) from None
     capabilities = {"Capabilities": given["Capabilities"]}
     if refused := handlers._check_capabilities(template, template, capabilities, macros=False):

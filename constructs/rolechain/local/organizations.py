@@ -204,6 +204,10 @@ class Organization:
             parameters: dict[str, Any] = dict(json.loads(body or b"{}"))
         except (TypeError, ValueError):
             raise ServiceError("SerializationException", "the request's body is not a JSON object") from None
+        model = query_protocol.model("organizations")
+        shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
+        if shape and not parameters.keys() >= {*shape.required_members}:
+            raise _refusal("InvalidInputException", "INPUT_REQUIRED")
         for name in _ACCOUNT_PARAMETERS:
             value = str(parameters.get(name, ""))
             if len(value) == 12 and value.isdigit():

@@ -8,6 +8,7 @@ with StackSets". The texts of errors are those of public reports, where there is
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ SERVICE_PRINCIPAL = "member.org.stacksets.cloudformation.amazonaws.com"
 _TYPE = "AWS::CloudFormation::StackSet"
 _PROPERTIES = ("Description", "Capabilities", "Tags", "AutoDeployment", "ManagedExecution")
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", re.ASCII)
 _PAGE = 100
 Key = tuple[str, str]
 """The account and the region of an instance."""
@@ -200,6 +202,10 @@ class StackSets:
                 "the local organization runs service-managed stack sets: set PermissionModel to SERVICE_MANAGED"
             )
         self._check_operator(given)
+        if not _NAME.fullmatch(name):
+            raise _invalid(
+                f"StackSet name {name!r} must begin with a letter and hold letters, digits and hyphens"
+            )
         if (region, name) in self._sets:
             raise ServiceError("NameAlreadyExistsException", f"StackSet {name} already exists", 409)
         stack_set_id = f"{name}:{uuid.uuid4()}"
