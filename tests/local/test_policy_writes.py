@@ -126,6 +126,8 @@ def test_an_eleventh_managed_policy(make: Any, accounts: Any, refused: Any) -> N
             _document({**ALLOW, "Resource": ["*", "my-bucket"]}),
             'Resource my-bucket must be in ARN format or "*".',
         ),
+        (_document({**ALLOW, "Action": []}), "Policy statement must contain actions."),
+        (_document({**ALLOW, "Resource": []}), "Policy statement must contain resources."),
         (
             '{"Statement": [], "Statement": []}',
             "Syntax errors in policy. (the key 'Statement' occurs twice in one object: remove one)",
@@ -144,3 +146,35 @@ def test_permissions_that_iam_refuses(
         refused(lambda: iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)) == error
     )
     assert refused(lambda: iam.create_policy(PolicyName="p", PolicyDocument=document)) == error
+
+
+def test_trust_without_statements_or_actions(make: Any, accounts: Any, refused: Any) -> None:
+    """A trust policy has a statement, and each statement an action, when it is made and when it is changed."""
+    account = accounts()
+    make.role(account, "r", account)
+    iam = make.iam(account)
+    bare = {"Effect": "Allow", "Action": [], "Principal": {"AWS": account}}
+    for document, message in (
+        (_document(), "Syntax errors in policy. (the policy has no statement)"),
+        (_document(bare), "Policy statement must contain actions."),
+    ):
+        error = ("MalformedPolicyDocument", message)
+        call = {"RoleName": "s", "AssumeRolePolicyDocument": document}
+        assert refused(lambda call=call: iam.create_role(**call)) == error
+        call = {"RoleName": "r", "PolicyDocument": document}
+        assert refused(lambda call=call: iam.update_assume_role_policy(**call)) == error
+
+
+def test_names_that_are_too_long(make: Any, accounts: Any, refused: Any) -> None:
+    """A role's name has 64 characters, and none but those of IAM's names."""
+    account = accounts()
+    make.role(account, "x" * 64, account)
+    refusal = (
+        "1 validation error detected: Value '{}' at 'roleName' failed to satisfy constraint: Member must {}"
+    )
+    for name, constraint in (
+        ("x" * 65, "have length less than or equal to 64"),
+        ("a role", "satisfy regular expression pattern: [\\w+=,.@-]+"),
+    ):
+        error = ("ValidationError", refusal.format(name, constraint))
+        assert refused(lambda name=name: make.role(account, name, account)) == error

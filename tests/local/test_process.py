@@ -179,7 +179,7 @@ def test_an_account_id_has_twelve_digits(organization: LocalOrganization) -> Non
 def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     """The command prints what to export, serves it, and ends with 0 and no traceback on Ctrl-C."""
     process = subprocess.Popen(
-        [COMMAND, "local", "--outside", "888888888888"],
+        [COMMAND, "local", "--outside", "888888888888", "--stack-sets", "999999999999"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -196,6 +196,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     assert len(exported["AWS_SECRET_ACCESS_KEY"]) >= 40
     assert "unset AWS_PROFILE\n" in printed
     assert "# outside of the organization: 888888888888\n" in printed
+    assert "# StackSets are operated by: 999999999999\n" in printed
     # Ctrl-C reaches the command once it waits; until then it is a start that was interrupted.
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(exported["AWS_ENDPOINT_URL"])  # noqa: S310
@@ -211,12 +212,26 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     [
         (["--port", "0"], "0 is not a port: name one from 1 to 65535, or leave it out for a free one"),
         (["--outside", "8"], "'8' is not an account id: write 12 digits"),
+        (["--stack-sets", "8"], "'8' is not an account id: write 12 digits"),
+        (
+            ["--unit", "ou-ab12-11111111"],
+            "'ou-ab12-11111111' is not a unit below the organization's root: write the root and the units down to it, "
+            "as in r-ab12/ou-ab12-11111111",
+        ),
     ],
 )
 def test_the_command_says_what_it_cannot_serve(words: list[str], message: str) -> None:
     """What makes no sense is a usage error, and nothing is started."""
     done = subprocess.run([COMMAND, "local", *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"rolechain: {message}\n")
+
+
+def test_the_command_says_what_is_not_installed() -> None:
+    """Without the extra the command is a usage error, with what to install."""
+    program = "import sys; sys.modules['ministack'] = None; from rolechain.cli import main; sys.exit(main(['local']))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    message = "rolechain: ministack is not installed: pip install 'rolechain[local]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
 def test_the_command_says_that_a_port_is_taken(organization: LocalOrganization) -> None:

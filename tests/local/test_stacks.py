@@ -95,9 +95,12 @@ def test_an_invalid_principal_rolls_the_stack_back(
         assert refused(lambda name=name: make.iam(account).get_role(RoleName=name))[0] == "NoSuchEntity"
 
 
-def test_a_missing_boundary_and_a_taken_name_fail(make: Any, deploy: Any, accounts: Any) -> None:
-    """A stack cannot name a boundary that does not exist, nor take over a role that another made."""
+def test_a_missing_boundary_and_a_wrong_name_fail(make: Any, deploy: Any, accounts: Any) -> None:
+    """A stack cannot name a boundary that does not exist, take over a role that another made, nor exceed a name."""
     account, other = accounts(), accounts()
+    status, reasons = deploy(accounts(), {"Made": _role(account, RoleName="x" * 65)})
+    assert status == "ROLLBACK_COMPLETE"
+    assert any("Member must have length less than or equal to 64" in reason for reason in reasons)
     status, reasons = deploy(
         account, {"Made": _role(account, PermissionsBoundary=f"arn:aws:iam::{account}:policy/no")}
     )

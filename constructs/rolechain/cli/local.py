@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="the port on 127.0.0.1 (default: a free one)")
     outside = "an account that does not belong to the organization, as a third party's"
     add_repeated_option(parser, "--outside", "ACCOUNT", outside)
+    unit = "an organizational unit to begin with, as in r-ab12/ou-ab12-11111111"
+    add_repeated_option(parser, "--unit", "PATH", unit)
+    stack_sets = "an account that operates StackSets: 000000000000, or a member as delegated administrator"
+    add_repeated_option(parser, "--stack-sets", "ACCOUNT", stack_sets)
     add_services(parser)
     parser.add_argument(
         "--trail", metavar="DIR", help="write every call in log files as CloudTrail writes them, for trace"
@@ -40,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             port=arguments.port,
             outside=arguments.outside,
             services=arguments.services,
+            units=arguments.unit,
+            stack_sets=arguments.stack_sets,
             trail=arguments.trail,
         )
     except LocalOrganizationError as error:
@@ -49,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("# an access key id of 12 digits acts as that account's administrator, with this secret")
         if organization.outside:
             print(f"# outside of the organization: {', '.join(organization.outside)}")
+        if organization.stack_sets:
+            print(f"# StackSets are operated by: {', '.join(organization.stack_sets)}")
         print("unset AWS_PROFILE")
         for name, value in organization.environment(EXAMPLE_ACCOUNT).items():
             print(f"export {name}={shlex.quote(value)}")

@@ -17,7 +17,7 @@ from rolechain.local import emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError, denial
 from rolechain.local.organizations import Organization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
-from rolechain.local.principals import Principal, policy_of, timestamp
+from rolechain.local.principals import Principal, policy_of
 from rolechain.model.session_policy import problems_of
 from rolechain.policy import Callee, Request, decide
 
@@ -151,7 +151,7 @@ def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) 
             "AccessKeyId": key_id,
             "SecretAccessKey": secret,
             "SessionToken": token,
-            "Expiration": timestamp(ends),
+            "Expiration": ends,
         },
         "PackedPolicySize": packed or None,
         "SourceIdentity": source_identity,

@@ -12,11 +12,13 @@ import base64
 import importlib
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from html import unescape
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -25,6 +27,7 @@ from rolechain.local.errors import LocalOrganizationError, ServiceError, unknown
 VERSION = "1.5.33"
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,20 @@ _USED = {
     "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
     "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
     "_resolve_managed_policy_document",
-    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope "
-    "xml_response",
+    "core.responses": "AccountScopedDict _account_from_sts_session get_account_id get_region request_scope",
     "core.router": "detect_service extract_access_key_id",
     "core.sigv4": "SIGNATURE_MISMATCH calculate_signature decode_header_value header_signing_documents "
     "parse_header_signature parse_query_signature presigned_request_is_expired request_time_failure",
     "services.iam": "_IAM_HANDLERS _access_keys _boundary_policy_error _error _group_inline_policies _groups "
     "_mfa_devices _policy_exists _roles _trust_policy_not_principal_error _user_inline_policies _users",
     "services.sts": "_sessions register_session",
-    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots handle_request",
+    "services.organizations": "_accounts _attachments _ensure_org _orgs _ous _policies _roots _tags handle_request",
+    "services.cloudformation": "_stack_events _stacks",
+    "services.cloudformation.engine": "_parse_template _resolve_parameters declared_transforms yaml",
+    "services.cloudformation.handlers": "_ACTION_HANDLERS _check_capabilities _uses_embedded_macro",
+    "services.cloudformation.helpers": "TEMPLATE_BODY_MAX_BYTES TEMPLATE_URL_MAX_BYTES _resolve_template",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
+    "services.cloudformation.stacks": "_runs_on_worker_thread",
 }
 """The names that are read or replaced here, by module."""
 
@@ -115,9 +122,14 @@ def request_region() -> str:
     return str(_responses.get_region())
 
 
-def acting_as(account: str) -> AbstractContextManager[None]:
-    """Makes ``account`` the one whose stores are read and written, for a ``with`` block."""
-    scope: AbstractContextManager[None] = _responses.request_scope(account, request_region())
+def acting_as(account: str, region: str | None = None) -> AbstractContextManager[None]:
+    """Makes ``account`` the one whose stores are read and written, for a ``with`` block.
+
+    Args:
+        account: the account.
+        region: the region likewise; that of the request if None.
+    """
+    scope: AbstractContextManager[None] = _responses.request_scope(account, region or request_region())
     return scope
 
 
@@ -141,14 +153,6 @@ def service_of(call: Call, body: bytes = b"") -> str:
     method, path, headers = call.method, call.path, dict(call.headers)
     named = _app._routing_params(method, path, headers, body, call.parameters)
     return str(_router.detect_service(method, path, headers, named))
-
-
-def sts_response(action: str, result: Mapping[str, Any]) -> Response:
-    """The response of STS to a call that went well; what is None is left out."""
-    given = {name: value for name, value in result.items() if value is not None}
-    namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-    response: Response = _responses.xml_response(f"{action}Response", namespace, {f"{action}Result": given})
-    return response
 
 
 def error_response(error: ServiceError, service: str) -> Response:
@@ -211,6 +215,11 @@ def keep_resource_types(services: Collection[str]) -> None:
 def serve_in(loop: asyncio.AbstractEventLoop) -> None:
     """Has services that are called from a stack run in the event loop of the server."""
     _app._MAIN_LOOP = loop
+
+
+def spawn(work: Coroutine[Any, Any, T]) -> Future[T]:
+    """Starts ``work`` in the event loop of the server, from whatever thread."""
+    return asyncio.run_coroutine_threadsafe(work, _app._MAIN_LOOP)
 
 
 class Store:
@@ -341,9 +350,11 @@ def on_trust_policy_write(problem: Callable[[str | Record], str | None]) -> None
     _iam._trust_policy_not_principal_error = refusal
 
 
-def before_iam_call(action: str, check: Callable[[Mapping[str, str]], None]) -> None:
+def before_iam_call(action: str, check: Callable[[Mapping[str, str]], object]) -> None:
     """Calls ``check`` with the parameters of each call of an action of IAM; its ServiceError is the answer."""
-    own = _iam._IAM_HANDLERS[action]
+    own = _iam._IAM_HANDLERS.get(action)
+    if own is None:
+        return
 
     def handle(parameters: Any) -> Any:
         try:
@@ -414,12 +425,109 @@ def list_boundaries() -> None:
 
 def stack_handlers(resource_type: str) -> dict[str, Any]:
     """The functions by which a stack creates, updates and deletes a resource of a type; entries may be replaced."""
-    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[resource_type]
+    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS.setdefault(resource_type, {})
     return handlers
+
+
+def stack_waits_for(resource_type: str) -> None:
+    """Has the functions of a type called from a thread of its own, where they may wait for the event loop."""
+    stacks = _modules["services.cloudformation.stacks"]
+    own = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind == resource_type or own(kind)
+
+
+def template_of(given: Mapping[str, Any]) -> tuple[str, Record]:
+    """The template that a call of CloudFormation gives, as text and as read.
+
+    Args:
+        given: the parameters of the call: TemplateBody or TemplateURL, Parameters and Capabilities.
+
+    Raises:
+        ServiceError: there is none, it cannot be read, or the call lacks parameters or capabilities that it asks for.
+    """
+    engine, handlers = (
+        _modules["services.cloudformation.engine"],
+        _modules["services.cloudformation.handlers"],
+    )
+    named = {name: [str(given[name])] for name in ("TemplateBody", "TemplateURL") if name in given}
+    body, refused = _modules["services.cloudformation.helpers"]._resolve_template(named)
+    if refused:
+        raise _error_of(refused)
+    if not body:
+        raise ServiceError("ValidationError", "Either Template URL or Template Body must be specified.")
+    values = [
+        {"Key": one["ParameterKey"], "Value": one.get("ParameterValue", "")} for one in given["Parameters"]
+    ]
+    try:
+        template: Record = engine._parse_template(body)
+        resources = template.get("Resources")
+        if not resources or not isinstance(resources, dict):
+            raise ValueError("Template format error: At least one Resources member must be defined.")
+        for name, resource in resources.items():
+            if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+                place = f"Template format error: [/Resources/{name}]"
+                raise ValueError(f"{place} Every Resources object must contain a Type member.")
+        engine._resolve_parameters(template, values)
+    except (ValueError, engine.yaml.YAMLError) as error:
+        raise ServiceError("ValidationError", str(error)) from None
+    capabilities = {"Capabilities": given["Capabilities"]}
+    if refused := handlers._check_capabilities(template, template, capabilities, macros=False):
+        raise _error_of(refused)
+    return body, template
+
+
+def has_macro(template: Record) -> bool:
+    """Whether a template calls a macro, CloudFormation's own included."""
+    embedded = _modules["services.cloudformation.handlers"]._uses_embedded_macro(template)
+    return bool(embedded or _modules["services.cloudformation.engine"].declared_transforms(template))
+
+
+async def run_stack(action: str, name: str, parameters: Mapping[str, str]) -> tuple[str, str | None]:
+    """Creates, updates or deletes a stack in the account that is acted as, and waits until that is done.
+
+    Args:
+        action: CreateStack, UpdateStack or DeleteStack.
+        name: the stack's name.
+        parameters: the parameters of the call besides.
+
+    Returns:
+        The stack's id, and why it failed; None where it did not.
+    """
+    cloudformation, helpers = _modules["services.cloudformation"], _modules["services.cloudformation.helpers"]
+    running, old = asyncio.all_tasks(), cloudformation._stacks.get(name) or {}
+    seen = len(cloudformation._stack_events.get(old.get("StackId")) or [])
+    # A stack set's template may be as large as one from S3, and is given as text.
+    most, helpers.TEMPLATE_BODY_MAX_BYTES = helpers.TEMPLATE_BODY_MAX_BYTES, helpers.TEMPLATE_URL_MAX_BYTES
+    try:
+        given = {key: [value] for key, value in {"StackName": name, **parameters}.items()}
+        response = _modules["services.cloudformation.handlers"]._ACTION_HANDLERS[action](given)
+    finally:
+        helpers.TEMPLATE_BODY_MAX_BYTES = most
+    stack = cloudformation._stacks.get(name) or {}
+    stack_id = str(stack.get("StackId", ""))
+    if response[0] != 200:
+        message = str(_error_of(response))
+        return stack_id, None if message == "No updates are to be performed." else message
+    await asyncio.gather(*(asyncio.all_tasks() - running))
+    if not stack or stack["StackStatus"] == action.upper().removesuffix("STACK") + "_COMPLETE":
+        return stack_id, None
+    failed = [
+        f"ResourceLogicalId:{event['LogicalResourceId']}, ResourceType:{event['ResourceType']}, "
+        f"ResourceStatusReason:{event['ResourceStatusReason']}."
+        for event in cloudformation._stack_events[stack_id][seen:]
+        if event["ResourceStatus"].endswith("_FAILED") and event["PhysicalResourceId"] != stack_id
+    ]
+    return stack_id, failed[0] if failed else str(stack["StackStatusReason"])
+
+
+def _error_of(response: Response) -> ServiceError:
+    """The error that an answer in XML holds."""
+    found = re.search(rb"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", response[2], re.DOTALL)
+    code, message = found.groups() if found else (b"", response[2])
+    return ServiceError(code.decode(), unescape(message.decode()), response[0])
 
 
 def boundary_problem(arn: str) -> str | None:
     """The reason why ``arn`` cannot be a permissions boundary in the account of the request; None if it can."""
     response = _iam._boundary_policy_error(arn)
-    found = re.search(rb"<Message>(.*?)</Message>", response[2]) if response else None
-    return found.group(1).decode() if found else None
+    return str(_error_of(response)) if response else None

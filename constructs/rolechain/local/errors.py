@@ -16,12 +16,14 @@ class ServiceError(RolechainError):
 
     Attributes:
         code: AWS's error code, such as ``AccessDenied``.
-        status: the HTTP status, 400, 403 or 409.
+        status: the HTTP status, 400, 403, 404 or 409.
+        reason: the reason that Organizations gives beside the text; None where it gives none.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, reason: str | None = None) -> None:
         self.code = code
         self.status = status
+        self.reason = reason
         super().__init__(message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,9 @@ from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from rolechain.iam.limits import ACCOUNT, ORGANIZATION
+from rolechain.iam.limits import ACCOUNT, ORGANIZATION, ORGANIZATIONAL_UNIT
 from rolechain.local.errors import LocalOrganizationError
 
 if TYPE_CHECKING:
@@ -53,10 +54,15 @@ class LocalOrganization:
         outside: the ids of the accounts that belong to no organization.
         services: the services that are served besides those that chains and the CDK call, such as ``lambda``, which
             runs the code of its functions as the user.
+        units: the paths of the organizational units that the organization begins with, from its root's id down, as in
+            ``r-ab12/ou-ab12-11111111``. The root is ``r-local`` without them.
+        stack_sets: the accounts that operate StackSets from the start. If there are any, trusted access is
+            enabled; a member among them is a delegated administrator.
         trail: the folder where every call is written in log files as CloudTrail writes them to S3; None for none.
 
     Raises:
-        LocalOrganizationError: the port is taken, a service does not exist, or the server did not start.
+        LocalOrganizationError: the extra ``local`` is not installed, an argument makes no sense, the port is taken, or
+            the server did not start.
     """
 
     def __init__(
@@ -66,8 +72,12 @@ class LocalOrganization:
         organization_id: str = "o-exampleorg1",
         outside: Iterable[str] = (),
         services: Iterable[str] = (),
+        units: Iterable[str] = (),
+        stack_sets: Iterable[str] = (),
         trail: str | PathLike[str] | None = None,
     ) -> None:
+        if find_spec("ministack") is None:
+            raise LocalOrganizationError("ministack is not installed: pip install 'rolechain[local]'")
         if not ORGANIZATION.fullmatch(organization_id):
             raise LocalOrganizationError(
                 f"{organization_id!r} is not an organization id: write o- and 10 to 32 lowercase letters or digits"
@@ -79,10 +89,22 @@ class LocalOrganization:
         self.organization_id = organization_id
         self.outside = tuple(map(_checked, outside))
         self.services = tuple(services)
+        self.units = tuple(units)
+        self.stack_sets = tuple(map(_checked, stack_sets))
         self.trail = Path(trail).absolute() if trail is not None else None
         if MANAGEMENT_ACCOUNT in self.outside:
             raise LocalOrganizationError(
                 f"{MANAGEMENT_ACCOUNT} is the organization's management account: name another to stand outside"
+            )
+        for unit in self.units:
+            if not ORGANIZATIONAL_UNIT.fullmatch(unit) or unit.split("/")[0] != self.units[0].split("/")[0]:
+                raise LocalOrganizationError(
+                    f"{unit!r} is not a unit below the organization's root: write the root and the units down to "
+                    "it, as in r-ab12/ou-ab12-11111111"
+                )
+        if unknown := set(self.stack_sets) & set(self.outside):
+            raise LocalOrganizationError(
+                f"{min(unknown)} stands outside of the organization: name a member to operate stack sets"
             )
         self._wanted_port = port
         self._port: int | None = None
@@ -92,8 +114,6 @@ class LocalOrganization:
         self._log: IO[bytes] | None = None
 
     def __enter__(self) -> LocalOrganization:
-        if find_spec("ministack") is None:
-            raise LocalOrganizationError("ministack is not installed: pip install 'rolechain[local]'")
         try:
             self._start()
         except BaseException:
@@ -177,6 +197,46 @@ class LocalOrganization:
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region=region
         )
 
+    def create_unit(self, name: str, parent: str | None = None) -> str:
+        """Makes an organizational unit, and returns its id.
+
+        Args:
+            name: its name.
+            parent: the id of the unit that it is made in; in the root if None.
+        """
+        organizations = self._organizations()
+        made = organizations.create_organizational_unit(ParentId=parent or _root(organizations), Name=name)
+        return str(made["OrganizationalUnit"]["Id"])
+
+    def create_account(self, unit: str | None = None) -> str:
+        """Makes an account, and returns its id. Stack sets that deploy by themselves are deployed to it.
+
+        Args:
+            unit: the id of the organizational unit that it is moved to; it stays in the root if None.
+        """
+        name = f"account-{secrets.token_hex(4)}"
+        status = self._organizations().create_account(Email=f"{name}@example.com", AccountName=name)
+        account = str(status["CreateAccountStatus"]["AccountId"])
+        if unit is not None:
+            self.move_account(account, unit)
+        return account
+
+    def move_account(self, account: str, unit: str | None = None) -> None:
+        """Moves an account. Stack sets that deploy by themselves have followed when this returns.
+
+        Args:
+            account: the account, which need not have been used before.
+            unit: the id of the organizational unit that it is moved to; the root if None.
+        """
+        organizations = self._organizations()
+        here = organizations.list_parents(ChildId=_checked(account))["Parents"][0]["Id"]
+        organizations.move_account(
+            AccountId=account, SourceParentId=here, DestinationParentId=unit or _root(organizations)
+        )
+
+    def _organizations(self) -> Any:
+        return self.session(MANAGEMENT_ACCOUNT).client("organizations")
+
     def wait(self) -> None:
         """Returns only if the server ends by itself.
 
@@ -201,6 +261,8 @@ class LocalOrganization:
             "organization_id": self.organization_id,
             "outside": self.outside,
             "services": self.services,
+            "units": self.units,
+            "stack_sets": self.stack_sets,
             "trail": str(self.trail) if self.trail else None,
             "parent": os.getpid(),
         }
@@ -268,3 +330,7 @@ def _checked(account: str) -> str:
     if not ACCOUNT.fullmatch(account):
         raise LocalOrganizationError(f"{account!r} is not an account id: write 12 digits")
     return account
+
+
+def _root(organizations: Any) -> str:
+    return str(organizations.list_roots()["Roots"][0]["Id"])

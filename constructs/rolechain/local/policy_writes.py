@@ -1,4 +1,4 @@
-"""What IAM refuses when a policy is written: malformed documents, and documents beyond its quotas.
+"""What IAM refuses: parameters that are not as its model says, malformed policies, and policies beyond its quotas.
 
 Source: IAM API Reference, CreateRole, UpdateAssumeRolePolicy, PutRolePolicy, CreatePolicy and AttachRolePolicy; IAM
 User Guide, "IAM and STS quotas". The quotas are those that an account has by default.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from rolechain.iam.arn import account_of
 from rolechain.iam.limits import (
@@ -19,8 +20,9 @@ from rolechain.iam.limits import (
     USER_INLINE_CHARACTERS,
     length_of_document,
 )
-from rolechain.local import emulator
+from rolechain.local import emulator, query_protocol
 from rolechain.local.errors import ServiceError
+from rolechain.local.trust_principals import NO_ACTIONS
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 
@@ -29,7 +31,7 @@ _SID = re.compile(r"[0-9A-Za-z]*")
 
 
 def install() -> None:
-    """Asks for the problem of each policy that a call to IAM writes or attaches, before IAM writes it."""
+    """Asks for the problem of each call to IAM, and of the policy that it writes or attaches, before IAM does it."""
     for action in ("CreateRole", "UpdateAssumeRolePolicy"):
         emulator.before_iam_call(action, _check_trust)
     for action in ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion"):
@@ -42,6 +44,8 @@ def install() -> None:
     for action in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
         emulator.before_iam_call(action, _check_exists)
     emulator.before_iam_call("AttachRolePolicy", _check_attached)
+    for action in query_protocol.model("iam").operation_names:
+        emulator.before_iam_call(action, partial(query_protocol.read, "iam", action))
 
 
 def _check_trust(given: Parameters) -> None:
@@ -58,12 +62,16 @@ def _check_permissions(given: Parameters) -> None:
     if any(statement.principals or statement.not_principal for statement in policy.statements):
         raise _malformed("Policy document should not specify a principal.")
     for statement in policy.statements:
+        if not statement.actions.written:
+            raise _malformed(NO_ACTIONS)
+        if statement.resources is None or not statement.resources.written:
+            raise _malformed("Policy statement must contain resources.")
         if not _SID.fullmatch(statement.sid or ""):
             raise _malformed(
                 "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
                 "[0-9A-Za-z]*"
             )
-        for resource in statement.resources.written if statement.resources else ():
+        for resource in statement.resources.written:
             if resource != "*" and not resource.startswith(("arn:", "*", "?", "$")):
                 raise _malformed(f'Resource {resource} must be in ARN format or "*".')
 

@@ -1,9 +1,8 @@
 """The server's own process: ``python -m rolechain.local.server SETTINGS``.
 
-SETTINGS is JSON: ``{"port": …, "folder": …, "organization_id": …, "outside": […], "services": […], "trail": …}``. It
-says one line
-of JSON on its standard output, ``{"port": …, "secret": …}`` or ``{"error": …}``, and serves until its standard input
-ends, which it does with its parent. It writes to that folder only, and removes it in the end.
+SETTINGS is JSON, the arguments of ``LocalOrganization`` with a ``folder`` and the ``parent``'s id. It says one line of
+JSON on its standard output, ``{"port": …, "secret": …}`` or ``{"error": …}``, and serves until its standard input ends,
+which it does with its parent. It writes to that folder only, and removes it in the end.
 """
 
 from __future__ import annotations
@@ -98,12 +97,15 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
         principals,
         request_context,
         stack_roles,
+        stack_sets,
         sts,
         trail,
         trust_principals,
     )
 
-    organization = organizations.Organization(settings["organization_id"], settings["outside"])
+    organization = organizations.Organization(
+        settings["organization_id"], settings["outside"], settings["units"]
+    )
 
     def caller_keys(key_id: str) -> dict[str, Any] | None:
         try:
@@ -127,6 +129,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     emulator.list_boundaries()
     policy_writes.install()
     stack_roles.install()
+    stack_sets.StackSets(organization, settings["stack_sets"])
     written = trail.Trail(settings["trail"]) if settings["trail"] else None
     return middleware.Middleware(secret, settings["services"], written)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rolechain.local import emulator
+from rolechain.local import emulator, query_protocol
 
 _TYPE = "AWS::IAM::Role"
+_NOBODY = {"Statement": [{"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
 Made = tuple[str, dict[str, Any]]
 
 
@@ -19,6 +20,8 @@ def install() -> None:
         account, name = emulator.request_account(), properties.get("RoleName")
         if name and emulator.roles.get(account, name):
             raise ValueError(f"Role with name {name} already exists.")
+        if name:
+            query_protocol.read("iam", "GetRole", {"RoleName": name})
         _check_boundary(properties)
         return _with_boundary(create(logical_id, properties, stack_name), properties)
 
@@ -34,7 +37,7 @@ def install() -> None:
         trust = "AssumeRolePolicyDocument"
         kept = role.get(trust) if role is not None and old.get(trust) == new.get(trust) else None
         # What did not change is not written again: a principal that was deleted meanwhile stays an orphan.
-        unwritten = {**new, trust: {"Statement": []}} if kept else new
+        unwritten = {**new, trust: _NOBODY} if kept else new
         made: Made = update(physical_id, old, unwritten, stack_name, logical_id)
         if role is not None and kept and made[0] == physical_id:
             role[trust] = kept

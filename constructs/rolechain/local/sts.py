@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import parse_qs
 
-from rolechain.local import assume_role, emulator, mfa, parameters
+from rolechain.local import assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
@@ -24,8 +23,7 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
                 raise ServiceError(
                     "InvalidAction", "STS speaks the query protocol here: send a form, not JSON"
                 )
-            form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-            given = {name: values[0] for name, values in {**query, **form}.items()}
+            given = query_protocol.parameters(query, body)
             action, key_id = given.get("Action"), emulator.access_key_id(headers, query)
             account = emulator.request_account()
             if action == "AssumeRole" and not key_id:
@@ -34,11 +32,11 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
                 )
             if action == "AssumeRole":
                 result = assume_role.assume(parameters.read(given), principal_of(key_id), organization)
-                return emulator.sts_response("AssumeRole", result)
+                return query_protocol.response("sts", "AssumeRole", result)
             if action == "GetCallerIdentity" and is_administrator(key_id):
                 arn, user_id = administrator_arn(account), administrator_id(account)
                 identity = {"Arn": arn, "UserId": user_id, "Account": account}
-                return emulator.sts_response("GetCallerIdentity", identity)
+                return query_protocol.response("sts", "GetCallerIdentity", identity)
             if action != "GetSessionToken":
                 return await own(method, path, headers, body, query)
             serial_number, token_code = given.get("SerialNumber"), given.get("TokenCode")

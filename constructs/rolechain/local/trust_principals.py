@@ -17,6 +17,8 @@ from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 from rolechain.policy.trust_problems import invalid_principal, trust_problems
 
+NO_ACTIONS = "Policy statement must contain actions."
+
 
 def problem_of(document: str | dict[str, Any]) -> str | None:
     """IAM's words for the first thing in a trust policy that it would not store, or None."""
@@ -31,7 +33,11 @@ def problem_of(document: str | dict[str, Any]) -> str | None:
         policy = Policy.parse(_with_principals(given, lambda names: names))
     except PolicyError as error:
         return f"Syntax errors in policy. ({error})"
+    if not policy.statements:
+        return "Syntax errors in policy. (the policy has no statement)"
     for statement in policy.statements:
+        if not statement.actions.written:
+            return NO_ACTIONS
         for problem in trust_problems(statement):
             return problem.refusal
     for element in statements:
