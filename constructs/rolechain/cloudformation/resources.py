@@ -73,11 +73,8 @@ class Identity(NamedTuple):
 
 def properties_of(resolver: Resolver, logical_id: str) -> tuple[str, Mapping[str, Json]]:
     """A resource's type and properties; both empty where they are not as CloudFormation asks."""
-    resource = resolver.section("Resources").get(logical_id)
-    if not isinstance(resource, Mapping):
-        return "", {}
-    properties = resource.get("Properties")
-    return str(resource.get("Type", "")), properties if isinstance(properties, Mapping) else {}
+    resource = texts.section(resolver.section("Resources"), logical_id)
+    return str(resource.get("Type", "")), texts.section(resource, "Properties")
 
 
 def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> Identity | None:
@@ -98,7 +95,7 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
         service, word, key = _REGIONAL[kind]
         name = texts.scalar(resolver.resolve(properties.get(key), place)) or resolver.placeholder(logical_id)
         around = resolver.around
-        arn = f"arn:{around.partition}:{service}:{around.region or UNPLACED}:{around.account}:{word}{name}"
+        arn = f"arn:{around.partition}:{service}:{around.template.region or UNPLACED}:{around.account}:{word}{name}"
         return Identity(arn, name, "/", "<" not in name)
     else:
         return None

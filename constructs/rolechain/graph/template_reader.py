@@ -114,7 +114,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
         resource = stack.resolver.section("Resources")[role.logical_id]
         yield RoleRecord(
             arn=identity.arn,
-            account=stack.account,
+            account=stack.template.account or "",
             name=identity.name if identity.named else "",
             path=identity.path,
             place=role.place,
