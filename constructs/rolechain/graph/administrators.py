@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
+from rolechain.cloudformation.texts import section
 from rolechain.graph import escalation
 from rolechain.graph.abilities import (
     GRANTING,
@@ -123,10 +124,9 @@ class _Search:
         self._gained: dict[Principal, Means] = {}
         self._lifted: dict[Principal, Means] = {}
         members = {arn for user in graph.identities for arn in user.groups}
-        everybody: list[Principal] = [*graph.roles, *graph.identities]
         self._principals = [
             each
-            for each in everybody
+            for each in graph.principals
             if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
         ]
         by_account = _grouped(self._principals, _account)
@@ -279,9 +279,8 @@ class _Search:
                 named = any(begins in each for each in written)
                 for account in self._roles if named else own if name == escalation.DEPLOYING else ():
                     role = name.format(account=account)
-                    on = arns_like("iam", "", account, f"role/{role}") & Language(
-                        without=_OTHER_BOOTSTRAP_ROLES
-                    )
+                    others = Language(without=_OTHER_BOOTSTRAP_ROLES)
+                    on = arns_like("iam", "", account, f"role/{role}") & others
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
                         yield from self._all_of(account, means_of(allowed, words))
@@ -422,13 +421,10 @@ class _Search:
                 for principal in _near(self._by_account, value) if account else self._principals:
                     if principal.arn == value or not self._speaks(principal):
                         continue
-                    found = [
-                        means
-                        for way in ways
-                        for means in self._may(
-                            principal, [way], one_arn(value) if way.action.startswith("iam:") else ANY
-                        )
-                    ]
+                    found: list[Means] = []
+                    for way in ways:
+                        on = one_arn(value) if way.action.startswith("iam:") else ANY
+                        found += self._may(principal, [way], on)
                     found += (means for role in roles for means in self._acts(principal, role))
                     for means in found:
                         words = f"{means.words} on {value}, by which the chain is entered"
@@ -458,11 +454,9 @@ class _Search:
             while "/" in name:
                 name, logical_id = name.rsplit("/", 1)
                 template = self._graph.templates.get(name)
-                resources = template.body.get("Resources") if template else None
-                resource = resources.get(logical_id) if isinstance(resources, Mapping) else None
-                if template and isinstance(resource, Mapping) and resource.get("Type") == STACK_SET:
-                    properties = resource.get("Properties")
-                    own = properties.get("StackSetName") if isinstance(properties, Mapping) else None
+                resource = section(section(template.body if template else None, "Resources"), logical_id)
+                if template and resource.get("Type") == STACK_SET:
+                    own = section(resource, "Properties").get("StackSetName")
                     on = f"stackset/{own if isinstance(own, str) else '*'}:*"
                     account = _placed(template.account or "<")
                     found.append((account, arns_like("cloudformation", "*", "*", on), role))

@@ -22,7 +22,7 @@ from rolechain.graph.access import (
 from rolechain.graph.arn_sets import accounts_in
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
-from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
+from rolechain.graph.language import Language, Pattern, Position, glob_of, matching
 from rolechain.graph.permissions import Permitted, kind_of, permissions
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, RoleRecord
@@ -129,31 +129,25 @@ def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[E
     callers = _Callers(principals)
     for callee in graph.roles:
         # Many users differ in nothing that a policy asks about.
-        alike: dict[tuple[object, ...], Edge | None] = {}
+        alike: dict[tuple[object, ...] | None, Edge | None] = {}
         for caller in callers.of(callee) if is_arn(callee.arn) else ():
             key = _alike(caller, callee)
-            if key and key in alike:
-                edge = (found := alike[key]) and _of_another(found, caller)
-            else:
-                edge = _edge(caller, callee, graph)
-            if key:
-                alike[key] = edge
+            if not key or key not in alike:
+                edge = alike[key] = _edge(caller, callee, graph)
+            elif edge := alike[key]:
+                if decision := edge.decision:
+                    words = decision.reason.replace(edge.caller.arn, caller.arn)
+                    decision = Decision(decision.verdict, decision.side, decision.action, words)
+                edge = replace(edge, caller=caller, decision=decision)
             if edge:
                 yield edge
-
-
-def _of_another(edge: Edge, caller: Principal) -> Edge:
-    if (decision := edge.decision) is not None:
-        words = decision.reason.replace(edge.caller.arn, caller.arn)
-        decision = Decision(decision.verdict, decision.side, decision.action, words)
-    return replace(edge, caller=caller, decision=decision)
 
 
 def _alike(caller: Principal, callee: RoleRecord) -> tuple[object, ...] | None:
     """What decides about a user's calls to a role; None where it is something of the user's own."""
     if not isinstance(caller, IdentityRecord) or ":user/" not in caller.arn or caller.outside:
         return None
-    policies = [*(record.policy for record in caller.policies)]
+    policies = [record.policy for record in caller.policies]
     boundary = caller.boundary.policy if caller.boundary else None
     trust = callee.trust.policy
     named = (each.principals.aws for each in trust.statements if each.principals)
@@ -170,14 +164,14 @@ class _Callers:
         self._by_resource: dict[str, list[Principal]] = {}
         self._by_account: dict[str, list[Principal]] = {}
         self._of_wide_resource: dict[str, list[Principal]] = {}
-        self._unnamed: list[tuple[Principal, Language]] = []
+        self._unnamed: list[tuple[Principal, OneValue]] = []
         named: dict[Policy, tuple[frozenset[str], bool]] = {}
         for role in principals:
             if not is_arn(role.arn):
                 continue
             self._by_arn.setdefault(role.arn, []).append(role)
             if role.account and (arns := _possible_arns(role)):
-                self._unnamed.append((role, arns))
+                self._unnamed.append((role, OneValue(arns, absent=False)))
             self._by_account.setdefault(account_of(role.arn), []).append(role)
             policies = [record.policy for record in role.policies]
             named |= {each: _callees_named(each) for each in policies if each not in named}
@@ -196,7 +190,8 @@ class _Callers:
                 values = requests.values.get(keys_of.PRINCIPAL_ARN)
                 if requests.kind not in ("role", "user") or not isinstance(values, OneValue):
                     continue
-                found |= {each: None for each, arns in self._unnamed if _meet(values.texts, arns)}
+                unnamed = self._unnamed
+                found |= {each: None for each, arns in unnamed if requests.where(keys_of.PRINCIPAL_ARN, arns)}
                 if values.texts.values is not None:
                     named = (self._by_arn.get(arn, ()) for arn in sorted(values.texts.values))
                     found |= dict.fromkeys(chain.from_iterable(named))
@@ -250,13 +245,6 @@ def _possible_arns(caller: Principal) -> Language | None:
     return None
 
 
-def _meet(ones: Language, others: Language) -> bool:
-    try:
-        return not (ones & others).is_empty()
-    except TooLarge:
-        return True
-
-
 def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
     session = _session(caller, graph)
     edge = _edge_of(caller, callee, graph, session)
@@ -274,7 +262,9 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     facts = _facts(callee, graph)
     first: Edge | None = None
     # A statement that names somebody says more of the pair than one that lets everybody in, wherever either stands.
-    for statement in sorted(callee.trust.policy.allows, key=_lets_everybody_in):
+    for statement in sorted(
+        callee.trust.policy.allows, key=lambda each: each.principals is None or each.principals.everyone
+    ):
         if not (entering := both(alone.get(statement.index, ()), [session])):
             continue
         named = tuple(_named(statement, caller))
@@ -294,10 +284,6 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
     return first
 
 
-def _lets_everybody_in(statement: Statement) -> bool:
-    return statement.principals is None or statement.principals.everyone
-
-
 def _session(caller: Principal, graph: RoleGraph) -> Requests:
     """Every request that a session of a role, or a user, may make."""
     values: dict[str, Values] = {keys_of.PRINCIPAL_ARN: only(caller.arn)}
@@ -305,9 +291,7 @@ def _session(caller: Principal, graph: RoleGraph) -> Requests:
         path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([path]), (), absent=False)
     if not _may_be_tagged(caller):
-        for key, value in caller.tags.items():
-            texts = Language(frozenset({value}))
-            values[f"{_PRINCIPAL_TAG}{key.lower()}"] = OneValue(texts, absent=False)
+        values |= {f"{_PRINCIPAL_TAG}{key.lower()}": only(value) for key, value in caller.tags.items()}
     return Requests(kind_of(caller), values)
 
 

@@ -185,7 +185,7 @@ def _matches(pattern: Pattern, text: str) -> bool:
 @lru_cache(maxsize=16384)
 def text_of(value: str, *, ignores_case: bool = False) -> Pattern:
     """The pattern that one text matches, or the same text in any case."""
-    return Pattern(_literal(value, ignores_case))
+    return Pattern(Position(character, ignores_case=ignores_case) for character in value)
 
 
 @lru_cache(maxsize=16384)
@@ -218,10 +218,6 @@ def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
         else:
             positions += segment
     return Pattern(positions)
-
-
-def _literal(value: str, ignores_case: bool = False) -> Iterator[Position]:
-    return (Position(character, ignores_case=ignores_case) for character in value)
 
 
 def _globbed(value: str, excluded: str) -> Iterator[Position]:

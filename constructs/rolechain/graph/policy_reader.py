@@ -162,13 +162,9 @@ class PolicyReader:
         own = {(account_of(role.arn), role.name.lower()) for role in created}
         names = {role.role.lower() for role in chain.roles} if chain else set()
         for (account, kind, name), records in self._attached.items():
-            if (
-                kind == resources.ROLE
-                and account.startswith("<")
-                and name in names
-                and (account, name) not in own
-            ):
-                for record in filter(lambda each: _speaks_of_roles(each.policy), records):
+            is_unplaced = kind == resources.ROLE and account.startswith("<") and (account, name) not in own
+            for record in records if is_unplaced and name in names else ():
+                if _speaks_of_roles(record.policy):
                     message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
                     self.report(record.place, message, roams=True)
 

@@ -92,8 +92,8 @@ def refused(refusing: Sequence[Side], applicable: ApplicablePolicies, request: A
     if side is Side.TRUST_POLICY:
         policies = (applicable.trust,)
         what = f"no statement of the trust policy lets {request.caller.arn} in"
-    elif side is Side.SERVICE_CONTROL_POLICY:
-        number, above = applicable.refusing_level(request)
+    elif side is Side.SERVICE_CONTROL_POLICY and (level := applicable.refusing_level(request)):
+        number, above, _ = level
         policies = applicable.levels[number]
         what = f"no service control policy of level {number}, counted from the root, allows {request.name}"
     elif side in _SINGLE:

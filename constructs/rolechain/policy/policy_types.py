@@ -65,8 +65,8 @@ class PolicyResult:
     statement: Statement | None = None
 
 
-NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
-"""No statement applies; no statement has to apply."""
+NOTHING = PolicyResult(False)
+"""No statement applies."""
 
 
 def answered(policies: Sequence[Policy], request: ActionRequest, *, denies: bool) -> PolicyResult:
@@ -203,9 +203,10 @@ class ApplicablePolicies:
     def limits(self, request: ActionRequest) -> list[Limit]:
         """The types of policies beside the trust policy that must allow the action, and do not or may not."""
         limits = []
-        level = self._level(request)
-        if not level.value:
-            limits.append(Limit(_SCP, level))
+        if level := self.refusing_level(request):
+            _, above, answer = level
+            policy = None if answer.policy is None else above + answer.policy
+            limits.append(Limit(_SCP, replace(answer, policy=policy)))
         for kind in self.own:
             answer = answered(kind.policies, request, denies=False)
             if not answer.value:
@@ -223,24 +224,19 @@ class ApplicablePolicies:
             grants.sort(key=lambda grant: (not grant.value, -grant.strength))
         return grants
 
-    def refusing_level(self, request: ActionRequest) -> tuple[int, int]:
-        """The first level that does not allow, counted from 0, and how many policies stand above it."""
-        before = 0
-        for number, level in enumerate(self.levels):
-            if answered(level, request, denies=False).value is False:
-                return number, before
-            before += len(level)
-        raise LookupError("every level allows")
+    def refusing_level(self, request: ActionRequest) -> tuple[int, int, PolicyResult] | None:
+        """The first level of service control policies that does not allow, else the first that may not.
 
-    def _level(self, request: ActionRequest) -> PolicyResult:
-        """Whether every level of service control policies allows; the decisive policy is counted over all levels."""
-        possible = EVERYTHING
-        before = 0
-        for level in self.levels:
+        Returns:
+            Its number, counted from 0, how many policies stand above it, and its answer; None where all levels allow.
+        """
+        possible = None
+        above = 0
+        for number, level in enumerate(self.levels):
             answer = answered(level, request, denies=False)
             if answer.value is False:
-                return answer
-            if answer.value is None and possible is EVERYTHING:
-                possible = replace(answer, policy=before + (answer.policy or 0))
-            before += len(level)
+                return number, above, answer
+            if answer.value is None:
+                possible = possible or (number, above, answer)
+            above += len(level)
         return possible
