@@ -17,16 +17,7 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.texts import section
 from rolechain.graph import escalation
-from rolechain.graph.abilities import (
-    GRANTING,
-    LIFTING,
-    Abilities,
-    Means,
-    is_own,
-    means_of,
-    one_of,
-    type_of,
-)
+from rolechain.graph.abilities import GRANTING, LIFTING, Abilities, Means, is_own, means_of, one_of, type_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -19,7 +18,7 @@ from rolechain.graph.access import (
     must_carry,
     principal_named,
 )
-from rolechain.graph.arn_sets import accounts_in
+from rolechain.graph.arn_sets import accounts_in, around_unknown
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
 from rolechain.graph.language import Language, Pattern, Position, glob_of, matching
@@ -37,7 +36,6 @@ from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statement import Statement
 
 _PRINCIPAL_TAG = "aws:principaltag/"
-_STAND_IN_OR_LETTER = re.compile(r"<[^<>]*>|.")
 _UNSHOWN = "it cannot be shown that a condition always refuses it"
 
 
@@ -232,11 +230,7 @@ def _possible_arns(caller: Principal) -> Language | None:
     if IDENTITY_CENTER in caller.arn:
         # The path holds the region of IAM Identity Center as well, but for us-east-1.
         before, _, name = caller.arn.rpartition("/")
-        part = Position(repeated=True, excluded="/")
-        begins = [*map(Position, f"{before}/")]
-        ends = [
-            part if each.startswith("<") else Position(each) for each in _STAND_IN_OR_LETTER.findall(name)
-        ]
+        begins, ends = [*map(Position, f"{before}/")], [*around_unknown(name, "/")]
         region = [Position(repeated=True, excluded="/_"), Position("/")]
         return matching([Pattern([*begins, *ends]), Pattern([*begins, *region, *ends])])
     if caller.outside:

@@ -84,19 +84,6 @@ class Pattern:
         prefix: what every text begins with that it matches.
     """
 
-    __slots__ = (
-        "_ends_open",
-        "_hash",
-        "_masks",
-        "_repeated",
-        "_texts",
-        "final",
-        "literal",
-        "positions",
-        "prefix",
-        "start",
-    )
-
     def __init__(self, positions: Iterable[Position]) -> None:
         self.positions = tuple(positions)
         self._hash = hash(self.positions)

@@ -10,10 +10,8 @@ from rolechain.iam.condition_keys import UNDOCUMENTED, undocumented
 ContextValue = str | Sequence[str]
 """One value, or the values of a multivalued key."""
 
-Values = tuple[str, ...]
 
-
-class Context(Mapping[str, Values]):
+class Context(Mapping[str, tuple[str, ...]]):
     """Condition keys and their values. Names are not case-sensitive, tag keys included.
 
     A key without any value is absent.
@@ -25,12 +23,12 @@ class Context(Mapping[str, Values]):
     __slots__ = ("_values", "find")
 
     def __init__(self, values: Mapping[str, ContextValue]) -> None:
-        self._values: dict[str, Values] = {
+        self._values: dict[str, tuple[str, ...]] = {
             key.lower(): (value,) if isinstance(value, str) else tuple(value)
             for key, value in values.items()
             if value or value == ""
         }
-        self.find: Callable[[str], Values | None] = self._values.get
+        self.find: Callable[[str], tuple[str, ...] | None] = self._values.get
 
     @classmethod
     def of(cls, values: Mapping[str, ContextValue]) -> Context:
@@ -41,7 +39,7 @@ class Context(Mapping[str, Values]):
         """This context with ``keys``, in lower case, absent."""
         return Context({key: value for key, value in self._values.items() if key not in keys})
 
-    def __getitem__(self, key: str) -> Values:
+    def __getitem__(self, key: str) -> tuple[str, ...]:
         return self._values[key.lower()]
 
     def __iter__(self) -> Iterator[str]:
