@@ -110,10 +110,7 @@ def calls_of(edge: Edge, graph: RoleGraph) -> tuple[Requests, ...]:
 
 def is_allowed(edge: Edge, requests: Iterable[Requests], graph: RoleGraph) -> bool:
     """Whether the decision allows a call of an edge's caller that some sets hold."""
-    granting = edge.granting.statement
-    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
-    base = request_between(edge.caller, edge.callee, graph)
-    decision = _best(edge.caller, base, tuple(requests), statements)
+    decision = _best(edge, request_between(edge.caller, edge.callee, graph), requests)
     return decision is not None and decision.allowed
 
 
@@ -251,6 +248,7 @@ def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | Non
 
 def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: Requests) -> Edge | None:
     base = request_between(caller, callee, graph)
+    every, some = (replace(base, actions=(*base.actions, *brought)) for brought in _brought(caller))
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
     facts = _facts(callee, graph)
@@ -270,7 +268,13 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
                 if any(must_carry(each, is_of) for each in requests):
                     others = permissions(caller, callee, facts, action, named=named)
                     requests = carried(requests, is_of, (one for other in others for one in other.requests))
-            edge = _decided(caller, callee, base, requests, statement, permission)
+            record, granting = permission.record, permission.statement
+            place = record.place_of(granting) if record and granting else None
+            trust = callee.trust.place_of(statement)
+            edge = Edge(caller, callee, None, None, trust, place, statement, permission)
+            edge = replace(edge, decision=_best(edge, every, requests))
+            if every != some and (hindered := _best(edge, some, requests)) and not hindered.allowed:
+                edge = replace(edge, hindered=hindered)
             if edge.decision and edge.decision.allowed:
                 return edge
             if first is None or (edge.decision and not first.decision):
@@ -328,31 +332,10 @@ def _named(statement: Statement, caller: Principal) -> Iterator[Requests]:
             yield from principal_named(name, partition_of(caller.arn), frozenset({caller.arn}))
 
 
-def _decided(
-    caller: Principal,
-    callee: RoleRecord,
-    base: Request,
-    requests: tuple[Requests, ...],
-    statement: Statement,
-    permission: Permitted,
-) -> Edge:
-    record, granting = permission.record, permission.statement
-    place = record.place_of(granting) if record and granting else None
-    statements = [statement, *([granting] if granting else []), *callee.trust.policy.allows]
-    every, some = _brought(caller)
-    decision = _best(caller, replace(base, actions=(*base.actions, *every)), requests, statements)
-    hindered = None
-    if every != some:
-        hindered = _best(caller, replace(base, actions=(*base.actions, *some)), requests, statements)
-        hindered = None if hindered and hindered.allowed else hindered
-    trust = callee.trust.place_of(statement)
-    return Edge(caller, callee, decision, hindered, trust, place, statement, permission)
-
-
-def _best(
-    caller: Principal, base: Request, requests: tuple[Requests, ...], statements: list[Statement]
-) -> Decision | None:
-    """What is decided about the examples of a set; None where it is empty."""
+def _best(edge: Edge, base: Request, requests: Iterable[Requests]) -> Decision | None:
+    """What is decided about the examples of a set of an edge's calls; None where it is empty."""
+    caller, granting = edge.caller, edge.granting.statement
+    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
     decision: Decision | None = None
     for one in requests:
         example = example_of(one, statements, {})
