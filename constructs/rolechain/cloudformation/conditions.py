@@ -76,7 +76,7 @@ def _decided(
             except ParameterError:
                 continue
             around = replace(resolver.around, template=other, assume=set[str]().add)
-            trial = Resolver(resolver.body, around, resolver.placeholder)
+            trial = Resolver(resolver.body, around)
             if trial.condition(name, place) is not wanted:
                 continue
             if value not in _ANY:

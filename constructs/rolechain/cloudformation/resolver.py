@@ -12,7 +12,7 @@ from typing import Any
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.parameter_values import is_list, stored_type
-from rolechain.cloudformation.resources import UNPLACED, attribute_of, reference_to
+from rolechain.cloudformation.resources import UNPLACED, attribute_of, reference_to, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import TRANSFORM, Json, Surroundings
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved, made_with
@@ -37,22 +37,25 @@ class Resolver:
     Args:
         body: the template.
         surroundings: the account, region, parameters and other stacks that its values depend on.
-        placeholder: gives a placeholder for a name that CloudFormation generates, by logical id.
 
     Attributes:
         body: the template.
+        around: the surroundings.
+        account: the id of its account, or what stands in for one that is not known.
     """
 
-    def __init__(
-        self, body: Mapping[str, Json], surroundings: Surroundings, placeholder: Callable[[str], str]
-    ) -> None:
-        self.around = surroundings
-        self.placeholder = placeholder
+    def __init__(self, body: Mapping[str, Json], surroundings: Surroundings) -> None:
         self.body = body
+        self.around = surroundings
+        self.account = surroundings.template.account or stand_in(surroundings.template.name)
         self._open: set[tuple[str, str]] = set()
         self._conditions: dict[str, Ternary] = {}
         self._asked: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], Json | None] = {}
+
+    def placeholder(self, logical_id: str) -> str:
+        """What stands in for a name that CloudFormation makes up for a resource."""
+        return stand_in(self.around.template.name, logical_id)
 
     def section(self, name: str) -> Mapping[str, Json]:
         """A section of the template; empty where it is missing or no object, or where a macro may change all of it."""
@@ -153,7 +156,7 @@ class Resolver:
     def _equal(self, first: Json, second: Json) -> Ternary:
         if texts.holds_unknown((first, second)):
             return None
-        if self.around.template.account is None and self.around.account in f"{first} {second}":
+        if self.around.template.account is None and self.account in f"{first} {second}":
             return None
         left, right = texts.scalar(first), texts.scalar(second)
         return first == second if left is None or right is None else left == right
@@ -172,7 +175,7 @@ class Resolver:
         around = self.around
         known: dict[str, Any] = {
             "AWS::NoValue": _REMOVED,
-            "AWS::AccountId": around.account,
+            "AWS::AccountId": self.account,
             "AWS::Partition": around.partition,
             "AWS::Region": around.template.region,
             "AWS::StackName": around.template.stack,

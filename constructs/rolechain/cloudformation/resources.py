@@ -95,7 +95,7 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
         service, word, key = _REGIONAL[kind]
         name = texts.scalar(resolver.resolve(properties.get(key), place)) or resolver.placeholder(logical_id)
         around = resolver.around
-        arn = f"arn:{around.partition}:{service}:{around.template.region or UNPLACED}:{around.account}:{word}{name}"
+        arn = f"arn:{around.partition}:{service}:{around.template.region or UNPLACED}:{resolver.account}:{word}{name}"
         return Identity(arn, name, "/", "<" not in name)
     else:
         return None
@@ -103,7 +103,9 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
     known = bool(name) and "<" not in str(name)
     name = name or resolver.placeholder(logical_id)
     around = resolver.around
-    return Identity(iam_arn(around.partition, around.account, f"{word}{separator}{name}"), name, path, known)
+    return Identity(
+        iam_arn(around.partition, resolver.account, f"{word}{separator}{name}"), name, path, known
+    )
 
 
 def reference_to(resolver: Resolver, logical_id: str, place: SourceLocation) -> Json | None:

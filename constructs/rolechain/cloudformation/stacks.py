@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rolechain.cloudformation import language_extensions, sam, texts
 from rolechain.cloudformation.resolver import Resolver
-from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of, stand_in
+from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
 from rolechain.cloudformation.template import (
@@ -57,7 +57,7 @@ class Resource:
     @property
     def account(self) -> str:
         """The id of the account that it is made in, or what stands in for one that is not known."""
-        return self.stack.resolver.around.account
+        return self.stack.resolver.account
 
     @cached_property
     def identity(self) -> Identity | None:
@@ -67,6 +67,10 @@ class Resource:
     def resolved(self, name: str) -> Json:
         """The value of a property; None where it has none."""
         return self.stack.resolver.resolve(self.properties.get(name), self.part(name))
+
+    def listed(self, name: str) -> Sequence[Json]:
+        """The items of a property; one that is no list as the only one, and none where it is missing or empty."""
+        return texts.items_of(self.resolved(name) or None)
 
     def resolved_properties(self) -> Mapping[str, Json] | Unresolved:
         """All of its properties; ``Unresolved`` where a macro may change any of them."""
@@ -221,7 +225,6 @@ class Stacks:
             self.assumptions["assuming the partition aws where no region is known"] = None
         surroundings = Surroundings(
             template=template,
-            account=template.account or stand_in(template.name),
             partition=partition or (self._chain.partition if self._chain else "aws"),
             by_user=by_user,
             imported=lambda export: self._imported(export, template),
@@ -230,14 +233,11 @@ class Stacks:
             assume=lambda words: self.assumptions.update({words: None}),
         )
 
-        def resolver_of(body: Mapping[str, Json]) -> Resolver:
-            return Resolver(body, surroundings, lambda logical_id: stand_in(template.name, logical_id))
-
         body = template.body
         untranslated: Mapping[str, str] = {}
         applied = list(transforms_of(body))
         if language_extensions.LANGUAGE_EXTENSIONS in applied:
-            resolver = resolver_of(body)
+            resolver = Resolver(body, surroundings)
             body = language_extensions.expanded(
                 body, lambda value: resolver.resolve(value, SourceLocation(template.name))
             )
@@ -249,7 +249,7 @@ class Stacks:
         if body is not template.body:
             template = replace(template, body=body, source=template.body)
         # The name is bound for the lookups of the surroundings.
-        stack = Stack(template, resolver_of(body), made, untranslated)
+        stack = Stack(template, Resolver(body, surroundings), made, untranslated)
         return stack
 
     def _only_account(self, stack: Stack) -> str | None:

@@ -91,7 +91,6 @@ class Surroundings:
 
     Attributes:
         template: the template, which tells its region, parameters and conditions as far as they are known.
-        account: the id of its account, or what stands in for one that is not known.
         partition: its partition.
         by_user: whether the user gives its parameters, and no other stack.
         imported: looks up an export of another stack by its name.
@@ -101,7 +100,6 @@ class Surroundings:
     """
 
     template: Template
-    account: str
     partition: str
     by_user: bool
     imported: Callable[[str], Json | None]

@@ -152,7 +152,7 @@ def _report_told(
             policies.report(place, words, roams=True)
         for arn in arns:
             role = name_of(arn)
-            is_near = kind == STACK_SET or account_of(arn) == resolver.around.account
+            is_near = kind == STACK_SET or account_of(arn) == resolver.account
             is_named = is_near and re.search(rf"(?<!{NAME}){re.escape(role)}(?!{NAME})", told, re.IGNORECASE)
             if arn in told or is_named:
                 words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"

@@ -182,8 +182,7 @@ def _references(value: Json) -> Iterator[str]:
 
 
 def _listed(value: Json) -> list[str]:
-    listed = value if isinstance(value, (list, tuple)) else [value]
-    return [item for item in listed if isinstance(item, str)]
+    return [item for item in texts.items_of(value) if isinstance(item, str)]
 
 
 def _identities(stacks: Stacks, policies: PolicyReader) -> Iterator[IdentityRecord]:
@@ -205,7 +204,7 @@ def _identities(stacks: Stacks, policies: PolicyReader) -> Iterator[IdentityReco
         for resource in stack.resources(USER):
             if (user := _identity(resource, policies)) is None:
                 continue
-            names = {str(name) for name in texts.items_of(resource.resolved("Groups")) if name}
+            names = {str(name) for name in resource.listed("Groups") if name}
             names |= members.get((resource.account, name_of(user.arn).lower()), set())
             of_user = {name: groups.get((resource.account, name.lower())) for name in sorted(names)}
             of_groups = [record for group in of_user.values() if group for record in group.policies]
