@@ -365,7 +365,6 @@ def _find_in_map(resolver: Resolver, argument: Json, place: SourceLocation, dept
 
 
 def _imported(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
-    """An export of another template."""
     name = resolver.resolve(argument, place, depth)
     found = resolver.around.imported(name) if isinstance(name, str) else None
     if found is None:
@@ -384,7 +383,6 @@ def _stack_output(resolver: Resolver, argument: Json, place: SourceLocation, dep
 
 
 def _length(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
-    """How many items a list has."""
     items = resolver.resolve(argument, place, depth)
     if isinstance(items, Unresolved):
         return items
@@ -392,7 +390,6 @@ def _length(resolver: Resolver, argument: Json, place: SourceLocation, depth: in
 
 
 def _to_json_string(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
-    """A value as JSON text."""
     value = resolver.resolve(argument, place, depth)
     if (unknown := next(texts.unknowns(value), None)) is not None:
         return unknown

@@ -290,7 +290,9 @@ class Language:
         try:
             for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
                 steps += _STEPS_OF_ALTERNATIVE
-                if not self.without.isdisjoint(chosen) or not _begin_alike(chosen):
+                longest = max((pattern.prefix for pattern in chosen), key=len, default="")
+                begin_alike = all(longest.startswith(pattern.prefix) for pattern in chosen)
+                if not self.without.isdisjoint(chosen) or not begin_alike:
                     continue
                 found, taken = _search(tuple(dict.fromkeys(chosen)), self.without, most)
                 if found is not None:
@@ -337,12 +339,6 @@ def matching(patterns: Iterable[Pattern]) -> Language:
     if all(literal is not None for literal in literals):
         return Language(frozenset(literal for literal in literals if literal is not None))
     return Language(within=(found,))
-
-
-def _begin_alike(patterns: Iterable[Pattern]) -> bool:
-    """Whether the texts that patterns begin with agree."""
-    longest = max((pattern.prefix for pattern in patterns), key=len, default="")
-    return all(longest.startswith(pattern.prefix) for pattern in patterns)
 
 
 @lru_cache(maxsize=8192)
