@@ -110,6 +110,8 @@ class _Search:
         self._may, self._has = self._abilities.may, self._abilities.has
         self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
+        self._roles = _grouped((role for role in graph.roles if role.arn in self._chain_arns), _account)
+        self._workloads = _grouped(graph.workloads, lambda each: _placed(each.account))
         self._trusting: dict[tuple[RoleRecord, str], bool] = {}
         self._reached: dict[str, dict[tuple[Rule, str], list[Means]]] = {}
         self._gained: dict[Principal, Means] = {}
@@ -120,21 +122,9 @@ class _Search:
             for each in graph.principals
             if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
         ]
-        by_account = _grouped(self._principals, _account)
-        self._principals = [self._enlarged(each, by_account) for each in self._principals]
-
-    @cached_property
-    def _by_account(self) -> Mapping[str, list[Principal]]:
-        return _grouped(self._principals, _account)
-
-    @cached_property
-    def _roles(self) -> Mapping[str, list[RoleRecord]]:
-        """The chain's roles by account."""
-        return _grouped((role for role in self._graph.roles if role.arn in self._chain_arns), _account)
-
-    @cached_property
-    def _workloads(self) -> Mapping[str, list[Workload]]:
-        return _grouped(self._graph.workloads, lambda each: _placed(each.account))
+        self._by_account = _grouped(self._principals, _account)
+        self._principals = [self._enlarged(each) for each in self._principals]
+        self._by_account = _grouped(self._principals, _account)
 
     @cached_property
     def _assuming(self) -> Mapping[str, Mapping[str, list[Principal]]]:
@@ -285,7 +275,7 @@ class _Search:
         for role in self._roles[account]:
             yield CHANGES, role.arn, means
 
-    def _enlarged(self, principal: Principal, by_account: Mapping[str, list[Principal]]) -> Principal:
+    def _enlarged(self, principal: Principal) -> Principal:
         """A principal with what it may give itself: any permission, as far as a boundary that it cannot lift leaves it.
 
         That is by its own policies, or by making or taking over somebody.
@@ -300,7 +290,7 @@ class _Search:
         # Its own boundary and Deny statements do not bind whom it makes or takes over.
         is_free = made is not None
         if not gained and self._has(found, *GRANTING, *LIFTING):
-            others = [each for each in _near(by_account, found.arn) if each is not principal]
+            others = [each for each in _near(self._by_account, found.arn) if each is not principal]
             for each in sorted(others, key=lambda each: each.boundary is not None):
                 if gained := next(self._overtakes(found, each), None):
                     is_free = each.boundary is None or self._frees(found, each) is not None

@@ -49,29 +49,25 @@ class Context(Mapping[str, tuple[str, ...]]):
         return len(self._values)
 
 
-def undocumented_keys(action: str, context: Context, asked_for: Collection[str]) -> dict[str, frozenset[str]]:
-    """The keys of a request of which it is not documented whether ``action`` carries them, where policies ask for them.
+def possible_contexts(
+    action: str, context: Context, asked_for: Collection[str]
+) -> dict[tuple[str, ...], Context]:
+    """What an action's context may be: the request's first, then the same without keys that it may not carry.
 
     Args:
         action: the action in lower case.
         context: the request's condition keys.
-        asked_for: the keys that the policies depend on, in lower case.
+        asked_for: the keys that policies depend on, in lower case.
 
     Returns:
-        The keys in lower case, by their names in ``UNDOCUMENTED``.
+        The contexts, by the names in ``UNDOCUMENTED`` of what is left out; of all of them last.
     """
     carried = {key: undocumented(action, key) for key in asked_for if context.find(key)}
+    names = [name for name in UNDOCUMENTED.get(action, ()) if name in carried.values()]
     return {
-        name: frozenset(key for key, by in carried.items() if by == name)
-        for name in UNDOCUMENTED.get(action, ())
-        if name in carried.values()
+        absent: context.without({key for key, name in carried.items() if name in absent})
+        if absent
+        else context
+        for number in range(len(names) + 1)
+        for absent in combinations(names, number)
     }
-
-
-def possible_contexts(context: Context, undocumented: Collection[frozenset[str]]) -> list[Context]:
-    """What an action's context may be: the request's first, then the same without undocumented keys."""
-    return [context] + [
-        context.without(frozenset().union(*absent))
-        for number in range(1, len(undocumented) + 1)
-        for absent in combinations(undocumented, number)
-    ]
