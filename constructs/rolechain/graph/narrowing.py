@@ -25,13 +25,13 @@ from rolechain.graph.language import (
 from rolechain.graph.requests import Narrowing, all_or_none, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
-from rolechain.iam.glob import Text
+from rolechain.iam.glob import GlobPart
 from rolechain.policy import operators
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Intrinsic
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
-from rolechain.policy.variables import Template, Variable
+from rolechain.policy.variables import TextWithVariables, Variable
 from rolechain.policy.variables import parse as parse_template
 
 _EMPTY = Pattern(())
@@ -192,10 +192,10 @@ def _patterns(
     return None if template.keys else pattern, pattern
 
 
-def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] | None:
+def _arn_patterns(template: TextWithVariables) -> tuple[Pattern | None, Pattern | None] | None:
     if template.keys:
         return None, None
-    texts = [part for part in template.parts if isinstance(part, Text)]
+    texts = [part for part in template.parts if isinstance(part, GlobPart)]
     whole = "".join(part.text for part in texts)
     if not whole.startswith("arn:") or any(part.literal and set(part.text) & set("*?") for part in texts):
         return None, None
@@ -203,10 +203,10 @@ def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] |
     return None if pattern is None else (pattern, pattern)
 
 
-def _settled(template: Template, constants: Mapping[str, str]) -> Template:
+def _settled(template: TextWithVariables, constants: Mapping[str, str]) -> TextWithVariables:
     """A text with the variables replaced whose values the callee settles."""
     parts = (
-        Text(constants[part.key], literal=True)
+        GlobPart(constants[part.key], literal=True)
         if isinstance(part, Variable) and part.key in constants
         else part
         for part in template.parts

@@ -85,7 +85,7 @@ def answered(policies: Sequence[Policy], request: ActionRequest, *, denies: bool
 
 
 @dataclass(slots=True)
-class Grant:
+class TrustMatch:
     """A statement of a trust policy that names the caller.
 
     Attributes:
@@ -100,7 +100,7 @@ class Grant:
 
 
 @dataclass(slots=True)
-class Kind:
+class PoliciesOfType:
     """The policies of one type.
 
     Attributes:
@@ -122,14 +122,14 @@ class Limit:
     Attributes:
         side: the type.
         answer: False or None, with the statement that may allow the call.
-        waived_by: as of ``Kind``.
+        waived_by: as of ``PoliciesOfType``.
     """
 
     side: Side
     answer: PolicyResult
     waived_by: Strength | None = None
 
-    def binds(self, grant: Grant | None) -> bool:
+    def binds(self, grant: TrustMatch | None) -> bool:
         """Whether the call needs these policies to allow it, given how the trust policy names the caller."""
         return self.waived_by is None or (grant is not None and grant.strength < self.waived_by)
 
@@ -147,8 +147,8 @@ class ApplicablePolicies:
     """
 
     levels: Sequence[Sequence[Policy]]
-    controls: Sequence[Kind]
-    own: Sequence[Kind]
+    controls: Sequence[PoliciesOfType]
+    own: Sequence[PoliciesOfType]
     trust: Policy
 
     @classmethod
@@ -162,18 +162,26 @@ class ApplicablePolicies:
             is_linked = caller.role_arn is not None and is_service_linked(caller.role_arn)
             if not (is_service or is_linked or caller.in_management_account):
                 levels = tuple(map(tuple, request.scps or ()))
-                controls.append(Kind(_SCP, tuple(chain(*levels)), None))
+                controls.append(PoliciesOfType(_SCP, tuple(chain(*levels)), None))
             if not (is_linked or callee.in_management_account or is_service_linked(callee.arn)):
-                controls.append(Kind(_RCP, tuple(chain(*(callee.rcps or ()))), None))
+                controls.append(PoliciesOfType(_RCP, tuple(chain(*(callee.rcps or ()))), None))
         if not is_service:
             same_account = caller.account == callee.account
             if request.permissions_boundary is not None:
                 own.append(
-                    Kind(_BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None)
+                    PoliciesOfType(
+                        _BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None
+                    )
                 )
             if request.session_policies:
-                own.append(Kind(_SESSION, tuple(request.session_policies), _DIRECT if same_account else None))
-            own.append(Kind(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None))
+                own.append(
+                    PoliciesOfType(
+                        _SESSION, tuple(request.session_policies), _DIRECT if same_account else None
+                    )
+                )
+            own.append(
+                PoliciesOfType(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None)
+            )
         return cls(levels, controls, own, callee.trust_policy)
 
     @property
@@ -213,10 +221,10 @@ class ApplicablePolicies:
                 limits.append(Limit(kind.side, answer, kind.waived_by))
         return limits
 
-    def trusted(self, request: ActionRequest) -> list[Grant]:
+    def trusted(self, request: ActionRequest) -> list[TrustMatch]:
         """The statements of the trust policy that let the caller in, or may do so; the surest and strongest first."""
         grants = [
-            Grant(strength, value, statement)
+            TrustMatch(strength, value, statement)
             for statement in self.trust.allows
             for strength, value in request.named_by(statement)
         ]
