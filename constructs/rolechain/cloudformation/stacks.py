@@ -182,8 +182,7 @@ class Stacks:
                 if isinstance(found, str):
                     self.unread.append((resource.place, "stack set", found))
                     continue
-                for assumption in found.assumptions:
-                    self.assumptions[assumption] = None
+                self.assumptions |= dict.fromkeys(found.assumptions)
                 for instance in found.stacks:
                     self._add(self._placed(instance, made, found.excepted))
                 self.elsewhere += (self._stack(instance, made) for instance in found.elsewhere)
