@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolechain.iam.glob import Text, glob
+from rolechain.iam.glob import GlobPart, glob
 
 
 @given(
@@ -17,16 +17,16 @@ def test_wider_glob_matches_no_less(text: str, places: list[int], data: st.DataO
     """Characters of a pattern replaced by * keep every match that there was."""
     given_text = data.draw(st.text(alphabet="ab:", max_size=12))
     wider = "".join("*" if index in places else character for index, character in enumerate(text))
-    if glob((Text(text),))(given_text):
-        assert glob((Text(wider),))(given_text)
+    if glob((GlobPart(text),))(given_text):
+        assert glob((GlobPart(wider),))(given_text)
 
 
 @given(st.text(alphabet="ab*?.:[\\", max_size=20))
 def test_literal_text_matches_itself_alone(text: str) -> None:
     """Literal text matches itself, whatever characters it holds; as a pattern it matches itself too."""
-    assert glob((Text(text, literal=True),))(text)
-    assert glob((Text(text),))(text)
-    assert not glob((Text(text, literal=True),))(text + "a")
+    assert glob((GlobPart(text, literal=True),))(text)
+    assert glob((GlobPart(text),))(text)
+    assert not glob((GlobPart(text, literal=True),))(text + "a")
 
 
 @given(pattern=st.text(alphabet="ab*?", max_size=10), text=st.text(alphabet="ab", max_size=10))
@@ -40,4 +40,4 @@ def test_glob_agrees_with_its_definition(pattern: str, text: str) -> None:
             return any(matches(rest[1:], left[taken:]) for taken in range(len(left) + 1))
         return bool(left) and rest[0] in ("?", left[0]) and matches(rest[1:], left[1:])
 
-    assert bool(glob((Text(pattern),))(text)) is matches(pattern, text)
+    assert bool(glob((GlobPart(pattern),))(text)) is matches(pattern, text)

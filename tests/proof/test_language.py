@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolechain.graph.language import Language, Pattern, Position, TooLarge, arn_of, glob_of, matching, text_of
-from rolechain.iam.glob import Text, arn_glob, glob
+from rolechain.iam.glob import GlobPart, arn_glob, glob
 
 LETTERS = "ab:"
 TEXTS = ["".join(letters) for size in range(6) for letters in product(LETTERS, repeat=size)]
@@ -33,7 +33,7 @@ def _languages(draw: st.DrawFn) -> Language:
 @given(pattern=_globs, text=st.text(alphabet="ab:*?", max_size=5))
 def test_a_pattern_matches_as_the_decision_matches(pattern: str, text: str) -> None:
     """A pattern of the sets and the pattern of the decision give the same answer."""
-    assert glob_of(pattern).matches(text) is (glob((Text(pattern),))(text) is not None)
+    assert glob_of(pattern).matches(text) is (glob((GlobPart(pattern),))(text) is not None)
 
 
 @settings(deadline=None)
@@ -44,7 +44,7 @@ def test_a_pattern_matches_as_the_decision_matches(pattern: str, text: str) -> N
 def test_an_arn_matches_as_the_decision_matches(pattern: str, text: str) -> None:
     """A pattern of ARNs is compared segment by segment, as the decision does."""
     found = arn_of(pattern)
-    assert (found is not None and found.matches(text)) is arn_glob((Text(pattern),))(text)
+    assert (found is not None and found.matches(text)) is arn_glob((GlobPart(pattern),))(text)
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolechain.graph.trusted_access import TrustedAccess, trusted_access
-from rolechain.iam.glob import Text, glob
+from rolechain.iam.glob import GlobPart, glob
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
 from rolechain.proof import RoleRecord, Template, role_graph_of
 
@@ -93,7 +93,7 @@ def _names(access: TrustedAccess, arn: str) -> bool:
     if access.kind == "account":
         return access.who == arn.split(":")[4]
     if access.kind == "pattern":
-        return all(glob((Text(pattern),))(arn) for pattern in access.who.split(" and "))
+        return all(glob((GlobPart(pattern),))(arn) for pattern in access.who.split(" and "))
     return access.kind in ("everyone", "unknown") or access.who == arn
 
 

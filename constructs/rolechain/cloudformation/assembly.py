@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.cloudformation.template import Template
+from rolechain.cloudformation.texts import section
 from rolechain.errors import RolechainError
 from rolechain.json_keys import RepeatedKeyError, unrepeated
 
@@ -39,11 +40,12 @@ def templates_in(folder: str | PathLike[str]) -> tuple[Template, ...]:
 
 
 def _templates(folder: Path) -> Iterator[Template]:
-    artifacts = _section(_read(folder / "manifest.json"), "artifacts")
-    stacks = {name for name, artifact in artifacts.items() if _get(artifact, "type") == _STACK}
-    for name, artifact in artifacts.items():
-        properties = _section(artifact, "properties")
-        if _get(artifact, "type") == _ASSEMBLY:
+    artifacts = section(_read(folder / "manifest.json"), "artifacts")
+    stacks = {name for name in artifacts if section(artifacts, name).get("type") == _STACK}
+    for name in artifacts:
+        artifact = section(artifacts, name)
+        properties = section(artifact, "properties")
+        if artifact.get("type") == _ASSEMBLY:
             yield from _templates(folder / str(properties.get("directoryName", "")))
         elif name in stacks:
             file = folder / str(properties.get("templateFile", ""))
@@ -67,12 +69,12 @@ def _assets(folder: Path, artifacts: Mapping[str, Any], stack: Mapping[str, Any]
     """The files of a stack's assets, by the bucket and key that each is published to: ``/bucket/key``."""
     found: dict[str, str] = {}
     for name in stack.get("dependencies", ()):
-        artifact = artifacts.get(name)
-        if _get(artifact, "type") == _ASSETS:
-            manifest = _read(folder / str(_section(artifact, "properties").get("file", "")))
-            for asset in _section(manifest, "files").values():
-                path = _section(asset, "source").get("path")
-                for destination in _section(asset, "destinations").values():
+        artifact = section(artifacts, name)
+        if artifact.get("type") == _ASSETS:
+            manifest = _read(folder / str(section(artifact, "properties").get("file", "")))
+            for asset in section(manifest, "files").values():
+                path = section(asset, "source").get("path")
+                for destination in section(asset, "destinations").values():
                     bucket, key = destination.get("bucketName"), destination.get("objectKey")
                     if isinstance(path, str) and isinstance(bucket, str) and isinstance(key, str):
                         found[f"/{bucket}/{key}"] = path
@@ -97,11 +99,11 @@ def _nested(
     folder: Path, body: Mapping[str, Any], artifacts: Mapping[str, Any], stack: Mapping[str, Any]
 ) -> dict[str, Mapping[str, Any]]:
     """The templates of a template's nested stacks, which are assets that their TemplateURL names by bucket and key."""
-    resources = _section(body, "Resources").items()
+    resources = section(body, "Resources")
     addresses = {
-        logical_id: _address(_section(resource, "Properties").get("TemplateURL"))
-        for logical_id, resource in resources
-        if _get(resource, "Type") == "AWS::CloudFormation::Stack"
+        name: _address(section(resource, "Properties").get("TemplateURL"))
+        for name in resources
+        if (resource := section(resources, name)).get("Type") == "AWS::CloudFormation::Stack"
     }
     # Most stacks nest none: their list of assets need not be read.
     assets = _assets(folder, artifacts, stack) if addresses else {}
@@ -111,15 +113,6 @@ def _nested(
         for key, path in assets.items()
         if address.endswith(key) and (folder / path).is_file()
     }
-
-
-def _get(element: Any, name: str) -> Any:
-    return element.get(name) if isinstance(element, Mapping) else None
-
-
-def _section(element: Any, name: str) -> Mapping[str, Any]:
-    found = _get(element, name)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _read(file: Path) -> Mapping[str, Any]:

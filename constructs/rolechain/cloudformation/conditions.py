@@ -43,8 +43,8 @@ def branches(template: Template) -> Iterator[Branch]:
     A parameter is given a value by which the condition is another, so that the conditions that depend on it as well
     change with it. Where no single parameter decides, the condition alone is taken to be another.
     """
-    conditions = template.body.get("Conditions")
-    if not isinstance(conditions, Mapping) or not (used := _used(template.body, conditions)):
+    conditions = texts.section(template.body, "Conditions")
+    if not (used := _used(template.body, conditions)):
         return
     resolver = Stacks([template], None).all[0].resolver
     place = SourceLocation(template.name)
@@ -75,8 +75,8 @@ def _decided(
                 (other,) = with_values([template], {parameter: value})
             except ParameterError:
                 continue
-            around = replace(resolver.around, parameters=other.parameters, assume=set[str]().add)
-            trial = Resolver(resolver.body, around, resolver.placeholder)
+            around = replace(resolver.around, template=other, assume=set[str]().add)
+            trial = Resolver(resolver.body, around)
             if trial.condition(name, place) is not wanted:
                 continue
             if value not in _ANY:
@@ -122,10 +122,9 @@ def _texts(value: Json) -> Iterator[str]:
 
 def _used(body: Mapping[str, Json], conditions: Mapping[str, Json]) -> list[str]:
     """The conditions that resources name which bear on roles, in the order of the template."""
-    resources = body.get("Resources")
     about_roles = [
         each
-        for each in (resources.values() if isinstance(resources, Mapping) else ())
+        for each in texts.section(body, "Resources").values()
         if isinstance(each, Mapping) and str(each.get("Type")).startswith(_KINDS)
     ]
     named: set[str] = set()
@@ -137,7 +136,6 @@ def _used(body: Mapping[str, Json], conditions: Mapping[str, Json]) -> list[str]
 
 
 def _parameters(value: Json, conditions: Mapping[str, Json], body: Mapping[str, Json]) -> list[str]:
-    declared = body.get("Parameters")
     found: set[str] = set()
     expressions, seen = [value], set()
     for item in (each for expression in expressions for each in texts.objects_in(expression)):
@@ -147,7 +145,7 @@ def _parameters(value: Json, conditions: Mapping[str, Json], body: Mapping[str, 
         if isinstance(name, str) and name not in seen:
             seen.add(name)
             expressions.append(conditions.get(name))
-    return [name for name in declared if name in found] if isinstance(declared, Mapping) else []
+    return [name for name in texts.section(body, "Parameters") if name in found]
 
 
 _CONDITION = "condition"

@@ -79,10 +79,10 @@ def with_values(templates: Iterable[Template], values: Mapping[str, Json]) -> li
 
 def _declared(template: Template) -> dict[str, Mapping[str, Json]]:
     """The parameters of a template; where a macro may change all of them, none."""
-    found = template.body.get("Parameters")
-    if not isinstance(found, Mapping) or TRANSFORM in found:
-        return {}
-    return {name: each for name, each in found.items() if isinstance(each, Mapping)}
+    found = texts.section(template.body, "Parameters")
+    return {
+        name: each for name, each in found.items() if isinstance(each, Mapping) and TRANSFORM not in found
+    }
 
 
 def _checked(template: Template, name: str, declared: Mapping[str, Json], value: Json) -> str:

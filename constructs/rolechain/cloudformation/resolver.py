@@ -5,21 +5,23 @@ Source: CloudFormation User Guide, "Intrinsic function reference" and "Pseudo pa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from rolechain.cloudformation import intrinsics, texts
+from rolechain.cloudformation import texts
 from rolechain.cloudformation.parameter_values import is_list, stored_type
-from rolechain.cloudformation.resources import UNPLACED, attribute_of, reference_to
+from rolechain.cloudformation.resources import UNPLACED, attribute_of, reference_to, stand_in
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import TRANSFORM, Json, Surroundings
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved, made_with
 from rolechain.policy.logic import Ternary, all_of, any_of, negation
 
-__all__ = ["TRANSFORM", "Resolver", "Unresolved"]
-
 DEPTH_LIMIT = 60
 """How deep a value may be nested; IAM's grammar and CloudFormation's functions need far less."""
+_LONGEST = 100_000
+"""How long a text may become: a template within a stack set has 51,200 characters at most, and no value is longer."""
 
 
 class _Removed:
@@ -35,29 +37,30 @@ class Resolver:
     Args:
         body: the template.
         surroundings: the account, region, parameters and other stacks that its values depend on.
-        placeholder: gives a placeholder for a name that CloudFormation generates, by logical id.
 
     Attributes:
         body: the template.
+        around: the surroundings.
+        account: the id of its account, or what stands in for one that is not known.
     """
 
-    def __init__(
-        self, body: Mapping[str, Json], surroundings: Surroundings, placeholder: Callable[[str], str]
-    ) -> None:
-        self.around = surroundings
-        self.placeholder = placeholder
+    def __init__(self, body: Mapping[str, Json], surroundings: Surroundings) -> None:
         self.body = body
+        self.around = surroundings
+        self.account = surroundings.template.account or stand_in(surroundings.template.name)
         self._open: set[tuple[str, str]] = set()
         self._conditions: dict[str, Ternary] = {}
         self._asked: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], Json | None] = {}
 
+    def placeholder(self, logical_id: str) -> str:
+        """What stands in for a name that CloudFormation makes up for a resource."""
+        return stand_in(self.around.template.name, logical_id)
+
     def section(self, name: str) -> Mapping[str, Json]:
         """A section of the template; empty where it is missing or no object, or where a macro may change all of it."""
-        found = self.body.get(name)
-        if not isinstance(found, Mapping) or (name != "Resources" and TRANSFORM in found):
-            return {}
-        return found
+        found = texts.section(self.body, name)
+        return {} if name != "Resources" and TRANSFORM in found else found
 
     def resolve(self, value: Json, place: SourceLocation, depth: int = 0) -> Json:
         """``value`` with every function in it resolved.
@@ -97,8 +100,8 @@ class Resolver:
     def condition(self, name: Json, place: SourceLocation) -> Ternary:
         """Whether a condition of the template holds; None if it cannot be known."""
         conditions = self.section("Conditions")
-        if isinstance(name, str) and name in self.around.conditions:
-            return self.around.conditions[name]
+        if isinstance(name, str) and name in self.around.template.conditions:
+            return self.around.template.conditions[name]
         if not isinstance(name, str) or name not in conditions or ("condition", name) in self._open:
             return None
         if name not in self._conditions:
@@ -153,7 +156,7 @@ class Resolver:
     def _equal(self, first: Json, second: Json) -> Ternary:
         if texts.holds_unknown((first, second)):
             return None
-        if not self.around.account_known and self.around.account in f"{first} {second}":
+        if self.around.template.account is None and self.account in f"{first} {second}":
             return None
         left, right = texts.scalar(first), texts.scalar(second)
         return first == second if left is None or right is None else left == right
@@ -164,7 +167,7 @@ class Resolver:
             return Unresolved("Ref", "it names nothing", place)
         if argument.startswith("AWS::"):
             return self._pseudo(argument, place)
-        if argument in self.section("Parameters") or argument in self.around.parameters:
+        if argument in self.section("Parameters") or argument in self.around.template.parameters:
             return self._parameter(argument, place)
         return self._of_resource("Ref", argument, place, lambda: reference_to(self, argument, place))
 
@@ -172,10 +175,10 @@ class Resolver:
         around = self.around
         known: dict[str, Any] = {
             "AWS::NoValue": _REMOVED,
-            "AWS::AccountId": around.account,
+            "AWS::AccountId": self.account,
             "AWS::Partition": around.partition,
-            "AWS::Region": around.region,
-            "AWS::StackName": around.stack,
+            "AWS::Region": around.template.region,
+            "AWS::StackName": around.template.stack,
             "AWS::URLSuffix": "amazonaws.com.cn" if around.partition == "aws-cn" else "amazonaws.com",
         }
         found = known.get(name)
@@ -185,26 +188,26 @@ class Resolver:
         return Unresolved(f"Ref {name}", "its value is known on deployment only", place, asks, text)
 
     def _parameter(self, name: str, place: SourceLocation) -> Json:
-        declared = self.section("Parameters").get(name)
-        declared = declared if isinstance(declared, Mapping) else {}
+        declared = texts.section(self.section("Parameters"), name)
         kind = str(declared.get("Type", "String"))
-        is_given = name in self.around.parameters
-        value = self.around.parameters[name] if is_given else declared.get("Default")
+        given, stored = self.around.template.parameters, self.around.template.stored
+        is_given = name in given
+        value = given[name] if is_given else declared.get("Default")
         if isinstance(value, Unresolved):
             return value
         if value is None or TRANSFORM in declared:
             asks = (name,) if self.around.by_user and declared and TRANSFORM not in declared else ()
             return Unresolved(f"Ref {name}", f"parameter {name} has no default", place, asks)
         text = texts.scalar(value)
-        if (stored := stored_type(kind)) is not None:
-            if text is None or text not in self.around.stored:
+        if (of_stored := stored_type(kind)) is not None:
+            if text is None or text not in stored:
                 return Unresolved(
                     f"Ref {name}",
                     f"parameter {name} is read from Systems Manager on deployment",
                     place,
                     (f"ssm:{text}",) if text and self.around.by_user else (),
                 )
-            kind, text, is_given = stored, self.around.stored[text], True
+            kind, text, is_given = of_stored, stored[text], True
         if text is None:
             what = "what is given to" if is_given else "the default of"
             return Unresolved(f"Ref {name}", f"{what} parameter {name} is not a string", place)
@@ -270,17 +273,142 @@ def _settled(text: str, place: SourceLocation) -> Json:
     return Unresolved("dynamic reference", f"{text} is looked up on deployment", place)
 
 
+def _join(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    if not isinstance(argument, (list, tuple)) or len(argument) != 2 or not isinstance(argument[0], str):
+        return Unresolved("Fn::Join", "it is not written as CloudFormation asks", place)
+    items = resolver.resolve(argument[1], place, depth)
+    return _joined("Fn::Join", argument[0], items, place)
+
+
+def _joined(function: str, separator: str, items: Json, place: SourceLocation) -> Json:
+    if isinstance(items, Unresolved):
+        return items
+    parts: list[str] = []
+    unplaced: Unresolved | None = None
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, Unresolved):
+            if item.text is None:
+                return item
+            unplaced, item = unplaced or item, item.text
+        if (text := texts.scalar(item)) is None:
+            return Unresolved(function, "a part of it is not a string", place)
+        parts.append(text)
+    if sum(map(len, parts)) > _LONGEST:
+        return Unresolved(function, f"it makes a text of more than {_LONGEST:,} characters", place)
+    if unplaced:
+        return replace(unplaced, text=separator.join(parts))
+    return made_with(separator.join(parts), parts)
+
+
+def _sub(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    template, own = argument, {}
+    if isinstance(argument, (list, tuple)) and len(argument) == 2:
+        template, own = argument
+    if not isinstance(template, str) or not isinstance(own, Mapping):
+        return Unresolved("Fn::Sub", "it is not written as CloudFormation asks", place)
+    parts: list[Json] = []
+    given: dict[str, Json] = {}
+    for text, name in texts.substitutions(template):
+        parts.append(text)
+        if name is None:
+            continue
+        if name in own:
+            if name not in given:
+                given[name] = resolver.resolve(own[name], place, depth)
+            parts.append(given[name])
+        elif "." in name:
+            parts.append(resolver.attribute(name, place, depth))
+        else:
+            parts.append(resolver.reference(name, place, depth))
+    return _joined("Fn::Sub", "", parts, place)
+
+
+def _select(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    if isinstance(argument, (list, tuple)) and len(argument) == 2:
+        index, items = (resolver.resolve(item, place, depth) for item in argument)
+        for part in (index, items):
+            if isinstance(part, Unresolved):
+                return part
+        number = texts.scalar(index)
+        if isinstance(items, list) and number is not None and number.isdecimal() and int(number) < len(items):
+            return items[int(number)]
+    return Unresolved("Fn::Select", "it selects nothing", place)
+
+
+def _split(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    if isinstance(argument, (list, tuple)) and len(argument) == 2:
+        separator, text = argument[0], resolver.resolve(argument[1], place, depth)
+        if isinstance(text, Unresolved):
+            return text
+        if isinstance(separator, str) and separator and isinstance(text, str):
+            return [made_with(item, [text]) for item in text.split(separator)]
+    return Unresolved("Fn::Split", "it is not written as CloudFormation asks", place)
+
+
+def _find_in_map(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    keys = resolver.resolve(argument, place, depth)
+    if isinstance(keys, list) and len(keys) in (3, 4):
+        found: Json = resolver.section("Mappings")
+        for key in keys[:3]:
+            if isinstance(key, Unresolved):
+                return key
+            is_known = isinstance(found, Mapping) and TRANSFORM not in found
+            found = found.get(texts.scalar(key)) if is_known else None
+        if texts.scalar(found) is not None or (
+            # A mapping holds no functions.
+            isinstance(found, list) and all(texts.scalar(item) is not None for item in found)
+        ):
+            return resolver.resolve(found, place, depth)
+        if len(keys) == 4 and isinstance(keys[3], Mapping) and "DefaultValue" in keys[3]:
+            return keys[3]["DefaultValue"]
+    return Unresolved("Fn::FindInMap", "the template has no such mapping", place)
+
+
+def _imported(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    name = resolver.resolve(argument, place, depth)
+    found = resolver.around.imported(name) if isinstance(name, str) else None
+    if found is None:
+        asks = name.asks if isinstance(name, Unresolved) else (f"import:{name}",) * isinstance(name, str)
+        return Unresolved("Fn::ImportValue", f"no template exports {name}, or several do", place, asks)
+    return found
+
+
+def _stack_output(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    """An output of another stack, in whatever account."""
+    wanted = resolver.resolve(argument, place, depth)
+    found = resolver.around.output(wanted) if isinstance(wanted, Mapping) else None
+    if found is None:
+        return Unresolved("Fn::GetStackOutput", "no template has that output", place)
+    return found
+
+
+def _length(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    items = resolver.resolve(argument, place, depth)
+    if isinstance(items, Unresolved):
+        return items
+    return len(items) if isinstance(items, list) else Unresolved("Fn::Length", "it is given no list", place)
+
+
+def _to_json_string(resolver: Resolver, argument: Json, place: SourceLocation, depth: int) -> Json:
+    value = resolver.resolve(argument, place, depth)
+    if (unknown := next(texts.unknowns(value), None)) is not None:
+        return unknown
+    if not isinstance(value, (Mapping, list)):
+        return Unresolved("Fn::ToJsonString", "it is given no object or list", place)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 _FUNCTIONS: dict[str, Callable[[Resolver, Json, SourceLocation, int], Json]] = {
     "Ref": Resolver.reference,
     "Fn::GetAtt": Resolver.attribute,
-    "Fn::Join": intrinsics.join,
-    "Fn::Sub": intrinsics.sub,
-    "Fn::Select": intrinsics.select,
-    "Fn::Split": intrinsics.split,
+    "Fn::Join": _join,
+    "Fn::Sub": _sub,
+    "Fn::Select": _select,
+    "Fn::Split": _split,
     "Fn::If": Resolver._if,
-    "Fn::FindInMap": intrinsics.find_in_map,
-    "Fn::ImportValue": intrinsics.imported,
-    "Fn::GetStackOutput": intrinsics.stack_output,
-    "Fn::Length": intrinsics.length,
-    "Fn::ToJsonString": intrinsics.to_json_string,
+    "Fn::FindInMap": _find_in_map,
+    "Fn::ImportValue": _imported,
+    "Fn::GetStackOutput": _stack_output,
+    "Fn::Length": _length,
+    "Fn::ToJsonString": _to_json_string,
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
-from rolechain.iam.arn import IDENTITY_CENTER_PATH, PERMISSION_SET_PREFIX, iam_arn
+from rolechain.iam.arn import IDENTITY_CENTER_PATH, PERMISSION_SET_PREFIX
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -30,19 +30,22 @@ IDENTITY_CENTER = f"{IDENTITY_CENTER_PATH[1:]}{PERMISSION_SET_PREFIX}"
 """What the path and name of a role begin with that IAM Identity Center makes of a permission set."""
 FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
 
-_NAMED = {
-    ROLE: ("role", "RoleName"),
-    USER: ("user", "UserName"),
-    GROUP: ("group", "GroupName"),
-    MANAGED_POLICY: ("policy", "ManagedPolicyName"),
-    INSTANCE_PROFILE: ("instance-profile", "InstanceProfileName"),
+_PROVIDERS = {"AWS::IAM::OIDCProvider", "Custom::AWSCDKOpenIdConnectProvider", "AWS::IAM::SAMLProvider"}
+_WITH_PATH = {
+    ROLE: ("iam", "role", "RoleName"),
+    USER: ("iam", "user", "UserName"),
+    GROUP: ("iam", "group", "GroupName"),
+    MANAGED_POLICY: ("iam", "policy", "ManagedPolicyName"),
+    INSTANCE_PROFILE: ("iam", "instance-profile", "InstanceProfileName"),
 }
-_REGIONAL = {FUNCTION: ("lambda", "function:", "FunctionName"), PROJECT: ("codebuild", "project/", "Name")}
-_PROVIDERS = {
-    "AWS::IAM::OIDCProvider": ("oidc-provider", "Url"),
-    "Custom::AWSCDKOpenIdConnectProvider": ("oidc-provider", "Url"),
-    "AWS::IAM::SAMLProvider": ("saml-provider", "Name"),
+_NAMED = _WITH_PATH | {
+    "AWS::IAM::OIDCProvider": ("iam", "oidc-provider/", "Url"),
+    "Custom::AWSCDKOpenIdConnectProvider": ("iam", "oidc-provider/", "Url"),
+    "AWS::IAM::SAMLProvider": ("iam", "saml-provider/", "Name"),
+    FUNCTION: ("lambda", "function:", "FunctionName"),
+    PROJECT: ("codebuild", "project/", "Name"),
 }
+"""By type: the service, what the resource of the ARN begins with, and the property that holds the name."""
 UNPLACED = "<region>"
 """Stands for the region of a template of which none is known."""
 _PART_OF_NAME = re.compile(r"[^\w.@-]+", re.ASCII)
@@ -73,40 +76,32 @@ class Identity(NamedTuple):
 
 def properties_of(resolver: Resolver, logical_id: str) -> tuple[str, Mapping[str, Json]]:
     """A resource's type and properties; both empty where they are not as CloudFormation asks."""
-    resource = resolver.section("Resources").get(logical_id)
-    if not isinstance(resource, Mapping):
-        return "", {}
-    properties = resource.get("Properties")
-    return str(resource.get("Type", "")), properties if isinstance(properties, Mapping) else {}
+    resource = texts.section(resolver.section("Resources"), logical_id)
+    return str(resource.get("Type", "")), texts.section(resource, "Properties")
 
 
 def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> Identity | None:
     """How IAM names a resource of the template; None for one that is not named by its properties alone."""
     kind, properties = properties_of(resolver, logical_id)
-    if kind in _PROVIDERS:
-        word, key = _PROVIDERS[kind]
-        given = resolver.resolve(properties.get(key), place)
-        name = given.split("://", 1)[-1].rstrip("/") if isinstance(given, str) else None
-        path, separator = "/", "/"
-    elif kind in _NAMED:
-        word, key = _NAMED[kind]
-        given = resolver.resolve(properties.get(key), place)
-        name = texts.scalar(given)
-        path = resolver.resolve(properties.get("Path"), place) or "/"
-        path = separator = path if isinstance(path, str) else f"/{resolver.placeholder(logical_id)}/"
-    elif kind in _REGIONAL:
-        service, word, key = _REGIONAL[kind]
-        name = texts.scalar(resolver.resolve(properties.get(key), place)) or resolver.placeholder(logical_id)
-        around = resolver.around
-        arn = f"arn:{around.partition}:{service}:{around.region or UNPLACED}:{around.account}:{word}{name}"
-        return Identity(arn, name, "/", "<" not in name)
-    else:
+    if kind not in _NAMED:
         return None
+    service, begins, key = _NAMED[kind]
+    given, path = resolver.resolve(properties.get(key), place), "/"
+    if kind in _PROVIDERS:
+        name = given.split("://", 1)[-1].rstrip("/") if isinstance(given, str) else None
+    else:
+        name = texts.scalar(given)
+    if kind in _WITH_PATH:
+        path = resolver.resolve(properties.get("Path"), place) or "/"
+        path = path if isinstance(path, str) else f"/{resolver.placeholder(logical_id)}/"
+        begins += path
     # A name that holds another's placeholder is made up as well.
     known = bool(name) and "<" not in str(name)
     name = name or resolver.placeholder(logical_id)
-    around = resolver.around
-    return Identity(iam_arn(around.partition, around.account, f"{word}{separator}{name}"), name, path, known)
+    template, partition = resolver.around.template, resolver.around.partition
+    region = "" if service == "iam" else template.region or UNPLACED
+    arn = f"arn:{partition}:{service}:{region}:{resolver.account}:{begins}{name}"
+    return Identity(arn, name, path, known)
 
 
 def reference_to(resolver: Resolver, logical_id: str, place: SourceLocation) -> Json | None:

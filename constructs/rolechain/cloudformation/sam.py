@@ -42,8 +42,7 @@ _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/packaged:latest"
 
 def is_declared_in(body: Mapping[str, Json]) -> bool:
     """Whether a template declares resources of SAM."""
-    resources = body.get("Resources")
-    return isinstance(resources, Mapping) and any(map(_is_of_sam, resources.values()))
+    return any(map(_is_of_sam, texts.section(body, "Resources").values()))
 
 
 def translated(
@@ -129,8 +128,7 @@ def _is_of_sam(resource: Json) -> bool:
 
 
 def _all(body: Mapping[str, Json], reason: str) -> dict[str, str]:
-    resources = body.get("Resources")
-    listed = resources.items() if isinstance(resources, Mapping) else ()
+    listed = texts.section(body, "Resources").items()
     return {logical_id: reason for logical_id, resource in listed if _is_of_sam(resource)}
 
 
@@ -143,15 +141,11 @@ def _packaged(body: Mapping[str, Json], without: Mapping[str, str]) -> dict[str,
         # A loop that is not expanded is a list.
         if logical_id not in without and isinstance(resource, dict)
     }
-    shared = source.get("Globals")
+    shared = texts.section(source, "Globals").items()
     declared: list[tuple[str, Any]] = [
-        (str(each.get("Type")), each.get("Properties")) for each in resources.values()
+        *((str(each.get("Type")), each.get("Properties")) for each in resources.values()),
+        *((f"{SERVERLESS_TYPE}{kind}", each) for kind, each in shared),
     ]
-    declared += (
-        ((f"{SERVERLESS_TYPE}{kind}", each) for kind, each in shared.items())
-        if isinstance(shared, dict)
-        else ()
-    )
     for kind, properties in declared:
         name = _LOCAL_FILES.get(kind, "")
         if isinstance(properties, dict) and isinstance(address := properties.get(name), str):

@@ -13,15 +13,12 @@ from typing import NamedTuple
 from rolechain.cloudformation.resolver import Resolver
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template, none_known
-from rolechain.cloudformation.texts import holds_unknown, items_of
+from rolechain.cloudformation.texts import holds_unknown, items_of, section
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.policy import PolicyError
 from rolechain.policy.elements import load
 
 STACK_SET = "AWS::CloudFormation::StackSet"
-
-Instance = tuple[Template, Mapping[str, Json]]
-"""A template, with the values that its parameters are given."""
 
 
 class Instances(NamedTuple):
@@ -35,8 +32,8 @@ class Instances(NamedTuple):
         assumptions: the assumptions, in words.
     """
 
-    stacks: tuple[Instance, ...]
-    elsewhere: tuple[Instance, ...]
+    stacks: tuple[Template, ...]
+    elsewhere: tuple[Template, ...]
     excepted: frozenset[str]
     assumptions: tuple[str, ...]
 
@@ -71,14 +68,14 @@ def instances_of(
     groups = resolver.resolve(properties.get("StackInstancesGroup"), place)
     given = _parameters(resolver.resolve(properties.get("Parameters"), place), body, place)
     by_units = sorted({account for role in _named_roles(body) for account in declared.get(role, ())})
-    template = replace(parent.child(logical_id, body), account=None, region=None, stored={})
+    template = replace(parent.child(logical_id, body, given), account=None, region=None, stored={})
     # Where neither the region nor a role's name stands, the stack is the same in every region.
     text = json.dumps((body, given, groups), default=str)
     is_regional = "AWS::Region" in text or "RoleName" in text
     first: dict[str, str | None] = {}
     seen: dict[str, list[Mapping[str, Json]]] = {}
-    stacks: list[Instance] = []
-    elsewhere: list[Instance] = []
+    stacks: list[Template] = []
+    elsewhere: list[Template] = []
     left_out: set[str] = set()
     assumptions: dict[str, None] = {}
     for group in groups if isinstance(groups, list) else [groups]:
@@ -91,7 +88,7 @@ def instances_of(
         others = [each for each in by_units if each not in accounts and each not in excepted]
         left_out.update(excepted)
         if reaches_others:
-            elsewhere.append((replace(template, region=regions[0]), parameters))
+            elsewhere.append(replace(template, region=regions[0], parameters=parameters))
         if reaches_others and others:
             accounts += others
             assumptions[
@@ -103,12 +100,11 @@ def instances_of(
                 last = account if first.setdefault(account, region) == region else f"{account}/{region}"
                 if parameters not in (known := seen.setdefault(last, [])):
                     known.append(parameters)
-                    instance = replace(
-                        template, name=f"{template.name}/{last}", account=account, region=region
-                    )
-                    stacks.append((instance, parameters))
+                    name = f"{template.name}/{last}"
+                    here = replace(template, name=name, account=account, region=region, parameters=parameters)
+                    stacks.append(here)
     if not stacks:
-        stacks, elsewhere = elsewhere or [(template, given)], []
+        stacks, elsewhere = elsewhere or [template], []
     return Instances(tuple(stacks), tuple(elsewhere), frozenset(left_out), tuple(assumptions))
 
 
@@ -147,11 +143,10 @@ def _parameters(listed: Json, body: Mapping[str, Json], place: SourceLocation) -
 
 
 def _named_roles(body: Mapping[str, Json]) -> list[tuple[str, str]]:
-    resources = body.get("Resources")
     found = []
-    for resource in resources.values() if isinstance(resources, Mapping) else ():
-        properties = resource.get("Properties") if isinstance(resource, Mapping) else None
-        if isinstance(properties, Mapping) and resource.get("Type") == "AWS::IAM::Role":
+    for resource in section(body, "Resources").values():
+        properties = section(resource, "Properties")
+        if properties and resource.get("Type") == "AWS::IAM::Role":
             name, path = properties.get("RoleName"), properties.get("Path", "/")
             if isinstance(name, str) and isinstance(path, str):
                 found.append((path, name))

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from rolechain.cloudformation import language_extensions, sam
-from rolechain.cloudformation.resolver import TRANSFORM, Resolver
-from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of, stand_in
+from rolechain.cloudformation import language_extensions, sam, texts
+from rolechain.cloudformation.resolver import Resolver
+from rolechain.cloudformation.resources import ROLE, Identity, identity_of, properties_of
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET, instances_of
-from rolechain.cloudformation.template import Json, Surroundings, Template, none_known, transforms_of
+from rolechain.cloudformation.template import (
+    TRANSFORM,
+    Json,
+    Surroundings,
+    Template,
+    none_known,
+    transforms_of,
+)
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy.logic import Ternary, all_of
 
 _NESTED = "AWS::CloudFormation::Stack"
-_STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
-"""What CloudFormation takes as a stack's name: a file's name, an account's id or a part of another stack is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,7 @@ class Resource:
     @property
     def account(self) -> str:
         """The id of the account that it is made in, or what stands in for one that is not known."""
-        return self.stack.resolver.around.account
+        return self.stack.resolver.account
 
     @cached_property
     def identity(self) -> Identity | None:
@@ -63,6 +67,10 @@ class Resource:
     def resolved(self, name: str) -> Json:
         """The value of a property; None where it has none."""
         return self.stack.resolver.resolve(self.properties.get(name), self.part(name))
+
+    def listed(self, name: str) -> Sequence[Json]:
+        """The items of a property; one that is no list as the only one, and none where it is missing or empty."""
+        return texts.items_of(self.resolved(name) or None)
 
     def resolved_properties(self) -> Mapping[str, Json] | Unresolved:
         """All of its properties; ``Unresolved`` where a macro may change any of them."""
@@ -79,14 +87,12 @@ class Stack:
     Attributes:
         template: the template, its loops expanded and what it declares in SAM translated.
         resolver: resolves its values.
-        account: the id of its account; empty if that is not known.
         made: whether it is made, as the Condition of its resource says; None if that cannot be known.
         untranslated: why each resource of SAM that is still in the template cannot be translated, by logical id.
     """
 
     template: Template
     resolver: Resolver
-    account: str
     made: Ternary = True
     untranslated: Mapping[str, str] = field(default_factory=dict)
 
@@ -108,9 +114,8 @@ class Stack:
         return {
             logical_id: resource
             for logical_id, resource in self.resolver.section("Resources").items()
-            if isinstance(logical_id, str)
-            and isinstance(resource, Mapping)
-            and isinstance(resource.get("Type"), str)
+            if isinstance(logical_id, str) and isinstance(resource, Mapping)
+            if isinstance(resource.get("Type"), str)
         }
 
     @cached_property
@@ -119,8 +124,7 @@ class Stack:
 
     def asked_of(self, logical_id: str) -> tuple[str, ...]:
         """The inputs that the condition of a resource depends on, as ``Unresolved.asks``."""
-        resource = self.resolver.section("Resources").get(logical_id)
-        condition = resource.get("Condition") if isinstance(resource, Mapping) else None
+        condition = texts.section(self.resolver.section("Resources"), logical_id).get("Condition")
         return self.resolver.asked_of(condition, SourceLocation(self.template.name, logical_id))
 
 
@@ -155,7 +159,7 @@ class Stacks:
         self._top: list[Stack] = []
         # A stack may need an export or output of a stack that is listed after it.
         for template in _apart(templates):
-            self._top.append(self._placed(template, template.parameters, by_user=True))
+            self._top.append(self._placed(template, by_user=True))
         for stack in self._top:
             self._add(stack)
         self._top = []
@@ -178,13 +182,10 @@ class Stacks:
                 if isinstance(found, str):
                     self.unread.append((resource.place, "stack set", found))
                     continue
-                for assumption in found.assumptions:
-                    self.assumptions[assumption] = None
-                for instance, values in found.stacks:
-                    self._add(self._placed(instance, values, made, found.excepted))
-                self.elsewhere += (
-                    self._stack(instance, values, made) for instance, values in found.elsewhere
-                )
+                self.assumptions |= dict.fromkeys(found.assumptions)
+                for instance in found.stacks:
+                    self._add(self._placed(instance, made, found.excepted))
+                self.elsewhere += (self._stack(instance, made) for instance in found.elsewhere)
 
     def _child(self, stack: Stack, logical_id: str, made: Ternary) -> Stack | None:
         """A nested stack; None while its own parameters are looked up."""
@@ -197,9 +198,9 @@ class Stacks:
                 properties_of(stack.resolver, logical_id)[1].get("Parameters") or {}, place
             )
             parameters = given if isinstance(given, Mapping) else none_known(body, given)
-            child = template.child(logical_id, body)
+            child = template.child(logical_id, body, parameters)
             child = replace(child, dependencies=(*template.dependencies, template.name))
-            nested = self._placed(child, parameters, made)
+            nested = self._placed(child, made)
             self._children[key] = nested
             self._add(nested)
         return self._children[key]
@@ -207,32 +208,23 @@ class Stacks:
     def _placed(
         self,
         template: Template,
-        parameters: Mapping[str, Json],
         made: Ternary = True,
         excepted: frozenset[str] = frozenset(),
         *,
         by_user: bool = False,
     ) -> Stack:
-        stack = self._stack(template, parameters, made, by_user=by_user)
-        if not stack.account and (account := self._only_account(stack)) and account not in excepted:
-            return self._stack(replace(template, account=account), parameters, made, by_user=by_user)
+        stack = self._stack(template, made, by_user=by_user)
+        if not template.account and (account := self._only_account(stack)) and account not in excepted:
+            return self._stack(replace(template, account=account), made, by_user=by_user)
         return stack
 
-    def _stack(
-        self, template: Template, parameters: Mapping[str, Json], made: Ternary, *, by_user: bool = False
-    ) -> Stack:
+    def _stack(self, template: Template, made: Ternary, *, by_user: bool = False) -> Stack:
         partition = partition_of(template.region) if template.region else None
         if partition is None and self._chain is None and template.region is None:
             self.assumptions["assuming the partition aws where no region is known"] = None
         surroundings = Surroundings(
-            stack=template.stack_name or (template.name if _STACK_NAME.fullmatch(template.name) else None),
-            account=template.account or stand_in(template.name),
-            account_known=template.account is not None,
-            region=template.region,
+            template=template,
             partition=partition or (self._chain.partition if self._chain else "aws"),
-            parameters=parameters,
-            stored=template.stored,
-            conditions=template.conditions,
             by_user=by_user,
             imported=lambda export: self._imported(export, template),
             output=self._output,
@@ -240,24 +232,23 @@ class Stacks:
             assume=lambda words: self.assumptions.update({words: None}),
         )
 
-        def resolver_of(body: Mapping[str, Json]) -> Resolver:
-            return Resolver(body, surroundings, lambda logical_id: stand_in(template.name, logical_id))
-
         body = template.body
         untranslated: Mapping[str, str] = {}
         applied = list(transforms_of(body))
         if language_extensions.LANGUAGE_EXTENSIONS in applied:
-            resolver = resolver_of(body)
+            resolver = Resolver(body, surroundings)
             body = language_extensions.expanded(
                 body, lambda value: resolver.resolve(value, SourceLocation(template.name))
             )
         # CloudFormation refuses these types without the transform, so a template with them is a SAM template.
         if sam.is_declared_in(body):
-            body, untranslated = sam.translated(body, parameters, surroundings.partition, surroundings.region)
+            body, untranslated = sam.translated(
+                body, template.parameters, surroundings.partition, template.region
+            )
         if body is not template.body:
             template = replace(template, body=body, source=template.body)
         # The name is bound for the lookups of the surroundings.
-        stack = Stack(template, resolver_of(body), template.account or "", made, untranslated)
+        stack = Stack(template, Resolver(body, surroundings), made, untranslated)
         return stack
 
     def _only_account(self, stack: Stack) -> str | None:

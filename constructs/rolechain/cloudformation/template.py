@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rolechain.cloudformation.texts import items_of, section
+
 Json = Any
+_STACK_NAME = re.compile(r"[a-z][a-z\d-]*", re.ASCII | re.IGNORECASE)
 TRANSFORM = "Fn::Transform"
 """The only function that may have sibling keys: a macro that may change them."""
 
@@ -45,7 +49,12 @@ class Template:
     source: Mapping[str, Json] | None = None
     deployed: bool = False
 
-    def child(self, logical_id: str, body: Mapping[str, Json]) -> Template:
+    @property
+    def stack(self) -> str | None:
+        """The stack's name; None if that is not known, as where ``name`` is none that CloudFormation takes."""
+        return self.stack_name or (self.name if _STACK_NAME.fullmatch(self.name) else None)
+
+    def child(self, logical_id: str, body: Mapping[str, Json], parameters: Mapping[str, Json]) -> Template:
         """The template of a stack that a resource of this one makes, which shares none of its parameters."""
         return replace(
             self,
@@ -53,27 +62,25 @@ class Template:
             body=body,
             nested={},
             stack_name=None,
-            parameters={},
+            parameters=parameters,
             conditions={},
         )
 
 
 def none_known(body: Mapping[str, Json], value: Json) -> dict[str, Json]:
     """``value`` for every parameter that a template declares."""
-    declared = body.get("Parameters")
-    return dict.fromkeys(declared if isinstance(declared, Mapping) else (), value)
+    return dict.fromkeys(section(body, "Parameters"), value)
 
 
 def transforms_of(body: Mapping[str, Json]) -> Iterator[str]:
     """The names of the macros that change the whole of a template, in the order in which they run."""
-    yield from names_of_transforms(body.get("Transform"))
-    yield from names_of_transforms(body.get(TRANSFORM))
+    for name in ("Transform", TRANSFORM):
+        yield from names_of_transforms(body.get(name))
 
 
 def names_of_transforms(transforms: Json) -> Iterator[str]:
     """The names in a ``Transform`` or an ``Fn::Transform``."""
-    listed = transforms if isinstance(transforms, list) else [] if transforms is None else [transforms]
-    for transform in listed:
+    for transform in items_of(transforms):
         name = transform.get("Name") if isinstance(transform, Mapping) else transform
         yield name if isinstance(name, str) else "that is not named"
 
@@ -83,14 +90,8 @@ class Surroundings:
     """The environment in which a template's values are resolved.
 
     Attributes:
-        stack: the stack's name; None if that is not known.
-        account: the id of its account, or what stands in for one that is not known.
-        account_known: whether it is known.
-        region: its region; None if that is not known.
+        template: the template, which tells its region, parameters and conditions as far as they are known.
         partition: its partition.
-        parameters: the values that its parameters are given.
-        stored: what Systems Manager holds where it is deployed, by name.
-        conditions: what its conditions are taken to be.
         by_user: whether the user gives its parameters, and no other stack.
         imported: looks up an export of another stack by its name.
         output: looks up an output of another stack, given the argument of Fn::GetStackOutput.
@@ -98,14 +99,8 @@ class Surroundings:
         assume: takes an assumption, in words.
     """
 
-    stack: str | None
-    account: str
-    account_known: bool
-    region: str | None
+    template: Template
     partition: str
-    parameters: Mapping[str, Json]
-    stored: Mapping[str, str]
-    conditions: Mapping[str, bool]
     by_user: bool
     imported: Callable[[str], Json | None]
     output: Callable[[Mapping[str, Json]], Json | None]

@@ -44,6 +44,12 @@ def items_of(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 
+def section(element: Any, name: str) -> Mapping[str, Any]:
+    """The object under a name of another one, such as a section of a template; empty where there is none."""
+    found = element.get(name) if isinstance(element, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def within(value: Any, without: Collection[str] = ()) -> Iterator[Any]:
     """``value`` and everything in it, in order and however deep, but for what stands under the keys ``without``."""
     waiting = [value]

@@ -15,7 +15,7 @@ from rolechain.graph.access import ASSUME, narrowed
 from rolechain.graph.arn_sets import ANY, one_arn
 from rolechain.graph.escalation import Way
 from rolechain.graph.language import Language
-from rolechain.graph.permissions import RESOURCE, Allowed, allowed_calls
+from rolechain.graph.permissions import RESOURCE, Allowed, Calls, constants_of
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, Principal
 from rolechain.graph.values import ABSENT, OneValue, Values
@@ -99,10 +99,9 @@ class Abilities:
         """The statements by which a principal may call an action of the ways."""
         key = (principal, action.lower())
         if key not in self._calls:
+            constants = constants_of(principal, self._organization)
             has = self.has(principal, action)
-            self._calls[key] = (
-                tuple(allowed_calls(principal, action.lower(), self._organization)) if has else ()
-            )
+            self._calls[key] = tuple(Calls(principal, key[1], constants).allowed()) if has else ()
         return self._calls[key]
 
     def speaks(self, principal: Principal) -> bool:

@@ -213,8 +213,7 @@ def _named(principals: Principals | None, callee: CalleeFacts, action: str) -> I
             if kind in ("web_identity", "saml"):
                 yield Requests(kind, {}, frozenset({"a provider that cannot be resolved"}))
     for named in _listed(principals, kinds, callee.partition, callee.callers):
-        whole = anybody(named.kind, callee.partition)
-        if found := whole & named:
+        if found := anybody(named.kind, callee.partition) & named:
             yield found
 
 
@@ -247,7 +246,16 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
     if set(name) & set("*?"):
         return
     if not is_arn(name):
-        yield from _short(name, partition)
+        # An account's id or a unique id; an account that is not known is ``<template>``.
+        if name.isdecimal() or name.startswith("<"):
+            yield from _of_account(name, partition)
+        elif name.startswith("AIDA"):
+            yield Requests("user", {keys_of.USER_ID: only(name)})
+        elif name.startswith("AROA"):
+            sessions = matching([glob_of(f"{name}:*")])
+            yield Requests("role", {keys_of.USER_ID: OneValue(sessions, absent=False)})
+        else:
+            yield Requests("unknown", {keys_of.USER_ID: only(name)})
         return
     account, partition, resource = account_of(name), partition_of(name), resource_of(name)
     if resource == "root":
@@ -269,18 +277,6 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
         yield found or _by_arn("role", NO_TEXT)
     else:
         yield Requests("unknown", {keys_of.PRINCIPAL_ARN: only(name)})
-
-
-def _short(name: str, partition: str) -> Iterator[Requests]:
-    """What an account's id or a unique id stands for; an account that is not known is ``<template>``."""
-    if name.isdecimal() or name.startswith("<"):
-        yield from _of_account(name, partition)
-    elif name.startswith("AIDA"):
-        yield Requests("user", {keys_of.USER_ID: only(name)})
-    elif name.startswith("AROA"):
-        yield Requests("role", {keys_of.USER_ID: OneValue(matching([glob_of(f"{name}:*")]), absent=False)})
-    else:
-        yield Requests("unknown", {keys_of.USER_ID: only(name)})
 
 
 def _of_account(account: str, partition: str) -> Iterator[Requests]:

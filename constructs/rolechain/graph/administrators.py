@@ -15,17 +15,9 @@ from typing import Literal, TypeVar
 from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
+from rolechain.cloudformation.texts import section
 from rolechain.graph import escalation
-from rolechain.graph.abilities import (
-    GRANTING,
-    LIFTING,
-    Abilities,
-    Means,
-    is_own,
-    means_of,
-    one_of,
-    type_of,
-)
+from rolechain.graph.abilities import GRANTING, LIFTING, Abilities, Means, is_own, means_of, one_of, type_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
@@ -118,32 +110,21 @@ class _Search:
         self._may, self._has = self._abilities.may, self._abilities.has
         self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
+        self._roles = _grouped((role for role in graph.roles if role.arn in self._chain_arns), _account)
+        self._workloads = _grouped(graph.workloads, lambda each: _placed(each.account))
         self._trusting: dict[tuple[RoleRecord, str], bool] = {}
         self._reached: dict[str, dict[tuple[Rule, str], list[Means]]] = {}
         self._gained: dict[Principal, Means] = {}
         self._lifted: dict[Principal, Means] = {}
         members = {arn for user in graph.identities for arn in user.groups}
-        everybody: list[Principal] = [*graph.roles, *graph.identities]
         self._principals = [
             each
-            for each in everybody
+            for each in graph.principals
             if is_arn(each.arn) and each.arn not in members and not getattr(each, "imported", False)
         ]
-        by_account = _grouped(self._principals, _account)
-        self._principals = [self._enlarged(each, by_account) for each in self._principals]
-
-    @cached_property
-    def _by_account(self) -> Mapping[str, list[Principal]]:
-        return _grouped(self._principals, _account)
-
-    @cached_property
-    def _roles(self) -> Mapping[str, list[RoleRecord]]:
-        """The chain's roles by account."""
-        return _grouped((role for role in self._graph.roles if role.arn in self._chain_arns), _account)
-
-    @cached_property
-    def _workloads(self) -> Mapping[str, list[Workload]]:
-        return _grouped(self._graph.workloads, lambda each: _placed(each.account))
+        self._by_account = _grouped(self._principals, _account)
+        self._principals = [self._enlarged(each) for each in self._principals]
+        self._by_account = _grouped(self._principals, _account)
 
     @cached_property
     def _assuming(self) -> Mapping[str, Mapping[str, list[Principal]]]:
@@ -279,9 +260,8 @@ class _Search:
                 named = any(begins in each for each in written)
                 for account in self._roles if named else own if name == escalation.DEPLOYING else ():
                     role = name.format(account=account)
-                    on = arns_like("iam", "", account, f"role/{role}") & Language(
-                        without=_OTHER_BOOTSTRAP_ROLES
-                    )
+                    others = Language(without=_OTHER_BOOTSTRAP_ROLES)
+                    on = arns_like("iam", "", account, f"role/{role}") & others
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
                         yield from self._all_of(account, means_of(allowed, words))
@@ -295,7 +275,7 @@ class _Search:
         for role in self._roles[account]:
             yield CHANGES, role.arn, means
 
-    def _enlarged(self, principal: Principal, by_account: Mapping[str, list[Principal]]) -> Principal:
+    def _enlarged(self, principal: Principal) -> Principal:
         """A principal with what it may give itself: any permission, as far as a boundary that it cannot lift leaves it.
 
         That is by its own policies, or by making or taking over somebody.
@@ -310,7 +290,7 @@ class _Search:
         # Its own boundary and Deny statements do not bind whom it makes or takes over.
         is_free = made is not None
         if not gained and self._has(found, *GRANTING, *LIFTING):
-            others = [each for each in _near(by_account, found.arn) if each is not principal]
+            others = [each for each in _near(self._by_account, found.arn) if each is not principal]
             for each in sorted(others, key=lambda each: each.boundary is not None):
                 if gained := next(self._overtakes(found, each), None):
                     is_free = each.boundary is None or self._frees(found, each) is not None
@@ -422,13 +402,10 @@ class _Search:
                 for principal in _near(self._by_account, value) if account else self._principals:
                     if principal.arn == value or not self._speaks(principal):
                         continue
-                    found = [
-                        means
-                        for way in ways
-                        for means in self._may(
-                            principal, [way], one_arn(value) if way.action.startswith("iam:") else ANY
-                        )
-                    ]
+                    found: list[Means] = []
+                    for way in ways:
+                        on = one_arn(value) if way.action.startswith("iam:") else ANY
+                        found += self._may(principal, [way], on)
                     found += (means for role in roles for means in self._acts(principal, role))
                     for means in found:
                         words = f"{means.words} on {value}, by which the chain is entered"
@@ -458,11 +435,9 @@ class _Search:
             while "/" in name:
                 name, logical_id = name.rsplit("/", 1)
                 template = self._graph.templates.get(name)
-                resources = template.body.get("Resources") if template else None
-                resource = resources.get(logical_id) if isinstance(resources, Mapping) else None
-                if template and isinstance(resource, Mapping) and resource.get("Type") == STACK_SET:
-                    properties = resource.get("Properties")
-                    own = properties.get("StackSetName") if isinstance(properties, Mapping) else None
+                resource = section(section(template.body if template else None, "Resources"), logical_id)
+                if template and resource.get("Type") == STACK_SET:
+                    own = section(resource, "Properties").get("StackSetName")
                     on = f"stackset/{own if isinstance(own, str) else '*'}:*"
                     account = _placed(template.account or "<")
                     found.append((account, arns_like("cloudformation", "*", "*", on), role))

@@ -13,6 +13,7 @@ from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template
 
 _REST = Position(repeated=True)
+_UNKNOWN = re.compile(r"(<[^<>]*>*)")
 _UNPLACED = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(<[^:>]+>):")
 """The beginning of an ARN in an account that is not known."""
 ANY = matching([glob_of("*")])
@@ -52,17 +53,20 @@ def one_arn(arn: str) -> Language:
     """An ARN; what is not known of it may be any text, but no stand-in for what is not known of another one."""
     if "<" not in arn:
         return Language(frozenset({arn}))
-    return matching([text_of(arn), Pattern(_around_unknown(arn))])
+    return matching([text_of(arn), Pattern(around_unknown(arn))])
 
 
-def _around_unknown(arn: str) -> Iterator[Position]:
-    hidden = False
-    for character in arn:
-        if character == "<":
-            yield Position(repeated=True, excluded="<:")
-        hidden = character == "<" or (hidden and character != ">")
-        if not hidden and character != ">":
-            yield Position(character)
+def around_unknown(text: str, excluded: str = "<:") -> Iterator[Position]:
+    """A text, with any other one in place of what is not known of it.
+
+    Args:
+        text: the text, with ``<name>`` for what is not known.
+        excluded: the characters that do not stand there.
+    """
+    for part in _UNKNOWN.split(text):
+        yield from (
+            [Position(repeated=True, excluded=excluded)] if part.startswith("<") else map(Position, part)
+        )
 
 
 def accounts_in(arns: Language) -> frozenset[str] | None:
@@ -81,6 +85,5 @@ def arns_like(service: str, region: str, account: str, resource: str) -> Languag
 
 def versions_of(arn: str) -> Language:
     """The ARNs that a workload may have, those of its versions and aliases included."""
-    qualified = [*_around_unknown(arn), Position(":"), Position(repeated=True, excluded="<")]
-    patterns = [text_of(arn), Pattern(_around_unknown(arn)), Pattern(qualified)]
-    return matching(dict.fromkeys(patterns))
+    qualified = [*around_unknown(arn), Position(":"), Position(repeated=True, excluded="<")]
+    return matching([text_of(arn), Pattern(around_unknown(arn)), Pattern(qualified)])

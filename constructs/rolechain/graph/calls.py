@@ -109,9 +109,8 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
     in_units = () if is_placed else hop.callee.organizational_units
     paths = [{"aws:PrincipalOrgPaths": [f"{graph.organization}/{unit.rstrip('/')}/"]} for unit in in_units]
     limits = tuple(record.policy for record in graph.session_policies.get(hop.caller.arn, ()))
+    known |= paths[0] if paths else {}
     plain = replace(request, context={**request.context, **known}, session_policies=limits or None)
-    if paths:
-        plain = replace(plain, context={**plain.context, **paths[0]})
     usual, *others = _carried(hop, _named_by(plain.policies))
     first = _carrying(plain, hop, usual)
     yield first

@@ -67,14 +67,8 @@ def placed(roles: Iterable[RoleRecord], chain: Chain | None) -> tuple[RoleRecord
     """
     listed = list(roles)
     home = home_of(chain) if chain else frozenset()
-    known = {role.arn for role in listed}
-    if chain:
-        known |= {
-            entrance.value
-            for source in chain.sources
-            for entrance in source.entrances
-            if entrance.kind == "arn"
-        }
+    entrances = (each for source in chain.sources for each in source.entrances) if chain else ()
+    known = {*(role.arn for role in listed), *(each.value for each in entrances if each.kind == "arn")}
     by_name: dict[tuple[str, str], set[str]] = {}
     for arn in known:
         if is_arn(arn) and ":role/" in arn:

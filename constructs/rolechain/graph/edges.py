@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -19,10 +18,10 @@ from rolechain.graph.access import (
     must_carry,
     principal_named,
 )
-from rolechain.graph.arn_sets import accounts_in
+from rolechain.graph.arn_sets import accounts_in, around_unknown
 from rolechain.graph.calls import SESSION_NAME, request_between, session_of
 from rolechain.graph.examples import example_of
-from rolechain.graph.language import Language, Pattern, Position, TooLarge, glob_of, matching
+from rolechain.graph.language import Language, Pattern, Position, glob_of, matching
 from rolechain.graph.permissions import Permitted, kind_of, permissions
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, RoleRecord
@@ -37,7 +36,6 @@ from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statement import Statement
 
 _PRINCIPAL_TAG = "aws:principaltag/"
-_STAND_IN_OR_LETTER = re.compile(r"<[^<>]*>|.")
 _UNSHOWN = "it cannot be shown that a condition always refuses it"
 
 
@@ -112,10 +110,7 @@ def calls_of(edge: Edge, graph: RoleGraph) -> tuple[Requests, ...]:
 
 def is_allowed(edge: Edge, requests: Iterable[Requests], graph: RoleGraph) -> bool:
     """Whether the decision allows a call of an edge's caller that some sets hold."""
-    granting = edge.granting.statement
-    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
-    base = request_between(edge.caller, edge.callee, graph)
-    decision = _best(edge.caller, base, tuple(requests), statements)
+    decision = _best(edge, request_between(edge.caller, edge.callee, graph), requests)
     return decision is not None and decision.allowed
 
 
@@ -129,31 +124,25 @@ def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[E
     callers = _Callers(principals)
     for callee in graph.roles:
         # Many users differ in nothing that a policy asks about.
-        alike: dict[tuple[object, ...], Edge | None] = {}
+        alike: dict[tuple[object, ...] | None, Edge | None] = {}
         for caller in callers.of(callee) if is_arn(callee.arn) else ():
             key = _alike(caller, callee)
-            if key and key in alike:
-                edge = (found := alike[key]) and _of_another(found, caller)
-            else:
-                edge = _edge(caller, callee, graph)
-            if key:
-                alike[key] = edge
+            if not key or key not in alike:
+                edge = alike[key] = _edge(caller, callee, graph)
+            elif edge := alike[key]:
+                if decision := edge.decision:
+                    words = decision.reason.replace(edge.caller.arn, caller.arn)
+                    decision = Decision(decision.verdict, decision.side, decision.action, words)
+                edge = replace(edge, caller=caller, decision=decision)
             if edge:
                 yield edge
-
-
-def _of_another(edge: Edge, caller: Principal) -> Edge:
-    if (decision := edge.decision) is not None:
-        words = decision.reason.replace(edge.caller.arn, caller.arn)
-        decision = Decision(decision.verdict, decision.side, decision.action, words)
-    return replace(edge, caller=caller, decision=decision)
 
 
 def _alike(caller: Principal, callee: RoleRecord) -> tuple[object, ...] | None:
     """What decides about a user's calls to a role; None where it is something of the user's own."""
     if not isinstance(caller, IdentityRecord) or ":user/" not in caller.arn or caller.outside:
         return None
-    policies = [*(record.policy for record in caller.policies)]
+    policies = [record.policy for record in caller.policies]
     boundary = caller.boundary.policy if caller.boundary else None
     trust = callee.trust.policy
     named = (each.principals.aws for each in trust.statements if each.principals)
@@ -170,14 +159,14 @@ class _Callers:
         self._by_resource: dict[str, list[Principal]] = {}
         self._by_account: dict[str, list[Principal]] = {}
         self._of_wide_resource: dict[str, list[Principal]] = {}
-        self._unnamed: list[tuple[Principal, Language]] = []
+        self._unnamed: list[tuple[Principal, OneValue]] = []
         named: dict[Policy, tuple[frozenset[str], bool]] = {}
         for role in principals:
             if not is_arn(role.arn):
                 continue
             self._by_arn.setdefault(role.arn, []).append(role)
             if role.account and (arns := _possible_arns(role)):
-                self._unnamed.append((role, arns))
+                self._unnamed.append((role, OneValue(arns, absent=False)))
             self._by_account.setdefault(account_of(role.arn), []).append(role)
             policies = [record.policy for record in role.policies]
             named |= {each: _callees_named(each) for each in policies if each not in named}
@@ -196,7 +185,8 @@ class _Callers:
                 values = requests.values.get(keys_of.PRINCIPAL_ARN)
                 if requests.kind not in ("role", "user") or not isinstance(values, OneValue):
                     continue
-                found |= {each: None for each, arns in self._unnamed if _meet(values.texts, arns)}
+                unnamed = self._unnamed
+                found |= {each: None for each, arns in unnamed if requests.where(keys_of.PRINCIPAL_ARN, arns)}
                 if values.texts.values is not None:
                     named = (self._by_arn.get(arn, ()) for arn in sorted(values.texts.values))
                     found |= dict.fromkeys(chain.from_iterable(named))
@@ -237,24 +227,13 @@ def _possible_arns(caller: Principal) -> Language | None:
     if IDENTITY_CENTER in caller.arn:
         # The path holds the region of IAM Identity Center as well, but for us-east-1.
         before, _, name = caller.arn.rpartition("/")
-        part = Position(repeated=True, excluded="/")
-        begins = [*map(Position, f"{before}/")]
-        ends = [
-            part if each.startswith("<") else Position(each) for each in _STAND_IN_OR_LETTER.findall(name)
-        ]
+        begins, ends = [*map(Position, f"{before}/")], [*around_unknown(name, "/")]
         region = [Position(repeated=True, excluded="/_"), Position("/")]
         return matching([Pattern([*begins, *ends]), Pattern([*begins, *region, *ends])])
     if caller.outside:
         before, _, name = caller.arn.rpartition("/")
         return matching([glob_of(f"{before}/{name}"), glob_of(f"{before}/*/{name}")])
     return None
-
-
-def _meet(ones: Language, others: Language) -> bool:
-    try:
-        return not (ones & others).is_empty()
-    except TooLarge:
-        return True
 
 
 def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | None:
@@ -269,12 +248,15 @@ def _edge(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> Edge | Non
 
 def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: Requests) -> Edge | None:
     base = request_between(caller, callee, graph)
+    every, some = (replace(base, actions=(*base.actions, *brought)) for brought in _brought(caller))
     admission = admitted(callee.trust.policy, callee.callee)
     alone = admitted(callee.trust.policy, callee.callee, alone=True)
     facts = _facts(callee, graph)
     first: Edge | None = None
     # A statement that names somebody says more of the pair than one that lets everybody in, wherever either stands.
-    for statement in sorted(callee.trust.policy.allows, key=_lets_everybody_in):
+    for statement in sorted(
+        callee.trust.policy.allows, key=lambda each: each.principals is None or each.principals.everyone
+    ):
         if not (entering := both(alone.get(statement.index, ()), [session])):
             continue
         named = tuple(_named(statement, caller))
@@ -286,16 +268,18 @@ def _edge_of(caller: Principal, callee: RoleRecord, graph: RoleGraph, session: R
                 if any(must_carry(each, is_of) for each in requests):
                     others = permissions(caller, callee, facts, action, named=named)
                     requests = carried(requests, is_of, (one for other in others for one in other.requests))
-            edge = _decided(caller, callee, base, requests, statement, permission)
+            record, granting = permission.record, permission.statement
+            place = record.place_of(granting) if record and granting else None
+            trust = callee.trust.place_of(statement)
+            edge = Edge(caller, callee, None, None, trust, place, statement, permission)
+            edge = replace(edge, decision=_best(edge, every, requests))
+            if every != some and (hindered := _best(edge, some, requests)) and not hindered.allowed:
+                edge = replace(edge, hindered=hindered)
             if edge.decision and edge.decision.allowed:
                 return edge
             if first is None or (edge.decision and not first.decision):
                 first = edge
     return first
-
-
-def _lets_everybody_in(statement: Statement) -> bool:
-    return statement.principals is None or statement.principals.everyone
 
 
 def _session(caller: Principal, graph: RoleGraph) -> Requests:
@@ -305,9 +289,7 @@ def _session(caller: Principal, graph: RoleGraph) -> Requests:
         path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([path]), (), absent=False)
     if not _may_be_tagged(caller):
-        for key, value in caller.tags.items():
-            texts = Language(frozenset({value}))
-            values[f"{_PRINCIPAL_TAG}{key.lower()}"] = OneValue(texts, absent=False)
+        values |= {f"{_PRINCIPAL_TAG}{key.lower()}": only(value) for key, value in caller.tags.items()}
     return Requests(kind_of(caller), values)
 
 
@@ -350,31 +332,10 @@ def _named(statement: Statement, caller: Principal) -> Iterator[Requests]:
             yield from principal_named(name, partition_of(caller.arn), frozenset({caller.arn}))
 
 
-def _decided(
-    caller: Principal,
-    callee: RoleRecord,
-    base: Request,
-    requests: tuple[Requests, ...],
-    statement: Statement,
-    permission: Permitted,
-) -> Edge:
-    record, granting = permission.record, permission.statement
-    place = record.place_of(granting) if record and granting else None
-    statements = [statement, *([granting] if granting else []), *callee.trust.policy.allows]
-    every, some = _brought(caller)
-    decision = _best(caller, replace(base, actions=(*base.actions, *every)), requests, statements)
-    hindered = None
-    if every != some:
-        hindered = _best(caller, replace(base, actions=(*base.actions, *some)), requests, statements)
-        hindered = None if hindered and hindered.allowed else hindered
-    trust = callee.trust.place_of(statement)
-    return Edge(caller, callee, decision, hindered, trust, place, statement, permission)
-
-
-def _best(
-    caller: Principal, base: Request, requests: tuple[Requests, ...], statements: list[Statement]
-) -> Decision | None:
-    """What is decided about the examples of a set; None where it is empty."""
+def _best(edge: Edge, base: Request, requests: Iterable[Requests]) -> Decision | None:
+    """What is decided about the examples of a set of an edge's calls; None where it is empty."""
+    caller, granting = edge.caller, edge.granting.statement
+    statements = [edge.entry, *([granting] if granting else []), *edge.callee.trust.policy.allows]
     decision: Decision | None = None
     for one in requests:
         example = example_of(one, statements, {})

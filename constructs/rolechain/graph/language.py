@@ -84,19 +84,6 @@ class Pattern:
         prefix: what every text begins with that it matches.
     """
 
-    __slots__ = (
-        "_ends_open",
-        "_hash",
-        "_masks",
-        "_repeated",
-        "_texts",
-        "final",
-        "literal",
-        "positions",
-        "prefix",
-        "start",
-    )
-
     def __init__(self, positions: Iterable[Position]) -> None:
         self.positions = tuple(positions)
         self._hash = hash(self.positions)
@@ -185,7 +172,7 @@ def _matches(pattern: Pattern, text: str) -> bool:
 @lru_cache(maxsize=16384)
 def text_of(value: str, *, ignores_case: bool = False) -> Pattern:
     """The pattern that one text matches, or the same text in any case."""
-    return Pattern(_literal(value, ignores_case))
+    return Pattern(Position(character, ignores_case=ignores_case) for character in value)
 
 
 @lru_cache(maxsize=16384)
@@ -218,10 +205,6 @@ def segments_of(segments: Iterable[str | Iterable[Position]]) -> Pattern:
         else:
             positions += segment
     return Pattern(positions)
-
-
-def _literal(value: str, ignores_case: bool = False) -> Iterator[Position]:
-    return (Position(character, ignores_case=ignores_case) for character in value)
 
 
 def _globbed(value: str, excluded: str) -> Iterator[Position]:
@@ -307,7 +290,9 @@ class Language:
         try:
             for chosen in product(*(sorted(patterns, key=str) for patterns in self.within)):
                 steps += _STEPS_OF_ALTERNATIVE
-                if not self.without.isdisjoint(chosen) or not _begin_alike(chosen):
+                longest = max((pattern.prefix for pattern in chosen), key=len, default="")
+                begin_alike = all(longest.startswith(pattern.prefix) for pattern in chosen)
+                if not self.without.isdisjoint(chosen) or not begin_alike:
                     continue
                 found, taken = _search(tuple(dict.fromkeys(chosen)), self.without, most)
                 if found is not None:
@@ -354,12 +339,6 @@ def matching(patterns: Iterable[Pattern]) -> Language:
     if all(literal is not None for literal in literals):
         return Language(frozenset(literal for literal in literals if literal is not None))
     return Language(within=(found,))
-
-
-def _begin_alike(patterns: Iterable[Pattern]) -> bool:
-    """Whether the texts that patterns begin with agree."""
-    longest = max((pattern.prefix for pattern in patterns), key=len, default="")
-    return all(longest.startswith(pattern.prefix) for pattern in patterns)
 
 
 @lru_cache(maxsize=8192)

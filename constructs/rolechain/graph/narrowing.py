@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import ceil, floor
 
 from rolechain.graph.language import (
     EVERY_TEXT,
@@ -25,13 +25,13 @@ from rolechain.graph.language import (
 from rolechain.graph.requests import Narrowing, all_or_none, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
-from rolechain.iam.glob import Text
+from rolechain.iam.glob import GlobPart
 from rolechain.policy import operators
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
 from rolechain.policy.elements import Intrinsic
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
-from rolechain.policy.variables import Template, Variable
+from rolechain.policy.variables import TextWithVariables, Variable
 from rolechain.policy.variables import parse as parse_template
 
 _EMPTY = Pattern(())
@@ -55,7 +55,12 @@ def narrowing(
     if surely and any(map(is_of_moment, condition.keys)):
         return False
     if isinstance(condition, NullCheck):
-        values = _of_presence(condition, surely=surely)
+        wanted = None if condition.quantified else any_of(condition.absent)
+        if wanted is None:
+            return not surely
+        if True in condition.absent and False in condition.absent:
+            return True
+        values: Values | bool = all_or_none(condition.lookup, present=not wanted, absent=wanted)
     elif isinstance(condition, Condition):
         if (exchanged := _exchanged(condition, constants)) is not None:
             key, text = exchanged
@@ -84,15 +89,6 @@ def _exchanged(condition: Condition, constants: Mapping[str, str]) -> tuple[str,
     if more or not isinstance(part, Variable) or part.default is not None or part.key in constants:
         return None
     return part.key, constant
-
-
-def _of_presence(condition: NullCheck, *, surely: bool) -> Values | bool:
-    wanted = any_of(condition.absent) if not condition.quantified else None
-    if wanted is None:
-        return not surely
-    if True in condition.absent and False in condition.absent:
-        return True
-    return all_or_none(condition.lookup, present=not wanted, absent=bool(wanted))
 
 
 def _of_values(condition: Condition, constants: Mapping[str, str], *, surely: bool) -> Values | bool:
@@ -196,10 +192,10 @@ def _patterns(
     return None if template.keys else pattern, pattern
 
 
-def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] | None:
+def _arn_patterns(template: TextWithVariables) -> tuple[Pattern | None, Pattern | None] | None:
     if template.keys:
         return None, None
-    texts = [part for part in template.parts if isinstance(part, Text)]
+    texts = [part for part in template.parts if isinstance(part, GlobPart)]
     whole = "".join(part.text for part in texts)
     if not whole.startswith("arn:") or any(part.literal and set(part.text) & set("*?") for part in texts):
         return None, None
@@ -207,10 +203,10 @@ def _arn_patterns(template: Template) -> tuple[Pattern | None, Pattern | None] |
     return None if pattern is None else (pattern, pattern)
 
 
-def _settled(template: Template, constants: Mapping[str, str]) -> Template:
+def _settled(template: TextWithVariables, constants: Mapping[str, str]) -> TextWithVariables:
     """A text with the variables replaced whose values the callee settles."""
     parts = (
-        Text(constants[part.key], literal=True)
+        GlobPart(constants[part.key], literal=True)
         if isinstance(part, Variable) and part.key in constants
         else part
         for part in template.parts
@@ -234,22 +230,16 @@ def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
         wanted = None if isinstance(element, Intrinsic) else operators.number(element)
         if wanted is None or not condition.name.startswith("numeric"):
             continue
-        below, above = _whole(wanted, ROUND_FLOOR), _whole(wanted, ROUND_CEILING)
-        comparison = condition.name.removeprefix("numeric")
-        if comparison == "lessthan":
-            yield 0, above - 1
-        elif comparison == "lessthanequals":
-            yield 0, below
-        elif comparison == "greaterthan":
-            yield below + 1, None
-        elif comparison == "greaterthanequals":
-            yield above, None
-        elif comparison == "equals":
-            yield above, below
-
-
-def _whole(number: Decimal, rounding: str) -> int:
-    return int(number.to_integral_value(rounding))
+        below, above = floor(wanted), ceil(wanted)
+        ranges: dict[str, tuple[int, int | None]] = {
+            "lessthan": (0, above - 1),
+            "lessthanequals": (0, below),
+            "greaterthan": (below + 1, None),
+            "greaterthanequals": (above, None),
+            "equals": (above, below),
+        }
+        if found := ranges.get(condition.name.removeprefix("numeric")):
+            yield found
 
 
 def written(
@@ -278,14 +268,12 @@ def written(
 
 def names_variable(statement: Statement, key: str, variable: str) -> bool:
     """Whether a statement is never met but where a key, in lower case, has the value of another one."""
-    for condition in statement.conditions:
-        if not isinstance(condition, Condition) or condition.lookup != key or condition.quantifier:
-            continue
-        if condition.name != "stringequals" or condition.if_exists or not condition.variables:
-            continue
-        if all(isinstance(each, str) and each.lower() == f"${{{variable}}}" for each in condition.elements):
-            return True
-    return False
+    return any(
+        all(isinstance(each, str) and each.lower() == f"${{{variable}}}" for each in condition.elements)
+        for condition in statement.conditions
+        if isinstance(condition, Condition) and condition.lookup == key and not condition.quantifier
+        if condition.name == "stringequals" and not condition.if_exists and condition.variables
+    )
 
 
 def unlike(key: str, patterns: Iterable[Pattern]) -> tuple[Values, ...]:

@@ -80,8 +80,7 @@ def _report_hidden(stack: Stack, policies: PolicyReader) -> None:
             level = Level.ERROR if about_roles else Level.WARNING
             policies.report(place, f"the resources that {logical_id} makes are not known", level, roams=True)
         elif isinstance(resource, Mapping):
-            kind, properties = resource.get("Type"), resource.get("Properties")
-            kind = kind if isinstance(kind, str) else _IAM
+            kind = resource["Type"] if isinstance(resource.get("Type"), str) else _IAM
             if logical_id in untranslated and (makes_role(kind) or CONNECTORS in resource):
                 words = f"the roles that SAM makes of {logical_id} are not known: {untranslated[logical_id]}"
                 corrected: str | None = f"write the template as SAM takes it, or {_PROCESSED}"
@@ -95,7 +94,7 @@ def _report_hidden(stack: Stack, policies: PolicyReader) -> None:
                 words = f"the resources that the module {kind} makes are not known"
                 policies.report(place, words, Level.WARNING, remediation=_PROCESSED)
             elif (TRANSFORM in resource or kind.startswith((_IAM, "AWS::CloudFormation::Stack"))) and (
-                function := _changing(resource, properties)
+                function := _changing(resource)
             ):
                 words = f"what {function} makes of {logical_id} is not known"
                 policies.report(place, words, roams=True)
@@ -106,9 +105,8 @@ def may_change(logical_id: str, resolver: Resolver) -> bool:
     resources = resolver.section("Resources")
     if any(_macros(resolver)) or TRANSFORM in resources:
         return True
-    resource = resources.get(logical_id)
-    properties = resource.get("Properties") if isinstance(resource, Mapping) else None
-    return isinstance(resource, Mapping) and (TRANSFORM in resource or bool(_changing(resource, properties)))
+    resource = texts.section(resources, logical_id)
+    return TRANSFORM in resource or bool(_changing(resource))
 
 
 def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> bool:
@@ -118,8 +116,9 @@ def _trusts_its_service(resource: Mapping[str, Json], resolver: Resolver) -> boo
     return whole and not any({"AssumeRolePolicyDocument", TRANSFORM} & part.keys() for part in parts)
 
 
-def _changing(resource: Mapping[str, Json], properties: Json) -> str | None:
+def _changing(resource: Mapping[str, Json]) -> str | None:
     """The function that stands where a resource's or its properties' names do, or the loop anywhere in these."""
+    properties = resource.get("Properties")
     names = (*resource, *(properties if isinstance(properties, Mapping) else ()))
     found = next((str(name) for name in names if str(name).startswith("Fn::")), None)
     loop = LOOP.removesuffix("::")
@@ -141,9 +140,8 @@ def _report_told(
         if kind.startswith("AWS::") and not (is_stack or kind.startswith(_CUSTOM) or kind.endswith(_MODULE)):
             continue
         # A stack set deploys to other accounts than its own.
-        place = (
-            SourceLocation(f"{name}/{logical_id}") if kind == STACK_SET else SourceLocation(name, logical_id)
-        )
+        own, elsewhere = SourceLocation(name, logical_id), SourceLocation(f"{name}/{logical_id}")
+        place = elsewhere if kind == STACK_SET else own
         resolved = resolver.resolve(properties, place)
         told = "\n".join(_told(properties, resolver, place))
         key = "Properties" if isinstance(resolved, Unresolved) else next(_unknown_roles(resolved), None)
@@ -154,7 +152,7 @@ def _report_told(
             policies.report(place, words, roams=True)
         for arn in arns:
             role = name_of(arn)
-            is_near = kind == STACK_SET or account_of(arn) == resolver.around.account
+            is_near = kind == STACK_SET or account_of(arn) == resolver.account
             is_named = is_near and re.search(rf"(?<!{NAME}){re.escape(role)}(?!{NAME})", told, re.IGNORECASE)
             if arn in told or is_named:
                 words = f"{logical_id}, a {kind}, is told of {arn}, and what it does to it is not known"

@@ -15,7 +15,6 @@ from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, partition_of
 from rolechain.iam.condition_keys import Kind, principal_keys
-from rolechain.policy import Policy
 from rolechain.policy.statement import Statement
 
 RESOURCE = "<resource>"
@@ -47,8 +46,15 @@ class Allowed(NamedTuple):
     statement: Statement
 
 
-class _Calls:
-    """The calls of one action, in lower case, that a principal may make on some resources."""
+class Calls:
+    """The calls of one action that a principal may make by its own policies, or may not.
+
+    Args:
+        principal: the principal.
+        action: the action in lower case.
+        constants: the condition keys, in lower case, whose values are settled.
+        on: the resources.
+    """
 
     def __init__(
         self, principal: Principal, action: str, constants: Mapping[str, str], on: Language = EVERY_TEXT
@@ -62,17 +68,18 @@ class _Calls:
         self._denied = [
             requests
             for record in (*principal.policies, *([boundary] if boundary else []))
-            for requests in self._of_denies(record.policy)
+            for statement in record.policy.denies
+            if (requests := self.of(statement, surely=True))
         ]
         self._bounded = (
-            [one for each in boundary.policy.allows for one in self.of(each)] if boundary else None
+            [found for each in boundary.policy.allows if (found := self.of(each))] if boundary else None
         )
 
     def allowed(self) -> Iterator[Allowed]:
         """Each statement of the principal's policies that lets it make some of them."""
         for record in self._principal.policies:
             for statement in record.policy.allows:
-                if left := self.kept(self.of(statement)):
+                if (found := self.of(statement)) and (left := self.kept(found)):
                     yield Allowed(left, record, statement)
 
     def whatever(self) -> tuple[Requests, ...]:
@@ -80,41 +87,20 @@ class _Calls:
         requests = Requests(self._kind).where(RESOURCE, OneValue(self._on, absent=False))
         return beyond([requests] if requests else [], self._denied)
 
-    def kept(self, requests: Iterable[Requests]) -> tuple[Requests, ...]:
+    def kept(self, requests: Requests) -> tuple[Requests, ...]:
         """Those of ``requests`` that no Deny and no boundary keeps the principal from."""
-        return beyond(requests if self._bounded is None else both(requests, self._bounded), self._denied)
+        return beyond([requests] if self._bounded is None else both([requests], self._bounded), self._denied)
 
-    def of(self, statement: Statement, entry: str | None = None) -> Iterator[Requests]:
-        """What a statement may allow, by all of its Resource or by one entry of it."""
-        is_refused = statement.effect is not None and statement.principals is not None
-        if statement.resources is None or is_refused or statement.actions.match(self._action) is False:
-            return
+    def of(self, statement: Statement, entry: str | None = None, *, surely: bool = False) -> Requests | None:
+        """What a statement may be about, or surely is about, by all of its Resource or by one entry of it."""
+        about = statement.actions.match(self._action)
+        is_known = statement.effect is not None
+        is_refused = statement.resources is None or (statement.principals is not None and is_known)
+        if is_refused or about is False or (surely and not (about and is_known)):
+            return None
         texts = _resources(statement) if entry is None else matching([pattern_of(entry)])
-        if found := self._on_resources(statement, texts, surely=False):
-            yield found
-
-    def _of_denies(self, policy: Policy) -> Iterator[Requests]:
-        for statement in policy.denies:
-            is_refused = statement.effect is None or statement.principals is not None
-            if statement.resources is None or is_refused or not statement.actions.match(self._action):
-                continue
-            if found := self._on_resources(statement, _resources(statement), surely=True):
-                yield found
-
-    def _on_resources(self, statement: Statement, texts: Language, *, surely: bool) -> Requests | None:
         found = Requests(self._kind).where(RESOURCE, OneValue(texts & self._on, absent=False))
         return found and meeting(found, statement, self._constants, surely=surely)
-
-
-def allowed_calls(principal: Principal, action: str, organization: str = "") -> Iterator[Allowed]:
-    """What each statement of a principal's policies may let it call.
-
-    Args:
-        principal: the principal.
-        action: the action in lower case.
-        organization: the id of its organization; empty if that is not known.
-    """
-    return _Calls(principal, action, constants_of(principal, organization)).allowed()
 
 
 def permissions(
@@ -130,7 +116,7 @@ def permissions(
         named: the calls that the callee's trust policy lets in by naming the caller itself, which is enough in one
             account.
     """
-    calls = _Calls(caller, action, facts.constants, Language(frozenset({callee.arn})))
+    calls = Calls(caller, action, facts.constants, Language(frozenset({callee.arn})))
     if named and caller.account == callee.account:
         yield Permitted(both(map(_without_resource, calls.whatever()), named), None, None)
     for requests, record, statement in calls.allowed():
@@ -168,9 +154,10 @@ def assumable(
     name = [*map(Position, "role/"), Position(), _REST]
     partition = partition_of(role.arn)
     roles = matching(segments_of(("arn", partition, "iam", "", account, name)) for account in ACCOUNTS)
-    calls = _Calls(role, ASSUME, constants_of(role, organization), roles)
+    calls = Calls(role, ASSUME, constants_of(role, organization), roles)
     for entry in ("*",) if resources.negated else resources.written:
-        yield entry, calls.kept(calls.of(statement, None if resources.negated else entry))
+        found = calls.of(statement, None if resources.negated else entry)
+        yield entry, calls.kept(found) if found else ()
 
 
 def kind_of(principal: Principal) -> Kind:

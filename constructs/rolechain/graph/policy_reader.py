@@ -28,11 +28,14 @@ from rolechain.policy.logic import Ternary
 UNKNOWN_RULE, REFUSED_RULE = "RC00", "RC03"
 _POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(aws|\d{12}|<[^<>]+>):policy/.+", re.ASCII)
 _ATTACHED = {"Roles": resources.ROLE, "Users": resources.USER, "Groups": resources.GROUP}
-_OF_ONE = {
-    resources.ROLE_POLICY: ("RoleName", resources.ROLE),
-    resources.USER_POLICY: ("UserName", resources.USER),
-    resources.GROUP_POLICY: ("GroupName", resources.GROUP),
+_HOLDERS = {
+    resources.MANAGED_POLICY: _ATTACHED,
+    resources.INLINE_POLICY: _ATTACHED,
+    resources.ROLE_POLICY: {"RoleName": resources.ROLE},
+    resources.USER_POLICY: {"UserName": resources.USER},
+    resources.GROUP_POLICY: {"GroupName": resources.GROUP},
 }
+"""The properties of each type of policy that name whom it is attached to, and the type of these."""
 
 
 class PolicyReader:
@@ -69,14 +72,15 @@ class PolicyReader:
             self._read(stack)
 
     def _read(self, stack: Stack) -> None:
-        for resource in stack.resources(resources.MANAGED_POLICY, resources.INLINE_POLICY, *_OF_ONE):
+        for resource in stack.resources(*_HOLDERS):
             place, identity = resource.part("PolicyDocument"), resource.identity
             own = texts.scalar(resource.properties.get("PolicyName")) or resource.logical_id
             document, name = resource.resolved("PolicyDocument"), identity.arn if identity else own
             record = self.policy_of(document, place, name, inline=identity is None, made=resource.made)
             if identity:
                 self._managed.setdefault(identity.arn, []).append(record)
-            for kind, holder in self._holders(resource):
+            holders = [(kind, resource.resolved(key)) for key, kind in _HOLDERS[resource.kind].items()]
+            for kind, holder in ((kind, each) for kind, some in holders for each in texts.items_of(some)):
                 title = texts.scalar(holder)
                 if title is None and kind == resources.ROLE and _speaks_of_roles(record.policy):
                     what = holder if isinstance(holder, Unresolved) else "it is no text"
@@ -87,11 +91,6 @@ class PolicyReader:
                 self._attached.setdefault((resource.account, kind, title.lower()), []).append(record)
                 self._titles[resource.account, kind, title.lower()] = title
 
-    def _holders(self, policy: Resource) -> Iterator[tuple[str, Json]]:
-        """The roles, users and groups that a policy is attached to: the type and the name of each."""
-        for part, kind in [_OF_ONE[policy.kind]] if policy.kind in _OF_ONE else _ATTACHED.items():
-            yield from ((kind, name) for name in texts.items_of(policy.resolved(part)))
-
     def of_resource(self, holder: Resource, name: str) -> Iterator[PolicyRecord]:
         """The policies of a role, a user, a group or a permission set: inline, managed, and attached to it.
 
@@ -100,14 +99,14 @@ class PolicyReader:
             name: its name.
         """
         is_role = holder.kind == resources.ROLE
-        for number, policy in enumerate(texts.items_of(holder.resolved("Policies") or None)):
+        for number, policy in enumerate(holder.listed("Policies")):
             document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else policy
             title = policy.get("PolicyName") if isinstance(policy, Mapping) else None
             title = title if isinstance(title, str) else "inline"
             here = holder.part(f"Policies[{number}]")
             yield self.policy_of(document, here, title, inline=True, reported=is_role)
         seen: set[str] = set()
-        for arn in texts.items_of(holder.resolved("ManagedPolicyArns") or None):
+        for arn in holder.listed("ManagedPolicyArns"):
             record = self._by_arn(arn, holder.part("ManagedPolicyArns"), reported=is_role)
             seen.add(record.name)
             yield record
@@ -162,13 +161,9 @@ class PolicyReader:
         own = {(account_of(role.arn), role.name.lower()) for role in created}
         names = {role.role.lower() for role in chain.roles} if chain else set()
         for (account, kind, name), records in self._attached.items():
-            if (
-                kind == resources.ROLE
-                and account.startswith("<")
-                and name in names
-                and (account, name) not in own
-            ):
-                for record in filter(lambda each: _speaks_of_roles(each.policy), records):
+            is_unplaced = kind == resources.ROLE and account.startswith("<") and (account, name) not in own
+            for record in records if is_unplaced and name in names else ():
+                if _speaks_of_roles(record.policy):
                     message = f"{record.place.logical_id} is attached to the role {name} of whatever account"
                     self.report(record.place, message, roams=True)
 

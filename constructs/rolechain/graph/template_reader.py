@@ -1,25 +1,35 @@
-"""CloudFormation templates read as the roles that they create."""
+"""CloudFormation templates read as the roles, users, groups and permission sets that they create."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.conditions import requirements
-from rolechain.cloudformation.resources import ROLE, UNPLACED
+from rolechain.cloudformation.resources import (
+    ASSIGNMENT,
+    GROUP,
+    GROUP_MEMBERS,
+    IDENTITY_CENTER,
+    PERMISSION_SET,
+    ROLE,
+    UNPLACED,
+    USER,
+)
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.cloudformation.stacks import Stack, Stacks
+from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
-from rolechain.graph.identity_reader import IdentityReader, tags_of
 from rolechain.graph.opaque_resources import report_opaque
 from rolechain.graph.policy_reader import PolicyReader, asks_of
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
-from rolechain.iam.arn import account_of, is_arn, partition_of, service_of
+from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, service_of
 from rolechain.model.chain import Chain
+from rolechain.policy import Policy
 
 _REGIONAL_SERVICE = re.compile(rf"[a-z0-9-]+(\.[a-z0-9-]+)*\.{UNPLACED}\.amazonaws\.com(\.cn)?", re.ASCII)
 
@@ -51,7 +61,7 @@ def role_graph_of(
     limited = (role for role in chain.roles if role.policy is not None or role.policy_arns) if chain else ()
     session_policies = {role.arn: tuple(policies.of_session(role)) for role in limited}
     report_opaque(stacks, chain, policies)
-    identities = tuple(IdentityReader(stacks, policies).all())
+    identities = tuple(_identities(stacks, policies))
     return RoleGraph(
         templates={stack.template.name: stack.template for stack in stacks.all},
         roles=placed((*created, *existing), chain),
@@ -114,7 +124,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
         resource = stack.resolver.section("Resources")[role.logical_id]
         yield RoleRecord(
             arn=identity.arn,
-            account=stack.account,
+            account=stack.template.account or "",
             name=identity.name if identity.named else "",
             path=identity.path,
             place=role.place,
@@ -122,7 +132,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             policies=(*policies.of_resource(role, identity.name),),
             boundary=policies.boundary_of(role),
             max_session_duration=int(seconds) if whole and seconds else 3600,
-            tags=tags_of(tags),
+            tags=_tags(tags),
             tags_known=not texts.holds_unknown(tags),
             requires=requirements(resource["Condition"], stack.resolver.section("Conditions"))
             if "Condition" in resource
@@ -172,5 +182,116 @@ def _references(value: Json) -> Iterator[str]:
 
 
 def _listed(value: Json) -> list[str]:
-    listed = value if isinstance(value, (list, tuple)) else [value]
-    return [item for item in listed if isinstance(item, str)]
+    return [item for item in texts.items_of(value) if isinstance(item, str)]
+
+
+def _identities(stacks: Stacks, policies: PolicyReader) -> Iterator[IdentityRecord]:
+    """The users and groups of all stacks, each user with the policies of its groups, and the permission sets."""
+    groups: dict[tuple[str, str], IdentityRecord] = {}
+    members: dict[tuple[str, str], set[str]] = {}
+    for stack in stacks.all:
+        for resource in stack.resources(GROUP):
+            if found := _identity(resource, policies):
+                groups[resource.account, name_of(found.arn).lower()] = found
+                yield found
+        for resource in stack.resources(GROUP_MEMBERS):
+            given = _given(resource)
+            group = given.get("GroupName")
+            for member in (each for each in texts.items_of(given.get("Users")) if isinstance(each, str)):
+                known = str(group) if resource.made else f"{group}, if its condition holds,"
+                members.setdefault((resource.account, member.lower()), set()).add(known)
+    for stack in stacks.all:
+        for resource in stack.resources(USER):
+            if (user := _identity(resource, policies)) is None:
+                continue
+            names = {str(name) for name in resource.listed("Groups") if name}
+            names |= members.get((resource.account, name_of(user.arn).lower()), set())
+            of_user = {name: groups.get((resource.account, name.lower())) for name in sorted(names)}
+            of_groups = [record for group in of_user.values() if group for record in group.policies]
+            for title in (f"of the group {name}" for name, group in of_user.items() if group is None):
+                of_groups.append(PolicyRecord(resource.part("Groups"), title, None, Policy.unknown(title)))
+            yield replace(
+                user,
+                policies=(*user.policies, *of_groups),
+                groups=frozenset(group.arn for group in of_user.values() if group),
+            )
+        for resource in stack.resources(PERMISSION_SET):
+            yield from _permission_set(resource, policies)
+    yield from policies.of_others(stacks.all[0].resolver.around.partition if stacks.all else "aws")
+
+
+def _identity(resource: Resource, policies: PolicyReader) -> IdentityRecord | None:
+    return resource.identity and IdentityRecord(
+        arn=resource.identity.arn,
+        place=resource.place,
+        policies=(*policies.of_resource(resource, resource.identity.name),),
+        boundary=policies.boundary_of(resource),
+        tags=_tags(resource.resolved("Tags")),
+    )
+
+
+def _permission_set(resource: Resource, policies: PolicyReader) -> Iterator[IdentityRecord]:
+    """A permission set of IAM Identity Center, as the role that it is in each account it is assigned to."""
+    resolver = resource.stack.resolver
+    hidden_id = resolver.placeholder(resource.logical_id)
+    given = resource.resolved_properties()
+    if not isinstance(given, Mapping):
+        return
+    kinds = ("ManagedPolicies", "CustomerManagedPolicyReferences")
+    listed = [each for key in kinds for each in texts.items_of(given.get(key) or None)]
+    name = texts.scalar(given.get("Name")) or hidden_id
+    for account in _assigned(resource) or [hidden_id]:
+        root = iam_arn(resolver.around.partition, account, "")
+        properties = {
+            "Policies": [{"PolicyDocument": given[key]} for key in ("InlinePolicy",) if key in given],
+            "ManagedPolicyArns": [_named_policy(each, root) for each in listed],
+            "PermissionsBoundary": _named_policy(given.get("PermissionsBoundary"), root),
+        }
+        role = replace(resource, properties=properties)
+        yield IdentityRecord(
+            arn=f"{root}role/{IDENTITY_CENTER}{name}_{hidden_id}",
+            place=resource.place,
+            policies=tuple(policies.of_resource(role, name)),
+            boundary=policies.boundary_of(role),
+        )
+
+
+def _assigned(permission_set: Resource) -> list[str]:
+    """The accounts that a permission set is assigned to in its own stack; one that is not known as a stand-in."""
+    stack, own = permission_set.stack, f"Fn::GetAtt {permission_set.logical_id}.PermissionSetArn"
+    found: dict[str, None] = {}
+    for assignment in stack.resources(ASSIGNMENT):
+        given = _given(assignment)
+        whose = given.get("PermissionSetArn")
+        if isinstance(whose, Unresolved) and whose.function == own:
+            account = texts.scalar(given.get("TargetId"))
+            found[account or stack.resolver.placeholder(assignment.logical_id)] = None
+    return list(found)
+
+
+def _given(resource: Resource) -> Mapping[str, Json]:
+    found = resource.resolved_properties()
+    return found if isinstance(found, Mapping) else {}
+
+
+def _named_policy(policy: Json, root: str) -> Json:
+    """The ARN of a managed policy that a permission set names by it, or by its name in the account of its role."""
+    if not isinstance(policy, Mapping):
+        return policy
+    named = policy.get("CustomerManagedPolicyReference", policy)
+    if given := policy.get("ManagedPolicyArn"):
+        return given
+    if not isinstance(named, Mapping) or not isinstance(named.get("Name"), str):
+        return f"named {named}"
+    return f"{root}policy{named.get('Path') or '/'}{named['Name']}"
+
+
+def _tags(listed: Json) -> dict[str, str]:
+    """The tags of a resource, as far as they are known."""
+    return {
+        item["Key"]: item["Value"]
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, Mapping)
+        and isinstance(item.get("Key"), str)
+        and isinstance(item.get("Value"), str)
+    }

@@ -114,9 +114,8 @@ def _of_statement(
         if name.endswith(":root") or name.isdecimal() or name.startswith("<"):
             yield from _by_arns(some, statement)
         elif name.startswith("arn:"):
-            kind = (
-                "session" if ":assumed-role/" in name else "arn" if some[0].kind != "unknown" else "unknown"
-            )
+            known = "session" if ":assumed-role/" in name else "arn"
+            kind = "unknown" if known == "arn" and some[0].kind == "unknown" else known
             yield (kind, name, f"the principal {name}{conditions.beside}", some)
         else:
             words = f"the principal {name}, which is not known{conditions.beside}"
@@ -143,13 +142,8 @@ def _by_arns(requests: Iterable[Requests], statement: Statement) -> Iterator[_Na
         if kind == "arn":
             words = f"the principal {who}{conditions.within}"
         elif kind == "everyone":
-            every = (
-                "every AWS service"
-                if kinds == {"service"}
-                else "everyone"
-                if len(kinds) > 1
-                else f"every {one_of}"
-            )
+            every = "everyone" if len(kinds) > 1 else f"every {one_of}"
+            every = "every AWS service" if kinds == {"service"} else every
             words = f"{every}{conditions.within} that its own account allows"
         elif kind == "account":
             words = f"every {one_of} of account {who}{conditions.within} that its own account allows"
@@ -249,7 +243,6 @@ class _Conditions(NamedTuple):
 
 
 def _conditions_of(statement: Statement) -> _Conditions:
-    """The conditions of a statement that allows."""
     within: list[str] = []
     claims: list[str] = []
     beside: list[str] = []

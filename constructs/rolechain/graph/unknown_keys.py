@@ -49,9 +49,6 @@ def at_best(request: Request, keys: Collection[str]) -> Request:
 def _changed(
     request: Request, keys: Collection[str], change: Callable[[Statement, Collection[str]], Statement | None]
 ) -> Request:
-    if not keys:
-        return request
-
     def changed(policy: Policy) -> Policy:
         if policy.keys.isdisjoint(keys):
             return policy

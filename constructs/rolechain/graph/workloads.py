@@ -31,7 +31,7 @@ def workloads_of(stacks: Iterable[Stack]) -> Iterator[Workload]:
         for name in (profile.identity.arn, profile.identity.name)
     }
     for stack in listed:
-        account = stack.resolver.around.account
+        account = stack.resolver.account
         for kind, runner in RUNNING.items():
             of_profile = runner.service == "ec2.amazonaws.com"
             for resource in stack.resources(kind):
@@ -76,7 +76,7 @@ def invocation_grants_of(stack: Stack) -> Iterator[InvocationGrant]:
     Source: AWS Lambda Developer Guide, "Working with resource-based IAM policies in Lambda" and "Control access to
     Lambda function URLs".
     """
-    account = stack.resolver.around.account
+    account = stack.resolver.account
     for place, found in _resolved(stack, _PERMISSION):
         who = _who(found, account)
         function, action = texts.scalar(found.get("FunctionName")), texts.scalar(found.get("Action"))

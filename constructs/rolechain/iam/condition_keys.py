@@ -17,11 +17,8 @@ from rolechain.iam.sts_actions import actions_of
 Kind = Literal["role", "user", "service", "web_identity", "saml", "unknown"]
 """A role's session, an IAM user, an AWS service, a token, an assertion, or a caller of whom nothing is known."""
 
-PRINCIPAL_ARN, PRINCIPAL_ACCOUNT, PRINCIPAL_TYPE = (
-    "aws:principalarn",
-    "aws:principalaccount",
-    "aws:principaltype",
-)
+PRINCIPAL_ARN, PRINCIPAL_ACCOUNT = "aws:principalarn", "aws:principalaccount"
+PRINCIPAL_TYPE = "aws:principaltype"
 ORGANIZATION, ORGANIZATION_PATHS = "aws:principalorgid", "aws:principalorgpaths"
 USER_ID, USER_NAME = "aws:userid", "aws:username"
 SERVICE, PROVIDER = "aws:principalservicename", "aws:federatedprovider"

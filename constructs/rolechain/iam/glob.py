@@ -14,7 +14,7 @@ _Piece = str | None
 """The source of a regular expression; None stands for a ``*``."""
 
 
-class Text(NamedTuple):
+class GlobPart(NamedTuple):
     """A part of a pattern.
 
     Attributes:
@@ -26,7 +26,7 @@ class Text(NamedTuple):
     literal: bool = False
 
 
-Pattern = tuple[Text, ...]
+Glob = tuple[GlobPart, ...]
 
 
 def has_wildcard(values: Iterable[str]) -> bool:
@@ -36,27 +36,27 @@ def has_wildcard(values: Iterable[str]) -> bool:
 
 def matches(pattern: str, value: str) -> bool:
     """Whether StringLike ``pattern`` matches ``value``."""
-    return bool(glob((Text(pattern),))(value))
+    return bool(glob((GlobPart(pattern),))(value))
 
 
-def has_wildcards(pattern: Pattern) -> bool:
+def has_wildcards(pattern: Glob) -> bool:
     """Whether a ``*`` or ``?`` of a pattern is a wildcard."""
     return has_wildcard(part.text for part in pattern if not part.literal)
 
 
-def text_of(pattern: Pattern) -> str:
+def text_of(pattern: Glob) -> str:
     """The characters of a pattern."""
     return "".join(part.text for part in pattern)
 
 
 @lru_cache(maxsize=4096)
-def glob(pattern: Pattern) -> Callable[[str], object]:
+def glob(pattern: Glob) -> Callable[[str], object]:
     """A test of whether a whole text matches ``pattern``; its answer is truthy if so."""
     return _regex(_pieces(pattern)).fullmatch
 
 
 @lru_cache(maxsize=4096)
-def arn_glob(pattern: Pattern) -> Callable[[str], bool | None]:
+def arn_glob(pattern: Glob) -> Callable[[str], bool | None]:
     """A test of whether an ARN matches ``pattern`` segment by segment, as the Arn operators compare.
 
     No wildcard reaches from one of the six segments into the next. A pattern that begins with ``arn:`` and has fewer
@@ -80,7 +80,7 @@ def arn_glob(pattern: Pattern) -> Callable[[str], bool | None]:
     return test
 
 
-def _pieces(pattern: Pattern) -> list[_Piece]:
+def _pieces(pattern: Glob) -> list[_Piece]:
     found: list[_Piece] = []
     for text, literal in pattern:
         for piece in [text] if literal else _WILDCARD.split(text):

@@ -18,7 +18,7 @@ from rolechain.graph.abilities import GRANTING
 from rolechain.graph.access import ASSUME
 from rolechain.graph.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
-from rolechain.iam.glob import Text, glob, has_wildcard, matches
+from rolechain.iam.glob import GlobPart, glob, has_wildcard, matches
 from rolechain.live.account import Account
 from rolechain.live.template import default_version
 from rolechain.model.chain import Chain
@@ -167,7 +167,7 @@ class _Search:
         found = [arn for arn in arns if arn in self._assuming]
         for entry in self._assuming:
             if has_wildcard([entry]):
-                account, matched = account_of(entry), glob((Text(entry),))
+                account, matched = account_of(entry), glob((GlobPart(entry),))
                 if any(map(matched, by_account.get(account, ()) if account.isdecimal() else arns)):
                     found.append(entry)
         for entry in dict.fromkeys(found):

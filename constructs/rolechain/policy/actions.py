@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.iam.glob import Text, glob, has_wildcard
+from rolechain.iam.glob import GlobPart, glob, has_wildcard
 from rolechain.policy.elements import Intrinsic, PolicyError, texts
 from rolechain.policy.logic import Ternary
 
@@ -54,7 +54,7 @@ def parse(value: Any, negated: bool) -> Actions:
     return Actions(
         written=tuple(map(str, listed)),
         exact=frozenset(item for item in known if not has_wildcard([item])),
-        globs=tuple(glob((Text(item),)) for item in known if has_wildcard([item])),
+        globs=tuple(glob((GlobPart(item),)) for item in known if has_wildcard([item])),
         unknown=len(known) < len(listed),
         negated=negated,
     )

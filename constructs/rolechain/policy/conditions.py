@@ -150,7 +150,12 @@ def _condition(operator: str, key: str, value: Any, variables: bool) -> AnyCondi
     if kind is None:
         raise PolicyError("there is no such operator: write one such as StringEquals or ArnLike")
     comparisons = [kind.compare(item, variables) for item in values]
-    test = _any([comparison.test for comparison in comparisons])
+    tests = [comparison.test for comparison in comparisons]
+
+    def one_of(given: str, context: Context) -> Ternary:
+        return any_of(test(given, context) for test in tests)
+
+    test = tests[0] if len(tests) == 1 else one_of
     return Condition(
         operator=operator,
         key=key,
@@ -207,12 +212,6 @@ def _of_set(lookup: str, test: Test, negated: bool, if_exists: bool, quantifier:
 
 def _not(test: Test) -> Test:
     return lambda given, context: negation(test(given, context))
-
-
-def _any(tests: list[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
-    return lambda given, context: any_of(test(given, context) for test in tests)
 
 
 def _absence(value: str | Intrinsic) -> Ternary:

@@ -10,10 +10,8 @@ from rolechain.iam.condition_keys import UNDOCUMENTED, undocumented
 ContextValue = str | Sequence[str]
 """One value, or the values of a multivalued key."""
 
-Values = tuple[str, ...]
 
-
-class Context(Mapping[str, Values]):
+class Context(Mapping[str, tuple[str, ...]]):
     """Condition keys and their values. Names are not case-sensitive, tag keys included.
 
     A key without any value is absent.
@@ -25,12 +23,12 @@ class Context(Mapping[str, Values]):
     __slots__ = ("_values", "find")
 
     def __init__(self, values: Mapping[str, ContextValue]) -> None:
-        self._values: dict[str, Values] = {
+        self._values: dict[str, tuple[str, ...]] = {
             key.lower(): (value,) if isinstance(value, str) else tuple(value)
             for key, value in values.items()
             if value or value == ""
         }
-        self.find: Callable[[str], Values | None] = self._values.get
+        self.find: Callable[[str], tuple[str, ...] | None] = self._values.get
 
     @classmethod
     def of(cls, values: Mapping[str, ContextValue]) -> Context:
@@ -41,7 +39,7 @@ class Context(Mapping[str, Values]):
         """This context with ``keys``, in lower case, absent."""
         return Context({key: value for key, value in self._values.items() if key not in keys})
 
-    def __getitem__(self, key: str) -> Values:
+    def __getitem__(self, key: str) -> tuple[str, ...]:
         return self._values[key.lower()]
 
     def __iter__(self) -> Iterator[str]:
@@ -51,29 +49,25 @@ class Context(Mapping[str, Values]):
         return len(self._values)
 
 
-def undocumented_keys(action: str, context: Context, asked_for: Collection[str]) -> dict[str, frozenset[str]]:
-    """The keys of a request of which it is not documented whether ``action`` carries them, where policies ask for them.
+def possible_contexts(
+    action: str, context: Context, asked_for: Collection[str]
+) -> dict[tuple[str, ...], Context]:
+    """What an action's context may be: the request's first, then the same without keys that it may not carry.
 
     Args:
         action: the action in lower case.
         context: the request's condition keys.
-        asked_for: the keys that the policies depend on, in lower case.
+        asked_for: the keys that policies depend on, in lower case.
 
     Returns:
-        The keys in lower case, by their names in ``UNDOCUMENTED``.
+        The contexts, by the names in ``UNDOCUMENTED`` of what is left out; of all of them last.
     """
     carried = {key: undocumented(action, key) for key in asked_for if context.find(key)}
+    names = [name for name in UNDOCUMENTED.get(action, ()) if name in carried.values()]
     return {
-        name: frozenset(key for key, by in carried.items() if by == name)
-        for name in UNDOCUMENTED.get(action, ())
-        if name in carried.values()
+        absent: context.without({key for key, name in carried.items() if name in absent})
+        if absent
+        else context
+        for number in range(len(names) + 1)
+        for absent in combinations(names, number)
     }
-
-
-def possible_contexts(context: Context, undocumented: Collection[frozenset[str]]) -> list[Context]:
-    """What an action's context may be: the request's first, then the same without undocumented keys."""
-    return [context] + [
-        context.without(frozenset().union(*absent))
-        for number in range(1, len(undocumented) + 1)
-        for absent in combinations(undocumented, number)
-    ]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from rolechain.policy.context import Context, ContextValue, possible_contexts, undocumented_keys
+from rolechain.policy.context import Context, ContextValue, possible_contexts
 from rolechain.policy.elements import PolicyError, intrinsic_of, load, mapping, shown
 from rolechain.policy.logic import any_of
 from rolechain.policy.statement import Statement
@@ -112,9 +112,7 @@ class Policy:
             context: the request's condition keys.
         """
         action = action.lower()
-        given = Context.of(context)
-        undocumented = undocumented_keys(action, given, self.keys)
-        contexts = possible_contexts(given, undocumented.values())
+        contexts = possible_contexts(action, Context.of(context), self.keys).values()
         effects = {self._judge(action, resource, possible) for possible in contexts}
         return effects.pop() if len(effects) == 1 else Effect.UNKNOWN
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from rolechain.iam.condition_keys import UNDOCUMENTED
 from rolechain.policy import explain
-from rolechain.policy.context import Context, possible_contexts, undocumented_keys
+from rolechain.policy.context import Context, possible_contexts
 from rolechain.policy.decision import Decision, Side, Verdict
 from rolechain.policy.policy_types import (
     NOTHING,
@@ -61,14 +61,13 @@ def _decide_action(
     asked = ActionRequest(action, lowered, request.caller, request.callee.arn, partition, context)
     if lowered not in UNDOCUMENTED:
         return _decide(asked, applicable)
-    undocumented = undocumented_keys(lowered, context, applicable.keys)
-    contexts = possible_contexts(context, undocumented.values())
-    decisions = [_decide(replace(asked, context=possible), applicable) for possible in contexts]
+    contexts = possible_contexts(lowered, context, applicable.keys)
+    decisions = [_decide(replace(asked, context=possible), applicable) for possible in contexts.values()]
     verdicts = {decision.verdict for decision in decisions}
     if len(verdicts) == 1 or not verdicts & {Verdict.ALLOW, Verdict.UNKNOWN}:
         return decisions[0]
     refused = next(decision for decision in decisions if not decision.allowed)
-    reason = explain.undocumented_keys(action, list(undocumented))
+    reason = explain.undocumented_keys(action, [*contexts][-1])
     return Decision(
         Verdict.UNKNOWN, refused.side, action, lambda: refused.explanation._replace(reason=reason)
     )

@@ -92,8 +92,8 @@ def refused(refusing: Sequence[Side], applicable: ApplicablePolicies, request: A
     if side is Side.TRUST_POLICY:
         policies = (applicable.trust,)
         what = f"no statement of the trust policy lets {request.caller.arn} in"
-    elif side is Side.SERVICE_CONTROL_POLICY:
-        number, above = applicable.refusing_level(request)
+    elif side is Side.SERVICE_CONTROL_POLICY and (level := applicable.refusing_level(request)):
+        number, above, _ = level
         policies = applicable.levels[number]
         what = f"no service control policy of level {number}, counted from the root, allows {request.name}"
     elif side in _SINGLE:
@@ -167,18 +167,19 @@ def mismatches(side: Side, statement: Statement, request: ActionRequest) -> Iter
     if about is not True:
         element = "NotAction" if statement.actions.negated else "Action"
         yield Mismatch(_FAR, f"its {element} is {listed(statement.actions.written, 'or')}", about)
+    # An element that IAM refuses makes a statement allow nothing, and it may deny.
+    refused = False if statement.effect == "Allow" else None
     if side is Side.TRUST_POLICY and not statement.unread:
-        yield from _in_trust(statement, request)
+        yield from _in_trust(statement, request, refused)
     elif not statement.unread:
-        yield from _in_other(side, statement, request)
+        yield from _in_other(side, statement, request, refused)
     for condition in statement.conditions:
         answer = condition.holds(request.context)
         if answer is not True:
             yield Mismatch(_NEAREST, _condition(condition, answer, request), answer)
 
 
-def _in_trust(statement: Statement, request: ActionRequest) -> Iterator[Mismatch]:
-    refused = _if_refused(statement)
+def _in_trust(statement: Statement, request: ActionRequest, refused: Ternary) -> Iterator[Mismatch]:
     principals, resources = statement.principals, statement.resources
     if principals is None:
         what = "holds NotPrincipal" if statement.not_principal else "names no Principal"
@@ -193,8 +194,9 @@ def _in_trust(statement: Statement, request: ActionRequest) -> Iterator[Mismatch
             yield Mismatch(_NEAR, words + _hint(principals.written, request.caller), named)
 
 
-def _in_other(side: Side, statement: Statement, request: ActionRequest) -> Iterator[Mismatch]:
-    refused = _if_refused(statement)
+def _in_other(
+    side: Side, statement: Statement, request: ActionRequest, refused: Ternary
+) -> Iterator[Mismatch]:
     may_name = statement.effect != "Allow" or side is Side.RESOURCE_CONTROL_POLICY
     takes = statement.names_everyone_or_nobody and (statement.principals is None or may_name)
     if not takes:
@@ -207,11 +209,6 @@ def _in_other(side: Side, statement: Statement, request: ActionRequest) -> Itera
         if answer is not True:
             element = "NotResource" if resources.negated else "Resource"
             yield Mismatch(_NEAR, f"its {element} is {listed(resources.written, 'or')}", answer)
-
-
-def _if_refused(statement: Statement) -> Ternary:
-    """What an element that IAM refuses makes of a statement: it allows nothing, and may deny."""
-    return False if statement.effect == "Allow" else None
 
 
 def _hint(written: tuple[str, ...], caller: Caller) -> str:

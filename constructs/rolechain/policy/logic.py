@@ -24,13 +24,7 @@ def any_of(answers: Iterable[Ternary]) -> Ternary:
 
 def all_of(answers: Iterable[Ternary]) -> Ternary:
     """False if any is false; otherwise unknown if any is unknown; otherwise true."""
-    result: Ternary = True
-    for answer in answers:
-        if answer is None:
-            result = None
-        elif not answer:
-            return False
-    return result
+    return negation(any_of(map(negation, answers)))
 
 
 def negation(answer: Ternary) -> Ternary:

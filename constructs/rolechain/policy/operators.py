@@ -18,7 +18,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
-from rolechain.iam.glob import Pattern, arn_glob, glob, text_of
+from rolechain.iam.glob import Glob, arn_glob, glob, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, PolicyError
 from rolechain.policy.logic import Ternary
@@ -119,7 +119,7 @@ def network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison]:
+def _texts(match: Callable[[Glob], Test]) -> Callable[[str, bool], Comparison]:
     """Values that take policy variables; ``match`` makes the test of a resolved value."""
 
     def read(value: str, variables: bool) -> Comparison:
@@ -129,22 +129,22 @@ def _texts(match: Callable[[Pattern], Test]) -> Callable[[str, bool], Comparison
     return read
 
 
-def _like(pattern: Pattern) -> Test:
+def _like(pattern: Glob) -> Test:
     matches = glob(pattern)
     return lambda given, _: matches(given) is not None
 
 
-def _equal(pattern: Pattern) -> Test:
+def _equal(pattern: Glob) -> Test:
     wanted = text_of(pattern)
     return lambda given, _: given == wanted
 
 
-def _equal_ignoring_case(pattern: Pattern) -> Test:
+def _equal_ignoring_case(pattern: Glob) -> Test:
     wanted = text_of(pattern).lower()
     return lambda given, _: given.lower() == wanted
 
 
-def _arn_like(pattern: Pattern) -> Test:
+def _arn_like(pattern: Glob) -> Test:
     matches = arn_glob(pattern)
     return lambda given, _: matches(given)
 

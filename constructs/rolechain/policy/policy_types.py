@@ -65,8 +65,8 @@ class PolicyResult:
     statement: Statement | None = None
 
 
-NOTHING, EVERYTHING = PolicyResult(False), PolicyResult(True)
-"""No statement applies; no statement has to apply."""
+NOTHING = PolicyResult(False)
+"""No statement applies."""
 
 
 def answered(policies: Sequence[Policy], request: ActionRequest, *, denies: bool) -> PolicyResult:
@@ -85,7 +85,7 @@ def answered(policies: Sequence[Policy], request: ActionRequest, *, denies: bool
 
 
 @dataclass(slots=True)
-class Grant:
+class TrustMatch:
     """A statement of a trust policy that names the caller.
 
     Attributes:
@@ -100,7 +100,7 @@ class Grant:
 
 
 @dataclass(slots=True)
-class Kind:
+class PoliciesOfType:
     """The policies of one type.
 
     Attributes:
@@ -122,14 +122,14 @@ class Limit:
     Attributes:
         side: the type.
         answer: False or None, with the statement that may allow the call.
-        waived_by: as of ``Kind``.
+        waived_by: as of ``PoliciesOfType``.
     """
 
     side: Side
     answer: PolicyResult
     waived_by: Strength | None = None
 
-    def binds(self, grant: Grant | None) -> bool:
+    def binds(self, grant: TrustMatch | None) -> bool:
         """Whether the call needs these policies to allow it, given how the trust policy names the caller."""
         return self.waived_by is None or (grant is not None and grant.strength < self.waived_by)
 
@@ -147,8 +147,8 @@ class ApplicablePolicies:
     """
 
     levels: Sequence[Sequence[Policy]]
-    controls: Sequence[Kind]
-    own: Sequence[Kind]
+    controls: Sequence[PoliciesOfType]
+    own: Sequence[PoliciesOfType]
     trust: Policy
 
     @classmethod
@@ -162,18 +162,26 @@ class ApplicablePolicies:
             is_linked = caller.role_arn is not None and is_service_linked(caller.role_arn)
             if not (is_service or is_linked or caller.in_management_account):
                 levels = tuple(map(tuple, request.scps or ()))
-                controls.append(Kind(_SCP, tuple(chain(*levels)), None))
+                controls.append(PoliciesOfType(_SCP, tuple(chain(*levels)), None))
             if not (is_linked or callee.in_management_account or is_service_linked(callee.arn)):
-                controls.append(Kind(_RCP, tuple(chain(*(callee.rcps or ()))), None))
+                controls.append(PoliciesOfType(_RCP, tuple(chain(*(callee.rcps or ()))), None))
         if not is_service:
             same_account = caller.account == callee.account
             if request.permissions_boundary is not None:
                 own.append(
-                    Kind(_BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None)
+                    PoliciesOfType(
+                        _BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None
+                    )
                 )
             if request.session_policies:
-                own.append(Kind(_SESSION, tuple(request.session_policies), _DIRECT if same_account else None))
-            own.append(Kind(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None))
+                own.append(
+                    PoliciesOfType(
+                        _SESSION, tuple(request.session_policies), _DIRECT if same_account else None
+                    )
+                )
+            own.append(
+                PoliciesOfType(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None)
+            )
         return cls(levels, controls, own, callee.trust_policy)
 
     @property
@@ -203,19 +211,20 @@ class ApplicablePolicies:
     def limits(self, request: ActionRequest) -> list[Limit]:
         """The types of policies beside the trust policy that must allow the action, and do not or may not."""
         limits = []
-        level = self._level(request)
-        if not level.value:
-            limits.append(Limit(_SCP, level))
+        if level := self.refusing_level(request):
+            _, above, answer = level
+            policy = None if answer.policy is None else above + answer.policy
+            limits.append(Limit(_SCP, replace(answer, policy=policy)))
         for kind in self.own:
             answer = answered(kind.policies, request, denies=False)
             if not answer.value:
                 limits.append(Limit(kind.side, answer, kind.waived_by))
         return limits
 
-    def trusted(self, request: ActionRequest) -> list[Grant]:
+    def trusted(self, request: ActionRequest) -> list[TrustMatch]:
         """The statements of the trust policy that let the caller in, or may do so; the surest and strongest first."""
         grants = [
-            Grant(strength, value, statement)
+            TrustMatch(strength, value, statement)
             for statement in self.trust.allows
             for strength, value in request.named_by(statement)
         ]
@@ -223,24 +232,19 @@ class ApplicablePolicies:
             grants.sort(key=lambda grant: (not grant.value, -grant.strength))
         return grants
 
-    def refusing_level(self, request: ActionRequest) -> tuple[int, int]:
-        """The first level that does not allow, counted from 0, and how many policies stand above it."""
-        before = 0
-        for number, level in enumerate(self.levels):
-            if answered(level, request, denies=False).value is False:
-                return number, before
-            before += len(level)
-        raise LookupError("every level allows")
+    def refusing_level(self, request: ActionRequest) -> tuple[int, int, PolicyResult] | None:
+        """The first level of service control policies that does not allow, else the first that may not.
 
-    def _level(self, request: ActionRequest) -> PolicyResult:
-        """Whether every level of service control policies allows; the decisive policy is counted over all levels."""
-        possible = EVERYTHING
-        before = 0
-        for level in self.levels:
+        Returns:
+            Its number, counted from 0, how many policies stand above it, and its answer; None where all levels allow.
+        """
+        possible = None
+        above = 0
+        for number, level in enumerate(self.levels):
             answer = answered(level, request, denies=False)
             if answer.value is False:
-                return answer
-            if answer.value is None and possible is EVERYTHING:
-                possible = replace(answer, policy=before + (answer.policy or 0))
-            before += len(level)
+                return number, above, answer
+            if answer.value is None:
+                possible = possible or (number, above, answer)
+            above += len(level)
         return possible

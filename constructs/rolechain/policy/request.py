@@ -71,12 +71,7 @@ class Request:
     def policies(self) -> tuple[Policy, ...]:
         """The policies of both sides, the session's among them, without the organization's."""
         boundary = (self.permissions_boundary,) if self.permissions_boundary else ()
-        return (
-            self.callee.trust_policy,
-            *self.identity_policies,
-            *boundary,
-            *(self.session_policies or ()),
-        )
+        return (self.callee.trust_policy, *self.identity_policies, *boundary, *(self.session_policies or ()))
 
     @property
     def keys(self) -> frozenset[str]:

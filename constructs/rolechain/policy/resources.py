@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.arn import SEGMENTS, is_arn
-from rolechain.iam.glob import Pattern, Text, glob, has_wildcards, text_of
+from rolechain.iam.glob import Glob, GlobPart, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, texts
 from rolechain.policy.logic import Ternary, any_of, negation
@@ -75,8 +75,8 @@ def parse(value: Any, variables: bool, negated: bool) -> Resources:
     )
 
 
-def _match(pattern: Pattern) -> Test:
-    if pattern == (Text("*"),):
+def _match(pattern: Glob) -> Test:
+    if pattern == (GlobPart("*"),):
         return lambda _resource, _context: True
     if arn := _whole_arn(pattern):
         return lambda resource, _: resource == arn
@@ -92,18 +92,18 @@ def _match(pattern: Pattern) -> Test:
     return lambda resource, _: test(resource) is not None
 
 
-def _whole_arn(pattern: Pattern) -> str | None:
+def _whole_arn(pattern: Glob) -> str | None:
     """The only ARN that a pattern matches; None for a pattern with wildcards or without all six segments."""
     text = text_of(pattern)
     return text if text.startswith("arn:") and is_arn(text) and not has_wildcards(pattern) else None
 
 
-def _cut_short(pattern: Pattern, missing: int) -> Test:
+def _cut_short(pattern: Glob, missing: int) -> Test:
     """AWS completes an ARN that lacks segments with wildcards, and a * that ends a segment matches colons too.
 
     Whether another wildcard matches the missing segments is not documented.
     """
-    as_completed, as_written = glob((*pattern, Text(":*" * missing))), glob(pattern)
+    as_completed, as_written = glob((*pattern, GlobPart(":*" * missing))), glob(pattern)
     wildcards = "".join(re.sub(r"[*?]", "-", text) if literal else text for text, literal in pattern)
     reaching = None if _WITHIN_SEGMENT.search(wildcards) else True
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from rolechain.iam.glob import Pattern, Text
+from rolechain.iam.glob import Glob, GlobPart
 from rolechain.policy.context import Context
 from rolechain.policy.elements import PolicyError, PolicyVariableError, shown
 from rolechain.policy.logic import Ternary
@@ -37,14 +37,14 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Template:
+class TextWithVariables:
     """A string of a policy with its policy variables.
 
     Attributes:
         parts: the text and the variables in order.
     """
 
-    parts: tuple[Text | Variable, ...]
+    parts: tuple[GlobPart | Variable, ...]
 
     @property
     def keys(self) -> frozenset[str]:
@@ -52,35 +52,35 @@ class Template:
         return frozenset(part.key for part in self.parts if isinstance(part, Variable))
 
     @property
-    def constant(self) -> Pattern | None:
+    def constant(self) -> Glob | None:
         """The text, if it holds no variable."""
-        texts = tuple(part for part in self.parts if isinstance(part, Text))
+        texts = tuple(part for part in self.parts if isinstance(part, GlobPart))
         return texts if len(texts) == len(self.parts) else None
 
-    def resolve(self, context: Context) -> Pattern | Literal[False] | None:
+    def resolve(self, context: Context) -> Glob | Literal[False] | None:
         """The text with the value of each variable, which is literal.
 
         Returns:
             The text; False where a variable has no value, so that the text matches nothing; None where a variable has
             several values, as AWS does not document which one applies.
         """
-        resolved: list[Text] = []
+        resolved: list[GlobPart] = []
         for part in self.parts:
-            if isinstance(part, Text):
+            if isinstance(part, GlobPart):
                 resolved.append(part)
                 continue
             values = context.find(part.key)
             if values is None:
                 if part.default is None:
                     return False
-                resolved.append(Text(part.default, literal=True))
+                resolved.append(GlobPart(part.default, literal=True))
             elif len(values) > 1:
                 return None
             else:
-                resolved.append(Text(values[0], literal=True))
+                resolved.append(GlobPart(values[0], literal=True))
         return tuple(resolved)
 
-    def test(self, match: Callable[[Pattern], Test]) -> Test:
+    def test(self, match: Callable[[Glob], Test]) -> Test:
         """Whether a value of the request matches the text, which ``match`` tests once it is resolved."""
         if (constant := self.constant) is not None:
             return match(constant)
@@ -92,22 +92,22 @@ class Template:
         return test
 
 
-def parse(text: str, variables: bool) -> Template:
+def parse(text: str, variables: bool) -> TextWithVariables:
     """``text`` as a template; if ``variables`` is false, ``${`` has no special meaning.
 
     Raises:
         PolicyError: a variable is not closed, or is not a condition key.
     """
     if not variables or "${" not in text:
-        return Template((Text(text),))
-    parts: list[Text | Variable] = []
+        return TextWithVariables((GlobPart(text),))
+    parts: list[GlobPart | Variable] = []
     rest = 0
     for match in _VARIABLE.finditer(text):
         _literal(text[rest : match.start()], text, parts)
         rest = match.end()
         inner = match[1]
         if inner in _LITERALS:
-            parts.append(Text(inner, literal=True))
+            parts.append(GlobPart(inner, literal=True))
         elif variable := _named(inner):
             parts.append(variable)
         else:
@@ -115,7 +115,7 @@ def parse(text: str, variables: bool) -> Template:
                 f"{shown(match[0])} is not a policy variable: write ${{key}} or ${{key, 'default'}}"
             )
     _literal(text[rest:], text, parts)
-    return Template(tuple(parts))
+    return TextWithVariables(tuple(parts))
 
 
 def _named(inner: str) -> Variable | None:
@@ -131,8 +131,8 @@ def _named(inner: str) -> Variable | None:
     return Variable(key.lower(), default[1:-1]) if quoted else None
 
 
-def _literal(part: str, text: str, parts: list[Text | Variable]) -> None:
+def _literal(part: str, text: str, parts: list[GlobPart | Variable]) -> None:
     if "${" in part:
         raise PolicyError(f"{shown(text)} opens a policy variable that is not well closed: write ${{key}}")
     if part:
-        parts.append(Text(part))
+        parts.append(GlobPart(part))

@@ -12,13 +12,7 @@ from rolechain.statements.permissions_policy import hop_permission_statements
 from rolechain.statements.statement_json import StatementJson
 from rolechain.statements.trust_policy import entrance_statements, hop_trust_statements
 
-__all__ = [
-    "StatementJson",
-    "own_statements",
-    "permission_statements",
-    "statements_for",
-    "trust_statements",
-]
+__all__ = ["StatementJson", "own_statements", "permission_statements", "statements_for", "trust_statements"]
 
 
 def trust_statements(chain: Chain, callee: ChainRole) -> list[StatementJson]:
@@ -39,10 +33,7 @@ def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[StatementJso
     Returns:
         The statements under ``trust_policy`` and ``permissions``; an empty list where there is nothing to add.
     """
-    return {
-        "trust_policy": trust_statements(chain, role),
-        "permissions": permission_statements(chain, role),
-    }
+    return {"trust_policy": trust_statements(chain, role), "permissions": permission_statements(chain, role)}
 
 
 def own_statements(role: ChainRole) -> list[StatementJson]:

@@ -73,7 +73,12 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
     hops = chain.calls_of(role)
     if not hops:
         if room < 0:
-            raise PackingError(_too_many(chain, role, len(own)))
+            most = chain.quotas.managed_policies_per_role
+            raise PackingError(
+                f"{role.arn} needs {len(role.managed_policies) + len(own)} managed policies, and the quota is {most}: "
+                f"declare fewer, or have AWS raise the quota ({limits.MOST_POLICIES_OF_ROLE} at most) and declare it "
+                "under quotas"
+            )
         return PackedPolicies((), own)
     listed = _spread(hops, named_by.by_arn)
     if len(listed) == 1 <= room:
@@ -160,14 +165,6 @@ def _check_trust(chain: Chain, role: ChainRole) -> None:
             f"the trust policy of {role.arn} has {length:,} characters, {length - most:,} more than the quota of "
             f"{most:,}: declare fewer {entered}{raised}"
         )
-
-
-def _too_many(chain: Chain, role: ChainRole, own: int) -> str:
-    most = chain.quotas.managed_policies_per_role
-    return (
-        f"{role.arn} needs {len(role.managed_policies) + own} managed policies, and the quota is {most}: declare "
-        f"fewer, or have AWS raise the quota ({limits.MOST_POLICIES_OF_ROLE} at most) and declare it under quotas"
-    )
 
 
 def _refusal(chain: Chain, role: ChainRole, hops: int, needed: int, room: int) -> str:

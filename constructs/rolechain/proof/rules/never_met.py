@@ -11,7 +11,7 @@ from rolechain.graph.requests import Requests, anybody, where
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
-from rolechain.iam.glob import Text
+from rolechain.iam.glob import GlobPart
 from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
 from rolechain.policy.statement import Statement
@@ -238,7 +238,7 @@ def _texts(condition: Condition) -> Iterator[str]:
             yield ""
             continue
         parts = parse_template(element, condition.variables).parts
-        text = "".join(part.text for part in parts if isinstance(part, Text))
+        text = "".join(part.text for part in parts if isinstance(part, GlobPart))
         yield text.rsplit("/", 1)[-1] if condition.lookup == keys_of.PRINCIPAL_ARN else text
 
 

@@ -13,7 +13,7 @@ from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
-from rolechain.iam.glob import Text, glob
+from rolechain.iam.glob import GlobPart, glob
 from rolechain.model.role import ChainRole
 from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.context import RuleContext
@@ -163,7 +163,7 @@ def _declared_resources(role: ChainRole) -> set[str]:
     return {
         resource
         for permission in role.permissions
-        if any(glob((Text(action.lower()),))(ASSUME) for action in permission.actions)
+        if any(glob((GlobPart(action.lower()),))(ASSUME) for action in permission.actions)
         for resource in permission.resources
     }
 
