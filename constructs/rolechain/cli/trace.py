@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="log files as CloudTrail writes them, or folders of them"
     )
-    add_options(parser, "--chain")
+    add_options(parser, "--chain", "--profile", "--region")
     parser.add_argument(
         "--since", metavar="TIME", type=_moment, help="the first moment, in UTC, such as 2026-11-01"
     )
@@ -75,10 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMNS",
         default="account,year,month,day",
         help="the partition columns of the table (default: account,year,month,day; or account,timestamp)",
-    )
-    live.add_argument("--profile", help="the AWS profile to ask with (default: as boto3 finds credentials)")
-    live.add_argument(
-        "--region", help="default: that of the environment, else of the profile, else of the chain"
     )
     add_account_options(parser, "which may look up events there")
 
@@ -171,9 +167,8 @@ def _of_events(
 
 def _looked_up(chain: Chain, arguments: argparse.Namespace, folder: Path) -> tuple[list[Path], list[Unread]]:
     """The events of each account in a file, and the accounts that refuse."""
-    base = open_session(arguments.profile, arguments.region, chain.region)
-    sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
-    regions = [base.region_name]
+    sessions = AccountSessions.opened(arguments, chain.region, chain.partition)
+    regions = [sessions.base.region_name]
     regions += [_GLOBAL_REGION] if chain.partition == "aws" and _GLOBAL_REGION not in regions else []
     paths: list[Path] = []
     unread: list[Unread] = []

@@ -97,7 +97,7 @@ def load_accounts(folder: Path) -> list[Account]:
     """The accounts of a folder that ``save_accounts`` or iam-collect wrote.
 
     Raises:
-        FolderError: the folder holds none, or one of its files cannot be read.
+        FolderError: the folder holds none, one of its files cannot be read, or two hold one account.
     """
     if is_collected(folder):
         try:
@@ -112,7 +112,16 @@ def load_accounts(folder: Path) -> list[Account]:
         raise FolderError(
             f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
         )
-    return [_account(file) for file in files]
+    places: dict[str, Path] = {}
+    accounts = []
+    for file in files:
+        account = _account(file)
+        if (other := places.setdefault(account.id, file)) != file:
+            raise FolderError(
+                f"{other} and {file} both hold account {account.id}: remove the one that does not count"
+            )
+        accounts.append(account)
+    return accounts
 
 
 def holds_accounts(folder: Path) -> bool:

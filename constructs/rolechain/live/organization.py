@@ -32,7 +32,7 @@ class Organization:
     """An organization, as far as it is about some accounts.
 
     Attributes:
-        id: its id.
+        id: its id; empty for accounts without an organization, which no control policy binds.
         management: the id of its management account, which no control policy binds.
         above: the ids of the root, of the organizational units below it and of the account itself, by account; one
             that is none of its accounts is left out.
@@ -57,7 +57,7 @@ class Organization:
 
         return {
             account: AccountLimits(
-                path="/".join((self.id, *above[:-1], "")),
+                path="/".join((self.id, *above[:-1], "")) if self.id else "",
                 scps=levels(SCP, above),
                 rcps=levels(RCP, above),
                 in_management_account=account == self.management,
@@ -102,13 +102,19 @@ def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organi
 
 
 def management_account(session: boto3.Session) -> str:
-    """The id of the management account of a session's organization, which every account of it may ask for.
+    """The id of the management account of a session's organization; empty where its account is in none.
+
+    Every account may ask for it.
 
     Raises:
         OrganizationError: AWS refuses the call.
     """
+    client = _client(session)
     with _refusals():
-        return str(_client(session).describe_organization()["Organization"]["MasterAccountId"])
+        try:
+            return str(client.describe_organization()["Organization"]["MasterAccountId"])
+        except client.exceptions.AWSOrganizationsNotInUseException:
+            return ""
 
 
 def _client(session: boto3.Session) -> Any:
