@@ -99,7 +99,7 @@ def test_warnings_of_the_bootstrap(chain: Chain, capsys: pytest.CaptureFixture[s
     for kind, statement in (("deploy", {**STAR, "Action": "iam:*"}), ("lookup", STAR)):
         name = f"cdk-hnb659fds-{kind}-role-{account}-us-east-1"
         trust = {**STRANGER, "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
-        role = {"Arn": f"arn:aws:iam::{account}:role/{name}", "Path": "/", "RoleName": name}
+        role: dict[str, Any] = {"Arn": f"arn:aws:iam::{account}:role/{name}", "Path": "/", "RoleName": name}
         role["AssumeRolePolicyDocument"] = {"Version": "2012-10-17", "Statement": [trust]}
         role["RolePolicyList"] = [{"PolicyName": "own", "PolicyDocument": {"Statement": [statement]}}]
         document["RoleDetailList"].append(role)

@@ -162,6 +162,7 @@ def test_lookup(shell: Any, walked: tuple[Deployed, Path]) -> None:
         said = shell("trace", "--lookup", *profiles, "--json")
         looked = json.loads(said.out)
         aws.refuse = "222222222222"
+        assert json.loads(said.out)["called"]["cloudtrail:LookupEvents"] >= 3
         partly = shell("trace", "--lookup", *profiles)
     assert {operation for operation, _ in aws.calls} == {"LookupEvents"}
     assert {account for _, account in aws.calls} == set(accounts)

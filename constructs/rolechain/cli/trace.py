@@ -215,7 +215,9 @@ def _print_json(
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], *___: object) -> None:
+def _print_csv(
+    _: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: Mapping[str, int], ____: str | None
+) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for walk in found.walks:
