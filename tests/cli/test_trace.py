@@ -194,7 +194,7 @@ def test_athena(shell: Any, walked: tuple[Deployed, Path]) -> None:
     assert failed.code == 1
     assert failed.err == f"rolechain: Athena could not answer: {aws.failure}\n"
     assert refused.err.startswith(
-        "rolechain: Athena refuses: AccessDeniedException: you may not; to ask takes athena:StartQueryExecution, "
+        "rolechain: Athena gives no answer: AccessDeniedException: you may not; to ask takes athena:"
     )
     assert "\"account\" IN ('111111111111', '222222222222', '333333333333')" in aws.queries[-1]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from rolechain.cli.base_session import open_session
 from rolechain.errors import RolechainError
@@ -97,7 +98,7 @@ def home_of(session: boto3.Session, what: str = "the session to start from") -> 
     """Asks STS for the account of a session; ``what`` says whose it is."""
     try:
         return session.client("sts").get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError, HopError, OSError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError, HopError, KeyError, OSError) as error:
         raise AccountSessionError(f"{what} does not work: {brief(error)}") from error
 
 

@@ -6,12 +6,11 @@ Source: AWS Organizations API Reference; AWS Organizations User Guide, "SCP eval
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rolechain.api_calls import refusal, retry_config
+from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
 from rolechain.graph.role_graph import AccountLimits
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -77,7 +76,7 @@ def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organi
         OrganizationError: AWS refuses a call, or a policy has no document.
     """
     client = _client(session)
-    with _refusals():
+    with answered(OrganizationError):
         described = client.describe_organization()["Organization"]
         parents: dict[str, str] = {}
 
@@ -110,7 +109,7 @@ def management_account(session: boto3.Session) -> str:
         OrganizationError: AWS refuses the call.
     """
     client = _client(session)
-    with _refusals():
+    with answered(OrganizationError):
         try:
             return str(client.describe_organization()["Organization"]["MasterAccountId"])
         except client.exceptions.AWSOrganizationsNotInUseException:
@@ -121,18 +120,6 @@ def _client(session: boto3.Session) -> Any:
     # Organizations has one endpoint a partition, whatever the session's region.
     region = session.region_name or FIRST_REGIONS["aws"]
     return session.client("organizations", region_name=region, config=retry_config())
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        raise OrganizationError(refusal(error)) from error
-    except (BotoCoreError, ValueError) as error:
-        raise OrganizationError(str(error)) from error
 
 
 def _attached(client: Any, kind: str) -> dict[str, list[Any]]:
