@@ -118,7 +118,8 @@ def _show(
         if arguments.drift:
             document["drift"] = [vars(each) for each in differences]
         # What changes later is a line each.
-        print(json.dumps(document, ensure_ascii=False, indent=2 if arguments.watch is None else None), flush=True)
+        indent = 2 if arguments.watch is None else None
+        print(json.dumps(document, ensure_ascii=False, indent=indent), flush=True)
         return
     text = ProofText(verbose=arguments.verbose)
     for heading, matters in (("from the templates", True), ("in tags or durations", False)):
