@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rolechain.errors import RolechainError
-
 if TYPE_CHECKING:
     from botocore.config import Config
 
@@ -27,8 +25,6 @@ def answered(failure: Callable[[str], Exception]) -> Iterator[None]:
 
     try:
         yield
-    except RolechainError:
-        raise
     except ClientError as error:
         told = error.response.get("Error", {})
         raise failure(f"{told.get('Code')}: {told.get('Message')}") from error

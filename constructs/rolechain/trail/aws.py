@@ -117,8 +117,7 @@ def lookup_events(
     span |= {"EndTime": datetime.fromisoformat(until)} if until else {}
     wanted, places = set(roles), tuple(regions)
 
-    def events_of(account: str) -> list[str]:
-        session = sessions[account]()
+    def events_of(session: boto3.Session, account: str) -> list[str]:
         clients = [session.client("cloudtrail", region_name=each, config=config) for each in places]
 
         def with_value(key: Any, value: str) -> Iterator[str]:
@@ -135,8 +134,9 @@ def lookup_events(
 
     def look_up(account: str) -> list[str] | Unread:
         try:
+            session = sessions[account]()
             with answered(TrailError):
-                return events_of(account)
+                return events_of(session, account)
         except RolechainError as error:
             reason = f"{error} (to look up events takes {', '.join(LOOKUP_ACTIONS)})"
             return Unread(f"account {account}", reason)
