@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.live import Account, load_accounts, prove_live, save_accounts
+from rolechain.live import Account, Organization, load_accounts, prove_live, save_accounts
 from rolechain.statements.builder import permission_statements, trust_statements
 
 Json = dict[str, Any]
@@ -42,7 +42,9 @@ def measure(count: int) -> None:
         start = time.process_time()
         accounts = load_accounts(Path(folder))
         read = time.process_time()
-        proof = prove_live(chain, accounts)
+        above = {account.id: ("r-root", account.id) for account in accounts}
+        organization = Organization("o-exampleorg1", "000000000000", above)
+        proof = prove_live(chain, accounts, organization=organization)
         proven = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEBIBYTE
     roles = sum(len(account.details["RoleDetailList"]) for account in accounts)

@@ -1,12 +1,13 @@
-"""Calls of AWS's API by those that read much: tried again while AWS throttles them, and its refusals in words."""
+"""Calls of AWS's API by those that read much: tried again while AWS throttles them, and their failures in words."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from botocore.config import Config
-    from botocore.exceptions import ClientError
 
 
 def retry_config() -> Config:
@@ -16,7 +17,19 @@ def retry_config() -> Config:
     return Config(retries={"mode": "adaptive", "max_attempts": 10})
 
 
-def refusal(error: ClientError) -> str:
-    """The code and the message of an error that AWS answered."""
-    told = error.response.get("Error", {})
-    return f"{told.get('Code')}: {told.get('Message')}"
+@contextmanager
+def answered(failure: Callable[[str], Exception]) -> Iterator[None]:
+    """Has a call that AWS refuses, does not answer or does not answer whole be a failure with the reason in a line."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        raise failure(f"{told.get('Code')}: {told.get('Message')}") from error
+    except BotoCoreError as error:
+        raise failure(" ".join(str(error).split())) from error
+    except (ResponseParserError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+        raise failure(f"AWS's answer is not whole: {reason}") from error

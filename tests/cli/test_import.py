@@ -258,6 +258,11 @@ def test_an_account_that_cannot_be_read(shell: Any) -> None:
     assert alone.code == 0
     (found,) = json.loads(alone.out)["chains"]
     assert found["declaration"]["targets"][0]["existing"] is True
+    words = (
+        "accounts that were not read, and hold roles of these chains: 222222222222; add them with --account"
+    )
+    assert words in json.loads(alone.out)["unsaid"]
+    assert json.loads(alone.out)["called"]["iam:ListRoles"] == 1
     (shell.folder / "file").write_text("")
     refused = shell("import", "--live", "--save", "file")
     assert (refused.code, refused.err) == (2, "rolechain: file cannot be written: File exists\n")

@@ -91,6 +91,80 @@ def test_prove(checked: Callable[..., Any], chain: Chain) -> None:
     assert document["changers"]
 
 
+def test_warnings_of_the_bootstrap(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are one line for an account and a rule; an error about such a role, --verbose and --json have each."""
+    account = chain.targets[0].account
+    file = Path(f"before/{account}.json")
+    document = json.loads(file.read_text())
+    for kind, statement in (("deploy", {**STAR, "Action": "iam:*"}), ("lookup", STAR)):
+        name = f"cdk-hnb659fds-{kind}-role-{account}-us-east-1"
+        trust = {**STRANGER, "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+        role: dict[str, Any] = {"Arn": f"arn:aws:iam::{account}:role/{name}", "Path": "/", "RoleName": name}
+        role["AssumeRolePolicyDocument"] = {"Version": "2012-10-17", "Statement": [trust]}
+        role["RolePolicyList"] = [{"PolicyName": "own", "PolicyDocument": {"Statement": [statement]}}]
+        document["RoleDetailList"].append(role)
+    file.write_text(json.dumps(document))
+
+    def findings(*words: str) -> list[str]:
+        capsys.readouterr()
+        assert main(["prove", "--from", "before", *words]) == 1
+        return [line for line in capsys.readouterr().out.splitlines() if line.startswith("  warning RC06")]
+
+    folded = f"  warning RC06 account {account}: 2 times of CDK's bootstrap roles, which --verbose prints"
+    assert findings() == [folded]
+    assert [line.split()[4] for line in findings("--verbose")] == [
+        f"role/cdk-hnb659fds-{kind}-role-{account}-us-east-1" for kind in ("deploy", "lookup")
+    ]
+    declared = yaml.safe_load(Path("chain.yaml").read_text()) | {
+        "administrators": [f"arn:aws:iam::{account}:role/nobody"]
+    }
+    Path("chain.yaml").write_text(yaml.safe_dump(declared))
+    capsys.readouterr()
+    main(["prove", "--from", "before"])
+    errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  error RC38")]
+    assert len(errors) == 2
+
+
+@pytest.fixture
+def watched(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``accounts`` holds another file each time that it is looked at: none, the one of before, and the own again."""
+    file = Path(f"accounts/{chain.targets[0].account}.json")
+    steps = iter(["{", Path("before", file.name).read_text(), file.read_text()])
+
+    def sleep(_: float) -> None:
+        if (step := next(steps, None)) is None:
+            raise KeyboardInterrupt
+        file.write_text(step)
+
+    monkeypatch.setattr("rolechain.cli.live.time.sleep", sleep)
+
+
+def test_watch(watched: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """The document is one line, and each change is one; an error is told, and the next time is as any other."""
+    capsys.readouterr()
+    assert main(["prove", "--from", "accounts", "--watch", "1", "--json"]) == 1
+    first, *changes = map(json.loads, capsys.readouterr().out.splitlines())
+    schemas = ROOT / "docs" / "schemas"
+    jsonschema.validate(first, json.loads((schemas / "prove.schema.json").read_text()))
+    for change in changes:
+        jsonschema.validate(change, json.loads((schemas / "watch.schema.json").read_text()))
+    broken, closed, opened = changes
+    assert "333333333333.json is not an account that rolechain saved" in broken["error"]
+    assert (broken["came"], broken["went"]) == ([], [])
+    assert any("444444444444" in each for each in closed["went"])
+    assert (opened["came"], opened["went"]) == (closed["went"], closed["came"])
+
+
+def test_watch_in_lines(watched: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error is one line with its moment."""
+    capsys.readouterr()
+    assert main(["prove", "--from", "accounts", "--watch", "1"]) == 1
+    lines = [
+        line for line in capsys.readouterr().out.splitlines() if " ! " in line and "333333333333.json" in line
+    ]
+    assert len(lines) == 1
+
+
 def test_diff(checked: Callable[..., Any], chain: Chain) -> None:
     """Somebody who gets in now, and who does not any more."""
     assert checked("diff", "before", "accounts")["gained"]

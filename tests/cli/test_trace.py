@@ -162,6 +162,7 @@ def test_lookup(shell: Any, walked: tuple[Deployed, Path]) -> None:
         said = shell("trace", "--lookup", *profiles, "--json")
         looked = json.loads(said.out)
         aws.refuse = "222222222222"
+        assert json.loads(said.out)["called"]["cloudtrail:LookupEvents"] >= 3
         partly = shell("trace", "--lookup", *profiles)
     assert {operation for operation, _ in aws.calls} == {"LookupEvents"}
     assert {account for _, account in aws.calls} == set(accounts)
@@ -193,7 +194,7 @@ def test_athena(shell: Any, walked: tuple[Deployed, Path]) -> None:
     assert failed.code == 1
     assert failed.err == f"rolechain: Athena could not answer: {aws.failure}\n"
     assert refused.err.startswith(
-        "rolechain: Athena refuses: AccessDeniedException: you may not; to ask takes athena:StartQueryExecution, "
+        "rolechain: Athena gives no answer: AccessDeniedException: you may not; to ask takes athena:"
     )
     assert "\"account\" IN ('111111111111', '222222222222', '333333333333')" in aws.queries[-1]
 

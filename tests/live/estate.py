@@ -52,7 +52,7 @@ class Estate:
                     "GroupDetailList": [],
                     "Policies": [_managed(ADMINISTRATOR, _EVERYTHING)],
                 },
-                {},
+                {role["Arn"]: 3600 for role in self._roles[account]},
                 (f"arn:aws:iam::{account}:saml-provider/sso",),
             )
             for account in self.ids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rolechain import Chain
 from rolechain.live import (
     Account,
     FolderError,
+    Organization,
     OrganizationError,
     load_accounts,
     load_organization,
@@ -104,12 +106,38 @@ def test_units_and_policies_are_saved(
 
 
 def test_an_organization_that_is_not_read(chain: Chain, read: Read, organization: LocalOrganization) -> None:
-    """No hop counts as one that can be taken, and the reason is told; nothing else changes."""
+    """No hop counts as one that can be taken, nothing is proven, and the reason is told."""
     with pytest.raises(OrganizationError, match=r"^AccessDeniedException: You don.t have permissions"):
         read_organization(organization.session(chain.accounts[0]), chain.accounts)
     proof = prove_live(chain, read(chain), organization="AccessDeniedException: no")
     assert [hop.verdict.value for hop in proof.hops] == ["unknown", "unknown"]
-    assert proof.proven
+    assert not proof.proven
     unknown = [(each.level.value, each.place) for each in proof.findings if each.rule == "RC00"]
-    assert unknown == [("warning", None)]
+    assert unknown == [("error", None)]
     assert proof.findings[0].message.endswith("is not known: AccessDeniedException: no")
+
+
+def test_an_account_of_another_organization(chain: Chain, read: Read) -> None:
+    """What binds it is not known, and nothing is proven."""
+    above = {account: ("r-local", account) for account in chain.accounts[1:]}
+    proof = prove_live(chain, read(chain), organization=Organization("o-exampleorg1", "000000000000", above))
+    assert not proof.proven
+    assert f"account {chain.accounts[0]} is none of the organization's" in proof.findings[0].message
+
+
+def test_accounts_without_an_organization(chain: Chain, read: Read) -> None:
+    """No control policy binds them, and their calls have no organization."""
+    alone = Organization("", "", {account: (account,) for account in chain.accounts})
+    proof = prove_live(chain, read(chain), organization=alone)
+    assert proof.proven
+    assert [hop.verdict.value for hop in proof.hops] == ["allow", "allow"]
+
+
+def test_another_organization_than_the_chain_declares(chain: Chain, read: Read) -> None:
+    """The conditions on the organization refuse the hops: nothing is proven."""
+    declared = replace(chain, organization="o-declared001")
+    for found, words in (("o-exampleorg1", "of o-exampleorg1"), ("", "of no organization")):
+        above = {account: ("r-local", account) for account in chain.accounts}
+        proof = prove_live(declared, read(chain), organization=Organization(found, "000000000000", above))
+        assert not proof.proven
+        assert f"the accounts are {words}, and the chain declares o-declared001" in proof.findings[0].message

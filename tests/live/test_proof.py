@@ -202,7 +202,9 @@ def test_what_was_saved_is_proven_alike(chain: Chain, read: Read, tmp_path: Path
     assert prove_live(chain, load_accounts(tmp_path / "accounts")) == prove_live(chain, accounts)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"Format": "rolechain-account/v1"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"Format": "rolechain-account/v1"}', "NaN", "[" * 10_000, "\0"]
+)
 def test_a_file_that_is_no_account(text: str, tmp_path: Path) -> None:
     """It is said in one line with the file's name."""
     with pytest.raises(FolderError, match="holds no accounts"):
@@ -210,6 +212,29 @@ def test_a_file_that_is_no_account(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(FolderError, match=r"a\.json is not an account that rolechain saved"):
         load_accounts(tmp_path)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    """A folder in the place of a file, and links in a circle, are said in one line."""
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(FolderError, match=r"a\.json cannot be read: Is a directory"):
+        load_accounts(tmp_path)
+    (tmp_path / "a.json").rmdir()
+    (tmp_path / "a.json").symlink_to(tmp_path / "a.json")
+    with pytest.raises(FolderError, match=r"a\.json cannot be read: Too many levels of symbolic links"):
+        load_accounts(tmp_path)
+
+
+def test_an_account_in_two_files(chain: Chain, read: Read, tmp_path: Path) -> None:
+    """It is not known which of them counts: neither does, and both are named."""
+    first, *_ = save_accounts(tmp_path, read(chain))
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(first.read_bytes())
+    with pytest.raises(FolderError) as raised:
+        load_accounts(tmp_path)
+    assert str(raised.value) == (
+        f"{first} and {copy} both hold account {first.stem}: remove the one that does not count"
+    )
 
 
 def _role_of(document: Any) -> Any:
@@ -238,6 +263,14 @@ def _with_two_versions(document: Any) -> None:
         lambda document: _role_of(document).update(RoleName="other"),
         lambda document: _role_of(document).pop("AssumeRolePolicyDocument"),
         lambda document: document.update(Account="999999999999"),
+        lambda document: document.update(Providers=["x"]),
+        lambda document: document.update(Providers=[[]]),
+        lambda document: document.update(MaxSessionDurations={"x": "y"}),
+        lambda document: _role_of(document).update(RolePolicyList=["x"]),
+        lambda document: _role_of(document).update(AttachedManagedPolicies=[{}]),
+        lambda document: _role_of(document).update(PermissionsBoundary="x"),
+        lambda document: _role_of(document).update(Tags={"x": "y"}),
+        lambda document: document.update(UserDetailList=[{"GroupList": 7}]),
         _with_two_versions,
     ],
 )

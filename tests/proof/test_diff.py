@@ -346,6 +346,68 @@ def test_a_deny_that_is_gone_and_asked_for_the_time_alone() -> None:
     assert "aws:currenttime 2026-06-01" in change.witness.lower()
 
 
+PERMISSION = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+CALLER = "arn:aws:iam::111111111111:role/caller"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        _date("DateGreaterThan", "06-01"),
+        {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}, **_date("DateLessThan", "06-01")},
+    ],
+)
+def test_a_deny_of_the_callers_that_is_gone_and_asked_for_the_time(condition: Any) -> None:
+    """The hop was there at other times, and is there at any now; the other way round such calls are lost."""
+    deny = {"Effect": "Deny", "Action": "sts:*", "Resource": "*", "Condition": condition}
+    guarded, free = (
+        _template(_allow(OWN), policies=statements) for statements in ([PERMISSION, deny], [PERMISSION])
+    )
+    for change in (*diff(guarded, free).gained, *(diff(free, guarded).lost)):
+        assert change.who == CALLER
+        assert change.place.part == "Policies[0]"
+    (change,) = diff(guarded, free).gained
+    if "NumericGreaterThan" not in condition:
+        assert change.certain
+        assert "aws:currenttime 2026-06-01" in change.witness
+        assert "on the other side: " in change.witness
+        assert _lost(diff(free, guarded)) == [CALLER]
+    assert diff(guarded, _template(_allow(OWN), policies=[deny, PERMISSION])).gained == ()
+
+
+def test_a_boundary_that_is_wider() -> None:
+    """A guard of the caller's boundary that is gone is told as one of its policies."""
+
+    def templates(*statements: Any) -> list[Template]:
+        (template,) = _template(_allow(OWN), policies=[PERMISSION])
+        resources = template.body["Resources"]
+        caller = resources["Caller"]
+        boundary = {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {"PolicyDocument": {"Statement": statements}},
+        }
+        own = {**caller, "Properties": {**caller["Properties"], "PermissionsBoundary": {"Ref": "Boundary"}}}
+        return [replace(template, body={"Resources": {**resources, "Caller": own, "Boundary": boundary}})]
+
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    guard = {"StringEquals": {"sts:ExternalId": "ticket-7"}}
+    deny = {**PERMISSION, "Effect": "Deny", "Condition": _date("DateGreaterThan", "06-01")}
+    for before in ([{**anything, "Condition": guard}], [anything, deny]):
+        (change,) = diff(templates(*before), templates(anything)).gained
+        assert (change.who, change.certain) == (CALLER, True)
+        assert diff(templates(anything), templates(*before)).gained == ()
+
+
+def test_a_hop_that_is_lost_to_a_deny() -> None:
+    """What decides it now stands beside what decided it before."""
+    deny = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
+    (change,) = diff(
+        _template(_allow(OWN), policies=[PERMISSION]), _template(_allow(OWN), policies=[PERMISSION, deny])
+    ).lost
+    assert change.who == CALLER
+    assert "; on the other side: statement 1 of " in change.witness
+
+
 def test_a_user_who_may_call_now() -> None:
     """An IAM user that is given the permission gets into a role that trusts its account."""
 

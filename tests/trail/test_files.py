@@ -62,6 +62,27 @@ def test_damaged(name: str, content: bytes, reason: str, tmp_path: Path) -> None
     assert (files.files, files.events) == (1, 2)
 
 
+def test_a_gzip_bomb(tmp_path: Path) -> None:
+    """A small gzip of a large text is not unpacked further than the limit, and is said; so is a large plain file."""
+    import zlib
+
+    packer = zlib.compressobj(wbits=31)
+    blanks = b" " * 2**20
+    with (tmp_path / "bomb.json.gz").open("wb") as file:
+        for _ in range(1024):
+            file.write(packer.compress(blanks))
+        file.write(packer.flush())
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(2**30)
+    (tmp_path / "two.json.gz").write_bytes(gzip.compress(LOG[:20]) + gzip.compress(LOG[20:]) + b"\0" * 8)
+    files = read(tmp_path)
+    reason = "holds more than 256 MiB of text, which no log file of CloudTrail does"
+    assert [str(each) for each in files.unread] == [
+        f"{tmp_path / name}: {reason}" for name in ("bomb.json.gz", "large.json")
+    ]
+    assert (files.files, files.events) == (1, 2)
+
+
 def test_no_gzip_by_that_name(tmp_path: Path) -> None:
     """What a file is decides how it is read, and not its name."""
     (tmp_path / "plain.json.gz").write_bytes(LOG)

@@ -89,6 +89,21 @@ def test_events_that_name_each_other(tmp_path: Path) -> None:
     assert {walk.verdict for walk in traced(made, tmp_path).walks} == {"not declared"}
 
 
+@pytest.mark.parametrize("further", [False, True])
+def test_a_source_identity_that_the_calls_show(further: bool, tmp_path: Path) -> None:
+    """It tells who walked where the call that set it is not in the events, and is held against the chain."""
+    made = Organization(12, 5)
+    made.records.clear()
+    lost = session_identity(made.roles[0], "lost", made.key(), "AROALOST")
+    lost["sessionContext"]["sourceIdentity"] = "eve"
+    made.use(made.assume(lost, made.roles[1], "x", externalId="hop-1234") if further else lost, 1)
+    made.write(tmp_path, twice=0)
+    (walk,) = traced(made, tmp_path).walks
+    assert (walk.person, walk.verdict) == ("eve", "not declared" if further else "beginning unknown")
+    assert [each.source_identity for each in walk.sessions] == ["eve"] * (1 + further)
+    assert walk.problems == (("source identity 'eve' is not allowed",) if further else ())
+
+
 def _missing_tag(made: Organization) -> None:
     first = made.assume(made.assume(SERVICE, made.roles[0], "x"), made.roles[1], "x", externalId="hop-1234")
     made.assume(first, made.roles[2], "x")

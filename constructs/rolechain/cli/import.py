@@ -16,15 +16,22 @@ from typing import Any
 import yaml
 
 from rolechain.cli.account_sessions import AccountSessions, home_of
-from rolechain.cli.base_session import open_session
-from rolechain.cli.live import read_all
-from rolechain.cli.options import UsageError, add_account_options, add_repeated_option, placed, writing
+from rolechain.cli.live import Read, read_all
+from rolechain.cli.options import (
+    LIVE,
+    UsageError,
+    add_account_options,
+    add_options,
+    add_repeated_option,
+    placed,
+    writing,
+)
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
 from rolechain.errors import RolechainError
 from rolechain.graph.found_chains import Found, FoundChain, found_chains
-from rolechain.iam.partitions import FIRST_REGIONS, partition_of
-from rolechain.live import Account, load_accounts, save_accounts, template_of
+from rolechain.iam.partitions import FIRST_REGIONS
+from rolechain.live import load_accounts, template_of
 from rolechain.live.template import document_by_arn
 from rolechain.model.chain import Chain
 from rolechain.model.declaration import declaration_of
@@ -44,18 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a CloudFormation template, a folder of them, or a cdk.out",
     )
-    parser.add_argument("--from", dest="folder", metavar="DIR", help="the accounts that --save wrote")
-    parser.add_argument("--live", action="store_true", help="read accounts through IAM")
+    add_options(parser, *LIVE)
     account = "with --live, an account to read besides those of --account-profile; of a template, its account"
     add_repeated_option(parser, "--account", "[FILE=]ID", account, type=placed)
     add_account_options(parser, "which may read IAM there")
-    parser.add_argument(
-        "--profile", help="the AWS profile to read with (default: as boto3 finds credentials)"
-    )
-    parser.add_argument(
-        "--region", help="default: that of the environment, else of the profile, else us-east-1"
-    )
-    parser.add_argument("--save", metavar="DIR", help="write what is read, an account a file")
     role = "the name or the ARN of a role: only the chains that have one of these"
     add_repeated_option(parser, "--role", "ROLE", role)
     existing = "a role that stays with its owner, by name or ARN, or an account all of whose roles do"
@@ -66,7 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .yaml file for the chain, or a folder with a file for each chain (default: stdout)",
     )
     parser.add_argument("--force", action="store_true", help="let --output write over what stands there")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument(
         "--adopt",
         action="store_true",
@@ -87,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("import reads templates, --from DIR or --live: name one of the three")
     if arguments.save and not arguments.live:
         raise UsageError("--save writes what --live reads: add --live")
-    accounts, unread = _accounts(arguments)
+    read_now = _read(arguments)
+    accounts = read_now.accounts
     templates = [template_of(account) for account in accounts] or _templates(arguments)
     graph = role_graph_of(templates, documents=document_by_arn(accounts))
     found = found_chains(
@@ -96,8 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = counted(len(templates), "account" if accounts else "template")
     looked_at = f"{counted(len(graph.roles), 'role')} of {source}"
     said = [
-        *(f"account {account} could not be read: {reason}" for account, reason in unread.items()),
+        *(f"account {account} could not be read: {reason}" for account, reason in read_now.unread.items()),
         *found.unsaid,
+        *_not_read(found, read_now),
     ]
     if not found.chains:
         wanted = f" with {' or '.join(arguments.role)}" if arguments.role else ""
@@ -106,32 +106,35 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"rolechain: {printable(line)}", file=sys.stderr)
     written = _write(found.chains, Path(arguments.output), force=arguments.force) if arguments.output else []
     if arguments.json:
-        print(json.dumps(_document(found, unread), ensure_ascii=False, indent=2))
+        print(json.dumps(_document(found, read_now), ensure_ascii=False, indent=2))
     elif arguments.adopt:
         print(json.dumps(dict(_adopted(each.chain for each in found.chains)), indent=2))
     else:
         print("".join(f"{file}\n" for file in written) or "---\n".join(map(_yaml, found.chains)), end="")
-    return 1 if unread else 0
+    return 1 if read_now.unread else 0
 
 
-def _accounts(arguments: argparse.Namespace) -> tuple[list[Account], dict[str, str]]:
+def _not_read(found: Found, read: Read) -> Iterator[str]:
+    """The accounts of the chains that nobody asked for."""
+    known = {account.id for account in read.accounts} | read.unread.keys()
+    others = {account for each in found.chains for account in each.chain.accounts} - known
+    if others and read.accounts:
+        listed = ", ".join(sorted(others))
+        yield f"accounts that were not read, and hold roles of these chains: {listed}; add them with --account"
+
+
+def _read(arguments: argparse.Namespace) -> Read:
     if arguments.folder:
-        return load_accounts(Path(arguments.folder)), {}
+        return Read(load_accounts(Path(arguments.folder)))
     if not arguments.live:
-        return [], {}
-    base = open_session(arguments.profile, arguments.region, FIRST_REGIONS["aws"])
+        return Read([])
+    sessions = AccountSessions.opened(arguments, FIRST_REGIONS["aws"])
     named = [
         *(account for account, _ in arguments.account_profile),
         *(account for _, account in arguments.account),
     ]
-    accounts = list(dict.fromkeys(named)) or [home_of(base)]
-    partition = partition_of(base.region_name) or "aws"
-    sessions = AccountSessions(base, partition, dict(arguments.account_profile), arguments.account_role)
-    read, unread = read_all(accounts, sessions)
-    if arguments.save:
-        with writing(arguments.save):
-            save_accounts(Path(arguments.save), read)
-    return read, unread
+    accounts = list(dict.fromkeys(named)) or [home_of(sessions.base)]
+    return read_all(accounts, sessions, arguments.save, bound=bool(arguments.save))
 
 
 def _templates(arguments: argparse.Namespace) -> list[Template]:
@@ -188,7 +191,7 @@ def _dumped(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).rstrip()
 
 
-def _document(found: Found, unread: dict[str, str]) -> dict[str, Any]:
+def _document(found: Found, read: Read) -> dict[str, Any]:
     return {
         "chains": [
             {
@@ -198,8 +201,9 @@ def _document(found: Found, unread: dict[str, str]) -> dict[str, Any]:
             }
             for each in found.chains
         ],
-        "unsaid": list(found.unsaid),
-        "unread": unread,
+        "unsaid": [*found.unsaid, *_not_read(found, read)],
+        "unread": read.unread,
+        "called": dict(sorted(read.called.items())),
     }
 
 

@@ -79,7 +79,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "--profile": {"help": "the AWS profile to start from (default: as boto3 finds credentials)"},
     "--region": {
-        "help": "the AWS region (default: that of the environment, else of the profile, else of the chain)"
+        "help": "the AWS region (default: that of the environment, the profile or the chain, else us-east-1)"
     },
     "--session-tag": {
         "metavar": "KEY=VALUE",
@@ -107,11 +107,21 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": "assume every role anew, and keep nothing in the user's cache folder",
     },
     "--every-target": {"action": "store_true", "help": "every target of the chain, several at a time"},
+    "--live": {"action": "store_true", "help": "read accounts through IAM"},
+    "--from": {
+        "dest": "folder",
+        "metavar": "DIR",
+        "help": "the accounts that --save or iam-collect wrote",
+    },
+    "--save": {"metavar": "DIR", "help": "write what is read, an account a file"},
+    "--json": {"action": "store_true", "help": "print one JSON document"},
 }
 CHAIN = ("--chain", "--target", "--source", "--profile", "--region")
 """The options that select a chain and the session to start from."""
 SESSIONS = ("--session-tag", "--source-identity", "--session-name")
 """The options of what its sessions carry."""
+LIVE = ("--json", "--live", "--from", "--save", "--profile", "--region")
+"""The options of what accounts hold."""
 CREDENTIALS = (*CHAIN, *SESSIONS, "--mfa-serial", "--mfa-code", "--no-cache")
 """The options of the commands that resolve the chain's credentials."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -29,21 +31,27 @@ from rolechain.proof.report import counted, last_line, passes
 from rolechain.runtime import HopReport
 from rolechain.runtime.report import Outcome
 
+_BOOTSTRAP = re.compile(r"role/cdk-\w+-[a-z-]+-role-\d{12}-[a-z0-9-]+")
 _GOOD, _BAD, _DOUBTFUL, _PLAIN = ("✓", "green"), ("✗", "red"), ("!", "yellow"), ("•", "")
 
 
 class ProofText:
     """Writes the parts of a proof or an audit, each under its heading, and leaves out those that are empty.
 
-    What is ``judged`` is declared: an undeclared entrance is wrong.
+    What is ``judged`` is declared: an undeclared entrance is wrong. ``verbose`` folds no findings.
     """
 
     def __init__(
-        self, where: Callable[[SourceLocation], str] = str, names: Mapping[str, str] | None = None
+        self,
+        where: Callable[[SourceLocation], str] = str,
+        names: Mapping[str, str] | None = None,
+        *,
+        verbose: bool = True,
     ) -> None:
         self._console = Console(highlight=False)
         self._where = where
         self._names = names or {}
+        self._verbose = verbose
 
     def name(self, arn: str) -> str:
         """A principal as people call it: by its logical id where its ARN is not known."""
@@ -99,14 +107,32 @@ class ProofText:
             )
 
     def findings(self, findings: Sequence[Finding], heading: str = "findings") -> None:
-        """Rule and place of each finding, the message, and below it what to write instead."""
+        """Rule and place of each finding, the message, and below it what to write instead.
+
+        The warnings about the roles of CDK's bootstrap are one line for each account and rule, unless all is asked for.
+        """
         self._heading(heading, findings)
+        folded: Counter[tuple[str, str]] = Counter()
         for finding in findings:
+            is_bootstraps = finding.place and _BOOTSTRAP.fullmatch(finding.place.logical_id)
+            if finding.place and is_bootstraps and finding.level is Level.WARNING and not self._verbose:
+                folded[finding.place.template, finding.rule] += 1
+                continue
             style = "bold red" if finding.level is Level.ERROR else "bold yellow"
             place = f" {self._where(finding.place)}" if finding.place else ""
             self._line((f"  {finding.level.value} {finding.rule}", style), (place, "bold"))
             self._line((f"      {finding.message}", ""))
             self._line(("      fix: ", "green"), (finding.remediation, ""))
+        for (account, rule), number in sorted(folded.items()):
+            words = f": {counted(number, 'time')} of CDK's bootstrap roles, which --verbose prints"
+            self._line((f"  warning {rule}", "bold yellow"), (f" {account}", "bold"), (words, ""))
+
+    def called(self, called: Mapping[str, int]) -> None:
+        """What was called in AWS, by permissions of the same names."""
+        self.assumptions(
+            [f"{action}: {counted(number, 'time')}" for action, number in sorted(called.items())],
+            "called, by permissions of the same names",
+        )
 
     def changes(self, heading: str, changes: Sequence[AccessChange]) -> None:
         """A line for each change of access, with the place and what shows it below."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from rolechain.cli.options import UsageError, add_account_options, add_options, seconds
+from rolechain.cli.options import LIVE, UsageError, add_account_options, add_options, seconds
 from rolechain.cli.output import ProofText
 from rolechain.cli.template_files import synthesized
 from rolechain.errors import ChainError
@@ -23,34 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="cdk.out",
         help="what cdk synth wrote (default: cdk.out)",
     )
-    add_options(parser, "--chain")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    live = parser.add_argument_group("from what the accounts hold")
-    live.add_argument("--live", action="store_true", help="read the accounts of the chain through IAM")
-    live.add_argument(
-        "--from", dest="folder", metavar="DIR", help="prove the accounts that --save or iam-collect wrote"
-    )
-    live.add_argument("--save", metavar="DIR", help="write what is read, an account a file, and prove it")
-    live.add_argument(
+    add_options(parser, "--chain", *LIVE)
+    parser.add_argument(
         "--drift",
         action="store_true",
         help="also tell what differs from CDK_OUT, and exit 1 where that matters",
     )
-    live.add_argument(
+    parser.add_argument(
         "--watch",
         metavar="SECONDS",
         type=seconds,
         help="read the accounts again and again, so many seconds apart, and print only what changed",
-    )
-    live.add_argument("--profile", help="the AWS profile to read with (default: as boto3 finds credentials)")
-    live.add_argument(
-        "--region", help="default: that of the environment, else of the profile, else of the chain"
     )
     add_account_options(parser, "which may read IAM there")
     parser.add_argument(
         "--strict",
         action="store_true",
         help="let warnings, and what depends on a default, fail the proof too",
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="print each warning, where those of a kind are one line"
     )
     parser.add_argument(
         "--scope",
@@ -81,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     else:
-        ProofText(names=proof.names).proof(
+        ProofText(names=proof.names, verbose=arguments.verbose).proof(
             chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict
         )
     return 0 if passes(proof, strict=arguments.strict) else 1

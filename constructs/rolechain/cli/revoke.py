@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rolechain.cli.account_sessions import AccountSessionError, AccountSessions, brief
-from rolechain.cli.base_session import BaseSessionError, open_session
+from rolechain.cli.base_session import BaseSessionError
 from rolechain.cli.chain_selection import selected_chain
 from rolechain.cli.options import CHAIN, UsageError, add_account_options, add_options
 from rolechain.cli.resolved_credentials import timestamp
@@ -84,8 +84,7 @@ def _confirmed(chain: Chain, as_json: bool) -> bool:
 
 def _revoked(chain: Chain, arguments: argparse.Namespace) -> Iterator[tuple[ChainRole, bool, str]]:
     """Each role, whether its sessions were ended, and what else there is to say."""
-    base = open_session(arguments.profile, arguments.region, chain.region)
-    accounts = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
+    accounts = AccountSessions.opened(arguments, chain.region, chain.partition)
     # A caller whose sessions live on would take its callee anew after the callee's were ended.
     for role in chain.roles:
         try:

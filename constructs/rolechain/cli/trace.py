@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.cli.account_sessions import AccountSessions
-from rolechain.cli.base_session import open_session
 from rolechain.cli.options import UsageError, add_account_options, add_format_option, add_options
 from rolechain.cli.output import ProofText, progress
 from rolechain.cli.report_formats import as_text
@@ -41,6 +40,7 @@ from rolechain.trail.aws import ask_athena, lookup_events
 
 _GLOBAL_REGION = FIRST_REGIONS["aws"]
 _LOOKUP_DAYS = 1
+_PER_FILE = 50_000
 _COLUMNS = ("verdict", "person", "start", "end", "path", "addresses", "calls", "session", "problems")
 
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="log files as CloudTrail writes them, or folders of them"
     )
-    add_options(parser, "--chain")
+    add_options(parser, "--chain", "--profile", "--region")
     parser.add_argument(
         "--since", metavar="TIME", type=_moment, help="the first moment, in UTC, such as 2026-11-01"
     )
@@ -76,10 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="account,year,month,day",
         help="the partition columns of the table (default: account,year,month,day; or account,timestamp)",
     )
-    live.add_argument("--profile", help="the AWS profile to ask with (default: as boto3 finds credentials)")
-    live.add_argument(
-        "--region", help="default: that of the environment, else of the profile, else of the chain"
-    )
     add_account_options(parser, "which may look up events there")
 
 
@@ -105,23 +101,26 @@ def run(arguments: argparse.Namespace) -> int:
         print(sql)
         return 0
     unread: list[Unread] = []
-    if arguments.athena:
+    asks = arguments.athena or arguments.lookup
+    sessions = AccountSessions.opened(arguments, chain.region, chain.partition) if asks else None
+    if sessions and arguments.athena:
         source = f"from {arguments.athena}"
         rows = ask_athena(
-            open_session(arguments.profile, arguments.region, chain.region),
+            sessions.base,
             sql,
             database=arguments.athena.split(".")[0],
             workgroup=arguments.workgroup,
             output_location=arguments.output_location,
         )
     else:
-        rows, source, unread = _of_events(chain, arguments, sql)
+        rows, source, unread = _of_events(chain, arguments, sql, sessions)
     found = trace(chain, rows)
     if arguments.session:
         found = found.of_session(arguments.session)
         if not found.walks and not found.refused:
             raise UsageError(f"no session {arguments.session} of the chain is in the events")
-    _PRINTERS[arguments.format](chain, found, source, unread, arguments.session)
+    called = sessions.called if sessions else {}
+    _PRINTERS[arguments.format](chain, found, source, unread, called, arguments.session)
     return 0 if found.declared and not unread else 1
 
 
@@ -153,27 +152,28 @@ def _query(chain: Chain, arguments: argparse.Namespace) -> str:
 
 
 def _of_events(
-    chain: Chain, arguments: argparse.Namespace, sql: str
+    chain: Chain, arguments: argparse.Namespace, sql: str, sessions: AccountSessions | None
 ) -> tuple[list[dict[str, Any]], str, list[Unread]]:
     with TrailFiles() as files, tempfile.TemporaryDirectory(prefix="rolechain-lookup-") as folder:
-        if arguments.lookup:
-            paths, unread = _looked_up(chain, arguments, Path(folder))
+        if sessions:
+            paths, unread = _looked_up(chain, arguments, sessions, Path(folder))
         else:
             paths, unread = list(log_files(arguments.files)), []
         with progress("log files", len(paths)) as advance:
             files.read(paths, advance)
         rows = files.ask(sql)
         source = f"from {counted(files.events, 'event')} in {counted(files.files, 'file')}"
-        if arguments.lookup:
-            source = f"from {counted(files.events, 'event')} of {counted(files.files, 'account')}"
+        if sessions:
+            accounts = counted(len(chain.accounts) - len(unread), "account")
+            source = f"from {counted(files.events, 'event')} of {accounts}"
         return rows, source, [*unread, *files.unread]
 
 
-def _looked_up(chain: Chain, arguments: argparse.Namespace, folder: Path) -> tuple[list[Path], list[Unread]]:
-    """The events of each account in a file, and the accounts that refuse."""
-    base = open_session(arguments.profile, arguments.region, chain.region)
-    sessions = AccountSessions(base, chain.partition, dict(arguments.account_profile), arguments.account_role)
-    regions = [base.region_name]
+def _looked_up(
+    chain: Chain, arguments: argparse.Namespace, sessions: AccountSessions, folder: Path
+) -> tuple[list[Path], list[Unread]]:
+    """The events of each account in files, and the accounts that refuse."""
+    regions = [sessions.base.region_name]
     regions += [_GLOBAL_REGION] if chain.partition == "aws" and _GLOBAL_REGION not in regions else []
     paths: list[Path] = []
     unread: list[Unread] = []
@@ -190,23 +190,34 @@ def _looked_up(chain: Chain, arguments: argparse.Namespace, folder: Path) -> tup
             if isinstance(found, Unread):
                 unread.append(found)
             else:
-                paths.append(folder / f"{len(paths)}.json.gz")
-                write_records(paths[-1], found)
+                for start in range(0, len(found), _PER_FILE):
+                    paths.append(folder / f"{len(paths)}.json.gz")
+                    write_records(paths[-1], found[start : start + _PER_FILE])
     return paths, unread
 
 
-def _print_json(chain: Chain, found: Trace, source: str, unread: Sequence[Unread], _: str | None) -> None:
+def _print_json(
+    chain: Chain,
+    found: Trace,
+    source: str,
+    unread: Sequence[Unread],
+    called: Mapping[str, int],
+    _: str | None,
+) -> None:
     document = {
         "chain": chain.name,
         "source": source.removeprefix("from "),
         "walks": [walk.to_json() for walk in found.walks],
         "refused": [each.to_json() for each in found.refused],
         "unread": [vars(each) for each in unread],
+        "called": dict(sorted(called.items())),
     }
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def _print_csv(_: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: str | None) -> None:
+def _print_csv(
+    _: Chain, found: Trace, __: str, unread: Sequence[Unread], ___: Mapping[str, int], ____: str | None
+) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for walk in found.walks:
@@ -226,7 +237,12 @@ def _cell(text: str) -> str:
 
 
 def _print_text(
-    chain: Chain, found: Trace, source: str, unread: Sequence[Unread], session: str | None
+    chain: Chain,
+    found: Trace,
+    source: str,
+    unread: Sequence[Unread],
+    called: Mapping[str, int],
+    session: str | None,
 ) -> None:
     text = ProofText()
     by_verdict: Mapping[str, str] = {
@@ -240,6 +256,7 @@ def _print_text(
         text.items(heading, lines, bad=verdict != "declared")
     text.items("refused", [_attempt(each) for each in found.refused])
     text.items("could not be read", [str(each) for each in unread], bad=True)
+    text.called(called)
     text.verdict(last_line(chain.name, found, source, unread), good=found.declared and not unread)
 
 

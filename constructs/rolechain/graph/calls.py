@@ -71,10 +71,10 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
     limited = Callee(callee.arn, callee.trust.policy)
     if of_caller:
         calling = replace(calling, in_management_account=of_caller.in_management_account)
-        context["aws:PrincipalOrgPaths"] = [of_caller.path]
+        context |= {"aws:PrincipalOrgPaths": [of_caller.path]} if of_caller.path else {}
     if of_callee:
         limited = replace(limited, rcps=of_callee.rcps, in_management_account=of_callee.in_management_account)
-        context["aws:ResourceOrgPaths"] = [of_callee.path]
+        context |= {"aws:ResourceOrgPaths": [of_callee.path]} if of_callee.path else {}
     return Request(
         caller=calling,
         callee=limited,

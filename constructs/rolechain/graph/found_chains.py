@@ -370,7 +370,8 @@ class _Finder:
         }
         role = self._roles.get(arn)
         found["existing"] = role is None or is_of_aws(arn) or _is_one(arn, self._existing)
-        return found if role is None else {**found, "max_session_duration": role.max_session_duration}
+        seconds = role and role.max_session_duration
+        return {**found, "max_session_duration": seconds} if seconds else found
 
     def _source(self, arn: str, shape: _Shape, organization: str | None) -> ChainRole:
         found = self._plain(arn)
@@ -489,6 +490,8 @@ class _Finder:
         }
         if tags:
             yield Note(arn, "has tags, which a chain does not say", _json(tags))
+        if record.max_session_duration is None:
+            yield Note(arn, "its maximum session duration is not known, and the chain takes 3,600 seconds")
         if record.trust.document is None:
             yield Note(arn, "its trust policy is not known")
         if (others := len(self._graph.by_arn[arn]) - 1) > 0:

@@ -56,7 +56,7 @@ class RoleRecord:
         trust: its trust policy.
         policies: what it may do: inline and managed.
         boundary: its permissions boundary.
-        max_session_duration: in seconds.
+        max_session_duration: in seconds; None where it is not known.
         tags: its tags, as far as they are known.
         tags_known: whether those are all.
         depends_on: the logical ids that its resource waits for, by DependsOn or by reference.
@@ -73,7 +73,7 @@ class RoleRecord:
     trust: PolicyRecord
     policies: tuple[PolicyRecord, ...] = ()
     boundary: PolicyRecord | None = None
-    max_session_duration: int = 3600
+    max_session_duration: int | None = 3600
     tags: Mapping[str, str] = field(default_factory=dict)
     tags_known: bool = True
     depends_on: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ class AccountLimits:
     """What an organization says about an account.
 
     Attributes:
-        path: where it stands, as in ``aws:PrincipalOrgPaths``.
+        path: where it stands, as in ``aws:PrincipalOrgPaths``; empty in no organization.
         scps: the service control policies above it, a sequence for each level; None where they are not enabled.
         rcps: the resource control policies, likewise.
         in_management_account: whether it is the management account, which none of them binds.

@@ -119,8 +119,10 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
         part = role.part("AssumeRolePolicyDocument")
         document = _answered(role.resolved("AssumeRolePolicyDocument"), part)
         tags = role.resolved("Tags")
-        seconds = texts.scalar(role.resolved("MaxSessionDuration"))
-        whole = seconds is not None and seconds.isdecimal() and len(seconds) < 10
+        # IAM gives every role a duration: of one that is deployed without, it was not read.
+        seconds = texts.scalar(
+            role.resolved("MaxSessionDuration") or (None if stack.template.deployed else 3600)
+        )
         resource = stack.resolver.section("Resources")[role.logical_id]
         yield RoleRecord(
             arn=identity.arn,
@@ -131,7 +133,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             trust=policies.policy_of(document, part, identity.arn, inline=True, trust=True),
             policies=(*policies.of_resource(role, identity.name),),
             boundary=policies.boundary_of(role),
-            max_session_duration=int(seconds) if whole and seconds else 3600,
+            max_session_duration=int(seconds) if seconds and re.fullmatch("[0-9]{1,9}", seconds) else None,
             tags=_tags(tags),
             tags_known=not texts.holds_unknown(tags),
             requires=requirements(resource["Condition"], stack.resolver.section("Conditions"))

@@ -6,12 +6,13 @@ Source: IAM API Reference, "GetAccountAuthorizationDetails", "GetPolicyVersion",
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rolechain.api_calls import refusal, retry_config
+from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
 
 if TYPE_CHECKING:
@@ -19,7 +20,32 @@ if TYPE_CHECKING:
 
 Json = Any
 
-SECTIONS = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+SECTIONS = {
+    "RoleDetailList": "role",
+    "UserDetailList": "user",
+    "GroupDetailList": "group",
+    "Policies": "policy",
+}
+"""The lists of the details, each with the kind of resource that it holds."""
+
+
+_SHAPES: Json = {
+    **{key: [{}] for key in ("RolePolicyList", "UserPolicyList", "GroupPolicyList", "PolicyVersionList")},
+    "AttachedManagedPolicies": [{"PolicyArn": str}],
+    "PermissionsBoundary": {"PermissionsBoundaryArn": str},
+    "GroupList": [str],
+    "Tags": [{"Key": str, "Value": str}],
+}
+_PROVIDER = re.compile(r"arn:[^:]+:iam::\d{12}:(oidc|saml)-provider/.+")
+
+
+def _is_of(value: Json, shape: Json) -> bool:
+    """Whether a value has a type; each of a list has that of the one in the shape, and a mapping has its keys."""
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_is_of(each, shape[0]) for each in value)
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(_is_of(value.get(key), each) for key, each in shape.items())
+    return isinstance(value, shape)
 
 
 class AccountError(RolechainError):
@@ -43,6 +69,28 @@ class Account:
     durations: Mapping[str, int] = field(default_factory=dict)
     providers: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each part has its type, and what is said twice agrees, such as a name with its ARN."""
+        if not all(isinstance(each, int) for each in self.durations.values()):
+            return False
+        if not all(isinstance(arn, str) and _PROVIDER.fullmatch(arn) for arn in self.providers):
+            return False
+        for section, kind in SECTIONS.items():
+            name = f"{kind.capitalize()}Name"
+            owners = (self.id, "aws") if section == "Policies" else (self.id,)
+            for each in self.details[section]:
+                if not all(_is_of(each[key], shape) for key, shape in _SHAPES.items() if key in each):
+                    return False
+                place = each["Arn"].split(":", 4)[4]
+                if place not in [f"{owner}:{kind}{each['Path']}{each[name]}" for owner in owners]:
+                    return False
+        for policy in self.details["Policies"]:
+            default = [each["VersionId"] for each in policy["PolicyVersionList"] if each["IsDefaultVersion"]]
+            if default != [policy["DefaultVersionId"]]:
+                return False
+        return all("AssumeRolePolicyDocument" in role for role in self.details["RoleDetailList"])
+
 
 def read_account(session: boto3.Session, account: str) -> Account:
     """Reads an account.
@@ -52,38 +100,41 @@ def read_account(session: boto3.Session, account: str) -> Account:
         account: the account's id.
 
     Raises:
-        AccountError: the credentials are of another account, or AWS refuses a call.
+        AccountError: the credentials are of another account, or AWS refuses a call or does not answer it whole.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     config = retry_config()
-    try:
+    with answered(AccountError):
         found = session.client("sts", config=config).get_caller_identity()["Account"]
         if found != account:
             raise AccountError(f"the credentials are of account {found}: give some of {account}")
         iam = session.client("iam", config=config)
         details: dict[str, list[Json]] = {section: [] for section in SECTIONS}
-        page: Any
-        for page in iam.get_paginator("get_account_authorization_details").paginate():
+        for page in _pages(iam, "get_account_authorization_details"):
             for section in SECTIONS:
                 details[section] += page.get(section, [])
         # A policy of AWS's that is nothing but a boundary is not among the details.
         details["Policies"] += filter(None, (_policy(iam, arn) for arn in _named(details)))
-        roles = [role for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]]
+        roles = [role for page in _pages(iam, "list_roles") for role in page["Roles"]]
         providers = [
             *iam.list_open_id_connect_providers()["OpenIDConnectProviderList"],
             *iam.list_saml_providers()["SAMLProviderList"],
         ]
-    except ClientError as error:
-        raise AccountError(refusal(error)) from error
-    except BotoCoreError as error:
-        raise AccountError(str(error)) from error
-    return Account(
-        account,
-        details,
-        {role["Arn"]: role["MaxSessionDuration"] for role in roles if "MaxSessionDuration" in role},
-        tuple(each["Arn"] for each in providers),
-    )
+        durations = {
+            role["Arn"]: role["MaxSessionDuration"] for role in roles if "MaxSessionDuration" in role
+        }
+        read = Account(account, details, durations, tuple(each["Arn"] for each in providers))
+        if not read.is_whole:
+            raise AccountError("AWS's answer contradicts itself: read the account again")
+    return read
+
+
+def _pages(iam: Any, operation: str) -> Iterator[Json]:
+    """The pages of a list; botocore takes one that says that it goes on, and not where, for the last."""
+    page: Json = {}
+    for page in iam.get_paginator(operation).paginate():
+        yield page
+    if page.get("IsTruncated"):
+        raise AccountError(f"AWS's answer is not whole: {operation} ends in the middle")
 
 
 def _named(details: Mapping[str, list[Json]]) -> list[str]:

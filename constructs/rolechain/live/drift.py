@@ -149,7 +149,8 @@ def _boundary(role: RoleRecord) -> str:
 
 
 def _duration(role: RoleRecord) -> str:
-    return f"{role.max_session_duration} s"
+    seconds = role.max_session_duration
+    return "an unknown duration" if seconds is None else f"{seconds} s"
 
 
 def _tags(role: RoleRecord) -> str:

@@ -16,7 +16,6 @@ from rolechain.policy.elements import load
 
 _FORMAT = "rolechain-account/v1"
 _ORGANIZATION = "organization.json"
-_KINDS = dict(zip(SECTIONS, ("role", "user", "group", "policy"), strict=True))
 
 
 class FolderError(RolechainError, ValueError):
@@ -97,14 +96,15 @@ def load_accounts(folder: Path) -> list[Account]:
     """The accounts of a folder that ``save_accounts`` or iam-collect wrote.
 
     Raises:
-        FolderError: the folder holds none, or one of its files cannot be read.
+        FolderError: the folder holds none, one of its files cannot be read, or two hold one account.
     """
     if is_collected(folder):
         try:
             accounts = list(collected_accounts(folder))
+            broken = [account.id for account in accounts if not account.is_whole]
         except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise FolderError(f"{folder} is not whole, collect it again: {error}") from None
-        if broken := [account.id for account in accounts if not _is_whole(account)]:
+        if broken:
             raise FolderError(f"account {broken[0]} of {folder} contradicts itself: collect it again")
         return accounts
     files = [file for file in sorted(folder.glob("*.json")) if file.name != _ORGANIZATION]
@@ -112,7 +112,16 @@ def load_accounts(folder: Path) -> list[Account]:
         raise FolderError(
             f"{folder} holds no accounts: write some with rolechain prove --live --save {folder}"
         )
-    return [_account(file) for file in files]
+    places: dict[str, Path] = {}
+    accounts = []
+    for file in files:
+        account = _account(file)
+        if (other := places.setdefault(account.id, file)) != file:
+            raise FolderError(
+                f"{other} and {file} both hold account {account.id}: remove the one that does not count"
+            )
+        accounts.append(account)
+    return accounts
 
 
 def holds_accounts(folder: Path) -> bool:
@@ -138,27 +147,10 @@ def _account(file: Path) -> Account:
                 dict(document["MaxSessionDurations"]),
                 tuple(document["Providers"]),
             )
-            if _is_whole(account):
+            if account.is_whole:
                 return account
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         pass
     raise FolderError(
         f"{file} is not an account that rolechain saved: save it again, or remove it from the folder"
     )
-
-
-def _is_whole(account: Account) -> bool:
-    """Whether what a file says twice agrees: names with ARNs, the default version of a policy with its versions."""
-    details = account.details
-    for section, kind in _KINDS.items():
-        name = f"{kind.capitalize()}Name"
-        owners = (account.id, "aws") if section == "Policies" else (account.id,)
-        for each in details[section]:
-            place = each["Arn"].split(":", 4)[4]
-            if place not in [f"{owner}:{kind}{each['Path']}{each[name]}" for owner in owners]:
-                return False
-    for policy in details["Policies"]:
-        default = [each["VersionId"] for each in policy["PolicyVersionList"] if each["IsDefaultVersion"]]
-        if default != [policy["DefaultVersionId"]]:
-            return False
-    return all("AssumeRolePolicyDocument" in role for role in details["RoleDetailList"])

@@ -6,12 +6,11 @@ Source: AWS Organizations API Reference; AWS Organizations User Guide, "SCP eval
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rolechain.api_calls import refusal, retry_config
+from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
 from rolechain.graph.role_graph import AccountLimits
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -32,7 +31,7 @@ class Organization:
     """An organization, as far as it is about some accounts.
 
     Attributes:
-        id: its id.
+        id: its id; empty for accounts without an organization, which no control policy binds.
         management: the id of its management account, which no control policy binds.
         above: the ids of the root, of the organizational units below it and of the account itself, by account; one
             that is none of its accounts is left out.
@@ -57,7 +56,7 @@ class Organization:
 
         return {
             account: AccountLimits(
-                path="/".join((self.id, *above[:-1], "")),
+                path="/".join((self.id, *above[:-1], "")) if self.id else "",
                 scps=levels(SCP, above),
                 rcps=levels(RCP, above),
                 in_management_account=account == self.management,
@@ -77,7 +76,7 @@ def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organi
         OrganizationError: AWS refuses a call, or a policy has no document.
     """
     client = _client(session)
-    with _refusals():
+    with answered(OrganizationError):
         described = client.describe_organization()["Organization"]
         parents: dict[str, str] = {}
 
@@ -102,31 +101,25 @@ def read_organization(session: boto3.Session, accounts: Iterable[str]) -> Organi
 
 
 def management_account(session: boto3.Session) -> str:
-    """The id of the management account of a session's organization, which every account of it may ask for.
+    """The id of the management account of a session's organization; empty where its account is in none.
+
+    Every account may ask for it.
 
     Raises:
         OrganizationError: AWS refuses the call.
     """
-    with _refusals():
-        return str(_client(session).describe_organization()["Organization"]["MasterAccountId"])
+    client = _client(session)
+    with answered(OrganizationError):
+        try:
+            return str(client.describe_organization()["Organization"]["MasterAccountId"])
+        except client.exceptions.AWSOrganizationsNotInUseException:
+            return ""
 
 
 def _client(session: boto3.Session) -> Any:
     # Organizations has one endpoint a partition, whatever the session's region.
     region = session.region_name or FIRST_REGIONS["aws"]
     return session.client("organizations", region_name=region, config=retry_config())
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        raise OrganizationError(refusal(error)) from error
-    except (BotoCoreError, ValueError) as error:
-        raise OrganizationError(str(error)) from error
 
 
 def _attached(client: Any, kind: str) -> dict[str, list[Any]]:

@@ -34,11 +34,11 @@ def prove_live(
         accounts: what was read.
         unread: why an account could not be read, by its id.
         organization: what was read of the organization, or why it could not be read. Whether a hop works is not known
-            then, as a control policy may refuse it; who gets in is, as none lets anybody in.
+            then, as a control policy may refuse it, and the proof fails.
         scope: as of ``rolechain.proof.prove``.
 
     Returns:
-        The proof; it fails where an account of the chain was not read.
+        The proof; it fails where an account of the chain, or what binds it, was not read.
     """
     held = list(accounts)
     near = reaching(chain, held) if scope == "chain" else held
@@ -58,11 +58,18 @@ def prove_live(
         )
         for account, reason in {**missing, **(unread or {})}.items()
     ]
-    reason = organization if isinstance(organization, str) else "an account is none of the organization's"
-    if any(account not in limits for account in chain.accounts):
+    if unbound := [account for account in chain.accounts if account not in limits]:
+        reason = f"account {unbound[0]} is none of the organization's"
+        reason = organization if isinstance(organization, str) else reason
         message = f"whether a control policy of the organization refuses a hop is not known: {reason}"
         remedy = "give credentials that may read the organization, in its management account"
-        findings.append(Finding(UNKNOWN_RULE, Level.WARNING, None, message, remedy))
+        findings.append(Finding(UNKNOWN_RULE, Level.ERROR, None, message, remedy))
+    if isinstance(organization, Organization) and chain.organization not in (None, organization.id):
+        found = organization.id or "no organization"
+        message = f"the accounts are of {found}, and the chain declares {chain.organization}"
+        findings.append(
+            Finding("RC08", Level.ERROR, None, message, "declare the organization of the accounts")
+        )
     hops = tuple(
         replace(hop, verdict=Verdict.UNKNOWN, reason=f"{hop.reason}, if no control policy refuses it")
         if hop.verdict is Verdict.ALLOW

@@ -43,9 +43,10 @@ def _resources(account: Account) -> Iterator[tuple[str, Json]]:
         own = {
             "RoleName": role["RoleName"],
             "AssumeRolePolicyDocument": role["AssumeRolePolicyDocument"],
-            "MaxSessionDuration": account.durations.get(role["Arn"], 3600),
             "Tags": role.get("Tags", []),
         }
+        if duration := account.durations.get(role["Arn"]):
+            own["MaxSessionDuration"] = duration
         yield _resource(ROLE, role, own, "RolePolicyList")
     for user in details["UserDetailList"]:
         groups, tags = user.get("GroupList", []), user.get("Tags", [])

@@ -10,17 +10,20 @@ from typing import Any
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Template
-from rolechain.graph.access import everybody, surely_allowed
+from rolechain.graph.access import ASSUME, everybody, surely_allowed
+from rolechain.graph.calls import request_between
 from rolechain.graph.documents import statements_in
 from rolechain.graph.edges import Edge, calls_of, edges, identity_edges, is_allowed
 from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import patience
 from rolechain.graph.requests import Requests, beyond
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
+from rolechain.iam.condition_keys import is_of_moment
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy import Policy
+from rolechain.policy import Policy, Verdict, decide
+from rolechain.policy.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
         if before_it and _was_there(edge, before_it):
             yield from _widened(edge, before_it, old, new)
             continue
-        change = _of_edge(edge)
+        change = _of_edge(edge, old)
         # Where the role itself may let in callers that are not known, that change reports it already.
         if change.certain or edge.callee.arn not in unsure:
             yield change
@@ -125,7 +128,7 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
 
 def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
     """A hop whose caller may make calls that its own policies kept it from before: a guard of theirs is gone."""
-    now, then = ([_text(record.document) for record in each.caller.policies] for each in (edge, before))
+    now, then = ([_text(record.document) for record in _limiting(each)] for each in (edge, before))
     if sorted(now) == sorted(then) or not _is_certain(edge):
         return
     for one in beyond(calls_of(edge, new), calls_of(before, old)):
@@ -136,6 +139,54 @@ def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterat
             place = edge.permission or edge.trust
             yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, certain, example.words)
             return
+    yield from _undenied(edge, before, old, new)
+
+
+def _undenied(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
+    """A hop that a Deny of the caller's policies refused by what no set holds, such as the time, and that is gone."""
+    kept = [text for record in _limiting(edge) for text in _denies(record)]
+    gone = {
+        text: statement
+        for record in _limiting(before)
+        for text, statement in _denies(record).items()
+        if text not in kept and statement.actions.match(ASSUME) is not False
+    }
+    # What the sets hold was compared already.
+    gone = {text: each for text, each in gone.items() if any(map(is_of_moment, each.keys))}
+    if not gone:
+        return
+    allows = [*edge.callee.trust.policy.allows, *filter(None, [edge.granting.statement])]
+    words = (
+        f"{edge.caller.arn} can assume {edge.callee.arn} by calls that a Deny of its policies kept it from"
+    )
+    place, witness = edge.permission or edge.trust, ""
+    for one in calls_of(edge, new):
+        if example := example_of(one, [*allows, *gone.values()], edge.callee.callee.constants):
+            now, then = (
+                decide(replace(base, context={**example.context, **base.context}))
+                for base in (
+                    request_between(edge.caller, edge.callee, new),
+                    request_between(before.caller, before.callee, old),
+                )
+            )
+            if now.allowed and then.verdict is Verdict.EXPLICIT_DENY:
+                keys = {key.lower() for each in gone.values() for key in each.keys}
+                chosen = [f"{key} {value}" for key, value in example.context.items() if key.lower() in keys]
+                witness = f"{edge.caller.arn} with {', '.join(chosen)}; on the other side: {then.reason}"
+                break
+    yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, bool(witness), witness)
+
+
+def _limiting(edge: Edge) -> tuple[PolicyRecord, ...]:
+    """The policies of a hop's caller, and its boundary."""
+    caller = edge.caller
+    return (*caller.policies, *([caller.boundary] if caller.boundary else []))
+
+
+def _denies(record: PolicyRecord) -> dict[str, Statement]:
+    """The Deny statements of a policy, by their text."""
+    texts = [_text(each) for each in statements_in(record.document)]
+    return {texts[each.index]: each for each in record.policy.denies if each.index < len(texts)}
 
 
 def _was_there(edge: Edge, before: Edge) -> bool:
@@ -267,7 +318,15 @@ def _tags_asked(role: RoleRecord) -> str:
     return f"{sorted(role.tags.items())} {role.tags_known}" if asks else ""
 
 
-def _of_edge(edge: Edge) -> AccessChange:
+def _of_edge(edge: Edge, old: RoleGraph) -> AccessChange:
+    """A hop that is new, with what decides it, and what decided it on the old side if both roles are there."""
+    callers = [each for each in old.principals if each.arn == edge.caller.arn]
+    bases = [
+        request_between(caller, callee, old)
+        for caller in callers[:1]
+        for callee in old.by_arn.get(edge.callee.arn, ())[:1]
+    ]
+    refused = [found.reason for found in map(decide, bases) if not found.allowed]
     certain = _is_certain(edge)
     can = "can" if certain else "may be able to"
     return AccessChange(
@@ -276,7 +335,7 @@ def _of_edge(edge: Edge) -> AccessChange:
         f"{edge.caller.arn} {can} assume {edge.callee.arn}",
         edge.permission or edge.trust,
         certain,
-        edge.decision.reason if edge.decision else "",
+        "; on the other side: ".join([edge.decision.reason if edge.decision else "", *refused]),
     )
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rolechain.api_calls import refusal, retry_config
+from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
 from rolechain.trail.files import Row, TrailError, Unread
 
@@ -56,11 +56,13 @@ def ask_athena(
     Raises:
         TrailError: AWS refuses a call, or Athena cannot answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+
+    def failure(reason: str) -> TrailError:
+        return TrailError(f"Athena gives no answer: {reason}; to ask takes {', '.join(ATHENA_ACTIONS)}")
 
     client = session.client("athena")
     location: Any = {"ResultConfiguration": {"OutputLocation": output_location}} if output_location else {}
-    try:
+    with answered(failure):
         query = client.start_query_execution(
             QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=workgroup, **location
         )["QueryExecutionId"]
@@ -84,14 +86,8 @@ def ask_athena(
             for page in pages
             for row in page["ResultSet"]["Rows"]
         ]
-    except ClientError as error:
-        raise TrailError(
-            f"Athena refuses: {refusal(error)}; to ask takes {', '.join(ATHENA_ACTIONS)}"
-        ) from error
-    except BotoCoreError as error:
-        raise TrailError(f"Athena does not answer: {error}") from error
-    # The first row holds the names of the columns.
-    return [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]] if rows else []
+        # The first row holds the names of the columns.
+        return [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]] if rows else []
 
 
 def lookup_events(
@@ -116,34 +112,34 @@ def lookup_events(
     Returns:
         The events of each account as CloudTrail's JSON, or why they are not known.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     config = retry_config()
     span: dict[str, Any] = {"StartTime": datetime.fromisoformat(since)}
     span |= {"EndTime": datetime.fromisoformat(until)} if until else {}
     wanted, places = set(roles), tuple(regions)
 
+    def events_of(session: boto3.Session, account: str) -> list[str]:
+        clients = [session.client("cloudtrail", region_name=each, config=config) for each in places]
+
+        def with_value(key: Any, value: str) -> Iterator[str]:
+            attribute: Any = [{"AttributeKey": key, "AttributeValue": value}]
+            for client in clients:
+                pages = client.get_paginator("lookup_events")
+                for page in pages.paginate(LookupAttributes=attribute, **span):
+                    yield from (event["CloudTrailEvent"] for event in page["Events"])
+
+        events = list(with_value("EventSource", "sts.amazonaws.com"))
+        for key in dict.fromkeys(key for event in events for key in _keys(event, wanted, account)):
+            events += with_value("AccessKeyId", key)
+        return events
+
     def look_up(account: str) -> list[str] | Unread:
         try:
             session = sessions[account]()
-            clients = [session.client("cloudtrail", region_name=each, config=config) for each in places]
-
-            def with_value(key: Any, value: str) -> Iterator[str]:
-                attribute: Any = [{"AttributeKey": key, "AttributeValue": value}]
-                for client in clients:
-                    pages = client.get_paginator("lookup_events")
-                    for page in pages.paginate(LookupAttributes=attribute, **span):
-                        yield from (event["CloudTrailEvent"] for event in page["Events"])
-
-            events = list(with_value("EventSource", "sts.amazonaws.com"))
-            for key in dict.fromkeys(key for event in events for key in _keys(event, wanted, account)):
-                events += with_value("AccessKeyId", key)
-        except (ClientError, BotoCoreError, RolechainError) as error:
-            said = str(error).splitlines()[0]
-            return Unread(
-                f"account {account}", f"{said} (to look up events takes {', '.join(LOOKUP_ACTIONS)})"
-            )
-        return events
+            with answered(TrailError):
+                return events_of(session, account)
+        except RolechainError as error:
+            reason = f"{error} (to look up events takes {', '.join(LOOKUP_ACTIONS)})"
+            return Unread(f"account {account}", reason)
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="rolechain-lookup") as pool:
         yield from pool.map(look_up, sessions)

@@ -5,7 +5,6 @@ Source: CloudTrail User Guide, "CloudTrail log file examples" and "CloudTrail re
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import tempfile
@@ -24,9 +23,12 @@ Row = dict[str, Any]
 
 _MEMORY = "512MB"
 _BATCH_BYTES = 2**25
+_MOST_MEBIBYTES = 256
+"""The largest text of a log file; those that CloudTrail writes have some tens of MiB."""
 _IDENTITY = (
     "STRUCT(type VARCHAR, principalId VARCHAR, arn VARCHAR, accountId VARCHAR, accessKeyId VARCHAR, invokedBy VARCHAR, "
-    "sessionContext STRUCT(attributes STRUCT(mfaAuthenticated VARCHAR), sessionIssuer STRUCT(arn VARCHAR)))"
+    "sessionContext STRUCT(attributes STRUCT(mfaAuthenticated VARCHAR), sessionIssuer STRUCT(arn VARCHAR), "
+    "sourceIdentity VARCHAR))"
 )
 _TEXTS = (
     "eventTime",
@@ -247,14 +249,13 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 def _records(path: Path) -> memoryview:
     """The array of records of a file, as JSON."""
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except EOFError:
-            raise ValueError("is cut off: the gzip has no end") from None
-        except (gzip.BadGzipFile, zlib.error):
-            raise ValueError("is damaged: no gzip") from None
+    with path.open("rb") as file:
+        content = file.read(_MOST_MEBIBYTES * 2**20 + 1)
+    content = _unzipped(content) if content[:2] == b"\x1f\x8b" else content
+    if len(content) > _MOST_MEBIBYTES * 2**20:
+        raise ValueError(
+            f"holds more than {_MOST_MEBIBYTES} MiB of text, which no log file of CloudTrail does"
+        )
     head = _HEAD.match(content)
     if head is None:
         raise ValueError(
@@ -268,8 +269,27 @@ def _records(path: Path) -> memoryview:
     return memoryview(content)[head.end() : tail.start()]
 
 
+def _unzipped(content: bytes) -> bytes:
+    """The text of a gzip of one or several members, no more of it than tells that it is too large."""
+    members: list[bytes] = []
+    room = _MOST_MEBIBYTES * 2**20 + 1
+    while content and room:
+        # zlib checks the header, the length and the checksum of a gzip.
+        member = zlib.decompressobj(wbits=31)
+        try:
+            members.append(member.decompress(content, room))
+        except zlib.error:
+            raise ValueError("is damaged: no gzip") from None
+        room -= len(members[-1])
+        if room and not member.eof:
+            raise ValueError("is cut off: the gzip has no end")
+        content = member.unused_data.lstrip(b"\0")
+    return b"".join(members)
+
+
 def write_records(path: Path, records: Iterable[str | Mapping[str, Any]]) -> None:
     """Writes records as a log file; texts are JSON already."""
+    import gzip
     import json
 
     texts = (record if isinstance(record, str) else json.dumps(record) for record in records)

@@ -44,7 +44,7 @@ class Session:
         subject: the subject of its token.
         mfa: whether the caller had shown an MFA device.
         external_id: what the call passed.
-        source_identity: what the call set, or what it inherited.
+        source_identity: what the call set, or what the session inherited, as its own calls show it.
         tags: the session tags that the call passed, and those that it inherited.
         error: the code of the error that refused the attempt.
         message: its text.
@@ -109,6 +109,7 @@ class Session:
             "issued": row["time"] is not None,
             "caller": next(filter(None, who), UNKNOWN),
             "caller_key": row["caller_key"] or None,
+            "source_identity": row["source_identity"] or row["used_identity"],
             "mfa": row["mfa"] == "true",
             "tags": {} if row["time"] is None else _tags(row["parameters"]),
             "calls": int(row["calls"]),

@@ -68,7 +68,7 @@ stack = cdk.Stack(app, "own", env=cdk.Environment(account="111111111111", region
 bucket = s3.Bucket(stack, "Bucket")
 """,
     "load_accounts(": """
-from rolechain.live import Account, save_accounts
+from rolechain.live import Account, Organization, save_accounts, save_organization
 from rolechain.statements.builder import permission_statements, trust_statements
 
 def role_detail(chain, role):
@@ -85,6 +85,8 @@ save_accounts(Path("accounts"), [
     })
     for role in declared.roles
 ])
+above = {account: ("r-root", account) for account in declared.accounts}
+save_organization(Path("accounts"), Organization("o-exampleorg1", "000000000000", above))
 """,
     "TrailFiles(": """
 from rolechain.trail import write_records

@@ -94,7 +94,7 @@ def chained_duration(context: RuleContext) -> Violations:
     chained = set(context.hop_roles) if context.chain else by_roles
     for role in context.graph.roles:
         seconds = role.max_session_duration
-        if role.arn in chained and seconds > CHAINED_SECONDS and seconds in ROLE_SECONDS:
+        if seconds and role.arn in chained and seconds > CHAINED_SECONDS and seconds in ROLE_SECONDS:
             yield Violation(
                 role.place,
                 f"{role.arn} has a MaxSessionDuration of {seconds}, and roles that assume it get "
@@ -119,7 +119,7 @@ def _asks_for_hours(entry: LocatedStatement) -> bool:
 )
 def session_duration(context: RuleContext) -> Violations:
     for role in context.graph.roles:
-        if role.max_session_duration not in ROLE_SECONDS:
+        if role.max_session_duration is not None and role.max_session_duration not in ROLE_SECONDS:
             yield Violation(
                 role.place,
                 f"{role.arn} has a MaxSessionDuration of {role.max_session_duration}, which IAM refuses",
