@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
-from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
+from rolechain.errors import ChainError, NoSuchTargetError, Problem
 from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
 from rolechain.model.quotas import Quotas
@@ -106,18 +106,14 @@ class Chain:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Chain:
-        """The chain that a YAML file declares.
+        """The chain that a file in YAML declares, or in JSON where its name ends in ``.json``.
 
         Raises:
             ChainError: with every mistake, its line and its place; a file that cannot be read is one too.
-            RolechainError: PyYAML is not installed.
+            RolechainError: the file is in YAML, and PyYAML is not installed.
         """
-        try:
-            from rolechain.model.chain_yaml import read
-        except ModuleNotFoundError as error:
-            raise RolechainError(
-                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[yaml]'"
-            ) from error
+        from rolechain.model.chain_yaml import read
+
         return read(path, cls)
 
     @property

@@ -1,16 +1,16 @@
-"""Reads a chain from YAML; each problem has its line."""
+"""Reads a chain from YAML or JSON; each problem has its line."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from rolechain.errors import ChainError, Problem
+from rolechain.errors import ChainError, Problem, RolechainError
+from rolechain.model import json_nodes
 from rolechain.model.keys import CHAIN_KEYS, REQUIRED_OF_CHAIN
 from rolechain.model.role import ChainRole
 from rolechain.model.yaml_nodes import Nodes
@@ -18,13 +18,17 @@ from rolechain.model.yaml_nodes import Nodes
 Made = TypeVar("Made")
 MOST_BYTES = 1024 * 1024
 """A chain of thousands of targets has less, and YAML of more takes minutes."""
+_EMPTY = "the file is empty: declare name, source and targets"
+_TOO_DEEP = "nested too deeply for a chain: remove levels"
 
 
 def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     """Reads the keys of ``chain.yaml`` and passes them to ``make``, which is ``Chain``; see ``Chain.load``."""
     name = fspath(path)
-    root = _parse(name)
-    nodes = Nodes(Path(name).parent)
+    language = "JSON" if name.endswith(".json") else "YAML"
+    text = _text(name)
+    root = _parsed_json(name, text) if language == "JSON" else _parsed_yaml(name, text)
+    nodes = Nodes(Path(name).parent, language)
     declared: dict[str, Any] = {"name": "", "source": ChainRole(""), "targets": ()}
     for key, node in nodes.mapping(root, (), tuple(CHAIN_KEYS), REQUIRED_OF_CHAIN).items():
         declared[key] = CHAIN_KEYS[key].read(nodes, node, (key,))
@@ -46,21 +50,39 @@ def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     return chain
 
 
-def _parse(name: str) -> yaml.Node:
+def _text(name: str) -> str:
     try:
         with open(name, "rb") as file:
             held = file.read(MOST_BYTES + 1)
         if len(held) > MOST_BYTES:
-            raise ChainError(
-                [Problem((), "the file is larger than 1 MiB: name a chain of its own for each part", name)]
-            )
-        text = held.decode()
+            raise _problem(name, "the file is larger than 1 MiB: name a chain of its own for each part")
+        return held.decode()
     except FileNotFoundError:
         message = "no such file: create it (docs/chain.md describes its keys), or name another with --chain"
-        raise ChainError([Problem((), message, name)]) from None
+        raise _problem(name, message) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ChainError([Problem((), f"cannot be read: {reason}", name)]) from None
+        raise _problem(name, f"cannot be read: {reason}") from None
+
+
+def _parsed_json(name: str, text: str) -> Any:
+    try:
+        return json_nodes.compose(text)
+    except json.JSONDecodeError as error:
+        if not text.strip():
+            raise _problem(name, _EMPTY) from None
+        raise _problem(name, f"not valid JSON: {error.msg}", error.lineno) from None
+    except RecursionError:
+        raise _problem(name, _TOO_DEEP) from None
+
+
+def _parsed_yaml(name: str, text: str) -> Any:
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise RolechainError(
+            f"{name}: reading it needs PyYAML: pip install 'rolechain[yaml]', or write the chain in a .json file"
+        ) from error
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -74,11 +96,15 @@ def _parse(name: str) -> yaml.Node:
             if "\t" in indent
             else f"not valid YAML: {error.problem}"
         )
-        raise ChainError([Problem((), message, name, line)]) from None
+        raise _problem(name, message, line) from None
     except RecursionError:
-        raise ChainError([Problem((), "nested too deeply for a chain: remove levels", name)]) from None
+        raise _problem(name, _TOO_DEEP) from None
     except yaml.YAMLError as error:
-        raise ChainError([Problem((), f"not valid YAML: {str(error).splitlines()[0]}", name)]) from None
+        raise _problem(name, f"not valid YAML: {str(error).splitlines()[0]}") from None
     if root is None:
-        raise ChainError([Problem((), "the file is empty: declare name, source and targets", name)])
+        raise _problem(name, _EMPTY)
     return root
+
+
+def _problem(name: str, message: str, line: int | None = None) -> ChainError:
+    return ChainError([Problem((), message, name, line)])

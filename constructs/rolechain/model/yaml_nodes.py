@@ -1,28 +1,31 @@
-"""The nodes of a YAML file, read one by one with their lines."""
+"""The nodes of a YAML or JSON file, read one by one with their lines."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from rolechain.errors import Place, Problem
+
+if TYPE_CHECKING:
+    import yaml
 
 
 @dataclass
 class Nodes:
-    """Reads YAML nodes, and keeps the problems and lines that it meets.
+    """Reads nodes, and keeps the problems and lines that it meets.
 
     Attributes:
         folder: that of the file, beside which others are named.
+        language: ``YAML`` or ``JSON``.
         problems: what was wrong.
         lines: the line of each place.
     """
 
     folder: Path
+    language: str = "YAML"
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Place, int] = field(default_factory=dict)
 
@@ -42,12 +45,12 @@ class Nodes:
     ) -> dict[str, yaml.Node]:
         """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.MappingNode):
+        if self.kind(node) != "mapping":
             self.refuse(place, f"expected a mapping, with keys such as {', '.join(keys[:3])}")
             return {}
         found: dict[str, yaml.Node] = {}
         for key_node, value in node.value:
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "[…]"
+            key = str(key_node.value) if self.kind(key_node) == "scalar" else "[…]"
             here = (*place, key)
             line = key_node.start_mark.line + 1
             self.lines.setdefault(here, line)
@@ -72,7 +75,7 @@ class Nodes:
 
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        nodes = node.value if self.kind(node) == "sequence" else [node]
         if not nodes:
             # An empty list of what is allowed would allow everything.
             self.lines[place] = node.start_mark.line + 1
@@ -86,7 +89,7 @@ class Nodes:
     def text(self, node: yaml.Node, place: Place, *, empty: bool = True) -> str:
         """One text, perhaps empty; what YAML takes for something else has to stand in quotes."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.ScalarNode):
+        if self.kind(node) != "scalar":
             self.refuse(place, "expected a string, not a list or mapping")
             return ""
         kind = node.tag.rsplit(":", 1)[-1]
@@ -94,20 +97,20 @@ class Nodes:
             self.refuse(place, "no value: add one, or remove the key")
         elif kind != "str":
             what = "a number" if kind in ("int", "float") else f"a {kind}"
-            self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
+            self.refuse(place, f"{node.value} is {what} to {self.language}: put it in quotes")
         return str(node.value)
 
     def value(self, node: yaml.Node, place: Place, seen: set[int] | None = None) -> Any:
         """A text, or a mapping or list of texts."""
         seen = set() if seen is None else seen
-        if isinstance(node, yaml.ScalarNode):
+        if self.kind(node) == "scalar":
             return self.text(node, place)
         if id(node) in seen:
             # It may hold itself, or be repeated without end.
             self.refuse(place, "an alias repeats it: write the value out")
             return {}
         seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
+        if self.kind(node) == "mapping":
             return {key: self.value(item, at, seen) for key, item, at in self.pairs(node, place)}
         return [self.value(item, (*place, at), seen) for at, item in enumerate(node.value)]
 
@@ -119,7 +122,7 @@ class Nodes:
                 return int(node.value)
             except ValueError:
                 pass  # hexadecimal, or base 60: refused below as what else is not a plain number
-        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
+        quoted = getattr(node, "style", None) and str(node.value).isdecimal()
         remediation = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
         self.refuse(place, f"{_shown(node)} is not a whole number: {remediation}")
         return 0
@@ -135,7 +138,7 @@ class Nodes:
     def pairs(self, node: yaml.Node, place: Place) -> list[tuple[str, yaml.Node, Place]]:
         """The keys and values of a mapping whose keys are the user's own."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.MappingNode):
+        if self.kind(node) != "mapping":
             self.refuse(place, "expected a mapping, with a value for each key")
             return []
         found: dict[str, tuple[yaml.Node, Place]] = {}
@@ -150,4 +153,4 @@ class Nodes:
 
 
 def _shown(node: yaml.Node) -> str:
-    return repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+    return "a list or mapping" if isinstance(node.value, list) else repr(node.value)
