@@ -68,7 +68,13 @@ def _help() -> str:
     lines = ["usage: rolechain COMMAND …", "", "Role chains between AWS accounts."]
     for task, commands in TASKS.items():
         lines += ["", f"{task}:", *(f"  {name:<20}{summary}" for name, summary in commands.items())]
-    return "\n".join([*lines, "", "rolechain COMMAND --help says what a command takes."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "rolechain COMMAND --help says what a command takes, rolechain --version which release this is.",
+        ]
+    )
 
 
 def _shown(line: str) -> str:

@@ -71,8 +71,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml or .json here or above)",
     },
     "--target": {
-        "metavar": "ACCOUNT",
-        "help": "the target's account, or a role's ARN, where there are several",
+        "metavar": "TARGET",
+        "help": "the target's account or alias, or a role's ARN (default: the only one, or picked on a terminal)",
     },
     "--source": {
         "metavar": "ROLE_OR_ACCOUNT",

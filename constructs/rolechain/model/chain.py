@@ -8,7 +8,7 @@ from functools import cached_property
 from os import PathLike
 from typing import Any
 
-from rolechain.errors import ChainError, NoSuchTargetError, Problem
+from rolechain.errors import ChainError, NoSuchTargetError, Problem, did_you_mean
 from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
 from rolechain.model.quotas import Quotas
@@ -185,8 +185,8 @@ class Chain:
         """The hops that lead from the source role to a role further on; of several sources, from the first.
 
         Args:
-            target: an account id, if the chain ends in one role of that account; else a role's ARN, or the
-                declared role.
+            target: an account id, if the chain ends in one role of that account; else a target's alias, a role's ARN,
+                or the declared role.
             session_tags: the values of the session tags that the chain leaves open, by key.
             source_identity: the source identity, where the chain leaves it open.
 
@@ -206,7 +206,7 @@ class Chain:
         return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
 
     def target(self, target: str | ChainRole) -> ChainRole:
-        """The role of an account id, an ARN or a declared role; arguments and errors as those of ``hops_to``."""
+        """The role that is named; arguments and errors as those of ``hops_to``."""
         callees = (*self.middle, *self.targets)
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
@@ -214,7 +214,7 @@ class Chain:
         elif isinstance(target, str) and target.startswith("arn:"):
             found = [role for role in callees if role.arn == target]
         else:
-            found = [role for role in self.targets if role.account == target]
+            found = [role for role in self.targets if target in (role.account, role.alias)]
         if len(found) == 1:
             return found[0]
         wanted = target.arn if isinstance(target, ChainRole) else target
@@ -223,8 +223,11 @@ class Chain:
             raise NoSuchTargetError(
                 f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
             )
-        known = ", ".join(role.arn for role in self.targets)
-        raise NoSuchTargetError(f"chain {self.name} has no target {wanted!r}: it has {known}")
+        names = [name for role in self.targets for name in (role.alias, role.account, role.arn) if name]
+        known = f": it has {', '.join(role.alias or role.arn for role in self.targets)}"
+        raise NoSuchTargetError(
+            f"chain {self.name} has no target {wanted!r}{did_you_mean(str(wanted), names) or known}"
+        )
 
     def calls_of(self, caller: ChainRole) -> tuple[Hop, ...]:
         """The hops that ``caller`` makes."""
