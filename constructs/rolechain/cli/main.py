@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import shutil
 import sys
 from collections.abc import Sequence
+from textwrap import fill
 from typing import NoReturn
 
 from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams, printable
@@ -33,6 +35,9 @@ TASKS = {
         "credential-process": "give the chain's session to any SDK, in AWS's format",
         "profiles": "write the chain as profiles into an AWS config file",
         "console": "print a URL that signs in to the AWS console",
+    },
+    "set up a shell": {
+        "completion": "print a script by which bash, zsh or fish completes commands, options and targets",
     },
     "watch it, and end it": {
         "trace": "say who walked the chain, from the events of CloudTrail",
@@ -64,17 +69,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _help() -> str:
-    """The commands by their tasks."""
+    """The commands by their tasks, no wider than the terminal."""
+    width = shutil.get_terminal_size().columns
     lines = ["usage: rolechain COMMAND …", "", "Role chains between AWS accounts."]
     for task, commands in TASKS.items():
-        lines += ["", f"{task}:", *(f"  {name:<20}{summary}" for name, summary in commands.items())]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "rolechain COMMAND --help says what a command takes, rolechain --version which release this is.",
+        lines += ["", f"{task}:"]
+        lines += [
+            fill(f"{name:<20}{summary}", width, initial_indent="  ", subsequent_indent=" " * 22)
+            for name, summary in commands.items()
         ]
-    )
+    more = [
+        "rolechain COMMAND --help says what a command takes.",
+        "rolechain --version says which release this is.",
+    ]
+    return "\n".join([*lines, "", *more])
 
 
 def _shown(line: str) -> str:
