@@ -152,14 +152,14 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {permission_set: Deploy}}\n'
             'middle: {account: "222222222222"}\ntargets: {account: "333333333333"}\n',
-            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
-            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+            "rolechain: a chain is entered as a service or an account in the local organization, and x-source "
+            "lets in neither: add one to assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {service: codebuild.amazonaws.com, '
             'source_account: "111111111111"}}\ntargets: {account: "333333333333"}\n',
-            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
-            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+            "rolechain: a chain is entered as a service or an account in the local organization, and x-source "
+            "lets in neither: add one to assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),
     ],
 )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,16 +22,20 @@ from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import account_of
 from rolechain.local import LocalOrganization
+from rolechain.local.chain_roles import (
+    example,
+    local_entrance,
+    make_existing_roles,
+    organization_of,
+    workload,
+)
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
-from rolechain.model.role import ChainRole
 from rolechain.proof import Level, prove
-from rolechain.runtime import Hop, HopReport, attempt, chain_session, verify
-from rolechain.statements.builder import permission_statements, trust_statements
+from rolechain.runtime import HopReport, attempt, chain_session, verify
 from rolechain.trail import Trace
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
@@ -40,8 +43,6 @@ BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 
 STRANGER = "999999999999"
 """An account that belongs to the organization and to no chain of the demo."""
-
-_LAMBDA = Entrance.service("lambda.amazonaws.com")
 
 
 class DemoError(RolechainError):
@@ -74,12 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolechain-demo-")))
         with _step(console, "starting an organization on this machine") as done:
             organization = stack.enter_context(
-                LocalOrganization(
-                    organization_id=chain.organization or "o-exampleorg1",
-                    outside=third_parties(chain),
-                    services=arguments.services,
-                    trail=scratch / "trail",
-                )
+                organization_of(chain, services=arguments.services, trail=scratch / "trail")
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do, and no setting of the
             # user's besides, such as a profile or an endpoint of one service.
@@ -172,93 +168,18 @@ def entrances(chain: Chain) -> list[Entrance]:
         raise DemoError(
             f"account {STRANGER} is the one outside of the chain in the demo: name another in the chain"
         )
-    return [_local_entrance(source) for source in chain.sources]
-
-
-def _local_entrance(source: ChainRole) -> Entrance:
-    if source.existing and not source.assumed_by:
-        return _LAMBDA
-    for entrance in source.entrances:
-        # No user of the demo has an MFA device, and no workload says on whose behalf it runs.
-        held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
-        if entrance.kind in ("service", "account") and not held:
-            return entrance
-    raise DemoError(
-        f"the demo enters a chain as a service or an account, and {source.role} lets in neither: add one to "
-        "assumed_by, such as {service: lambda.amazonaws.com}"
-    )
-
-
-def _is_held(service: Entrance) -> bool:
-    """Whether an entrance of a service has conditions that the demo's workload does not meet."""
-    named = service.identity is not None and service.identity.required
-    held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
-    return any(held) or named or any(tag.required for tag in service.tags)
-
-
-def third_parties(chain: Chain) -> list[str]:
-    """The accounts that do not belong to the organization."""
-    roles = [role.account for role in chain.roles if role.third_party]
-    callers = [
-        account_of(each.value) if each.kind == "arn" else each.value
-        for source in chain.sources
-        for each in source.entrances
-        if each.third_party
-    ]
-    return list(dict.fromkeys([*roles, *callers]))
+    return [local_entrance(source) for source in chain.sources]
 
 
 def choices(chain: Chain) -> tuple[dict[str, str], str | None]:
     """Values that are allowed for the session tags and the source identity that the chain leaves open."""
-    tags = {tag.key: _example(tag.values) for hop in chain.hops() for tag in hop.open_tags}
+    tags = {tag.key: example(tag.values) for hop in chain.hops() for tag in hop.open_tags}
     identities = [
-        _example(hop.callee.identity.values)
+        example(hop.callee.identity.values)
         for hop in chain.hops()
         if hop.lacks_source_identity and hop.callee.identity
     ]
     return tags, next(iter(identities), None)
-
-
-def _example(values: Sequence[str]) -> str:
-    return values[0].replace("*", "demo").replace("?", "d") if values else "demo"
-
-
-def make_existing_roles(organization: LocalOrganization, chain: Chain) -> None:
-    """Creates the roles that the chain declares as existing, as the owners of their accounts would."""
-    let_in = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": _LAMBDA.value}}
-    for role in chain.roles:
-        if not role.existing:
-            continue
-        iam = organization.session(role.account, region=chain.region).client("iam")
-        iam.create_role(
-            Path=role.path,
-            RoleName=role.role,
-            AssumeRolePolicyDocument=_document(trust_statements(chain, role) or [let_in]),
-        )
-        if statements := permission_statements(chain, role):
-            iam.put_role_policy(RoleName=role.role, PolicyName="chain", PolicyDocument=_document(statements))
-
-
-def _document(statements: Sequence[object]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def workload(
-    organization: LocalOrganization, chain: Chain, source: ChainRole, entrance: Entrance
-) -> boto3.Session:
-    """A session of a source role, as the service or the user of an entrance gets it."""
-    if entrance.kind == "account":
-        user = organization.session(entrance.value, region=chain.region)
-        tags = {tag.key: _example(tag.values) for tag in entrance.tags}
-        way_in = Hop(
-            source.arn,
-            external_id=_example([entrance.external_id]) if entrance.external_id else None,
-            tags=tags or None,
-            transitive_tag_keys=entrance.transitive_tag_keys,
-            source_identity=_example(entrance.identity.values) if entrance.identity else None,
-        )
-        return chain_session(way_in, session=user, region_name=chain.region)
-    return organization.workload(source.arn, entrance.value, region=chain.region)
 
 
 def strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:

@@ -17,7 +17,7 @@ from rolechain.errors import RolechainError, did_you_mean
 TASKS = {
     "try it on this machine": {
         "demo": "deploy and take a chain on this machine, in an organization that runs here",
-        "local": "run the local organization in the foreground",
+        "local": "run the local organization, with a chain's roles, or for one program",
     },
     "prove what templates or accounts hold": {
         "prove": "prove the chain from the templates that cdk synth wrote",
