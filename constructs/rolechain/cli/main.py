@@ -15,7 +15,8 @@ from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams,
 from rolechain.errors import RolechainError, did_you_mean
 
 TASKS = {
-    "try it on this machine": {
+    "begin, and try it on this machine": {
+        "init": "write an app that deploys, proves and tests a chain, or add one to a CDK app",
         "demo": "deploy and take a chain on this machine, in an organization that runs here",
         "local": "run the local organization, with a chain's roles, or for one program",
     },
