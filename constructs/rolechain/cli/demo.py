@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from rolechain.cli.local import add_services
-from rolechain.cli.output import report_table
+from rolechain.cli.output import console, show_reports, status
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
@@ -45,6 +45,15 @@ STRANGER = "999999999999"
 """An account that belongs to the organization and to no chain of the demo."""
 
 
+_NEXT = (
+    ("rolechain demo --chain FILE", "the same with a chain of yours"),
+    ("rolechain init DIR", "an app of its own for it"),
+    ("rolechain prove", "the proof, after cdk synth"),
+    ("rolechain verify", "every hop and shortcut, after cdk deploy"),
+    ("rolechain exec -- COMMAND", "a program in the target"),
+)
+
+
 class DemoError(RolechainError):
     """The chain is one that the demo cannot take."""
 
@@ -64,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 if every hop was allowed and every shortcut refused, else 1.
     """
     interrupt_when_terminated()
-    console = Console(highlight=False)
+    screen = console()
     with contextlib.ExitStack() as stack:
         file = Path(arguments.chain or "chain.yaml")
         if not arguments.chain and not file.exists():
@@ -73,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         entering = entrances(chain)
         toolchain = find()
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolechain-demo-")))
-        with _step(console, "starting an organization on this machine") as done:
+        with _step(screen, "starting an organization on this machine") as done:
             organization = stack.enter_context(
                 organization_of(chain, services=arguments.services, trail=scratch / "trail")
             )
@@ -86,20 +95,20 @@ def run(arguments: argparse.Namespace) -> int:
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
         accounts = f"{len(chain.deployed_accounts)} accounts"
-        with _step(console, f"cdk bootstrap in {accounts}, cdk synth") as done:
+        with _step(screen, f"cdk bootstrap in {accounts}, cdk synth") as done:
             deployment.bootstrap_and_synth()
             done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
-        with _step(console, "proving the chain from the templates") as done:
+        with _step(screen, "proving the chain from the templates") as done:
             proof = prove(chain, deployment.assembly)
             if not proof.proven:
                 errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
                 found = [f"{each.rule} {each.place or ''}: {each.message}" for each in errors]
                 raise DemoError("\n  ".join(["the chain is not proven, so it is not deployed:", *found]))
             done(f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in")
-        with _step(console, "cdk deploy --all") as done:
+        with _step(screen, "cdk deploy --all") as done:
             deployment.deploy()
             done(f"cdk deploy --all: {sum(not role.existing for role in chain.roles)} roles in {accounts}")
-        with _step(console, "taking every hop, trying every shortcut") as done:
+        with _step(screen, "taking every hop, trying every shortcut") as done:
             workloads = [
                 workload(organization, chain, source, entrance)
                 for source, entrance in zip(chain.sources, entering, strict=True)
@@ -117,36 +126,39 @@ def run(arguments: argparse.Namespace) -> int:
         for target in chain.targets:
             if target.existing:
                 continue
-            with _step(console, f"reading in account {target.account}") as done:
+            with _step(screen, f"reading in account {target.account}") as done:
                 hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
                 session = chain_session(*hops, session=workloads[0], region_name=chain.region)
                 done(_read(session, target.account))
-        traced = _traced(console, chain, scratch / "trail")
-    console.print()
-    console.print(report_table(reports))
-    console.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
+        traced = _traced(screen, chain, scratch / "trail")
+    screen.print()
+    show_reports(screen, reports)
+    screen.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
+    screen.print("next:")
+    for command, purpose in _NEXT:
+        screen.print(f"  {command:<32}{purpose}")
     return 0 if all(report.ok for report in reports) and (traced is None or traced.declared) else 1
 
 
 @contextlib.contextmanager
-def _step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
+def _step(screen: Console, doing: str) -> Iterator[Callable[[str], None]]:
     """Shows what is being done while it is, then what came of it and how long it took."""
     began = time.perf_counter()
     results = [doing]
-    with console.status(f"{doing} …"):
+    with status(screen, doing):
         yield results.append
-    console.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
+    screen.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
 
 
-def _traced(console: Console, chain: Chain, trail: Path) -> Trace | None:
+def _traced(screen: Console, chain: Chain, trail: Path) -> Trace | None:
     """The demo's own walks as its trail tells them; None where what reads it is not installed."""
     if find_spec("duckdb") is None:
         return None
-    with _step(console, "tracing who walked") as done:
+    with _step(screen, "tracing who walked") as done:
         found = trace_of_folder(chain, trail)
         done(f"traced by CloudTrail's events: {last_line(chain.name, found)}")
     for walk in found.walks:
-        console.print(f"  {walk_line(walk)}", soft_wrap=True)
+        screen.print(f"  {walk_line(walk)}", soft_wrap=True)
     return found
 
 
