@@ -45,7 +45,7 @@ setup setup-test setup-lint:
 	@$(ALONE) .venv/python node_modules/.package-lock.json $(PARTS)
 
 .venv/python: requirements.lock pyproject.toml
-	@echo "setting up .venv with $(BASE_PYTHON)"
+	@echo "setting up .venv with $(BASE_PYTHON): installing CDK, boto3, the local organization and Node, a minute or two"
 	@$(BASE_PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -5,12 +5,16 @@ in the subpackages: ``policy`` decides one AssumeRole, ``cdk`` makes the roles, 
 ``local`` is an organization on one machine.
 """
 
-from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
-from rolechain.model.chain import Chain
-from rolechain.model.entry_principal import Entrance
-from rolechain.model.hop import Hop
-from rolechain.model.role import ChainRole, Permission, Quotas
-from rolechain.model.session_values import SessionTag, SourceIdentity
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
+    from rolechain.model.chain import Chain
+    from rolechain.model.entry_principal import Entrance
+    from rolechain.model.hop import Hop
+    from rolechain.model.role import ChainRole, Permission, Quotas
+    from rolechain.model.session_values import SessionTag, SourceIdentity
 
 __all__ = [
     "Chain",
@@ -26,3 +30,21 @@ __all__ = [
     "SessionTag",
     "SourceIdentity",
 ]
+
+if not TYPE_CHECKING:
+    _MODULES = (
+        "errors",
+        "model.chain",
+        "model.entry_principal",
+        "model.role",
+        "model.session_values",
+    )
+
+    def __getattr__(name: str) -> Any:
+        """A public name, imported when it is first asked for: most calls of the command need no model."""
+        if name in __all__:
+            for module in _MODULES:
+                found = vars(import_module(f"{__name__}.{module}")).get(name)
+                if found is not None:
+                    return globals().setdefault(name, found)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -55,3 +55,10 @@ class ChainError(RolechainError, ValueError):
 
 class NoSuchTargetError(RolechainError, LookupError):
     """The chain declares no such role, or several roles match the name."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about a word that is not known: the nearest known one, if any is near."""
+    from difflib import get_close_matches
+
+    return "".join(f": did you mean {near}?" for near in get_close_matches(word, list(known), 1))

@@ -53,7 +53,7 @@ def running_with(text: str) -> list[str]:
 def test_every_hop_is_taken_and_every_shortcut_refused(tmp_path: Path) -> None:
     """The repository's own app is deployed by the real CDK CLI, and its chain is taken and tried."""
     said, error = demo(ROOT, tmp_path).communicate()
-    rows = re.findall(r"^ *(\d?)  +(\S.*?) +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said, re.MULTILINE)
+    rows = re.findall(r"^ *(\d?)  +(\S.*?) +\d{12} +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said, re.MULTILINE)
     assert error == ""
     assert rows == [
         ("1", "deploy-source → deploy-middle", "✓ allowed", "both halves"),
@@ -101,7 +101,7 @@ def test_a_folder_without_an_app(tmp_path: Path) -> None:
             "without session tag Stage",
             "with session tag Stage=not-allowed",
         ):
-            assert re.search(rf"{caller} → two-middle-1, {altered} +✓ refused", said)
+            assert re.search(rf"{caller} → two-middle-1, {altered} +222222222222 +✓ refused", said)
     assert "which may read no parameters there" in said
     assert list(scratch.iterdir()) == []
 
@@ -152,14 +152,14 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {permission_set: Deploy}}\n'
             'middle: {account: "222222222222"}\ntargets: {account: "333333333333"}\n',
-            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
-            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+            "rolechain: a chain is entered as a service or an account in the local organization, and x-source "
+            "lets in neither: add one to assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {service: codebuild.amazonaws.com, '
             'source_account: "111111111111"}}\ntargets: {account: "333333333333"}\n',
-            "rolechain: the demo enters a chain as a service or an account, and x-source lets in neither: add one to "
-            "assumed_by, such as {{service: lambda.amazonaws.com}}",
+            "rolechain: a chain is entered as a service or an account in the local organization, and x-source "
+            "lets in neither: add one to assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),
     ],
 )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
+import termios
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -114,3 +120,119 @@ def test_a_refused_hop_starts_nothing(shell: Any) -> None:
     assert said.code == 1
     assert said.err.startswith("rolechain: hop 3 of 3 refused: ")
     assert not (shell.folder / "ran").exists()
+
+
+@pytest.fixture(scope="module")
+def named(deploy: Any) -> Any:
+    """A chain of two targets, one with an alias."""
+    return deploy(
+        {
+            "name": "named",
+            "source": {"account": "630000000001", "assumed_by": {"account": "630000000001"}},
+            "targets": [{"account": "630000000002"}, {"account": "630000000003", "alias": "prod"}],
+        }
+    )
+
+
+@pytest.fixture
+def at_terminal(shell_of: Any, named: Any) -> Any:
+    """Runs the command on a terminal, answers what it asks, and gives its exit code and what was shown."""
+    shell = shell_of(named)
+
+    def run(*words: str, answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
+        controller, terminal = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rolechain", *words],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(terminal)
+        shown = ""
+        left = list(answers)
+        with open(controller, "rb", buffering=0) as screen:
+            while data := _read(screen):
+                shown += data
+                if left and left[0][0] in shown[shown.rfind("\0") + 1 :]:
+                    shown += "\0"
+                    os.write(controller, f"{left.pop(0)[1]}\n".encode())
+        return process.wait(), shown.replace("\0", "")
+
+    shell.environment.setenv("TERM", "dumb")
+    run.shell = shell  # type: ignore[attr-defined]
+    return run
+
+
+def _read(screen: Any) -> str:
+    try:
+        return str(screen.read(4096).decode(errors="replace"))
+    except OSError:
+        return ""
+
+
+def test_a_target_by_its_alias(shell_of: Any, named: Any) -> None:
+    """--target takes an alias; a program is told where it is, and a misspelled alias names the nearest."""
+    shell = shell_of(named)
+    said = shell.process(
+        "exec", "--target", "prod", "--", "sh", "-c", "echo $AWS_ACCOUNT_ID $ROLECHAIN_TARGET"
+    )
+    assert (said.code, said.out) == (0, "630000000003 prod\n")
+    said = shell("whoami", "--target", "prdo")
+    assert (said.code, said.err) == (2, "rolechain: chain named has no target 'prdo': did you mean prod?\n")
+    said = shell("whoami")
+    assert said.err == (
+        "rolechain: chain named has several targets: name one of "
+        "arn:aws:iam::630000000002:role/rolechain/named-target, prod with --target\n"
+    )
+
+
+def test_a_target_is_picked_on_a_terminal(at_terminal: Any) -> None:
+    """Of several targets one is picked by its number or name; what is neither is asked again."""
+    echo = ["--", "sh", "-c", "echo account $AWS_ACCOUNT_ID"]
+    code, shown = at_terminal(
+        "exec", *echo, answers=[("target: ", "3"), ("target: ", "prdo"), ("target: ", "prod")]
+    )
+    assert code == 0
+    assert "   2  prod          arn:aws:iam::630000000003:role/rolechain/named-target" in shown
+    assert "write a number from 1 to 2, or a target's name\r\n" in shown
+    assert "or a target's name: did you mean prod?\r\n" in shown
+    assert shown.endswith("account 630000000003\r\n")
+    assert at_terminal("exec", *echo, answers=[("target: ", "1")])[1].endswith("account 630000000002\r\n")
+    code, shown = at_terminal("exec", *echo, answers=[("target: ", "\x04")])
+    assert code == 2
+    assert shown.endswith("rolechain: no target was picked: name one with --target\r\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "settings", "prompt"),
+    [
+        ("bash", {".bashrc": "PS1='mine> '\n"}, "(prod) mine> "),
+        ("zsh", {".zshenv": "export OWN=1\n", ".zshrc": "PROMPT='mine> '\n"}, "(prod) mine> "),
+        (
+            "fish",
+            {".config/fish/config.fish": "function fish_prompt; echo -n 'mine> '; end\n"},
+            "(prod) mine> ",
+        ),
+        ("sh", {}, "(prod) $ "),
+    ],
+)
+def test_a_shell_says_where_it_is(
+    at_terminal: Any, program: str, settings: dict[str, str], prompt: str
+) -> None:
+    """Without a program, the user's shell starts with its own settings, and its prompt begins with the target."""
+    if not (found := shutil.which(program)):
+        pytest.skip(f"{program} is not installed")
+    for name, text in settings.items():
+        file = at_terminal.shell.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    at_terminal.shell.environment.setenv("SHELL", found)
+    at_terminal.shell.environment.delenv("ZDOTDIR", raising=False)
+    code, shown = at_terminal(
+        "exec", "--target", "prod", answers=[(prompt, "echo at-$AWS_ACCOUNT_ID; exit 7")]
+    )
+    assert prompt in shown
+    assert "at-630000000003" in shown
+    assert code == 7

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rolechain.cli import main
-from rolechain.cli.main import COMMANDS
+from rolechain.cli.main import COMMANDS, TASKS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -18,7 +18,9 @@ Capture = pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "the following arguments are required: COMMAND; see rolechain --help"),
+        (["--fly"], "the following arguments are required: COMMAND; see rolechain --help"),
+        (["env", "--shell", "bsh"], "(choose from 'bash', 'fish', 'powershell'): did you mean bash?; see"),
+        (["env", "--tragte", "x"], "unrecognized arguments: --tragte x: did you mean --target?; see"),
         (["fly"], "rolechain: 'fly' is not a command; see rolechain --help"),
         (["exce"], "rolechain: 'exce' is not a command: did you mean exec?; see rolechain --help"),
         (["simulate"], "simulate: the following arguments are required: CASES.json"),
@@ -35,6 +37,29 @@ def test_a_usage_error_is_one_line_and_exit_code_2(words: list[str], expected: s
     assert said.out == ""
     assert expected in said.err
     assert said.err.count("\n") == 1
+
+
+def test_the_commands_by_their_tasks(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--help prints every command under its task; without a word the same is a usage error."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["--help"]) == 0
+    told = capsys.readouterr()
+    for task, commands in TASKS.items():
+        assert f"\n{task}:\n  {next(iter(commands))} " in told.out
+    assert [name for name in COMMANDS if f"\n  {name} " not in told.out] == []
+    assert max(map(len, told.out.splitlines())) <= 60
+    assert main([]) == 2
+    assert capsys.readouterr() == ("", told.out)
+
+
+def test_the_help_imports_no_model() -> None:
+    """To list the commands, the chain's model is not imported."""
+    script = (
+        "import sys; from rolechain.cli import main; main(['--help']); "
+        "print('rolechain.model.chain' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.endswith("\nFalse\n")
 
 
 def test_an_error_is_fit_for_a_terminal(tmp_path: Path, capsys: Capture) -> None:
@@ -144,6 +169,9 @@ def test_the_chain_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert str(folder.parent / "chain.yaml") in proven()
     (folder / "chain.yaml").write_text("name: [")
     assert proven().startswith("rolechain: chain.yaml")
+    (folder / "chain.yaml").unlink()
+    (folder / "chain.json").write_text("[")
+    assert proven().startswith("rolechain: chain.json")
     monkeypatch.setenv("ROLECHAIN_CHAIN", "named.yaml")
     assert proven().startswith("rolechain: named.yaml")
 

@@ -87,7 +87,7 @@ def test_verify_tries_every_source(shell: Any, keys: Any) -> None:
     def rows(*more: str) -> list[tuple[str, str, str]]:
         said = shell("verify", "--target", "620000000004", *GIVEN, *more)
         assert said.code == 0, said.out
-        return re.findall(r"^ *(\d?)  +(\S.*?) +([✓✗] \w+) +\w+ \w+ +\d+ *$", said.out, re.MULTILINE)
+        return re.findall(r"^ *(\d?)  +(\S.*?) +\d{12} +([✓✗] \w+) +\w+ \w+ +\d+ *$", said.out, re.MULTILINE)
 
     altered = [
         "without session tag Project",

@@ -21,7 +21,7 @@ MIDDLE, TARGET = (
 def test_a_chain_as_declared(shell: Any) -> None:
     """Every hop is allowed and every shortcut refused, a row for each; the exit code is 0."""
     said = shell("verify")
-    rows = re.findall(r"^ *(\d?)  +(\S.*?) +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said.out, re.MULTILINE)
+    rows = re.findall(r"^ *(\d?)  +(\S.*?) +\d{12} +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said.out, re.MULTILINE)
     assert said.code == 0
     assert rows == [
         ("0", "administrator of 111111111111 → deploy-source", "✓ allowed", "both halves"),

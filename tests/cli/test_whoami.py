@@ -20,7 +20,7 @@ def test_each_hop_says_who_it_is(shell: Any) -> None:
     assert said.err == ""
     lines = (
         r"start  arn:aws:iam::111111111111:user/administrator",
-        *(f"hop {index}  {arn}, until {UNTIL}" for index, arn in enumerate((SOURCE, MIDDLE, TARGET), 1)),
+        *(f"hop {index} of 3  {arn}, until {UNTIL}" for index, arn in enumerate((SOURCE, MIDDLE, TARGET), 1)),
     )
     assert re.fullmatch("".join(f"{line}\n" for line in lines), said.out)
 
@@ -56,8 +56,8 @@ def test_a_session_of_the_source_role_goes_on_from_there(shell: Any, deployed: A
     said = shell("whoami")
     lines = (
         "start  arn:aws:sts::111111111111:assumed-role/deploy-source/inside",
-        f"hop 1  {MIDDLE}, until {UNTIL}",
-        f"hop 2  {TARGET}, until {UNTIL}",
+        f"hop 1 of 2  {MIDDLE}, until {UNTIL}",
+        f"hop 2 of 2  {TARGET}, until {UNTIL}",
     )
     assert re.fullmatch("".join(f"{line}\n" for line in lines), said.out)
 
@@ -65,7 +65,7 @@ def test_a_session_of_the_source_role_goes_on_from_there(shell: Any, deployed: A
 def test_a_middle_role_can_be_meant(shell: Any, deployed: Any) -> None:
     """A role's ARN is a target too, and the walk ends there."""
     said = shell("whoami", "--target", deployed.chain.middle[0].arn)
-    assert re.fullmatch(rf"start .*\nhop 1  {SOURCE}.*\nhop 2  {MIDDLE}.*\n", said.out)
+    assert re.fullmatch(rf"start .*\nhop 1 of 2  {SOURCE}.*\nhop 2 of 2  {MIDDLE}.*\n", said.out)
 
 
 def test_the_hops_before_a_refused_one_are_said(shell: Any) -> None:

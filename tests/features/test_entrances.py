@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.cli.demo import workload
 from rolechain.local import LocalOrganization
+from rolechain.local.chain_roles import workload
 from rolechain.runtime import verify
 
 Make = Callable[[str, str], boto3.Session]

@@ -1,10 +1,11 @@
 """The declared chain: names, hops and ways."""
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 
-from rolechain import Chain, ChainRole, NoSuchTargetError
+from rolechain import Chain, ChainError, ChainRole, NoSuchTargetError
 
 
 @pytest.fixture
@@ -85,6 +86,44 @@ def test_an_unknown_target_is_said(chain: Chain) -> None:
         NoSuchTargetError, match=r"chain deploy has no target '999999999999': it has arn:aws:iam"
     ):
         chain.hops_to("999999999999")
+
+
+def test_an_alias_selects_a_target(chain: Chain) -> None:
+    """A target is found by its alias, and a name near to one is asked about."""
+    two = replace(chain, targets=(*chain.targets, ChainRole("333333333333", "second", alias="prod")))
+    assert two.hops_to("prod")[-1].callee.role == "second"
+    with pytest.raises(NoSuchTargetError, match=r"no target 'prdo': did you mean prod\?$"):
+        two.hops_to("prdo")
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        (
+            {"targets": [ChainRole("333333333333", alias="a"), ChainRole("444444444444", alias="a")]},
+            "targets[1].alias: 'a' is the alias of targets[0] already: choose another",
+        ),
+        (
+            {"middle": [ChainRole("222222222222", alias="a")]},
+            "middle[0].alias: an alias selects a target, and this role is none: remove it",
+        ),
+        (
+            {"source": ChainRole("111111111111", alias="a")},
+            "source.alias: no hop ends in the source role: declare it on the role that the hop assumes",
+        ),
+        (
+            {"targets": ChainRole("333333333333", alias="1st")},
+            "targets[0].alias: '1st' is not an alias: write a letter, then letters, digits, '.', '_' and '-', "
+            "64 at most",
+        ),
+    ],
+)
+def test_an_alias_that_selects_none_or_two(roles: dict[str, Any], expected: str) -> None:
+    """An alias belongs to one target, and cannot be taken for an account or an ARN."""
+    declared = {"source": ChainRole("111111111111"), "targets": ChainRole("333333333333"), **roles}
+    with pytest.raises(ChainError) as caught:
+        Chain("deploy", **declared)
+    assert str(caught.value) == expected
 
 
 def test_an_account_with_two_targets_does_not_single_one_out(chain: Chain) -> None:

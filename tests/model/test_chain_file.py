@@ -1,5 +1,8 @@
 """A chain read from YAML, every mistake with its line."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -418,4 +421,86 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         Chain.load(path)
     assert (
         str(caught.value) == f"{path}: the file is larger than 1 MiB: name a chain of its own for each part"
+    )
+
+
+@pytest.mark.parametrize("text", [SMALLEST, LARGEST, FEATURES])
+def test_a_chain_in_json_is_the_same_chain(write: Write, tmp_path: Path, text: str) -> None:
+    """A file that ends in .json declares what the YAML of the same content does."""
+    file = tmp_path / "chain.json"
+    file.write_text(json.dumps(yaml.safe_load(text), indent=2))
+    assert Chain.load(file) == Chain.load(write(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"333333333333"', "33", "5: targets[0].account: 33 is a number to JSON: put it in quotes"),
+        (
+            '"333333333333"',
+            '"33"',
+            "5: targets[0].account: '33' has 2 characters: an account id is 12 digits",
+        ),
+        ('"account"', '"acount"', "3: source.acount: unknown key: did you mean account?"),
+        ('"name": "deploy"', '"name": "a", "name": "b"', "2: name: the key occurs twice: remove one"),
+        ('"name": "deploy",', "", "1: name: missing: every chain has one"),
+        ('"name": "deploy"', '"name": {}', "2: name: expected a string, not a list or mapping"),
+        ('"name": "deploy",', '"name": "deploy"', "3: not valid JSON: Expecting ',' delimiter"),
+        ('"name": "deploy",', '"name": "de\\"p{[loy",', None),
+        ('"name": "deploy",', '"name": "deploy", "quotas": {"role_trust_policy_length": "4096"},', None),
+        ('"name": "deploy",', '"name": "deploy", "organization": null,', None),
+    ],
+)
+def test_a_mistake_in_json(tmp_path: Path, old: str, new: str, expected: str | None) -> None:
+    """A mistake in a file of JSON has the line, place and message that it has in YAML."""
+    text = """\
+{
+  "name": "deploy",
+  "source": {"account": "111111111111"},
+  "middle": {"account": "222222222222"},
+  "targets": {"account": "333333333333"}
+}
+"""
+    assert old in text
+    file = tmp_path / "chain.json"
+    file.write_text(text.replace(old, new, 1))
+    said = refused(file)
+    if expected is None:
+        as_yaml = tmp_path / "chain.yaml"
+        as_yaml.write_bytes(file.read_bytes())
+        assert said == refused(as_yaml) != []
+    else:
+        assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" ", "the file is empty: declare"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[NaN, -1.5e3]", "expected a mapping"),
+    ],
+)
+def test_json_that_is_no_chain(tmp_path: Path, text: str, expected: str) -> None:
+    """A file that holds nothing, too much or something else is refused in one line."""
+    file = tmp_path / "chain.json"
+    file.write_text(text)
+    with pytest.raises(ChainError, match=expected):
+        Chain.load(file)
+
+
+def test_json_needs_no_pyyaml(tmp_path: Path) -> None:
+    """Without PyYAML a chain in JSON is read, and one in YAML says what to install."""
+    (tmp_path / "chain.json").write_text(json.dumps(yaml.safe_load(SMALLEST)))
+    (tmp_path / "chain.yaml").write_text(SMALLEST)
+    script = "import sys; sys.modules['yaml'] = None; from rolechain import Chain; print(Chain.load(sys.argv[1]).name)"
+    read, unread = (
+        subprocess.run(
+            [sys.executable, "-c", script, tmp_path / name], capture_output=True, text=True, check=False
+        )
+        for name in ("chain.json", "chain.yaml")
+    )
+    assert read.stdout == "deploy\n"
+    assert unread.stderr.endswith(
+        "reading it needs PyYAML: pip install 'rolechain[yaml]', or write the chain in a .json file\n"
     )

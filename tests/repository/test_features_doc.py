@@ -123,4 +123,4 @@ def test_every_key_is_there() -> None:
     of_chain = set(CHAIN_KEYS) - {"name", "region", "middle", "targets"}
     known = of_chain | set(ROLE_KEYS) | {*ENTRANCE_KINDS, *ENTRANCE_KEYS}
     named = {word for span in code(TEXT) for word in re.findall(r"\w+", span)}
-    assert known - named == {"description", "assumed_by"}
+    assert known - named == {"alias", "description", "assumed_by"}

@@ -181,6 +181,46 @@ def test_same(local_organization):
     result.stdout.fnmatch_lines(["*LEFT mine http://127.0.0.1:1 False"])
 
 
+@pytest.mark.xdist_group("local organization")
+def test_a_local_chain(pytester: pytest.Pytester) -> None:
+    """The fixture makes the chain of chain.json, and a test is its workload, without CDK, rich or PyYAML."""
+    pytester.makeconftest(
+        """
+import sys
+
+sys.modules.update(dict.fromkeys(("aws_cdk", "rich", "yaml")))
+"""
+    )
+    pytester.path.joinpath("chain.json").write_text(
+        """{
+  "name": "app",
+  "source": {"account": "111111111111", "assumed_by": {"service": "lambda.amazonaws.com"}},
+  "targets": {"account": "333333333333", "alias": "prod", "permissions": {"actions": "ssm:*", "resources": "*"}}
+}"""
+    )
+    pytester.makepyfile(
+        """
+import os
+import boto3
+from rolechain.runtime import chain_session
+
+
+def test_walk(local_chain):
+    there = local_chain.organization.session("333333333333").client("ssm")
+    there.put_parameter(Name="greeting", Value="hello", Type="String")
+    assert boto3.client("sts").get_caller_identity()["Arn"].endswith(":assumed-role/app-source/workload")
+    session = chain_session(*local_chain.chain.hops_to("prod"))
+    assert session.client("ssm").get_parameter(Name="greeting")["Parameter"]["Value"] == "hello"
+
+
+def test_the_environment_is_back():
+    assert "AWS_ENDPOINT_URL" not in os.environ
+"""
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=2)
+
+
 def test_nothing_is_imported_until_a_fixture_is_used(pytester: pytest.Pytester) -> None:
     """In a project that merely has the package, pytest starts without CDK, boto3, the proof or the organization."""
     pytester.makepyfile(

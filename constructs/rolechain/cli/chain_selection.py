@@ -7,11 +7,12 @@ import getpass
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from rolechain.cli.aws_config import StaticKeys
 from rolechain.cli.options import UsageError
-from rolechain.errors import ChainError, NoSuchTargetError, Problem
+from rolechain.errors import ChainError, NoSuchTargetError, Problem, did_you_mean
 from rolechain.iam.arn import name_of
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
@@ -71,7 +72,7 @@ def selected_chain(arguments: argparse.Namespace, *, to_target: bool = False) ->
         found = [role for role in chain.sources if wanted in (role.arn, role.role, role.account)]
         if len(found) != 1:
             problem = "several source roles" if found else "no source role"
-            known = _arns(found or chain.sources)
+            known = _names(found or chain.sources)
             raise UsageError(
                 f"chain {chain.name} has {problem} {wanted!r}: name one of {known} with --source"
             )
@@ -91,8 +92,27 @@ def _named_role(chain: Chain, target: str) -> ChainRole:
         raise UsageError(str(error)) from error
 
 
-def _arns(roles: Sequence[ChainRole]) -> str:
-    return ", ".join(role.arn for role in roles)
+def _names(roles: Sequence[ChainRole]) -> str:
+    return ", ".join(role.alias or role.arn for role in roles)
+
+
+def _picked(roles: Sequence[ChainRole]) -> ChainRole:
+    """The role that the user picks on the terminal, by its number or by a name that ``--target`` takes."""
+    names = [role.alias or role.role for role in roles]
+    for number, (name, role) in enumerate(zip(names, roles, strict=True), 1):
+        print(f"{number:>4}  {name:<{max(map(len, names))}}  {role.arn}", file=sys.stderr)
+    while True:
+        print("target: ", end="", file=sys.stderr, flush=True)
+        if not (line := sys.stdin.readline()):
+            raise UsageError("no target was picked: name one with --target")
+        wanted = line.strip()
+        if wanted.isdecimal() and 0 < int(wanted) <= len(roles):
+            return roles[int(wanted) - 1]
+        found = [role for role in roles if wanted in (role.alias, role.account, role.arn)]
+        if len(found) == 1:
+            return found[0]
+        near = did_you_mean(wanted, [role.alias for role in roles if role.alias])
+        print(f"write a number from 1 to {len(roles)}, or a target's name{near}", file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -128,14 +148,16 @@ class ChainSelection:
         several = arguments.source is not None or len(chain.sources) > 1
         return cls(chain, arguments.target, tags, arguments.source_identity, name, several)
 
-    @property
+    @cached_property
     def role(self) -> ChainRole:
-        """The role that ``--target`` names, or the chain's one target."""
+        """The role that ``--target`` names, the chain's only target, or the one that is picked on a terminal."""
         if self.target is not None:
             return _named_role(self.chain, self.target)
         if len(self.chain.targets) > 1:
+            if sys.stdin.isatty() and sys.stderr.isatty():
+                return _picked(self.chain.targets)
             raise UsageError(
-                f"chain {self.chain.name} has several targets: name one of {_arns(self.chain.targets)} with --target"
+                f"chain {self.chain.name} has several targets: name one of {_names(self.chain.targets)} with --target"
             )
         return self.chain.targets[0]
 
@@ -223,7 +245,7 @@ class ChainSelection:
         if len(found) != 1:
             raise UsageError(
                 f"chain {self.chain.name} has several source roles, and it is not clear which one {arn} assumes: "
-                f"name one of {_arns(found or self.chain.sources)} with --source"
+                f"name one of {_names(found or self.chain.sources)} with --source"
             )
         return (self._entering(found[0], way_in(found[0], arn), device),)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,21 +17,25 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from rolechain.cli.local import add_services
-from rolechain.cli.output import report_table
+from rolechain.cli.output import console, show_reports, status
 from rolechain.cli.subprocesses import interrupt_when_terminated
 from rolechain.cli.toolchain import Deployment, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import account_of
 from rolechain.local import LocalOrganization
+from rolechain.local.chain_roles import (
+    example,
+    local_entrance,
+    make_existing_roles,
+    organization_of,
+    workload,
+)
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
-from rolechain.model.role import ChainRole
 from rolechain.proof import Level, prove
-from rolechain.runtime import Hop, HopReport, attempt, chain_session, verify
-from rolechain.statements.builder import permission_statements, trust_statements
+from rolechain.runtime import HopReport, attempt, chain_session, verify
 from rolechain.trail import Trace
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
@@ -41,7 +44,14 @@ BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STRANGER = "999999999999"
 """An account that belongs to the organization and to no chain of the demo."""
 
-_LAMBDA = Entrance.service("lambda.amazonaws.com")
+
+_NEXT = (
+    ("rolechain demo --chain FILE", "the same with a chain of yours"),
+    ("rolechain init DIR", "an app of its own for it"),
+    ("rolechain prove", "the proof, after cdk synth"),
+    ("rolechain verify", "every hop and shortcut, after cdk deploy"),
+    ("rolechain exec -- COMMAND", "a program in the target"),
+)
 
 
 class DemoError(RolechainError):
@@ -63,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 if every hop was allowed and every shortcut refused, else 1.
     """
     interrupt_when_terminated()
-    console = Console(highlight=False)
+    screen = console()
     with contextlib.ExitStack() as stack:
         file = Path(arguments.chain or "chain.yaml")
         if not arguments.chain and not file.exists():
@@ -72,14 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         entering = entrances(chain)
         toolchain = find()
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolechain-demo-")))
-        with _step(console, "starting an organization on this machine") as done:
+        with _step(screen, "starting an organization on this machine") as done:
             organization = stack.enter_context(
-                LocalOrganization(
-                    organization_id=chain.organization or "o-exampleorg1",
-                    outside=third_parties(chain),
-                    services=arguments.services,
-                    trail=scratch / "trail",
-                )
+                organization_of(chain, services=arguments.services, trail=scratch / "trail")
             )
             # Sessions that come over the chain find the endpoint here, as those of any SDK do, and no setting of the
             # user's besides, such as a profile or an endpoint of one service.
@@ -90,20 +95,20 @@ def run(arguments: argparse.Namespace) -> int:
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
         accounts = f"{len(chain.deployed_accounts)} accounts"
-        with _step(console, f"cdk bootstrap in {accounts}, cdk synth") as done:
+        with _step(screen, f"cdk bootstrap in {accounts}, cdk synth") as done:
             deployment.bootstrap_and_synth()
             done(f"cdk bootstrap in {accounts}, each with --trust {deployment.deployer}; cdk synth")
-        with _step(console, "proving the chain from the templates") as done:
+        with _step(screen, "proving the chain from the templates") as done:
             proof = prove(chain, deployment.assembly)
             if not proof.proven:
                 errors = [finding for finding in proof.findings if finding.level is Level.ERROR]
                 found = [f"{each.rule} {each.place or ''}: {each.message}" for each in errors]
                 raise DemoError("\n  ".join(["the chain is not proven, so it is not deployed:", *found]))
             done(f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in")
-        with _step(console, "cdk deploy --all") as done:
+        with _step(screen, "cdk deploy --all") as done:
             deployment.deploy()
             done(f"cdk deploy --all: {sum(not role.existing for role in chain.roles)} roles in {accounts}")
-        with _step(console, "taking every hop, trying every shortcut") as done:
+        with _step(screen, "taking every hop, trying every shortcut") as done:
             workloads = [
                 workload(organization, chain, source, entrance)
                 for source, entrance in zip(chain.sources, entering, strict=True)
@@ -121,36 +126,39 @@ def run(arguments: argparse.Namespace) -> int:
         for target in chain.targets:
             if target.existing:
                 continue
-            with _step(console, f"reading in account {target.account}") as done:
+            with _step(screen, f"reading in account {target.account}") as done:
                 hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
                 session = chain_session(*hops, session=workloads[0], region_name=chain.region)
                 done(_read(session, target.account))
-        traced = _traced(console, chain, scratch / "trail")
-    console.print()
-    console.print(report_table(reports))
-    console.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
+        traced = _traced(screen, chain, scratch / "trail")
+    screen.print()
+    show_reports(screen, reports)
+    screen.print(f"Account {STRANGER} belongs to the organization, and the chain does not name it.")
+    screen.print("next:")
+    for command, purpose in _NEXT:
+        screen.print(f"  {command:<32}{purpose}")
     return 0 if all(report.ok for report in reports) and (traced is None or traced.declared) else 1
 
 
 @contextlib.contextmanager
-def _step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
+def _step(screen: Console, doing: str) -> Iterator[Callable[[str], None]]:
     """Shows what is being done while it is, then what came of it and how long it took."""
     began = time.perf_counter()
     results = [doing]
-    with console.status(f"{doing} …"):
+    with status(screen, doing):
         yield results.append
-    console.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
+    screen.print(f"[green]✓[/] {results[-1]} [dim]{time.perf_counter() - began:.1f} s[/]", soft_wrap=True)
 
 
-def _traced(console: Console, chain: Chain, trail: Path) -> Trace | None:
+def _traced(screen: Console, chain: Chain, trail: Path) -> Trace | None:
     """The demo's own walks as its trail tells them; None where what reads it is not installed."""
     if find_spec("duckdb") is None:
         return None
-    with _step(console, "tracing who walked") as done:
+    with _step(screen, "tracing who walked") as done:
         found = trace_of_folder(chain, trail)
         done(f"traced by CloudTrail's events: {last_line(chain.name, found)}")
     for walk in found.walks:
-        console.print(f"  {walk_line(walk)}", soft_wrap=True)
+        screen.print(f"  {walk_line(walk)}", soft_wrap=True)
     return found
 
 
@@ -172,93 +180,18 @@ def entrances(chain: Chain) -> list[Entrance]:
         raise DemoError(
             f"account {STRANGER} is the one outside of the chain in the demo: name another in the chain"
         )
-    return [_local_entrance(source) for source in chain.sources]
-
-
-def _local_entrance(source: ChainRole) -> Entrance:
-    if source.existing and not source.assumed_by:
-        return _LAMBDA
-    for entrance in source.entrances:
-        # No user of the demo has an MFA device, and no workload says on whose behalf it runs.
-        held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
-        if entrance.kind in ("service", "account") and not held:
-            return entrance
-    raise DemoError(
-        f"the demo enters a chain as a service or an account, and {source.role} lets in neither: add one to "
-        "assumed_by, such as {service: lambda.amazonaws.com}"
-    )
-
-
-def _is_held(service: Entrance) -> bool:
-    """Whether an entrance of a service has conditions that the demo's workload does not meet."""
-    named = service.identity is not None and service.identity.required
-    held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
-    return any(held) or named or any(tag.required for tag in service.tags)
-
-
-def third_parties(chain: Chain) -> list[str]:
-    """The accounts that do not belong to the organization."""
-    roles = [role.account for role in chain.roles if role.third_party]
-    callers = [
-        account_of(each.value) if each.kind == "arn" else each.value
-        for source in chain.sources
-        for each in source.entrances
-        if each.third_party
-    ]
-    return list(dict.fromkeys([*roles, *callers]))
+    return [local_entrance(source) for source in chain.sources]
 
 
 def choices(chain: Chain) -> tuple[dict[str, str], str | None]:
     """Values that are allowed for the session tags and the source identity that the chain leaves open."""
-    tags = {tag.key: _example(tag.values) for hop in chain.hops() for tag in hop.open_tags}
+    tags = {tag.key: example(tag.values) for hop in chain.hops() for tag in hop.open_tags}
     identities = [
-        _example(hop.callee.identity.values)
+        example(hop.callee.identity.values)
         for hop in chain.hops()
         if hop.lacks_source_identity and hop.callee.identity
     ]
     return tags, next(iter(identities), None)
-
-
-def _example(values: Sequence[str]) -> str:
-    return values[0].replace("*", "demo").replace("?", "d") if values else "demo"
-
-
-def make_existing_roles(organization: LocalOrganization, chain: Chain) -> None:
-    """Creates the roles that the chain declares as existing, as the owners of their accounts would."""
-    let_in = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": _LAMBDA.value}}
-    for role in chain.roles:
-        if not role.existing:
-            continue
-        iam = organization.session(role.account, region=chain.region).client("iam")
-        iam.create_role(
-            Path=role.path,
-            RoleName=role.role,
-            AssumeRolePolicyDocument=_document(trust_statements(chain, role) or [let_in]),
-        )
-        if statements := permission_statements(chain, role):
-            iam.put_role_policy(RoleName=role.role, PolicyName="chain", PolicyDocument=_document(statements))
-
-
-def _document(statements: Sequence[object]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def workload(
-    organization: LocalOrganization, chain: Chain, source: ChainRole, entrance: Entrance
-) -> boto3.Session:
-    """A session of a source role, as the service or the user of an entrance gets it."""
-    if entrance.kind == "account":
-        user = organization.session(entrance.value, region=chain.region)
-        tags = {tag.key: _example(tag.values) for tag in entrance.tags}
-        way_in = Hop(
-            source.arn,
-            external_id=_example([entrance.external_id]) if entrance.external_id else None,
-            tags=tags or None,
-            transitive_tag_keys=entrance.transitive_tag_keys,
-            source_identity=_example(entrance.identity.values) if entrance.identity else None,
-        )
-        return chain_session(way_in, session=user, region_name=chain.region)
-    return organization.workload(source.arn, entrance.value, region=chain.region)
 
 
 def strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopReport]:

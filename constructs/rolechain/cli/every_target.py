@@ -53,9 +53,9 @@ class EveryTarget:
         return cls(base, targets, base.remaining_hops(shared, "every target", ends), ends)
 
     def name(self, role: ChainRole) -> str:
-        """What tells a target from the others: its account, with its name where the account holds several."""
+        """What tells a target from the others: its alias, else its account, with its name where that holds several."""
         several = Counter(each.account for each in self.targets)[role.account] > 1
-        return f"{role.account}/{role.role}" if several else role.account
+        return role.alias or (f"{role.account}/{role.role}" if several else role.account)
 
     def each(
         self, work: Callable[[ResolvedCredentials], Result], *, at_once: int

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
+import shutil
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib.metadata import version
+from textwrap import fill
 from typing import NoReturn
 
 from rolechain.cli.streams import give_up_stdout, is_unwritten, prepare_streams, printable
-from rolechain.errors import RolechainError
+from rolechain.errors import RolechainError, did_you_mean
 
-COMMANDS = {
-    "demo": "deploy and take a chain on this machine, in an organization that runs here",
-    "local": "run the local organization in the foreground",
-    "prove": "prove the chain from the templates that cdk synth wrote",
-    "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
-    "import": "find the chains that accounts or templates hold, and write them as chain.yaml",
-    "diff": "say who gets in by new templates and did not by the old ones",
-    "audit-role": "print the template of the role that prove --live reads an account with",
-    "simulate": "decide each AssumeRole of a file of cases",
-    "verify": "take the deployed chain hop by hop, and try what it must refuse",
-    "trace": "say who walked the chain, from the events of CloudTrail",
-    "whoami": "say who the chain's session is, and each hop on the way",
-    "exec": "run a program with the chain's session in its environment",
-    "env": "print the chain's session as lines for a shell",
-    "credential-process": "give the chain's session to any SDK, in AWS's format",
-    "profiles": "write the chain as profiles into an AWS config file",
-    "console": "print a URL that signs in to the AWS console",
-    "revoke": "end every session of every hop",
+TASKS = {
+    "begin, and try it on this machine": {
+        "init": "write an app that deploys, proves and tests a chain, or add one to a CDK app",
+        "demo": "deploy and take a chain on this machine, in an organization that runs here",
+        "local": "run the local organization, with a chain's roles, or for one program",
+    },
+    "prove what templates or accounts hold": {
+        "prove": "prove the chain from the templates that cdk synth wrote",
+        "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
+        "diff": "say who gets in by new templates and did not by the old ones",
+        "import": "find the chains that accounts or templates hold, and write them as chain.yaml",
+        "audit-role": "print the template of the role that prove --live reads an account with",
+        "simulate": "decide each AssumeRole of a file of cases",
+    },
+    "take the chain": {
+        "verify": "take the deployed chain hop by hop, and try what it must refuse",
+        "whoami": "say who the chain's session is, and each hop on the way",
+        "exec": "run a program with the chain's session in its environment",
+        "env": "print the chain's session as lines for a shell",
+        "credential-process": "give the chain's session to any SDK, in AWS's format",
+        "profiles": "write the chain as profiles into an AWS config file",
+        "console": "print a URL that signs in to the AWS console",
+    },
+    "set up a shell": {
+        "completion": "print a script by which bash, zsh or fish completes commands, options and targets",
+    },
+    "watch it, and end it": {
+        "trace": "say who walked the chain, from the events of CloudTrail",
+        "revoke": "end every session of every hop",
+    },
 }
+"""The commands by what they are for."""
+COMMANDS = {name: summary for commands in TASKS.values() for name, summary in commands.items()}
 EXTRAS = {"demo": "cdk,cli,local", "local": "local"}
 """The extras that a command needs, where it is not ``cli``."""
 USAGE_ERROR = 2
@@ -40,11 +55,35 @@ _LONGEST_LINE = 2000
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error in one line, as every other error is reported."""
+    """Reports a usage error in one line, as every other error is reported, with what may have been meant."""
+
+    called: argparse.ArgumentParser | None = None
+    """The parser of the command that is called."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and one line."""
+        if choice := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            message += did_you_mean(choice[1], re.split(", ", choice[2].replace("'", "")))
+        elif option := re.match(r"unrecognized arguments: (--[a-z-]+)", message):
+            message += did_you_mean(option[1], re.findall(r"--[a-z-]+", (self.called or self).format_help()))
         self.exit(USAGE_ERROR, _shown(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+
+
+def _help() -> str:
+    """The commands by their tasks, no wider than the terminal."""
+    width = shutil.get_terminal_size().columns
+    lines = ["usage: rolechain COMMAND …", "", "Role chains between AWS accounts."]
+    for task, commands in TASKS.items():
+        lines += ["", f"{task}:"]
+        lines += [
+            fill(f"{name:<20}{summary}", width, initial_indent="  ", subsequent_indent=" " * 22)
+            for name, summary in commands.items()
+        ]
+    more = [
+        "rolechain COMMAND --help says what a command takes.",
+        "rolechain --version says which release this is.",
+    ]
+    return "\n".join([*lines, "", *more])
 
 
 def _shown(line: str) -> str:
@@ -61,14 +100,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _Parser(prog="rolechain", description="Role chains between AWS accounts.")
-    parser.add_argument("--version", action="store_true", help="print the version")
+    parser = _Parser(prog="rolechain")
     if words == ["--version"]:
+        from importlib.metadata import version
+
         print(f"rolechain {version('rolechain')}")
         return 0
-    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        close = get_close_matches(words[0], COMMANDS, 1)
-        parser.error(f"{words[0]!r} is not a command{f': did you mean {close[0]}?' if close else ''}")
+    if words in (["--help"], ["-h"]):
+        print(_help())
+        return 0
+    if not words:
+        # A script whose command came to nothing must not pass for one that has proven something.
+        print(_help(), file=sys.stderr)
+        return USAGE_ERROR
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.error(f"{words[0]!r} is not a command{did_you_mean(words[0], COMMANDS)}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
@@ -82,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     f"pip install 'rolechain[{EXTRAS.get(name, 'cli')}]'"
                 )
             module.add_arguments(command)
+            parser.called = command
     arguments = parser.parse_args(words)
     try:
         code = int(module.run(arguments))

@@ -15,6 +15,7 @@ from rolechain.iam.partitions import partition_of
 
 CHAIN_VARIABLE = "ROLECHAIN_CHAIN"
 """The environment variable that names the chain's file."""
+_CHAIN_FILES = ("chain.yaml", "chain.json")
 
 
 class UsageError(RolechainError):
@@ -67,11 +68,11 @@ def _mfa_code(text: str) -> str:
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--chain": {
         "metavar": "FILE",
-        "help": f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml here or in a folder above)",
+        "help": f"the chain (default: ${CHAIN_VARIABLE}, else chain.yaml or .json here or above)",
     },
     "--target": {
-        "metavar": "ACCOUNT",
-        "help": "the target's account, or a role's ARN, where there are several",
+        "metavar": "TARGET",
+        "help": "the target's account or alias, or a role's ARN (default: the only one, or picked on a terminal)",
     },
     "--source": {
         "metavar": "ROLE_OR_ACCOUNT",
@@ -138,12 +139,15 @@ def _default_chain() -> str:
     """The chain's file where no option names it; a file above that is somebody else's is none of the user's chains."""
     if named := os.environ.get(CHAIN_VARIABLE):
         return named
-    if Path("chain.yaml").exists():
-        return "chain.yaml"
-    above = (folder / "chain.yaml" for folder in Path.cwd().parents)
-    found = next((file for file in above if file.is_file()), None)
-    own = found and (not hasattr(os, "getuid") or found.stat().st_uid == os.getuid())
-    return str(found) if found and own else "chain.yaml"
+    for folder in (Path(), *Path.cwd().parents):
+        for file in (folder / name for name in _CHAIN_FILES):
+            if file.is_file() and (not folder.parts or _is_own(file)):
+                return str(file)
+    return _CHAIN_FILES[0]
+
+
+def _is_own(file: Path) -> bool:
+    return not hasattr(os, "getuid") or file.stat().st_uid == os.getuid()
 
 
 def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich import box
 from rich.console import Console
@@ -32,6 +33,9 @@ from rolechain.runtime import HopReport
 from rolechain.runtime.report import Outcome
 
 _BOOTSTRAP = re.compile(r"role/cdk-\w+-[a-z-]+-role-\d{12}-[a-z0-9-]+")
+NOT_TRIED = "not tried: "
+"""The beginning of a report's detail where the call was not made."""
+_UNLIMITED = 10_000
 _GOOD, _BAD, _DOUBTFUL, _PLAIN = ("✓", "green"), ("✗", "red"), ("!", "yellow"), ("•", "")
 
 
@@ -179,37 +183,70 @@ def short(arn: str) -> str:
     return f"{resource.removeprefix('role/')} ({account_of(arn)})"
 
 
-def report_table(reports: Iterable[HopReport]) -> Table:
-    """A row for each report: who called for what, what came of it, who decided, how long it took.
+def console(*, stderr: bool = False) -> Console:
+    """A standard stream for people: as wide as its terminal, and of no width where it has none.
 
-    The hops that are allowed stand first, then what must be refused; a row that is not as expected says why.
+    NO_COLOR and FORCE_COLOR count; nothing moves in a job of CI.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("hop")
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        width=None if is_terminal else _UNLIMITED,
+        force_interactive=is_terminal and not os.environ.get("CI"),
+    )
+
+
+def status(screen: Console, doing: str) -> AbstractContextManager[object]:
+    """Shows what is being done while it is, where that may be drawn."""
+    return screen.status(f"{doing} …") if screen.is_interactive else nullcontext()
+
+
+def show_reports(screen: Console, reports: Sequence[HopReport]) -> None:
+    """A row for each call that was made: who called for what, where, what came of it, who decided, how long it took.
+
+    The hops that are allowed stand first, then what must be refused. Below the rows stands why one is not as expected,
+    and what was not tried.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("hop", no_wrap=True)
     table.add_column("caller → callee", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("decided by", no_wrap=True)
+    for heading in ("account", "verdict", "decided by"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
-    listed = list(reports)
-    allowed = [report for report in listed if report.expected is Outcome.ALLOWED]
-    refused = [report for report in listed if report.expected is not Outcome.ALLOWED]
+    tried = [report for report in reports if not report.detail.startswith(NOT_TRIED)]
+    allowed = [report for report in tried if report.expected is Outcome.ALLOWED]
+    refused = [report for report in tried if report.expected is not Outcome.ALLOWED]
     for part in filter(None, (allowed, refused)):
         for report in part:
-            call = Text(f"{_name(report.caller)} → {_name(report.callee)}")
-            call.append(f", {report.altered}" if report.altered else "")
-            if not report.ok:
-                call.append(f"\nexpected: {report.expected.value}; {printable(report.detail)}", "red")
-            both = "both halves" if report.verdict is Outcome.ALLOWED else ""
             mark, style = _GOOD if report.ok else _BAD
+            both = "both halves" if report.verdict is Outcome.ALLOWED else ""
             table.add_row(
                 str(report.index) if part is allowed else "",
-                call,
+                _call(report),
+                account_of(report.callee),
                 Text(f"{mark} {report.verdict.value}", style),
                 report.cause.value.replace("_", " ") if report.cause else both,
                 f"{report.milliseconds:.0f}",
             )
         table.add_section()
-    return table
+    screen.print(table)
+    for report in tried:
+        if not report.ok:
+            line = Text(
+                f"✗ {_call(report)} ({account_of(report.callee)}): expected {report.expected.value}", "red"
+            )
+            screen.print(line, soft_wrap=True)
+            screen.print(Text(f"  {printable(report.detail)}"), soft_wrap=True)
+    left = Counter(report.detail for report in reports if report.detail.startswith(NOT_TRIED))
+    for detail, calls in left.items():
+        screen.print(Text(f"✗ {printable(detail)}: {counted(calls, 'call')}", "red"), soft_wrap=True)
+
+
+def _call(report: HopReport) -> str:
+    return f"{_name(report.caller)} → {_name(report.callee)}" + (
+        f", {report.altered}" if report.altered else ""
+    )
 
 
 def _name(arn: str) -> str:

@@ -7,13 +7,11 @@ import dataclasses
 import json
 import sys
 
-from rich.console import Console
-
 from rolechain import runtime
 from rolechain.cli.base_session import credentials_needed, open_session
 from rolechain.cli.chain_selection import ChainSelection
 from rolechain.cli.options import CHAIN, SESSIONS, add_account_profile_option, add_options, seconds
-from rolechain.cli.output import report_table
+from rolechain.cli.output import console, show_reports, status
 
 _UNSEEN = "verify does not show who else may get in: run rolechain prove --live"
 
@@ -50,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         for account, profile in arguments.account_profile
     }
     holding = {role.account for role in chain.sources} if len(chain.sources) > 1 else set()
-    with Console(stderr=True).status(f"taking chain {chain.name} …"), credentials_needed():
+    with status(console(stderr=True), f"taking chain {chain.name}"), credentials_needed():
         reports = runtime.verify(
             chain,
             session=session,
@@ -65,6 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         shown = [dataclasses.asdict(report) | {"ok": report.ok} for report in reports]
         sys.stdout.write(json.dumps(shown) + "\n")
     else:
-        Console(highlight=False).print(report_table(reports))
+        show_reports(console(), reports)
         print(_UNSEEN)
     return 0 if all(report.ok for report in reports) else 1

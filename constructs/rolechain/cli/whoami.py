@@ -14,6 +14,7 @@ from rolechain.cli.every_target import EveryTarget
 from rolechain.cli.options import CREDENTIALS, add_options
 from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache, expiration_of
 from rolechain.errors import RolechainError
+from rolechain.runtime import HopError
 
 _AT_ONCE = 32
 
@@ -43,7 +44,14 @@ def _one_target(arguments: argparse.Namespace) -> int:
     hops = base.remaining_hops(hops, role.arn)
 
     def steps() -> Iterator[Step]:
-        for index, hop in enumerate(hops, 1):
+        failed: HopError | None = None
+        reached = len(hops)
+        # The whole chain first: an error counts its hops, and the sessions before it are kept.
+        try:
+            base.take(hops)
+        except HopError as error:
+            failed, reached = error, error.index - 1
+        for index, hop in enumerate(hops[:reached], 1):
             given = base.take(hops[:index])
             yield {
                 "hop": index,
@@ -51,6 +59,8 @@ def _one_target(arguments: argparse.Namespace) -> int:
                 "arn": base.answer_to(given),
                 "expires_at": expiration_of(given),
             }
+        if failed:
+            raise failed
 
     if arguments.json:
         taken = list(steps())
@@ -60,7 +70,7 @@ def _one_target(arguments: argparse.Namespace) -> int:
         return 0
     print(f"start  {base.arn}")
     for step in steps():
-        print(f"hop {step['hop']}  {step['arn']}, until {step['expires_at']}", flush=True)
+        print(f"hop {step['hop']} of {len(hops)}  {step['arn']}, until {step['expires_at']}", flush=True)
     return 0
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
-from rolechain.errors import ChainError, NoSuchTargetError, Problem, RolechainError
+from rolechain.errors import ChainError, NoSuchTargetError, Problem, did_you_mean
 from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
 from rolechain.model.role import ChainRole, Quotas
@@ -105,18 +105,14 @@ class Chain:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Chain:
-        """The chain that a YAML file declares.
+        """The chain that a file in YAML declares, or in JSON where its name ends in ``.json``.
 
         Raises:
             ChainError: with every mistake, its line and its place; a file that cannot be read is one too.
-            RolechainError: PyYAML is not installed.
+            RolechainError: the file is in YAML, and PyYAML is not installed.
         """
-        try:
-            from rolechain.model.chain_yaml import read
-        except ModuleNotFoundError as error:
-            raise RolechainError(
-                f"{fspath(path)}: reading it needs PyYAML: pip install 'rolechain[yaml]'"
-            ) from error
+        from rolechain.model.chain_yaml import read
+
         return read(path, cls)
 
     @property
@@ -188,8 +184,8 @@ class Chain:
         """The hops that lead from the source role to a role further on; of several sources, from the first.
 
         Args:
-            target: an account id, if the chain ends in one role of that account; else a role's ARN, or the
-                declared role.
+            target: an account id, if the chain ends in one role of that account; else a target's alias, a role's ARN,
+                or the declared role.
             session_tags: the values of the session tags that the chain leaves open, by key.
             source_identity: the source identity, where the chain leaves it open.
 
@@ -209,7 +205,7 @@ class Chain:
         return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
 
     def target(self, target: str | ChainRole) -> ChainRole:
-        """The role of an account id, an ARN or a declared role; arguments and errors as those of ``hops_to``."""
+        """The role that is named; arguments and errors as those of ``hops_to``."""
         callees = (*self.middle, *self.targets)
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
@@ -217,7 +213,7 @@ class Chain:
         elif isinstance(target, str) and target.startswith("arn:"):
             found = [role for role in callees if role.arn == target]
         else:
-            found = [role for role in self.targets if role.account == target]
+            found = [role for role in self.targets if target in (role.account, role.alias)]
         if len(found) == 1:
             return found[0]
         wanted = target.arn if isinstance(target, ChainRole) else target
@@ -226,8 +222,11 @@ class Chain:
             raise NoSuchTargetError(
                 f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
             )
-        known = ", ".join(role.arn for role in self.targets)
-        raise NoSuchTargetError(f"chain {self.name} has no target {wanted!r}: it has {known}")
+        names = [name for role in self.targets for name in (role.alias, role.account, role.arn) if name]
+        known = f": it has {', '.join(role.alias or role.arn for role in self.targets)}"
+        raise NoSuchTargetError(
+            f"chain {self.name} has no target {wanted!r}{did_you_mean(str(wanted), names) or known}"
+        )
 
     def calls_of(self, caller: ChainRole) -> tuple[Hop, ...]:
         """The hops that ``caller`` makes."""

@@ -1,30 +1,37 @@
-"""Reads a chain from YAML, node by node; each problem has its line."""
+"""Reads a chain from YAML or JSON, node by node; each problem has its line."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
-
-from rolechain.errors import ChainError, Place, Problem
+from rolechain.errors import ChainError, Place, Problem, RolechainError
+from rolechain.model import json_nodes
 from rolechain.model.keys import CHAIN_KEYS, REQUIRED_OF_CHAIN
 from rolechain.model.role import ChainRole
+
+if TYPE_CHECKING:
+    import yaml
 
 Made = TypeVar("Made")
 MOST_BYTES = 1024 * 1024
 """A chain of thousands of targets has less, and YAML of more takes minutes."""
+_EMPTY = "the file is empty: declare name, source and targets"
+_TOO_DEEP = "nested too deeply for a chain: remove levels"
 
 
 def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     """Reads the keys of ``chain.yaml`` and passes them to ``make``, which is ``Chain``; see ``Chain.load``."""
     name = fspath(path)
-    root = _parse(name)
-    nodes = Nodes(Path(name).parent)
+    language = "JSON" if name.endswith(".json") else "YAML"
+    text = _text(name)
+    root = _parsed_json(name, text) if language == "JSON" else _parsed_yaml(name, text)
+    nodes = Nodes(Path(name).parent, language)
     declared: dict[str, Any] = {"name": "", "source": ChainRole(""), "targets": ()}
     for key, node in nodes.mapping(root, (), tuple(CHAIN_KEYS), REQUIRED_OF_CHAIN).items():
         declared[key] = CHAIN_KEYS[key].read(nodes, node, (key,))
@@ -46,21 +53,39 @@ def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     return chain
 
 
-def _parse(name: str) -> yaml.Node:
+def _text(name: str) -> str:
     try:
         with open(name, "rb") as file:
             held = file.read(MOST_BYTES + 1)
         if len(held) > MOST_BYTES:
-            raise ChainError(
-                [Problem((), "the file is larger than 1 MiB: name a chain of its own for each part", name)]
-            )
-        text = held.decode()
+            raise _problem(name, "the file is larger than 1 MiB: name a chain of its own for each part")
+        return held.decode()
     except FileNotFoundError:
         message = "no such file: create it (docs/chain.md describes its keys), or name another with --chain"
-        raise ChainError([Problem((), message, name)]) from None
+        raise _problem(name, message) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ChainError([Problem((), f"cannot be read: {reason}", name)]) from None
+        raise _problem(name, f"cannot be read: {reason}") from None
+
+
+def _parsed_json(name: str, text: str) -> Any:
+    try:
+        return json_nodes.compose(text)
+    except json.JSONDecodeError as error:
+        if not text.strip():
+            raise _problem(name, _EMPTY) from None
+        raise _problem(name, f"not valid JSON: {error.msg}", error.lineno) from None
+    except RecursionError:
+        raise _problem(name, _TOO_DEEP) from None
+
+
+def _parsed_yaml(name: str, text: str) -> Any:
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise RolechainError(
+            f"{name}: reading it needs PyYAML: pip install 'rolechain[yaml]', or write the chain in a .json file"
+        ) from error
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -74,27 +99,33 @@ def _parse(name: str) -> yaml.Node:
             if "\t" in indent
             else f"not valid YAML: {error.problem}"
         )
-        raise ChainError([Problem((), message, name, line)]) from None
+        raise _problem(name, message, line) from None
     except RecursionError:
-        raise ChainError([Problem((), "nested too deeply for a chain: remove levels", name)]) from None
+        raise _problem(name, _TOO_DEEP) from None
     except yaml.YAMLError as error:
-        raise ChainError([Problem((), f"not valid YAML: {str(error).splitlines()[0]}", name)]) from None
+        raise _problem(name, f"not valid YAML: {str(error).splitlines()[0]}") from None
     if root is None:
-        raise ChainError([Problem((), "the file is empty: declare name, source and targets", name)])
+        raise _problem(name, _EMPTY)
     return root
+
+
+def _problem(name: str, message: str, line: int | None = None) -> ChainError:
+    return ChainError([Problem((), message, name, line)])
 
 
 @dataclass
 class Nodes:
-    """Reads YAML nodes, and keeps the problems and lines that it meets.
+    """Reads nodes, and keeps the problems and lines that it meets.
 
     Attributes:
         folder: that of the file, beside which others are named.
+        language: ``YAML`` or ``JSON``.
         problems: what was wrong.
         lines: the line of each place.
     """
 
     folder: Path
+    language: str = "YAML"
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Place, int] = field(default_factory=dict)
 
@@ -114,12 +145,12 @@ class Nodes:
     ) -> dict[str, yaml.Node]:
         """The values of a mapping's known keys; what is unknown, repeated or missing is refused."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.MappingNode):
+        if self.kind(node) != "mapping":
             self.refuse(place, f"expected a mapping, with keys such as {', '.join(keys[:3])}")
             return {}
         found: dict[str, yaml.Node] = {}
         for key_node, value in node.value:
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "[…]"
+            key = str(key_node.value) if self.kind(key_node) == "scalar" else "[…]"
             here = (*place, key)
             line = key_node.start_mark.line + 1
             self.lines.setdefault(here, line)
@@ -144,7 +175,7 @@ class Nodes:
 
     def items(self, node: yaml.Node, place: Place) -> list[tuple[yaml.Node, Place]]:
         """The items of a list; one that stands alone is a list of one."""
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        nodes = node.value if self.kind(node) == "sequence" else [node]
         if not nodes:
             # An empty list of what is allowed would allow everything.
             self.lines[place] = node.start_mark.line + 1
@@ -158,7 +189,7 @@ class Nodes:
     def text(self, node: yaml.Node, place: Place, *, empty: bool = True) -> str:
         """One text, perhaps empty; what YAML takes for something else has to stand in quotes."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.ScalarNode):
+        if self.kind(node) != "scalar":
             self.refuse(place, "expected a string, not a list or mapping")
             return ""
         kind = node.tag.rsplit(":", 1)[-1]
@@ -166,20 +197,20 @@ class Nodes:
             self.refuse(place, "no value: add one, or remove the key")
         elif kind != "str":
             what = "a number" if kind in ("int", "float") else f"a {kind}"
-            self.refuse(place, f"{node.value} is {what} to YAML: put it in quotes")
+            self.refuse(place, f"{node.value} is {what} to {self.language}: put it in quotes")
         return str(node.value)
 
     def value(self, node: yaml.Node, place: Place, seen: set[int] | None = None) -> Any:
         """A text, or a mapping or list of texts."""
         seen = set() if seen is None else seen
-        if isinstance(node, yaml.ScalarNode):
+        if self.kind(node) == "scalar":
             return self.text(node, place)
         if id(node) in seen:
             # It may hold itself, or be repeated without end.
             self.refuse(place, "an alias repeats it: write the value out")
             return {}
         seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
+        if self.kind(node) == "mapping":
             return {key: self.value(item, at, seen) for key, item, at in self.pairs(node, place)}
         return [self.value(item, (*place, at), seen) for at, item in enumerate(node.value)]
 
@@ -191,7 +222,7 @@ class Nodes:
                 return int(node.value)
             except ValueError:
                 pass  # hexadecimal, or base 60: refused below as what else is not a plain number
-        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None and node.value.isdecimal()
+        quoted = getattr(node, "style", None) and str(node.value).isdecimal()
         remediation = f"remove the quotes, and write {unit}" if quoted else f"write {unit}"
         self.refuse(place, f"{_shown(node)} is not a whole number: {remediation}")
         return 0
@@ -207,7 +238,7 @@ class Nodes:
     def pairs(self, node: yaml.Node, place: Place) -> list[tuple[str, yaml.Node, Place]]:
         """The keys and values of a mapping whose keys are the user's own."""
         self.lines[place] = node.start_mark.line + 1
-        if not isinstance(node, yaml.MappingNode):
+        if self.kind(node) != "mapping":
             self.refuse(place, "expected a mapping, with a value for each key")
             return []
         found: dict[str, tuple[yaml.Node, Place]] = {}
@@ -222,4 +253,4 @@ class Nodes:
 
 
 def _shown(node: yaml.Node) -> str:
-    return repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+    return "a list or mapping" if isinstance(node.value, list) else repr(node.value)

@@ -50,6 +50,7 @@ _DOCUMENTED = re.compile(r"arn:.*:policy/.*", re.DOTALL)
 _POLICY = re.compile(rf"arn:\S+:policy/\S+|(?:{limits.NAME}|/)+", re.ASCII)
 _ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
 _RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
+_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
 _LATIN_1 = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
 _ROLE_OR_USER = re.compile(
@@ -449,6 +450,9 @@ ROLE_KEYS: Mapping[str, Shape] = {
     "role": Text(limits.ROLE_NAME, _name, limits.ROLE_NAME_CHARACTERS),
     "path": Text(_PATH, _path, limits.PATH_CHARACTERS),
     "description": Text(_LATIN_1, _description, 1000),
+    "alias": Text(
+        _ALIAS, "is not an alias: write a letter, then letters, digits, '.', '_' and '-', 64 at most", 64
+    ),
     "assumed_by": Listed(_Entrance()),
     "existing": Flag(),
     "third_party": Flag(),
@@ -482,6 +486,7 @@ ROLE_KEYS: Mapping[str, Shape] = {
 """The keys of a role; its partition is the chain's."""
 
 OF_CALLEES = (
+    "alias",
     "external_id",
     "session_tags",
     "transitive_tag_keys",

@@ -55,6 +55,7 @@ class ChainRole(HasSessionValues):
     Attributes:
         account: the id of the account that holds it, 12 digits.
         role: its name, 64 characters at most; default ``<chain>-source``, ``-middle`` or ``-target``.
+        alias: a short name by which ``hops_to`` and ``--target`` select it; for a target only, unique in the chain.
         path: its IAM path, beginning and ending with ``/``; together with the name 64 characters at most,
             or the console cannot switch to it.
         description: shown by IAM; 1,000 characters at most.
@@ -88,6 +89,7 @@ class ChainRole(HasSessionValues):
     role: str = ""
     path: str = DEFAULT_PATH
     description: str | None = None
+    alias: str | None = field(default=None, kw_only=True)
     assumed_by: Sequence[Entrance] = field(default=(), kw_only=True)
     existing: bool = field(default=False, kw_only=True)
     third_party: bool = field(default=False, kw_only=True)

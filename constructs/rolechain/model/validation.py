@@ -88,6 +88,7 @@ def problems_of(chain: Chain) -> list[Problem]:
         (
             *(((kind,), f"a chain needs at least one {_NAMES[kind]}: declare it") for kind in missing),
             *_repeated(roles),
+            *_of_aliases(roles),
             *_entered_from_within(roles),
             *_of_callers(chain, roles),
             *_along(roles),
@@ -287,6 +288,17 @@ def _repeated(roles: Sequence[_Placed]) -> Found:
                 (*place, "role"),
                 f"{what} is declared at {known} already, which makes the chain a cycle: name another role",
             )
+
+
+def _of_aliases(roles: Iterable[_Placed]) -> Found:
+    """Aliases that select no target, or two."""
+    seen: dict[str, Place] = {}
+    for place, role in ((each.place, each.role) for each in roles if each.role.alias):
+        if place[0] != "targets":
+            yield (*place, "alias"), "an alias selects a target, and this role is none: remove it"
+        elif (first := seen.setdefault(str(role.alias), place)) != place:
+            known = Problem(first, "").where
+            yield (*place, "alias"), f"{role.alias!r} is the alias of {known} already: choose another"
 
 
 def _entered_from_within(roles: Sequence[_Placed]) -> Found:

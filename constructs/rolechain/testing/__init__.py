@@ -4,6 +4,7 @@ The plugin comes with the package and imports nothing of CDK or of the local org
 """
 
 from rolechain.testing.assertions import assert_proven
+from rolechain.testing.local_chain import LocalChain
 from rolechain.testing.snapshots import Synth, normalised
 
-__all__ = ["Synth", "assert_proven", "normalised"]
+__all__ = ["LocalChain", "Synth", "assert_proven", "normalised"]

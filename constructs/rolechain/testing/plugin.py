@@ -6,7 +6,7 @@ It is imported whenever pytest starts: what its fixtures need is imported when t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from rolechain.local import LocalOrganization
     from rolechain.testing.assertions import Synthesizable
+    from rolechain.testing.local_chain import LocalChain
     from rolechain.testing.snapshots import Synth, TemplateBodies
 
 
@@ -62,17 +63,62 @@ def local_account() -> str:
 
 
 @pytest.fixture(scope="session")
-def local_organization(local_organization_id: str, local_account: str) -> Iterator[LocalOrganization]:
+def local_services() -> Iterable[str]:
+    """The services that are served besides those that chains and the CDK call; a project overrides this fixture."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def local_organization(
+    local_organization_id: str, local_account: str, local_services: Iterable[str]
+) -> Iterator[LocalOrganization]:
     """An AWS organization on this machine, for the whole session: every SDK of this process talks to it alone."""
     from rolechain.local import LocalOrganization
 
     with (
-        LocalOrganization(organization_id=local_organization_id) as organization,
+        LocalOrganization(organization_id=local_organization_id, services=local_services) as organization,
         pytest.MonkeyPatch.context() as environment,
     ):
-        # A profile or an endpoint of the user's own would lead elsewhere.
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            environment.delenv(name)
-        for name, value in organization.environment(local_account).items():
-            environment.setenv(name, value)
+        _set(environment, organization.environment(local_account))
         yield organization
+
+
+@pytest.fixture(scope="session")
+def local_chain_file(pytestconfig: pytest.Config) -> str | os.PathLike[str]:
+    """The file of the chain that ``local_chain`` makes, in the project's root; a project may override this fixture."""
+    found = [pytestconfig.rootpath / name for name in ("chain.yaml", "chain.json")]
+    return next(filter(os.path.exists, found), found[0])
+
+
+@pytest.fixture(scope="session")
+def _local_chain(
+    local_chain_file: str | os.PathLike[str], local_services: Iterable[str]
+) -> Iterator[LocalChain]:
+    from rolechain.local.chain_roles import make_roles, organization_of
+    from rolechain.model.chain import Chain
+    from rolechain.testing.local_chain import LocalChain
+
+    chain = Chain.load(local_chain_file)
+    with organization_of(chain, services=local_services) as organization:
+        make_roles(organization, chain)
+        yield LocalChain(organization, chain)
+
+
+@pytest.fixture
+def local_chain(_local_chain: LocalChain, monkeypatch: pytest.MonkeyPatch) -> LocalChain:
+    """The chain of ``chain.yaml`` in an organization on this machine, made once for all tests, without CDK.
+
+    For the test, every SDK of this process talks to that organization alone, as the chain's workload: the source role.
+    """
+    from rolechain.local.chain_roles import workload_environment
+
+    _set(monkeypatch, workload_environment(*_local_chain))
+    return _local_chain
+
+
+def _set(environment: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    """Sets what leads to a local organization; a profile or an endpoint of the user's own would lead elsewhere."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        environment.delenv(name)
+    for name, value in variables.items():
+        environment.setenv(name, value)

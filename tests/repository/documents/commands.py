@@ -62,7 +62,8 @@ def _variable(name: str) -> None:
 
 
 def _rolechain(words: Words) -> None:
-    """The command's own parser takes it; a program that it runs is a command too."""
+    """The command's own parser takes it; a program that it runs is a command too, and a file may take the output."""
+    words = words[: words.index(">")] if ">" in words else words
     module = importlib.import_module(f"rolechain.cli.{words[0].replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "run", lambda _: 0)
@@ -146,10 +147,14 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     "pip": _pip,
     "aws": _aws,
     ".venv/bin/python": _python,
+    ".venv-local/bin/pip": _pip,
+    ".venv-local/bin/python": _python,
     "eval": _eval,
     "source": _others,
     "Out-String": _others,
     "Invoke-Expression": _others,
     "terraform": _others,
+    "python": _others,
+    "python3": _others,
 }
 """What each program's words are held against."""
