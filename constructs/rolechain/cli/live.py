@@ -84,7 +84,7 @@ def _round(
 ) -> tuple[int, set[str] | None]:
     """Proves once, and prints that or what changed since; returns the exit code and the lines to compare with."""
     try:
-        read, proof, differences = _proven(chain, arguments)
+        read, proof, differences = proven(chain, arguments)
     except RolechainError as error:
         # What the options name was there once: later it is only not at hand.
         if arguments.watch is None or (before is None and getattr(error, "usage", False)):
@@ -100,7 +100,7 @@ def _round(
     return 0 if passes(proof, strict=arguments.strict) and not matters else 1, now
 
 
-def _proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Read, Proof, list[Difference]]:
+def proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Read, Proof, list[Difference]]:
     """What was read, what is proven of it, and what differs from the templates."""
     read = _read(chain, arguments)
     proof = prove_live(
@@ -126,8 +126,12 @@ def _show(
         listed = [str(each) for each in differences if each.matters is matters]
         text.items(f"differs {heading}", listed, bad=matters)
     text.called(read.called)
-    source = f" from {arguments.folder or counted(len(read.accounts), 'account')}"
-    text.proof(chain.name, proof, source, strict=arguments.strict)
+    text.proof(chain.name, proof, source_of(read, arguments), strict=arguments.strict)
+
+
+def source_of(read: Read, arguments: argparse.Namespace) -> str:
+    """What a proof is from, with a blank before."""
+    return f" from {arguments.folder or counted(len(read.accounts), 'account')}"
 
 
 def _show_change(arguments: argparse.Namespace, came: set[str], went: set[str], error: str = "") -> None:

@@ -1,0 +1,107 @@
+"""``rolechain graph``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rolechain import Chain
+from rolechain.cli import main
+from rolechain.diagram import FORMATS, diagram_of_chain, svg
+from rolechain.proof import prove
+from tests.diagram.conftest import Json, chain_of, templates
+
+ROOT = Path(__file__).parents[2]
+CHAIN = """\
+name: deploy
+source: {account: "111111111111", assumed_by: {service: lambda.amazonaws.com}}
+middle: {account: "222222222222"}
+targets: {account: "333333333000", external_id: ext-0000}
+"""
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def assembly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a chain.yaml and the cdk.out of its chain."""
+    monkeypatch.chdir(tmp_path)
+    Path("chain.yaml").write_text(CHAIN)
+    write_assembly(Path("cdk.out"), templates(chain_of(1)))
+    return tmp_path
+
+
+def write_assembly(folder: Path, bodies: dict[str, Json]) -> None:
+    folder.mkdir()
+    artifacts: Json = {}
+    for account, body in bodies.items():
+        (folder / f"{account}.json").write_text(json.dumps(body))
+        artifacts[f"stack-{account}"] = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://{account}/us-east-1",
+            "properties": {"templateFile": f"{account}.json"},
+        }
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_format(assembly: Path, capsys: Capture, form: str) -> None:
+    """It draws the chain from cdk.out, and exits with 0."""
+    assert main(["graph", "--format", form]) == 0
+    said = capsys.readouterr().out
+    assert "chain deploy is proven from cdk.out" in said
+    assert all(role.role in said for role in Chain.load("chain.yaml").roles)
+
+
+def test_a_chain_that_is_not_proven_is_drawn(assembly: Path, capsys: Capture) -> None:
+    """What is refused is part of the picture; the exit code is that of prove alone."""
+    file = Path("cdk.out/333333333000.json")
+    body = json.loads(file.read_text())
+    body["Resources"]["Roledeploytarget"]["Properties"]["AssumeRolePolicyDocument"]["Statement"] = []
+    file.write_text(json.dumps(body))
+    assert main(["graph"]) == 0
+    assert "2 ✓✗ ✗" in capsys.readouterr().out
+
+
+def test_any_templates(assembly: Path, capsys: Capture) -> None:
+    """Without a chain it draws whatever the templates hold."""
+    Path("chain.yaml").unlink()
+    assert main(["graph", "cdk.out", "--no-chain"]) == 0
+    assert "3 roles, 0 errors" in capsys.readouterr().out
+
+
+def test_a_file(assembly: Path, capsys: Capture) -> None:
+    """It is replaced whole; where it cannot be written, one line says so and nothing is left."""
+    assert main(["graph", "--format", "html", "--output", "chain.html"]) == 0
+    assert Path("chain.html").read_text().startswith("<!doctype html>")
+    assert main(["graph", "--output", "none/chain.txt"]) == 2
+    assert "none" in capsys.readouterr().err
+    Path("folder").mkdir()
+    assert main(["graph", "--output", "folder"]) == 2
+    assert not [each for each in Path().iterdir() if each.name.startswith(".folder")]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--live", "--from", "accounts"], "--live reads accounts and --from a folder"),
+        (["--no-chain", "--live"], "--no-chain draws templates: leave --live and --from out"),
+        (["elsewhere"], "elsewhere is not a folder that cdk synth wrote"),
+        (["--chain", "none.yaml"], "none.yaml"),
+    ],
+)
+def test_a_wrong_call(assembly: Path, capsys: Capture, words: list[str], said: str) -> None:
+    """It is one line that says what to do."""
+    assert main(["graph", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_the_picture_of_the_readme() -> None:
+    """It is that of this repository's chain: `rolechain graph --format svg --output docs/chain.svg` writes it."""
+    chain = Chain.load(ROOT / "chain.yaml")
+    proof = prove(chain, templates(chain))
+    written = svg(diagram_of_chain(chain, proof, source=" from cdk.out"))
+    assert (ROOT / "docs" / "chain.svg").read_text(encoding="utf-8") == written
+    assert "(docs/chain.svg)" in (ROOT / "README.md").read_text(encoding="utf-8")
