@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,60 @@ def test_the_picture_of_the_readme() -> None:
     written = svg(diagram_of_chain(chain, proof, source=" from cdk.out"))
     assert (ROOT / "docs" / "chain.svg").read_text(encoding="utf-8") == written
     assert "(docs/chain.svg)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_report(assembly: Path, capsys: Capture) -> None:
+    """`prove --html` writes what it says as one page as well, with the hash of each file that was read."""
+    assert main(["prove", "--html", "report.html", "--by", "Ann <ann@example.com>"]) == 0
+    assert "chain deploy is proven from cdk.out" in capsys.readouterr().out
+    written = Path("report.html").read_text()
+    assert "Ann &lt;ann@example.com&gt;" in written
+    files = ["chain.yaml", *(str(each) for each in sorted(Path("cdk.out").iterdir()))]
+    assert len(files) == 5
+    for name in files:
+        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        assert f"<tr><td>{name}</td><td><code>{digest}</code></td></tr>" in written
+
+
+def test_a_report_of_a_commit(assembly: Path) -> None:
+    """The commit of the chain's file is named, and whether something there is not committed."""
+
+    def git(*words: str) -> str:
+        named = ["-c", "user.name=ann", "-c", "user.email=ann@example.com"]
+        return subprocess.run(
+            ["git", *named, *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "chain")
+    assert main(["prove", "--html", "../report.html"]) == 0
+    commit = git("rev-parse", "HEAD")
+    assert f"<dd>{commit}</dd>" in Path("../report.html").read_text()
+    Path("chain.yaml").write_text(f"# changed\n{CHAIN}")
+    assert main(["prove", "--html", "../report.html"]) == 0
+    assert f"<dd>{commit}, with changes that are not committed</dd>" in Path("../report.html").read_text()
+
+
+def test_a_report_of_what_is_not_proven(assembly: Path) -> None:
+    """It is written as well, and the exit code is that of the proof."""
+    file = Path("cdk.out/222222222222.json")
+    file.write_text(file.read_text().replace("sts:AssumeRole", "sts:GetCallerIdentity"))
+    assert main(["prove", "--html", "report.html"]) == 1
+    assert "Chain deploy is not proven" in Path("report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--live", "--html", "report.html"], "add --save DIR, which keeps them"),
+        (["--html", "none/report.html"], "cannot be written"),
+    ],
+)
+def test_a_report_that_cannot_be_made(assembly: Path, capsys: Capture, words: list[str], said: str) -> None:
+    """It is one line that says what to do, and the report of before stays."""
+    Path("report.html").write_text("before")
+    assert main(["prove", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert Path("report.html").read_text() == "before"

@@ -15,6 +15,7 @@ from pathlib import Path
 from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.options import UsageError, writing
 from rolechain.cli.output import ProofText, progress
+from rolechain.cli.signed_report import write_report
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import synthesized
 from rolechain.errors import RolechainError
@@ -65,6 +66,8 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     """
     if arguments.live and arguments.folder:
         raise UsageError("--live reads accounts and --from a folder: leave one of the two out")
+    if arguments.html and not (arguments.folder or arguments.save):
+        raise UsageError("--html names the hash of each file that was read: add --save DIR, which keeps them")
     before: set[str] | None = None
     code = 1
     while True:
@@ -93,6 +96,8 @@ def _round(
         return 1, before
     now = _lines(proof, differences)
     if before is None:
+        if arguments.html:
+            write_report(chain, proof, source_of(read, arguments), arguments)
         _show(chain, arguments, read, proof, differences)
     else:
         _show_change(arguments, now - before, before - now)

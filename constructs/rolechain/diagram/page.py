@@ -27,7 +27,7 @@ _LEGEND = (
 def page(diagram: Diagram) -> str:
     """The diagram as an HTML page, in which a click, the pointer or the keyboard shows what decides."""
     body = [f"<header><h1>{said(diagram.title)}</h1>{summary(diagram)}</header>", "<main>", figure(diagram)]
-    body += ['<section id="details" aria-label="Details">', *details(diagram), "</section></main>"]
+    body += ['<section id="details"><h2>What decides</h2>', *details(diagram), "</section></main>"]
     return document(diagram.title, "\n".join(body), kind="picture")
 
 
@@ -62,15 +62,15 @@ def summary(diagram: Diagram) -> str:
     return f'<p class="summary {"good" if diagram.good else "bad"}">{said(diagram.summary)}</p>'
 
 
-def figure(diagram: Diagram) -> str:
-    """The picture, with what its signs mean, and a field to search it."""
+def figure(diagram: Diagram, *, lists: bool = True) -> str:
+    """The picture, with what its signs mean, and a field to search it; ``lists`` adds who may change the chain."""
     left = f"<p>Left out: {said(diagram.left_out)}.</p>" if diagram.left_out else ""
     return (
         '<form role="search" hidden><label for="search">Search roles and accounts</label> '
         '<input id="search" type="search" autocomplete="off"> '
         '<output for="search" aria-live="polite"></output></form>\n'
         f'<figure tabindex="0" role="region" aria-label="Picture">{svg(diagram, interactive=True)}</figure>\n'
-        f'<p class="legend">{_LEGEND}</p>{left}{changers(diagram)}'
+        f'<p class="legend">{_LEGEND}</p>{left}{changers(diagram) if lists else ""}'
     )
 
 
@@ -90,7 +90,7 @@ def details(diagram: Diagram) -> Iterator[str]:
     for number, arrow in enumerate(diagram.arrows):
         yield arrow_details(number, arrow, diagram)
     for number, box in enumerate(diagram.boxes):
-        yield _box_details(number, box)
+        yield box_details(number, box)
 
 
 def arrow_details(number: int, arrow: Arrow, diagram: Diagram) -> str:
@@ -127,7 +127,8 @@ def _half(half: Half, words: str) -> str:
     )
 
 
-def _box_details(number: int, box: Box) -> str:
+def box_details(number: int, box: Box) -> str:
+    """Whom a box stands for, and what is wrong there."""
     members = "".join(f"<li>{said(each)}</li>" for each in box.members)
     return (
         f'<article id="box-{number}-details" class="of-box" tabindex="-1"><h3>{said(box.title)} '

@@ -49,20 +49,19 @@ def _said(words: str) -> str:
 def _group(kind: str, identity: str, words: str, inside: Sequence[str], *, interactive: bool) -> str:
     reached = ""
     if interactive:
-        reached = f' id="{identity}" tabindex="0" role="button" aria-label="{_said(words)}"'
-    return f'<g class="{kind}"{reached}><title>{_said(words)}</title>{"".join(inside)}</g>'
+        reached = f' id="{identity}" tabindex="0" role="button"'
+    return f'<g class="{kind}"{reached}><title>{_said(words)}</title>{" ".join(inside)}</g>'
 
 
 def _box(placed: PlacedBox, *, interactive: bool) -> str:
     box = placed.box
-    rules = len(box.rules)
     inside = [_rectangle("shape", placed.x, placed.y, placed.width, placed.height)]
     named = " ".join(box.rules)
     for row, line in enumerate(placed.lines, 1):
-        is_rule = bool(rules) and line.strip() and line.strip() in named and row > 1
-        inside.append(_text("rules" if is_rule else "name", placed.x + 2, placed.y + row, line))
+        kind_of_line = "rules" if row > 1 and line and line in named else "name"
+        inside.append(_text(kind_of_line, placed.x + 2, placed.y + row, line))
     kind = box.kind.value.replace(" ", "-")
-    words = f"{box.kind.value} {box.title}, {box.heading}" + (f", {named}" if rules else "")
+    words = ", ".join(filter(None, (f"{box.kind.value} {box.title}", box.heading, named)))
     return _group(f"box {kind}", f"box-{placed.number}", words, inside, interactive=interactive)
 
 
