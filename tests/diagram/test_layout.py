@@ -9,7 +9,7 @@ import pytest
 
 from rolechain import Chain, ChainRole, Entrance
 from rolechain.cli.template_files import read
-from rolechain.diagram.diagram import Diagram, diagram_of_graph
+from rolechain.diagram import FORMATS, Diagram, diagram_of_graph
 from rolechain.diagram.layout import Layout, PlacedBox, layout_of
 from rolechain.diagram.text import text
 from rolechain.proof import audit
@@ -73,6 +73,21 @@ def estate() -> Diagram:
 
 
 DIAGRAMS = [drawn(chain_of(1)), drawn(chain_of(30)), many(), circle(), estate()]
+
+
+def test_nothing() -> None:
+    """Templates without a role that somebody assumes are an empty picture, which says what is left out."""
+    lambda_alone = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    for resources in ({}, {"A": role_of("a", [lambda_alone])}):
+        diagram = diagram_of_graph(audit({"111111111111": {"Resources": resources}}), "nothing")
+        assert diagram.boxes == ()
+        for write in FORMATS.values():
+            assert "0 errors" in write(diagram)
+    assert "left out: 1 role that no other role or account assumes" in text(diagram)
 
 
 @pytest.fixture(params=DIAGRAMS, ids=["three", "thirty", "many", "circle", "estate"])

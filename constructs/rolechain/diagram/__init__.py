@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from rolechain.diagram.diagram import Diagram, diagram_of_chain, diagram_of_graph
+from rolechain.diagram.diagram import Diagram
 from rolechain.diagram.dot import dot
+from rolechain.diagram.drawing import diagram_of_chain, diagram_of_graph
 from rolechain.diagram.mermaid import mermaid
 from rolechain.diagram.page import page
 from rolechain.diagram.svg import svg

@@ -26,27 +26,35 @@ _Bus = tuple[int, ArrowKind, bool]
 """The arrows of one kind that leave a box: those that end in the next column, or those that do not."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class PlacedBox:
     """A box in its place.
 
     Attributes:
         number: its number in the diagram.
         box: the box.
+        lines: what stands in it.
         x: the column of its left border.
         y: the row of its top border.
         width: with both borders.
-        height: with both borders.
-        lines: what stands in it.
+        entering: what enters it, from the top down: an arrow each, or those that are refused together.
+        leaving: the arrows that leave it, from the top down, those of one kind together.
     """
 
     number: int
     box: Box
-    x: int
-    y: int
-    width: int
-    height: int
     lines: tuple[str, ...]
+    x: int = 0
+    y: int = 0
+    width: int = 0
+    entering: list[Hashable] = field(default_factory=list)
+    leaving: list[Hashable] = field(default_factory=list)
+
+    @property
+    def height(self) -> int:
+        """With both borders."""
+        ports = max(len(self.entering), len(self.leaving), 1)
+        return max(len(self.lines), _STEP * ports - 1) + 2
 
 
 @dataclass(frozen=True)
@@ -111,45 +119,16 @@ def cells(text: str) -> int:
     return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
-@dataclass
-class _Cell:
-    """A box whose place is yet to be found."""
-
-    number: int
-    box: Box
-    lines: tuple[str, ...]
-    entering: list[Hashable] = field(default_factory=list)
-    leaving: list[Hashable] = field(default_factory=list)
-    x: int = 0
-    y: int = 0
-    width: int = 0
-
-    def __post_init__(self) -> None:
-        self.width = max(map(cells, self.lines)) + 4
-
-    @property
-    def height(self) -> int:
-        ports = max(len(self.entering), len(self.leaving), 1)
-        return max(len(self.lines), _STEP * ports - 1) + 2
-
-
 def layout_of(diagram: Diagram) -> Layout:
     """Places the boxes and arrows of a diagram."""
     columns = _columns(diagram)
-    found = [_Cell(number, box, _lines(box)) for number, box in enumerate(diagram.boxes)]
-    # The hops first, so that they run along the names of the roles.
-    order = sorted(
-        range(len(diagram.arrows)), key=lambda each: diagram.arrows[each].kind is not ArrowKind.HOP
-    )
-    for number in order:
-        arrow = diagram.arrows[number]
-        for ports, port in (
-            (found[arrow.callee].entering, _port(number, arrow)),
-            (found[arrow.caller].leaving, _bus(arrow, columns)),
-        ):
-            if port not in ports:
-                ports.append(port)
-    stacks = _stacks(diagram, found, columns)
+    boxes = [PlacedBox(number, box, _lines(box)) for number, box in enumerate(diagram.boxes)]
+    # The hops come first, so that they run along the names of the roles.
+    for number, arrow in enumerate(diagram.arrows):
+        entering, leaving = boxes[arrow.callee].entering, boxes[arrow.caller].leaving
+        entering += [port for port in [_port(number, arrow)] if port not in entering]
+        leaving += [bus for bus in [_bus(arrow, columns)] if bus not in leaving]
+    stacks = _stacks(diagram, boxes, columns)
     lowest = 0
     for stack in stacks:
         y = 0
@@ -159,13 +138,14 @@ def layout_of(diagram: Diagram) -> Layout:
                 y += each.height
             y += 3
         lowest = max(lowest, y)
-    gutters = _Gutters(diagram, found, columns, order)
+    gutters = _Gutters(diagram, boxes, columns)
     frames: list[Frame] = []
     x = 0
     for column, stack in enumerate(stacks):
         gutters.starts[column] = x
         x += gutters.width(column)
-        width = max(max(each.width, cells(each.box.heading) + 2) for group in stack for each in group)
+        texts = [text for group in stack for each in group for text in (*each.lines, each.box.heading)]
+        width = max(map(cells, texts)) + 4
         for group in stack:
             top, bottom = group[0].y - 1, group[-1].y + group[-1].height
             frames.append(Frame(group[0].box.heading, x, top, width + 4, bottom - top + 1))
@@ -174,10 +154,6 @@ def layout_of(diagram: Diagram) -> Layout:
         x += width + 4
     gutters.starts[len(stacks)] = x
     arrows, height = gutters.routes(lowest)
-    boxes = [
-        PlacedBox(each.number, each.box, each.x, each.y, each.width, each.height, each.lines)
-        for each in found
-    ]
     return Layout(diagram, x + gutters.width(len(stacks)), height, tuple(frames), tuple(boxes), tuple(arrows))
 
 
@@ -242,27 +218,28 @@ def _finished(leads: Mapping[int, list[int]], nodes: Iterable[int]) -> list[int]
     return list(done)
 
 
-def _stacks(diagram: Diagram, found: Sequence[_Cell], columns: Sequence[int]) -> list[list[list[_Cell]]]:
+def _stacks(
+    diagram: Diagram, found: Sequence[PlacedBox], columns: Sequence[int]
+) -> list[list[list[PlacedBox]]]:
     """The boxes of each column, those of one account together, near those that they have to do with."""
-    rank = {each.number: float(each.number) for each in found}
-    stacks: list[list[list[_Cell]]] = []
+    callers: dict[int, list[int]] = {}
+    for arrow in diagram.arrows:
+        if columns[arrow.caller] < columns[arrow.callee]:
+            callers.setdefault(arrow.callee, []).append(arrow.caller)
+    rank: dict[int, int] = {}
+    stacks: list[list[list[PlacedBox]]] = []
     for column in range(max(columns, default=-1) + 1):
-        groups: dict[str, list[_Cell]] = {}
+        groups: dict[str, list[PlacedBox]] = {}
         for each in found:
             if columns[each.number] == column:
                 groups.setdefault(each.box.heading, []).append(each)
         near = {
-            heading: [
-                rank[arrow.caller]
-                for arrow in diagram.arrows
-                if arrow.callee in {each.number for each in group} and columns[arrow.caller] < column
-            ]
+            heading: [rank[caller] for each in group for caller in callers.get(each.number, ())] or [0]
             for heading, group in groups.items()
         }
-        stack = sorted(groups.items(), key=lambda each: sum(near[each[0]]) / len(near[each[0]] or [0]))
-        for number, each in enumerate(cell for _, group in stack for cell in group):
-            rank[each.number] = float(number)
-        stacks.append([group for _, group in stack])
+        order = sorted(groups, key=lambda heading: sum(near[heading]) / len(near[heading]))
+        stacks.append([groups[heading] for heading in order])
+        rank |= {each.number: at for at, each in enumerate(each for group in stacks[-1] for each in group)}
     return stacks
 
 
@@ -272,15 +249,12 @@ class _Gutters:
     The arrows of one kind that leave a box share their lanes, so that they branch as late as they can.
     """
 
-    def __init__(
-        self, diagram: Diagram, found: Sequence[_Cell], columns: Sequence[int], order: Sequence[int]
-    ) -> None:
-        self._diagram, self._found, self._columns, self._order = diagram, found, columns, order
+    def __init__(self, diagram: Diagram, found: Sequence[PlacedBox], columns: Sequence[int]) -> None:
+        self._diagram, self._found, self._columns = diagram, found, columns
         self.starts: dict[int, int] = {}
         self._lanes: dict[int, dict[_Bus, int]] = {}
         self._label = dict.fromkeys(range(max(columns, default=0) + 2), 0)
-        for number in reversed(order):
-            arrow = diagram.arrows[number]
+        for number, arrow in reversed(list(enumerate(diagram.arrows))):
             first, last = columns[arrow.caller] + 1, columns[arrow.callee]
             leaves, enters = self._rows(number)
             for gutter in {first, last} if first != last or leaves != enters else ():
@@ -305,8 +279,7 @@ class _Gutters:
         """Each arrow in its place, and the height of all."""
         placed = []
         rows: dict[_Bus, int] = {}
-        for number in self._order:
-            arrow = self._diagram.arrows[number]
+        for number, arrow in enumerate(self._diagram.arrows):
             caller, callee = self._found[arrow.caller], self._found[arrow.callee]
             first, last = self._columns[arrow.caller] + 1, self._columns[arrow.callee]
             bus = _bus(arrow, self._columns)
@@ -321,7 +294,7 @@ class _Gutters:
             points = tuple(each for at, each in enumerate(corners) if at == 0 or each != corners[at - 1])
             label_x = self.starts[last] + self.width(last) - cells(arrow.label) - 3
             placed.append(PlacedArrow(number, arrow, points, label_x))
-        return sorted(placed, key=lambda each: each.number), lowest + len(rows)
+        return placed, lowest + len(rows)
 
 
 def _bus(arrow: Arrow, columns: Sequence[int]) -> _Bus:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from rolechain.diagram.diagram import ArrowKind, Diagram, diagram_of_chain
+from rolechain.diagram.diagram import ArrowKind, Diagram
+from rolechain.diagram.drawing import diagram_of_chain
 from rolechain.diagram.page import (
     arrow_details,
     box_details,
@@ -44,7 +45,7 @@ _ABOUT: Mapping[str, str] = {
     "RC26": "ForAllValues",
     "RC31": "RESOURCE_CONTROL_POLICY",
     "RC34": "CloudFormation::StackSet",
-    "RC37": '"Federated"',
+    "RC37": "Federated",
 }
 """What templates hold if there is anything that a rule could be broken by; the other rules are about every chain."""
 
@@ -156,8 +157,10 @@ def _claim(chain: Chain, proof: Proof) -> str:
 
 
 def _rules(proof: Proof) -> str:
-    templates = proof.graph.templates.values() if proof.graph else ()
-    text = "\n".join(json.dumps(template.body, default=str) for template in templates)
+    bodies = [template.body for template in proof.graph.templates.values()] if proof.graph else []
+    roles = proof.graph.roles if proof.graph else ()
+    held = [record.document for role in roles for record in (role.trust, *role.policies)]
+    text = json.dumps([*bodies, *held], default=str)
     rows = "".join(
         f'<tr><td class="word">{rule.id}</td><td>{said(rule.title)}</td><td class="word {style}">{words}</td></tr>'
         for rule in RULES
