@@ -68,7 +68,10 @@ def test_a_side_that_is_missing(deploy: Chain) -> None:
             properties["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = STRANGER["Principal"]
 
     diagram = drawn(deploy, without_trust)
-    assert diagram.arrows[1].label == "2 ✓✗ ✗"
+    hop = diagram.arrows[1]
+    assert hop.label == "2 ✓✗ ✗"
+    assert hop.permission is not None
+    assert [each.decisive for each in hop.permission.statements] == [True]
     assert not diagram.good
     assert "RC08" in diagram.boxes[2].rules
 

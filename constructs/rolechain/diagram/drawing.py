@@ -219,6 +219,8 @@ class _Drawing:
             verdicts = [of_caller.verdict, of_callee.verdict]
             if of_caller.side is Side.IDENTITY_POLICY and of_caller.policy is not None and not permission:
                 permission = replace(caller.policies[of_caller.policy].place, statement=of_caller.statement)
+            elif of_caller.allowed and not permission:
+                permission = _allowing(caller, calls[0])
             if of_callee.side is Side.TRUST_POLICY and not trust:
                 trust = replace(callee.trust.place, statement=of_callee.statement)
         return (
@@ -318,6 +320,15 @@ def _callers_side(request: Request) -> Decision:
     trust_policy = Policy.parse({"Version": "2012-10-17", "Statement": [trusting]})
     callee = replace(request.callee, rcps=None, trust_policy=trust_policy)
     return decide(replace(request, callee=callee, scps=None))
+
+
+def _allowing(caller: Principal, request: Request) -> SourceLocation | None:
+    """The first statement of a caller's policies that allows a call by itself."""
+    for record in caller.policies:
+        for statement in record.policy.allows:
+            if _callers_side(replace(request, identity_policies=(Policy((statement,)),))).allowed:
+                return record.place_of(statement)
+    return None
 
 
 def _permissions(

@@ -27,7 +27,11 @@ _LEGEND = (
 def page(diagram: Diagram) -> str:
     """The diagram as an HTML page, in which a click, the pointer or the keyboard shows what decides."""
     body = [f"<header><h1>{said(diagram.title)}</h1>{summary(diagram)}</header>", "<main>", figure(diagram)]
-    body += ['<section id="details"><h2>What decides</h2>', *details(diagram), "</section></main>"]
+    body += [
+        '<section id="details"><h2>What decides</h2><p class="legend">Choose an arrow or a box.</p>',
+        *details(diagram),
+        "</section></main>",
+    ]
     return document(diagram.title, "\n".join(body), kind="picture")
 
 

@@ -27,7 +27,7 @@ from rolechain.proof.report import counted, tally
 from rolechain.proof.rules import RULES, Rule
 
 _NOT_CLAIMED = (
-    "that the accounts hold what was read, where they were changed since or otherwise",
+    "that the accounts hold what was read: what is changed since, or otherwise than by what was read, is not seen",
     "who may change the chain besides the principals that were read, such as the accounts' administrators",
     "that a service or resource control policy that was not read lets the hops be taken: it can only refuse",
     "that a hop works whose conditions depend on the moment of the call, such as an address or a time",
