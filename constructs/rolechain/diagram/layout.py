@@ -144,8 +144,10 @@ def layout_of(diagram: Diagram) -> Layout:
     for column, stack in enumerate(stacks):
         gutters.starts[column] = x
         x += gutters.width(column)
-        texts = [text for group in stack for each in group for text in (*each.lines, each.box.heading)]
-        width = max(map(cells, texts)) + 4
+        widest = [
+            max(*map(cells, each.lines), cells(each.box.heading) - 2) for group in stack for each in group
+        ]
+        width = max(widest) + 4
         for group in stack:
             top, bottom = group[0].y - 1, group[-1].y + group[-1].height
             frames.append(Frame(group[0].box.heading, x, top, width + 4, bottom - top + 1))
