@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -134,14 +135,32 @@ def test_a_shortcut_that_is_open(deploy: Chain) -> None:
 
 
 def test_third_parties() -> None:
-    """A declared third party that enters is drawn as such."""
-    vendor = Entrance.arn(
-        "arn:aws:iam::777777777777:role/vendor", external_id="acme-2f6c1f", third_party=True
-    )
+    """A declared third party that enters is drawn as such, and nobody else is."""
+    vendor = Entrance.account("777777777777", external_id="acme-2f6c1f", third_party=True)
+    others = [Entrance.service("lambda.amazonaws.com"), Entrance.account("111111111111")]
     chain = Chain(
-        "deploy", source=ChainRole("111111111111", assumed_by=[vendor]), targets=[ChainRole("333333333333")]
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[*others, vendor]),
+        targets=[ChainRole("333333333333")],
     )
-    assert BoxKind.THIRD_PARTY in {box.kind for box in drawn(chain).boxes}
+    kinds = {box.members[0]: box.kind for box in drawn(chain).boxes if box.kind is not BoxKind.ROLE}
+    (third,) = [words for words, kind in kinds.items() if kind is BoxKind.THIRD_PARTY]
+    assert "777777777777" in third
+    assert Counter(kinds.values()) == {BoxKind.THIRD_PARTY: 1, BoxKind.ENTRANCE: 2}
+
+
+def test_many_entrances_share_a_box(deploy: Chain) -> None:
+    """More than a dozen entrances of a role are one box, which names each; an open door is never among them."""
+    services = [Entrance.service(f"{name}.amazonaws.com") for name in "abcdefghijklmn"]
+    chain = replace(deploy, sources=[replace(deploy.source, assumed_by=services)])
+
+    def opened(role: ChainRole, properties: Json) -> None:
+        if role.role == "deploy-source":
+            properties["AssumeRolePolicyDocument"]["Statement"].append(STRANGER)
+
+    boxes = {box.kind: box for box in drawn(chain, opened).boxes}
+    assert boxes[BoxKind.ENTRANCE].title == "principals × 14"  # noqa: RUF001
+    assert "999999999999" in boxes[BoxKind.OPEN_DOOR].name
 
 
 @pytest.mark.parametrize("number", [30, 300])

@@ -25,7 +25,7 @@ from rolechain.proof.report import counted, last_line
 
 _SEVERITY = (Verdict.EXPLICIT_DENY, Verdict.IMPLICIT_DENY, Verdict.UNKNOWN, Verdict.ALLOW)
 _MOST_RESOURCES = 6
-_MOST_ENTRANCES = 6
+_MOST_ENTRANCES = 12
 
 
 def diagram_of_chain(chain: Chain, proof: Proof, *, source: str = "") -> Diagram:
@@ -85,6 +85,7 @@ class _Drawing:
             for entrance in role.entrances
             if entrance.third_party
             for value in (entrance.value, account_of(entrance.value))
+            if value
         }
         self._principals: dict[str, Principal] = {}
         for each in self.graph.principals:
@@ -173,29 +174,29 @@ class _Drawing:
     def entrances(self, entrances: Sequence[EntranceRecord]) -> None:
         """Adds those whom trust policies let in; many of one role share a box."""
         drawn = {(caller, callee) for caller, callee, _ in self._arrows} & self._edges.keys()
-        by_role: dict[tuple[str, bool], dict[str, EntranceRecord]] = {}
+        groups: dict[tuple[str, BoxKind], dict[str, EntranceRecord]] = {}
         for each in entrances:
-            if (each.who, each.role) not in drawn:
-                by_role.setdefault((each.role, each.declared), {}).setdefault(printable(each.words), each)
-        for (role, declared), by_words in by_role.items():
+            if (each.who, each.role) in drawn:
+                continue
+            kind = BoxKind.ENTRANCE
+            if self._is_judged and not each.declared:
+                kind = BoxKind.OPEN_DOOR
+            elif each.who in self._third_parties or account_of(each.who) in self._third_parties:
+                kind = BoxKind.THIRD_PARTY
+            groups.setdefault((each.role, kind), {}).setdefault(printable(each.words), each)
+        for (role, kind), by_words in groups.items():
             several = [list(by_words.values())] if len(by_words) > _MOST_ENTRANCES else None
             for group in several or [[each] for each in by_words.values()]:
-                self._entrance(role, group, declared=declared)
+                self._entrance(role, kind, group)
 
-    def _entrance(self, role: str, group: Sequence[EntranceRecord], *, declared: bool) -> None:
-        kind, arrow = BoxKind.ENTRANCE, ArrowKind.ENTRANCE
-        if self._is_judged and not declared:
-            kind, arrow = BoxKind.OPEN_DOOR, ArrowKind.OPEN
-        elif {group[0].who, account_of(group[0].who)} & self._third_parties:
-            kind = BoxKind.THIRD_PARTY
+    def _entrance(self, role: str, kind: BoxKind, group: Sequence[EntranceRecord]) -> None:
         words = tuple(printable(each.words) for each in group)
         key = "\n".join((kind, *words))
-        self._boxes.setdefault(
-            key, Box(kind, words[0] if len(words) == 1 else "principals", kind.value, words)
-        )
-        trusting = self._principals[role]
-        half = Half(Verdict.ALLOW, tuple(_trust(trusting, [each.place for each in group])))
+        name = words[0] if len(words) == 1 else "principals"
+        self._boxes.setdefault(key, Box(kind, name, kind.value, words))
+        half = Half(Verdict.ALLOW, tuple(_trust(self._principals[role], [each.place for each in group])))
         reason = f"{printable(name_of(role))} lets in {words[0]}"
+        arrow = ArrowKind.OPEN if kind is BoxKind.OPEN_DOOR else ArrowKind.ENTRANCE
         self._arrows.append((key, role, Arrow(arrow, 0, 0, Verdict.ALLOW, reason, trust=half)))
 
     def _halves(

@@ -256,9 +256,14 @@ class _Gutters:
         self.starts: dict[int, int] = {}
         self._lanes: dict[int, dict[_Bus, int]] = {}
         self._label = dict.fromkeys(range(max(columns, default=0) + 2), 0)
-        for number, arrow in reversed(list(enumerate(diagram.arrows))):
+        rows = [self._rows(number) for number in range(len(diagram.arrows))]
+        # So that arrows to neighbours do not run over each other: those that go up from left to right, others before.
+        for number in sorted(
+            range(len(rows)), key=lambda each: each if rows[each][1] < rows[each][0] else -each
+        ):
+            arrow = diagram.arrows[number]
             first, last = columns[arrow.caller] + 1, columns[arrow.callee]
-            leaves, enters = self._rows(number)
+            leaves, enters = rows[number]
             for gutter in {first, last} if first != last or leaves != enters else ():
                 lanes = self._lanes.setdefault(gutter, {})
                 lanes.setdefault(_bus(arrow, columns), len(lanes))
