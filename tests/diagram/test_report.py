@@ -137,8 +137,22 @@ def test_hops_that_are_not_known(deploy: Chain) -> None:
         for properties in [resource["Properties"]]
     ]
     said = words(report(deploy, prove_live(deploy, held), PROVENANCE))
-    assert "whether 2 of the 2 declared hops can be taken is not known" in said
     assert "hop 1: deploy-source → deploy-middle, ? not known" in said
+    assert "hop 2: deploy-middle → deploy-target, ? not known" in said
+    assert "is proven" not in said
+
+
+def test_a_hop_that_depends_on_the_moment(deploy: Chain) -> None:
+    """Who gets in is claimed, and of the hop that it is not known whether it works."""
+
+    def addressed(role: ChainRole, properties: Json) -> None:
+        if role.role == "deploy-target":
+            condition = properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+            condition["IpAddress"] = {"aws:SourceIp": "192.0.2.0/24"}
+
+    said = words(written(deploy, addressed))
+    assert "whether 1 of the 2 declared hops can be taken is not known" in said
+    assert "hop 2: deploy-middle → deploy-target, ? not known" in said
     assert "is proven" not in said
 
 
