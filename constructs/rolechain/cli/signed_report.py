@@ -36,7 +36,9 @@ def write_report(chain: Chain, proof: Proof, source: str, arguments: argparse.Na
         UsageError: a file cannot be read or written.
     """
     folder = arguments.folder or (arguments.save if arguments.live else arguments.cdk_out)
-    files = [Path(arguments.chain), *sorted(Path(folder).rglob("*.json"))]
+    # What is in the folder of an asset is code, and no template.
+    within = (each for each in Path(folder).rglob("*.json") if not _is_in_asset(each.relative_to(folder)))
+    files = [Path(arguments.chain), *sorted(within)]
     try:
         hashes = {each.as_posix(): sha256(each.read_bytes()).hexdigest() for each in files}
     except OSError as error:
@@ -50,6 +52,10 @@ def write_report(chain: Chain, proof: Proof, source: str, arguments: argparse.Na
         hashes,
     )
     write_file(arguments.html, report(chain, proof, provenance, source=source))
+
+
+def _is_in_asset(path: Path) -> bool:
+    return any(part.startswith("asset.") for part in path.parts[:-1])
 
 
 def _who(chain: Chain, arguments: argparse.Namespace) -> str:
