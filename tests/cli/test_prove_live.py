@@ -53,13 +53,18 @@ def shell(
 
 
 @pytest.fixture
-def live(shell: Any, accounts: list[str]) -> Callable[..., Any]:
-    """The command, with a profile for each account."""
-    profiles = [
+def profiles(accounts: list[str]) -> list[str]:
+    """The options that name a profile for each account."""
+    return [
         word
         for account in (*accounts, MANAGEMENT_ACCOUNT)
         for word in ("--account-profile", f"{account}=admin-{account}")
     ]
+
+
+@pytest.fixture
+def live(shell: Any, profiles: list[str]) -> Callable[..., Any]:
+    """The command, with a profile for each account."""
     return lambda *words: shell("prove", "--live", *profiles, *words)
 
 
@@ -250,3 +255,20 @@ def test_options_that_do_not_fit(shell: Any, words: list[str], said: str) -> Non
     """They are usage errors of one line."""
     result = shell("prove", *words)
     assert (result.code, result.err) == (2, f"rolechain: {said}\n")
+
+
+def test_a_report_of_live_accounts(
+    live: Callable[..., Any], shell: Any, accounts: list[str], profiles: list[str], tmp_path: Path
+) -> None:
+    """It names the caller, and the files of what was read, by which the hashes are compared; the picture agrees."""
+    said = live("--save", "accounts", "--html", "report.html")
+    assert (said.code, said.err) == (0, "")
+    written = Path("report.html").read_text()
+    assert "chain live is proven from 3 accounts" in written
+    assert f"<dt>made by</dt><dd>arn:aws:iam::{accounts[0]}:" in written
+    for account in accounts:
+        assert f"<td>accounts/{account}.json</td>" in written
+    drawn = [shell("graph", *words).out for words in (["--live", *profiles], ["--from", "accounts"])]
+    assert "chain live is proven from 3 accounts" in drawn[0]
+    assert drawn[0].splitlines()[1:] == drawn[1].splitlines()[1:]
+    assert "1 ✓✓" in drawn[0]

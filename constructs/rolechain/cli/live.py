@@ -15,6 +15,7 @@ from pathlib import Path
 from rolechain.cli.account_sessions import AccountSessionError, AccountSessions
 from rolechain.cli.options import UsageError, writing
 from rolechain.cli.output import ProofText, progress
+from rolechain.cli.signed_report import write_report
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import synthesized
 from rolechain.errors import RolechainError
@@ -65,6 +66,8 @@ def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     """
     if arguments.live and arguments.folder:
         raise UsageError("--live reads accounts and --from a folder: leave one of the two out")
+    if arguments.html and not (arguments.folder or arguments.save):
+        raise UsageError("--html names the hash of each file that was read: add --save DIR, which keeps them")
     before: set[str] | None = None
     code = 1
     while True:
@@ -84,7 +87,7 @@ def _round(
 ) -> tuple[int, set[str] | None]:
     """Proves once, and prints that or what changed since; returns the exit code and the lines to compare with."""
     try:
-        read, proof, differences = _proven(chain, arguments)
+        read, proof, differences = proven(chain, arguments)
     except RolechainError as error:
         # What the options name was there once: later it is only not at hand.
         if arguments.watch is None or (before is None and getattr(error, "usage", False)):
@@ -93,6 +96,8 @@ def _round(
         return 1, before
     now = _lines(proof, differences)
     if before is None:
+        if arguments.html:
+            write_report(chain, proof, source_of(read, arguments), arguments)
         _show(chain, arguments, read, proof, differences)
     else:
         _show_change(arguments, now - before, before - now)
@@ -100,7 +105,7 @@ def _round(
     return 0 if passes(proof, strict=arguments.strict) and not matters else 1, now
 
 
-def _proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Read, Proof, list[Difference]]:
+def proven(chain: Chain, arguments: argparse.Namespace) -> tuple[Read, Proof, list[Difference]]:
     """What was read, what is proven of it, and what differs from the templates."""
     read = _read(chain, arguments)
     proof = prove_live(
@@ -126,8 +131,12 @@ def _show(
         listed = [str(each) for each in differences if each.matters is matters]
         text.items(f"differs {heading}", listed, bad=matters)
     text.called(read.called)
-    source = f" from {arguments.folder or counted(len(read.accounts), 'account')}"
-    text.proof(chain.name, proof, source, strict=arguments.strict)
+    text.proof(chain.name, proof, source_of(read, arguments), strict=arguments.strict)
+
+
+def source_of(read: Read, arguments: argparse.Namespace) -> str:
+    """What a proof is from, with a blank before."""
+    return f" from {arguments.folder or counted(len(read.accounts), 'account')}"
 
 
 def _show_change(arguments: argparse.Namespace, came: set[str], went: set[str], error: str = "") -> None:

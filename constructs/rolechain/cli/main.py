@@ -23,6 +23,7 @@ TASKS = {
     "prove what templates or accounts hold": {
         "prove": "prove the chain from the templates that cdk synth wrote",
         "audit": "find every AssumeRole and everything wrong in any CloudFormation templates",
+        "graph": "draw the chain with what was proven, or the roles of any templates",
         "diff": "say who gets in by new templates and did not by the old ones",
         "import": "find the chains that accounts or templates hold, and write them as chain.yaml",
         "audit-role": "print the template of the role that prove --live reads an account with",

@@ -37,6 +37,25 @@ def writing(place: str) -> Iterator[None]:
         raise UsageError(f"{error.filename or place} cannot be written: {error.strerror}") from None
 
 
+def write_file(place: str, text: str) -> None:
+    """Puts a text in the place of a file, which is replaced whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    path = Path(place)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    with writing(place):
+        try:
+            with temporary.open("x", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def pair(example: str, *, key: str = ".+", value: str = ".*") -> Callable[[str], tuple[str, str]]:
     """Reads a key, ``=`` and a value.
 

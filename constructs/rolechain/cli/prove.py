@@ -24,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what cdk synth wrote (default: cdk.out)",
     )
     add_options(parser, "--chain", *LIVE)
+    parser.add_argument("--html", metavar="FILE", help="also write a report to sign, as one page")
+    parser.add_argument(
+        "--by",
+        metavar="NAME",
+        help="who makes the report (default: with --live the AWS caller, else the user of this machine)",
+    )
     parser.add_argument(
         "--drift",
         action="store_true",
@@ -68,12 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.save or arguments.drift or arguments.watch is not None:
             raise UsageError("--save, --drift and --watch are about accounts: add --live, or --from DIR")
         proof = prove(chain, synthesized(arguments.cdk_out), scope=arguments.scope)
+        source = f" from {arguments.cdk_out}"
+        if arguments.html:
+            from rolechain.cli.signed_report import write_report
+
+            write_report(chain, proof, source, arguments)
     except ChainError as error:
         raise UsageError(str(error)) from error
     if arguments.json:
         print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     else:
         ProofText(names=proof.names, verbose=arguments.verbose).proof(
-            chain.name, proof, f" from {arguments.cdk_out}", strict=arguments.strict
+            chain.name, proof, source, strict=arguments.strict
         )
     return 0 if passes(proof, strict=arguments.strict) else 1

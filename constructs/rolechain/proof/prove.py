@@ -114,6 +114,7 @@ def _in_words(graph: RoleGraph, proof: Proof) -> Proof:
         ),
         findings=sorted_findings([names.finding(each) for each in proof.findings]),
         names=names.by_arn(hop.callee for hop in proof.hops),
+        graph=graph,
     )
 
 

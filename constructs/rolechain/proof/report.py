@@ -10,6 +10,7 @@ from typing import Any
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.administrators import Changer
 from rolechain.graph.finding import Finding, Level
+from rolechain.graph.role_graph import RoleGraph
 from rolechain.policy import Verdict
 from rolechain.proof.entrances import EntranceRecord
 from rolechain.proof.hops import HopProof
@@ -32,6 +33,7 @@ class Proof:
             in an audit.
         names: what each role, user and group is called whose ARN is not known before deployment, by what stands for
             that.
+        graph: the roles that it was made from; None where they are not at hand.
     """
 
     hops: tuple[HopProof, ...]
@@ -41,6 +43,7 @@ class Proof:
     parts: tuple[str, ...] = ()
     changers: tuple[Changer, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    graph: RoleGraph | None = field(default=None, repr=False, compare=False)
 
     @property
     def proven(self) -> bool:

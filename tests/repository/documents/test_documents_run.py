@@ -338,17 +338,7 @@ def test_ini(block: Block, shell: Path, tmp_path: Path, capsys: pytest.CaptureFi
     of(block, INI)(block, file.read_text())
 
 
-# Text: drawings and messages.
-
-
-def the_drawing(block: Block, smallest: Chain) -> None:
-    """It shows each role in its account, and whom it trusts."""
-    for role in smallest.roles:
-        assert f"account {role.account}" in block.text
-        assert f"│ {role.role} " in block.text
-    for hop in smallest.hops():
-        assert f"│ trusts {hop.caller.role} " in block.text
-    assert "lambda.amazonaws.com" in block.text
+# Text: messages.
 
 
 def the_line_at_synth(block: Block, smallest: Chain) -> None:
@@ -381,7 +371,6 @@ def the_refusal(block: Block, _: Chain) -> None:
 
 
 TEXT: dict[tuple[str, str], Callable[..., None]] = {
-    ("README.md", "account 111111111111"): the_drawing,
     ("README.md", "rolechain: chain deploy is proven"): the_line_at_synth,
     ("docs/chain.md", "chain.yaml:9: "): the_mistakes,
     ("docs/runtime.md", "hop 2 of 2 refused: "): the_refusal,
@@ -396,7 +385,7 @@ def test_text(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A drawing shows the chain, and a message is the one that is given."""
+    """A message is the one that is given."""
     monkeypatch.chdir(tmp_path)
     of(block, TEXT)(block, smallest)
 
