@@ -106,7 +106,7 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
         known["sts:ExternalId"] = hop.external_id
     # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
     is_placed = "aws:PrincipalOrgPaths" in request.context or "aws:PrincipalOrgID" not in request.context
-    in_units = () if is_placed else hop.callee.organizational_units
+    in_units = () if is_placed else hop.callee.caller_organizational_units
     paths = [{"aws:PrincipalOrgPaths": [f"{graph.organization}/{unit.rstrip('/')}/"]} for unit in in_units]
     limits = tuple(record.policy for record in graph.session_policies.get(hop.caller.arn, ()))
     known |= paths[0] if paths else {}
