@@ -151,6 +151,12 @@ class Stacks:
         self._declared: dict[tuple[str, str], list[str]] = {}
         for role in chain.roles if chain else ():
             self._declared.setdefault((role.path, role.role), []).append(role.account)
+        # Beside a target by organizational unit, one of that name has a stack of its own.
+        members: dict[tuple[str, str], list[str]] = {}
+        for role in chain.targets if chain else ():
+            if role.member_of:
+                members.setdefault((role.path, role.role), []).append(role.account)
+        self._by_stack_sets = {**self._declared, **members}
         self._children: dict[tuple[str, str], Stack | None] = {}
         self._exports: dict[str, list[tuple[Stack, Json]]] = {}
         self._exporting = 0
@@ -177,7 +183,7 @@ class Stacks:
                 self.unread.append((resource.place, "nested stack", reason))
             else:
                 found = instances_of(
-                    resource.properties, template, logical_id, stack.resolver, self._declared
+                    resource.properties, template, logical_id, stack.resolver, self._by_stack_sets
                 )
                 if isinstance(found, str):
                     self.unread.append((resource.place, "stack set", found))

@@ -134,7 +134,8 @@ class Chain:
 
         The accounts of organizational units are not among them.
         """
-        return tuple(dict.fromkeys(role.account for role in self.roles if not role.by_unit))
+        own = (role.account for role in self.roles if not (role.by_unit or role.member_of))
+        return tuple(dict.fromkeys(own))
 
     @property
     def deployed_accounts(self) -> tuple[str, ...]:
