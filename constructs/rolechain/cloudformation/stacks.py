@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -176,15 +177,16 @@ class Stacks:
         template = stack.template
         for resource in stack.resources(_NESTED, STACK_SET):
             logical_id, made = resource.logical_id, resource.made
-            if logical_id in template.nested:
+            properties = resource.properties
+            if logical_id in template.nested and resource.kind == _NESTED:
                 self._child(stack, logical_id, made)
             elif resource.kind == _NESTED:
                 reason = "its template is not at hand: give its file to the proof"
                 self.unread.append((resource.place, "nested stack", reason))
             else:
-                found = instances_of(
-                    resource.properties, template, logical_id, stack.resolver, self._by_stack_sets
-                )
+                if logical_id in template.nested:
+                    properties = {**properties, "TemplateBody": json.dumps(template.nested[logical_id])}
+                found = instances_of(properties, template, logical_id, stack.resolver, self._by_stack_sets)
                 if isinstance(found, str):
                     self.unread.append((resource.place, "stack set", found))
                     continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
@@ -63,14 +63,22 @@ def deploy_order(context: RuleContext) -> Violations:
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
     """Whether a role is created before another one: by a dependency of its stack, or of the resource itself."""
     templates, own = context.graph.templates, role.place.template
+    stack_set = _stack_set_of(context, role)
+    if stack_set and stack_set.template == named.place.template:
+        return _waits_for(templates[stack_set.template], _depends_on(stack_set.element), named)
     if named.place.template != own:
         return named.place.template in reachable(
             [own], lambda each: templates[each].dependencies if each in templates else ()
         )
-    listed = templates[own].body.get("Resources") if own in templates else None
+    return own in templates and _waits_for(templates[own], role.depends_on, named)
+
+
+def _waits_for(template: Template, first: Iterable[str], named: RoleRecord) -> bool:
+    """Whether resources of a template that are created first have a role among them."""
+    listed, found = template.body.get("Resources"), set(first)
     resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
-    waits_for = reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))
-    return named.place.logical_id in {*role.depends_on, *waits_for}
+    waits_for = reachable(found, lambda each: _depends_on(resources.get(each)))
+    return named.place.logical_id in {*found, *waits_for}
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
@@ -261,10 +269,15 @@ def reaches_its_units(context: RuleContext) -> Violations:
             members.setdefault(target.member_of, []).append(target)
     for unit, roles in members.items():
         sets: dict[SourceLocation, Resource] = {}
+        parted: set[SourceLocation] = set()
         for record in (each for role in roles for each in context.graph.by_arn.get(role.arn, ())):
             found = None if record.imported else _stack_set_of(context, record)
             if found:
                 sets[found.place()] = found
+                if "Fn::Split" in json.dumps(
+                    context.graph.templates[record.place.template].body, default=str
+                ):
+                    parted.add(found.place())
             elif not record.imported and record.account == roles[0].account:
                 yield Violation(
                     record.place,
@@ -280,7 +293,11 @@ def reaches_its_units(context: RuleContext) -> Violations:
                 for each in _listed_texts(group, "OrganizationalUnitIds")
             }
             reached |= units
-            for what, remedy in _unlike(stack_set, unit, units - wanted):
+            unlike = list(_unlike(stack_set, unit, units - wanted))
+            if stack_set.place() in parted:
+                what = "may tell accounts apart by a part of their ids (Fn::Split)"
+                unlike.append((what, "write AWS::AccountId as a whole"))
+            for what, remedy in unlike:
                 yield Violation(stack_set.place(), f"the stack set of {unit.role} {what}", remedy)
         if sets and (missing := sorted(wanted - reached)):
             yield Violation(
@@ -346,8 +363,6 @@ def _unlike(resource: Resource, unit: ChainRole, others: set[str]) -> Iterator[t
                 f"goes to {', '.join(left)}, which the chain excludes",
                 f"write AccountFilterType: DIFFERENCE, and {', '.join(left)} under Accounts",
             )
-    if "Fn::Split" in json.dumps(_inline_template(resource), default=str):
-        yield "may tell accounts apart by a part of their ids (Fn::Split)", "write AWS::AccountId as a whole"
 
 
 def _inline_template(resource: Resource) -> Json:
