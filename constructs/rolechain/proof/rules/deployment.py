@@ -65,7 +65,7 @@ def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> b
     templates, own = context.graph.templates, role.place.template
     stack_set = _stack_set_of(context, role)
     if stack_set and stack_set.template == named.place.template:
-        return _waits_for(templates[stack_set.template], _depends_on(stack_set.element), named)
+        return _waits_for(templates[stack_set.template], [stack_set.logical_id], named)
     if named.place.template != own:
         return named.place.template in reachable(
             [own], lambda each: templates[each].dependencies if each in templates else ()
