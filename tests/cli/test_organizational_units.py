@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from rolechain import Chain
+from rolechain.live import prove_live, read_account
+from rolechain.live.drift import drift
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
+from rolechain.proof import Level
 from rolechain.runtime import HopError, UnitAccountsError, chain_session, fan_out, list_unit_accounts, verify
 from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.trail import TrailFiles, log_files, sessions_query, trace
@@ -254,3 +257,24 @@ def test_of_a_session_that_was_verified(units: Units, monkeypatch: pytest.Monkey
     reports = verify(units.chain, session=units.deployed.organization.session(SOURCE, region="us-east-1"))
     assert reports
     assert all(report.ok for report in reports)
+
+
+def test_the_live_proof(units: Units) -> None:
+    """What the declared accounts hold is proven; the roles of members are taken as declared, and the proof says so."""
+    organization, chain = units.deployed.organization, units.chain
+    accounts = [read_account(organization.session(account), account) for account in chain.accounts]
+    proof = prove_live(chain, accounts)
+    assert [finding.message for finding in proof.findings if finding.level is Level.ERROR] == []
+    assert proof.parts == (f"units-source ({SOURCE})", f"units-middle ({MIDDLE})")
+    assert proof.hops[-1].callee == chain.targets[0].arn
+    iam = organization.session(MIDDLE).client("iam")
+    statement = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{BELOW}:role/*"}
+    iam.put_role_policy(RoleName=chain.middle[0].role, PolicyName="more", PolicyDocument=policy([statement]))
+    try:
+        accounts = [read_account(organization.session(account), account) for account in chain.accounts]
+    finally:
+        iam.delete_role_policy(RoleName=chain.middle[0].role, PolicyName="more")
+    (finding,) = [each for each in prove_live(chain, accounts).findings if each.level is Level.ERROR]
+    assert finding.rule == "RC08"
+    assert f"to arn:aws:iam::{BELOW}:role/rolechain/units-target does not work" in finding.message
+    assert drift(chain, [], accounts)
