@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from rolechain import Chain, ChainError, ChainRole, Entrance, NoSuchTargetError, StackSet
+from rolechain import Chain, ChainError, ChainRole, Entrance, NoSuchTargetError, Quotas, StackSet
 from rolechain.model.declaration import declaration_of
 from rolechain.policy import Callee, Caller, Policy, Request, Verdict, decide
 from rolechain.policy.context import ContextValue
 from rolechain.statements import permission_statements, trust_statements
+from rolechain.statements.packing import PackingError, pack
 
 UNIT = "r-ab12/ou-ab12-11111111"
 FILE = """\
@@ -339,3 +340,20 @@ def test_both_halves_as_they_are_decided(
         identity_policies=(policy(permission_statements(chain, middle)),),
     )
     assert decide(request).verdict is verdict
+
+
+def test_packed_beside_many_targets() -> None:
+    """Where many targets are named by their path, a target by unit keeps the conditions that close it."""
+    plain = [ChainRole(str(500000000000 + number), role=f"t{number}" * 8) for number in range(900)]
+    quotas = Quotas(managed_policies_per_role=11)
+    chain = by_unit(ChainRole(organizational_units=[UNIT], exclude=["444444444444"]), *plain, quotas=quotas)
+    with pytest.raises(PackingError):
+        pack(chain, chain.middle[0])
+    alike = [ChainRole(str(500000000000 + number), role="plain") for number in range(2000)]
+    chain = by_unit(ChainRole(organizational_units=[UNIT], exclude=["444444444444"]), *alike)
+    (policy,) = pack(chain, chain.middle[0]).hops
+    assert [statement["Resource"] for statement in policy.statements] == [
+        "arn:aws:iam::*:role/rolechain/plain",
+        "arn:aws:iam::*:role/rolechain/deploy-target",
+    ]
+    assert "aws:ResourceOrgPaths" in json.dumps(policy.statements[1])

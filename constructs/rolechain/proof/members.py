@@ -47,7 +47,7 @@ def accounts_to_prove(chain: Chain, named: Collection[str]) -> tuple[str, ...]:
         chain: the chain.
         named: the accounts that documents name.
     """
-    known = {*named, *chain.accounts}
+    known = {*named, *chain.accounts, *(each for target in chain.targets for each in target.exclude)}
     stand_in = next(str(number) for number in count(314159265358) if str(number) not in known)
     elsewhere = {role.account for role in chain.roles if role.third_party}
     for target in chain.targets:

@@ -125,10 +125,15 @@ def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named
     """How callees can be named in any account of the organization, narrowest first; never under the path ``/``."""
     if not chain.organization or any(hop.callee.path == "/" for hop in hops):
         return []
-    return [
-        ("path and name", partial(named_by.by_path, organization=chain.organization)),
-        ("path", partial(named_by.by_folder, organization=chain.organization)),
-    ]
+    patterns = {named_by.in_any_account(hop) for hop in hops if not hop.callee.by_unit}
+    units = [hop.callee for hop in hops if hop.callee.by_unit]
+    ways: list[tuple[str, Named]] = []
+    # What names a target by organizational unit besides would open the accounts that it leaves out.
+    if patterns.isdisjoint(unit.arn for unit in units):
+        ways.append(("path and name", partial(named_by.by_path, organization=chain.organization)))
+    if not units:
+        ways.append(("path", partial(named_by.by_folder, organization=chain.organization)))
+    return ways
 
 
 def _own(role: ChainRole) -> tuple[ManagedPolicy, ...]:
