@@ -15,6 +15,7 @@ import yaml
 from rolechain import Chain
 from rolechain.live import prove_live, read_account
 from rolechain.live.drift import drift
+from rolechain.live.organization import read_organization
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
 from rolechain.proof import Level
 from rolechain.runtime import HopError, UnitAccountsError, chain_session, fan_out, list_unit_accounts, verify
@@ -210,19 +211,6 @@ def test_verify(shell: Shell, units: Units) -> None:
     assert {each["expected"] for each in reports} == {"allowed", "refused"}
 
 
-def test_profiles_and_revoke(shell: Shell, units: Units) -> None:
-    """Profiles are of declared accounts, and revoke says what it leaves."""
-    said = shell("profiles")
-    assert said.code == 0
-    assert "units-middle" in said.out
-    assert "*" not in said.out
-    said = shell("revoke", "--yes", "--account-role", "none", "--json")
-    (left,) = [each for each in json.loads(said.out) if "units-target" in each["role_arn"]]
-    unit = units.chain.targets[0].organizational_units[0]
-    assert said.code == 1
-    assert left["detail"] == f"sessions in accounts of {unit} are not ended: they last an hour at most"
-
-
 def test_trace(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
     """A walk into a member's role is declared, one into an excluded account's is not."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", units.deployed.organization.endpoint_url)
@@ -263,7 +251,8 @@ def test_the_live_proof(units: Units) -> None:
     """What the declared accounts hold is proven; the roles of members are taken as declared, and the proof says so."""
     organization, chain = units.deployed.organization, units.chain
     accounts = [read_account(organization.session(account), account) for account in chain.accounts]
-    proof = prove_live(chain, accounts)
+    above = read_organization(organization.session(MANAGEMENT_ACCOUNT), chain.accounts)
+    proof = prove_live(chain, accounts, organization=above)
     assert [finding.message for finding in proof.findings if finding.level is Level.ERROR] == []
     assert proof.parts == (f"units-source ({SOURCE})", f"units-middle ({MIDDLE})")
     assert proof.hops[-1].callee == chain.targets[0].arn
@@ -274,7 +263,22 @@ def test_the_live_proof(units: Units) -> None:
         accounts = [read_account(organization.session(account), account) for account in chain.accounts]
     finally:
         iam.delete_role_policy(RoleName=chain.middle[0].role, PolicyName="more")
-    (finding,) = [each for each in prove_live(chain, accounts).findings if each.level is Level.ERROR]
+    (finding,) = [
+        each for each in prove_live(chain, accounts, organization=above).findings if each.level is Level.ERROR
+    ]
     assert finding.rule == "RC08"
     assert f"to arn:aws:iam::{BELOW}:role/rolechain/units-target does not work" in finding.message
     assert drift(chain, [], accounts)
+
+
+def test_profiles_and_revoke(shell: Shell, units: Units) -> None:
+    """Profiles are of declared accounts, and revoke says what it leaves."""
+    said = shell("profiles")
+    assert said.code == 0
+    assert "units-middle" in said.out
+    assert "*" not in said.out
+    said = shell("revoke", "--yes", "--account-role", "none", "--json")
+    (left,) = [each for each in json.loads(said.out) if "units-target" in each["role_arn"]]
+    unit = units.chain.targets[0].organizational_units[0]
+    assert said.code == 1
+    assert left["detail"] == f"sessions in accounts of {unit} are not ended: they last an hour at most"

@@ -40,16 +40,31 @@ def accounts_named(texts: Iterable[object]) -> frozenset[str]:
     return frozenset(found for text in texts for found in _ACCOUNT.findall(json.dumps(text, default=str)))
 
 
-def accounts_to_prove(chain: Chain, named: Collection[str]) -> tuple[str, ...]:
+def accounts_outside(chain: Chain, graph: RoleGraph) -> frozenset[str]:
+    """The accounts that were read, and lie in none of a chain's units."""
+    units = tuple(
+        f"{chain.organization}/{unit.rstrip('/')}/"
+        for role in chain.targets
+        for unit in role.organizational_units
+    )
+    return frozenset(
+        account
+        for account, limits in graph.limits.items()
+        if limits.path and not limits.path.startswith(units)
+    )
+
+
+def accounts_to_prove(chain: Chain, named: Collection[str], outside: Collection[str]) -> tuple[str, ...]:
     """An account that no document names, which stands for all others, then those named that may be of a chain's units.
 
     Args:
         chain: the chain.
         named: the accounts that documents name.
+        outside: those that are known to lie in none of the units.
     """
     known = {*named, *chain.accounts, *(each for target in chain.targets for each in target.exclude)}
     stand_in = next(str(number) for number in count(314159265358) if str(number) not in known)
-    elsewhere = {role.account for role in chain.roles if role.third_party}
+    elsewhere = {*outside, *(role.account for role in chain.roles if role.third_party)}
     for target in chain.targets:
         if target.by_unit and target.stack_set and target.stack_set.call_as == "SELF":
             # A service-managed stack set never goes to the management account.

@@ -32,6 +32,7 @@ from rolechain.proof.entrances import EntranceRecord, missing_entrances, trusted
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
 from rolechain.proof.members import (
     accounts_named,
+    accounts_outside,
     accounts_to_prove,
     documents_in,
     in_words,
@@ -103,8 +104,9 @@ def prove_chain(
     if not any(target.by_unit for target in chain.targets):
         return prove_graph(chain, read(chain, parts), scope=scope, parts=parts)
     named = accounts_named([*documents, dict(chain.policy_documents)])
+    outside: frozenset[str] = frozenset()
     while True:
-        accounts = accounts_to_prove(chain, named)
+        accounts = accounts_to_prove(chain, named, outside)
         members = chain.with_members(accounts)
         arns = parts
         if parts is not None:
@@ -112,9 +114,10 @@ def prove_chain(
         graph = read(members, arns)
         # What templates make of their parameters may name more accounts.
         more = accounts_named(record.document for record in policies_in(graph)) - {*named, *accounts}
-        if not more:
+        left_out = accounts_outside(chain, graph)
+        if not more and left_out <= outside:
             break
-        named |= more
+        named, outside = named | more, outside | left_out
     proof = prove_graph(members, graph, scope=scope, parts=arns)
     findings = sorted_findings([*proof.findings, *telling_apart(members, graph)])
     return in_words(chain, members, replace(proof, findings=findings))
