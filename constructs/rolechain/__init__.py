@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rolechain.model.hop import Hop
     from rolechain.model.role import ChainRole, Permission, Quotas
     from rolechain.model.session_values import SessionTag, SourceIdentity
+    from rolechain.model.stack_set import StackSet
 
 __all__ = [
     "Chain",
@@ -29,6 +30,7 @@ __all__ = [
     "RolechainError",
     "SessionTag",
     "SourceIdentity",
+    "StackSet",
 ]
 
 if not TYPE_CHECKING:
@@ -38,6 +40,7 @@ if not TYPE_CHECKING:
         "model.entry_principal",
         "model.role",
         "model.session_values",
+        "model.stack_set",
     )
 
     def __getattr__(name: str) -> Any:

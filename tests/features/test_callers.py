@@ -74,7 +74,7 @@ def test_an_organizational_unit(deploy: Any, organization: LocalOrganization) ->
     below = management.create_organizational_unit(ParentId=unit, Name="dev")["OrganizationalUnit"]["Id"]
     account = "151515151515"
     source = ChainRole(account, assumed_by=LAMBDA)
-    chain = declared(ChainRole("222222222222", organizational_units=[f"{root}/{unit}"]), source=source)
+    chain = declared(ChainRole("222222222222", caller_organizational_units=[f"{root}/{unit}"]), source=source)
     made = deploy(chain)
     assert made.refused(chain.hops_to(chain.middle[0]))[0] == "AccessDenied"
     place = root

@@ -64,7 +64,7 @@ CHAINS: dict[str, Json] = {
         ]
     ),
     "organizational units": base(
-        middle=[ChainRole("222222222222", organizational_units=["r-ab12/ou-ab12-11111111"])]
+        middle=[ChainRole("222222222222", caller_organizational_units=["r-ab12/ou-ab12-11111111"])]
     ),
     "trust by account": base(middle=[ChainRole("222222222222", trust="account")]),
     "trust by organization": base(middle=[ChainRole("222222222222", trust="organization")]),

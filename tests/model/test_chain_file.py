@@ -77,7 +77,7 @@ targets:
   duration_seconds: 900
   policy: {Statement: {Effect: Allow, Action: "s3:Get*", Resource: "*"}}
   policy_arns: arn:aws:iam::aws:policy/ReadOnlyAccess
-  organizational_units: r-ab12/ou-ab12-11111111
+  caller_organizational_units: r-ab12/ou-ab12-11111111
 """
 
 Write = Callable[[str], Path]
@@ -181,7 +181,7 @@ def test_every_feature(write: Write) -> None:
             duration_seconds=900,
             policy={"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}},
             policy_arns="arn:aws:iam::aws:policy/ReadOnlyAccess",
-            organizational_units=["r-ab12/ou-ab12-11111111"],
+            caller_organizational_units=["r-ab12/ou-ab12-11111111"],
         ),
     )
 
@@ -361,7 +361,7 @@ def test_a_mistake_in_the_file(write: Write, old: str, new: str, expected: list[
         "session_tags: {Stage: []}",
         "source_identity: []",
         "source_identity: {values: []}",
-        "organizational_units: []",
+        "caller_organizational_units: []",
     ],
 )
 def test_an_empty_list_asks_for_nothing(write: Write, asked: str) -> None:

@@ -158,10 +158,10 @@ def problems(
             {
                 "source": VENDOR,
                 "organization": "o-exampleorg1",
-                "middle": {"external_id": "ext-1", "organizational_units": ["r-ab12"]},
+                "middle": {"external_id": "ext-1", "caller_organizational_units": ["r-ab12"]},
             },
-            "middle[0].organizational_units: its caller vendor is a third party's, in no organization of yours: "
-            "remove organizational_units",
+            "middle[0].caller_organizational_units: its caller vendor is a third party's, in no organization of yours: "
+            "remove caller_organizational_units",
         ),
         (
             {
@@ -180,8 +180,8 @@ def problems(
             "owner add it",
         ),
         (
-            {"target": {"organizational_units": ["r-ab12/ou-ab12-11111111"]}},
-            "targets[0].organizational_units: it needs the organization, and the chain declares none: add "
+            {"target": {"caller_organizational_units": ["r-ab12/ou-ab12-11111111"]}},
+            "targets[0].caller_organizational_units: it needs the organization, and the chain declares none: add "
             "organization: o-…",
         ),
         (
@@ -189,9 +189,12 @@ def problems(
             "targets[0].trust: it needs the organization, and the chain declares none: add organization: o-…",
         ),
         (
-            {"target": {"organizational_units": ["ou-ab12-11111111"]}, "organization": "o-exampleorg1"},
-            "targets[0].organizational_units[0]: 'ou-ab12-11111111' is not a path of an organizational unit: write the "
-            "ids from the root down, such as r-ab12/ou-ab12-11111111",
+            {
+                "target": {"caller_organizational_units": ["ou-ab12-11111111"]},
+                "organization": "o-exampleorg1",
+            },
+            "targets[0].caller_organizational_units[0]: 'ou-ab12-11111111' is not a path of an organizational unit: "
+            "write the ids from the root down, such as r-ab12/ou-ab12-11111111",
         ),
         (
             {"target": {"permissions_boundary": "a b"}},

@@ -16,7 +16,15 @@ import pytest
 import yaml
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, Quotas
-from rolechain.model.keys import CHAIN_KEYS, ENTRANCE_KEYS, ENTRANCE_KINDS, OF_CALLEES, QUOTAS, ROLE_KEYS
+from rolechain.model.keys import (
+    CHAIN_KEYS,
+    ENTRANCE_KEYS,
+    ENTRANCE_KINDS,
+    OF_CALLEES,
+    OF_TARGETS_BY_UNIT,
+    QUOTAS,
+    ROLE_KEYS,
+)
 from rolechain.model.schema import chain_schema
 
 ROOT = Path(__file__).parents[2]
@@ -42,12 +50,13 @@ def test_the_schema_is_the_model_s() -> None:
 def test_the_tables_know_the_model_s_keys() -> None:
     """A key that is added to the model is added to the tables, from which the reader and the schema are made."""
     assert set(CHAIN_KEYS) == set(signature(Chain).parameters) - {"sources"} == set(SCHEMA["properties"])
-    assert [*ROLE_KEYS, "partition"] == [field.name for field in fields(ChainRole)]
+    assert [*ROLE_KEYS, "partition", "member_of"] == [field.name for field in fields(ChainRole)]
     assert set(QUOTAS.keys) == {field.name for field in fields(Quotas)}
     assert {*ENTRANCE_KEYS, "kind", "value", "others"} == {field.name for field in fields(Entrance)}
     kinds = SCHEMA["$defs"]
     assert set(kinds["source"]["properties"]) == set(ROLE_KEYS) - set(OF_CALLEES)
-    assert set(kinds["role"]["properties"]) == set(ROLE_KEYS) - {"assumed_by"}
+    assert set(kinds["role"]["properties"]) == set(ROLE_KEYS) - {"assumed_by", *OF_TARGETS_BY_UNIT}
+    assert set(kinds["target"]["properties"]) == {"accounts", *ROLE_KEYS} - {"assumed_by"}
     known = {key for option in kinds["entrance"]["oneOf"] for key in option["properties"]}
     assert known == {*ENTRANCE_KINDS, *ENTRANCE_KEYS}
 
@@ -130,6 +139,17 @@ ROLE_VALUES: dict[str, tuple[Any, ...]] = {
     ),
     "trust": ("principal_arn", "role_arn", "account", "anyone"),
     "organizational_units": ("r-ab12/ou-ab12-11111111", "ou-ab12"),
+    "exclude": ("444444444444", "4"),
+    "stack_set": (
+        {"failure_tolerance_percentage": 10},
+        {"failure_tolerance_percentage": 101},
+        {"max_concurrent_count": 0},
+        {"call_as": "ANYBODY"},
+        {"depends_on": "arn:aws:cloudformation:us-east-1:222222222222:stackset/network:1a-2b"},
+        {"depends_on": "network"},
+        {"administrator_account": "2"},
+    ),
+    "caller_organizational_units": ("r-ab12/ou-ab12-11111111", "ou-ab12"),
     "permissions_boundary": ("arn:aws:iam::333333333333:policy/limit", "team/limit", "a:b"),
     "managed_policies": ("ReadOnlyAccess", ["ReadOnlyAccess", "a b"]),
     "permissions": (
@@ -197,7 +217,7 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{key}: {value!r}", {**SMALLEST, key: value}
         yield f"no {key}", {name: each for name, each in SMALLEST.items() if name != key}
     for kind in ("source", "targets"):
-        for key in ("rol", *ROLE_KEYS):
+        for key in ("rol", "accounts", *ROLE_KEYS):
             for value in (*WORDS, *ROLE_VALUES.get(key, ())):
                 if kind == "source" and key in OF_CALLEES and value == IDLE.get(key):
                     continue
@@ -237,6 +257,7 @@ BEYOND = (
     "statement 0",
     "Statement",
     "remove one",
+    "is for a target by organizational unit",
 )
 """What the reader refuses and a schema does not see, as it compares keys, or reads further."""
 
@@ -292,6 +313,7 @@ def test_the_schema_takes_what_is_read(name: str) -> None:
         {"max_session_duration": "3600"},
         {"managed_policies": []},
         {"organizational_units": []},
+        {"accounts": ["444444444444"]},
         {"session_tags": {"Stage": []}},
         {"policy": []},
         {"policy": {"Version": "2012-10-17"}},

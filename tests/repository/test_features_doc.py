@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from rolechain import Chain, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity
+from rolechain import Chain, ChainRole, Entrance, Permission, Quotas, SessionTag, SourceIdentity, StackSet
 from rolechain.model.keys import CHAIN_KEYS, ENTRANCE_KEYS, ENTRANCE_KINDS, ROLE_KEYS
 from rolechain.statements.builder import permission_statements, trust_statements
 
 TEXT = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
-NAMES = {each.__name__: each for each in (Entrance, Permission, Quotas, SessionTag, SourceIdentity)}
+NAMES = {each.__name__: each for each in (Entrance, Permission, Quotas, SessionTag, SourceIdentity, StackSet)}
 
 
 def rows(title: str) -> list[list[str]]:
@@ -53,6 +53,8 @@ def chain_of(path: Path, role: str, keys: dict[str, Any], **fields: Any) -> Chai
         "targets": {"account": "333333333333"},
         **fields,
     }
+    if "organizational_units" in keys:
+        del document[role]["account"]
     document[role] = {**document[role], **keys}
     file = path / "chain.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False))
@@ -60,12 +62,13 @@ def chain_of(path: Path, role: str, keys: dict[str, Any], **fields: Any) -> Chai
 
 
 def in_python(target: dict[str, Any]) -> Chain:
+    place: dict[str, Any] = {} if "organizational_units" in target else {"account": "333333333333"}
     return Chain(
         "deploy",
         organization="o-exampleorg1",
         source=ChainRole("111111111111"),
         middle=[ChainRole("222222222222")],
-        targets=[ChainRole("333333333333", **target)],
+        targets=[ChainRole(**place, **target)],
     )
 
 

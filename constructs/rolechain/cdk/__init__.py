@@ -7,6 +7,7 @@ from rolechain.cdk.audit_role import AuditRole
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
+from rolechain.cdk.target_stack_set import TargetStackSet
 
 if TYPE_CHECKING:
     from rolechain.cdk.role_chain_checks import RoleChainChecks
@@ -21,6 +22,7 @@ __all__ = [
     "RoleChainChecks",
     "SourceRole",
     "TargetRole",
+    "TargetStackSet",
     "add_roles",
     "declare_order",
     "synthesize",

@@ -207,6 +207,8 @@ def _document(statements: Iterable[StatementJson]) -> dict[str, object]:
 
 def _declared_here(scope: Construct, chain: Chain, kind: str, wanted: str | ChainRole | None) -> ChainRole:
     """The one role of a kind that belongs into the stack of ``scope``."""
+    if isinstance(wanted, ChainRole) and wanted.member_of in chain.targets:
+        return wanted  # of the template of a stack set, whose stacks are of any account
     roles = {"source": chain.sources, "middle": chain.middle, "target": chain.targets}[kind]
     # Each look at CDK is a call to another process.
     stack = scope if isinstance(scope, Stack) else Stack.of(scope)

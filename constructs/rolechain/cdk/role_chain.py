@@ -11,6 +11,7 @@ from constructs import Construct
 
 from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import ChainRoleConstruct, MiddleRole, PlacementError, SourceRole, TargetRole
+from rolechain.cdk.target_stack_set import TargetStackSet
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import statements_for
@@ -28,6 +29,7 @@ class RoleChain(Construct):
     Attributes:
         stacks: the stack of each account.
         roles: the construct of each role, by the role's declared ARN.
+        stack_sets: the stack set of each target by organizational unit, likewise.
 
     Raises:
         PlacementError: nobody may enter, or the order of deployment goes round in a circle.
@@ -44,11 +46,13 @@ class RoleChain(Construct):
         super().__init__(scope, id)
         self.stacks: dict[str, Stack] = {}
         self.roles: dict[str, ChainRoleConstruct] = {}
+        self.stack_sets: dict[str, TargetStackSet] = {}
         for account in chain.deployed_accounts:
             # Beside this construct rather than in it, as CDK names only direct children of an app or stage plainly.
             stack = AccountStack(scope, f"{id}-{account}", chain=chain, account=account, proof=None)
             self.stacks[account] = stack
             self.roles |= {made.declared.arn: made for made in stack.roles.values()}
+            self.stack_sets |= {made.declared.arn: made for made in stack.stack_sets.values()}
         prove_at_synth(self, chain, proof=proof)
         declare_order(chain, self.stacks)
 
@@ -69,8 +73,9 @@ def declare_order(chain: Chain, stacks: Mapping[str, Stack]) -> None:
     needs: dict[str, set[str]] = {}
     for hop in chain.hops():
         created = not (hop.caller.existing or hop.callee.existing)
-        if created and hop.callee.trust == "role_arn" and hop.caller.account != hop.callee.account:
-            needs.setdefault(hop.callee.account, set()).add(hop.caller.account)
+        account = chain.administrator_account(hop.callee) if hop.callee.by_unit else hop.callee.account
+        if created and hop.callee.trust == "role_arn" and hop.caller.account != account:
+            needs.setdefault(account, set()).add(hop.caller.account)
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -96,6 +101,7 @@ class AccountStack(Stack):
 
     Attributes:
         roles: the constructs, by the role's name.
+        stack_sets: the stack sets of targets by organizational unit, by the role's name.
     """
 
     def __init__(
@@ -114,6 +120,17 @@ class AccountStack(Stack):
             description=f"Roles of the chain {chain.name} in account {account}",
         )
         self.roles = add_roles(self, chain=chain, account=account, proof=proof)
+        self.stack_sets = {
+            target.role: TargetStackSet(
+                self, f"{target.role}-stack-set", chain=chain, target=target, proof=None
+            )
+            for target in chain.targets
+            if target.by_unit and chain.administrator_account(target) == account
+        }
+        for stack_set in self.stack_sets.values():
+            for hop in chain.calls_into(stack_set.declared) if stack_set.declared.trust == "role_arn" else ():
+                if hop.caller.account == account and hop.caller.role in self.roles:
+                    stack_set.resource.node.add_dependency(self.roles[hop.caller.role].role)
 
 
 def add_roles(

@@ -79,10 +79,15 @@ def selected_chain(arguments: argparse.Namespace, *, to_target: bool = False) ->
         chain = replace(chain, sources=found)
     if to_target and arguments.target is not None:
         role = _named_role(chain, arguments.target)
-        if role not in chain.targets:
+        if (role.member_of or role) not in chain.targets:
             raise UsageError(f"{role.arn} is not a target of chain {chain.name}: name one with --target")
         chain = replace(chain, targets=[role])
     return chain
+
+
+def in_every_account(target: ChainRole) -> str:
+    """What a target by organizational unit is, as messages begin that ask for one of its accounts."""
+    return f"{target.role} is in every account of {', '.join(target.organizational_units)}"
 
 
 def _named_role(chain: Chain, target: str) -> ChainRole:
@@ -159,7 +164,10 @@ class ChainSelection:
             raise UsageError(
                 f"chain {self.chain.name} has several targets: name one of {_names(self.chain.targets)} with --target"
             )
-        return self.chain.targets[0]
+        role = self.chain.targets[0]
+        if role.by_unit:
+            raise UsageError(f"{in_every_account(role)}: name one of the accounts with --target")
+        return role
 
     def chosen(self, hops: Iterable[DeclaredHop]) -> tuple[DeclaredHop, ...]:
         """Some hops with what was chosen for them."""

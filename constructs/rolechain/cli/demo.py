@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
             reports += strangers(organization, chain)
             done(f"{len(reports)} times sts:AssumeRole, over real HTTP")
         for target in chain.targets:
-            if target.existing:
+            if target.existing or target.by_unit:
                 continue
             with _step(screen, f"reading in account {target.account}") as done:
                 hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
@@ -198,7 +198,7 @@ def strangers(organization: LocalOrganization, chain: Chain) -> Iterator[HopRepo
     """The reports of administrators outside of the chain that try each role of it; every one has to be refused."""
     tags, identity = choices(chain)
     hops: dict[str, DeclaredHop] = {}
-    for hop in choose(chain.hops(), tags, identity):
+    for hop in choose((hop for hop in chain.hops() if not hop.callee.by_unit), tags, identity):
         hops.setdefault(hop.callee.arn, hop)
     for account in dict.fromkeys([*(source.account for source in chain.sources), STRANGER]):
         administrator = organization.session(account, region=chain.region)

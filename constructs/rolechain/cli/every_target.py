@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,18 +12,41 @@ from typing import TypeVar
 
 import boto3
 
-from rolechain.cli.base_session import BaseSession
-from rolechain.cli.chain_selection import ChainSelection
+from rolechain.cli.base_session import BaseSession, open_session
+from rolechain.cli.chain_selection import ChainSelection, in_every_account
 from rolechain.cli.options import UsageError
 from rolechain.cli.output import progress
 from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache
 from rolechain.cli.subprocesses import completed, raise_if_interrupted
 from rolechain.errors import RolechainError
+from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
-from rolechain.runtime import HopError, fan_out
+from rolechain.runtime import HopError, fan_out, list_unit_accounts
 from rolechain.runtime.hop import Hop
 
 Result = TypeVar("Result")
+
+
+def _targets(chain: Chain, arguments: argparse.Namespace) -> Iterator[ChainRole]:
+    """The targets, those by organizational unit as the role of each account; which accounts are skipped is told."""
+    if arguments.accounts_from and not any(target.by_unit for target in chain.targets):
+        raise UsageError(f"chain {chain.name} has no target by organizational unit: remove --from")
+    own = {(role.account, role.role.lower()) for role in chain.roles}
+    for target in chain.targets:
+        if not target.by_unit:
+            yield target
+            continue
+        if not arguments.accounts_from:
+            raise UsageError(
+                f"{in_every_account(target)}: add --from organizations to have them listed, or name one with --target"
+            )
+        profile = arguments.organizations_profile or arguments.profile
+        found = list_unit_accounts(target, open_session(profile, arguments.region, chain.region))
+        for account, reason in found.skipped.items():
+            print(f"rolechain: {account} is skipped: {reason}", file=sys.stderr)
+        for account in found.accounts:
+            if (account, target.role.lower()) not in own:
+                yield target.in_account(account)
 
 
 @dataclass(frozen=True)
@@ -47,9 +71,9 @@ class EveryTarget:
         if arguments.target is not None:
             raise UsageError("--target names one target and --every-target means all: remove one of the two")
         selection = ChainSelection.of(arguments)
-        targets = tuple(selection.chain.targets)
-        shared, ends = selection.hops_to_each(targets)
         base = BaseSession.open(selection, arguments, SessionCache(arguments))
+        targets = tuple(_targets(selection.chain, arguments))
+        shared, ends = selection.hops_to_each(targets)
         return cls(base, targets, base.remaining_hops(shared, "every target", ends), ends)
 
     def name(self, role: ChainRole) -> str:

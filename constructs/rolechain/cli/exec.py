@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rolechain.cli.options import CREDENTIALS, UsageError, add_options, count
+from rolechain.cli.options import CREDENTIALS, UsageError, add_every_target_options, add_options, count
 from rolechain.cli.resolved_credentials import CONFLICTING_VARIABLES, ResolvedCredentials, resolve
 from rolechain.errors import RolechainError
 
@@ -26,7 +26,8 @@ _SHELLS = Path(__file__).with_name("shells")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.usage = "%(prog)s [options] [-- CMD ...]"
-    add_options(parser, *CREDENTIALS, "--every-target")
+    add_options(parser, *CREDENTIALS)
+    add_every_target_options(parser)
     parser.add_argument(
         "--jobs",
         metavar="N",

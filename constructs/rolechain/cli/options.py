@@ -169,6 +169,23 @@ def _is_own(file: Path) -> bool:
     return not hasattr(os, "getuid") or file.stat().st_uid == os.getuid()
 
 
+def add_every_target_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--every-target``, and where it takes the accounts of organizational units from."""
+    add_options(parser, "--every-target")
+    parser.add_argument(
+        "--from",
+        dest="accounts_from",
+        choices=("organizations",),
+        help="where --every-target takes the accounts of organizational units from: AWS Organizations lists them",
+    )
+    parser.add_argument(
+        "--organizations-profile",
+        metavar="PROFILE",
+        help="the profile that lists them, of the management account or a delegated administrator (default: the "
+        "session to start from)",
+    )
+
+
 def add_account_profile_option(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Adds ``--account-profile``, which gives (account, profile) pairs."""
     add_repeated_option(

@@ -83,7 +83,8 @@ class ProofText:
         for hop in hops:
             unknown = hop.verdict is Verdict.UNKNOWN
             mark = _GOOD if hop.verdict is Verdict.ALLOW else ("?", "yellow") if unknown else _BAD
-            self._item(mark, f"{self.name(hop.caller)} → {self.name(hop.callee)}")
+            where = f", in {hop.accounts}" if hop.accounts else ""
+            self._item(mark, f"{self.name(hop.caller)} → {self.name(hop.callee)}{where}")
             if hop.verdict is not Verdict.ALLOW:
                 self._line((f"      {hop.reason}", "dim"))
 

@@ -107,9 +107,11 @@ class _ProfileSets:
         self._chain = chain = selection.chain
         self._file = file
         self._region = region
-        self._hops = selection.chosen(chain.hops())
-        self._count = Counter(role.role for role in chain.roles)
-        self.names = {self._name(source, role) for source in chain.sources for role in chain.roles}
+        # A profile is of one account.
+        self._hops = selection.chosen(hop for hop in chain.hops() if not hop.callee.by_unit)
+        roles = [role for role in chain.roles if not role.by_unit]
+        self._count = Counter(role.role for role in roles)
+        self.names = {self._name(source, role) for source in chain.sources for role in roles}
 
     def of_hops(self, start: str, settings: Settings) -> tuple[Profiles, dict[str, str]]:
         """Profiles that rest on each other, the first of them on ``start``.

@@ -87,6 +87,10 @@ def _revoked(chain: Chain, arguments: argparse.Namespace) -> Iterator[tuple[Chai
     accounts = AccountSessions.opened(arguments, chain.region, chain.partition)
     # A caller whose sessions live on would take its callee anew after the callee's were ended.
     for role in chain.roles:
+        if role.by_unit:
+            units = ", ".join(role.organizational_units)
+            yield role, False, f"sessions in accounts of {units} are not ended: they last an hour at most"
+            continue
         try:
             time = _revoke(role, accounts.session(role.account))
         except (RevocationError, AccountSessionError, BaseSessionError) as error:

@@ -178,6 +178,13 @@ def _looked_up(
     paths: list[Path] = []
     unread: list[Unread] = []
     accounts = {each: partial(sessions.session, each) for each in chain.accounts}
+    for target in chain.targets:
+        if target.by_unit:
+            units = ", ".join(target.organizational_units)
+            print(
+                f"rolechain: accounts of {units} are not looked up: their callers' accounts hold the calls into them",
+                file=sys.stderr,
+            )
     with progress("accounts", len(accounts)) as advance:
         for found in lookup_events(
             accounts,

@@ -9,7 +9,7 @@ import sys
 
 from rolechain import runtime
 from rolechain.cli.base_session import credentials_needed, open_session
-from rolechain.cli.chain_selection import ChainSelection
+from rolechain.cli.chain_selection import ChainSelection, in_every_account
 from rolechain.cli.options import CHAIN, SESSIONS, add_account_profile_option, add_options, seconds
 from rolechain.cli.output import console, show_reports, status
 
@@ -42,6 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     chain = selection.chain
     # A missing value is an error in the command's words here.
     selection.chosen(chain.hops())
+    for target in chain.targets:
+        if target.by_unit:
+            print(
+                f"rolechain: {in_every_account(target)}, and is not tried: try one of the accounts with --target, or "
+                "reach all with rolechain whoami --every-target --from organizations",
+                file=sys.stderr,
+            )
     session = open_session(arguments.profile, arguments.region, chain.region)
     others = {
         account: open_session(profile, session.region_name, "")

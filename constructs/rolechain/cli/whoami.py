@@ -11,7 +11,7 @@ from typing import Any
 from rolechain.cli.base_session import BaseSession
 from rolechain.cli.chain_selection import ChainSelection
 from rolechain.cli.every_target import EveryTarget
-from rolechain.cli.options import CREDENTIALS, add_options
+from rolechain.cli.options import CREDENTIALS, add_every_target_options, add_options
 from rolechain.cli.resolved_credentials import ResolvedCredentials, SessionCache, expiration_of
 from rolechain.errors import RolechainError
 from rolechain.runtime import HopError
@@ -23,7 +23,8 @@ Step = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    add_options(parser, *CREDENTIALS, "--every-target")
+    add_options(parser, *CREDENTIALS)
+    add_every_target_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -98,12 +98,14 @@ def _address(url: Any) -> str:
 def _nested(
     folder: Path, body: Mapping[str, Any], artifacts: Mapping[str, Any], stack: Mapping[str, Any]
 ) -> dict[str, Mapping[str, Any]]:
-    """The templates of a template's nested stacks, which are assets that their TemplateURL names by bucket and key."""
+    """The templates of nested stacks and stack sets, which are assets that a TemplateURL names by bucket and key."""
     resources = section(body, "Resources")
+    kinds = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet")
     addresses = {
         name: _address(section(resource, "Properties").get("TemplateURL"))
         for name in resources
-        if (resource := section(resources, name)).get("Type") == "AWS::CloudFormation::Stack"
+        if (resource := section(resources, name)).get("Type") in kinds
+        and "TemplateURL" in section(resource, "Properties")
     }
     # Most stacks nest none: their list of assets need not be read.
     assets = _assets(folder, artifacts, stack) if addresses else {}

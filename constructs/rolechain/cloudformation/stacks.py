@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -151,6 +152,12 @@ class Stacks:
         self._declared: dict[tuple[str, str], list[str]] = {}
         for role in chain.roles if chain else ():
             self._declared.setdefault((role.path, role.role), []).append(role.account)
+        # Beside a target by organizational unit, one of that name has a stack of its own.
+        members: dict[tuple[str, str], list[str]] = {}
+        for role in chain.targets if chain else ():
+            if role.member_of:
+                members.setdefault((role.path, role.role), []).append(role.account)
+        self._by_stack_sets = {**self._declared, **members}
         self._children: dict[tuple[str, str], Stack | None] = {}
         self._exports: dict[str, list[tuple[Stack, Json]]] = {}
         self._exporting = 0
@@ -170,15 +177,16 @@ class Stacks:
         template = stack.template
         for resource in stack.resources(_NESTED, STACK_SET):
             logical_id, made = resource.logical_id, resource.made
-            if logical_id in template.nested:
+            properties = resource.properties
+            if logical_id in template.nested and resource.kind == _NESTED:
                 self._child(stack, logical_id, made)
             elif resource.kind == _NESTED:
                 reason = "its template is not at hand: give its file to the proof"
                 self.unread.append((resource.place, "nested stack", reason))
             else:
-                found = instances_of(
-                    resource.properties, template, logical_id, stack.resolver, self._declared
-                )
+                if logical_id in template.nested:
+                    properties = {**properties, "TemplateBody": json.dumps(template.nested[logical_id])}
+                found = instances_of(properties, template, logical_id, stack.resolver, self._by_stack_sets)
                 if isinstance(found, str):
                     self.unread.append((resource.place, "stack set", found))
                     continue

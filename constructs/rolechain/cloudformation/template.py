@@ -27,7 +27,8 @@ class Template:
         dependencies: the names of the templates that are deployed before it.
         file: the file that it was read from, for the report.
         stack_name: the stack's name, where ``name`` is another.
-        nested: the templates of its nested stacks, by the logical id of each; one that is not at hand is left out.
+        nested: the templates of its nested stacks, and of stack sets that are assets, by the logical id of each; one
+            that is not at hand is left out.
         parameters: the values that its parameters are given, by name.
         stored: what Systems Manager holds where it is deployed, by name.
         conditions: what its conditions are taken to be, whatever they are made of, by name.

@@ -9,10 +9,11 @@ from dataclasses import replace
 from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.graph.role_graph import Principal, RoleGraph, RoleRecord
 from rolechain.iam.arn import account_of, session_arn
-from rolechain.iam.condition_keys import PERHAPS, principal_keys
+from rolechain.iam.condition_keys import PERHAPS, RESOURCE_ORGANIZATION_PATHS, principal_keys
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.sts_actions import actions_of
 from rolechain.model.hop import Hop
+from rolechain.model.role import ChainRole
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request
 from rolechain.policy.conditions import Condition
@@ -33,6 +34,7 @@ _RUNTIME_SESSION_NAME = "rolechain-<user>@<host>"
 OTHER_VALUE = "<any other value>"
 """Stands for what the chain leaves open of a value, where no policy names it; STS takes no such characters."""
 
+_RESOURCE_PATHS = "aws:ResourceOrgPaths"
 _PRINCIPAL_TAG = "aws:PrincipalTag/"
 
 EVERYTHING = Policy.parse(
@@ -74,7 +76,7 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
         context |= {"aws:PrincipalOrgPaths": [of_caller.path]} if of_caller.path else {}
     if of_callee:
         limited = replace(limited, rcps=of_callee.rcps, in_management_account=of_callee.in_management_account)
-        context |= {"aws:ResourceOrgPaths": [of_callee.path]} if of_callee.path else {}
+        context |= {_RESOURCE_PATHS: [of_callee.path]} if of_callee.path else {}
     return Request(
         caller=calling,
         callee=limited,
@@ -106,11 +108,16 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
         known["sts:ExternalId"] = hop.external_id
     # Where an account lies is not in the templates: it is taken to lie where the chain wants it.
     is_placed = "aws:PrincipalOrgPaths" in request.context or "aws:PrincipalOrgID" not in request.context
-    in_units = () if is_placed else hop.callee.organizational_units
+    in_units = () if is_placed else hop.callee.caller_organizational_units
+    paths: list[Mapping[str, ContextValue]]
     paths = [{"aws:PrincipalOrgPaths": [f"{graph.organization}/{unit.rstrip('/')}/"]} for unit in in_units]
     limits = tuple(record.policy for record in graph.session_policies.get(hop.caller.arn, ()))
     known |= paths[0] if paths else {}
     plain = replace(request, context={**request.context, **known}, session_policies=limits or None)
+    if unit := hop.callee.member_of:
+        places = list(_places(unit, plain, graph.organization or ""))
+        plain = replace(plain, context={**plain.context, **places[0]})
+        paths = [{}, *paths[1:], *places[1:]]
     usual, *others = _carried(hop, _named_by(plain.policies))
     first = _carrying(plain, hop, usual)
     yield first
@@ -120,6 +127,29 @@ def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterat
     for other in (*in_place, *paths[1:]):
         if not first.keys.isdisjoint(map(str.lower, other)):
             yield replace(first, context={**first.context, **other})
+
+
+def _places(unit: ChainRole, request: Request, organization: str) -> Iterator[dict[str, ContextValue]]:
+    """Where an account of a target's units may lie, as far as policies tell places apart.
+
+    Where the account was read, or where the policies name no unit below, it is one of the units or below it.
+    """
+    if _RESOURCE_PATHS in request.context:
+        yield {}
+        return
+    units = [f"{organization}/{each.rstrip('/')}/" for each in unit.organizational_units]
+    named = (
+        element.rstrip("*")
+        for policy in request.policies
+        for statement in policy.statements
+        for condition in statement.conditions
+        if isinstance(condition, Condition) and condition.lookup == RESOURCE_ORGANIZATION_PATHS
+        for element in condition.elements
+        if isinstance(element, str) and element.rstrip("*").startswith(tuple(units))
+    )
+    for path in dict.fromkeys((*units, *named)):
+        yield {_RESOURCE_PATHS: [path]}
+        yield {_RESOURCE_PATHS: [f"{path}ou-<any>-<other>/"]}
 
 
 Carried = Mapping[str, str]

@@ -96,7 +96,7 @@ def assumptions_of(chain: Chain, existing: Iterable[RoleRecord]) -> Iterator[str
     for role in existing:
         yield f"assuming that the owner of {role.arn} has added the statements that the chain asks for"
     for callee in (*chain.middle, *chain.targets):
-        if callee.organizational_units and chain.organization:
+        if callee.caller_organizational_units and chain.organization:
             callers = ", ".join(dict.fromkeys(hop.caller.account for hop in chain.calls_into(callee)))
-            units = " or ".join(callee.organizational_units)
+            units = " or ".join(callee.caller_organizational_units)
             yield f"assuming that account {callers} lies in {units}"

@@ -22,7 +22,7 @@ class Finding:
     """One thing that is wrong, or that cannot be known.
 
     Attributes:
-        rule: the rule's id, ``RC01`` to ``RC40``; ``RC00`` for what cannot be resolved or decided.
+        rule: the rule's id, ``RC01`` to ``RC41``; ``RC00`` for what cannot be resolved or decided.
         level: how bad it is.
         place: where it stands; None where it is nowhere in the templates, such as a role that is missing.
         message: what is wrong, with the values.

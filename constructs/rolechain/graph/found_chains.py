@@ -42,7 +42,7 @@ from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance, inherited_values
 from rolechain.model.role import ChainRole, Permission
-from rolechain.statements.builder import trust_statements
+from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.statements.packing import PackingError, pack
 from rolechain.statements.permissions_policy import hop_permission_statements
 from rolechain.statements.trust_policy import CALLER_SID
@@ -569,7 +569,7 @@ def _of_hops(chain: Chain, role: ChainRole) -> list[Json]:
     try:
         return [statement for policy in pack(chain, role).hops for statement in policy.statements]
     except PackingError:
-        return hop_permission_statements(chain.calls_of(role))
+        return permission_statements(chain, role)
 
 
 def _may(unit: Grant, units: Iterable[Grant]) -> bool:

@@ -236,7 +236,7 @@ def keys_of_callee(
         found["external_id"] = ids[0]
     units = first.values(keys_of.ORGANIZATION_PATHS, "foranyvalue:stringlike")
     if organization and units:
-        found["organizational_units"] = tuple(
+        found["caller_organizational_units"] = tuple(
             each.removeprefix(f"{organization}/").removesuffix("/*") for each in units
         )
     arns = first.values(keys_of.PRINCIPAL_ARN)

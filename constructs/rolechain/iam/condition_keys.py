@@ -27,6 +27,7 @@ REQUEST_TAG, TAG_KEYS, TRANSITIVE_TAG_KEYS = "aws:requesttag/", "aws:tagkeys", "
 SET_SOURCE_IDENTITY, SOURCE_IDENTITY = "sts:sourceidentity", "aws:sourceidentity"
 MFA_PRESENT, MFA_AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
 RESOURCE_ACCOUNT, RESOURCE_ORGANIZATION = "aws:resourceaccount", "aws:resourceorgid"
+RESOURCE_ORGANIZATION_PATHS = "aws:resourceorgpaths"
 
 WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds"})
 """Keys that count seconds."""

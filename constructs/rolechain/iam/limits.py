@@ -33,6 +33,7 @@ def _text(character: str, lengths: range) -> re.Pattern[str]:
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
+"""The path of an organizational unit: the ids from the root down; the root alone is the whole organization."""
 SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
 SERVICE_OF_ANY_PARTITION = re.compile(
     r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
@@ -122,3 +123,8 @@ def is_tag_text(text: object) -> bool:
 def folded(tag_key: str) -> str:
     """A tag key as STS compares it: in lower case."""
     return tag_key.lower()
+
+
+def is_root(unit: str) -> bool:
+    """Whether the path of an organizational unit is the root's, which holds every account."""
+    return "/" not in unit.rstrip("/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from rolechain.graph.policy_reader import UNKNOWN_RULE
+from rolechain.graph.role_graph import RoleGraph
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.iam.arn import account_of
 from rolechain.live.account import Account
@@ -16,7 +17,7 @@ from rolechain.live.template import document_by_arn, template_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict
 from rolechain.proof import Finding, Level, Proof
-from rolechain.proof.prove import prove_graph
+from rolechain.proof.prove import prove_chain
 
 
 def prove_live(
@@ -42,9 +43,17 @@ def prove_live(
     """
     held = list(accounts)
     near = reaching(chain, held) if scope == "chain" else held
-    graph = role_graph_of([template_of(account) for account in near], chain_with_documents(chain, held))
+    templates = [template_of(account) for account in near]
     limits = organization.limits() if isinstance(organization, Organization) else {}
-    proof = prove_graph(chain, replace(graph, limits=limits), scope=scope)
+
+    def read(of: Chain, parts: Collection[str] | None) -> RoleGraph:
+        return replace(role_graph_of(templates, chain_with_documents(of, held), parts), limits=limits)
+
+    parts = None
+    if any(target.by_unit for target in chain.targets):
+        # The accounts of organizational units are not read: their roles are taken as declared, and the proof says so.
+        parts = {role.arn for role in chain.roles if not role.by_unit}
+    proof = prove_chain(chain, read, (account.id for account in held), scope=scope, parts=parts)
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import Any
 
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, did_you_mean
+from rolechain.iam.arn import account_of
+from rolechain.iam.limits import ACCOUNT
 from rolechain.model.entry_principal import inherited_values
 from rolechain.model.hop import Hop, choose
 from rolechain.model.role import ChainRole, Quotas
 from rolechain.model.session_values import several
+from rolechain.model.shapes import matches
 from rolechain.model.validation import problems_of
 
 
@@ -127,13 +130,48 @@ class Chain:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The ids of the accounts that hold a role, each once, in the order of the declaration."""
-        return tuple(dict.fromkeys(role.account for role in self.roles))
+        """The ids of the accounts that hold a role, each once, in the order of the declaration.
+
+        The accounts of organizational units are not among them.
+        """
+        own = (role.account for role in self.roles if not (role.by_unit or role.member_of))
+        return tuple(dict.fromkeys(own))
 
     @property
     def deployed_accounts(self) -> tuple[str, ...]:
-        """The ids of the accounts in which a role is created, each once, in the order of the declaration."""
-        return tuple(dict.fromkeys(role.account for role in self.roles if not role.existing))
+        """The ids of the accounts in which a role or a stack set is created, each once, in the order of declaration."""
+        return tuple(
+            dict.fromkeys(
+                self.administrator_account(role) if role.by_unit else role.account
+                for role in self.roles
+                if not role.existing
+            )
+        )
+
+    def administrator_account(self, target: ChainRole) -> str:
+        """The id of the account that holds the stack set of a target by organizational unit."""
+        declared = target.stack_set.administrator_account if target.stack_set else None
+        return declared or (*self.sources[:1], *self.middle)[-1].account
+
+    def with_members(self, accounts: Iterable[str]) -> Chain:
+        """The chain with the roles of some accounts in place of its targets by organizational unit.
+
+        Args:
+            accounts: the ids; one that a target excludes, or that holds a target of that name already, gets none.
+        """
+        accounts = list(accounts)
+        own = {(role.account, role.role.lower()) for role in self.roles}
+        targets: list[ChainRole] = []
+        for target in self.targets:
+            if target.by_unit:
+                left_out = {
+                    *target.exclude,
+                    *(account for account, name in own if name == target.role.lower()),
+                }
+                targets += (target.in_account(each) for each in accounts if each not in left_out)
+            else:
+                targets.append(target)
+        return replace(self, targets=targets)
 
     def hops(self) -> Iterator[Hop]:
         """Each hop once: from the source roles, along the middle roles, then from the last of them to each target."""
@@ -185,7 +223,8 @@ class Chain:
 
         Args:
             target: an account id, if the chain ends in one role of that account; else a target's alias, a role's ARN,
-                or the declared role.
+                or the declared role. The id of any account of the organization stands for a target by organizational
+                unit, where no other target is of that account; whether it lies in the units, AWS decides.
             session_tags: the values of the session tags that the chain leaves open, by key.
             source_identity: the source identity, where the chain leaves it open.
 
@@ -193,7 +232,13 @@ class Chain:
             NoSuchTargetError: no role of the chain matches, or several do.
             ChainError: no hop of the path takes a value that was given.
         """
-        return choose(self._path(self.source, self.target(target)), session_tags, source_identity)
+        callee = self.target(target)
+        if callee.by_unit:
+            units = ", ".join(callee.organizational_units)
+            raise NoSuchTargetError(
+                f"{callee.role} of chain {self.name} is in every account of {units}: name one of the accounts"
+            )
+        return choose(self._path(self.source, callee), session_tags, source_identity)
 
     def _path(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
         """The hops from a source role to a role further on."""
@@ -207,13 +252,33 @@ class Chain:
     def target(self, target: str | ChainRole) -> ChainRole:
         """The role that is named; arguments and errors as those of ``hops_to``."""
         callees = (*self.middle, *self.targets)
+        account = target
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
             found = [role for role in callees if role.arn == named.arn]
+            if not found and named.member_of:
+                found = [named for role in self.targets if role == named.member_of]
         elif isinstance(target, str) and target.startswith("arn:"):
-            found = [role for role in callees if role.arn == target]
+            found = [role for role in callees if role.arn == target and not role.by_unit]
+            account = account_of(target)
         else:
-            found = [role for role in self.targets if target in (role.account, role.alias)]
+            found = [
+                role
+                for role in self.targets
+                if target in (None if role.by_unit else role.account, role.alias)
+            ]
+        if not found and matches(ACCOUNT, account):
+            members = [
+                (role.in_account(str(account)), role)
+                for role in self.targets
+                if role.by_unit and target in (account, role.in_account(str(account)).arn)
+            ]
+            found = [member for member, role in members if account not in role.exclude]
+            if members and not found:
+                raise NoSuchTargetError(
+                    f"chain {self.name} excludes account {account} from its target {members[0][1].role}: remove it "
+                    "from exclude, or name another account"
+                )
         if len(found) == 1:
             return found[0]
         wanted = target.arn if isinstance(target, ChainRole) else target
@@ -222,7 +287,12 @@ class Chain:
             raise NoSuchTargetError(
                 f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
             )
-        names = [name for role in self.targets for name in (role.alias, role.account, role.arn) if name]
+        names = [
+            name
+            for role in self.targets
+            for name in (role.alias, role.account, role.arn)
+            if name and "*" not in name
+        ]
         known = f": it has {', '.join(role.alias or role.arn for role in self.targets)}"
         raise NoSuchTargetError(
             f"chain {self.name} has no target {wanted!r}{did_you_mean(str(wanted), names) or known}"
@@ -234,4 +304,6 @@ class Chain:
 
     def calls_into(self, callee: ChainRole) -> tuple[Hop, ...]:
         """The hops that end in ``callee``; none for a source role."""
+        if callee.member_of and callee.arn not in self._calls[1]:
+            return tuple(replace(hop, callee=callee) for hop in self.calls_into(callee.member_of))
         return tuple(self._calls[1].get(callee.arn, ()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance, ServiceSessionValues
 from rolechain.model.keys import CHAIN_KEYS, ENTRANCE_KEYS, ROLE_KEYS
-from rolechain.model.role import Permission, Quotas
+from rolechain.model.role import ChainRole, Permission, Quotas
 from rolechain.model.session_values import SessionTag, SourceIdentity
 from rolechain.model.shapes import defaults_of
+from rolechain.model.stack_set import StackSet
 
 Json = dict[str, Any]
 
@@ -33,6 +35,8 @@ def _keys(thing: Any, keys: Any) -> Json:
     made: type = type(thing)
     defaults = defaults_of(made)
     values = {key: getattr(thing, key) for key in keys}
+    if isinstance(thing, ChainRole) and thing.by_unit:
+        del values["account"]
     return {key: _plain(value) for key, value in values.items() if value not in (defaults.get(key, ""), ())}
 
 
@@ -48,8 +52,8 @@ def _plain(value: Any) -> Any:
         return _entrance(value)
     if isinstance(value, Permission):
         return _keys(value, ("actions", "resources"))
-    if isinstance(value, Quotas):
-        return _keys(value, ("role_trust_policy_length", "managed_policies_per_role"))
+    if isinstance(value, (Quotas, StackSet)):
+        return _keys(value, [field.name for field in fields(value)])
     return dict(value) if isinstance(value, Mapping) else value
 
 

@@ -35,6 +35,7 @@ from rolechain.model.shapes import (
     matches,
     schema_of,
 )
+from rolechain.model.stack_set import CallAs, ConcurrencyMode, StackSet
 
 if TYPE_CHECKING:
     import yaml
@@ -65,6 +66,10 @@ _PARTLY_EXTERNAL_ID = re.compile(
 )
 _PARTLY_IDENTITY = re.compile(rf"({limits.NAME}|[*?]){{1,{limits.SOURCE_IDENTITY_CHARACTERS}}}", re.ASCII)
 _CERTIFICATE = re.compile(r"x509(Subject|Issuer|SAN)/.*", re.DOTALL)
+_STACK_SET = re.compile(
+    rf"{_OF_PARTITION}:cloudformation:{REGION.pattern}:{limits.ACCOUNT.pattern}:stackset/[A-Za-z0-9-]+:[a-f0-9-]+",
+    re.ASCII,
+)
 _SOURCE_ARN = re.compile(r"arn:([^:]*:){4}.*", re.DOTALL)
 
 
@@ -445,6 +450,52 @@ PERMISSION = _Permission(
     "permission",
 )
 
+_UNITS = Listed(
+    Text(
+        limits.ORGANIZATIONAL_UNIT,
+        "is not a path of an organizational unit: write the ids from the root down, such as "
+        "r-ab12/ou-ab12-11111111",
+    )
+)
+
+
+class _Optional(Record):
+    """A record of which a value may be None."""
+
+    def wrong(self, value: Any) -> Found:
+        if not isinstance(value, self.make):
+            yield (), f"{value!r} {self.mistake}"
+            return
+        for key, shape in self.keys.items():
+            if (given := getattr(value, key)) is not None:
+                for place, message in shape.wrong(given):
+                    yield (key, *place), message
+
+
+def _count(least: int, most: int, of: str) -> Number:
+    return Number(range(least, most + 1), f"is not a number of {of}: write {least} to {most}", "a number")
+
+
+STACK_SET = _Optional(
+    StackSet,
+    {
+        "administrator_account": Text(limits.ACCOUNT, _account),
+        "call_as": Word(get_args(CallAs), "is not a value of call_as"),
+        "failure_tolerance_count": _count(0, 100_000, "accounts"),
+        "failure_tolerance_percentage": _count(0, 100, "percent"),
+        "max_concurrent_count": _count(1, 100_000, "accounts"),
+        "max_concurrent_percentage": _count(1, 100, "percent"),
+        "concurrency_mode": Word(get_args(ConcurrencyMode), "is not a value of concurrency_mode"),
+        "depends_on": Listed(
+            Text(
+                _STACK_SET,
+                "is not a stack set's ARN: write arn:aws:cloudformation:<region>:<account>:stackset/…",
+            )
+        ),
+    },
+    "is not a stack set's options: write StackSet(…)",
+)
+
 ROLE_KEYS: Mapping[str, Shape] = {
     "account": Text(limits.ACCOUNT, _account),
     "role": Text(limits.ROLE_NAME, _name, limits.ROLE_NAME_CHARACTERS),
@@ -467,13 +518,10 @@ ROLE_KEYS: Mapping[str, Shape] = {
         limits.SESSION_POLICY_ARNS,
     ),
     "trust": Word(get_args(Trust), "is not a value of trust"),
-    "organizational_units": Listed(
-        Text(
-            limits.ORGANIZATIONAL_UNIT,
-            "is not a path of an organizational unit: write the ids from the root down, such as "
-            "r-ab12/ou-ab12-11111111",
-        )
-    ),
+    "organizational_units": _UNITS,
+    "exclude": Listed(Text(limits.ACCOUNT, "is not an account id: write its 12 digits, in quotes")),
+    "stack_set": STACK_SET,
+    "caller_organizational_units": _UNITS,
     "permissions_boundary": Text(
         _POLICY, "is neither an ARN nor the name of a managed policy in the role's account"
     ),
@@ -485,6 +533,9 @@ ROLE_KEYS: Mapping[str, Shape] = {
 }
 """The keys of a role; its partition is the chain's."""
 
+OF_TARGETS_BY_UNIT = ("organizational_units", "exclude", "stack_set")
+"""The keys of a target that a stack set creates in every account of organizational units."""
+
 OF_CALLEES = (
     "alias",
     "external_id",
@@ -494,28 +545,87 @@ OF_CALLEES = (
     "duration_seconds",
     "policy",
     "policy_arns",
-    "organizational_units",
+    "caller_organizational_units",
+    *OF_TARGETS_BY_UNIT,
 )
 """The keys that concern the hop into a role; a source role takes none of them."""
 
 
+_PLACES = ("account", "accounts", "organizational_units")
+_ACCOUNTS = Listed(ROLE_KEYS["account"])
+
+
 @dataclass(frozen=True)
 class _Role(Record):
-    """A role, as a source or as one that a hop ends in."""
+    """A role: a source, a target, or one in between."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> list[ChainRole]:
+        """The role, or one for each of ``accounts``."""
+        is_target = self.defined == "target"
+        found = nodes.mapping(node, place, (*self.keys, *(_PLACES[1:2] if is_target else ())))
+        listed = nodes.items(found.pop("accounts"), (*place, "accounts")) if "accounts" in found else []
+        read = {key: self.keys[key].read(nodes, value, (*place, key)) for key, value in found.items()}
+        here = [key for key in _PLACES if key in read]
+        if listed and here:
+            nodes.refuse((*place, here[0]), f"accounts stands there already: remove {here[0]}, or accounts")
+        elif not listed and not here and nodes.kind(node) == "mapping":
+            others = (
+                ": declare it, or accounts or organizational_units"
+                if is_target
+                else ": every entry here has one"
+            )
+            nodes.refuse((*place, "account"), f"missing{others}")
+        if here or not listed:
+            return [self.make(**read)]
+        lines = [(at[len(place) :], line) for at, line in nodes.lines.items() if at[: len(place)] == place]
+        roles = []
+        for number, (item, _) in enumerate(listed):
+            at = (*place[:-1], int(place[-1]) + number)
+            nodes.lines |= {(*at, *rest): line for rest, line in lines}
+            roles.append(
+                self.make(**{**read, "account": ROLE_KEYS["account"].read(nodes, item, (*at, "account"))})
+            )
+        return roles
 
     def definition(self) -> Json:
+        """The schema itself."""
         keys = {key: shape.schema() for key, shape in ROLE_KEYS.items()}
         if self.defined == "source":
             keys = {key: schema for key, schema in keys.items() if key not in OF_CALLEES}
             keys["trust"] = {"const": "principal_arn"}
-        else:
-            del keys["assumed_by"]
-            keys["third_party"] = {"const": False}
-        return schema_of(self.make, keys, self.required)
+            return schema_of(self.make, keys, ("account",))
+        del keys["assumed_by"]
+        keys["third_party"] = {"const": False}
+        if self.defined == "role":
+            keys = {key: schema for key, schema in keys.items() if key not in OF_TARGETS_BY_UNIT}
+            return schema_of(self.make, keys, ("account",))
+        accounts = {
+            **_ACCOUNTS.schema(),
+            "description": "The accounts of several targets alike, in place of account",
+        }
+        schema = schema_of(self.make, {"accounts": accounts, **keys}, ())
+        others = {"not": {"anyOf": [{"required": [key]} for key in ("account", "organizational_units")]}}
+        return {
+            **schema,
+            "anyOf": [{"required": [key]} for key in _PLACES],
+            "dependentSchemas": {"accounts": others},
+        }
+
+
+@dataclass(frozen=True)
+class _Roles(Listed):
+    """Roles, each or several of them an item of the list."""
+
+    def read(self, nodes: Nodes, node: yaml.Node, place: Place) -> Any:
+        roles: list[ChainRole] = []
+        for item, at in nodes.items(node, place):
+            is_alone = self.alone and nodes.kind(node) != "sequence"
+            roles += self.of.read(nodes, item, place if is_alone else (*at[:-1], len(roles)))
+        return roles[0] if self.alone and nodes.kind(node) != "sequence" else roles
 
 
 def _role(kind: str) -> _Role:
-    return _Role(ChainRole, ROLE_KEYS, "is not a role: write ChainRole(account, …)", ("account",), kind)
+    return _Role(ChainRole, ROLE_KEYS, "is not a role: write ChainRole(account, …)", (), kind)
 
 
 QUOTAS = Record(
@@ -548,14 +658,15 @@ CHAIN_KEYS: Mapping[str, Shape] = {
             "? are wildcards",
         )
     ),
-    "source": Listed(_role("source"), alone=True),
-    "middle": Listed(_role("role")),
-    "targets": Listed(_role("role")),
+    "source": _Roles(_role("source"), alone=True),
+    "middle": _Roles(_role("role")),
+    "targets": _Roles(_role("target")),
 }
 REQUIRED_OF_CHAIN = ("name", "source", "targets")
 DEFINITIONS: tuple[tuple[str, Any], ...] = (
     ("source", _role("source")),
     ("role", _role("role")),
+    ("target", _role("target")),
     ("entrance", _Entrance()),
     ("permission", PERMISSION),
     ("session_tags", _Tags()),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rolechain.iam.arn import iam_arn
@@ -11,6 +12,7 @@ from rolechain.iam.limits import POLICIES_OF_ROLE, TRUST_POLICY_CHARACTERS
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.session_policy import compact
 from rolechain.model.session_values import HasSessionValues, SessionTags, SourceIdentity, several
+from rolechain.model.stack_set import StackSet
 
 Trust = Literal["principal_arn", "role_arn", "account", "organization"]
 """How a role's trust policy names its caller.
@@ -27,6 +29,8 @@ must be deployed first, and a caller that is created again is locked out until t
 """
 
 DEFAULT_PATH = "/rolechain/"
+ANY_ACCOUNT = "*"
+"""The account of a target by organizational unit, as an ARN pattern writes it; no account has this id."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class ChainRole(HasSessionValues):
     Its ``Chain`` validates it, and fills in its name and partition where they are left out.
 
     Attributes:
-        account: the id of the account that holds it, 12 digits.
+        account: the id of the account that holds it, 12 digits; ``*`` of a target by organizational unit.
         role: its name, 64 characters at most; default ``<chain>-source``, ``-middle`` or ``-target``.
         alias: a short name by which ``hops_to`` and ``--target`` select it; for a target only, unique in the chain.
         path: its IAM path, beginning and ending with ``/``; together with the name 64 characters at most,
@@ -74,8 +78,12 @@ class ChainRole(HasSessionValues):
         policy_arns: up to 10 managed policies, of the role's account or AWS's own, that limit the session likewise;
             an action must be allowed by one of these or by ``policy``.
         trust: how the trust policy names the caller.
-        organizational_units: paths of organizational units (``r-ab12/ou-ab12-11111111``), one of which must
-            hold the caller's account.
+        organizational_units: in place of an account, the paths of organizational units
+            (``r-ab12/ou-ab12-11111111``; a root alone is the whole organization): a stack set creates the role in
+            each of their accounts, those of units within them included. For a target only.
+        exclude: the ids of accounts of these units that get no role and cannot be reached.
+        stack_set: the options of that stack set.
+        caller_organizational_units: paths of organizational units, one of which must hold the caller's account.
         permissions_boundary: the ARN of a managed policy, or the name of one in the role's account, that limits
             the role's permissions.
         managed_policies: names of AWS managed policies, or ARNs of any, to attach.
@@ -83,9 +91,10 @@ class ChainRole(HasSessionValues):
         max_session_duration: in seconds, 3,600 to 43,200. A chained session lasts an hour at most,
             independent of it.
         partition: ``aws``, ``aws-cn``, …; that of the chain.
+        member_of: the target by organizational unit whose role in one account this is; ``in_account`` sets it.
     """
 
-    account: str
+    account: str = ""
     role: str = ""
     path: str = DEFAULT_PATH
     description: str | None = None
@@ -102,11 +111,15 @@ class ChainRole(HasSessionValues):
     policy_arns: Sequence[str] = field(default=(), kw_only=True)
     trust: Trust = field(default="principal_arn", kw_only=True)
     organizational_units: Sequence[str] = field(default=(), kw_only=True)
+    exclude: Sequence[str] = field(default=(), kw_only=True)
+    stack_set: StackSet | None = field(default=None, kw_only=True)
+    caller_organizational_units: Sequence[str] = field(default=(), kw_only=True)
     permissions_boundary: str | None = field(default=None, kw_only=True)
     managed_policies: Sequence[str] = field(default=(), kw_only=True)
     permissions: Sequence[Permission] = field(default=(), kw_only=True)
     max_session_duration: int = field(default=3600, kw_only=True)
     partition: str = field(default="", kw_only=True)
+    member_of: ChainRole | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in (
@@ -116,8 +129,21 @@ class ChainRole(HasSessionValues):
             "policy_arns",
             "transitive_tag_keys",
             "organizational_units",
+            "exclude",
+            "caller_organizational_units",
         ):
             self._set(name, several(getattr(self, name)))
+        if self.organizational_units and self.account in ("", ANY_ACCOUNT):
+            self._set("account", ANY_ACCOUNT)
+        elif self.organizational_units:
+            warnings.warn(
+                "organizational_units of a role with an account is called caller_organizational_units now",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            units = (*self.caller_organizational_units, *self.organizational_units)
+            self._set("caller_organizational_units", units)
+            self._set("organizational_units", ())
         self._set_session_values()
         if self.policy is not None:
             self._set("policy", compact(self.policy))
@@ -128,8 +154,25 @@ class ChainRole(HasSessionValues):
         return tuple(one for entrance in self.assumed_by for one in entrance.each())
 
     @property
+    def by_unit(self) -> bool:
+        """Whether it stands for a role in each account of organizational units."""
+        return bool(self.organizational_units)
+
+    def in_account(self, account: str) -> ChainRole:
+        """The role that a target by organizational unit is in one account."""
+        return replace(
+            self,
+            account=account,
+            alias=None,
+            organizational_units=(),
+            exclude=(),
+            stack_set=None,
+            member_of=self,
+        )
+
+    @property
     def arn(self) -> str:
-        """The role's ARN, path included."""
+        """The role's ARN, path included; of a target by organizational unit the pattern ``arn:aws:iam::*:role/…``."""
         return iam_arn(self.partition, self.account, f"role{self.path}{self.role}")
 
     @property

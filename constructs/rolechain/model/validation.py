@@ -20,7 +20,15 @@ from rolechain.iam.limits import (
 from rolechain.iam.partitions import PARTITIONS
 from rolechain.iam.partitions import partition_of as partition_of_region
 from rolechain.model.entry_principal import ROLES_ANYWHERE, Entrance, inherited_values
-from rolechain.model.keys import CHAIN_KEYS, NO_CERTIFICATE, NO_MANAGED_POLICY, NO_MFA, OF_CALLEES, ROLE_KEYS
+from rolechain.model.keys import (
+    CHAIN_KEYS,
+    NO_CERTIFICATE,
+    NO_MANAGED_POLICY,
+    NO_MFA,
+    OF_CALLEES,
+    OF_TARGETS_BY_UNIT,
+    ROLE_KEYS,
+)
 from rolechain.model.role import ChainRole
 from rolechain.model.session_policy import beyond_quotas
 from rolechain.model.session_values import several
@@ -79,7 +87,15 @@ def problems_of(chain: Chain) -> list[Problem]:
             wrong = list(_of_role_keys(role, is_source=kind == "source"))
             tell(wrong, place)
             placed = _placed(place, role, [rest for rest, _ in wrong])
-            tell((*_of_role(chain, placed), *_of_session(placed.role), *_of_entrances(placed)), place)
+            tell(
+                (
+                    *_of_role(chain, placed),
+                    *_of_units(chain, placed),
+                    *_of_session(placed.role),
+                    *_of_entrances(placed),
+                ),
+                place,
+            )
             roles.append(placed)
     missing = [
         kind for kind, declared in (("source", chain.sources), ("targets", chain.targets)) if not declared
@@ -99,9 +115,12 @@ def problems_of(chain: Chain) -> list[Problem]:
 
 def _of_role_keys(role: ChainRole, *, is_source: bool) -> Found:
     defaults = defaults_of(ChainRole)
+    unit = role.member_of
+    if unit is not None and not (isinstance(unit, ChainRole) and unit.by_unit):
+        yield ("member_of",), f"{unit!r} is not a target by organizational unit: call its in_account(…)"
     for key, shape in ROLE_KEYS.items():
         value = getattr(role, key)
-        if value is None and defaults.get(key, ()) is None:
+        if (value is None and defaults.get(key, ()) is None) or (key == "account" and role.by_unit):
             continue
         if is_source and key in OF_CALLEES:
             if value != defaults[key]:
@@ -160,6 +179,41 @@ def _of_role(chain: Chain, placed: _Placed) -> Found:
     for key in written if role.existing else ():
         if getattr(role, key):
             yield (key,), f"the role exists and is not changed: remove {key}, or have its owner add it"
+
+
+_PAIRS = (
+    ("failure_tolerance_count", "failure_tolerance_percentage"),
+    ("max_concurrent_count", "max_concurrent_percentage"),
+)
+
+
+def _of_units(chain: Chain, placed: _Placed) -> Found:
+    """What a target by organizational unit needs, and what is for one alone."""
+    role = placed.role
+    if not role.by_unit:
+        for key in OF_TARGETS_BY_UNIT:
+            if getattr(role, key):
+                yield (
+                    (key,),
+                    f"{key} is for a target by organizational unit: declare organizational_units, or remove it",
+                )
+        return
+    at = ("organizational_units",)
+    if placed.place[0] != "targets":
+        yield at, "only a target can be in every account of organizational units: name the role's account"
+    if role.existing:
+        yield ("existing",), "a target by organizational unit is created by its stack set: remove existing"
+    if not chain.organization:
+        yield at, "it needs the organization, and the chain declares none: add organization: o-…"
+    if role.path == "/":
+        yield (
+            ("path",),
+            "a target by organizational unit needs a path of the chain's own, as its caller may assume every role of "
+            "its path and name: remove path, or write one such as /rolechain/",
+        )
+    for pair in _PAIRS if role.stack_set else ():
+        if all(getattr(role.stack_set, key) is not None for key in pair):
+            yield ("stack_set", pair[1]), f"{' and '.join(pair)} say the same: remove one"
 
 
 def _of_session(role: ChainRole) -> Found:
@@ -267,14 +321,20 @@ def _repeated(roles: Sequence[_Placed]) -> Found:
     seen: dict[tuple[str, str], _Placed] = {}
     for each in roles:
         place, role = each.place, each.role
-        if not matches(ACCOUNT, role.account):
+        if not (role.by_unit or matches(ACCOUNT, role.account)):
             continue
         first = seen.setdefault((role.account, role.role.lower()), each)
         if first is each:
             continue
         known = Problem(first.place, "").where
         what = f"role {role.role} of account {role.account}"
-        if first.role.arn != role.arn:
+        if role.by_unit:
+            yield (
+                (*place, "role"),
+                f"role {role.role} of organizational units is declared at {known} already: list the units there, or "
+                "rename one",
+            )
+        elif first.role.arn != role.arn:
             yield (
                 (*place, "role"),
                 f"{what} and {known} ({first.role.path}{first.role.role}) have one name: names are unique in an "
@@ -326,8 +386,8 @@ def _of_callers(chain: Chain, roles: Sequence[_Placed]) -> Found:
         vendor = (
             third_parties[0].role if third_parties and (place == ("middle", 0) or not chain.middle) else None
         )
-        if role.organizational_units or role.trust == "organization":
-            key = "organizational_units" if role.organizational_units else "trust"
+        if role.caller_organizational_units or role.trust == "organization":
+            key = "caller_organizational_units" if role.caller_organizational_units else "trust"
             if not chain.organization:
                 yield (
                     (*place, key),

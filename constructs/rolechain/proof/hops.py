@@ -29,12 +29,14 @@ class HopProof:
         callee: the ARN of the role that is assumed, or the pattern that stands for it.
         verdict: the decision.
         reason: why, in a line.
+        accounts: of a target by organizational unit, the accounts for any of which it was decided, in words.
     """
 
     caller: str
     callee: str
     verdict: Verdict
     reason: str
+    accounts: str = ""
 
 
 def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list[Finding]]]:
@@ -163,13 +165,14 @@ def _of_hop(
     if permitted.allowed and not trusting.allowed:
         return
     if not permitted.allowed:
+        named = (hop.callee.member_of or hop.callee).arn
         own = next(
             statement
             for statement in permission_statements(chain, hop.caller)
             if statement["Action"] == permitted.action
-            and (hop.callee.arn == statement["Resource"] or hop.callee.arn in statement["Resource"])
+            and (named == statement["Resource"] or named in statement["Resource"])
         )
-        own |= {"Resource": hop.callee.arn}
+        own |= {"Resource": named}
         yield _finding(hop, permitted, caller, "permission", own, graph)
     elif trusting.allowed:
         yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain), graph)

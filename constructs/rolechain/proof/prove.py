@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
@@ -30,6 +30,15 @@ from rolechain.policy.resources import Resources
 from rolechain.proof.declared import Declared
 from rolechain.proof.entrances import EntranceRecord, missing_entrances, trusted, undeclared
 from rolechain.proof.hops import HopProof, missing_roles, proven_hops
+from rolechain.proof.members import (
+    accounts_named,
+    accounts_outside,
+    accounts_to_prove,
+    documents_in,
+    in_words,
+    policies_in,
+    telling_apart,
+)
 from rolechain.proof.names import Names
 from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
@@ -65,7 +74,53 @@ def prove(
     Raises:
         AssemblyError: the folder is not a cloud assembly.
     """
-    return prove_graph(chain, role_graph_of(_listed(templates), chain, parts), scope=scope, parts=parts)
+    listed = _listed(templates)
+    return prove_chain(
+        chain,
+        lambda each, arns: role_graph_of(listed, each, arns),
+        documents_in(listed),
+        scope=scope,
+        parts=parts,
+    )
+
+
+def prove_chain(
+    chain: Chain,
+    read: Callable[[Chain, Collection[str] | None], RoleGraph],
+    documents: Iterable[object],
+    *,
+    scope: Literal["chain", "app"] = "chain",
+    parts: Collection[str] | None = None,
+) -> Proof:
+    """``prove``, of what a function reads for a chain and the roles that are to be found there.
+
+    Args:
+        chain: the chain.
+        read: reads the roles; the targets of units are given as the roles of single accounts.
+        documents: what may name accounts.
+        scope: as of ``prove``.
+        parts: as of ``prove``.
+    """
+    if not any(target.by_unit for target in chain.targets):
+        return prove_graph(chain, read(chain, parts), scope=scope, parts=parts)
+    named = accounts_named([*documents, dict(chain.policy_documents)])
+    outside: frozenset[str] = frozenset()
+    while True:
+        accounts = accounts_to_prove(chain, named, outside)
+        members = chain.with_members(accounts)
+        arns = parts
+        if parts is not None:
+            arns = {role.arn for role in members.roles if (role.member_of or role).arn in parts}
+        graph = read(members, arns)
+        # What templates make of their parameters may name more accounts.
+        more = accounts_named(record.document for record in policies_in(graph)) - {*named, *accounts}
+        left_out = accounts_outside(chain, graph)
+        if not more and left_out <= outside:
+            break
+        named, outside = named | more, outside | left_out
+    proof = prove_graph(members, graph, scope=scope, parts=arns)
+    findings = sorted_findings([*proof.findings, *telling_apart(members, graph)])
+    return in_words(chain, members, replace(proof, findings=findings))
 
 
 @patience()

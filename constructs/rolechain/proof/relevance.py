@@ -43,7 +43,7 @@ def unknown(chain: Chain, graph: RoleGraph, *, everywhere: bool = False) -> Iter
     Of a statement that is not known no rule says whom it lets in. So it is as bad as what a rule would say: an error
     where its role may lead to the chain, or everywhere.
     """
-    accounts = {None, *chain.accounts}
+    accounts = {None, *(role.account for role in chain.roles)}
     places = {
         place.resource
         for role in chain.roles

@@ -60,7 +60,11 @@ class Proof:
         """The report as one document for a machine."""
         return {
             "proven": self.proven,
-            "hops": [{**vars(hop), "verdict": hop.verdict.value} for hop in self.hops],
+            "hops": [
+                {key: value for key, value in vars(hop).items() if key != "accounts" or value}
+                | {"verdict": hop.verdict.value}
+                for hop in self.hops
+            ],
             "entrances": [
                 {name: value for name, value in vars(entrance).items() if name != "place"}
                 | _place(entrance.place)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from rolechain.runtime.report import HopReport as HopReport
     from rolechain.runtime.session import chain_session as chain_session
     from rolechain.runtime.session_cache import warm_session as warm_session
+    from rolechain.runtime.unit_accounts import UnitAccounts as UnitAccounts
+    from rolechain.runtime.unit_accounts import UnitAccountsError as UnitAccountsError
+    from rolechain.runtime.unit_accounts import list_unit_accounts as list_unit_accounts
     from rolechain.runtime.verification import verify as verify
 
 # No module here is called as what it holds: once it is imported it would stand in the name's place.
@@ -33,8 +36,11 @@ _HOMES = {
     "attempt": "attempts",
     "chain_session": "session",
     "default_cache_folder": "file_cache",
+    "UnitAccounts": "unit_accounts",
+    "UnitAccountsError": "unit_accounts",
     "fan_out": "fanout",
     "legal_session_name": "hop",
+    "list_unit_accounts": "unit_accounts",
     "verify": "verification",
     "warm_session": "session_cache",
 }

@@ -54,7 +54,8 @@ def verify(
     statement.
 
     Args:
-        chain: the chain as it was deployed.
+        chain: the chain as it was deployed. A target by organizational unit is left out: in its place put the
+            role of one account, ``replace(chain, targets=[target.in_account(…)])``.
         session: where to start; by default a new ``boto3.Session()``. Its region is used, else the chain's.
         wait: for how many seconds in all a hop that is denied is tried again, as IAM's changes take up to a
             minute to be seen everywhere.
@@ -76,7 +77,8 @@ def verify(
     """
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
         raise ChainError([Problem(("wait",), f"{wait!r} is not a number of seconds: write 0 or more")])
-    hops = choose(chain.hops(), session_tags, source_identity)
+    declared = [hop for hop in chain.hops() if not hop.callee.by_unit]
+    hops = choose(declared, session_tags, source_identity)
     sessions = (session or boto3.Session(), *sources)
     return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name))
 
@@ -283,6 +285,8 @@ def _refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[Declare
         for index, callee in enumerate(chain.middle[place + 1 :], place + 2):
             yield _Refusal(caller, index, calls[callee.arn])
         for target in chain.targets if place + 1 < last else ():
+            if target.by_unit:
+                continue
             yield _Refusal(caller, last, calls[target.arn])
     # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
     alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}

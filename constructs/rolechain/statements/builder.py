@@ -23,8 +23,8 @@ def trust_statements(chain: Chain, callee: ChainRole) -> list[StatementJson]:
 
 
 def permission_statements(chain: Chain, caller: ChainRole) -> list[StatementJson]:
-    """The statements that let ``caller`` make its hops, each callee by its ARN; ``pack`` packs them."""
-    return hop_permission_statements(chain.calls_of(caller))
+    """The statements that let ``caller`` make its hops, each callee by its ARN or its units; ``pack`` packs them."""
+    return hop_permission_statements(chain.calls_of(caller), chain.organization)
 
 
 def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[StatementJson]]:

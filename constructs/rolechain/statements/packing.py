@@ -80,7 +80,7 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
                 "under quotas"
             )
         return PackedPolicies((), own)
-    listed = _spread(hops, named_by.by_arn)
+    listed = _spread(chain, hops, named_by.by_arn)
     if len(listed) == 1 <= room:
         return PackedPolicies(listed, own)
     if 1 < len(listed) <= room:
@@ -91,20 +91,20 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
         f"{max(room, 0)}: they are named by "
     )
     for words, named in _in_organization(chain, hops) if room > 0 else ():
-        statements = hop_permission_statements(hops, named)
+        statements = hop_permission_statements(hops, chain.organization, named)
         if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS:
             note = f"{too_many}{words} in every account of {chain.organization} (aws:ResourceOrgID)"
             return PackedPolicies((ManagedPolicy("Hops", tuple(statements)),), own, note)
-    shorter = _spread(hops, named_by.by_account)
+    shorter = _spread(chain, hops, named_by.by_account)
     if len(shorter) <= room:
         note = f"{too_many}path, name and account (aws:ResourceAccount), in {len(shorter)}"
         return PackedPolicies(shorter, own, note)
     raise PackingError(_refusal(chain, role, len(hops), len(listed), room))
 
 
-def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedPolicy, ...]:
+def _spread(chain: Chain, hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedPolicy, ...]:
     """The hops in as many policies as they need."""
-    statements = hop_permission_statements(hops, named)
+    statements = hop_permission_statements(hops, chain.organization, named)
     if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS or len(hops) == 1:
         return (ManagedPolicy(f"Hops{bits}", tuple(statements)),)
     halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]
@@ -112,7 +112,7 @@ def _spread(hops: Sequence[Hop], named: Named, bits: str = "") -> tuple[ManagedP
         policy
         for bit, half in zip("01", halves, strict=True)
         if half
-        for policy in _spread(half, named, bits + bit)
+        for policy in _spread(chain, half, named, bits + bit)
     )
 
 
@@ -125,10 +125,15 @@ def _in_organization(chain: Chain, hops: Sequence[Hop]) -> list[tuple[str, Named
     """How callees can be named in any account of the organization, narrowest first; never under the path ``/``."""
     if not chain.organization or any(hop.callee.path == "/" for hop in hops):
         return []
-    return [
-        ("path and name", partial(named_by.by_path, organization=chain.organization)),
-        ("path", partial(named_by.by_folder, organization=chain.organization)),
-    ]
+    patterns = {named_by.in_any_account(hop) for hop in hops if not hop.callee.by_unit}
+    units = [hop.callee for hop in hops if hop.callee.by_unit]
+    ways: list[tuple[str, Named]] = []
+    # What names a target by organizational unit besides would open the accounts that it leaves out.
+    if patterns.isdisjoint(unit.arn for unit in units):
+        ways.append(("path and name", partial(named_by.by_path, organization=chain.organization)))
+    if not units:
+        ways.append(("path", partial(named_by.by_folder, organization=chain.organization)))
+    return ways
 
 
 def _own(role: ChainRole) -> tuple[ManagedPolicy, ...]:

@@ -84,8 +84,8 @@ def _hop_statements(hops: list[Hop], organization: str | None) -> Iterator[State
     principal, who = _caller_principal(hops)
     if organization:
         add_condition("aws:PrincipalOrgID", [organization], who)
-        if callee.organizational_units:
-            paths = (f"{organization}/{unit.rstrip('/')}/*" for unit in callee.organizational_units)
+        if callee.caller_organizational_units:
+            paths = (f"{organization}/{unit.rstrip('/')}/*" for unit in callee.caller_organizational_units)
             who["ForAnyValue:StringLike"] = {"aws:PrincipalOrgPaths": one_or_all(paths)}
     entering = deepcopy(who)
     if hop.external_id:

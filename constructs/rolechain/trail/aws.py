@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
+from rolechain.iam.glob import matches
 from rolechain.trail.files import Row, TrailError, Unread
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def lookup_events(
     Args:
         sessions: makes a session of each account, by the account's id.
         regions: where to ask; calls of global services, and of STS's global endpoint, are in us-east-1.
-        roles: the ARNs of the chain's roles.
+        roles: the ARNs of the chain's roles; ``*`` of a target by organizational unit is a wildcard.
         since: the first moment.
         until: the moment after the last one; None for now.
         at_once: how many accounts at a time.
@@ -145,14 +146,18 @@ def lookup_events(
         yield from pool.map(look_up, sessions)
 
 
+def _is_among(arn: Any, roles: set[str]) -> bool:
+    return arn in roles or any("*" in role and matches(role, str(arn)) for role in roles)
+
+
 def _keys(event: str, roles: set[str], account: str) -> Iterator[str]:
     """The access keys of a chain's sessions in an account that an event names."""
     record: Any = json.loads(event)
     caller = record.get("userIdentity") or {}
     issuer = ((caller.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")
-    if issuer in roles and caller.get("accountId") == account and caller.get("accessKeyId"):
+    if _is_among(issuer, roles) and caller.get("accountId") == account and caller.get("accessKeyId"):
         yield caller["accessKeyId"]
-    if (record.get("requestParameters") or {}).get("roleArn") in roles:
+    if _is_among((record.get("requestParameters") or {}).get("roleArn"), roles):
         key = ((record.get("responseElements") or {}).get("credentials") or {}).get("accessKeyId")
         if key:
             yield key

@@ -84,7 +84,7 @@ HAVING BOOL_OR(assumes AND (
     part = 'used' OR sightings.error IS NOT NULL OR sightings.role IS NULL
     OR sightings.caller_type IS DISTINCT FROM 'AWSService'
   ))
-  OR BOOL_OR(sightings.role IN ({roles}) OR sightings.caller_role IN ({roles}))
+  OR BOOL_OR({roles})
 """
 _ISSUED = (
     *(
@@ -131,7 +131,7 @@ def sessions_query(
     """The SQL text for a chain.
 
     Args:
-        roles: the ARNs of the chain's roles.
+        roles: the ARNs of the chain's roles; ``*`` of a target by organizational unit is a wildcard.
         dialect: whose SQL it is.
         table: the table of CloudTrail's events.
         since: the first moment, as CloudTrail writes it: ``2026-11-01T00:00:00Z``.
@@ -144,7 +144,7 @@ def sessions_query(
     Raises:
         RolechainError: sqlglot, which writes Athena's SQL, is not installed.
     """
-    columns = list(partitions)
+    roles, columns = list(roles), list(partitions)
     where = ["eventid IS NOT NULL AND eventtime IS NOT NULL"]
     where += [
         f"{_name(each)} IN ({_texts(accounts)})"
@@ -170,7 +170,7 @@ def sessions_query(
         if dialect == "duckdb"
         else "CAST(NULL AS VARCHAR)",
         issued=",\n  ".join(f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED),
-        roles=_texts(roles),
+        roles=" OR ".join(_among(name, roles) for name in ("sightings.role", "sightings.caller_role")),
     ).strip()
     return text if dialect == "duckdb" else translated(text, dialect)
 
@@ -186,6 +186,12 @@ def translated(sql: str, write: Dialect, read: Dialect = "duckdb") -> str:
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _among(name: str, roles: Sequence[str]) -> str:
+    """Whether a column is one of some ARNs, or matches one with a wildcard; trace sorts out what LIKE takes besides."""
+    patterns = [f"{name} LIKE {_texts([role.replace('*', '%')])}" for role in roles if "*" in role]
+    return " OR ".join([f"{name} IN ({_texts(role for role in roles if '*' not in role)})", *patterns])
 
 
 def _texts(values: Iterable[str]) -> str:

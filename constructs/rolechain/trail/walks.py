@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Literal
 
 from rolechain.iam.arn import account_of, name_of, permission_set_arn, resource_of, session_arn
@@ -206,10 +207,14 @@ class Trace:
 
 def trace(chain: Chain, rows: Iterable[Row]) -> Trace:
     """Links the rows that answer the query (``sessions_query``) into walks, and holds them against a chain."""
-    declared = {role.arn: role for role in chain.roles}
+    declared = {role.arn: role for role in chain.roles if not role.by_unit}
     # The ARN of a session lacks the path of its role.
     known = {session_arn(arn, "").removesuffix("/"): arn for arn in declared}
     found = [session for row in rows if (session := Session.from_row(row, known))]
+    for arn in {arn for each in found for arn in (each.role, each.caller_role) if arn} - declared.keys():
+        # A role of an account that a target by organizational unit excludes is none of the chain's.
+        member = next((role for role in map(partial(_member, arn), chain.targets) if role), None)
+        declared |= {arn: member} if member else {}
     sessions = {each.id: each for each in found if not each.error}
     callers = {each.caller_key for each in sessions.values()}
     walks = []
@@ -227,6 +232,12 @@ def trace(chain: Chain, rows: Iterable[Row]) -> Trace:
         tuple(sorted(walks, key=lambda walk: (walk.start, walk.last.id))),
         tuple(sorted(refused, key=lambda each: (each.time or "", each.id))),
     )
+
+
+def _member(arn: str, target: ChainRole) -> ChainRole | None:
+    """The role of an ARN, where it is that of a target by organizational unit in one account."""
+    member = target.in_account(account_of(arn)) if target.by_unit else None
+    return member if member and member.arn == arn and member.account not in target.exclude else None
 
 
 def _path(last: Session, sessions: Mapping[str, Session]) -> tuple[Session, ...]:

@@ -92,7 +92,7 @@ def _chains(draw: st.DrawFn, most_targets: int = 20) -> Chain:
             session_tags=tags,
             transitive_tag_keys=[tag.key for tag in tags[:1] if draw(st.booleans())],
             source_identity=draw(st.sampled_from(IDENTITIES)) if number - 1 == identity else None,
-            organizational_units=[UNIT] if organization and not first and draw(st.booleans()) else [],
+            caller_organizational_units=[UNIT] if organization and not first and draw(st.booleans()) else [],
             **draw(st.sampled_from(LIMITS)),
             **more,
         )

@@ -12,10 +12,10 @@ from rolechain.proof.rules.__main__ import page
 
 HERE = Path(__file__).parent
 OF_THE_PROOF = ("RC05", "RC08", "RC38", "RC39")
-IDS = [f"RC{number:02}" for number in range(1, 41)]
+IDS = [f"RC{number:02}" for number in range(1, 42)]
 
 
-def test_there_are_40_rules() -> None:
+def test_there_are_41_rules() -> None:
     """Each id has one rule, with words for what it asks for, what it prevents and where AWS says so."""
     assert [rule.id for rule in RULES] == IDS
     for rule in RULES:

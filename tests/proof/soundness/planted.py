@@ -100,7 +100,7 @@ def chain_of(r: Random) -> Chain:
             external_id=r.choice([None, "jump-1", "abc"]),
             trust=r.choice(kinds),
             session_tags=[SessionTag(tag, ["apollo"])] if r.random() < 0.2 else [],
-            organizational_units=[UNIT] if organization and r.random() < 0.2 else [],
+            caller_organizational_units=[UNIT] if organization and r.random() < 0.2 else [],
         )
 
     return Chain(

@@ -254,6 +254,12 @@ def entrances(folder: Path, text: str) -> None:
     assert len(declared) == len(yaml.safe_load(text)["assumed_by"])
 
 
+def by_unit(folder: Path, text: str) -> None:
+    """It takes the place of the README's targets."""
+    written = yaml.safe_load(blocks("yaml")[0].text) | yaml.safe_load(text)
+    assert proves(folder, yaml.safe_dump(written)).targets[0].by_unit
+
+
 def a_key(folder: Path, text: str) -> None:
     """It is added to the README's chain."""
     ((key, value),) = yaml.safe_load(text).items()
@@ -276,6 +282,7 @@ def a_workflow(_: Path, text: str) -> None:
 YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("README.md", "# chain.yaml"): a_chain,
     ("docs/chain.md", "# yaml-language-server"): the_schema,
+    ("docs/chain.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/chain.md", "assumed_by:"): entrances,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,

@@ -1,4 +1,4 @@
-"""What can be wrong with a role chain: the rules RC01 to RC40, one file a topic."""
+"""What can be wrong with a role chain: the rules RC01 to RC41, one file a topic."""
 
 from collections.abc import Iterator
 
@@ -75,7 +75,7 @@ _PROVEN = [
 """The rules whose violations the proof itself finds: it decides every hop and knows everybody who gets in."""
 
 RULES: tuple[Rule, ...] = tuple(sorted([*declared, *_PROVEN], key=lambda rule: rule.id))
-"""RC01 to RC40."""
+"""RC01 to RC41."""
 
 _OF_WHOM_IT_NAMES = frozenset({"never_met", "console_sets_no_identity"})
 """The rules that have nothing to say of a statement whose Principal IAM refuses, as nobody is meant by it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
@@ -13,6 +13,8 @@ from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.traversal import reachable
 from rolechain.iam.partitions import partition_of
+from rolechain.model.role import ChainRole
+from rolechain.model.stack_set import StackSet
 from rolechain.proof.rules.context import Resource, RuleContext, resources_of
 from rolechain.proof.rules.located_statement import by_root
 from rolechain.proof.rules.rule import Violation, Violations, rule
@@ -61,14 +63,22 @@ def deploy_order(context: RuleContext) -> Violations:
 def _comes_first(context: RuleContext, named: RoleRecord, role: RoleRecord) -> bool:
     """Whether a role is created before another one: by a dependency of its stack, or of the resource itself."""
     templates, own = context.graph.templates, role.place.template
+    stack_set = _stack_set_of(context, role)
+    if stack_set and stack_set.template == named.place.template:
+        return _waits_for(templates[stack_set.template], [stack_set.logical_id], named)
     if named.place.template != own:
         return named.place.template in reachable(
             [own], lambda each: templates[each].dependencies if each in templates else ()
         )
-    listed = templates[own].body.get("Resources") if own in templates else None
+    return own in templates and _waits_for(templates[own], role.depends_on, named)
+
+
+def _waits_for(template: Template, first: Iterable[str], named: RoleRecord) -> bool:
+    """Whether resources of a template that are created first have a role among them."""
+    listed, found = template.body.get("Resources"), set(first)
     resources: Mapping[str, Json] = listed if isinstance(listed, Mapping) else {}
-    waits_for = reachable(role.depends_on, lambda each: _depends_on(resources.get(each)))
-    return named.place.logical_id in {*role.depends_on, *waits_for}
+    waits_for = reachable(found, lambda each: _depends_on(resources.get(each)))
+    return named.place.logical_id in {*found, *waits_for}
 
 
 def _depends_on(resource: Json) -> Iterator[str]:
@@ -243,6 +253,116 @@ def _meant_for(context: RuleContext, resource: Resource, management: str) -> Ite
     for arn, role in context.declared.items():
         if role.account == management and role.role in names and arn not in own:
             yield arn
+
+
+@rule(
+    "RC41",
+    "the stack set of a target by organizational unit goes to the declared units, to no excluded account, and to "
+    "accounts that join",
+    prevents="an account of a unit without its role, and a role in an account that the chain leaves out",
+    source="AWS CloudFormation User Guide, AWS::CloudFormation::StackSet: AutoDeployment, DeploymentTargets, CallAs",
+)
+def reaches_its_units(context: RuleContext) -> Violations:
+    members: dict[ChainRole, list[ChainRole]] = {}
+    for target in context.chain.targets if context.chain else ():
+        if target.member_of:
+            members.setdefault(target.member_of, []).append(target)
+    for unit, roles in members.items():
+        sets: dict[SourceLocation, Resource] = {}
+        parted: set[SourceLocation] = set()
+        for record in (each for role in roles for each in context.graph.by_arn.get(role.arn, ())):
+            found = None if record.imported else _stack_set_of(context, record)
+            if found:
+                sets[found.place()] = found
+                if "Fn::Split" in json.dumps(
+                    context.graph.templates[record.place.template].body, default=str
+                ):
+                    parted.add(found.place())
+            elif not record.imported and record.account == roles[0].account:
+                yield Violation(
+                    record.place,
+                    f"{record.arn} is created by no stack set",
+                    f"create {unit.role} by a service-managed stack set of {', '.join(unit.organizational_units)}",
+                )
+        wanted = {each.rstrip("/").rsplit("/", 1)[-1] for each in unit.organizational_units}
+        reached: set[str] = set()
+        for stack_set in sets.values():
+            units = {
+                each
+                for group in _targets_of(stack_set)
+                for each in _listed_texts(group, "OrganizationalUnitIds")
+            }
+            reached |= units
+            unlike = list(_unlike(stack_set, unit, units - wanted))
+            if stack_set.place() in parted:
+                what = "may tell accounts apart by a part of their ids (Fn::Split)"
+                unlike.append((what, "write AWS::AccountId as a whole"))
+            for what, remedy in unlike:
+                yield Violation(stack_set.place(), f"the stack set of {unit.role} {what}", remedy)
+        if sets and (missing := sorted(wanted - reached)):
+            yield Violation(
+                next(iter(sets)),
+                f"the stack set of {unit.role} does not go to {', '.join(missing)}, which the chain declares",
+                f"add {', '.join(missing)} to OrganizationalUnitIds",
+            )
+
+
+def _stack_set_of(context: RuleContext, record: RoleRecord) -> Resource | None:
+    """The stack set that creates a role."""
+    for resource in context.resources:
+        instances = f"{resource.template}/{resource.logical_id}/"
+        if resource.type == "AWS::CloudFormation::StackSet" and record.place.template.startswith(instances):
+            return resource
+    return None
+
+
+def _targets_of(resource: Resource) -> list[Mapping[str, Json]]:
+    """The deployment targets of a stack set, as far as they are written out."""
+    groups = resource.properties.get("StackInstancesGroup")
+    found = [group.get("DeploymentTargets") for group in groups or () if isinstance(group, Mapping)]
+    return [each for each in found if isinstance(each, Mapping)]
+
+
+def _listed_texts(of: Mapping[str, Json], key: str) -> set[str]:
+    listed = of.get(key)
+    return {each for each in listed if isinstance(each, str)} if isinstance(listed, list) else set()
+
+
+def _unlike(resource: Resource, unit: ChainRole, others: set[str]) -> Iterator[tuple[str, str]]:
+    """What of a stack set is not as its target declares it, and what to write; a value not written out is none."""
+    given = resource.properties
+    automatic = given.get("AutoDeployment")
+    automatic = automatic if isinstance(automatic, Mapping) else {}
+    call_as = (unit.stack_set or StackSet()).call_as
+    if given.get("PermissionModel") != "SERVICE_MANAGED":
+        yield (
+            "is not service-managed, and knows no organizational units",
+            "write PermissionModel: SERVICE_MANAGED",
+        )
+    if str(automatic.get("Enabled")).lower() != "true":
+        yield "leaves out accounts that join later", "write AutoDeployment: {Enabled: true}"
+    if str(automatic.get("RetainStacksOnAccountRemoval", False)).lower() != "false":
+        yield "leaves the role in accounts that leave", "write RetainStacksOnAccountRemoval: false"
+    if given.get("CallAs", "SELF") != call_as:
+        yield (
+            f"is called as {given.get('CallAs', 'SELF')}, and the chain declares {call_as}",
+            f"write CallAs: {call_as}",
+        )
+    if others:
+        units = ", ".join(sorted(others))
+        yield f"goes to {units} too, which the chain does not declare", f"take {units} out, or declare them"
+    for targets in _targets_of(resource):
+        kind, accounts = targets.get("AccountFilterType", "NONE"), _listed_texts(targets, "Accounts")
+        if kind not in ("NONE", "DIFFERENCE") or "AccountsUrl" in targets or (kind == "NONE" and accounts):
+            yield (
+                f"goes to accounts by the filter {kind}, not to all of its units",
+                "write AccountFilterType: DIFFERENCE, and the excluded accounts under Accounts",
+            )
+        elif left := sorted(set(unit.exclude) - (accounts if kind == "DIFFERENCE" else set())):
+            yield (
+                f"goes to {', '.join(left)}, which the chain excludes",
+                f"write AccountFilterType: DIFFERENCE, and {', '.join(left)} under Accounts",
+            )
 
 
 def _inline_template(resource: Resource) -> Json:

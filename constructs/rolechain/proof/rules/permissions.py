@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rolechain.graph.access import ASSUME
+from rolechain.graph.arn_sets import pattern_of
 from rolechain.graph.finding import Level
+from rolechain.graph.language import Language, glob_of, matching
 from rolechain.graph.narrowing import names_variable
 from rolechain.graph.permissions import RESOURCE, assumable
-from rolechain.graph.requests import Requests
+from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
-from rolechain.graph.values import OneValue
+from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
 from rolechain.iam.glob import GlobPart, glob
+from rolechain.iam.limits import is_root
 from rolechain.model.role import ChainRole
 from rolechain.policy.elements import UNRESOLVED
 from rolechain.proof.rules.context import RuleContext
@@ -69,7 +72,9 @@ def beyond_the_chain(context: RuleContext) -> Violations:
 def _beyond(
     permission: LocatedStatement, declared: ChainRole, callees: Sequence[ChainRole], organization: str | None
 ) -> Violations:
-    arns = {callee.arn for callee in callees}
+    arns = {callee.arn for callee in callees if not callee.member_of}
+    members = {callee.arn for callee in callees if callee.member_of}
+    units = list(dict.fromkeys(callee.member_of for callee in callees if callee.member_of))
     own = _declared_resources(declared)
     for resource, requests in _roles_in(permission, organization):
         if resource in arns or (is_role(resource) and resource in own):
@@ -77,15 +82,50 @@ def _beyond(
         # Where only the account is open, a path of the chain's own names its roles.
         paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
         in_path = "*" in account_of(resource) and resource_of(resource).startswith(paths)
-        if in_path and _within_organization(permission, requests, organization):
+        if (in_path or resource in members) and _within_organization(permission, requests, organization):
+            yield from _beyond_units(permission, resource, requests, units, organization or "")
             continue
         if _within_accounts(requests, resource, arns) or _names_only(requests, arns | own):
             continue
-        is_one = is_role(resource)
+        is_one = is_role(resource) and resource not in members
         what = "is not a hop of the chain" if is_one else "names no roles by account, path and name"
-        yield permission.violation(
-            f"may assume {resource}, which {what}", f"write Resource: {', '.join(sorted(arns))}"
-        )
+        remedy = f"write Resource: {', '.join(sorted({*arns, *(unit.arn for unit in units)}))}"
+        if units:
+            what = "is not a hop of the chain" if is_one else "leads out of the organization"
+            remedy += f", the latter with StringEquals aws:ResourceOrgID: {organization}"
+        yield permission.violation(f"may assume {resource}, which {what}", remedy)
+
+
+def _beyond_units(
+    permission: LocatedStatement,
+    resource: str,
+    requests: Sequence[Requests],
+    units: Iterable[ChainRole],
+    organization: str,
+) -> Violations:
+    """What lets the caller of targets by organizational unit into accounts that they leave out."""
+    for unit in units:
+        anywhere = OneValue(matching([pattern_of(unit.arn)]), absent=False)
+        for account in unit.exclude:
+            there: dict[str, Values] = {
+                RESOURCE: only(unit.in_account(account).arn),
+                keys_of.RESOURCE_ACCOUNT: only(account),
+            }
+            if both(requests, [Requests("role", there)]):
+                yield permission.violation(
+                    f"may assume {resource} in account {account}, which the chain excludes",
+                    f"add the condition StringNotEquals aws:ResourceAccount: {account}",
+                )
+        if any(map(is_root, unit.organizational_units)):
+            continue
+        paths = [f"{organization}/{each.rstrip('/')}/*" for each in unit.organizational_units]
+        others = ManyValues(Language(without=frozenset(map(glob_of, paths))), (), absent=False)
+        elsewhere: dict[str, Values] = {RESOURCE: anywhere, keys_of.RESOURCE_ORGANIZATION_PATHS: others}
+        if both(requests, [Requests("role", elsewhere)]):
+            yield permission.violation(
+                f"may assume {resource} in accounts of other organizational units than the chain declares",
+                f"add the condition ForAnyValue:StringLike aws:ResourceOrgPaths: {', '.join(paths)}",
+            )
 
 
 @rule(

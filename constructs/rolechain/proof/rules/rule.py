@@ -41,7 +41,7 @@ class Rule:
     """One thing that can be wrong with a role chain.
 
     Attributes:
-        id: ``RC01`` to ``RC40``.
+        id: ``RC01`` to ``RC41``.
         name: the name for machines, such as ``open_to_everyone``.
         title: what is asked for.
         prevents: what fails, or who gets in, where it is not so.
