@@ -269,7 +269,7 @@ def test_the_permission() -> None:
             "Sid": "AssumeCallees",
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
-            "Resource": "arn:aws:iam::*:role/rolechain/deploy-target",
+            "Resource": f"arn:aws:iam::{'?' * 12}:role/rolechain/deploy-target",
             "Condition": {
                 "StringEquals": {"aws:ResourceOrgID": "o-exampleorg1"},
                 "ForAnyValue:StringLike": {"aws:ResourceOrgPaths": f"o-exampleorg1/{UNIT}/*"},
@@ -354,6 +354,6 @@ def test_packed_beside_many_targets() -> None:
     (policy,) = pack(chain, chain.middle[0]).hops
     assert [statement["Resource"] for statement in policy.statements] == [
         "arn:aws:iam::*:role/rolechain/plain",
-        "arn:aws:iam::*:role/rolechain/deploy-target",
+        f"arn:aws:iam::{'?' * 12}:role/rolechain/deploy-target",
     ]
     assert "aws:ResourceOrgPaths" in json.dumps(policy.statements[1])

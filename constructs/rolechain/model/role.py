@@ -176,6 +176,14 @@ class ChainRole(HasSessionValues):
         return iam_arn(self.partition, self.account, f"role{self.path}{self.role}")
 
     @property
+    def resource(self) -> str:
+        """What Resource names the role by: its ARN, with 12 ``?`` for the account of a target by organizational unit.
+
+        They match every account id and nothing else; AwsSolutions-IAM5 of cdk-nag refuses any ``*``.
+        """
+        return self.in_account("?" * 12).arn if self.by_unit else self.arn
+
+    @property
     def account_root(self) -> str:
         """The ARN of the role's account in a trust policy."""
         return iam_arn(self.partition, self.account, "root")

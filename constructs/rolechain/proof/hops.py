@@ -165,7 +165,7 @@ def _of_hop(
     if permitted.allowed and not trusting.allowed:
         return
     if not permitted.allowed:
-        named = (hop.callee.member_of or hop.callee).arn
+        named = (hop.callee.member_of or hop.callee).resource
         own = next(
             statement
             for statement in permission_statements(chain, hop.caller)

@@ -75,7 +75,7 @@ def _by_unit(hops: Iterable[Hop], organization: str | None) -> Iterator[tuple[st
             conditions["ForAnyValue:StringLike"] = {"aws:ResourceOrgPaths": one_or_all(paths)}
         if target.exclude:
             conditions["StringNotEquals"] = {"aws:ResourceAccount": one_or_all(target.exclude)}
-        yield target.arn, conditions
+        yield target.resource, conditions
 
 
 def by_arn(hops: Sequence[Hop]) -> list[tuple[str | list[str], Conditions]]:

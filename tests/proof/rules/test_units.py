@@ -16,6 +16,7 @@ from rolechain.statements import permission_statements, trust_statements
 
 UNIT = "r-ab12/ou-ab12-11111111"
 MIDDLE, TARGET = "222222222222", "arn:aws:iam::*:role/rolechain/deploy-target"
+RESOURCE = TARGET.replace("*", "?" * 12)
 Templates = dict[str, dict[str, Any]]
 
 
@@ -271,16 +272,16 @@ ATTACKS: dict[str, tuple[Callable[[Templates], Any], str]] = {
     ),
     "no condition on the organization": (
         without("aws:ResourceOrgID"),
-        f"RC07 arn:aws:iam::222222222222:role/rolechain/deploy-middle may assume {TARGET}, which leads out of the "
+        f"RC07 arn:aws:iam::222222222222:role/rolechain/deploy-middle may assume {RESOURCE}, which leads out of the "
         "organization",
     ),
     "no condition on the units": (
         without(PATHS),
-        f"may assume {TARGET} in accounts of other organizational units than the chain declares",
+        f"may assume {RESOURCE} in accounts of other organizational units than the chain declares",
     ),
     "no condition on an excluded account": (
         without("aws:ResourceAccount"),
-        f"may assume {TARGET} in account 444444444444, which the chain excludes",
+        f"may assume {RESOURCE} in account 444444444444, which the chain excludes",
     ),
     "an account's role without conditions": (
         lambda templates: permission(templates).append(

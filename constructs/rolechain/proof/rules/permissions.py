@@ -15,7 +15,7 @@ from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of
-from rolechain.iam.glob import GlobPart, glob
+from rolechain.iam.glob import GlobPart, glob, has_wildcard
 from rolechain.iam.limits import is_root
 from rolechain.model.role import ChainRole
 from rolechain.policy.elements import UNRESOLVED
@@ -81,7 +81,7 @@ def _beyond(
             continue
         # Where only the account is open, a path of the chain's own names its roles.
         paths = tuple(f"role{callee.path}" for callee in callees if callee.path != "/")
-        in_path = "*" in account_of(resource) and resource_of(resource).startswith(paths)
+        in_path = has_wildcard([account_of(resource)]) and resource_of(resource).startswith(paths)
         if (in_path or resource in members) and _within_organization(permission, requests, organization):
             yield from _beyond_units(permission, resource, requests, units, organization or "")
             continue
