@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.cdk.app import synthesize
 from rolechain.cdk.audit_role import AuditRole
+from rolechain.cdk.chain_parameters import ChainParameters
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountStack",
     "AuditRole",
+    "ChainParameters",
     "ChainProof",
     "MiddleRole",
     "PlacementError",

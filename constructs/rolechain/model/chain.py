@@ -118,6 +118,24 @@ class Chain:
 
         return read(path, cls)
 
+    @classmethod
+    def from_ssm(cls, name: str, session: Any) -> Chain:
+        """The chain that ``ChainParameters`` has put into the parameters of its source account; boto3 alone is needed.
+
+        Args:
+            name: the chain's name.
+            session: a ``boto3.Session`` of the source account, in the chain's region, that may call
+                ``ssm:GetParametersByPath`` for ``/rolechain/<name>``.
+
+        Raises:
+            ChainParametersError: there are none, or they are being replaced.
+            ChainError: they hold no valid chain, such as one of a later version.
+            botocore.exceptions.ClientError: SSM refuses the call.
+        """
+        from rolechain.model.chain_parameters import read
+
+        return read(name, session, cls)
+
     @property
     def source(self) -> ChainRole:
         """The first source role. A session that is not of a source role enters here."""
