@@ -1,21 +1,24 @@
 """Constructs that make the roles of a chain; the only importer of CDK."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from rolechain.cdk.app import synthesize
 from rolechain.cdk.audit_role import AuditRole
-from rolechain.cdk.chain_parameters import ChainParameters
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
 from rolechain.cdk.target_stack_set import TargetStackSet
 
 if TYPE_CHECKING:
+    from rolechain.cdk.chain_canary import ChainCanary, canary_arn
+    from rolechain.cdk.chain_parameters import ChainParameters
     from rolechain.cdk.role_chain_checks import RoleChainChecks
 
 __all__ = [
     "AccountStack",
     "AuditRole",
+    "ChainCanary",
     "ChainParameters",
     "ChainProof",
     "MiddleRole",
@@ -26,15 +29,22 @@ __all__ = [
     "TargetRole",
     "TargetStackSet",
     "add_roles",
+    "canary_arn",
     "declare_order",
     "synthesize",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Loading cdk-nag takes a quarter of a second, which an app without it is spared.
-    if name != "RoleChainChecks":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from rolechain.cdk.role_chain_checks import RoleChainChecks
+# Loading cdk-nag or CDK's module of a service takes a quarter of a second, which an app without it is spared.
+_LATER = {
+    "ChainCanary": "chain_canary",
+    "ChainParameters": "chain_parameters",
+    "RoleChainChecks": "role_chain_checks",
+    "canary_arn": "chain_canary",
+}
 
-    return RoleChainChecks
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -1,0 +1,10 @@
+"""The names by which the canary's construct, its function and its alarm know each other."""
+
+TASK = "canary.json"
+"""The file beside the package that holds the chain and the values that it leaves open."""
+NAMESPACE = "Rolechain"
+"""The namespace of the metrics."""
+WALKED = "Walked"
+"""A chain's metric: 1 where every hop and every refusal was as declared, else 0."""
+SUCCESS = "Success"
+"""A hop's metric: 1 where the declared role answered, else 0."""
