@@ -9,15 +9,18 @@ from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
 from rolechain.cdk.target_stack_set import TargetStackSet
+from rolechain.model.canary import canary_arn
 
 if TYPE_CHECKING:
-    from rolechain.cdk.chain_canary import ChainCanary, canary_arn
+    from rolechain.cdk.chain_alarms import ChainAlarms
+    from rolechain.cdk.chain_canary import ChainCanary
     from rolechain.cdk.chain_parameters import ChainParameters
     from rolechain.cdk.role_chain_checks import RoleChainChecks
 
 __all__ = [
     "AccountStack",
     "AuditRole",
+    "ChainAlarms",
     "ChainCanary",
     "ChainParameters",
     "ChainProof",
@@ -37,10 +40,10 @@ __all__ = [
 
 # Loading cdk-nag or CDK's module of a service takes a quarter of a second, which an app without it is spared.
 _LATER = {
+    "ChainAlarms": "chain_alarms",
     "ChainCanary": "chain_canary",
     "ChainParameters": "chain_parameters",
     "RoleChainChecks": "role_chain_checks",
-    "canary_arn": "chain_canary",
 }
 
 

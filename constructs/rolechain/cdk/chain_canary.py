@@ -25,9 +25,8 @@ from constructs import Construct
 import rolechain
 from rolechain.cdk.chain_parameters import declared
 from rolechain.cdk.chain_role import PlacementError
-from rolechain.iam.arn import iam_arn
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.model.canary import NAMESPACE, TASK, WALKED
+from rolechain.model.canary import NAMESPACE, TASK, WALKED, canary_arn
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import choose
@@ -36,17 +35,6 @@ from rolechain.statements.statement_json import allow
 
 _NEEDED = ("__init__.py", "errors.py", "json_keys.py", "api_calls.py", "iam", "model", "policy", "runtime")
 """What of the package the function imports; besides it boto3, which Lambda has."""
-
-
-def canary_arn(chain: Chain, source: ChainRole | None = None) -> str:
-    """The ARN of the canary's role, to be declared among the entrances of the source role.
-
-    Args:
-        chain: the chain.
-        source: the source role in whose account it stands; by default the first.
-    """
-    source = source or chain.source
-    return iam_arn(chain.partition, source.account, f"role{source.path}{chain.name}-canary")
 
 
 class ChainCanary(Construct):

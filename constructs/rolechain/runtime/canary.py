@@ -18,7 +18,7 @@ import botocore.session
 from botocore.config import Config
 
 from rolechain.iam.arn import account_of
-from rolechain.model.canary import NAMESPACE, SUCCESS, TASK, WALKED
+from rolechain.model.canary import NAMESPACE, SUCCESS, TASK, WALKED, session_name
 from rolechain.model.chain import Chain
 from rolechain.model.chain_yaml import chain_of_json
 from rolechain.runtime.report import HopReport, Outcome
@@ -46,6 +46,7 @@ def handler(_event: object, _context: object) -> dict[str, int]:
         session=boto3.Session(botocore_session=core),
         session_tags=task["session_tags"],
         source_identity=task["source_identity"],
+        session_name=session_name(chain),
     )
     for report in reports:
         print(json.dumps(_line(chain.name, report)))
