@@ -52,6 +52,8 @@ def handler(_event: object, _context: object) -> dict[str, int]:
         print(json.dumps(_line(chain.name, report)))
     failed = sum(not report.ok for report in reports)
     whole = {"Chain": chain.name, WALKED: int(not failed), "calls": len(reports), "failed": failed}
+    if chain.revoked_before:
+        whole["revoked_before"] = chain.revoked_before
     print(json.dumps(_measured(whole, ["Chain"], {WALKED: "Count"})))
     return {"calls": len(reports), "failed": failed}
 

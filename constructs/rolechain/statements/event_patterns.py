@@ -20,13 +20,11 @@ from rolechain.model.canary import canary_arn, session_name
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
+from rolechain.statements.revocation import REVOCATION
 
 Pattern = dict[str, Any]
 _MOST_OF_ROLES = 600
 """Characters of the roles that a pattern lists, twice at most: it has 2,048 in all unless AWS has raised the quota."""
-
-REVOCATION = "AWSRevokeOlderSessions"
-"""The name that the console gives to the policy that ends a role's sessions."""
 
 _ACCOUNT, _ISSUER, _ARN, _SAML = "accountId", "sessionContext.sessionIssuer.arn", "arn", "principalArn"
 _Caller = tuple[str, str]
