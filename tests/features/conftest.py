@@ -19,7 +19,7 @@ from rolechain.local.mfa import code_at
 from rolechain.runtime import Hop as Call
 from rolechain.runtime import HopError, chain_session
 from rolechain.runtime.hop import as_hop
-from rolechain.statements.builder import own_statements, permission_statements, trust_statements
+from rolechain.statements.builder import own_statements, statements_for, trust_statements
 
 Json = dict[str, Any]
 
@@ -126,7 +126,7 @@ def _make_role(iam: Any, chain: Chain, role: ChainRole) -> None:
         MaxSessionDuration=role.max_session_duration,
         **settings,
     )
-    if statements := [*permission_statements(chain, role), *own_statements(role)]:
+    if statements := [*statements_for(chain, role)["permissions"], *own_statements(role)]:
         iam.put_role_policy(RoleName=role.role, PolicyName="own", PolicyDocument=_document(statements))
 
 

@@ -50,6 +50,7 @@ def deployed(chain: Chain) -> Chain:
         organization=chain.organization,
         region=chain.region,
         partition=chain.partition,
+        revoked_before=chain.revoked_before,
     )
 
 

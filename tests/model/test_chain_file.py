@@ -268,7 +268,7 @@ def test_the_repository_s_own_chain() -> None:
             [
                 "1: zone: unknown key: the known keys are name, organization, region, partition, quotas, "
                 "policy_documents, "
-                "administrators, source, middle, targets"
+                "administrators, revoked_before, source, middle, targets"
             ],
         ),
         (
@@ -278,6 +278,19 @@ def test_the_repository_s_own_chain() -> None:
                 "2: administrators[0]: 'admin' is not a role's, user's or group's ARN: write "
                 "arn:aws:iam::<account>:role/<path and name>, in which * and ? are wildcards"
             ],
+        ),
+        (
+            "name: deploy",
+            "name: deploy\nrevoked_before: yesterday",
+            [
+                "2: revoked_before: 'yesterday' is not a time in UTC to the second: write one such as "
+                '"2026-12-01T00:00:00Z", in quotes'
+            ],
+        ),
+        (
+            "name: deploy",
+            "name: deploy\nrevoked_before: 2026-12-01T00:00:00Z",
+            ["2: revoked_before: 2026-12-01T00:00:00Z is a timestamp to YAML: put it in quotes"],
         ),
         ("name: deploy", "name: deploy\nname: again", ["2: name: the key occurs twice: remove one"]),
         ("name: deploy\n", "", ["1: name: missing: every chain has one"]),

@@ -207,6 +207,12 @@ CHAIN_VALUES: dict[str, tuple[Any, ...]] = {
         {"limit": {"Statement": []}},
     ),
     "administrators": ("arn:aws:iam::*:role/admin/*", ["admin"]),
+    "revoked_before": (
+        "2026-12-01T00:00:00Z",
+        "2026-12-01",
+        "2026-13-01T00:00:00Z",
+        "2026-12-01T00:00:00+01:00",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import StatementJson, trust_statements
-from rolechain.statements.packing import pack
+from rolechain.statements.packing import REVOKED, pack
 
 
 class PlacementError(RolechainError, ValueError):
@@ -69,7 +69,8 @@ class ChainRoleConstruct(Construct):
         # Principals of CDK's own are written out by its role alone.
         self._plain = None if self._entrances else self._resource()
         laid_out = [(policy, f"the hops of {declared.role}") for policy in packed.hops]
-        laid_out += [(policy, f"what {declared.role} may do") for policy in packed.own]
+        own = {REVOKED: f"ends older sessions of {declared.role}"}
+        laid_out += [(policy, own.get(policy.id, f"what {declared.role} may do")) for policy in packed.own]
         if laid_out or self._entrances:
             name = self._plain.ref if self._plain else self.role.role_name
             # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.

@@ -29,9 +29,7 @@ from rolechain.runtime import FileCache, HopError, default_cache_folder
 from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.error_classification import ACCESS_DENIED
 from rolechain.runtime.sts import date_of
-
-POLICY_NAME = "AWSRevokeOlderSessions"
-"""The name that the console gives to the policy; a later revocation replaces it."""
+from rolechain.statements.revocation import REVOCATION, deny_before
 
 
 class RevocationError(RolechainError):
@@ -108,14 +106,9 @@ def _revoke(role: ChainRole, administrator: boto3.Session) -> datetime:
     iam: Any = administrator.client("iam")
     try:
         time = _checked_at(iam, role)
-        statement = {
-            "Effect": "Deny",
-            "Action": ["*"],
-            "Resource": ["*"],
-            "Condition": {"DateLessThan": {"aws:TokenIssueTime": timestamp(time.timestamp())}},
-        }
+        statement = deny_before(timestamp(time.timestamp()))
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_role_policy(RoleName=role.role, PolicyName=POLICY_NAME, PolicyDocument=document)
+        iam.put_role_policy(RoleName=role.role, PolicyName=REVOCATION, PolicyDocument=document)
     except (ClientError, BotoCoreError, HopError) as error:
         raise RevocationError(brief(error)) from error
     return time

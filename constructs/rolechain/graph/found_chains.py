@@ -45,6 +45,7 @@ from rolechain.model.role import ChainRole, Permission
 from rolechain.statements.builder import permission_statements, trust_statements
 from rolechain.statements.packing import PackingError, pack
 from rolechain.statements.permissions_policy import hop_permission_statements
+from rolechain.statements.revocation import time_of
 from rolechain.statements.trust_policy import CALLER_SID
 
 Json = dict[str, Any]
@@ -312,6 +313,7 @@ class _Finder:
             "organization": organization,
             "partition": partition_of(shape.roles[0]),
             "region": self._region(shape),
+            "revoked_before": self._revoked_before(shape),
         }
         sources = [self._source(arn, shape, organization) for arn in shape.sources]
         tags, _ = inherited_values(entrance for role in sources for entrance in role.entrances)
@@ -335,6 +337,19 @@ class _Finder:
             notes += self._notes(chain, role, shape)
         place = {role.arn: number for number, role in enumerate(chain.roles)}
         return FoundChain(chain, tuple(sorted(dict.fromkeys(notes), key=lambda note: place[note.role])))
+
+    def _revoked_before(self, shape: _Shape) -> str | None:
+        """The latest time before which each role that was read ends its sessions."""
+        times = [
+            {
+                time
+                for each in self._roles[arn].policies
+                for time in map(time_of, statements_in(each.document or {}))
+            }
+            for arn in shape.roles
+            if arn in self._roles
+        ]
+        return max(filter(None, set.intersection(*times)), default=None) if times else None
 
     def _units(self, arn: str) -> list[Grant]:
         """What the permissions of a role that was read allow."""
@@ -440,7 +455,9 @@ class _Finder:
         for policy in record.policies:
             kept = None
             if policy.document is not None and account_of(policy.name) != "aws":
-                statements = [_besides(each, taken) for each in statements_in(policy.document)]
+                since = chain.revoked_before
+                left = [one for one in statements_in(policy.document) if not since or time_of(one) != since]
+                statements = [_besides(each, taken) for each in left]
                 kept = [each for each in statements if each is not None]
             made = [_permission(each) for each in kept or ()]
             named = not policy.inline and _named(policy)

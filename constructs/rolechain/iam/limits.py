@@ -128,3 +128,7 @@ def folded(tag_key: str) -> str:
 def is_root(unit: str) -> bool:
     """Whether the path of an organizational unit is the root's, which holds every account."""
     return "/" not in unit.rstrip("/")
+
+
+MOMENT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
+"""A time in UTC to the second, as a chain writes it: such times are in the order of their texts."""

@@ -27,6 +27,8 @@ from rolechain.local.signatures import signature_of
 Record = dict[str, Any]
 
 _UNLOGGED = {"WebIdentityToken", "SAMLAssertion", "TokenCode"}
+_OF_IAM = ("RoleName", "PolicyName", "PolicyArn")
+"""The parameters of IAM that are written: what a call is about."""
 _S3_OPERATIONS = {
     ("GET", 0): "ListBuckets",
     ("GET", 1): "ListObjects",
@@ -59,7 +61,7 @@ class Trail:
 
     A call of AssumeRole that another account's role answers is in both accounts, under one ``sharedEventID``; a refused
     one is in the caller's alone. Of parameters and answers only those of AssumeRole and its kind are written, and no
-    secret of them: neither tokens nor secret access keys.
+    secret of them: neither tokens nor secret access keys; of IAM's parameters the role's and the policy's name.
 
     Args:
         folder: where the files go, below ``AWSLogs/<account>/CloudTrail/<region>/<year>/<month>/<day>``.
@@ -103,6 +105,7 @@ def _records(call: Call, body: bytes, address: str, status: int, answer: bytes) 
     assumes = service == "sts" and name.startswith("AssumeRole")
     account = account_of(given.get("RoleArn", "")) if is_service(key_id) or not key_id else ""
     account = account or emulator.account_of_key(key_id)
+    about = {key: value for key, value in given.items() if assumes or (service == "iam" and key in _OF_IAM)}
     record: Record = {
         "eventVersion": "1.11",
         "userIdentity": _identity(key_id, account, answer),
@@ -112,7 +115,7 @@ def _records(call: Call, body: bytes, address: str, status: int, answer: bytes) 
         "awsRegion": emulator.request_region(),
         "sourceIPAddress": key_id if is_service(key_id) else address,
         "userAgent": key_id if is_service(key_id) else call.headers.get("user-agent", ""),
-        "requestParameters": _parameters(given) if assumes else None,
+        "requestParameters": _parameters(about) or None,
         "responseElements": _elements(answer) if assumes and status < 400 else None,
         "requestID": str(uuid.uuid4()),
         "readOnly": name.startswith(("Get", "List", "Describe", "AssumeRole", "Lookup", "Head")),

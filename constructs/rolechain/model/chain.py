@@ -40,6 +40,8 @@ class Chain:
         policy_documents: the documents of policies that no template holds, by ARN, such as a boundary of another team.
         administrators: the ARNs of the principals that are meant to change the chain's roles or to act as them; ``*``
             and ``?`` are wildcards. Any other principal that can is an error, or a warning if this is None.
+        revoked_before: ends the sessions of every role that were issued before this time, in UTC
+            (``2026-12-01T00:00:00Z``): each role denies them everything. None where none is ended.
 
     Raises:
         ChainError: with every mistake and its place.
@@ -55,6 +57,7 @@ class Chain:
     quotas: Quotas = field(default=Quotas(), kw_only=True)
     policy_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True, hash=False)
     administrators: Sequence[str] | None = field(default=None, kw_only=True)
+    revoked_before: str | None = field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Chain:
         quotas: Quotas | None = None,
         policy_documents: Mapping[str, Mapping[str, Any]] | None = None,
         administrators: str | Sequence[str] | None = None,
+        revoked_before: str | None = None,
     ) -> None:
         self._set("name", name)
         self._set("organization", organization)
@@ -78,6 +82,7 @@ class Chain:
         self._set("quotas", Quotas() if quotas is None else quotas)
         self._set("policy_documents", {} if policy_documents is None else policy_documents)
         self._set("administrators", None if administrators is None else several(administrators))
+        self._set("revoked_before", revoked_before)
         self._set("sources", self._filled(sources if source is None else source, "source"))
         self._set("middle", self._filled(middle, "middle"))
         self._set("targets", self._filled(targets, "target"))
@@ -117,6 +122,24 @@ class Chain:
         from rolechain.model.chain_yaml import read
 
         return read(path, cls)
+
+    @classmethod
+    def from_ssm(cls, name: str, session: Any) -> Chain:
+        """The chain that ``ChainParameters`` has put into the parameters of its source account; boto3 alone is needed.
+
+        Args:
+            name: the chain's name.
+            session: a ``boto3.Session`` of the source account, in the chain's region, that may call
+                ``ssm:GetParametersByPath`` for ``/rolechain/<name>``.
+
+        Raises:
+            ChainParametersError: there are none, or they are being replaced.
+            ChainError: they hold no valid chain, such as one of a later version.
+            botocore.exceptions.ClientError: SSM refuses the call.
+        """
+        from rolechain.model.chain_parameters import read
+
+        return read(name, session, cls)
 
     @property
     def source(self) -> ChainRole:
@@ -185,7 +208,7 @@ class Chain:
             entrance for source in self.sources for entrance in source.entrances
         )
         for index, callee in enumerate(self.middle, 1):
-            hops += [Hop(caller, callee, index, tags, identity) for caller in callers]
+            hops += [Hop(caller, callee, index, tags, identity, self.revoked_before) for caller in callers]
             # A session passes on the values that it inherited and those that its own hop set.
             callers = (callee,)
             tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
@@ -193,7 +216,11 @@ class Chain:
         last = len(self.middle) + 1
         return (
             *hops,
-            *(Hop(each, target, last, tags, identity) for target in self.targets for each in callers),
+            *(
+                Hop(each, target, last, tags, identity, self.revoked_before)
+                for target in self.targets
+                for each in callers
+            ),
         )
 
     @cached_property

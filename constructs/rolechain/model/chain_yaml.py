@@ -28,10 +28,18 @@ _TOO_DEEP = "nested too deeply for a chain: remove levels"
 def read(path: str | PathLike[str], make: Callable[..., Made]) -> Made:
     """Reads the keys of ``chain.yaml`` and passes them to ``make``, which is ``Chain``; see ``Chain.load``."""
     name = fspath(path)
-    language = "JSON" if name.endswith(".json") else "YAML"
     text = _text(name)
-    root = _parsed_json(name, text) if language == "JSON" else _parsed_yaml(name, text)
-    nodes = Nodes(Path(name).parent, language)
+    if name.endswith(".json"):
+        return chain_of_json(text, make, name)
+    return _made(_parsed_yaml(name, text), Nodes(Path(name).parent, "YAML"), make, name)
+
+
+def chain_of_json(text: str, make: Callable[..., Made], name: str) -> Made:
+    """The chain of a text of JSON, such as ``declaration_of`` gives; ``name`` says in messages where it stands."""
+    return _made(_parsed_json(name, text), Nodes(Path(name).parent, "JSON"), make, name)
+
+
+def _made(root: yaml.Node, nodes: Nodes, make: Callable[..., Made], name: str) -> Made:
     declared: dict[str, Any] = {"name": "", "source": ChainRole(""), "targets": ()}
     for key, node in nodes.mapping(root, (), tuple(CHAIN_KEYS), REQUIRED_OF_CHAIN).items():
         declared[key] = CHAIN_KEYS[key].read(nodes, node, (key,))

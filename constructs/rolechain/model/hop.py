@@ -22,6 +22,7 @@ class Hop:
         index: its position on the path from the source role, counted from 1.
         inherited_tags: the session tags that an earlier hop made transitive.
         inherited_source_identity: the source identity that an earlier hop sets, if any.
+        revoked_before: the time before which the chain's sessions are ended, if any.
         chosen: the values of the tags that the chain leaves open, by key.
         chosen_source_identity: the source identity, where the chain leaves it open.
     """
@@ -31,6 +32,7 @@ class Hop:
     index: int
     inherited_tags: tuple[SessionTag, ...] = ()
     inherited_source_identity: SourceIdentity | None = None
+    revoked_before: str | None = None
     chosen: Mapping[str, str] = field(default_factory=dict, hash=False, kw_only=True)
     chosen_source_identity: str | None = field(default=None, kw_only=True)
 

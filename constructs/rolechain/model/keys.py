@@ -658,6 +658,10 @@ CHAIN_KEYS: Mapping[str, Shape] = {
             "? are wildcards",
         )
     ),
+    "revoked_before": Text(
+        limits.MOMENT,
+        'is not a time in UTC to the second: write one such as "2026-12-01T00:00:00Z", in quotes',
+    ),
     "source": _Roles(_role("source"), alone=True),
     "middle": _Roles(_role("role")),
     "targets": _Roles(_role("target")),

@@ -71,7 +71,9 @@ def problems_of(chain: Chain) -> list[Problem]:
 
     for key, shape in CHAIN_KEYS.items():
         value = getattr(chain, key) if key not in _ROLES else None
-        if key not in _ROLES and not (value is None and key in ("organization", "administrators")):
+        if key not in _ROLES and not (
+            value is None and key in ("organization", "administrators", "revoked_before")
+        ):
             tell(shape.wrong(value), (key,))
     home = partition_of_region(chain.region) if isinstance(chain.region, str) else None
     if home and home != chain.partition and chain.partition in PARTITIONS:

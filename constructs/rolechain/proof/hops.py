@@ -17,6 +17,7 @@ from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
 from rolechain.model.role import ChainRole
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
+from rolechain.proof.revocation import of_new_session
 from rolechain.statements.builder import permission_statements, trust_statements
 
 
@@ -47,7 +48,9 @@ def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list
     for hop in chain.hops():
         decided = [
             (decide(in_doubt(request, _not_known(request, hop, graph))), request)
-            for request in requests_of(hop, graph, chain.region)
+            for request in (
+                of_new_session(each, chain.revoked_before) for each in requests_of(hop, graph, chain.region)
+            )
         ]
         if not decided:
             reason = "a role of the hop is not in the templates"
@@ -60,7 +63,10 @@ def proven_hops(chain: Chain, graph: RoleGraph) -> Iterator[tuple[HopProof, list
             continue
         # Asked of the whole policies, the reason names what comes nearest.
         policies = tuple(record.policy for record in graph.by_arn[hop.caller.arn][0].policies)
-        whole = [replace(request, identity_policies=policies) for request in refused]
+        whole = [
+            of_new_session(replace(request, identity_policies=policies), chain.revoked_before)
+            for request in refused
+        ]
         moments = [_of_moment(request, hop, graph) for request in whole]
         if all(moments):
             yield _unknown_here(hop, moments[0], graph)

@@ -154,6 +154,7 @@ def prove_graph(
             findings=tuple(findings),
             assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
             changers=others,
+            revoked_before=chain.revoked_before,
         ),
     )
 

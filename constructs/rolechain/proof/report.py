@@ -31,6 +31,7 @@ class Proof:
         parts: the roles that the proof is about, where the others are taken as declared.
         changers: who of the templates may change the chain's roles or act as them, those who are declared too; None
             in an audit.
+        revoked_before: the time before which the chain ends its sessions, if any.
         names: what each role, user and group is called whose ARN is not known before deployment, by what stands for
             that.
         graph: the roles that it was made from; None where they are not at hand.
@@ -44,6 +45,7 @@ class Proof:
     changers: tuple[Changer, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     graph: RoleGraph | None = field(default=None, repr=False, compare=False)
+    revoked_before: str | None = None
 
     @property
     def proven(self) -> bool:
@@ -81,6 +83,7 @@ class Proof:
                 for finding in self.findings
             ],
             "assumptions": list(self.assumptions),
+            **({"revoked_before": self.revoked_before} if self.revoked_before else {}),
             **({} if self.changers is None else {"changers": [_changer(each) for each in self.changers]}),
         }
 
@@ -134,6 +137,8 @@ def last_line(name: str, proof: Proof, *, source: str = "", strict: bool = False
     line = ", if ".join(words)
     if others := {changer.who for changer in proof.changers or () if not changer.declared and changer.surely}:
         line += f", and {counted(len(others), 'principal')} of the templates may change it"
+    if proof.revoked_before:
+        line += f"; it is revoked: sessions issued before {proof.revoked_before} are denied everything"
     if here := proof.parts:
         line += f"; here are {', '.join(here)}, and the other roles are taken as declared"
     warnings = sum(finding.level is Level.WARNING for finding in proof.findings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Literal
 
@@ -128,4 +129,5 @@ def try_call(
     hop = call.hop
     if not is_session_of(arn, hop.partition, hop.account, hop.role_name):
         return report(Outcome.UNDECIDED, f"another role answered: {arn}"), None
-    return report(Outcome.ALLOWED, f"answers as {arn}"), given
+    answered = report(Outcome.ALLOWED, f"answers as {arn}")
+    return replace(answered, session_seconds=round(given.expires_at - given.obtained_at)), given

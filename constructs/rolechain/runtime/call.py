@@ -61,6 +61,7 @@ class HopCall:
                 secrets=(signer.secret_key, signer.token, code),
                 ahead=self.sts.skew,
                 unsent=[words for words, name in named.items() if name not in parameters],
+                revoked_before=self.hop.revoked_before,
             ) from error
         if given.expires_at <= given.obtained_at:
             known = f": {skew_in_words(self.sts.skew)}" if abs(self.sts.skew) > NOTICED else ""

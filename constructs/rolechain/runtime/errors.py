@@ -98,6 +98,7 @@ def hop_error(
     secrets: tuple[str, ...] = (),
     ahead: float = 0.0,
     unsent: Sequence[str] = (),
+    revoked_before: str | None = None,
     **at: Unpack[HopPlace],
 ) -> HopError:
     """The error that says in a hop's words what botocore raised.
@@ -109,6 +110,7 @@ def hop_error(
         ahead: by how many seconds STS is ahead of this machine.
         unsent: what a trust policy may ask for and the call did not pass; the advice about a refusal by the callee's
             side, or by none that STS names, begins with it.
+        revoked_before: the time before which the chain ends its sessions; the advice about a refusal begins with it.
         at: which hop.
     """
     said = _Said.by(error)
@@ -123,6 +125,10 @@ def hop_error(
         named_unsent = " or ".join(filter(None, (", ".join(unsent[:-1]), unsent[-1])))
         advice = (
             f"the call sent no {named_unsent}: add what the trust policy of {{role_arn}} asks for; {advice}"
+        )
+    if denied and revoked_before:
+        advice = (
+            f"the chain is revoked: sessions issued before {revoked_before} are denied everything; {advice}"
         )
     action = named_action[1] if (named_action := _ACTION.search(said.text)) else "sts:AssumeRole"
     what = "refused: {} may not assume" if denied else "failed: {} could not assume"

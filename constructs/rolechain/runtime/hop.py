@@ -37,6 +37,7 @@ class Hop:
         serial_number: the MFA device of the IAM user who makes the call.
         token_code: called for the device's six digits, once: when the hop is first taken. Its session then serves to
             its end and cannot be renewed.
+        revoked_before: the time before which the chain ends its sessions, for the message of a refusal.
 
     Raises:
         ChainError: with every mistake; each names the role and the field.
@@ -53,6 +54,7 @@ class Hop:
     source_identity: str | None = field(default=None, kw_only=True)
     serial_number: str | None = field(default=None, kw_only=True)
     token_code: Callable[[], str] | None = field(default=None, kw_only=True, repr=False)
+    revoked_before: str | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("policy_arns", "transitive_tag_keys"):
@@ -121,6 +123,7 @@ def as_hop(hop: HopLike) -> Hop:
         tags=hop.tags or None,
         transitive_tag_keys=hop.transitive_tag_keys,
         source_identity=hop.source_identity,
+        revoked_before=hop.revoked_before,
     )
 
 

@@ -35,6 +35,7 @@ class HopReport:
         milliseconds: how long STS took, for the last try; 0.0 where nothing was tried.
         detail: one line: who answered, or what STS said, or why it was not tried.
         altered: what the call left out or sent wrong on purpose, in words; empty where it was as declared.
+        session_seconds: how long the session lasts that the declared role gave, in seconds; None where it gave none.
     """
 
     index: int
@@ -46,6 +47,7 @@ class HopReport:
     milliseconds: float
     detail: str
     altered: str = ""
+    session_seconds: int | None = None
 
     @property
     def ok(self) -> bool:

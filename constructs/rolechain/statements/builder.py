@@ -9,6 +9,7 @@ from __future__ import annotations
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.permissions_policy import hop_permission_statements
+from rolechain.statements.revocation import deny_before
 from rolechain.statements.statement_json import StatementJson
 from rolechain.statements.trust_policy import entrance_statements, hop_trust_statements
 
@@ -33,7 +34,11 @@ def statements_for(chain: Chain, role: ChainRole) -> dict[str, list[StatementJso
     Returns:
         The statements under ``trust_policy`` and ``permissions``; an empty list where there is nothing to add.
     """
-    return {"trust_policy": trust_statements(chain, role), "permissions": permission_statements(chain, role)}
+    revoked = [deny_before(chain.revoked_before)] if chain.revoked_before else []
+    return {
+        "trust_policy": trust_statements(chain, role),
+        "permissions": [*permission_statements(chain, role), *revoked],
+    }
 
 
 def own_statements(role: ChainRole) -> list[StatementJson]:

@@ -20,7 +20,11 @@ from rolechain.model.role import ChainRole
 from rolechain.statements import permissions_policy as named_by
 from rolechain.statements.builder import own_statements, trust_statements
 from rolechain.statements.permissions_policy import Named, hop_permission_statements
+from rolechain.statements.revocation import deny_before
 from rolechain.statements.statement_json import StatementJson
+
+REVOKED = "Revoked"
+"""The id of the policy that ends a role's older sessions."""
 
 
 class PackingError(RolechainError):
@@ -46,7 +50,7 @@ class PackedPolicies:
 
     Attributes:
         hops: those that allow its hops.
-        own: those of its other permissions.
+        own: those of its other permissions, and of what ends its older sessions.
         note: how the callees are named, in words; None where one policy names each by its ARN.
     """
 
@@ -69,6 +73,8 @@ def pack(chain: Chain, role: ChainRole) -> PackedPolicies:
     """
     _check_trust(chain, role)
     own = _own(role)
+    if chain.revoked_before:
+        own += (ManagedPolicy(REVOKED, (deny_before(chain.revoked_before),)),)
     room = chain.quotas.managed_policies_per_role - len(role.managed_policies) - len(own)
     hops = chain.calls_of(role)
     if not hops:

@@ -286,6 +286,7 @@ YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("docs/chain.md", "assumed_by:"): entrances,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,
+    ("docs/watching.md", "name:"): a_chain,
     ("docs/proof.md", "Metadata:"): an_acknowledgement,
 }
 

@@ -14,17 +14,20 @@ from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy.conditions import Condition, NullCheck, UnknownCondition
 from rolechain.policy.elements import Intrinsic, listed
 from rolechain.proof.declared import Declared
+from rolechain.proof.revocation import ends_older
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement
 from rolechain.proof.rules.rule import Violation, Violations, rule
 from rolechain.statements.builder import trust_statements
+from rolechain.statements.revocation import deny_before
 from rolechain.statements.statement_json import Conditions
 
 
 @rule(
     "RC35",
     "what the chain declares of its callers (organization and unit, external id, session tags, source identity, MFA) "
-    "stands as conditions in the trust policies, and a declared permissions boundary on its role",
+    "stands as conditions in the trust policies, a declared permissions boundary on its role, and the declared end of "
+    "older sessions as a Deny of each role",
     prevents="a declared guard that nothing enforces",
     source="IAM User Guide, How to use an external ID; Pass session tags in AWS STS; AWS guardrail IAM-STS-3",
 )
@@ -46,6 +49,15 @@ def enforced(context: RuleContext) -> Violations:
         for action in (TAG_SESSION, SET_SOURCE_IDENTITY):
             yield from _carrying(entry, declared, action, context)
     yield from _unbounded(context)
+    yield from _unrevoked(context)
+
+
+def _unrevoked(context: RuleContext) -> Violations:
+    since = context.chain.revoked_before if context.chain else None
+    for role in context.graph.roles if since else ():
+        if since and role.arn in context.declared and not role.imported and not ends_older(role, since):
+            message = f"{role.arn} does not end its sessions issued before {since}"
+            yield Violation(role.place, message, f"add to its policies {json.dumps(deny_before(since))}")
 
 
 def _carrying(entry: LocatedStatement, declared: Declared, action: str, context: RuleContext) -> Violations:
