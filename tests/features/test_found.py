@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,14 +74,25 @@ def check(chain: Chain, folder: Path) -> None:
     assert Chain.load(file) == again
 
 
-def feature(title: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", rows(title), ids=lambda row: row[0])
+def feature(title: str, *, by_unit: bool = False) -> pytest.MarkDecorator:
+    listed = [row for row in rows(title) if row[1].strip("`{").startswith("organizational_units:") is by_unit]
+    return pytest.mark.parametrize("row", listed, ids=lambda row: row[0])
 
 
 @feature("Of a hop: keys of the role that is assumed")
 def test_a_feature_of_a_hop(row: list[str], tmp_path: Path) -> None:
     """Every row of the table; what the call alone passes is in no policy."""
     check(chain_of(tmp_path, "targets", written(row[1]), source=SOURCE), tmp_path)
+
+
+@feature("Of a hop: keys of the role that is assumed", by_unit=True)
+def test_targets_by_unit(row: list[str], tmp_path: Path) -> None:
+    """A target by organizational unit is not found; that its caller may assume more is noted, with the statement."""
+    chain = chain_of(tmp_path, "targets", written(row[1]), source=SOURCE)
+    found = found_again(chain, tmp_path / "out")
+    (note,) = (each for each in found.notes if not each.words.startswith("was not read"))
+    assert (note.role, note.words) == (chain.middle[0].arn, "a permission that a chain cannot say")
+    assert json.loads(note.statement) == permission_statements(chain, chain.middle[0])[0]
 
 
 @feature("Of a role by itself")
