@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rolechain.cdk.app import synthesize
 from rolechain.cdk.audit_role import AuditRole
+from rolechain.cdk.chain_guardrails import ChainGuardrails
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
@@ -22,6 +23,7 @@ __all__ = [
     "AuditRole",
     "ChainAlarms",
     "ChainCanary",
+    "ChainGuardrails",
     "ChainParameters",
     "ChainProof",
     "MiddleRole",

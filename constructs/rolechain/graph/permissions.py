@@ -54,10 +54,17 @@ class Calls:
         action: the action in lower case.
         constants: the condition keys, in lower case, whose values are settled.
         on: the resources.
+        binding: the statements that deny, besides its own, with the condition keys that are settled for them.
     """
 
     def __init__(
-        self, principal: Principal, action: str, constants: Mapping[str, str], on: Language = EVERY_TEXT
+        self,
+        principal: Principal,
+        action: str,
+        constants: Mapping[str, str],
+        on: Language = EVERY_TEXT,
+        *,
+        binding: Iterable[tuple[Statement, Mapping[str, str]]] = (),
     ) -> None:
         self._principal = principal
         self._action = action
@@ -71,6 +78,9 @@ class Calls:
             for statement in record.policy.denies
             if (requests := self.of(statement, surely=True))
         ]
+        for statement, self._constants in binding:
+            self._denied += [requests] if (requests := self.of(statement, surely=True)) else []
+        self._constants = constants
         self._bounded = (
             [found for each in boundary.policy.allows if (found := self.of(each))] if boundary else None
         )

@@ -290,6 +290,13 @@ MAKING = (
 )
 """What makes a new role or user, what gives it permissions, and what acts as it: a new role trusts its maker."""
 
+BECOMING: Mapping[str, tuple[str, ...]] = {
+    "role": (ASSUME_ROLE, PASS_ROLE, *(way.action for way in TAKES["role"]), MAKING[0][0]),
+    "user": (*(way.action for way in TAKES["user"]), MAKING[1][0]),
+    "stack": tuple(way.action for way in (*ON_STACK, *ON_STACK_SET)),
+}
+"""What lets one act as a role or a user that exists already or is made by it, or as the role that a stack runs with."""
+
 DEPLOYING = "cdk-*-deploy-role-{account}-*"
 """The name of CDK's bootstrap role by which stacks are deployed: with the rights of the execution role."""
 
