@@ -316,6 +316,31 @@ def test_a_guardrail_that_is_not_known_leaves_hops_undecided(estate: Estate) -> 
     assert any(each.message.endswith("of the policy edge") for each in proof.findings)
 
 
+@pytest.mark.parametrize(
+    ("targets", "found"),
+    [
+        (("r-ab12",), []),
+        (("ou-ab12-11111111",), []),
+        (("ou-ab12-33333333",), [("RC38", "ops")]),
+        (("ou-ab12-33333333", "ou-ab12-44444444"), []),
+    ],
+)
+def test_accounts_of_units_lie_below_what_their_paths_name(
+    templates_of: Callable[[Chain], list[Template]], targets: Any, found: Any
+) -> None:
+    """A policy binds any account of units, if it is attached above each of them."""
+    units = ["r-ab12/ou-ab12-11111111/ou-ab12-33333333", "r-ab12/ou-ab12-11111111/ou-ab12-44444444"]
+    chain = Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        targets=[ChainRole("", organizational_units=units)],
+    ).with_members([TARGET])
+    estate = Estate(chain, templates_of(chain)).ops(*CHANGE)
+    assert estate.found() == [("RC38", "ops")]
+    assert estate.policy(_deny(), targets=targets).found() == found
+
+
 def test_entrances_of_third_parties_and_providers_are_excepted(
     templates_of: Callable[[Chain], list[Template]],
 ) -> None:
@@ -338,3 +363,50 @@ def test_entrances_of_third_parties_and_providers_are_excepted(
     proof = Estate(chain, templates_of(chain)).guarded(administration=True).proof()
     assert proof.proven
     assert [each.rule for each in proof.findings if each.rule == "RC31"] == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "denied"),
+    [
+        ({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}}, "lambda.amazonaws.com"),
+        (
+            {
+                "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"},
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+            },
+            "account 888888888888",
+        ),
+        ({"ArnNotEquals": {"aws:PrincipalArn": ADMIN}}, "account 222222222222"),
+    ],
+    ids=str,
+)
+def test_a_guardrail_that_refuses_an_entrance_is_an_error(
+    templates_of: Callable[[Chain], list[Template]], condition: Json, denied: str
+) -> None:
+    """A service, a third party or a role of the organization that may not enter any more is told with the policy."""
+    chain = Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        source=ChainRole(
+            "111111111111",
+            assumed_by=[
+                Entrance.service("lambda.amazonaws.com"),
+                Entrance.arn("arn:aws:iam::222222222222:role/ci"),
+                Entrance.account("888888888888", third_party=True, external_id="acme-1"),
+            ],
+        ),
+        targets=[ChainRole(TARGET)],
+    )
+    estate = Estate(chain, templates_of(chain))
+    statement = _deny(
+        Action="sts:AssumeRole",
+        Principal="*",
+        Resource=chain.source.arn,
+        Condition=condition,
+    )
+    found = [each for each in estate.policy(statement, kind=RCP).proof().findings if each.rule == "RC31"]
+    assert {each.level for each in found} <= {Level.WARNING}
+    proof = estate.policy(statement, kind=RCP, targets=("r-ab12",)).proof()
+    errors = [each for each in proof.findings if each.rule == "RC31" and each.level is Level.ERROR]
+    assert any(denied in each.message and "policy edge denies" in each.message for each in errors)
+    assert not proof.proven

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from rolechain.cdk.app import synthesize
 from rolechain.cdk.audit_role import AuditRole
-from rolechain.cdk.chain_guardrails import ChainGuardrails
 from rolechain.cdk.chain_proof import ChainProof
 from rolechain.cdk.chain_role import MiddleRole, PlacementError, SourceRole, TargetRole
 from rolechain.cdk.role_chain import AccountStack, RoleChain, add_roles, declare_order
@@ -15,6 +14,7 @@ from rolechain.model.canary import canary_arn
 if TYPE_CHECKING:
     from rolechain.cdk.chain_alarms import ChainAlarms
     from rolechain.cdk.chain_canary import ChainCanary
+    from rolechain.cdk.chain_guardrails import ChainGuardrails
     from rolechain.cdk.chain_parameters import ChainParameters
     from rolechain.cdk.role_chain_checks import RoleChainChecks
 
@@ -44,6 +44,7 @@ __all__ = [
 _LATER = {
     "ChainAlarms": "chain_alarms",
     "ChainCanary": "chain_canary",
+    "ChainGuardrails": "chain_guardrails",
     "ChainParameters": "chain_parameters",
     "RoleChainChecks": "role_chain_checks",
 }

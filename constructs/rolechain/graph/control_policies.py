@@ -16,9 +16,9 @@ from rolechain.graph.calls import EVERYTHING
 from rolechain.graph.chain_facts import home_of
 from rolechain.graph.documents import Documents
 from rolechain.graph.role_graph import AccountLimits, ControlPolicyRecord
-from rolechain.iam.limits import CONTROL_POLICIES_OF_TARGET, CONTROL_POLICY_CHARACTERS, length_of_document
+from rolechain.iam.limits import CONTROL_POLICY_CHARACTERS, length_of_document
 from rolechain.model.chain import Chain
-from rolechain.statements.guardrails import RCP, SCP
+from rolechain.statements.guardrails import ATTACHED, RCP, SCP
 
 
 def control_policies_of(stacks: Iterable[Stack]) -> Iterator[ControlPolicyRecord]:
@@ -53,34 +53,43 @@ def limits_of(records: Sequence[ControlPolicyRecord], chain: Chain) -> dict[str,
     """What control policies of templates do to the accounts of a chain, by their ids.
 
     Whether a call works is asked of every policy that may be attached above an account; what binds its principals, of
-    those that surely are: to the account itself, or to the root of its organization.
+    those that surely are: to the account itself, to the root of its organization, or, for an account of organizational
+    units, above each of the units.
     """
     per_target = Counter((kind, target) for each in records for kind in each.kinds for target in each.targets)
+    full = {target for (kind, target), count in per_target.items() if kind == SCP and count > ATTACHED}
     home = home_of(chain)
+    units = {each.account: each.member_of.organizational_units for each in chain.targets if each.member_of}
+
+    def may_bind(record: ControlPolicyRecord, account: str) -> bool:
+        above = any(not target.isdecimal() for target in record.targets) and (account in home or not home)
+        return record.elsewhere or above or account in record.targets
+
+    def binds(record: ControlPolicyRecord, account: str) -> bool:
+        # The account of the policies may be the management account, which none of them binds.
+        if (
+            not record.known
+            or record.kinds != (SCP,)
+            or record.account[:1] == "<"
+            or record.account == account
+        ):
+            return False
+        targets = record.targets - full
+        above = [unit.strip("/").split("/") for unit in units.get(account, ())]
+        in_root = account in home and any(target.startswith("r-") for target in targets)
+        return account in targets or in_root or (bool(above) and not any(map(targets.isdisjoint, above)))
+
     found: dict[str, AccountLimits] = {}
-    for account in chain.accounts:
-
-        def may_bind(each: ControlPolicyRecord, account: str = account) -> bool:
-            above = account in home or not home
-            units = any(not target.isdecimal() for target in each.targets)
-            return each.elsewhere or account in each.targets or (above and units)
-
-        def binds(each: ControlPolicyRecord, account: str = account) -> bool:
-            # The account of the policies may be the management account, which none of them binds.
-            if not each.known or each.kinds != (SCP,) or each.account[:1] == "<" or each.account == account:
-                return False
-            surely = (one for one in each.targets if one == account or (one[:2] == "r-" and account in home))
-            return any(per_target[SCP, target] < CONTROL_POLICIES_OF_TARGET for target in surely)
-
-        scps = tuple(each.policy for each in records if SCP in each.kinds and may_bind(each))
-        rcps = tuple(each.policy for each in records if RCP in each.kinds and may_bind(each))
+    for account in dict.fromkeys(role.account for role in chain.roles) if records else ():
+        above = [each for each in records if may_bind(each, account)]
+        scps, rcps = (tuple(each.policy for each in above if kind in each.kinds) for kind in (SCP, RCP))
         found[account] = AccountLimits(
             path="",
             scps=((EVERYTHING, *scps),) if scps else None,
             rcps=(rcps,) if rcps else None,
-            binding=tuple(each.policy for each in records if binds(each)),
+            binding=tuple(each.policy for each in records if binds(each, account)),
         )
-    return found if records else {}
+    return found
 
 
 def assumptions_of(limits: Iterable[AccountLimits]) -> Iterator[str]:

@@ -95,7 +95,7 @@ def _on_callers(chain: Chain) -> Iterator[StatementJson]:
     by_callers: dict[tuple[str, ...], list[str]] = {}
     for callee in dict.fromkeys((*chain.middle, *chain.targets)):
         callers = tuple(dict.fromkeys(hop.caller.arn for hop in chain.calls_into(callee)))
-        by_callers.setdefault(callers, []).append(callee.arn)
+        by_callers.setdefault(callers, []).append(callee.resource)
     for callers, callees in by_callers.items():
         # A service or a token has no aws:PrincipalArn, so that the negated test is met.
         condition = {"ArnNotEquals": {"aws:PrincipalArn": one_or_all(callers)}}
@@ -132,7 +132,7 @@ def _on_changes(
     excepted = list(dict.fromkeys((*administrators, *made)))
     condition = {"ArnNotLike": {"aws:PrincipalArn": excepted}}
     principals = [each for each in excepted if service_of(each) == "iam" and resource_of(each) != "root"]
-    roles = [role.arn for role in chain.roles]
+    roles = [role.resource for role in chain.roles]
     yield from _split("DenyRoleChanges", _ON_PRINCIPALS, [*roles, *principals], condition)
     policies = [
         *(
