@@ -187,6 +187,8 @@ def test_a_deny_that_may_not_hold_does_not_count(estate: Estate, statement: Json
         (["iam:UpdateAssumeRolePolicy", "iam:CreateRole"], "*"),
         (["iam:UpdateAssumeRolePolicy", "sts:AssumeRole"], "*"),
         (["iam:UpdateAssumeRolePolicy", "cloudformation:UpdateStack"], "*"),
+        (["iam:UpdateAssumeRolePolicy", "cloudformation:CreateStackSet"], "*"),
+        (["iam:UpdateAssumeRolePolicy", "iam:UpdateSAMLProvider"], "*"),
         (["iam:*"], "*"),
     ],
     ids=str,

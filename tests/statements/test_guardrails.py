@@ -136,12 +136,18 @@ def test_only_administrators_change(chain: Chain) -> None:
             "Resource": excepted,
             "Condition": condition,
         },
-        "DenyStackChanges": {
+        "DenyFederationAndStacks": {
             "Effect": "Deny",
             "Action": [
+                "cloudformation:CreateStackSet",
                 "cloudformation:ExecuteChangeSet",
                 "cloudformation:UpdateStack",
                 "cloudformation:UpdateStackSet",
+                "iam:CreateSAMLProvider",
+                "iam:UpdateOpenIDConnectProviderThumbprint",
+                "iam:UpdateSAMLProvider",
+                "identitystore:CreateGroupMembership",
+                "sso:CreateAccountAssignment",
             ],
             "Resource": "*",
             "Condition": condition,

@@ -23,8 +23,8 @@ class ChainGuardrails(Construct):
         chain: the chain.
         targets: the ids of accounts, organizational units or the root to attach the policies to.
         administrators: the ARNs of the principals that may change the roles. Default: those of the chain.
-        administration: whether nobody else may update stacks or assume the roles that administer the accounts.
-            Default: False.
+        administration: whether nobody else may assume the administrators, update stacks, or change identity providers
+            and assignments. Default: False.
         source_ip: the networks from which alone sessions of the roles may call AWS. Default: any.
         source_vpc: the VPCs from which they may as well. Default: any.
 

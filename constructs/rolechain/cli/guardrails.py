@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--administration",
         action="store_true",
-        help="let nobody else update stacks or assume the roles that administer the accounts",
+        help="let nobody else assume administrators, update stacks, or change identity providers and assignments",
     )
     for option, what in (("--source-ip", "network"), ("--source-vpc", "VPC")):
         parser.add_argument(

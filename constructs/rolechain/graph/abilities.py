@@ -76,7 +76,7 @@ class Abilities:
 
     def __init__(self, organization: str, limits: Mapping[str, AccountLimits]) -> None:
         self._organization = organization
-        self._guarding = {
+        self._guards = {
             account: tuple(each for policy in found.binding for each in _guards(policy))
             for account, found in limits.items()
         }
@@ -111,22 +111,21 @@ class Abilities:
         """The statements by which a principal may call an action of the ways."""
         key = (principal, action.lower())
         if key not in self._calls:
-            constants = constants_of(principal, self._organization)
-            binding = self._binding(principal, constants)
-            has = self.has(principal, action)
-            self._calls[key] = (
-                tuple(Calls(principal, key[1], constants, binding=binding).allowed()) if has else ()
-            )
+            self._calls[key] = ()
+            if self.has(principal, action):
+                constants = constants_of(principal, self._organization)
+                calls = Calls(principal, key[1], constants, binding=self._binding(principal, constants))
+                self._calls[key] = tuple(calls.allowed())
         return self._calls[key]
 
     def _binding(
         self, principal: Principal, constants: Mapping[str, str]
     ) -> Iterable[tuple[Statement, Mapping[str, str]]]:
-        """The service control policies' statements that keep a principal, and whomever it may act as, from calls.
+        """The statements of service control policies that deny, with what is settled of whomever a principal acts as.
 
-        A statement that excepts others keeps it only if it is none of them and may become none of them.
+        One that excepts others keeps the principal from calls only if it is none of them and may become none.
         """
-        guards = self._guarding.get(account_of(principal.arn), ())
+        guards = self._guards.get(account_of(principal.arn), ())
         if not guards or is_service_linked(principal.arn):
             return ()
         if principal not in self._bound:
@@ -137,19 +136,18 @@ class Abilities:
     def _remains(
         self, principal: Principal, constants: Mapping[str, str], guards: Sequence[Statement]
     ) -> bool:
-        """Whether a principal is nobody, and may act as nobody, whom statements that deny name in their conditions."""
+        """Whether a principal is nobody, and may act as nobody, whom the conditions of statements that deny name."""
+        conditions = [condition for statement in guards for condition in statement.conditions]
+        named = {each for one in conditions if isinstance(one, Condition) for each in one.values}
         # Read as in an entry of Resource, whose wildcards match at least as much as those of a condition.
-        named = {each for statement in guards for each in _named_in(statement)}
         languages = {each: matching([pattern_of(each)]) for each in sorted(named)}
-        if keys_of.PRINCIPAL_ARN not in constants or any(
-            principal.arn in each for each in languages.values()
-        ):
+        if keys_of.PRINCIPAL_ARN not in constants or any(principal.arn in on for on in languages.values()):
             return False
         binding = [(statement, constants) for statement in guards]
         for kind, actions in escalation.BECOMING.items():
+            others = [on for each, on in languages.items() if _may_be(each, f"{kind}/")] if kind else [ANY]
             for action in (each for each in actions if named and self.has(principal, each)):
-                others = [on for each, on in languages.items() if _may_be(each, f"{kind}/")]
-                for on in [ANY] if kind == "stack" else others:
+                for on in others:
                     calls = Calls(principal, action.lower(), constants, on, binding=binding)
                     if any(each.requests for each in calls.allowed()):
                         return False
@@ -243,12 +241,6 @@ def _guards(policy: Policy) -> Iterator[Statement]:
             for each in statement.conditions
         ):
             yield statement
-
-
-def _named_in(statement: Statement) -> Iterator[str]:
-    """The values of the conditions of such a statement: the ARNs that it excepts, or alone denies."""
-    for condition in statement.conditions:
-        yield from (each for each in getattr(condition, "elements", ()) if isinstance(each, str))
 
 
 def _may_be(pattern: str, kind: str) -> bool:

@@ -78,9 +78,11 @@ class Calls:
             for statement in record.policy.denies
             if (requests := self.of(statement, surely=True))
         ]
-        for statement, self._constants in binding:
-            self._denied += [requests] if (requests := self.of(statement, surely=True)) else []
-        self._constants = constants
+        self._denied += [
+            requests
+            for statement, settled in binding
+            if (requests := self.of(statement, surely=True, constants=settled))
+        ]
         self._bounded = (
             [found for each in boundary.policy.allows if (found := self.of(each))] if boundary else None
         )
@@ -101,8 +103,16 @@ class Calls:
         """Those of ``requests`` that no Deny and no boundary keeps the principal from."""
         return beyond([requests] if self._bounded is None else both([requests], self._bounded), self._denied)
 
-    def of(self, statement: Statement, entry: str | None = None, *, surely: bool = False) -> Requests | None:
+    def of(
+        self,
+        statement: Statement,
+        entry: str | None = None,
+        *,
+        surely: bool = False,
+        constants: Mapping[str, str] | None = None,
+    ) -> Requests | None:
         """What a statement may be about, or surely is about, by all of its Resource or by one entry of it."""
+        constants = self._constants if constants is None else constants
         about = statement.actions.match(self._action)
         is_known = statement.effect is not None
         is_refused = statement.resources is None or (statement.principals is not None and is_known)
@@ -110,7 +120,7 @@ class Calls:
             return None
         texts = _resources(statement) if entry is None else matching([pattern_of(entry)])
         found = Requests(self._kind).where(RESOURCE, OneValue(texts & self._on, absent=False))
-        return found and meeting(found, statement, self._constants, surely=surely)
+        return found and meeting(found, statement, constants, surely=surely)
 
 
 def permissions(

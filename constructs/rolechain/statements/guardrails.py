@@ -35,7 +35,7 @@ _ON_PRINCIPALS = sorted(
     | {action for kind in ("role", "user") for action in escalation.BECOMING[kind]} - {ASSUME_ROLE}
 )
 _ON_POLICIES = sorted(way.action for way in escalation.ON_POLICY)
-_ON_STACKS = sorted(escalation.BECOMING["stack"])
+_ON_ANYTHING = sorted(escalation.BECOMING[""])
 
 
 class GuardrailError(RolechainError):
@@ -77,8 +77,8 @@ def guardrails(
         chain: the chain.
         administrators: the ARNs of the principals that may change the roles; ``*`` and ``?`` are wildcards. Default:
             those of the chain.
-        administration: whether nobody else may update any stack of the accounts either, or assume the roles that
-            administer them, such as CDK's deployment role.
+        administration: whether nobody else may assume the administrators either, such as CDK's deployment role, update
+            a stack or stack set, or change an identity provider or the assignments of permission sets.
         source_ip: the networks, in CIDR notation, from which alone sessions of the chain's roles may call AWS.
         source_vpc: the ids of VPCs from which they may as well. A service that calls on behalf of a session is exempt.
 
@@ -146,7 +146,7 @@ def _on_changes(
     yield from _split("DenyPolicyChanges", _ON_POLICIES, own, condition)
     if administration:
         yield from _split("DenyAdministration", ASSUME_ROLE, principals, condition)
-        yield from _split("DenyStackChanges", _ON_STACKS, ["*"], condition)
+        yield from _split("DenyFederationAndStacks", _ON_ANYTHING, ["*"], condition)
 
 
 def _on_networks(
