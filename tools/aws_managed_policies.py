@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rolechain.graph.escalation import ACTIONS
+from rolechain.iam.escalation import ACTIONS
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
 from rolechain.policy.actions import parse

@@ -85,6 +85,34 @@ def test_a_control_policy_refuses_a_hop(
     assert not proof.proven
 
 
+def test_a_control_policy_keeps_a_principal_from_changing_a_role(
+    chain: Chain, read: Read, organization: LocalOrganization, attach: Callable[..., None]
+) -> None:
+    """Who may change the target is found; under a service control policy that excepts another role, it is not."""
+    target = chain.targets[0]
+    iam = organization.session(target.account).client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    allowed = {"Effect": "Allow", "Action": "iam:UpdateAssumeRolePolicy", "Resource": target.arn}
+    iam.create_role(RoleName="ops", AssumeRolePolicyDocument=json.dumps(_document(trust)))
+    iam.put_role_policy(RoleName="ops", PolicyName="p", PolicyDocument=json.dumps(_document(allowed)))
+    management = organization.session(MANAGEMENT_ACCOUNT)
+
+    def found() -> list[str]:
+        above = read_organization(management, chain.accounts)
+        proof = prove_live(chain, read(chain), organization=above)
+        return [each.rule for each in proof.changers or () if each.who.endswith(":role/ops")]
+
+    assert found() == ["RC38"]
+    condition = {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{target.account}:role/admin"}}
+    deny = {"Effect": "Deny", "Action": "iam:Update*", "Resource": "*", "Condition": condition}
+    attach("SERVICE_CONTROL_POLICY", target.account, deny)
+    assert found() == []
+
+
+def _document(statement: Any) -> Any:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 def test_units_and_policies_are_saved(
     chain: Chain, read: Read, organization: LocalOrganization, organizations: Any, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from rolechain.model.canary import canary_arn
 if TYPE_CHECKING:
     from rolechain.cdk.chain_alarms import ChainAlarms
     from rolechain.cdk.chain_canary import ChainCanary
+    from rolechain.cdk.chain_guardrails import ChainGuardrails
     from rolechain.cdk.chain_parameters import ChainParameters
     from rolechain.cdk.role_chain_checks import RoleChainChecks
 
@@ -22,6 +23,7 @@ __all__ = [
     "AuditRole",
     "ChainAlarms",
     "ChainCanary",
+    "ChainGuardrails",
     "ChainParameters",
     "ChainProof",
     "MiddleRole",
@@ -42,6 +44,7 @@ __all__ = [
 _LATER = {
     "ChainAlarms": "chain_alarms",
     "ChainCanary": "chain_canary",
+    "ChainGuardrails": "chain_guardrails",
     "ChainParameters": "chain_parameters",
     "RoleChainChecks": "role_chain_checks",
 }

@@ -27,6 +27,7 @@ TASKS = {
         "diff": "say who gets in by new templates and did not by the old ones",
         "import": "find the chains that accounts or templates hold, and write them as chain.yaml",
         "audit-role": "print the template of the role that prove --live reads an account with",
+        "guardrails": "print the control policies that keep others from the chain's roles",
         "simulate": "decide each AssumeRole of a file of cases",
     },
     "take the chain": {

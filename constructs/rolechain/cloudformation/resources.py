@@ -28,6 +28,7 @@ GROUP_MEMBERS, INSTANCE_PROFILE = "AWS::IAM::UserToGroupAddition", "AWS::IAM::In
 PERMISSION_SET, ASSIGNMENT = "AWS::SSO::PermissionSet", "AWS::SSO::Assignment"
 IDENTITY_CENTER = f"{IDENTITY_CENTER_PATH[1:]}{PERMISSION_SET_PREFIX}"
 """What the path and name of a role begin with that IAM Identity Center makes of a permission set."""
+CONTROL_POLICY = "AWS::Organizations::Policy"
 FUNCTION, PROJECT = "AWS::Lambda::Function", "AWS::CodeBuild::Project"
 
 _PROVIDERS = {"AWS::IAM::OIDCProvider", "Custom::AWSCDKOpenIdConnectProvider", "AWS::IAM::SAMLProvider"}

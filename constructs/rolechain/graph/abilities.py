@@ -5,24 +5,30 @@ Among them is what gives permissions, to itself, to another principal or to some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from rolechain.cloudformation.source_location import SourceLocation
-from rolechain.graph import aws_managed, escalation
+from rolechain.graph import aws_managed
 from rolechain.graph.access import ASSUME, narrowed
-from rolechain.graph.arn_sets import ANY, one_arn
-from rolechain.graph.escalation import Way
-from rolechain.graph.language import Language
+from rolechain.graph.arn_sets import ANY, one_arn, pattern_of
+from rolechain.graph.language import Language, matching
 from rolechain.graph.permissions import RESOURCE, Allowed, Calls, constants_of
 from rolechain.graph.requests import Requests, both
-from rolechain.graph.role_graph import IdentityRecord, Principal
+from rolechain.graph.role_graph import AccountLimits, IdentityRecord, Principal
 from rolechain.graph.values import ABSENT, OneValue, Values
-from rolechain.iam.arn import is_arn, resource_of
+from rolechain.iam import condition_keys as keys_of
+from rolechain.iam import escalation
+from rolechain.iam.arn import account_of, is_arn, is_service_linked, resource_of
+from rolechain.iam.escalation import Way
 from rolechain.policy import Policy
+from rolechain.policy.conditions import Condition
 from rolechain.policy.elements import UNRESOLVED
+from rolechain.policy.statement import Statement
 
+_WILDCARD = re.compile(r"[*?]")
 _BOUNDARY = "iam:permissionsboundary"
 _WITHIN_BOUNDARY = frozenset(
     {
@@ -65,10 +71,16 @@ class Abilities:
 
     Args:
         organization: the id of their organization; empty if that is not known.
+        limits: what the organization says about accounts, by their ids.
     """
 
-    def __init__(self, organization: str) -> None:
+    def __init__(self, organization: str, limits: Mapping[str, AccountLimits]) -> None:
         self._organization = organization
+        self._guards = {
+            account: tuple(each for policy in found.binding for each in _guards(policy))
+            for account, found in limits.items()
+        }
+        self._bound: dict[Principal, bool] = {}
         self._calls: dict[tuple[Principal, str], tuple[Allowed, ...]] = {}
         self._speaking: WeakKeyDictionary[Policy, frozenset[str]] = WeakKeyDictionary()
 
@@ -99,10 +111,47 @@ class Abilities:
         """The statements by which a principal may call an action of the ways."""
         key = (principal, action.lower())
         if key not in self._calls:
-            constants = constants_of(principal, self._organization)
-            has = self.has(principal, action)
-            self._calls[key] = tuple(Calls(principal, key[1], constants).allowed()) if has else ()
+            self._calls[key] = ()
+            if self.has(principal, action):
+                constants = constants_of(principal, self._organization)
+                calls = Calls(principal, key[1], constants, binding=self._binding(principal, constants))
+                self._calls[key] = tuple(calls.allowed())
         return self._calls[key]
+
+    def _binding(
+        self, principal: Principal, constants: Mapping[str, str]
+    ) -> Iterable[tuple[Statement, Mapping[str, str]]]:
+        """The statements of service control policies that deny, with what is settled of whomever a principal acts as.
+
+        One that excepts others keeps the principal from calls only if it is none of them and may become none.
+        """
+        guards = self._guards.get(account_of(principal.arn), ())
+        if not guards or is_service_linked(principal.arn):
+            return ()
+        if principal not in self._bound:
+            self._bound[principal] = self._remains(principal, constants, guards)
+        settled = constants if self._bound[principal] else {}
+        return [(statement, settled) for statement in guards]
+
+    def _remains(
+        self, principal: Principal, constants: Mapping[str, str], guards: Sequence[Statement]
+    ) -> bool:
+        """Whether a principal is nobody, and may act as nobody, whom the conditions of statements that deny name."""
+        conditions = [condition for statement in guards for condition in statement.conditions]
+        named = {each for one in conditions if isinstance(one, Condition) for each in one.values}
+        # Read as in an entry of Resource, whose wildcards match at least as much as those of a condition.
+        languages = {each: matching([pattern_of(each)]) for each in sorted(named)}
+        if keys_of.PRINCIPAL_ARN not in constants or any(principal.arn in on for on in languages.values()):
+            return False
+        binding = [(statement, constants) for statement in guards]
+        for kind, actions in escalation.BECOMING.items():
+            others = [on for each, on in languages.items() if _may_be(each, f"{kind}/")] if kind else [ANY]
+            for action in (each for each in actions if named and self.has(principal, each)):
+                for on in others:
+                    calls = Calls(principal, action.lower(), constants, on, binding=binding)
+                    if any(each.requests for each in calls.allowed()):
+                        return False
+        return True
 
     def speaks(self, principal: Principal) -> bool:
         """Whether a principal's policies name any way at all, besides assuming roles."""
@@ -174,6 +223,30 @@ class Abilities:
         yield from self.taking(principal, escalation.LIFTS, other)
         if other.boundary and is_own(other.boundary.name):
             yield from self.may(principal, escalation.ON_POLICY, one_arn(other.boundary.name))
+
+
+def _guards(policy: Policy) -> Iterator[Statement]:
+    """The statements of a service control policy that deny whatever a call brings besides who makes it.
+
+    Organizations refuses a policy that names principals, or a statement without Resource.
+    """
+    if any(each.principals or each.not_principal or each.resources is None for each in policy.statements):
+        return
+    for statement in policy.denies:
+        if statement.effect == "Deny" and all(
+            isinstance(each, Condition)
+            and each.lookup == keys_of.PRINCIPAL_ARN
+            and not each.name.endswith("ignorecase")
+            and all(isinstance(one, str) and "${" not in one for one in each.elements)
+            for each in statement.conditions
+        ):
+            yield statement
+
+
+def _may_be(pattern: str, kind: str) -> bool:
+    """Whether a pattern of ARNs may match one of a kind: ``role/``, ``user/``."""
+    begins = _WILDCARD.split(resource_of(pattern))[0]
+    return not is_arn(pattern) or begins.startswith(kind) or kind.startswith(begins)
 
 
 def means_of(allowed: Allowed, words: str) -> Means:

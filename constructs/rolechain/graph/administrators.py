@@ -1,7 +1,7 @@
 """Who of the templates may change a chain, or act as one of its roles, in another way than by a declared hop.
 
 Every answer is a set that surely holds everybody: a permission, a Deny or a boundary that is not known is taken to
-let in. See ``rolechain.graph.escalation`` for the ways.
+let in. See ``rolechain.iam.escalation`` for the ways.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.texts import section
-from rolechain.graph import escalation
 from rolechain.graph.abilities import GRANTING, LIFTING, Abilities, Means, is_own, means_of, one_of, type_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
-from rolechain.graph.escalation import Way
 from rolechain.graph.language import Language, glob_of, matching, text_of
 from rolechain.graph.permissions import RESOURCE, kind_of
 from rolechain.graph.role_graph import PolicyRecord, Principal, RoleGraph, RoleRecord, Workload
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
+from rolechain.iam import escalation
 from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
+from rolechain.iam.escalation import Way
 from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
 
@@ -106,7 +106,7 @@ class _Search:
     def __init__(self, chain: Chain, graph: RoleGraph) -> None:
         self._chain = chain
         self._graph = graph
-        self._abilities = Abilities(chain.organization or "")
+        self._abilities = Abilities(chain.organization or "", graph.limits)
         self._may, self._has = self._abilities.may, self._abilities.has
         self._of, self._speaks = self._abilities.of, self._abilities.speaks
         self._chain_arns = {role.arn for role in chain.roles}
@@ -261,12 +261,12 @@ class _Search:
                 for account in self._roles if named else own if name == escalation.DEPLOYING else ():
                     role = name.format(account=account)
                     others = Language(without=_OTHER_BOOTSTRAP_ROLES)
-                    on = arns_like("iam", "", account, f"role/{role}") & others
+                    on = arns_like("iam", "", account, f"role/{role}", self._chain.partition) & others
                     if narrowed(allowed.requests, {RESOURCE: OneValue(on, absent=False)}):
                         words = f"sts:AssumeRole of {role}, which administers account {account}"
                         yield from self._all_of(account, means_of(allowed, words))
         for account in own if self._has(principal, escalation.PASS_ROLE) else ():
-            on = arns_like("iam", "", account, resource_of(escalation.EXECUTING))
+            on = arns_like("iam", "", account, resource_of(escalation.EXECUTING), self._chain.partition)
             for means in self._passed(principal, on, "cloudformation.amazonaws.com"):
                 words = f"{means.words} of CDK's execution role, which administers account {account}"
                 yield from self._all_of(account, replace(means, words=words))

@@ -77,10 +77,10 @@ def accounts_in(arns: Language) -> frozenset[str] | None:
     return next((frozenset(map(account_of, each)) for each in begins if all(map(is_arn, each))), None)
 
 
-def arns_like(service: str, region: str, account: str, resource: str) -> Language:
+def arns_like(service: str, region: str, account: str, resource: str, partition: str = "*") -> Language:
     """The ARNs of a resource, no wildcard of which stands for a colon; ``*`` alone is any resource."""
     last = resource if resource == "*" else glob_of(resource, ":").positions
-    return matching([segments_of(("arn", "*", service, region, account, last))])
+    return matching([segments_of(("arn", partition, service, region, account, last))])
 
 
 def versions_of(arn: str) -> Language:

@@ -54,10 +54,17 @@ class Calls:
         action: the action in lower case.
         constants: the condition keys, in lower case, whose values are settled.
         on: the resources.
+        binding: the statements that deny, besides its own, with the condition keys that are settled for them.
     """
 
     def __init__(
-        self, principal: Principal, action: str, constants: Mapping[str, str], on: Language = EVERY_TEXT
+        self,
+        principal: Principal,
+        action: str,
+        constants: Mapping[str, str],
+        on: Language = EVERY_TEXT,
+        *,
+        binding: Iterable[tuple[Statement, Mapping[str, str]]] = (),
     ) -> None:
         self._principal = principal
         self._action = action
@@ -70,6 +77,11 @@ class Calls:
             for record in (*principal.policies, *([boundary] if boundary else []))
             for statement in record.policy.denies
             if (requests := self.of(statement, surely=True))
+        ]
+        self._denied += [
+            requests
+            for statement, settled in binding
+            if (requests := self.of(statement, surely=True, constants=settled))
         ]
         self._bounded = (
             [found for each in boundary.policy.allows if (found := self.of(each))] if boundary else None
@@ -91,8 +103,16 @@ class Calls:
         """Those of ``requests`` that no Deny and no boundary keeps the principal from."""
         return beyond([requests] if self._bounded is None else both([requests], self._bounded), self._denied)
 
-    def of(self, statement: Statement, entry: str | None = None, *, surely: bool = False) -> Requests | None:
+    def of(
+        self,
+        statement: Statement,
+        entry: str | None = None,
+        *,
+        surely: bool = False,
+        constants: Mapping[str, str] | None = None,
+    ) -> Requests | None:
         """What a statement may be about, or surely is about, by all of its Resource or by one entry of it."""
+        constants = self._constants if constants is None else constants
         about = statement.actions.match(self._action)
         is_known = statement.effect is not None
         is_refused = statement.resources is None or (statement.principals is not None and is_known)
@@ -100,7 +120,7 @@ class Calls:
             return None
         texts = _resources(statement) if entry is None else matching([pattern_of(entry)])
         found = Requests(self._kind).where(RESOURCE, OneValue(texts & self._on, absent=False))
-        return found and meeting(found, statement, self._constants, surely=surely)
+        return found and meeting(found, statement, constants, surely=surely)
 
 
 def permissions(

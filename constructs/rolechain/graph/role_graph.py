@@ -121,16 +121,43 @@ class AccountLimits:
     """What an organization says about an account.
 
     Attributes:
-        path: where it stands, as in ``aws:PrincipalOrgPaths``; empty in no organization.
+        path: where it stands, as in ``aws:PrincipalOrgPaths``; empty if that is not known, and in no organization.
         scps: the service control policies above it, a sequence for each level; None where they are not enabled.
         rcps: the resource control policies, likewise.
         in_management_account: whether it is the management account, which none of them binds.
+        binding: the service control policies that surely bind its principals; none in the management account.
     """
 
     path: str
     scps: tuple[tuple[Policy, ...], ...] | None = None
     rcps: tuple[tuple[Policy, ...], ...] | None = None
     in_management_account: bool = False
+    binding: tuple[Policy, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ControlPolicyRecord:
+    """A control policy of the organization that a template makes.
+
+    Attributes:
+        place: its resource.
+        name: its name.
+        kinds: its type; both types that it may have, where that is not known.
+        policy: its document.
+        targets: the ids of what it is attached to, as far as they are known.
+        account: the id of the account that makes it, or what stands in for one that is not known.
+        known: whether it is surely made, and its type and document are known.
+        elsewhere: whether it is attached to something that is not known.
+    """
+
+    place: SourceLocation
+    name: str
+    kinds: tuple[str, ...]
+    policy: Policy
+    targets: frozenset[str]
+    account: str
+    known: bool
+    elsewhere: bool
 
 
 Principal = RoleRecord | IdentityRecord
@@ -195,7 +222,9 @@ class RoleGraph:
         session_policies: what limits the sessions that the hops of a chain make, by the ARN of the sessions' role. Who
             makes a session otherwise passes what it likes, so that they close nothing.
         limits: what the organization says about accounts, by their ids, as far as it was read. It decides whether a
-            call works, and closes nothing.
+            call works. Service control policies that surely bind keep principals from changing roles; no trust policy
+            counts as closed by any.
+        control_policies: the control policies that the templates make.
     """
 
     templates: Mapping[str, Template]
@@ -211,6 +240,7 @@ class RoleGraph:
     invocation_grants: tuple[InvocationGrant, ...] = ()
     session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
     limits: Mapping[str, AccountLimits] = field(default_factory=dict)
+    control_policies: tuple[ControlPolicyRecord, ...] = ()
 
     @property
     def principals(self) -> tuple[Principal, ...]:

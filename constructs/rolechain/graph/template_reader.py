@@ -23,6 +23,8 @@ from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
 from rolechain.graph.chain_facts import assumptions_of, existing_roles, home_of, placed
+from rolechain.graph.control_policies import assumptions_of as assumptions_of_limits
+from rolechain.graph.control_policies import control_policies_of, limits_of
 from rolechain.graph.opaque_resources import report_opaque
 from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
@@ -62,6 +64,8 @@ def role_graph_of(
     session_policies = {role.arn: tuple(policies.of_session(role)) for role in limited}
     report_opaque(stacks, chain, policies)
     identities = tuple(_identities(stacks, policies))
+    control_policies = tuple(control_policies_of(stacks.all))
+    limits = limits_of(control_policies, chain) if chain else {}
     return RoleGraph(
         templates={stack.template.name: stack.template for stack in stacks.all},
         roles=placed((*created, *existing), chain),
@@ -70,6 +74,7 @@ def role_graph_of(
         assumptions=(
             *stacks.assumptions,
             *(assumptions_of(chain, existing) if chain else _assumptions_of_bindings(stacks)),
+            *assumptions_of_limits(limits.values()),
         ),
         organization=chain.organization if chain else None,
         home=home_of(chain) if chain else frozenset(),
@@ -78,6 +83,8 @@ def role_graph_of(
         workloads=tuple(workloads_of(stacks.all)),
         invocation_grants=tuple(found for stack in stacks.all for found in invocation_grants_of(stack)),
         session_policies=session_policies,
+        limits=limits,
+        control_policies=control_policies,
     )
 
 

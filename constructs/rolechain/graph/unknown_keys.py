@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from rolechain.iam.condition_keys import is_said
@@ -55,10 +55,14 @@ def _changed(
         statements = (change(each, keys) for each in policy.statements)
         return Policy(tuple(each for each in statements if each), policy.missing)
 
-    boundary, sessions = request.permissions_boundary, request.session_policies
+    def levels(above: Sequence[Sequence[Policy]] | None) -> tuple[tuple[Policy, ...], ...] | None:
+        return None if above is None else tuple(tuple(map(changed, level)) for level in above)
+
+    boundary, sessions, callee = request.permissions_boundary, request.session_policies, request.callee
     return replace(
         request,
-        callee=replace(request.callee, trust_policy=changed(request.callee.trust_policy)),
+        callee=replace(callee, trust_policy=changed(callee.trust_policy), rcps=levels(callee.rcps)),
+        scps=levels(request.scps),
         identity_policies=tuple(map(changed, request.identity_policies)),
         permissions_boundary=changed(boundary) if boundary else None,
         session_policies=None if sessions is None else tuple(map(changed, sessions)),

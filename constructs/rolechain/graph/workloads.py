@@ -11,9 +11,9 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stacks import Stack
 from rolechain.cloudformation.template import Json
 from rolechain.cloudformation.unresolved import Unresolved
-from rolechain.graph.escalation import RUNNING
 from rolechain.graph.role_graph import InvocationGrant, Workload
 from rolechain.iam.arn import account_of, is_arn
+from rolechain.iam.escalation import RUNNING
 from rolechain.iam.glob import matches
 
 _PERMISSION, _URL = "AWS::Lambda::Permission", "AWS::Lambda::Url"

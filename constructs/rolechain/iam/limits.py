@@ -83,6 +83,12 @@ POLICIES_OF_ROLE, MOST_POLICIES_OF_ROLE = 10, 25
 MANAGED_POLICY_CHARACTERS, INLINE_POLICY_CHARACTERS = 6144, 10240
 USER_INLINE_CHARACTERS, GROUP_INLINE_CHARACTERS = 2048, 5120
 """Characters without blanks of a managed policy, and of all inline policies of a role, a user or a group."""
+CONTROL_POLICY_CHARACTERS, CONTROL_POLICIES_OF_TARGET = 5120, 5
+"""Characters of a service or resource control policy, and how many of one type a root, unit or account may have, the
+one of AWS that allows everything included; AWS Organizations User Guide, "Quotas and service limits"."""
+VPC = re.compile(r"vpc-[0-9a-f]{8,17}", re.ASCII)
+TARGET_OF_POLICY = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|\d{12}", re.ASCII)
+"""A VPC's id, and the id of what a control policy is attached to."""
 
 
 def is_unique_id(value: str) -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 
 from rolechain.iam.arn import iam_arn, name_of
 from rolechain.live.account import Account
-from rolechain.live.organization import RCP, SCP, Organization
+from rolechain.live.organization import Organization
 from rolechain.policy.elements import load
+from rolechain.statements.guardrails import RCP, SCP
 
 Json = Any
 

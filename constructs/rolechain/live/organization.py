@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from rolechain.api_calls import answered, retry_config
@@ -15,11 +16,10 @@ from rolechain.errors import RolechainError
 from rolechain.graph.role_graph import AccountLimits
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.policy import Policy
+from rolechain.statements.guardrails import RCP, SCP
 
 if TYPE_CHECKING:
     import boto3
-
-SCP, RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
 
 
 class OrganizationError(RolechainError):
@@ -60,6 +60,7 @@ class Organization:
                 scps=levels(SCP, above),
                 rcps=levels(RCP, above),
                 in_management_account=account == self.management,
+                binding=tuple(chain(*levels(SCP, above) or ())) if account != self.management else (),
             )
             for account, above in self.above.items()
         }

@@ -1,7 +1,7 @@
 """What of accounts may reach a chain, told from the documents alone, so that nothing else has to be compiled.
 
 The answer surely holds everybody who may: left out is whose policies speak of no way to change a role or to act as one
-(``rolechain.graph.escalation``), of no AssumeRole of anybody who is kept, and whom no trust policy of theirs names. A
+(``rolechain.iam.escalation``), of no AssumeRole of anybody who is kept, and whom no trust policy of theirs names. A
 document that is not at hand, or that does not follow IAM's grammar, is taken to speak of everything.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from rolechain.graph import aws_managed
 from rolechain.graph.abilities import GRANTING
 from rolechain.graph.access import ASSUME
-from rolechain.graph.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
+from rolechain.iam.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.glob import GlobPart, glob, has_wildcard, matches
 from rolechain.live.account import Account
 from rolechain.live.template import default_version

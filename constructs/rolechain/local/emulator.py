@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from rolechain.iam.arn import iam_arn
 from rolechain.local.errors import LocalOrganizationError, ServiceError, unknown_key
 
 VERSION = "1.5.33"
@@ -57,6 +58,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awai
 
 _USED = {
     "app": "app SERVICE_HANDLERS SERVICE_NAME_ALIASES _MAIN_LOOP _credential_failure _routing_params",
+    "core.iam_actions": "extract_resource_arn",
     "core.iam_evaluator": "AmbiguousAccessKeyError AuthError CredentialResolutionError check_credentials enforce "
     "find_iam_access_key_account resolve_credential _ALWAYS_ALLOWED_ACTIONS _principal_keys _resolve_condition_key "
     "_resolve_managed_policy_document",
@@ -101,7 +103,7 @@ def _load() -> dict[str, Any]:
 
 
 _modules = _load()
-_app, _evaluator = _modules["app"], _modules["core.iam_evaluator"]
+_app, _evaluator, _actions = _modules["app"], _modules["core.iam_evaluator"], _modules["core.iam_actions"]
 _responses, _router = _modules["core.responses"], _modules["core.router"]
 _iam, _sts = _modules["services.iam"], _modules["services.sts"]
 _provisioners = _modules["services.cloudformation.provisioners"]
@@ -316,6 +318,26 @@ def on_call(
         return _evaluator.AuthError("AccessDenied", message) if message else None
 
     _evaluator.enforce = enforce
+
+
+def name_by_path() -> None:
+    """Has the ARNs of the roles and users that calls of IAM are about hold their paths, which ministack leaves out."""
+    own = _actions.extract_resource_arn
+
+    def extract(
+        service: str, method: str, path: str, headers: Any, body: bytes, parameters: Any, *more: str
+    ) -> str:
+        arn: str = own(service, method, path, headers, body, parameters, *more)
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        if service != "iam" or kind not in ("role", "user"):
+            return arn
+        account = request_account()
+        if record := (roles if kind == "role" else users).get(account, name):
+            return str(record["Arn"])
+        given = parameters.get("Path") or "/"
+        return iam_arn("aws", account, f"{kind}{given if isinstance(given, str) else given[0]}{name}")
+
+    _actions.extract_resource_arn = extract
 
 
 def on_principal_keys(keys: Callable[[str], Mapping[str, Any] | None]) -> None:

@@ -122,6 +122,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
         decided_by_service=frozenset({"sts:AssumeRole"}),
         of_service=principals.is_service,
     )
+    emulator.name_by_path()
     emulator.on_principal_keys(caller_keys)
     emulator.on_trust_policy_write(trust_principals.problem_of)
     emulator.on_principal_deleted(trust_principals.forget)

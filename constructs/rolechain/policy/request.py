@@ -69,9 +69,11 @@ class Request:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """The policies of both sides, the session's among them, without the organization's."""
+        """The policies of both sides, those of the session and of the organization among them."""
         boundary = (self.permissions_boundary,) if self.permissions_boundary else ()
-        return (self.callee.trust_policy, *self.identity_policies, *boundary, *(self.session_policies or ()))
+        levels = (*(self.scps or ()), *(self.callee.rcps or ()))
+        own = (self.callee.trust_policy, *self.identity_policies, *boundary, *(self.session_policies or ()))
+        return (*own, *(policy for level in levels for policy in level))
 
     @property
     def keys(self) -> frozenset[str]:

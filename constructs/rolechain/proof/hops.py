@@ -10,8 +10,9 @@ from typing import Any
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.calls import EVERYTHING, OTHER_VALUE, requests_of
 from rolechain.graph.finding import Finding, Level
-from rolechain.graph.role_graph import RoleGraph, RoleRecord
+from rolechain.graph.role_graph import ControlPolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.unknown_keys import as_written, at_best, in_doubt, not_known
+from rolechain.iam.arn import account_of
 from rolechain.iam.condition_keys import is_of_moment, is_said
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop
@@ -154,11 +155,19 @@ def _of_hop(
 ) -> Iterator[Finding]:
     """What is wrong on each side of a hop; the other side is taken for granted."""
     caller, callee = graph.by_arn[hop.caller.arn][0], graph.by_arn[hop.callee.arn][0]
-    if (kind := _CONTROL_POLICIES.get(decision.side)) and decision.verdict is not Verdict.UNKNOWN:
-        message = f"hop {hop.index} from {caller.arn} to {callee.arn} does not work: {_reason(decision)}"
-        remediation = f"let the {kind} of the organization allow {decision.action} on {callee.arn}"
-        yield Finding("RC08", Level.ERROR, None, message, remediation)
-        return
+    if kind := _CONTROL_POLICIES.get(decision.side):
+        record = _guardrail(request, decision, graph)
+        if record or decision.verdict is not Verdict.UNKNOWN:
+            unknown = decision.verdict is Verdict.UNKNOWN
+            word = "cannot be decided" if unknown else "does not work"
+            said = f"hop {hop.index} from {caller.arn} to {callee.arn} {word}: {_reason(decision)}"
+            message = f"{said}, of the policy {record.name}" if record else said
+            remedy = f"let the {kind} of the organization allow {decision.action} on {callee.arn}"
+            if unknown:
+                remedy = "write what cannot be known as a plain value, or give the proof what it refers to"
+            place = replace(record.place, statement=decision.statement) if record else None
+            yield Finding("RC00" if unknown else "RC08", Level.ERROR, place, message, remedy)
+            return
     request = replace(request, scps=None, callee=replace(request.callee, rcps=None))
     free = replace(request, identity_policies=(EVERYTHING,), permissions_boundary=None, session_policies=None)
     trusting = decide(free)
@@ -182,6 +191,16 @@ def _of_hop(
         yield _finding(hop, permitted, caller, "permission", own, graph)
     elif trusting.allowed:
         yield _finding(hop, decision, callee, "policies together", _of_trust(hop, decision, chain), graph)
+
+
+def _guardrail(request: Request, decision: Decision, graph: RoleGraph) -> ControlPolicyRecord | None:
+    """The control policy of the templates that was decisive."""
+    scp = decision.side is Side.SERVICE_CONTROL_POLICY
+    limits = graph.limits.get(request.caller.account if scp else account_of(request.callee.arn))
+    levels = limits and (limits.scps if scp else limits.rcps)
+    policies = [policy for level in levels or () for policy in level]
+    decisive = policies[decision.policy] if decision.policy is not None else None
+    return next((each for each in graph.control_policies if each.policy is decisive), None)
 
 
 def _of_trust(hop: Hop, decision: Decision, chain: Chain) -> dict[str, Any]:

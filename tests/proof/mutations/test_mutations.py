@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rolechain import Chain
-from rolechain.graph import escalation
+from rolechain.iam import escalation
 from rolechain.proof import Level, Template, prove
 from tests.proof.mutations.unrelated import THINGS, unrelated
 from tests.proof.soundness.planted import in_trust

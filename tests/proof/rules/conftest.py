@@ -105,7 +105,7 @@ class Kit:
         for role in roles:
             name = role.place.template
             known.setdefault(name, Template(name, {}, role.account or None, "us-east-1"))
-        return RoleGraph(known, roles)
+        return RoleGraph(known, roles, control_policies=role_graph_of(templates).control_policies)
 
     def ask(
         self, rule: str, *roles: RoleRecord, chain: Chain | None = None, templates: Sequence[Template] = ()

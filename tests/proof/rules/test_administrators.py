@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance
-from rolechain.graph import escalation
-from rolechain.graph.escalation import Way
+from rolechain.iam import escalation
+from rolechain.iam.escalation import Way
 from rolechain.proof import Level, Template, prove
 from rolechain.proof.report import last_line
 

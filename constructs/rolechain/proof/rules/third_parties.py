@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from rolechain.cloudformation.resources import UNPLACED
 from rolechain.graph.access import ASSUME, ENTERING, narrowed
@@ -19,12 +18,13 @@ from rolechain.iam import limits
 from rolechain.iam.arn import account_of
 from rolechain.iam.condition_keys import EXTERNAL_ID
 from rolechain.model.entry_principal import ROLES_ANYWHERE
-from rolechain.policy import Policy, PolicyError
+from rolechain.policy import Policy
 from rolechain.policy.conditions import Condition
 from rolechain.policy.context import Context
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, only
 from rolechain.proof.rules.rule import Violations, rule
+from rolechain.statements.guardrails import RCP
 
 
 @rule(
@@ -77,52 +77,41 @@ def _illegal_ids(entry: LocatedStatement) -> Iterator[str]:
 @rule(
     "RC31",
     "a resource control policy on the organization's identities excepts the callers from outside that roles trust",
-    prevents="AccessDenied for a third party or an identity provider that the trust policy lets in",
+    prevents="AccessDenied for a third party, a service or an identity provider that the trust policy lets in",
     source="AWS Organizations User Guide, Resource control policies: examples",
-    levels="warning",
+    levels="error warning",
 )
 def denied_by_control_policy(context: RuleContext) -> Violations:
-    policies = [(name, policy) for name, policy in _control_policies(context) if policy.denies]
+    """An error for an entrance of the chain, under a policy that may be attached above its role."""
+    records = [each for each in context.graph.control_policies if RCP in each.kinds and each.policy.denies]
     organizations = {
         value
-        for _, policy in policies
-        for deny in policy.denies
+        for record in records
+        for deny in record.policy.denies
         for condition in deny.conditions
         if isinstance(condition, Condition) and condition.lookup == keys_of.ORGANIZATION
         for value in condition.values
     }
     own = context.organization or (organizations.pop() if len(organizations) == 1 else None)
-    for entry in context.entries if policies else ():
-        for who, action, requests, remediation in _outsiders(context, entry, own):
-            for name, policy in policies:
-                if requests and not beyond(requests, _denied(policy, entry, action)):
+    for entry in context.entries if records else ():
+        limits = context.graph.limits.get(entry.role.account)
+        binding = [policy for level in (limits and limits.rcps) or () for policy in level]
+        for who, action, requests, remediation in _callers(context, entry, own):
+            for record in records:
+                if requests and not beyond(requests, _denied(record.policy, entry, action)):
+                    declared = context.entrances(entry.role) and record.policy in binding
                     yield entry.violation(
-                        f"lets in {who}, which the resource control policy {name} denies {action} where it is attached "
-                        "above the role",
+                        f"lets in {who}, which the resource control policy {record.name} denies {action} where it is "
+                        "attached above the role",
                         remediation,
+                        Level.ERROR if declared else Level.WARNING,
                     )
 
 
-def _control_policies(context: RuleContext) -> Iterator[tuple[str, Policy]]:
-    for resource in context.resources:
-        properties = resource.properties
-        if (
-            resource.type == "AWS::Organizations::Policy"
-            and properties.get("Type") == "RESOURCE_CONTROL_POLICY"
-        ):
-            content: Any = properties.get("Content")
-            try:
-                policy = Policy.parse(content)
-            except PolicyError:
-                continue  # AWS refuses it, so that it denies nothing
-            name = properties.get("Name")
-            yield name if isinstance(name, str) else resource.logical_id, policy
-
-
-def _outsiders(
+def _callers(
     context: RuleContext, entry: LocatedStatement, own: str | None
 ) -> Iterator[tuple[str, str, tuple[Requests, ...], str]]:
-    """The callers from outside the organization: in words, with their action, requests and remediation."""
+    """The callers that a policy on the organization may deny: in words, with their action, requests and remediation."""
     for provider in entry.federated:
         action = "sts:AssumeRoleWith" + ("SAML" if ":saml-provider/" in provider else "WebIdentity")
         requests = narrowed(entry.requests(action.lower()), {keys_of.PROVIDER: only(provider)})
@@ -131,19 +120,28 @@ def _outsiders(
             "leave the web identity and SAML actions out of the statement that denies, or the role that"
         )
         yield who, action, requests, f"{remediation} {who} assume"
-    if not entry.within_organization:
-        for account, _ in entry.of_accounts:
-            if account not in context.accounts:
-                wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: only(account)}
-                requests = narrowed(entry.requests(ASSUME), wanted)
-                if own:
-                    others = unlike(keys_of.ORGANIZATION, [text_of(own)])
-                    requests = tuple(
-                        one for each in others for one in narrowed(requests, {keys_of.ORGANIZATION: each})
-                    )
-                exception = f'{{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}}'
-                remediation = f"add {exception} to the statement that denies"
-                yield f"account {account}", "sts:AssumeRole", requests, remediation
+    for service in entry.services:
+        requests = narrowed(entry.requests(ASSUME), {keys_of.SERVICE: only(service)})
+        remediation = (
+            'add {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}} to the statement that denies'
+        )
+        yield f"the service {service}", "sts:AssumeRole", requests, remediation
+    for account, _ in entry.of_accounts:
+        wanted: dict[str, Values] = {keys_of.PRINCIPAL_ACCOUNT: only(account)}
+        requests = narrowed(entry.requests(ASSUME), wanted)
+        exception = f'{{"StringNotEquals": {{"aws:PrincipalAccount": "{account}"}}}}'
+        remediation = f"add {exception} to the statement that denies"
+        if account in context.accounts or entry.within_organization:
+            if not context.entrances(entry.role):
+                continue
+            known = {keys_of.ORGANIZATION: only(own)} if own else {}
+            requests = narrowed(requests, known)
+        elif own:
+            others = unlike(keys_of.ORGANIZATION, [text_of(own)])
+            requests = tuple(
+                one for each in others for one in narrowed(requests, {keys_of.ORGANIZATION: each})
+            )
+        yield f"account {account}", "sts:AssumeRole", requests, remediation
 
 
 def _denied(policy: Policy, entry: LocatedStatement, action: str) -> Iterator[Requests]:

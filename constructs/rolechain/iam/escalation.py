@@ -290,6 +290,21 @@ MAKING = (
 )
 """What makes a new role or user, what gives it permissions, and what acts as it: a new role trusts its maker."""
 
+BECOMING: Mapping[str, tuple[str, ...]] = {
+    "role": (ASSUME_ROLE, PASS_ROLE, *(way.action for way in TAKES["role"]), MAKING[0][0]),
+    "user": (*(way.action for way in TAKES["user"]), MAKING[1][0]),
+    "": (
+        "cloudformation:CreateStackSet",
+        *(
+            way.action
+            for ways in (ON_STACK, ON_STACK_SET, ON_ASSIGNMENTS, *ON_PROVIDER.values())
+            for way in ways
+        ),
+    ),
+}
+"""What lets one act as a role or a user that is there or that it makes; last, on anything, as whatever role stacks run
+with or federated users have."""
+
 DEPLOYING = "cdk-*-deploy-role-{account}-*"
 """The name of CDK's bootstrap role by which stacks are deployed: with the rights of the execution role."""
 
