@@ -374,3 +374,27 @@ def test_quotas_that_are_exceeded(place: Place) -> None:
     assert second[0].endswith(" characters of a trust policy are needed, and the quota is 100")
     assert second[1]
     assert f"{request} L-C07B4B0D --desired-value" in second[1]
+
+
+def test_a_role_that_is_declared_as_existing(place: Place) -> None:
+    """It has to exist under its whole ARN: a role of that name in another path is another one."""
+    account, file = place.accounts[2], place.folder / "chain.yaml"
+    text = file.read_text().split("    external_id")[0] + "    existing: true\n"
+    file.write_text(text)
+    plan = Bootstrap(Chain.load(file), place.accounts[1], "deploy")
+    arn = f"arn:aws:iam::{account}:role/rolechain/deploy-target"
+    missing = [(f"{arn} is declared as existing, and does not exist", None)]
+
+    def found() -> list[doctor.Finding]:
+        session = place.organization.session(account)
+        return list(doctor._CHECKS["roles"](doctor._Place(account, plan, session, "again")))
+
+    assert found() == missing
+    iam = place.client(account, "iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    iam.create_role(RoleName="deploy-target", AssumeRolePolicyDocument=document)
+    assert found() == missing
+    iam.delete_role(RoleName="deploy-target")
+    iam.create_role(Path="/rolechain/", RoleName="deploy-target", AssumeRolePolicyDocument=document)
+    assert found() == []

@@ -91,10 +91,10 @@ class _Place:
         return f"cdk-{self.plan.qualifier}-{kind}-role-{self.account}-{self.plan.chain.region}"
 
     @cached_property
-    def roles(self) -> dict[ChainRole, bool]:
-        """The chain's roles in the account, and whether each exists."""
-        chain = self.plan.chain
-        return {role: bool(self.role(role.role)) for role in chain.roles if role.account == self.account}
+    def roles(self) -> dict[ChainRole, str | None]:
+        """The chain's roles in the account, and the ARN of the role that has the name of each."""
+        here = [role for role in self.plan.chain.roles if role.account == self.account]
+        return {role: (self.role(role.role) or {}).get("Arn") for role in here}
 
 
 def _bootstrap(place: _Place) -> Iterator[Finding]:
@@ -170,7 +170,7 @@ def _roles(place: _Place) -> Iterator[Finding]:
         if "does not exist" not in str(error):
             raise
     for role, there in place.roles.items():
-        if role.existing and not there:
+        if role.existing and there != role.arn:
             yield f"{role.arn} is declared as existing, and does not exist", None
         elif there and not role.existing and role.role not in own:
             yield f"a role {role.role} exists already, outside of stack {stack}", f"npx cdk import {stack}"

@@ -112,7 +112,9 @@ def bootstrap(organization: LocalOrganization, accounts: Sequence[str], template
     """Makes the bootstrap's stack in each account, as who bootstraps many at once does."""
     parameters = {
         "TrustedAccounts": DEPLOYER,
-        "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/IAMFullAccess",
+        "CloudFormationExecutionPolicies": ",".join(
+            f"arn:aws:iam::aws:policy/{name}" for name in ("IAMFullAccess", "AmazonSSMReadOnlyAccess")
+        ),
     }
 
     def make(account: str) -> None:
