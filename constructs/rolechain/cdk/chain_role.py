@@ -14,7 +14,6 @@ from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.plain_role import TAG_PRIORITY, PlainRole
 from rolechain.cdk.principals import trusted
 from rolechain.errors import RolechainError
-from rolechain.iam.arn import iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.builder import StatementJson, trust_statements
@@ -112,7 +111,7 @@ class ChainRoleConstruct(Construct):
             max_session_duration=Duration.seconds(declared.max_session_duration),
             managed_policies=[
                 iam.ManagedPolicy.from_managed_policy_arn(self, f"Managed{number}", arn)
-                for number, arn in enumerate(self._attached, 1)
+                for number, arn in enumerate(declared.managed_policy_arns, 1)
             ],
         )
         resource = cast(iam.CfnRole | None, role.node.default_child)
@@ -145,16 +144,9 @@ class ChainRoleConstruct(Construct):
             assume_role_policy_document=_document(self._trust),
             permissions_boundary=self.declared.boundary_arn,
             max_session_duration=self.declared.max_session_duration,
-            managed_policy_arns=self._attached or None,
+            managed_policy_arns=list(self.declared.managed_policy_arns) or None,
             tags=[{"key": key, "value": value} for key, value in self._tags.items()],
         )
-
-    @property
-    def _attached(self) -> list[str]:
-        aws = iam_arn(self.declared.partition, "aws", "policy/")
-        return [
-            name if name.startswith("arn:") else f"{aws}{name}" for name in self.declared.managed_policies
-        ]
 
 
 class SourceRole(ChainRoleConstruct):

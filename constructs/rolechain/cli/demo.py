@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +20,11 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from rolechain.cli.bootstrap import Bootstrap, bootstrapped, deploying_account
 from rolechain.cli.local import add_services
 from rolechain.cli.output import console, show_reports, status
-from rolechain.cli.subprocesses import interrupt_when_terminated
-from rolechain.cli.toolchain import Deployment, find
+from rolechain.cli.subprocesses import Program, interrupt_when_terminated, started
+from rolechain.cli.toolchain import Toolchain, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
 from rolechain.errors import RolechainError
 from rolechain.local import LocalOrganization
@@ -36,10 +41,8 @@ from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.proof import Level, prove
 from rolechain.runtime import HopReport, attempt, chain_session, verify
+from rolechain.statements.execution_policy import version_parameter
 from rolechain.trail import Trace
-
-BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-"""The parameter that every bootstrapped account holds."""
 
 STRANGER = "999999999999"
 """An account that belongs to the organization and to no chain of the demo."""
@@ -56,6 +59,71 @@ _NEXT = (
 
 class DemoError(RolechainError):
     """The chain is one that the demo cannot take."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Deploys the app of the working folder, or an app of the chain alone where there is none.
+
+    Attributes:
+        organization: where to.
+        toolchain: the programs.
+        chain: the chain.
+        file: the chain's file, which the app reads.
+        scratch: an empty folder for the synthesized templates.
+    """
+
+    organization: LocalOrganization
+    toolchain: Toolchain
+    chain: Chain
+    file: Path
+    scratch: Path
+
+    @property
+    def deployer(self) -> str:
+        """The account that deploys."""
+        return deploying_account(self.chain)
+
+    @property
+    def assembly(self) -> Path:
+        """The folder of the synthesized templates."""
+        return self.scratch / "cdk.out"
+
+    def bootstrap_and_synth(self) -> None:
+        """``cdk bootstrap`` in each account, with its own administrator, and ``cdk synth`` beside it."""
+        app = ["--context", f"chain={self.file.resolve()}", "--output", str(self.assembly)]
+        if not Path("cdk.json").exists():
+            app += ["--app", f"{shlex.quote(sys.executable)} -m rolechain.cdk"]
+        plan = Bootstrap(self.chain, self.deployer, self.chain.name)
+        with self._cdk(self.deployer, "synth", "--quiet", *app) as synth:
+            for account, problem in bootstrapped(
+                plan,
+                self.chain.deployed_accounts,
+                lambda account: self.organization.session(account, region=self.chain.region),
+                self.toolchain,
+                self.scratch,
+            ):
+                if problem:
+                    raise DemoError(f"cdk bootstrap as account {account}: {problem}")
+            synth.finish()
+
+    def deploy(self) -> None:
+        """``cdk deploy --all``, with the deploying account's administrator alone."""
+        words = ["--all", "--app", str(self.assembly), "--require-approval", "never", "--concurrency", "4"]
+        with self._cdk(self.deployer, "deploy", *words) as program:
+            program.finish()
+
+    def _cdk(self, account: str, *words: str) -> AbstractContextManager[Program]:
+        environment = self.organization.environment(account, region=self.chain.region)
+        # What the CDK and jsii leave in their temporary folder goes with the scratch folder, however they end.
+        temporary = self.scratch / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return started(
+            [str(self.toolchain.cdk), *words, "--no-notices"],
+            what=f"cdk {words[0]} as account {account}",
+            environment=environment | self.toolchain.environment() | {"TMPDIR": str(temporary)},
+            folder=Path.cwd(),
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,7 +233,7 @@ def _traced(screen: Console, chain: Chain, trail: Path) -> Trace | None:
 def _read(session: boto3.Session, account: str) -> str:
     """Reads the version of an account's bootstrap, with the session that the chain gave."""
     try:
-        value = session.client("ssm").get_parameter(Name=BOOTSTRAP_VERSION)["Parameter"]["Value"]
+        value = session.client("ssm").get_parameter(Name=version_parameter())["Parameter"]["Value"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDeniedException":
             raise DemoError(f"reading in account {account} failed: {error}") from error

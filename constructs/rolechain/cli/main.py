@@ -30,6 +30,10 @@ TASKS = {
         "guardrails": "print the control policies that keep others from the chain's roles",
         "simulate": "decide each AssumeRole of a file of cases",
     },
+    "deploy it": {
+        "bootstrap": "bootstrap every account of the chain, with policies that deploy this chain alone",
+        "doctor": "say what is missing where before a deploy, with the command that adds it",
+    },
     "take the chain": {
         "verify": "take the deployed chain hop by hop, and try what it must refuse",
         "whoami": "say who the chain's session is, and each hop on the way",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rolechain.iam.arn import account_of, iam_arn
+from rolechain.iam.arn import account_of
 from rolechain.local.errors import LocalOrganizationError
 from rolechain.local.organization import LocalOrganization
 from rolechain.model.chain import Chain
@@ -72,8 +72,7 @@ def _make(organization: LocalOrganization, chain: Chain, role: ChainRole) -> Non
         **boundary,
     )
     packed = pack(chain, role)
-    aws = iam_arn(role.partition, "aws", "policy/")
-    attached = [name if name.startswith("arn:") else f"{aws}{name}" for name in role.managed_policies]
+    attached = list(role.managed_policy_arns)
     for policy in (*packed.hops, *packed.own):
         made = iam.create_policy(
             PolicyName=f"{role.role}-{policy.id}", Path=role.path, PolicyDocument=_document(policy.statements)

@@ -22,6 +22,8 @@ from rolechain.local.trail import Trail
 
 SERVED = frozenset({"cloudformation", "ecr", "iam", "kms", "organizations", "s3", "ssm", "sts"})
 """The services that chains, the CDK's bootstrap and its deployments call; none of them runs code."""
+_BY_PATH = frozenset({"account"})
+"""Further ones, whose actions are paths."""
 
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.ASCII | re.IGNORECASE)
 _BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
@@ -62,7 +64,7 @@ class Middleware:
                 raise LocalOrganizationError(
                     f"no service {name!r}: leave it out, or name one of {', '.join(sorted(known))}"
                 )
-        self._served = SERVED | {known[name] for name in asked}
+        self._served = SERVED | _BY_PATH | {known[name] for name in asked}
         emulator.keep_resource_types(self._served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

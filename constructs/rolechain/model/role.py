@@ -195,6 +195,12 @@ class ChainRole(HasSessionValues):
             return self.permissions_boundary
         return iam_arn(self.partition, self.account, f"policy/{self.permissions_boundary}")
 
+    @property
+    def managed_policy_arns(self) -> tuple[str, ...]:
+        """The ARNs of ``managed_policies``."""
+        aws = iam_arn(self.partition, "aws", "policy/")
+        return tuple(name if name.startswith("arn:") else f"{aws}{name}" for name in self.managed_policies)
+
 
 @dataclass(frozen=True)
 class Quotas:

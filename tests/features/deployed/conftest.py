@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rolechain import Chain, ChainRole
-from rolechain.cli.toolchain import EXECUTION_POLICIES, find
+from rolechain.cli.toolchain import find
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
 from rolechain.statements.builder import statements_for
 
@@ -113,7 +113,7 @@ def bootstrap(organization: LocalOrganization, accounts: Sequence[str], template
     parameters = {
         "TrustedAccounts": DEPLOYER,
         "CloudFormationExecutionPolicies": ",".join(
-            f"arn:aws:iam::aws:policy/{name}" for name in EXECUTION_POLICIES
+            f"arn:aws:iam::aws:policy/{name}" for name in ("IAMFullAccess", "AmazonSSMReadOnlyAccess")
         ),
     }
 

@@ -16,7 +16,6 @@ import yaml
 
 from rolechain import Chain, RolechainError
 from rolechain.cli import main
-from rolechain.cli.toolchain import EXECUTION_POLICIES
 from rolechain.cli.triage import triaged
 from rolechain.local import LocalOrganization
 from rolechain.proof import Finding, Level, prove
@@ -400,5 +399,6 @@ def test_text(
 
 def test_the_bootstrap_of_the_readme() -> None:
     """The README bootstraps with what the demo does, which no deployment on one machine would miss."""
-    (named,) = re.findall(r"arn:aws:iam::aws:policy/\S+", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert named.split(",") == [f"arn:aws:iam::aws:policy/{name}" for name in EXECUTION_POLICIES]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "rolechain bootstrap --run" in readme
+    assert re.findall(r"arn:aws:iam::aws:policy/\S+", readme) == []

@@ -1,0 +1,149 @@
+"""The execution policies of an account: what CloudFormation needs for the chain's stack, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rolechain import Chain, ChainRole, Entrance
+from rolechain.iam.limits import MANAGED_POLICY_CHARACTERS, length_of_document
+from rolechain.model.role import Permission
+from rolechain.policy import Effect, Policy
+from rolechain.statements.execution_policy import ExecutionPolicyError, calls_of, execution_policies
+
+ACCOUNT = "333333333333"
+IAM = f"arn:aws:iam::{ACCOUNT}"
+BOUNDARY = f"{IAM}:policy/team/boundary"
+ROLE, BOUNDED = f"{IAM}:role/rolechain/deploy-target", f"{IAM}:role/rolechain/bounded"
+OWN_POLICY = f"{IAM}:policy/rolechain/deploy-{ACCOUNT}-deploytargetPermissions0A1B2C3D-AbCdEfGhIjKl"
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+VERSION = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/cdk-bootstrap/hnb659fds/version"
+IN_BOUNDARY = {"iam:PermissionsBoundary": BOUNDARY}
+
+
+def chain(*targets: ChainRole) -> Chain:
+    source = ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")])
+    return Chain("deploy", source=source, middle=[ChainRole("222222222222")], targets=targets)
+
+
+CHAIN = chain(
+    ChainRole(ACCOUNT, managed_policies=["ReadOnlyAccess"], permissions=[Permission("s3:List*", "*")]),
+    ChainRole(ACCOUNT, role="bounded", permissions_boundary="team/boundary"),
+    ChainRole(ACCOUNT, role="there", existing=True),
+)
+
+
+def judged(action: str, resource: str, context: dict[str, Any]) -> Effect:
+    (document,) = execution_policies(CHAIN, ACCOUNT, stack=f"deploy-{ACCOUNT}")
+    return Policy.parse(document).judge(action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("actions", "resource", "context"),
+    [
+        # The handlers of AWS::IAM::Role in the CloudFormation registry.
+        ("CreateRole GetRole TagRole", ROLE, {}),
+        ("ListAttachedRolePolicies ListRolePolicies GetRolePolicy", ROLE, {}),
+        ("UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy UntagRole DeleteRole", ROLE, {}),
+        ("CreateRole PutRolePermissionsBoundary", BOUNDED, IN_BOUNDARY),
+        ("AttachRolePolicy DetachRolePolicy", ROLE, {"iam:PolicyARN": READ_ONLY}),
+        # Those of AWS::IAM::ManagedPolicy.
+        ("CreatePolicy GetPolicy GetPolicyVersion ListEntitiesForPolicy", OWN_POLICY, {}),
+        ("ListPolicyVersions CreatePolicyVersion DeletePolicyVersion DeletePolicy", OWN_POLICY, {}),
+        ("AttachRolePolicy DetachRolePolicy", ROLE, {"iam:PolicyARN": OWN_POLICY}),
+        ("AttachRolePolicy DetachRolePolicy", BOUNDED, {"iam:PolicyARN": OWN_POLICY, **IN_BOUNDARY}),
+    ],
+)
+def test_what_cloudformation_calls_is_allowed(actions: str, resource: str, context: dict[str, str]) -> None:
+    """Every call that creates, reads, changes or deletes the chain's resources."""
+    for action in actions.split():
+        assert judged(f"iam:{action}", resource, context) is Effect.ALLOW
+    assert judged("ssm:GetParameters", VERSION, {}) is Effect.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("iam:CreateUser", f"{IAM}:user/new", {}),
+        ("iam:CreateAccessKey", f"{IAM}:user/new", {}),
+        ("iam:PassRole", ROLE, {}),
+        ("iam:PutRolePolicy", ROLE, {}),
+        ("iam:PutRolePolicy", f"{IAM}:role/other", {}),
+        ("iam:CreateRole", f"{IAM}:role/rolechain/other", {}),
+        ("iam:CreateRole", f"{IAM}:role/rolechain/deploy-target2", {}),
+        ("iam:CreateRole", "arn:aws:iam::444444444444:role/rolechain/deploy-target", {}),
+        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/rolechain/there", {}),
+        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-us-east-1", {}),
+        ("iam:AttachRolePolicy", ROLE, {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+        ("iam:AttachRolePolicy", ROLE, {}),
+        # What the other role declares.
+        ("iam:AttachRolePolicy", BOUNDED, {"iam:PolicyARN": READ_ONLY, **IN_BOUNDARY}),
+        # The boundary cannot be left out, changed or taken away.
+        ("iam:CreateRole", BOUNDED, {}),
+        ("iam:CreateRole", BOUNDED, {"iam:PermissionsBoundary": READ_ONLY}),
+        ("iam:PutRolePermissionsBoundary", BOUNDED, {"iam:PermissionsBoundary": READ_ONLY}),
+        ("iam:DeleteRolePermissionsBoundary", BOUNDED, IN_BOUNDARY),
+        ("iam:AttachRolePolicy", BOUNDED, {"iam:PolicyARN": OWN_POLICY}),
+        # Neither the boundary's document nor that of the execution policy itself, nor another chain's.
+        ("iam:CreatePolicyVersion", BOUNDARY, {}),
+        ("iam:CreatePolicyVersion", f"{IAM}:policy/execution-of-deploy-{ACCOUNT}", {}),
+        ("iam:CreatePolicyVersion", f"{IAM}:policy/rolechain/other-{ACCOUNT}-Hops-1", {}),
+        ("iam:SetDefaultPolicyVersion", OWN_POLICY, {}),
+        ("sts:AssumeRole", ROLE, {}),
+        ("sts:GetFederationToken", "*", {}),
+        ("s3:CreateBucket", "*", {}),
+        ("ssm:PutParameter", VERSION, {}),
+        ("ssm:GetParameters", f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/secret", {}),
+        ("cloudformation:CreateStack", "*", {}),
+    ],
+)
+def test_everything_else_is_not(action: str, resource: str, context: dict[str, str]) -> None:
+    """Neither other roles, policies and accounts nor what makes of the chain's roles what is not declared."""
+    assert judged(action, resource, context) is Effect.SILENT
+
+
+def test_a_policy_beyond_the_quota_is_several() -> None:
+    """Each keeps to the quota of IAM, and every role is in one of them."""
+    many = chain(*(ChainRole(ACCOUNT, role=f"target-of-the-team-{number}") for number in range(60)))
+    documents = execution_policies(many, ACCOUNT, stack="deploy")
+    assert len(documents) > 1
+    assert all(length_of_document(each) <= MANAGED_POLICY_CHARACTERS for each in documents)
+    created = {
+        resource for each in documents for action, resource, _ in calls_of(each) if action == "iam:CreateRole"
+    }
+    assert created == {role.arn for role in many.targets}
+
+
+def test_one_role_beyond_the_quota() -> None:
+    """Too many attached policies are refused in words."""
+    path = "long/" * 60
+    attached = [f"{IAM}:policy/{path}{number}" for number in range(20)]
+    role = ChainRole(ACCOUNT, managed_policies=attached)
+    with pytest.raises(ExecutionPolicyError, match=r"deploy-target have [\d,]+ characters.* takes 6,144"):
+        execution_policies(chain(role), ACCOUNT, stack="deploy")
+
+
+def test_an_account_without_roles_to_create() -> None:
+    """Nothing is deployed there, so no policy is needed."""
+    assert execution_policies(CHAIN, "444444444444", stack="deploy") == []
+
+
+def test_a_stack_s_name_that_cloudformation_shortens() -> None:
+    """The pattern holds as much of a long name as the policies' names surely do."""
+    stack = "a" * 64 + "-" + ACCOUNT
+    (document,) = execution_policies(CHAIN, ACCOUNT, stack=stack)
+    policy = Policy.parse(document)
+    shortened = f"{IAM}:policy/rolechain/{'a' * 57}-deploytargetPermissions-AbCdEfGhIjKl"
+    assert policy.judge("iam:CreatePolicy", shortened, {}) is Effect.ALLOW
+    assert policy.judge("iam:CreatePolicy", f"{IAM}:policy/rolechain/{'a' * 40}-x", {}) is Effect.SILENT
+
+
+def test_the_roles_of_the_chain_before() -> None:
+    """A role that is renamed may be made by its new name, and deleted by its old one."""
+    renamed = chain(ChainRole(ACCOUNT, role="renamed"))
+    (document,) = execution_policies(renamed, ACCOUNT, stack=f"deploy-{ACCOUNT}", former=CHAIN)
+    policy = Policy.parse(document)
+    assert policy.judge("iam:CreateRole", f"{IAM}:role/rolechain/renamed", {}) is Effect.ALLOW
+    assert policy.judge("iam:DeleteRole", ROLE, {}) is Effect.ALLOW
+    assert policy.judge("iam:DetachRolePolicy", ROLE, {"iam:PolicyARN": OWN_POLICY}) is Effect.ALLOW
