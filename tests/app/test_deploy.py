@@ -16,6 +16,7 @@ from rolechain import Chain
 from rolechain.cli import main
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
+from rolechain.local.organization import MANAGEMENT_ACCOUNT
 
 ROOT = Path(__file__).parents[2]
 # One user of the CDK CLI at a time: each starts several processes of Node.
@@ -131,15 +132,16 @@ def test_what_was_deployed_is_found_again(
     for account in chain.accounts:
         bootstrap(cdk, account)
     deploy(cdk, file)
+    read = (*chain.accounts, MANAGEMENT_ACCOUNT)
     profiles = [
         f"[admin-{account}]\naws_access_key_id = {account}\naws_secret_access_key = {organization.secret_access_key}\n"
-        for account in chain.accounts
+        for account in read
     ]
     (tmp_path / "credentials").write_text("".join(profiles))
     for name, value in organization.environment(DEPLOYER).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    named = [word for each in chain.accounts for word in ("--account-profile", f"{each}=admin-{each}")]
+    named = [word for each in read for word in ("--account-profile", f"{each}=admin-{each}")]
     saved, found = str(tmp_path / "accounts"), str(tmp_path / "found.yaml")
     words = ["--role", chain.targets[0].role, "--output", found, "--adopt"]
     assert main(["import", "--live", *named, "--save", saved, *words]) == 0
