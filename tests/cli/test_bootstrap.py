@@ -309,6 +309,23 @@ def test_bad_input_is_one_line(place: Place, command: str, words: list[str], tol
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["bootstrap", "doctor"])
+def test_a_stack_set_needs_a_policy_of_its_own(place: Place, command: str, tmp_path: Path) -> None:
+    """The policies of a chain's roles deploy no stack set, which is said before anything is bootstrapped."""
+    file = tmp_path / "units.yaml"
+    file.write_text(
+        "name: units\norganization: o-exampleorg1\n"
+        'source: {account: "111111111111", assumed_by: {service: lambda.amazonaws.com}}\n'
+        'middle: {account: "222222222222"}\ntargets: {organizational_units: r-ab12}\n'
+    )
+    said = place(command, "--chain", str(file))
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "rolechain: account 222222222222 deploys the stack set of units-target, which the policies of a chain's roles do "
+        "not allow: name one that does with --policy\n"
+    )
+
+
 def test_the_commands_are_printed(place: Place) -> None:
     """Without --run nothing is called, and what is printed is a script of the same calls."""
     said = place("bootstrap", "--qualifier", "deploy", "--policy", "team/buckets")
