@@ -23,6 +23,7 @@ def compare(old: Sequence[Account], new: Sequence[Account]) -> AccessDiff:
 
 
 def role(accounts: Sequence[Account], arn: str) -> Json:
+    found: Json
     (found,) = (
         each
         for account in accounts
@@ -89,7 +90,7 @@ def test_what_was_planted_is_found_and_nothing_else(size: int) -> None:
         planted |= plant(estate, after)
     found = compare(before, after)
     assert {(each.who, each.role) for each in found.gained} == planted
-    assert found.lost == found.unknown == ()
+    assert (found.lost, found.unknown) == ((), ())
     closed = compare(after, before)
     assert {(each.who, each.role) for each in closed.lost} == planted
-    assert closed.gained == closed.unknown == ()
+    assert (closed.gained, closed.unknown) == ((), ())

@@ -57,6 +57,7 @@ def prove_live(
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
     )
+    arns = {role.arn for role in chain.roles}
     findings = [
         Finding(
             UNKNOWN_RULE,
@@ -67,6 +68,12 @@ def prove_live(
         )
         for account, reason in {**missing, **(unread or {})}.items()
     ]
+    for role in (each for each in graph.roles if each.arn in arns):
+        if role.boundary and role.boundary.document is None:
+            name = role.boundary.name
+            message = f"{role.arn} has the permissions boundary {name}, whose document is not at hand"
+            remedy = "give its document under policy_documents"
+            findings.append(Finding(UNKNOWN_RULE, Level.ERROR, role.place, message, remedy))
     if unbound := [account for account in chain.accounts if account not in limits]:
         reason = f"account {unbound[0]} is none of the organization's"
         reason = organization if isinstance(organization, str) else reason
