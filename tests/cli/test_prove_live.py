@@ -189,6 +189,14 @@ def test_what_is_deployed_beside_the_templates(live: Callable[..., Any], mine: A
     assert (closed.code, json.loads(closed.out)["lost"]) == (0, opened["gained"])
 
 
+def test_a_picture_of_live_accounts(shell: Any, profiles: list[str]) -> None:
+    """It says what is proven, and on stderr what was called in AWS."""
+    said = shell("graph", "--live", *profiles)
+    assert said.code == 0
+    assert said.out.startswith("chain live is proven from 3 accounts: 2 hops can be taken")
+    assert "rolechain: called, by permissions of the same names: iam:GetAccountAuth" in said.err
+
+
 def test_the_trial(live: Callable[..., Any], mine: Any, shell: Any) -> None:
     """What somebody adds by hand on both sides is told with its statement and the remedy, and gone after it."""
     app = cdk.App(outdir=str(shell.folder / "cdk.out"))
