@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -47,7 +47,8 @@ def prove_live(
     limits = organization.limits() if isinstance(organization, Organization) else {}
 
     def read(of: Chain, parts: Collection[str] | None) -> RoleGraph:
-        return replace(role_graph_of(templates, chain_with_documents(of, held), parts), limits=limits)
+        graph = role_graph_of(templates, chain_with_documents(of, held), parts)
+        return replace(graph, limits=limits, unknown=(*graph.unknown, *_unknown_boundaries(of, graph)))
 
     parts = None
     if any(target.by_unit for target in chain.targets):
@@ -57,7 +58,6 @@ def prove_live(
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
     )
-    arns = {role.arn for role in chain.roles}
     findings = [
         Finding(
             UNKNOWN_RULE,
@@ -68,12 +68,6 @@ def prove_live(
         )
         for account, reason in {**missing, **(unread or {})}.items()
     ]
-    for role in (each for each in graph.roles if each.arn in arns):
-        if role.boundary and role.boundary.document is None:
-            name = role.boundary.name
-            message = f"{role.arn} has the permissions boundary {name}, whose document is not at hand"
-            remedy = "give its document under policy_documents"
-            findings.append(Finding(UNKNOWN_RULE, Level.ERROR, role.place, message, remedy))
     if unbound := [account for account in chain.accounts if account not in limits]:
         reason = f"account {unbound[0]} is none of the organization's"
         reason = organization if isinstance(organization, str) else reason
@@ -94,6 +88,19 @@ def prove_live(
         for hop in proof.hops
     )
     return replace(proof, hops=hops, findings=(*findings, *proof.findings))
+
+
+def _unknown_boundaries(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
+    """What is there leaves nothing to assume of a boundary, as templates do."""
+    arns = {role.arn for role in chain.roles}
+    for role in graph.roles:
+        boundary = role.boundary
+        if role.arn in arns and not role.imported and boundary and boundary.document is None:
+            message = (
+                f"{role.arn} has the permissions boundary {boundary.name}, whose document is not at hand"
+            )
+            remedy = "give its document under policy_documents"
+            yield Finding(UNKNOWN_RULE, Level.ERROR, role.place, message, remedy)
 
 
 def chain_with_documents(chain: Chain, accounts: Iterable[Account]) -> Chain:
