@@ -95,7 +95,28 @@ def test_a_revision_of_git(folder: Path, capsys: Capture) -> None:
     assert "### Gets in now" in out
     assert main(["diff", "--base", "main", "iam/role.json"]) == 1
     assert main(["diff", "--base", "no-such-branch", "iam"]) == 2
-    assert "rolechain: --base no-such-branch: git says: " in capsys.readouterr().err
+    assert "rolechain: --base 'no-such-branch': git says: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("revision", ["--output=written", "--list", "two\nlines", "main:iam"])
+def test_a_revision_that_git_would_take_for_something_else(
+    revision: str, folder: Path, capsys: Capture
+) -> None:
+    """It is no option of git's: nothing is written, and the error is one line."""
+    subprocess.run(["git", "init", "-q", "-b", "main"], check=True)
+    _write("iam/role.json", "222222222222")
+    assert main(["diff", f"--base={revision}", "iam"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"rolechain: --base {revision!r}: git says: fatal: Needed a single revision"
+    ]
+    assert not list(folder.rglob("written"))
+
+
+def test_without_git(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without git is told so."""
+    monkeypatch.setenv("PATH", "")
+    assert main(["diff", "--base", "main", str(Path(_write("iam/role.json", "222222222222")).parent)]) == 2
+    assert capsys.readouterr().err == "rolechain: --base needs git: install it\n"
 
 
 def test_accounts_that_were_saved(folder: Path, capsys: Capture) -> None:
@@ -113,6 +134,43 @@ def test_accounts_that_were_saved(folder: Path, capsys: Capture) -> None:
         save_accounts(folder / name, [Account("111111111111", details)])
     assert main(["diff", "before", "after"]) == 1
     assert f"{ROLE} lets in every principal of account 333333333333" in capsys.readouterr().out
+
+
+def _account(account: str, *roles: Any, policies: Any = ()) -> Account:
+    details = {
+        "RoleDetailList": list(roles),
+        "UserDetailList": [],
+        "GroupDetailList": [],
+        "Policies": list(policies),
+    }
+    return Account(account, details)
+
+
+def test_an_account_that_was_not_read_again(folder: Path, capsys: Capture) -> None:
+    """Nothing is known of its roles any more, and nobody takes them for closed."""
+    save_accounts(folder / "before", [_account("111111111111"), _account("222222222222")])
+    save_accounts(folder / "after", [_account("111111111111")])
+    assert main(["diff", "before", "after"]) == 1
+    assert "account 222222222222 is not among those that were read" in capsys.readouterr().out
+    assert main(["diff", "after", "before"]) == 0
+
+
+def test_a_policy_of_aws_that_aws_changed(folder: Path, capsys: Capture) -> None:
+    """Each side has the documents that its accounts hold."""
+    arn = "arn:aws:iam::aws:policy/MadeUpAccess"
+    trust = _body("111111111111")["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
+    role = {"Path": "/", "RoleName": "deploy", "Arn": ROLE, "AssumeRolePolicyDocument": trust}
+    caller = {**role, "RoleName": "caller", "Arn": ROLE.replace("deploy", "caller")}
+    caller["AttachedManagedPolicies"] = [{"PolicyName": "MadeUpAccess", "PolicyArn": arn}]
+    for name, action in (("before", "s3:*"), ("after", "sts:*")):
+        document = {"Statement": [{"Effect": "Allow", "Action": action, "Resource": ROLE}]}
+        policy = {"PolicyName": "MadeUpAccess", "Path": "/", "Arn": arn, "DefaultVersionId": "v1"}
+        version = {"VersionId": "v1", "IsDefaultVersion": True, "Document": document}
+        policy["PolicyVersionList"] = [version]  # type: ignore[assignment]
+        save_accounts(folder / name, [_account("111111111111", role, caller, policies=[policy])])
+    # Within an account the trust in its root asks for the permission.
+    assert main(["diff", "before", "after"]) == 1
+    assert f"{caller['Arn']} can assume {ROLE}" in capsys.readouterr().out
 
 
 def test_what_may_be_new(capsys: Capture) -> None:

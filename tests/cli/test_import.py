@@ -253,6 +253,7 @@ def test_an_account_that_cannot_be_read(shell: Any) -> None:
     )
     assert said.code == 1
     assert "account 222222222222 could not be read: no credentials for account 222222222222" in said.err
+    assert "rolechain: called, by permissions of the same names: iam:GetAccountAuthorization" in said.err
     assert "deploy-middle: was not read: whom else it trusts, and what it may do, is not known" in said.out
     alone = shell("import", "--live", "--role", "deploy-source", "--json")
     assert alone.code == 0

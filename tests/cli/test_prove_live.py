@@ -171,6 +171,32 @@ def test_what_differs_from_the_templates(live: Callable[..., Any], mine: Any, sh
     assert second.startswith(f"  ✗ trust policy of {mine.chain.targets[0].arn} holds what no template says: ")
 
 
+def test_what_is_deployed_beside_the_templates(live: Callable[..., Any], mine: Any, shell: Any) -> None:
+    """``diff`` finds nothing between a synthesis and the accounts that hold it, and then what was added by hand."""
+    app = cdk.App(outdir=str(shell.folder / "cdk.out"))
+    RoleChain(app, "deploy", chain=mine.chain)
+    app.synth()
+    live("--save", "accounts")
+    same = shell("diff", "cdk.out", "accounts")
+    assert (same.code, same.out) == (0, "no new access\n")
+    _append(mine, STRANGER)
+    live("--save", "accounts")
+    opened = json.loads(shell("diff", "cdk.out", "accounts", "--json").out)
+    assert [(each["who"], each["role"]) for each in opened["gained"]] == [
+        ("444444444444", mine.chain.targets[0].arn)
+    ]
+    closed = shell("diff", "accounts", "cdk.out", "--json")
+    assert (closed.code, json.loads(closed.out)["lost"]) == (0, opened["gained"])
+
+
+def test_a_picture_of_live_accounts(shell: Any, profiles: list[str]) -> None:
+    """It says what is proven, and on stderr what was called in AWS."""
+    said = shell("graph", "--live", *profiles)
+    assert said.code == 0
+    assert said.out.startswith("chain live is proven from 3 accounts: 2 hops can be taken")
+    assert "rolechain: called, by permissions of the same names: iam:GetAccountAuth" in said.err
+
+
 def test_the_trial(live: Callable[..., Any], mine: Any, shell: Any) -> None:
     """What somebody adds by hand on both sides is told with its statement and the remedy, and gone after it."""
     app = cdk.App(outdir=str(shell.folder / "cdk.out"))

@@ -226,6 +226,10 @@ def test_print_sql(shell: Any) -> None:
         (["--athena", "x"], "'x' is no table: write --athena DATABASE.TABLE"),
         (["."], ". holds no log files: name log files of CloudTrail, or folders of them"),
         (["gone"], "gone is not there: name log files of CloudTrail, or folders of them"),
+        (
+            ["x", "--since", "2026-11-02", "--until", "2026-11-01"],
+            "--until is no later than --since: name a later moment",
+        ),
     ],
 )
 def test_usage(shell: Any, words: list[str], message: str) -> None:
@@ -235,8 +239,11 @@ def test_usage(shell: Any, words: list[str], message: str) -> None:
     assert said.code == 2
 
 
-def test_time_that_is_none(shell: Any) -> None:
-    """A time that is none is a usage error."""
-    said = shell("trace", "x", "--since", "yesterday")
+@pytest.mark.parametrize(
+    "time", ["yesterday", "0001-01-01T00:00+14:00", "0003-01-01", "9999-12-31T23:59-12:00", "9999-12-31"]
+)
+def test_time_that_is_none(time: str, shell: Any) -> None:
+    """A time that is none, or that no log file holds, is a usage error."""
+    said = shell("trace", "x", "--since", time)
     assert said.code == 2
-    assert "'yesterday' is no moment: write 2026-11-01 or 2026-11-01T12:00" in said.err
+    assert f"'{time}' is no moment: write 2026-11-01 or 2026-11-01T12:00" in said.err

@@ -113,6 +113,18 @@ def _document(statement: Any) -> Any:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def test_a_control_policy_that_asks_for_the_organization(chain: Chain, read: Read) -> None:
+    """It refuses no caller of the organization that was read, whether the chain declares one or not."""
+    outside = {"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}
+    policy = {"Statement": [{**DENY, "Principal": "*", "Condition": outside}]}
+    above = {account: ("r-local", account) for account in chain.accounts}
+    attached = {"RESOURCE_CONTROL_POLICY": {"r-local": [policy]}}
+    proof = prove_live(
+        chain, read(chain), organization=Organization("o-exampleorg1", "000000000000", above, attached)
+    )
+    assert [hop.verdict.value for hop in proof.hops] == ["allow", "allow"]
+
+
 def test_units_and_policies_are_saved(
     chain: Chain, read: Read, organization: LocalOrganization, organizations: Any, tmp_path: Path
 ) -> None:
@@ -128,9 +140,19 @@ def test_units_and_policies_are_saved(
     path = save_organization(tmp_path, found)
     assert load_organization(tmp_path) == found
     assert [account.id for account in load_accounts(tmp_path)] == list(chain.accounts)
-    path.write_text("{}")
-    with pytest.raises(FolderError, match=r"organization\.json is not an organization that rolechain saved"):
-        load_organization(tmp_path)
+    text = path.read_text()
+    for own, other in (
+        ("{", "{}"),
+        (f'"{found.id}"', "null"),
+        (f'"{found.id}"', '""'),
+        (f'"{root}",\n', ""),
+        ("SERVICE_CONTROL_POLICY", "SCP"),
+    ):
+        path.write_text(other if own == "{" else text.replace(own, other))
+        with pytest.raises(
+            FolderError, match=r"organization\.json is not an organization that rolechain saved"
+        ):
+            load_organization(tmp_path)
 
 
 def test_an_organization_that_is_not_read(chain: Chain, read: Read, organization: LocalOrganization) -> None:

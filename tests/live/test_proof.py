@@ -143,6 +143,15 @@ def test_a_boundary_counts(chain: Chain, read: Read) -> None:
     assert prove_live(chain, accounts).hops[1].verdict.value == "implicit_deny"
 
 
+def test_a_boundary_whose_document_is_not_at_hand(chain: Chain, read: Read) -> None:
+    """What it leaves is not known, and nothing is assumed of what is deployed."""
+    accounts = read(chain)
+    (middle,) = accounts[1].details["RoleDetailList"]
+    middle["PermissionsBoundary"] = {"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/made-up"}
+    place = f"account {accounts[1].id} role/rolechain/deploy-middle"
+    assert ("RC00", place) in _errors(prove_live(chain, accounts))
+
+
 def test_a_boundary_is_read_from_the_account(
     chain: Chain, read: Read, organization: LocalOrganization
 ) -> None:
@@ -256,6 +265,11 @@ def _with_two_versions(document: Any) -> None:
     ]
 
 
+def _named(role: Any, change: Callable[[str], str]) -> dict[str, str]:
+    name = change(role["RoleName"])
+    return {"RoleName": name, "Arn": role["Arn"].replace(role["RoleName"], name)}
+
+
 @pytest.mark.parametrize(
     "edit",
     [
@@ -272,6 +286,20 @@ def _with_two_versions(document: Any) -> None:
         lambda document: _role_of(document).update(Tags={"x": "y"}),
         lambda document: document.update(UserDetailList=[{"GroupList": 7}]),
         _with_two_versions,
+        lambda document: document["RoleDetailList"].insert(0, dict(_role_of(document))),
+        lambda document: document["RoleDetailList"].append(
+            {**_role_of(document), **_named(_role_of(document), str.upper)}
+        ),
+        lambda document: _role_of(document).update(RolePolicyList=[{"PolicyName": "x"}]),
+        lambda document: _role_of(document).update(Arn=_role_of(document)["Arn"].replace(":iam:", ":sts:")),
+        lambda document: _role_of(document).update(
+            PermissionsBoundary={"PermissionsBoundaryArn": f"arn:aws:iam::{document['Account']}:policy/gone"}
+        ),
+        lambda document: _role_of(document).update(
+            AttachedManagedPolicies=[{"PolicyArn": "arn:aws:iam::999999999999:policy/other"}]
+        ),
+        lambda document: document.update(Providers=["arn:aws:iam::999999999999:oidc-provider/x"]),
+        lambda document: document.update(UserDetailList=""),
     ],
 )
 def test_a_file_that_contradicts_itself(edit: Any, chain: Chain, read: Read, tmp_path: Path) -> None:

@@ -424,3 +424,30 @@ def test_a_user_who_may_call_now() -> None:
     assert _lost(diff(templates(listed, allowed), templates(listed))) == [
         "arn:aws:iam::111111111111:user/ann"
     ]
+
+
+@pytest.mark.parametrize(
+    ("tagged", "trust", "permission"),
+    [
+        ("Caller", {"StringEquals": {"aws:PrincipalTag/team": "blue"}}, None),
+        ("Role", None, {"StringEquals": {"iam:ResourceTag/team": "blue"}}),
+    ],
+)
+def test_a_tag_that_opens_a_hop(tagged: str, trust: Any, permission: Any) -> None:
+    """A role's own tag lets it in, or be assumed, where a condition asks for it; the other way round that is lost."""
+    allow = {**PERMISSION, "Condition": permission} if permission else PERMISSION
+    (plain,) = _template(_allow(OWN, trust), policies=[allow])
+    role = plain.body["Resources"][tagged]
+    own = {**role, "Properties": {**role["Properties"], "Tags": [{"Key": "team", "Value": "blue"}]}}
+    opened = replace(plain, body={"Resources": {**plain.body["Resources"], tagged: own}})
+    (change,) = diff([plain], [opened]).gained
+    assert (change.who, change.certain) == (CALLER, True)
+    assert "ResourceTag/team is missing" in change.witness or "PrincipalTag/team is missing" in change.witness
+    assert diff([opened], [plain]).gained == ()
+    assert _lost(diff([opened], [plain])) == [CALLER]
+
+
+def test_a_role_that_is_gone() -> None:
+    """Whoever got in by it does not any more, and nobody reads that it is new."""
+    (change,) = diff(_template(_allow({"AWS": ROOT})), _template()).lost
+    assert change.words.startswith(f"{ROLE}, which is gone, lets in ")

@@ -89,6 +89,31 @@ def test_events_that_name_each_other(tmp_path: Path) -> None:
     assert {walk.verdict for walk in traced(made, tmp_path).walks} == {"not declared"}
 
 
+def test_copies_of_an_event_that_differ(tmp_path: Path) -> None:
+    """Of two external ids of one call, one of which is declared, none is believed."""
+    made = Organization(12, 6)
+    made.records.clear()
+    made.assume(made.assume(SERVICE, made.roles[0], "x"), made.roles[1], "x", externalId="a-lie")
+    for account, record in [each for each in made.records if "a-lie" in json.dumps(each)]:
+        text = json.dumps({**record, "eventID": "other"}).replace("a-lie", "hop-1234")
+        made.records.append((account, json.loads(text)))
+    made.write(tmp_path, twice=0)
+    (walk,) = traced(made, tmp_path).walks
+    assert walk.verdict == "not declared"
+    assert "external id 'a-lie and hop-1234'" in walk.problems[0]
+
+
+def test_a_role_in_other_letters(tmp_path: Path) -> None:
+    """A stranger who writes the ARN of a role with capital letters is not left out."""
+    made = Organization(12, 8)
+    made.records.clear()
+    target = made.roles[3]
+    made.assume(made.user("eve", made.accounts[9]), target.replace("target", "TARGET"), "x")
+    made.write(tmp_path, twice=0)
+    (walk,) = traced(made, tmp_path).walks
+    assert (walk.verdict, walk.last.role) == ("not declared", target)
+
+
 @pytest.mark.parametrize("further", [False, True])
 def test_a_source_identity_that_the_calls_show(further: bool, tmp_path: Path) -> None:
     """It tells who walked where the call that set it is not in the events, and is held against the chain."""

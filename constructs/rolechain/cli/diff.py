@@ -17,7 +17,9 @@ from rolechain.cli.options import UsageError, add_format_option, add_repeated_op
 from rolechain.cli.output import ProofText
 from rolechain.cli.template_files import read
 from rolechain.live import holds_accounts, load_accounts, template_of
+from rolechain.live.template import document_by_arn
 from rolechain.proof import AccessDiff, Template, diff
+from rolechain.proof.diff import ManagedDocuments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("diff needs OLD and NEW, or NEW and --base REVISION")
     if arguments.base:
         with tempfile.TemporaryDirectory() as folder:
-            old = _templates(_of_revision(arguments.base, Path(sides[0]), Path(folder)))
+            old, documents = _side(_of_revision(arguments.base, Path(sides[0]), Path(folder)))
     else:
-        old = _templates(Path(sides[0]))
-    found = diff(old, _templates(Path(sides[-1])))
+        old, documents = _side(Path(sides[0]))
+    new, documents_now = _side(Path(sides[-1]))
+    # Templates hold no policies of AWS's: they are as the accounts of the other side have them.
+    found = diff(old, new, (documents or documents_now, documents_now or documents))
     gained = tuple(
         change
         for change in found.gained
@@ -65,16 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if gained or found.unknown else 0
 
 
-def _templates(path: Path) -> list[Template]:
-    """The templates of a side, named by where they are below it, so that both sides name them alike."""
+def _side(path: Path) -> tuple[list[Template], ManagedDocuments]:
+    """The templates of a side, named by where they are below it, so that both sides name them alike.
+
+    With them are the documents of the policies of AWS's that its accounts hold.
+    """
     if holds_accounts(path):
-        return [template_of(account) for account in load_accounts(path)]
+        accounts = load_accounts(path)
+        return [template_of(account) for account in accounts], document_by_arn(accounts)
     templates = []
     for file in read([str(path)], {}).values():
         is_below = path.is_dir() and file.template.file == file.path.as_posix()
         name = file.path.relative_to(path).as_posix() if is_below else file.template.name
         templates.append(replace(file.template, name=name if path.is_dir() else "template"))
-    return templates
+    return templates, {}
 
 
 def _of_revision(revision: str, path: Path, folder: Path) -> Path:
@@ -84,16 +92,21 @@ def _of_revision(revision: str, path: Path, folder: Path) -> Path:
         raise UsageError(f"{path} is not there: name a template or a folder of them")
 
     def git(*words: str) -> bytes:
-        run = subprocess.run(["git", *words], cwd=where, capture_output=True, check=False)
+        try:
+            run = subprocess.run(["git", *words], cwd=where, capture_output=True, check=False)
+        except FileNotFoundError:
+            raise UsageError("--base needs git: install it") from None
         if run.returncode:
             said = run.stderr.decode(errors="replace").strip().splitlines()
-            raise UsageError(f"--base {revision}: git says: {said[-1] if said else 'no reason'}")
+            raise UsageError(f"--base {revision!r}: git says: {said[-1] if said else 'no reason'}")
         return run.stdout
 
     top = Path(git("rev-parse", "--show-toplevel").decode().strip())
     below = path.resolve().relative_to(top.resolve())
+    # A name that begins with a dash would be an option of git archive, which writes files and calls other hosts.
+    commit = git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().split()[-1]
     with tarfile.open(
-        fileobj=io.BytesIO(git("-C", str(top), "archive", revision, "--", str(below)))
+        fileobj=io.BytesIO(git("-C", str(top), "archive", commit, "--", str(below)))
     ) as archive:
         for member in archive:
             # A link might lead out of the folder.

@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.live or arguments.folder:
                 accounts, proof, _ = proven(chain, arguments)
                 source = source_of(accounts, arguments)
+                for line in accounts.calls:
+                    print(f"rolechain: {line}", file=sys.stderr)
             else:
                 proof, source = prove(chain, synthesized(arguments.cdk_out)), f" from {arguments.cdk_out}"
             diagram = diagram_of_chain(chain, proof, source=source)

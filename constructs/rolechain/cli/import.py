@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.chains:
         wanted = f" with {' or '.join(arguments.role)}" if arguments.role else ""
         raise NoChainError("; ".join((f"no chain{wanted} among {looked_at}", *said)))
-    for line in said:
+    for line in (*said, *read_now.calls):
         print(f"rolechain: {printable(line)}", file=sys.stderr)
     written = _write(found.chains, Path(arguments.output), force=arguments.force) if arguments.output else []
     if arguments.json:

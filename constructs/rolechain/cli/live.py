@@ -55,6 +55,14 @@ class Read:
     organization: Organization | str = "it was not asked for"
     called: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def calls(self) -> list[str]:
+        """What was called in one line, for commands whose output is a file; none where nothing was."""
+        times = ", ".join(
+            f"{action}: {counted(number, 'time')}" for action, number in sorted(self.called.items())
+        )
+        return [f"called, by permissions of the same names: {times}"] if times else []
+
 
 def prove_accounts(chain: Chain, arguments: argparse.Namespace) -> int:
     """Reads the accounts, or the folder that holds them, and prints what was proven and what differs.

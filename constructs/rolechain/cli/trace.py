@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if arguments.lookup and not arguments.since:
         arguments.since = _written(datetime.now(UTC) - timedelta(days=_LOOKUP_DAYS))
+    if arguments.since and arguments.until and arguments.since >= arguments.until:
+        raise UsageError("--until is no later than --since: name a later moment")
     sql = _query(chain, arguments)
     if arguments.print_sql:
         print(sql)
@@ -337,11 +339,12 @@ def _moment(text: str) -> str:
     """A moment as CloudTrail writes it; without an offset it is in UTC."""
     try:
         moment = datetime.fromisoformat(text)
+        # Moments before this year are not in the order of their texts.
+        if 1000 <= moment.year < MAXYEAR:
+            return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no moment: write 2026-11-01 or 2026-11-01T12:00"
-        ) from None
-    return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no moment: write 2026-11-01 or 2026-11-01T12:00")
 
 
 def _written(moment: datetime) -> str:

@@ -73,10 +73,10 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
     limited = Callee(callee.arn, callee.trust.policy)
     if of_caller:
         calling = replace(calling, in_management_account=of_caller.in_management_account)
-        context |= {"aws:PrincipalOrgPaths": [of_caller.path]} if of_caller.path else {}
+        context |= _place("aws:Principal", of_caller.path)
     if of_callee:
         limited = replace(limited, rcps=of_callee.rcps, in_management_account=of_callee.in_management_account)
-        context |= {_RESOURCE_PATHS: [of_callee.path]} if of_callee.path else {}
+        context |= _place("aws:Resource", of_callee.path)
     return Request(
         caller=calling,
         callee=limited,
@@ -85,6 +85,13 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
         permissions_boundary=caller.boundary.policy if caller.boundary else None,
         scps=of_caller.scps if of_caller else None,
     )
+
+
+def _place(prefix: str, path: str) -> dict[str, ContextValue]:
+    """Where an account stands in its organization, as the keys of a caller or a resource tell it."""
+    if not path:
+        return {}
+    return {f"{prefix}OrgID": path.partition("/")[0], f"{prefix}OrgPaths": [path]}
 
 
 def requests_of(hop: Hop, graph: RoleGraph, region: str | None = None) -> Iterator[Request]:

@@ -35,7 +35,7 @@ from rolechain.model.entry_principal import SERVICE_SESSION_VALUES, ServiceSessi
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.statement import Statement
 
-_PRINCIPAL_TAG = "aws:principaltag/"
+PRINCIPAL_TAG = "aws:principaltag/"
 _UNSHOWN = "it cannot be shown that a condition always refuses it"
 
 
@@ -288,12 +288,12 @@ def _session(caller: Principal, graph: RoleGraph) -> Requests:
     if graph.organization and caller.account in graph.home:
         path = Pattern([*map(Position, f"{graph.organization}/"), Position(repeated=True)])
         values[keys_of.ORGANIZATION_PATHS] = ManyValues(matching([path]), (), absent=False)
-    if not _may_be_tagged(caller):
-        values |= {f"{_PRINCIPAL_TAG}{key.lower()}": only(value) for key, value in caller.tags.items()}
+    if not may_be_tagged(caller):
+        values |= {f"{PRINCIPAL_TAG}{key.lower()}": only(value) for key, value in caller.tags.items()}
     return Requests(kind_of(caller), values)
 
 
-def _may_be_tagged(role: Principal) -> bool:
+def may_be_tagged(role: Principal) -> bool:
     """Whether a session of the role may be given tags, which then replace the role's own."""
     if isinstance(role, IdentityRecord):
         return kind_of(role) == "role"
@@ -347,7 +347,7 @@ def _best(edge: Edge, base: Request, requests: Iterable[Requests]) -> Decision |
         fixed = {
             key: value
             for key, value in base.context.items()
-            if not (key.lower().startswith(_PRINCIPAL_TAG) and _may_be_tagged(caller))
+            if not (key.lower().startswith(PRINCIPAL_TAG) and may_be_tagged(caller))
         }
         lowered = {key.lower() for key in fixed}
         chosen = {key: value for key, value in example.context.items() if key not in lowered}

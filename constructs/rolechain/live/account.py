@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import account_of
 
 if TYPE_CHECKING:
     import boto3
@@ -30,13 +31,17 @@ SECTIONS = {
 
 
 _SHAPES: Json = {
-    **{key: [{}] for key in ("RolePolicyList", "UserPolicyList", "GroupPolicyList", "PolicyVersionList")},
+    **{
+        f"{kind}PolicyList": [{"PolicyName": str, "PolicyDocument": (str, dict)}]
+        for kind in ("Role", "User", "Group")
+    },
+    "PolicyVersionList": [{}],
     "AttachedManagedPolicies": [{"PolicyArn": str}],
     "PermissionsBoundary": {"PermissionsBoundaryArn": str},
     "GroupList": [str],
     "Tags": [{"Key": str, "Value": str}],
 }
-_PROVIDER = re.compile(r"arn:[^:]+:iam::\d{12}:(oidc|saml)-provider/.+")
+_PROVIDER = re.compile(r"arn:[^:]+:iam::(\d{12}):(oidc|saml)-provider/.+")
 
 
 def _is_of(value: Json, shape: Json) -> bool:
@@ -72,9 +77,11 @@ class Account:
     @property
     def is_whole(self) -> bool:
         """Whether each part has its type, and what is said twice agrees, such as a name with its ARN."""
-        if not all(isinstance(each, int) for each in self.durations.values()):
+        if not all(type(each) is int for each in self.durations.values()):
             return False
-        if not all(isinstance(arn, str) and _PROVIDER.fullmatch(arn) for arn in self.providers):
+        if any((found := _PROVIDER.fullmatch(arn)) is None or found[1] != self.id for arn in self.providers):
+            return False
+        if not all(isinstance(self.details[section], list) for section in SECTIONS):
             return False
         for section, kind in SECTIONS.items():
             name = f"{kind.capitalize()}Name"
@@ -82,13 +89,20 @@ class Account:
             for each in self.details[section]:
                 if not all(_is_of(each[key], shape) for key, shape in _SHAPES.items() if key in each):
                     return False
-                place = each["Arn"].split(":", 4)[4]
+                arn, _, service, region, place = each["Arn"].split(":", 4)
+                if (arn, service, region) != ("arn", "iam", ""):
+                    return False
                 if place not in [f"{owner}:{kind}{each['Path']}{each[name]}" for owner in owners]:
                     return False
+            # IAM tells names apart without regard to case.
+            if len({each["Arn"].lower() for each in self.details[section]}) < len(self.details[section]):
+                return False
         for policy in self.details["Policies"]:
             default = [each["VersionId"] for each in policy["PolicyVersionList"] if each["IsDefaultVersion"]]
             if default != [policy["DefaultVersionId"]]:
                 return False
+        if any(account_of(arn) != "aws" for arn in _named(self.details)):
+            return False
         return all("AssumeRolePolicyDocument" in role for role in self.details["RoleDetailList"])
 
 

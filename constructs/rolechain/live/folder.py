@@ -77,7 +77,7 @@ def load_organization(folder: Path) -> Organization | None:
         document: Any = load(path.read_text(encoding="utf-8"))
         above = {account: tuple(ids) for account, ids in document["above"].items()}
         found = Organization(document["id"], document["management"], above, document["policies"])
-        if document["Format"] == _FORMAT and all(ids[-1:] == (account,) for account, ids in above.items()):
+        if document["Format"] == _FORMAT:
             return _parsed(found)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         pass
@@ -87,7 +87,13 @@ def load_organization(folder: Path) -> Organization | None:
 
 
 def _parsed(organization: Organization) -> Organization:
-    """An organization whose policies all follow IAM's grammar."""
+    """An organization that contradicts itself nowhere, and whose policies all follow IAM's grammar.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not organization.is_whole:
+        raise ValueError("its parts do not agree")
     organization.limits()
     return organization
 
@@ -143,7 +149,7 @@ def _account(file: Path) -> Account:
         if document["Format"] == _FORMAT:
             account = Account(
                 str(document["Account"]),
-                {section: list(document[section]) for section in SECTIONS},
+                {section: document[section] for section in SECTIONS},
                 dict(document["MaxSessionDurations"]),
                 tuple(document["Providers"]),
             )

@@ -44,6 +44,21 @@ class Organization:
     above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each account stands below a root, or in no organization, and each policy is of a known kind."""
+        begins = "r-" if self.id else ""
+        return (
+            all(isinstance(each, str) for each in (self.id, self.management))
+            and self.policies.keys() <= {SCP, RCP}
+            and all(
+                ids[0].startswith(begins or account)
+                and ids[-1] == account
+                and (len(ids) > 1) is bool(self.id)
+                for account, ids in self.above.items()
+            )
+        )
+
     def limits(self) -> dict[str, AccountLimits]:
         """What binds each account, by its id."""
         parsed = {

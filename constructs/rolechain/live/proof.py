@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -47,7 +47,8 @@ def prove_live(
     limits = organization.limits() if isinstance(organization, Organization) else {}
 
     def read(of: Chain, parts: Collection[str] | None) -> RoleGraph:
-        return replace(role_graph_of(templates, chain_with_documents(of, held), parts), limits=limits)
+        graph = role_graph_of(templates, chain_with_documents(of, held), parts)
+        return replace(graph, limits=limits, unknown=(*graph.unknown, *_unknown_boundaries(of, graph)))
 
     parts = None
     if any(target.by_unit for target in chain.targets):
@@ -87,6 +88,19 @@ def prove_live(
         for hop in proof.hops
     )
     return replace(proof, hops=hops, findings=(*findings, *proof.findings))
+
+
+def _unknown_boundaries(chain: Chain, graph: RoleGraph) -> Iterator[Finding]:
+    """What is there leaves nothing to assume of a boundary, as templates do."""
+    arns = {role.arn for role in chain.roles}
+    for role in graph.roles:
+        boundary = role.boundary
+        if role.arn in arns and not role.imported and boundary and boundary.document is None:
+            message = (
+                f"{role.arn} has the permissions boundary {boundary.name}, whose document is not at hand"
+            )
+            remedy = "give its document under policy_documents"
+            yield Finding(UNKNOWN_RULE, Level.ERROR, role.place, message, remedy)
 
 
 def chain_with_documents(chain: Chain, accounts: Iterable[Account]) -> Chain:

@@ -13,7 +13,15 @@ from rolechain.cloudformation.template import Template
 from rolechain.graph.access import ASSUME, everybody, surely_allowed
 from rolechain.graph.calls import request_between
 from rolechain.graph.documents import statements_in
-from rolechain.graph.edges import Edge, calls_of, edges, identity_edges, is_allowed
+from rolechain.graph.edges import (
+    PRINCIPAL_TAG,
+    Edge,
+    calls_of,
+    edges,
+    identity_edges,
+    is_allowed,
+    may_be_tagged,
+)
 from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import patience
 from rolechain.graph.requests import Requests, beyond
@@ -22,8 +30,12 @@ from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
 from rolechain.iam.condition_keys import is_of_moment
 from rolechain.iam.sts_actions import SET_SOURCE_IDENTITY, TAG_SESSION
-from rolechain.policy import Policy, Verdict, decide
+from rolechain.policy import ContextValue, Decision, Policy, Verdict, decide
 from rolechain.policy.statement import Statement
+
+ManagedDocuments = Mapping[str, Mapping[str, Any]]
+
+_RESOURCE_TAGS = ("aws:resourcetag/", "iam:resourcetag/")
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,11 @@ class AccessDiff:
         }
 
 
-def diff(old: Iterable[Template], new: Iterable[Template]) -> AccessDiff:
+def diff(
+    old: Iterable[Template],
+    new: Iterable[Template],
+    documents: tuple[ManagedDocuments, ManagedDocuments] = ({}, {}),
+) -> AccessDiff:
     """Compares who gets in by two sets of templates.
 
     A role is the same on both sides if its ARN is. A principal that is let in now, by a statement of a trust policy
@@ -79,23 +95,35 @@ def diff(old: Iterable[Template], new: Iterable[Template]) -> AccessDiff:
     Args:
         old: the templates as they were.
         new: the templates as they are.
+        documents: of both sides, the documents of policies that no template holds, by ARN.
     """
+    was, now = list(old), list(new)
+    # A template that is gone takes its roles along; an account that was not read does not.
+    read = {each.account for each in now if each.deployed}
+    unread = {each.account for each in was if each.account} - read if read else ()
     with patience():
-        before, after = role_graph_of(old), role_graph_of(new)
+        before = role_graph_of(was, documents=documents[0])
+        after = role_graph_of(now, documents=documents[1])
         known = set(_unknown(before))
         return AccessDiff(
             gained=tuple(_gained(before, after)),
-            lost=tuple(change for change in _gained(after, before) if change.certain),
-            unknown=tuple(
-                (place, message)
-                for place, message, written in _unknown(after)
-                if (place, message, written) not in known
+            lost=tuple(change for change in _gained(after, before, "gone") if change.certain),
+            unknown=(
+                *(
+                    (None, f"account {account} is not among those that were read")
+                    for account in sorted(unread)
+                ),
+                *(
+                    (place, message)
+                    for place, message, written in _unknown(after)
+                    if (place, message, written) not in known
+                ),
             ),
         )
 
 
-def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
-    """Who gets in by ``new`` and not by ``old``."""
+def _gained(old: RoleGraph, new: RoleGraph, since: str = "new") -> Iterator[AccessChange]:
+    """Who gets in by ``new`` and not by ``old``, and what a role is that ``old`` does not have."""
     unsure: set[str] = set()
     for role in new.roles:
         found: dict[AccessChange, None] = {}
@@ -106,11 +134,11 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
             if was_made and _canonical(before) == _canonical(role):
                 continue
             surely = partial(_surely, before if was_made else None, role)
-            changes = (_of_access(access, before, surely) for access in trusted_access(role))
+            changes = (_of_access(access, before, surely, since) for access in trusted_access(role))
             found |= {change: None for change in changes if change}
             brought |= dict.fromkeys(_of_carried(role, surely))
         if role.arn not in old.by_arn:
-            changes = (_of_access(access, None, lambda _: ()) for access in trusted_access(role))
+            changes = (_of_access(access, None, lambda _: (), since) for access in trusted_access(role))
             found = {change: None for change in changes if change}
         unsure |= {role.arn for change in found if not change.certain}
         yield from (*found, *brought)
@@ -127,7 +155,10 @@ def _gained(old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
 
 
 def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
-    """A hop whose caller may make calls that its own policies kept it from before: a guard of theirs is gone."""
+    """A hop whose caller may make calls that its policies, or the tags of both, kept it from before."""
+    if change := _by_tags(edge, before, old, new):
+        yield change
+        return
     now, then = ([_text(record.document) for record in _limiting(each)] for each in (edge, before))
     if sorted(now) == sorted(then) or not _is_certain(edge):
         return
@@ -140,6 +171,30 @@ def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterat
             yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, certain, example.words)
             return
     yield from _undenied(edge, before, old, new)
+
+
+def _by_tags(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> AccessChange | None:
+    """A hop that the own tags of its roles allow now and did not before."""
+    if (edge.caller.tags, edge.callee.tags) == (before.caller.tags, before.callee.tags):
+        return None
+    own = _RESOURCE_TAGS if may_be_tagged(before.caller) else (*_RESOURCE_TAGS, PRINCIPAL_TAG)
+    allows = [*edge.callee.trust.policy.allows, *filter(None, [edge.granting.statement])]
+    for one in calls_of(edge, new):
+        if example := example_of(one, allows, edge.callee.callee.constants):
+            chosen = {key: value for key, value in example.context.items() if not key.lower().startswith(own)}
+            now, then = _decided(edge, new, chosen), _decided(before, old, chosen)
+            if now.allowed and not then.allowed:
+                words = f"{edge.caller.arn} can assume {edge.callee.arn} by tags of theirs"
+                witness = f"{now.reason}; on the other side: {then.reason}"
+                place = edge.permission or edge.trust
+                return AccessChange(edge.callee.arn, edge.caller.arn, words, place, True, witness)
+    return None
+
+
+def _decided(edge: Edge, graph: RoleGraph, chosen: Mapping[str, ContextValue]) -> Decision:
+    """What is decided about a hop's call with some values that the caller chooses."""
+    base = request_between(edge.caller, edge.callee, graph)
+    return decide(replace(base, context={**chosen, **base.context}))
 
 
 def _undenied(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterator[AccessChange]:
@@ -162,13 +217,7 @@ def _undenied(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Itera
     place, witness = edge.permission or edge.trust, ""
     for one in calls_of(edge, new):
         if example := example_of(one, [*allows, *gone.values()], edge.callee.callee.constants):
-            now, then = (
-                decide(replace(base, context={**example.context, **base.context}))
-                for base in (
-                    request_between(edge.caller, edge.callee, new),
-                    request_between(before.caller, before.callee, old),
-                )
-            )
+            now, then = _decided(edge, new, example.context), _decided(before, old, example.context)
             if now.allowed and then.verdict is Verdict.EXPLICIT_DENY:
                 keys = {key.lower() for each in gone.values() for key in each.keys}
                 chosen = [f"{key} {value}" for key, value in example.context.items() if key.lower() in keys]
@@ -236,7 +285,10 @@ def _written(template: Template, logical_id: str) -> str:
 
 
 def _of_access(
-    access: TrustedAccess, before: RoleRecord | None, surely: Callable[[str], tuple[Requests, ...]]
+    access: TrustedAccess,
+    before: RoleRecord | None,
+    surely: Callable[[str], tuple[Requests, ...]],
+    since: str,
 ) -> AccessChange | None:
     role = access.role
     if not beyond(access.requests, surely(access.action)):
@@ -248,11 +300,11 @@ def _of_access(
     example = shown(role, access.statement, kept_out) or (
         _kept_out_by_deny(access, before) if before else None
     )
-    since = "" if before else ", which is new,"
+    of_role = "" if before else f", which is {since},"
     return AccessChange(
         role.arn,
         access.who,
-        f"{role.arn}{since} lets in {access.words}",
+        f"{role.arn}{of_role} lets in {access.words}",
         access.place,
         example is not None,
         example.words if example else "",

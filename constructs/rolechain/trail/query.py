@@ -68,6 +68,7 @@ SELECT
   id,
   {issued},
   MIN(caller_arn) FILTER (WHERE part = 'issued') AS other_caller,
+  MIN(external_id) FILTER (WHERE part = 'issued') AS other_external_id,
   MAX(caller_arn) FILTER (WHERE part = 'used') AS used_arn,
   MAX(caller_role) FILTER (WHERE part = 'used') AS used_role,
   MAX(caller_identity) FILTER (WHERE part = 'used') AS used_identity,

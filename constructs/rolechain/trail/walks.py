@@ -90,12 +90,14 @@ class Session:
 
         Args:
             row: the row.
-            roles: the ARNs of roles by those of their sessions up to the session name.
+            roles: the ARNs of roles by those of their sessions up to the session name, and by themselves in lower case.
         """
         arn = row["session_arn"] or row["used_arn"] or ""
         # AWS leaves out the parameters of some calls that it refuses, and its text names the role.
         denied = denied_resource(row["message"] or "") if row["error"] else None
         role = row["role"] or denied or row["used_role"] or roles.get(arn.rpartition("/")[0]) or ""
+        # IAM tells names apart without regard to case, and an event has the ARN as the caller wrote it.
+        role = roles.get(role.lower(), role)
         if ":role/" not in role:
             return None
         kind, callers = row["caller_type"], {row["caller_arn"], row["other_caller"]}
@@ -118,6 +120,8 @@ class Session:
             "addresses": sorted(filter(None, (row["addresses"] or "").split(","))),
             "actions": sorted(filter(None, (row["actions"] or "").split(","))),
         }
+        if row["external_id"] != row["other_external_id"]:
+            found["external_id"] = f"{row['other_external_id']} and {row['external_id']}"
         if len(callers) > 1:
             # AWS issues an access key once: of events that tell otherwise none is believed.
             found |= {
@@ -210,6 +214,7 @@ def trace(chain: Chain, rows: Iterable[Row]) -> Trace:
     declared = {role.arn: role for role in chain.roles if not role.by_unit}
     # The ARN of a session lacks the path of its role.
     known = {session_arn(arn, "").removesuffix("/"): arn for arn in declared}
+    known |= {arn.lower(): arn for arn in declared}
     found = [session for row in rows if (session := Session.from_row(row, known))]
     for arn in {arn for each in found for arn in (each.role, each.caller_role) if arn} - declared.keys():
         # A role of an account that a target by organizational unit excludes is none of the chain's.
