@@ -9,7 +9,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization, LocalOrganizationError
+from rolechain.local.chain_roles import make_roles, organization_of
 
 CONDITION = "ForAnyValue:StringLike"
 
@@ -244,3 +246,21 @@ def test_an_operator_outside() -> None:
     """An account outside of the organization cannot operate stack sets."""
     with pytest.raises(LocalOrganizationError, match="stands outside of the organization"):
         LocalOrganization(outside=["888888888888"], stack_sets=["888888888888"])
+
+
+def test_of_a_chain() -> None:
+    """A chain's organization has its units, and its stack set's administrator operates StackSets; members are left."""
+    chain = Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        source=ChainRole("650000000001", assumed_by=[Entrance.account("650000000001")]),
+        middle=ChainRole("650000000002"),
+        targets=ChainRole(organizational_units=["r-ab12/ou-ab12-11111111/"]),
+    )
+    with organization_of(chain) as organization:
+        make_roles(organization, chain)
+        client = organization.session(MANAGEMENT_ACCOUNT).client("organizations")
+        (unit,) = client.list_organizational_units_for_parent(ParentId="r-ab12")["OrganizationalUnits"]
+        assert unit["Id"] == "ou-ab12-11111111"
+        (administrator,) = client.list_delegated_administrators()["DelegatedAdministrators"]
+        assert administrator["Id"] == "650000000002"

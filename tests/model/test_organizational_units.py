@@ -137,6 +137,14 @@ def test_no_member(target: str, message: str) -> None:
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize("account", ["444444444444", "5"])
+def test_no_role_of_a_member(account: str) -> None:
+    """A target's role in an excluded account, or in what is none, is no target either."""
+    chain = by_unit()
+    with pytest.raises(NoSuchTargetError):
+        chain.hops_to(chain.targets[0].in_account(account))
+
+
 def test_one_of_several_units() -> None:
     """Where an account may hold several targets by unit, one is to be named; a target by unit is no account's role."""
     chain = by_unit(
@@ -184,6 +192,24 @@ def test_one_of_several_units() -> None:
             {"targets": [ChainRole(organizational_units=[UNIT]), ChainRole(organizational_units=["r-ab12"])]},
             "targets[1].role: role deploy-target of organizational units is declared at targets[0] already: list the "
             "units there, or rename one",
+        ),
+        (
+            {"targets": [ChainRole(organizational_units=[UNIT, f"{UNIT}/"])]},
+            f"targets[0].organizational_units[1]: {UNIT} occurs twice: remove one",
+        ),
+        (
+            {"targets": [ChainRole(organizational_units=[UNIT], exclude=["444444444444"] * 2)]},
+            "targets[0].exclude[1]: 444444444444 occurs twice: remove one",
+        ),
+        (
+            {"targets": [ChainRole(organizational_units=[UNIT, "r-cd34/ou-cd34-11111111"])]},
+            "targets[0].organizational_units[1]: r-cd34/ou-cd34-11111111 and r-ab12 are of two roots, and an "
+            "organization has one: change one",
+        ),
+        (
+            {"targets": [ChainRole(organizational_units=["r-ab12/ou-cd34-11111111"])]},
+            "targets[0].organizational_units[0]: r-ab12/ou-cd34-11111111 holds a unit of another root: write ids that "
+            "begin with ou-ab12-",
         ),
         (
             {"targets": [ChainRole("333333333333", exclude=["444444444444"])]},

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,7 @@ from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
+from rolechain.model.role import ChainRole
 from rolechain.proof import Level, prove
 from rolechain.runtime import HopReport, attempt, chain_session, verify
 from rolechain.statements.execution_policy import version_parameter
@@ -160,6 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
                 del os.environ[name]
             os.environ.update(organization.environment(chain.source.account, region=chain.region))
             make_existing_roles(organization, chain)
+            walked = with_accounts(organization, chain)
             done(f"organization {organization.organization_id} runs at {organization.endpoint_url}")
         deployment = Deployment(organization, toolchain, chain, file, scratch)
         accounts = f"{len(chain.deployed_accounts)} accounts"
@@ -183,19 +185,19 @@ def run(arguments: argparse.Namespace) -> int:
             ]
             tags, identity = choices(chain)
             reports = verify(
-                chain,
+                walked,
                 session=workloads[0],
                 sources=workloads[1:],
                 session_tags=tags or None,
                 source_identity=identity,
             )
-            reports += strangers(organization, chain)
+            reports += strangers(organization, walked)
             done(f"{len(reports)} times sts:AssumeRole, over real HTTP")
-        for target in chain.targets:
-            if target.existing or target.by_unit:
+        for target in walked.targets:
+            if target.existing:
                 continue
             with _step(screen, f"reading in account {target.account}") as done:
-                hops = [hop.choosing(tags, identity) for hop in chain.hops_to(target)]
+                hops = [hop.choosing(tags, identity) for hop in walked.hops_to(target)]
                 session = chain_session(*hops, session=workloads[0], region_name=chain.region)
                 done(_read(session, target.account))
         traced = _traced(screen, chain, scratch / "trail")
@@ -235,11 +237,26 @@ def _read(session: boto3.Session, account: str) -> str:
     try:
         value = session.client("ssm").get_parameter(Name=version_parameter())["Parameter"]["Value"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "AccessDeniedException":
+        code = error.response["Error"]["Code"]
+        if code not in ("AccessDeniedException", "ParameterNotFound"):
             raise DemoError(f"reading in account {account} failed: {error}") from error
         arn = session.client("sts").get_caller_identity()["Arn"]
+        if code == "ParameterNotFound":
+            return f"account {account} answers to {arn}, and holds no bootstrap"
         return f"account {account} answers to {arn}, which may read no parameters there"
     return f"account {account} has version {value} of the bootstrap, read through the chain"
+
+
+def with_accounts(organization: LocalOrganization, chain: Chain) -> Chain:
+    """A chain with one new account in place of the units of each target: it lies in the first of them."""
+
+    def in_account(target: ChainRole) -> ChainRole:
+        unit = target.organizational_units[0].rstrip("/").rsplit("/", 1)[-1]
+        return target.in_account(organization.create_account(unit if unit.startswith("ou-") else None))
+
+    return replace(
+        chain, targets=[in_account(target) if target.by_unit else target for target in chain.targets]
+    )
 
 
 def entrances(chain: Chain) -> list[Entrance]:

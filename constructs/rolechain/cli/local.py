@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from rolechain.cli.chain_selection import in_every_account
 from rolechain.cli.exec import NOT_EXECUTABLE, NOT_FOUND
 from rolechain.cli.options import CHAIN_VARIABLE, UsageError, add_options, add_repeated_option
 from rolechain.cli.subprocesses import interrupt_when_terminated
@@ -71,6 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
         environment = organization.environment(EXAMPLE_ACCOUNT)
         if chain and file:
             make_roles(organization, chain)
+            for target in chain.targets:
+                if target.by_unit:
+                    left_out = (
+                        f"{in_every_account(target)}: none is made here, until its stack set is deployed"
+                    )
+                    print(f"rolechain: {left_out}", file=sys.stderr)
             environment = workload_environment(organization, chain)
             environment[CHAIN_VARIABLE] = os.path.abspath(file)
         if words:

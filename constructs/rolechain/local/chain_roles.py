@@ -21,23 +21,44 @@ if TYPE_CHECKING:
 _LAMBDA = Entrance.service("lambda.amazonaws.com")
 
 
-def organization_of(chain: Chain, *, outside: Iterable[str] = (), **settings: Any) -> LocalOrganization:
-    """A local organization, yet to be started, with the id that the chain declares and its third parties outside.
+def organization_of(
+    chain: Chain,
+    *,
+    outside: Iterable[str] = (),
+    units: Iterable[str] = (),
+    stack_sets: Iterable[str] = (),
+    **settings: Any,
+) -> LocalOrganization:
+    """A local organization, yet to be started, with the id and the units that the chain declares.
+
+    The chain's third parties stand outside, and the administrators of its stack sets operate them.
 
     Args:
         chain: the chain.
         outside: further accounts that stand outside.
+        units: further organizational units.
+        stack_sets: further accounts that operate StackSets.
         settings: the rest of what ``LocalOrganization`` takes.
 
     Raises:
         LocalOrganizationError: as ``LocalOrganization`` does.
     """
     named: dict[str, Any] = {"organization_id": chain.organization} if chain.organization else {}
-    return LocalOrganization(outside=[*outside, *third_parties(chain)], **named, **settings)
+    by_unit = [target for target in chain.targets if target.by_unit]
+    declared = (unit.rstrip("/") for target in by_unit for unit in target.organizational_units)
+    return LocalOrganization(
+        outside=[*outside, *third_parties(chain)],
+        units=dict.fromkeys([*units, *declared]),
+        stack_sets=dict.fromkeys([*stack_sets, *map(chain.administrator_account, by_unit)]),
+        **named,
+        **settings,
+    )
 
 
 def make_roles(organization: LocalOrganization, chain: Chain) -> None:
     """Makes the roles of a chain as its stacks do, and those that exist already as their owners would.
+
+    The roles that stack sets create in accounts of organizational units are left out.
 
     Raises:
         LocalOrganizationError: IAM refuses a role or a policy, such as one whose document the chain does not hold.
@@ -52,7 +73,7 @@ def make_roles(organization: LocalOrganization, chain: Chain) -> None:
         for role in chain.roles:
             if role.existing:
                 _make_existing(organization, chain, role)
-            else:
+            elif not role.by_unit:
                 _make(organization, chain, role)
     except ClientError as error:
         raise LocalOrganizationError(

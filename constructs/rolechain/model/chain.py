@@ -283,8 +283,7 @@ class Chain:
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
             found = [role for role in callees if role.arn == named.arn]
-            if not found and named.member_of:
-                found = [named for role in self.targets if role == named.member_of]
+            account, target = named.account, named.arn
         elif isinstance(target, str) and target.startswith("arn:"):
             found = [role for role in callees if role.arn == target and not role.by_unit]
             account = account_of(target)
@@ -308,11 +307,10 @@ class Chain:
                 )
         if len(found) == 1:
             return found[0]
-        wanted = target.arn if isinstance(target, ChainRole) else target
         if found:
             arns = ", ".join(role.arn for role in found)
             raise NoSuchTargetError(
-                f"account {wanted} holds several targets of chain {self.name}: name one of {arns}"
+                f"account {target} holds several targets of chain {self.name}: name one of {arns}"
             )
         names = [
             name
@@ -322,7 +320,7 @@ class Chain:
         ]
         known = f": it has {', '.join(role.alias or role.arn for role in self.targets)}"
         raise NoSuchTargetError(
-            f"chain {self.name} has no target {wanted!r}{did_you_mean(str(wanted), names) or known}"
+            f"chain {self.name} has no target {target!r}{did_you_mean(str(target), names) or known}"
         )
 
     def calls_of(self, caller: ChainRole) -> tuple[Hop, ...]:

@@ -213,6 +213,23 @@ def _of_units(chain: Chain, placed: _Placed) -> Found:
             "a target by organizational unit needs a path of the chain's own, as its caller may assume every role of "
             "its path and name: remove path, or write one such as /rolechain/",
         )
+    root = role.organizational_units[0].split("/")[0]
+    for number, unit in enumerate(role.organizational_units):
+        first, *below = unit.rstrip("/").split("/")
+        if first != root:
+            yield (
+                (*at, number),
+                f"{unit} and {root} are of two roots, and an organization has one: change one",
+            )
+        # Source: Organizations API Reference, OrganizationalUnit: Id.
+        elif not all(each.startswith(f"ou-{root.removeprefix('r-')}-") for each in below):
+            begin = f"ou-{root.removeprefix('r-')}-"
+            yield (*at, number), f"{unit} holds a unit of another root: write ids that begin with {begin}"
+    for key in ("organizational_units", "exclude"):
+        listed = [each.rstrip("/") for each in getattr(role, key)]
+        for number, each in enumerate(listed):
+            if each in listed[:number]:
+                yield (key, number), f"{each} occurs twice: remove one"
     for pair in _PAIRS if role.stack_set else ():
         if all(getattr(role.stack_set, key) is not None for key in pair):
             yield ("stack_set", pair[1]), f"{' and '.join(pair)} say the same: remove one"

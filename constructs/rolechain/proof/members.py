@@ -28,7 +28,8 @@ from rolechain.policy.conditions import Condition
 from rolechain.proof.hops import HopProof
 from rolechain.proof.report import Proof, sorted_findings
 
-_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+_ACCOUNT = re.compile(r"(?=(\d{12}))", re.ASCII)
+"""Each 12 digits in a row: what surrounds an account's id may be digits too."""
 _WHOLE = re.compile(r"\*|\?{12}|[^*?]*", re.ASCII)
 """The account of an ARN that every account matches, or a single one."""
 _PATH = re.compile(r"[^*?]*/\*?|\*", re.ASCII)
@@ -162,7 +163,7 @@ def in_words(chain: Chain, members: Chain, proof: Proof) -> Proof:
         return text.replace(f"account {stand_in}", words_of_all).replace(stand_in, words_of_all)
 
     def of_place(place: SourceLocation) -> SourceLocation:
-        return replace(place, template=place.template.removesuffix(f"/{stand_in}"))
+        return replace(place, template=place.template.replace(f"/{stand_in}", ""))
 
     def said(texts: Iterable[str]) -> tuple[str, ...]:
         """The texts in words, without those that are said of all accounts already."""

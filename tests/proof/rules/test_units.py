@@ -223,6 +223,18 @@ def pieces(templates: Templates) -> None:
     permission(templates).append({"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": resource})
 
 
+def compared(*sides: Any) -> Callable[[Templates], None]:
+    """The role is made only where two values differ."""
+
+    def change(templates: Templates) -> None:
+        body = the_set(templates)["TemplateBody"]
+        body["Conditions"] = {"Here": {"Fn::Not": [{"Fn::Equals": list(sides)}]}}
+        body["Resources"]["Role"]["Condition"] = "Here"
+
+    return change
+
+
+THIS_ACCOUNT = {"Ref": "AWS::AccountId"}
 PATHS = "aws:ResourceOrgPaths"
 ATTACKS: dict[str, tuple[Callable[[Templates], Any], str]] = {
     "a Deny for one account": (
@@ -358,7 +370,33 @@ ATTACKS: dict[str, tuple[Callable[[Templates], Any], str]] = {
     ),
     "a role by a part of the account's id": (
         split,
-        "may tell accounts apart by a part of their ids (Fn::Split)",
+        "RC41 the stack set of deploy-target may tell accounts apart by more than ids that are written out (Fn::Split, "
+        "Fn::Equals)",
+    ),
+    "no role in an account whose id stands among other digits": (
+        compared({"Fn::Sub": "1${AWS::AccountId}"}, "1777777777777"),
+        "RC08 the chain declares arn:aws:iam::777777777777:role/rolechain/deploy-target, and no template creates it",
+    ),
+    "no role in an account whose id stands in pieces": (
+        compared(THIS_ACCOUNT, {"Fn::Join": ["", ["7777", "77777777"]]}),
+        "RC41 the stack set of deploy-target may tell accounts apart by more than ids that are written out (Fn::Split, "
+        "Fn::Equals)",
+    ),
+    "units that are not known beside others": (
+        of_targets(OrganizationalUnitIds=["ou-ab12-11111111", {"Ref": "Other"}]),
+        "RC41 the stack set of deploy-target goes to units or accounts that are not written out",
+    ),
+    "excluded accounts that are not known beside others": (
+        of_targets(Accounts=["444444444444", {"Ref": "Other"}]),
+        "RC41 the stack set of deploy-target goes to units or accounts that are not written out",
+    ),
+    "a group that is not known beside another": (
+        lambda templates: the_set(templates)["StackInstancesGroup"].append({"Ref": "Other"}),
+        "RC41 the stack set of deploy-target goes to units or accounts that are not written out",
+    ),
+    "no capability": (
+        of_set(Capabilities=["CAPABILITY_IAM"]),
+        "RC41 the stack set of deploy-target may create no role with a name",
     ),
     "an override": (overridden, f"to {TARGET} does not work"),
     "no stack set": (by_no_set, f"RC08 the chain declares {TARGET}, and no template creates it"),
@@ -404,6 +442,20 @@ def test_rc41_silent_on_the_declared_stack_set() -> None:
 
     chain = declared(ChainRole(organizational_units=[UNIT, "r-ab12/ou-ab12-22222222"]))
     assert "RC41" not in {finding.rule for finding in proven(in_two, chain).findings}
+
+
+@pytest.mark.parametrize(
+    "role", [ChainRole("777777777777"), ChainRole("777777777777", path="/other/", role="Deploy-Target")]
+)
+def test_a_name_that_is_taken(role: ChainRole) -> None:
+    """An account of the units may hold one role of a name: where it holds another already, the proof says so."""
+    proof = proven(chain=declared(ChainRole(organizational_units=[UNIT]), role))
+    assert [line for line in said(proof) if line.startswith("RC41")] == [
+        "RC41 the stack set of deploy-target cannot create it in 777777777777, where the chain declares "
+        f"arn:aws:iam::777777777777:role{role.path}{role.role or 'deploy-target'}, if that account lies in its units"
+    ]
+    excluded = ChainRole(organizational_units=[UNIT], exclude=["777777777777"])
+    assert "RC41" not in {finding.rule for finding in proven(chain=declared(excluded, role)).findings}
 
 
 def test_another_role_of_the_set() -> None:

@@ -261,6 +261,7 @@ def _meant_for(context: RuleContext, resource: Resource, management: str) -> Ite
     "accounts that join",
     prevents="an account of a unit without its role, and a role in an account that the chain leaves out",
     source="AWS CloudFormation User Guide, AWS::CloudFormation::StackSet: AutoDeployment, DeploymentTargets, CallAs",
+    levels="error warning",
 )
 def reaches_its_units(context: RuleContext) -> Violations:
     members: dict[ChainRole, list[ChainRole]] = {}
@@ -274,9 +275,7 @@ def reaches_its_units(context: RuleContext) -> Violations:
             found = None if record.imported else _stack_set_of(context, record)
             if found:
                 sets[found.place()] = found
-                if "Fn::Split" in json.dumps(
-                    context.graph.templates[record.place.template].body, default=str
-                ):
+                if _tells_accounts_apart(context.graph.templates[record.place.template].body):
                     parted.add(found.place())
             elif not record.imported and record.account == roles[0].account:
                 yield Violation(
@@ -295,16 +294,54 @@ def reaches_its_units(context: RuleContext) -> Violations:
             reached |= units
             unlike = list(_unlike(stack_set, unit, units - wanted))
             if stack_set.place() in parted:
-                what = "may tell accounts apart by a part of their ids (Fn::Split)"
-                unlike.append((what, "write AWS::AccountId as a whole"))
+                what = "may tell accounts apart by more than ids that are written out (Fn::Split, Fn::Equals)"
+                unlike.append((what, "compare AWS::AccountId, as a whole, with a text"))
             for what, remedy in unlike:
                 yield Violation(stack_set.place(), f"the stack set of {unit.role} {what}", remedy)
+        for place in list(sets)[:1]:
+            yield from _taken(context, unit, place)
         if sets and (missing := sorted(wanted - reached)):
             yield Violation(
                 next(iter(sets)),
                 f"the stack set of {unit.role} does not go to {', '.join(missing)}, which the chain declares",
                 f"add {', '.join(missing)} to OrganizationalUnitIds",
             )
+
+
+def _taken(context: RuleContext, unit: ChainRole, place: SourceLocation) -> Violations:
+    """Accounts in which the chain declares another role of the name, so that the stack set cannot create its own."""
+    options = unit.stack_set or StackSet()
+    for role in context.chain.roles if context.chain else ():
+        if role.member_of or role.role.lower() != unit.role.lower() or role.account in unit.exclude:
+            continue
+        limits = context.graph.limits.get(role.account)
+        path = limits.path if limits else ""
+        units = tuple(f"{context.organization}/{each.rstrip('/')}/" for each in unit.organizational_units)
+        is_outside = bool(path) and not path.startswith(units)
+        is_management = context.chain is not None and (
+            options.call_as == "SELF" and role.account == context.chain.administrator_account(unit)
+        )
+        if not (is_outside or is_management or role.third_party):
+            yield Violation(
+                place,
+                f"the stack set of {unit.role} cannot create it in {role.account}, where the chain declares "
+                f"{role.arn}, if that account lies in its units",
+                f"add {role.account} to exclude, which changes nothing where it lies elsewhere, or rename one",
+                Level.ERROR if path else Level.WARNING,
+            )
+
+
+def _tells_accounts_apart(body: Json) -> bool:
+    """Whether a template compares AWS::AccountId, or a part of it, with what is no text."""
+    return any(
+        "Fn::Split" in part
+        or (
+            isinstance(sides := part.get("Fn::Equals"), list)
+            and not any(isinstance(side, str) for side in sides)
+            and "AWS::AccountId" in json.dumps(sides, default=str)
+        )
+        for part in objects_in(body)
+    )
 
 
 def _stack_set_of(context: RuleContext, record: RoleRecord) -> Resource | None:
@@ -321,6 +358,19 @@ def _targets_of(resource: Resource) -> list[Mapping[str, Json]]:
     groups = resource.properties.get("StackInstancesGroup")
     found = [group.get("DeploymentTargets") for group in groups or () if isinstance(group, Mapping)]
     return [each for each in found if isinstance(each, Mapping)]
+
+
+def _is_written_out(groups: Json) -> bool:
+    """Whether no intrinsic stands in the deployment targets of a stack set."""
+    if not isinstance(groups, list):
+        return False
+    targets = [group.get("DeploymentTargets") if isinstance(group, Mapping) else None for group in groups]
+    listed = [
+        each.get(key, []) if isinstance(each, Mapping) else None
+        for each in targets
+        for key in ("OrganizationalUnitIds", "Accounts")
+    ]
+    return all(isinstance(each, list) and all(isinstance(id_, str) for id_ in each) for each in listed)
 
 
 def _listed_texts(of: Mapping[str, Json], key: str) -> set[str]:
@@ -347,6 +397,13 @@ def _unlike(resource: Resource, unit: ChainRole, others: set[str]) -> Iterator[t
         yield (
             f"is called as {given.get('CallAs', 'SELF')}, and the chain declares {call_as}",
             f"write CallAs: {call_as}",
+        )
+    if "CAPABILITY_NAMED_IAM" not in _listed_texts(given, "Capabilities"):
+        yield "may create no role with a name", "write Capabilities: [CAPABILITY_NAMED_IAM]"
+    if not _is_written_out(given.get("StackInstancesGroup")):
+        yield (
+            "goes to units or accounts that are not written out",
+            "write their ids under OrganizationalUnitIds and Accounts",
         )
     if others:
         units = ", ".join(sorted(others))
