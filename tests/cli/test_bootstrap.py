@@ -321,8 +321,8 @@ def test_a_stack_set_needs_a_policy_of_its_own(place: Place, command: str, tmp_p
     said = place(command, "--chain", str(file))
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "rolechain: account 222222222222 deploys the stack set of units-target, which the policies of a chain's roles do "
-        "not allow: name one that does with --policy\n"
+        "rolechain: account 222222222222 deploys the stack set of units-target, which the policies of a chain's roles "
+        "do not allow: name one that does with --policy\n"
     )
 
 

@@ -303,8 +303,8 @@ def planned(arguments: argparse.Namespace) -> tuple[Bootstrap, list[str]]:
     if unit and not arguments.policy:
         # What StackSets need is not among the permissions that are written here.
         raise UsageError(
-            f"account {chain.administrator_account(unit)} deploys the stack set of {unit.role}, which the policies of a "
-            "chain's roles do not allow: name one that does with --policy"
+            f"account {chain.administrator_account(unit)} deploys the stack set of {unit.role}, which the policies of "
+            "a chain's roles do not allow: name one that does with --policy"
         )
     # The chain's stacks are in its region, whatever the environment names.
     arguments.region = chain.region

@@ -317,6 +317,7 @@ OF_THE_CHAIN: list[tuple[int, Edit, list[str]]] = [
     (1, _added(trust=False, Action=HERE, Resource="*"), []),
     (1, _added(trust=False, Action=["iam:PassRole", HERE], Resource=["arn:aws:iam::1:role/x", HERE]), []),
     (1, lambda properties: properties.update(ManagedPolicyArns=[HERE]), []),
+    # RC41, of stack sets: tests/proof/rules/test_units.py.
 ]
 
 
