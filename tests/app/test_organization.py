@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import copytree
@@ -82,13 +81,8 @@ class Reader:
         return re.sub("|".join(self.ids) or "(?!)", lambda found: self.ids[found[0]], text)
 
     def run(self, block: Block) -> None:
-        """Runs a block's commands; the bootstraps of several accounts at a time."""
-        lines = command_lines(block.text)
-        if lines[0].startswith("cdk bootstrap"):
-            with ThreadPoolExecutor(len(lines)) as pool:
-                list(pool.map(self.line, lines))
-            return
-        for line in lines:
+        """Runs a block's commands."""
+        for line in command_lines(block.text):
             if line.startswith("cd "):
                 self.folder /= line.removeprefix("cd ")
                 file = self.folder / "chain.yaml"
