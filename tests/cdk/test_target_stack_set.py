@@ -176,6 +176,14 @@ def test_what_the_packs_report(pack: type[NagPack], app: cdk.App) -> None:
     assert [violation.rule_name for violation in pack(app).validate_scope(app).violations] == []
 
 
+def test_what_the_validator_of_cdk_reports(tmp_path: Path) -> None:
+    """It finds nothing in the policy of the caller either, where its findings are errors."""
+    strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
+    app = cdk.App(analytics_reporting=False, context=strict, outdir=str(tmp_path))
+    RoleChain(app, "jump", chain=declared())
+    app.synth()
+
+
 @pytest.mark.parametrize(
     ("chain", "account", "target", "message"),
     [

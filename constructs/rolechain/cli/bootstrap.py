@@ -299,7 +299,9 @@ def planned(arguments: argparse.Namespace) -> tuple[Bootstrap, list[str]]:
         raise UsageError(
             f"no role of chain {chain.name} is deployed to {wrong[0]!r}: name one of {', '.join(known)}"
         )
-    unit = next((target for target in chain.targets if target.by_unit), None)
+    asked = arguments.account or known
+    by_unit = (target for target in chain.targets if target.by_unit)
+    unit = next((target for target in by_unit if chain.administrator_account(target) in asked), None)
     if unit and not arguments.policy:
         # What StackSets need is not among the permissions that are written here.
         raise UsageError(

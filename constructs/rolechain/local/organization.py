@@ -112,6 +112,7 @@ class LocalOrganization:
         self._process: subprocess.Popen[str] | None = None
         self._folder = ""
         self._log: IO[bytes] | None = None
+        self._management: Any = None
 
     def __enter__(self) -> LocalOrganization:
         try:
@@ -235,7 +236,10 @@ class LocalOrganization:
         )
 
     def _organizations(self) -> Any:
-        return self.session(MANAGEMENT_ACCOUNT).client("organizations")
+        # A client takes longer to make than to answer, and whoever fills an organization makes many accounts.
+        if self._management is None:
+            self._management = self.session(MANAGEMENT_ACCOUNT).client("organizations")
+        return self._management
 
     def wait(self) -> None:
         """Returns only if the server ends by itself.
@@ -304,7 +308,7 @@ class LocalOrganization:
         return ": " + "\n".join(lines) if lines else ""
 
     def _stop(self) -> None:
-        self._port, self._secret = None, ""
+        self._port, self._secret, self._management = None, "", None
         process, self._process = self._process, None
         if process is not None:
             if process.stdin:

@@ -128,6 +128,11 @@ def _python(words: Words) -> None:
     assert all((ROOT / word).exists() for word in words if "/" in word)
 
 
+def _cd(words: Words) -> None:
+    """There is such a folder."""
+    assert (ROOT / words[0]).is_dir()
+
+
 def _eval(words: Words) -> None:
     """What is evaluated is printed by a command."""
     inner = _SUBSHELL.fullmatch(words[0])
@@ -150,9 +155,11 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     ".venv-local/bin/pip": _pip,
     ".venv-local/bin/python": _python,
     "eval": _eval,
+    "cd": _cd,
     "source": _others,
     "Out-String": _others,
     "Invoke-Expression": _others,
+    "printenv": _others,
     "terraform": _others,
     "python": _others,
     "python3": _others,

@@ -1,0 +1,239 @@
+"""docs/organization.md, from nothing: each of its commands in its order, and the example that they deploy."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from rolechain import Chain
+from rolechain.cli.toolchain import find
+from rolechain.iam.arn import account_of
+from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
+from rolechain.proof import prove, templates_in
+from rolechain.runtime import HopError, chain_session, fan_out, list_unit_accounts
+from rolechain.runtime.entry import way_in
+from tests.repository.documents.blocks import ROOT, Block, blocks
+from tests.repository.documents.commands import command_lines
+
+# One user of the CDK CLI at a time: each starts several processes of Node.
+pytestmark = pytest.mark.xdist_group("cdk")
+
+VENDOR, ARCHIVE, JOINS = "888888888888", "777777777777", "999999999999"
+ROLES = ("platform-deploy", "platform-audit")
+PACKS = ("AwsSolutionsChecks", "NIST80053R5Checks", "HIPAASecurityChecks", "PCIDSS321Checks")
+PROFILES = {
+    "management": MANAGEMENT_ACCOUNT,
+    "team": "111111111111",
+    "support": "444444444444",
+    "hub": "222222222222",
+    "gate": "333333333333",
+    "vendor": VENDOR,
+}
+PAGE = [block for block in blocks("sh") if block.document == "docs/organization.md"]
+(DEPLOYED,) = (number for number, block in enumerate(PAGE) if "cdk deploy" in block.text)
+UNITS = {"production": 15, "staging": 15, "sandbox": 15, "security": 14}
+"""How many accounts are made in each, besides the log archive."""
+AWS = '''\
+"""The AWS CLI's way to call an operation, which need not be installed."""
+import json, sys
+import boto3
+from botocore import xform_name
+
+service, operation, *words = sys.argv[1:]
+options = dict(zip(words[::2], words[1::2], strict=True))
+client = boto3.Session(profile_name=options.pop("--profile", None)).client(service)
+method = operation.replace("-", "_")
+shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
+names = {"--" + xform_name(each, "-"): each for each in shape.members} if shape else {}
+print(json.dumps(getattr(client, method)(**{names[key]: value for key, value in options.items()}), default=str))
+'''
+
+
+@dataclass
+class Reader:
+    """Somebody who goes through the page, and writes the ids that commands print in place of the page's own.
+
+    Attributes:
+        organization: where the commands go.
+        folder: where the reader stands.
+        environment: the variables of the commands.
+        ids: what stands for the ids of the page.
+        said: what each line printed, in both streams, by the line as the page has it.
+    """
+
+    organization: LocalOrganization
+    folder: Path
+    environment: Mapping[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
+    said: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def write(self, text: str) -> str:
+        """A text of the page with the ids that there are."""
+        return re.sub("|".join(self.ids) or "(?!)", lambda found: self.ids[found[0]], text)
+
+    def run(self, block: Block) -> None:
+        """Runs a block's commands."""
+        for line in command_lines(block.text):
+            if line.startswith("cd "):
+                self.folder /= line.removeprefix("cd ")
+                file = self.folder / "chain.yaml"
+                file.write_text(self.write(file.read_text()))
+            else:
+                self.line(line)
+
+    def line(self, line: str) -> None:
+        """Runs a line, which fails where the page says so and nowhere else."""
+        run = subprocess.run(
+            ["bash", "-c", self.write(line)],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (run.returncode != 0) is ("# refused" in line), f"{line}\n{run.stdout}"
+        self.said[" ".join(line.split())] = run.returncode, run.stdout
+        self.learn(line, run.stdout)
+
+    def learn(self, line: str, said: str) -> None:
+        """Notes what a command made."""
+        words = line.split()
+        if "list-roots" in words:
+            self.ids["r-ab12"] = json.loads(said)["Roots"][0]["Id"]
+        elif "create-organizational-unit" in words:
+            number = len([each for each in self.ids if each.startswith("ou-")]) + 1
+            unit = json.loads(said)["OrganizationalUnit"]
+            self.ids[f"ou-ab12-{str(number) * 8}"] = unit["Id"]
+            self.fill(unit["Name"], unit["Id"])
+        elif "create-account" in words:
+            self.ids[JOINS] = json.loads(said)["CreateAccountStatus"]["AccountId"]
+
+    def fill(self, name: str, unit: str) -> None:
+        """The accounts that a unit has before anything is deployed."""
+        if name == "security":
+            self.organization.move_account(ARCHIVE, unit)
+        for _ in range(UNITS[name]):
+            self.organization.create_account(unit)
+
+    def of(self, part: str) -> str:
+        """What the one line with this part printed."""
+        (said,) = [said for line, (_, said) in self.said.items() if part in line]
+        return said
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader in an empty folder, who has the example and the profiles."""
+    folder = tmp_path_factory.mktemp("reader")
+    copytree(ROOT / "examples" / "organization", folder / "examples" / "organization")
+    toolchain = find(ROOT)
+    programs = folder / "bin"
+    programs.mkdir()
+    (programs / "aws").write_text(f"#!{sys.executable}\n{AWS}")
+    (programs / "aws").chmod(0o755)
+    with LocalOrganization(outside=[VENDOR]) as organization:
+        (folder / "config").write_text(
+            "".join(
+                f"[profile {name}]\naws_access_key_id = {account}\nregion = us-east-1\n"
+                f"aws_secret_access_key = {organization.secret_access_key}\n"
+                for name, account in PROFILES.items()
+            )
+        )
+        settings = organization.environment(MANAGEMENT_ACCOUNT)
+        kept = {name: value for name, value in settings.items() if name != "AWS_SESSION_TOKEN"}
+        environment = {**os.environ, **kept, **toolchain.environment()}
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            del environment[name]
+        path = [str(programs), str(toolchain.cdk.parent), environment["PATH"]]
+        mine = {
+            "AWS_CONFIG_FILE": str(folder / "config"),
+            "PATH": os.pathsep.join(path),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+        yield Reader(organization, folder, environment | mine)
+
+
+@pytest.fixture(scope="module")
+def deployed(reader: Reader) -> Reader:
+    """A reader who has come to where the chain is deployed."""
+    for block in PAGE[: DEPLOYED + 1]:
+        reader.run(block)
+    return reader
+
+
+@pytest.fixture
+def chain(deployed: Reader) -> Chain:
+    """The chain with the ids of this organization."""
+    return Chain.load(deployed.folder / "chain.yaml")
+
+
+def test_it_is_proven_and_no_pack_reports_anything(deployed: Reader, chain: Chain) -> None:
+    """The synth and the command prove the same, nothing is found by CDK and four packs, and nothing is acknowledged."""
+    assembly = deployed.folder / "cdk.out"
+    ends = "5 hops can be taken, and nothing else gets in than by 3 declared entrances\n"
+    assert f"rolechain: chain platform is proven: {ends}" in deployed.of("cdk synth")
+    assert deployed.of("rolechain prove").endswith(f"chain platform is proven from cdk.out: {ends}")
+    assert prove(chain, templates_in(assembly)).findings == ()
+    assert json.loads((assembly / "validation-report.json").read_text())["pluginReports"] == []
+    app = (deployed.folder / "app.py").read_text()
+    assert "acknowledge" not in app
+    assert not any("cdk_nag" in file.read_text() for file in assembly.glob("*.template.json"))
+    assert all(name in app for name in PACKS)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["platform-delivery", "platform-support"])
+def test_every_account_is_reached_from_both_sources(
+    deployed: Reader, chain: Chain, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each account of the units lets its role be assumed; the log archive is skipped."""
+    organization, source = deployed.organization, chain.sources[number]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", organization.endpoint_url)
+    base = organization.session(PROFILES["vendor" if number else "team"])
+    entered = chain_session(way_in(source, f"arn:aws:iam::{VENDOR}:user/administrator"), session=base)
+    counts = {}
+    for target in chain.targets:
+        found = list_unit_accounts(target, organization.session(MANAGEMENT_ACCOUNT))
+        ways = [
+            replace(chain, sources=[source]).hops_to(
+                target.in_account(account),
+                session_tags={"Ticket": "OPS-1"},
+                source_identity="ann@example.com",
+            )
+            for account in found.accounts
+        ]
+        answers = dict(fan_out(ways[0][:-1], [way[-1] for way in ways], session=entered))
+        assert [answer for answer in answers.values() if isinstance(answer, HopError)] == []
+        assert sorted(account_of(hop.role_arn) for hop in answers) == sorted(found.accounts)
+        counts[target.role] = len(answers), dict(found.skipped)
+    assert counts == {
+        "platform-deploy": (30, {}),
+        "platform-audit": (59, {ARCHIVE: "the chain excludes it"}),
+    }
+
+
+def test_the_rest_of_the_page(deployed: Reader) -> None:
+    """Both commands reach each account, one that joins is reached without a deployment, one that has left is not."""
+    for block in PAGE[DEPLOYED + 1 :]:
+        deployed.run(block)
+    whoami, programs = deployed.of("whoami --every-target"), deployed.of("exec --every-target")
+    for role, count in zip(ROLES, (30, 59), strict=True):
+        assert len(set(re.findall(rf"::(\d+):assumed-role/{role}/", whoami))) == count
+    answers = re.findall(r"^(\d{12})(?:/\S+)? \| \1$", programs, re.MULTILINE)
+    assert (len(answers), len(set(answers))) == (30 + 59, 59)
+    assert f"{ARCHIVE} is skipped: the chain excludes it" in whoami
+    account = deployed.ids[JOINS]
+    joined, left = [said for line, (_, said) in deployed.said.items() if "whoami --target" in line]
+    assert f"arn:aws:sts::{account}:assumed-role/platform-audit/" in joined
+    role = f"arn:aws:iam::{account}:role/rolechain/platform-audit"
+    assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in left
