@@ -161,6 +161,13 @@ def test_what_was_deployed_is_found_again(
         if each["ResourceType"] == "AWS::IAM::Role"
     }
     assert mapping == {key: {"RoleName": name} for key, name in roles.items()}
+    # The templates let in nobody whom the accounts do not, and the accounts besides at the bootstrap's roles alone.
+    assembly = str(tmp_path / "cdk.out")
+    assert main(["diff", saved, assembly]) == 0
+    capsys.readouterr()
+    assert main(["diff", assembly, saved, "--format", "json"]) == 1
+    gained = json.loads(capsys.readouterr().out)["gained"]
+    assert {each["role"].split("/")[-1].split("-")[0] for each in gained} == {"cdk"}
 
 
 def test_without_trust_at_bootstrap(cdk: Cdk, tmp_path: Path) -> None:
