@@ -47,12 +47,14 @@ def attach(organization: Any) -> Iterator[Callable[..., None]]:
     session = organization.session(MANAGEMENT_ACCOUNT)
     client: Any = session.client("organizations", region_name="us-east-1")
     made = []
+    enabled = []
 
     def attach(chain: Chain, **settings: Any) -> None:
         root = client.list_roots()["Roots"][0]
         for each in guardrails(chain, **settings):
             if each.type not in {one["Type"] for one in client.list_roots()["Roots"][0]["PolicyTypes"]}:
                 client.enable_policy_type(RootId=root["Id"], PolicyType=each.type)
+                enabled.append((root["Id"], each.type))
             policy = client.create_policy(
                 Content=json.dumps(each.content), Description="", Name=each.name, Type=each.type
             )["Policy"]["PolicySummary"]["Id"]
@@ -65,6 +67,8 @@ def attach(organization: Any) -> Iterator[Callable[..., None]]:
         client.detach_policy(PolicyId=policy, TargetId=account)
     for policy in dict.fromkeys(policy for policy, _ in made):
         client.delete_policy(PolicyId=policy)
+    for root_id, kind in enabled:
+        client.disable_policy_type(RootId=root_id, PolicyType=kind)
 
 
 def _into(make: Any, chain: Chain, number: int, name: str = "ops") -> Any:

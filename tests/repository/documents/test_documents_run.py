@@ -74,7 +74,7 @@ def role_detail(chain, role):
     return {
         "Arn": role.arn, "Path": role.path, "RoleName": role.role,
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust_statements(chain, role)},
-        "RolePolicyList": [{"PolicyDocument": {"Statement": permission_statements(chain, role)}}],
+        "RolePolicyList": [{"PolicyName": "Hops", "PolicyDocument": {"Statement": permission_statements(chain, role)}}],
     }
 
 declared = Chain.load("chain.yaml")
