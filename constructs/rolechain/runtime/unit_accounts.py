@@ -9,6 +9,7 @@ import boto3
 
 from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
+from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.model.role import ChainRole
 
 
@@ -43,11 +44,10 @@ def list_unit_accounts(target: ChainRole, session: boto3.Session | None = None) 
     Raises:
         UnitAccountsError: AWS refuses a call, or does not answer, in a line.
     """
-    # Organizations is global; its client takes the endpoint from the partition of any region.
     session = session or boto3.Session()
-    client = session.client(
-        "organizations", region_name=session.region_name or "us-east-1", config=retry_config()
-    )
+    # Organizations has one endpoint a partition, whatever the session's region.
+    region = session.region_name or FIRST_REGIONS[target.partition or "aws"]
+    client = session.client("organizations", region_name=region, config=retry_config())
 
     def listed(parent: str) -> Iterator[Mapping[str, str]]:
         for page in client.get_paginator("list_accounts_for_parent").paginate(ParentId=parent):
