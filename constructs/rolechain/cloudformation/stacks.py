@@ -46,14 +46,14 @@ class Resource:
     properties: Mapping[str, Json]
     made: Ternary
 
-    @property
+    @cached_property
     def place(self) -> SourceLocation:
         """Its location."""
         return SourceLocation(self.stack.template.name, self.logical_id)
 
     def part(self, name: str) -> SourceLocation:
         """The location of a part of it."""
-        return replace(self.place, part=name)
+        return SourceLocation(self.stack.template.name, self.logical_id, part=name)
 
     @property
     def account(self) -> str:

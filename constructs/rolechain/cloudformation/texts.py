@@ -56,6 +56,8 @@ def within(value: Any, without: Collection[str] = ()) -> Iterator[Any]:
     while waiting:
         item = waiting.pop()
         yield item
+        if isinstance(item, str):
+            continue
         if isinstance(item, Mapping):
             waiting += [each for key, each in item.items() if key not in without][::-1]
         elif isinstance(item, (list, tuple)):

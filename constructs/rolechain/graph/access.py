@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from weakref import WeakKeyDictionary
 
@@ -279,11 +279,13 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
         yield Requests("unknown", {keys_of.PRINCIPAL_ARN: only(name)})
 
 
-def _of_account(account: str, partition: str) -> Iterator[Requests]:
+@lru_cache(maxsize=4096)
+def _of_account(account: str, partition: str) -> tuple[Requests, ...]:
     kinds: tuple[Kind, ...] = ("role", "user")
-    for kind in kinds:
-        arns = matching([segments_of(("arn", partition, "iam", "", account, f"{kind}/*"))])
-        yield _by_arn(kind, arns)
+    return tuple(
+        _by_arn(kind, matching([segments_of(("arn", partition, "iam", "", account, f"{kind}/*"))]))
+        for kind in kinds
+    )
 
 
 def _by_arn(kind: Kind, arns: Language) -> Requests:

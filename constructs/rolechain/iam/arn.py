@@ -5,6 +5,8 @@ Source: IAM User Guide, "IAM identifiers". A part of an ARN that is not known is
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SEGMENTS = 6
 """``arn``, partition, service, region, account and resource; the resource may hold further colons."""
 
@@ -14,6 +16,7 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= SEGMENTS - 1
 
 
+@lru_cache(maxsize=16384)
 def segments_of(text: str) -> tuple[str, ...]:
     """The six segments of an ARN, or of a pattern of ARNs; none where the text has fewer."""
     parts = text.split(":", SEGMENTS - 1)
