@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from rolechain.cdk import RoleChain
 from rolechain.cdk.app import quick_app
 from rolechain.cli import main
 from rolechain.live import Account, save_accounts
+from rolechain.runtime import Cause, HopReport
+from rolechain.runtime.report import Outcome
 from rolechain.statements.builder import permission_statements, trust_statements
 
 ROOT = Path(__file__).parents[2]
@@ -41,13 +44,20 @@ def checked(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     def checked(*words: str) -> Any:
         capsys.readouterr()
         assert main([*words, "--json"]) in (0, 1)
-        document = json.loads(capsys.readouterr().out)
-        schema = json.loads((ROOT / "docs" / "schemas" / f"{words[0]}.schema.json").read_text())
-        jsonschema.Draft202012Validator.check_schema(schema)
-        jsonschema.validate(document, schema)
-        return document
+        return _valid(words[0], capsys.readouterr().out)
 
     return checked
+
+
+def _schema(command: str) -> Any:
+    return json.loads((ROOT / "docs" / "schemas" / f"{command}.schema.json").read_text())
+
+
+def _valid(command: str, printed: str) -> Any:
+    document, schema = json.loads(printed), _schema(command)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+    return document
 
 
 @pytest.fixture
@@ -193,3 +203,53 @@ def test_import(checked: Callable[..., Any], chain: Chain) -> None:
     document = checked("import", "--from", "accounts")
     statements = [note["statement"] for note in document["chains"][0]["notes"]]
     assert STRANGER in [json.loads(each) for each in statements if each]
+
+
+def test_commands_on_a_deployed_chain(shell_of: Callable[[Any], Any], torn: Any) -> None:
+    """Hops and targets that are reached, one that refuses, and roles for whose accounts there are no credentials."""
+    shell = shell_of(torn)
+    reports = _valid("verify", shell("verify", "--json").out)
+    assert {(each["verdict"], each["ok"]) for each in reports} == {
+        ("allowed", True),
+        ("refused", True),
+        ("refused", False),
+    }
+    assert len(_valid("whoami", shell("whoami", "--target", "640000000014", "--json").out)["hops"]) == 3
+    targets = _valid("whoami", shell("whoami", "--every-target", "--json").out)["targets"]
+    assert [bool(each["error"]) for each in targets] == [True, False]
+    revoked = _valid("revoke", shell("revoke", "--yes", "--json").out)
+    assert [each["revoked"] for each in revoked] == [True, False, False, False]
+
+
+def test_words_of_verify() -> None:
+    """The schema of ``verify`` has the causes, outcomes and keys that there are, and no others."""
+    properties = _schema("verify")["items"]["properties"]
+    assert {*properties["cause"]["enum"]} == {*Cause, None}
+    assert {*properties["verdict"]["enum"]} == {*Outcome}
+    assert {*properties} == {field.name for field in fields(HopReport)} | {"ok"}
+
+
+def test_guardrails(checked: Callable[..., Any], chain: Chain) -> None:
+    """Both kinds of policy."""
+    assert {each["type"] for each in checked("guardrails")} == {
+        "SERVICE_CONTROL_POLICY",
+        "RESOURCE_CONTROL_POLICY",
+    }
+
+
+@pytest.fixture
+def torn(deploy: Callable[[Any], Any]) -> Any:
+    """A chain one of whose two targets trusts its own account alone."""
+    deployed = deploy(
+        {
+            "name": "torn-json",
+            "source": {"account": "640000000011", "assumed_by": {"account": "640000000011"}},
+            "middle": {"account": "640000000012"},
+            "targets": [{"account": "640000000013"}, {"account": "640000000014"}],
+        }
+    )
+    own = {**STRANGER, "Principal": {"AWS": "arn:aws:iam::640000000013:root"}}
+    deployed.iam("640000000013").update_assume_role_policy(
+        RoleName="torn-json-target", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": own})
+    )
+    return deployed

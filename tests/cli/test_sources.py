@@ -98,9 +98,9 @@ def test_verify_tries_every_source(shell: Any, keys: Any) -> None:
         "with source identity not-allowed",
     ]
     assert rows() == [
-        ("0", "administrator of 620000000001 → open-source-1", "✓ allowed"),
-        ("1", "open-source-1 → open-middle", "✓ allowed"),
-        ("2", "open-middle → open-target", "✓ allowed"),
+        ("1", "administrator of 620000000001 → open-source-1", "✓ allowed"),
+        ("2", "open-source-1 → open-middle", "✓ allowed"),
+        ("3", "open-middle → open-target", "✓ allowed"),
         ("", "administrator of 620000000001 → open-ci", "✓ refused"),
         ("", "open-source-1 → open-target", "✓ refused"),
         *(("", f"open-source-1 → open-middle, {each}", "✓ refused") for each in altered),
@@ -109,11 +109,11 @@ def test_verify_tries_every_source(shell: Any, keys: Any) -> None:
     config.write_text(f"[profile ci]\n{keys('620000000002')}")
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     assert rows("--account-profile", "620000000002=ci") == [
-        ("0", "administrator of 620000000001 → open-source-1", "✓ allowed"),
-        ("0", "administrator of 620000000002 → open-ci", "✓ allowed"),
-        ("1", "open-source-1 → open-middle", "✓ allowed"),
-        ("1", "open-ci → open-middle", "✓ allowed"),
-        ("2", "open-middle → open-target", "✓ allowed"),
+        ("1", "administrator of 620000000001 → open-source-1", "✓ allowed"),
+        ("1", "administrator of 620000000002 → open-ci", "✓ allowed"),
+        ("2", "open-source-1 → open-middle", "✓ allowed"),
+        ("2", "open-ci → open-middle", "✓ allowed"),
+        ("3", "open-middle → open-target", "✓ allowed"),
         ("", "open-source-1 → open-target", "✓ refused"),
         ("", "open-ci → open-target", "✓ refused"),
         *(("", f"open-source-1 → open-middle, {each}", "✓ refused") for each in altered),

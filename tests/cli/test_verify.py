@@ -24,9 +24,9 @@ def test_a_chain_as_declared(shell: Any) -> None:
     rows = re.findall(r"^ *(\d?)  +(\S.*?) +\d{12} +([✓✗] \w+) +(\w+ \w+) +\d+ *$", said.out, re.MULTILINE)
     assert said.code == 0
     assert rows == [
-        ("0", "administrator of 111111111111 → deploy-source", "✓ allowed", "both halves"),
-        ("1", "deploy-source → deploy-middle", "✓ allowed", "both halves"),
-        ("2", "deploy-middle → deploy-target", "✓ allowed", "both halves"),
+        ("1", "administrator of 111111111111 → deploy-source", "✓ allowed", "both halves"),
+        ("2", "deploy-source → deploy-middle", "✓ allowed", "both halves"),
+        ("3", "deploy-middle → deploy-target", "✓ allowed", "both halves"),
         ("", "deploy-source → deploy-target", "✓ refused", "identity policy"),
         ("", "deploy-middle → deploy-target, without external id", "✓ refused", "identity policy"),
     ]
@@ -38,11 +38,11 @@ def test_for_machines(shell: Any) -> None:
     reports = json.loads(said.out)
     assert (said.code, said.err) == (0, "")
     assert [(each["index"], each["verdict"], each["cause"], each["ok"]) for each in reports] == [
-        (0, "allowed", None, True),
         (1, "allowed", None, True),
         (2, "allowed", None, True),
-        (2, "refused", "identity_policy", True),
-        (2, "refused", "identity_policy", True),
+        (3, "allowed", None, True),
+        (3, "refused", "identity_policy", True),
+        (3, "refused", "identity_policy", True),
     ]
 
 
@@ -165,7 +165,7 @@ def test_what_a_session_hands_on_is_known(
     shell.environment.setenv("AWS_CONFIG_FILE", str(config))
     said = shell("verify", "--json", "--source-identity", "ann", *words)
     (wrong,) = [each for each in json.loads(said.out) if not each["ok"]]
-    assert (wrong["index"], wrong["verdict"], wrong["cause"]) == (2, "refused", "trust_policy")
+    assert (wrong["index"], wrong["verdict"], wrong["cause"]) == (3, "refused", "trust_policy")
     _, found = wrong["detail"].split("; as IAM has it, ")
     assert found.startswith(f"for {action} no statement of the trust policy lets arn:aws:sts::{accounts[1]}:")
     assert found.endswith(" would, but its Action is sts:AssumeRole")

@@ -99,7 +99,7 @@ def test_credentials_that_do_not_work(shell: Any) -> None:
     shell.environment.setenv("AWS_SECRET_ACCESS_KEY", "a-very-secret-key")
     said = shell("whoami")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("rolechain: the way into the source role failed: no working credentials")
+    assert said.err.startswith("rolechain: the session to start from failed: no working credentials")
     assert said.err.count("\n") == 1
     assert "a-very-secret-key" not in said.err
 

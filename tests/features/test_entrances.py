@@ -139,4 +139,4 @@ def test_who_enters_brings_what_is_asked_of_it(deploy: Any, function: Make, assu
     assert assume(runner, chain.source.arn, ExternalId="ext-1") == "AccessDenied"
     reports = verify(chain, session=runner)
     assert [report for report in reports if not report.ok] == []
-    assert [report.index for report in reports if report.verdict == report.expected == "allowed"] == [0, 1, 2]
+    assert [report.index for report in reports if report.verdict == report.expected == "allowed"] == [1, 2, 3]

@@ -69,13 +69,13 @@ def test_a_deployed_chain_is_taken_from_the_way_in_to_the_target(sts: Any, base:
     """Any session assumes the source role first; then every hop is taken and every shortcut tried."""
     reports = verify(deployed(chain(external_id="ticket-7", targets=2)), session=base)
     assert columns(reports) == [
-        (0, "base", "deploy-source", "allowed", "allowed"),
-        (1, "deploy-source", "deploy-middle", "allowed", "allowed"),
-        (2, "deploy-middle", "deploy-target", "allowed", "allowed"),
-        (2, "deploy-middle", "deploy-target", "allowed", "allowed"),
-        (2, "deploy-source", "deploy-target", "refused", "refused"),
-        (2, "deploy-source", "deploy-target", "refused", "refused"),
-        (1, "deploy-source", "deploy-middle", "refused", "refused"),
+        (1, "base", "deploy-source", "allowed", "allowed"),
+        (2, "deploy-source", "deploy-middle", "allowed", "allowed"),
+        (3, "deploy-middle", "deploy-target", "allowed", "allowed"),
+        (3, "deploy-middle", "deploy-target", "allowed", "allowed"),
+        (3, "deploy-source", "deploy-target", "refused", "refused"),
+        (3, "deploy-source", "deploy-target", "refused", "refused"),
+        (2, "deploy-source", "deploy-middle", "refused", "refused"),
     ]
     assert all(report.ok for report in reports)
     assert [report.cause for report in reports] == [None] * 4 + [Cause.UNKNOWN] * 3
@@ -116,9 +116,15 @@ def test_the_source_role_goes_on_from_where_it_is(sts: Any, base: Any, deployed:
     ],
 )
 def test_only_the_source_role_itself_is_taken_for_it(sts: Any, base: Any, deployed: Any, arn: str) -> None:
-    """Another role, account or kind of principal makes the way in."""
+    """Another role, account or kind of principal assumes the source role first, which is hop 1."""
     sts.arns["AKIABASE"] = arn
-    assert verify(deployed(chain()), session=base)[0].index == 0
+    reports = verify(deployed(chain()), session=base)
+    assert [(each.index, each.callee.rsplit("/", 1)[-1]) for each in reports] == [
+        (1, "deploy-source"),
+        (2, "deploy-middle"),
+        (3, "deploy-target"),
+        (3, "deploy-target"),
+    ]
 
 
 def test_what_must_be_refused_is_tried_without_session_policies(sts: Any, base: Any, deployed: Any) -> None:
@@ -173,9 +179,9 @@ def test_two_middle_roles_make_three_shortcuts(sts: Any, base: Any, deployed: An
     """Every pair that skips a role is tried, from a middle role too."""
     reports = verify(deployed(chain(middles=2)), session=base)
     assert [row[:4] for row in columns(reports)[4:]] == [
-        (2, "deploy-source", "deploy-middle-2", "refused"),
-        (3, "deploy-source", "deploy-target", "refused"),
-        (3, "deploy-middle-1", "deploy-target", "refused"),
+        (3, "deploy-source", "deploy-middle-2", "refused"),
+        (4, "deploy-source", "deploy-target", "refused"),
+        (4, "deploy-middle-1", "deploy-target", "refused"),
     ]
     assert all(report.ok for report in reports)
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from rolechain import Chain, ChainError, ChainRole, Entrance, SessionTag, SourceIdentity
-from rolechain.runtime import Hop, verify
+from rolechain.runtime import Hop, HopError, chain_session, verify
 from rolechain.runtime.entry import way_in, ways_in
 
 BASE = "arn:aws:iam::999999999999:user/base"
@@ -142,7 +142,7 @@ def entering(sts: Any, base: Any, chain: Chain, **more: Any) -> list[tuple[str, 
     return [
         (each.caller.rsplit("/", 1)[-1], each.callee.rsplit("/", 1)[-1], each.expected)
         for each in verify(chain, session=base, **more)
-        if each.index == 0 or each.callee == chain.middle[0].arn
+        if each.callee in [source.arn for source in chain.sources] or each.callee == chain.middle[0].arn
     ]
 
 
@@ -259,3 +259,15 @@ def test_an_external_id_that_is_left_open_is_not_made_up() -> None:
     way = Hop(source.arn, tags={"Team": "red"})
     assert way_in(source, arn) == way
     assert ways_in(source) == (Hop(source.arn), way)
+
+
+def test_a_hop_that_fails_is_counted_as_the_session_over_the_chain_counts_it(sts: Any, base: Any) -> None:
+    """The index and total of an error of ``chain_session`` over the same roles are those of the report."""
+    chain = several(ChainRole("111111111111"))
+    sts.allows = lambda _caller, call: call.role == chain.source.role
+    (failed,) = [each for each in verify(chain, session=base) if each.verdict == "refused" and not each.ok]
+    hops = [Hop(chain.source.arn), *chain.hops_to("333333333333")]
+    with pytest.raises(HopError) as raised:
+        chain_session(*hops, session=base).get_credentials().get_frozen_credentials()
+    assert (failed.index, raised.value.index, raised.value.total) == (2, 2, 3)
+    assert failed.callee == raised.value.role_arn

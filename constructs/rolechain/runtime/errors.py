@@ -34,8 +34,8 @@ class HopError(RolechainError):
     """A hop of a chain failed; what botocore raised, if anything, is its ``__cause__``.
 
     Attributes:
-        index: which hop, counted from 1 in the order of the calls; 0 for the way into the source role, where
-            ``verify`` takes it before the first hop.
+        index: which hop, counted from 1 in the order of the calls; 0 where the session to start from failed
+            before any hop.
         total: how many hops there are.
         role_arn: the role that was to be assumed.
         caller_arn: who called, as far as it is known; the first hop's caller is known only if STS names it.
@@ -167,7 +167,7 @@ def source_error(error: Exception, *, secrets: tuple[str, ...] = (), **at: Unpac
 
 def place(at: HopPlace) -> str:
     """The name of a hop in a message."""
-    return f"hop {at['index']} of {at['total']}" if at["index"] else "the way into the source role"
+    return f"hop {at['index']} of {at['total']}" if at["index"] else "the session to start from"
 
 
 class _Said(NamedTuple):

@@ -25,8 +25,8 @@ class HopReport:
     """One line of a report on a deployed chain.
 
     Attributes:
-        index: which hop of the chain, counted from 1; 0 for the way into a source role, and for a shortcut the
-            index of the hop that it would have ended with.
+        index: which hop, counted from 1 in the order of the calls: where a source role is assumed first, that is
+            hop 1. For a shortcut it is the index of the hop that it would have ended with.
         caller: the ARN of who called.
         callee: the ARN of the role that was called for.
         expected: what the chain says.

@@ -44,7 +44,7 @@ def verify(
     """Takes a deployed chain hop by hop, and tries what it must not allow.
 
     A session that already is a source role goes on from there; any other assumes the source role first, which is
-    reported as index 0. Of several source roles it assumes those that name it in ``assumed_by``, or name nobody and
+    hop 1. Of several source roles it assumes those that name it in ``assumed_by``, or name nobody and
     are of its account; where none does, those of its account, else the first. The others must refuse it, unless they
     exist already. A hop that fails does not end the report: what hangs on it is reported as not tried, all else is
     tried. The sessions that come of it are dropped.
@@ -127,6 +127,7 @@ class _Trial:
 
     Attributes:
         sources: the source roles that a session was of, or was to reach.
+        _before: how many calls come before the first declared hop: 1 where a source role is assumed, else 0.
     """
 
     chain: Chain
@@ -135,6 +136,7 @@ class _Trial:
     diagnostician: Diagnostician
     session_name: str | None
     sources: list[ChainRole] = field(default_factory=list)
+    _before: int = 0
     _reached: dict[str, SessionCredentials] = field(default_factory=dict)
     _unlimited: dict[str, SessionCredentials | None] = field(default_factory=dict)
     _inherited: dict[str, Inheritance] = field(default_factory=dict)
@@ -165,6 +167,7 @@ class _Trial:
                 entering.setdefault(source.arn, start)
         if not inside and not entering:
             entering[chain.source.arn] = starts[0]
+        self._before = int(bool(entering.keys() - inside.keys()))
         for source in chain.sources:
             if source.arn in inside:
                 self.sources.append(source)
@@ -178,20 +181,23 @@ class _Trial:
     def take(self, hop: DeclaredHop, call: Hop) -> HopReport:
         """Takes a declared hop."""
         signer = self._reached.get(hop.caller.arn)
-        report = self._from(hop.caller, self._call(call, hop.index), Outcome.ALLOWED, signer)
+        declared = self._call(call, self._before + hop.index)
+        report = self._from(hop.caller, declared, Outcome.ALLOWED, signer)
         if signer and report.ok and (call.policy or call.policy_arns):
             # A session that no session policy limits; None where it cannot be had, or calls nobody.
             whole = None
             if self.chain.calls_of(hop.callee):
                 with suppress(HopError):
-                    whole = self._call(replace(call, policy=None, policy_arns=()), hop.index).make(signer)
+                    whole = replace(declared, hop=replace(declared.hop, policy=None, policy_arns=())).make(
+                        signer
+                    )
                     self.diagnostician.meet(whole)
             self._unlimited[hop.callee.arn] = whole
         return report
 
     def refuse(self, check: _Refusal) -> HopReport:
         """Tries what must be refused, without session policies: a caller may omit them."""
-        call = self._call(check.call, check.index)
+        call = self._call(check.call, self._before + check.index)
         caller = check.caller.arn
         signer = self._unlimited.get(caller, self._reached.get(caller))
         report = self._from(check.caller, call, Outcome.REFUSED, signer)
@@ -199,7 +205,7 @@ class _Trial:
 
     def _call(self, hop: Hop, index: int) -> HopCall:
         named = replace(hop, session_name=self.session_name) if self.session_name else hop
-        return HopCall(named, self.sts, index, len(self.chain.middle) + 1)
+        return HopCall(named, self.sts, index, self._before + len(self.chain.middle) + 1)
 
     def _enter(self, source: ChainRole, start: SessionCredentials, expected: Outcome) -> HopReport:
         arn = start.arn or ""
@@ -211,7 +217,7 @@ class _Trial:
             kind = kinds.get(resource_of(arn).partition("/")[0], "role-session")
             caller = Caller(kind, arn, account_of(arn))
         advice = lack_of_mfa(source, arn, temporary=bool(start.token))
-        return self._try(self._call(way_in(source, arn), 0), start, caller, expected, advice)
+        return self._try(self._call(way_in(source, arn), 1), start, caller, expected, advice)
 
     def _from(
         self,
