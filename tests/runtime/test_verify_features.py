@@ -266,8 +266,8 @@ def test_a_hop_that_fails_is_counted_as_the_session_over_the_chain_counts_it(sts
     chain = several(ChainRole("111111111111"))
     sts.allows = lambda _caller, call: call.role == chain.source.role
     (failed,) = [each for each in verify(chain, session=base) if each.verdict == "refused" and not each.ok]
-    hops = [Hop(chain.source.arn), *chain.hops_to("333333333333")]
+    session = chain_session(chain.source.arn, *chain.hops_to("333333333333"), session=base)
     with pytest.raises(HopError) as raised:
-        chain_session(*hops, session=base).get_credentials().get_frozen_credentials()
+        session.client("sts").get_caller_identity()
     assert (failed.index, raised.value.index, raised.value.total) == (2, 2, 3)
     assert failed.callee == raised.value.role_arn
