@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha1
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import copytree
+from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aws_cdk as cdk
 import boto3
 import pytest
+import yaml
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from rolechain import Chain
 from rolechain.cdk import RoleChain
@@ -22,6 +34,7 @@ from rolechain.cdk.app import quick_app
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
 from rolechain.proof import prove, templates_in
+from rolechain.runtime import verify
 from tests.repository.documents.blocks import blocks_of
 from tests.repository.documents.commands import command_lines
 
@@ -74,14 +87,39 @@ class Reader:
         """The chain of an example."""
         return Chain.load(self.folder / example / file)
 
-    def as_session(self, session: boto3.Session) -> dict[str, str]:
-        """The variables with which a program has the credentials of a session."""
-        keys: Any = session.get_credentials()
-        return {
-            "AWS_ACCESS_KEY_ID": keys.access_key,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_SESSION_TOKEN": keys.token or "",
+    def assumed(self, role: str) -> int:
+        """How often a role has been assumed, by the organization's trail."""
+        folder = self.organization.trail or Path()
+        records = [json.loads(gzip.decompress(file.read_bytes()))["Records"] for file in folder.rglob("*.gz")]
+        arns = {
+            each["requestID"]: each["requestParameters"]["roleArn"]
+            for record in records
+            for each in record
+            if each["eventName"] == "AssumeRole" and "errorCode" not in each
         }
+        return [arn.rsplit("/", 1)[-1] for arn in arns.values()].count(role)
+
+
+def as_session(session: boto3.Session) -> dict[str, str]:
+    """The variables with which a program has the credentials of a session."""
+    keys: Any = session.get_credentials()
+    return {
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+        "AWS_SESSION_TOKEN": keys.token or "",
+    }
+
+
+NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+"""The variables with which a program finds its credentials elsewhere."""
+
+
+def token(issuer: str, subject: str) -> str:
+    """A web identity token: the organization here checks its claims, and no signature."""
+    claims = {"iss": f"https://{issuer}", "sub": subject, "aud": "sts.amazonaws.com"}
+    parts = ({"alg": "RS256", "typ": "JWT"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +128,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reader")
     copytree(EXAMPLES, folder / "examples")
     toolchain = find(ROOT)
-    with LocalOrganization(outside=[AUDITOR], services=["lambda"]) as organization:
+    with LocalOrganization(outside=[AUDITOR], services=["lambda"], trail=folder / "trail") as organization:
         (folder / "config").write_text(
             "".join(
                 f"[profile admin-{digit * 12}]\naws_access_key_id = {digit * 12}\nregion = us-east-1\n"
@@ -113,6 +151,34 @@ def bootstrapped(reader: Reader) -> Reader:
     """The accounts of all examples are bootstrapped, as the pipeline's README has it."""
     assert "✗" not in "".join(reader.follow("pipeline"))
     return reader
+
+
+CHAINS = ("auditor", "worker", "github-actions", "eks", "people", "article")
+"""The examples that deploy a chain by itself."""
+APP = f"""
+import aws_cdk as cdk
+from rolechain import Chain
+from rolechain.cdk import RoleChain
+
+app = cdk.App(analytics_reporting=False)
+for name in {CHAINS}:
+    chain = Chain.load(f"{{name}}/chain.yaml")
+    RoleChain(app, chain.name, chain=chain)
+app.synth()
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(bootstrapped: Reader) -> Reader:
+    """The chains are deployed, all of them by one run of the CDK CLI in place of one for each."""
+    for example in CHAINS:
+        text = (EXAMPLES / example / "README.md").read_text()
+        assert 'cdk deploy --all --app "python -m rolechain.cdk"\n' in text, example
+    (bootstrapped.folder / "app.py").write_text(APP)
+    words = "--all --app 'python app.py' --require-approval never --concurrency 8"
+    said = bootstrapped.run("", f"cdk deploy {words}")
+    assert said.count("is proven: ") == len(CHAINS)
+    return bootstrapped
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +236,7 @@ def test_pipeline(bootstrapped: Reader) -> None:
         )
         (project,) = [each for key, each in resources.items() if key.startswith(f"Pipeline{name}Walk{name}")]
         build = json.loads(project["Properties"]["Source"]["BuildSpec"])["phases"]["build"]["commands"]
-        said = bootstrapped.run("pipeline", build[1], **bootstrapped.as_session(session))
+        said = bootstrapped.run("pipeline", build[1], **as_session(session))
         assert (said.count("✓ allowed"), said.count("✓ refused"), said.count("✗")) == (3, 1, 0)
 
 
@@ -200,3 +266,259 @@ def test_existing_app(bootstrapped: Reader) -> None:
     said = "".join(bootstrapped.follow("existing-app"))
     assert "chain report is proven: 2 hops can be taken" in said
     assert invoke(bootstrapped.organization, "report") == "ann@example.com"
+
+
+def test_sweep(bootstrapped: Reader) -> None:
+    """The function reaches every target through one middle session; one that refuses is reported beside the others."""
+    bootstrapped.follow("sweep")
+    organization = bootstrapped.organization
+    organization.session("444444444444").client("iam").create_account_alias(AccountAlias="acme-data")
+    before = bootstrapped.assumed("sweep-middle")
+    assert invoke(organization, "sweep") == {"without": ["333333333333", "555555555555"], "failed": {}}
+    assert bootstrapped.assumed("sweep-middle") == before + 1
+    closed = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
+    organization.session("555555555555").client("iam").update_assume_role_policy(
+        RoleName="sweep-target", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": closed})
+    )
+    found = invoke(organization, "sweep")
+    assert found["without"] == ["333333333333"]
+    assert "hop 2 of 2 refused" in found["failed"]["555555555555"]
+
+
+def test_auditor(deployed: Reader) -> None:
+    """The auditor reads in both accounts with the external id, and gets nowhere without it."""
+    auditor = as_session(deployed.organization.session(AUDITOR))
+    said = deployed.run("auditor", "python auditor.py", **auditor)
+    assert [line.split(":")[0] for line in said.splitlines()] == ["333333333333", "444444444444"]
+    program = (deployed.folder / "auditor" / "auditor.py").read_text()
+    (deployed.folder / "auditor" / "careless.py").write_text(
+        program.replace('external_id="acme-', 'external_id="')
+    )
+    said = deployed.run("auditor", "! python careless.py", **auditor)
+    assert "hop 1 of 3 refused" in said
+    reports = verify(deployed.chain("auditor"), session=deployed.organization.session(AUDITOR))
+    assert all(report.ok for report in reports)
+
+
+def test_pytest(reader: Reader) -> None:
+    """The application's tests pass, by themselves in a folder of their own."""
+    assert "2 passed" in "".join(reader.follow("pytest"))
+
+
+CLOCK = """
+import runpy, sys, time
+passed, clock, monotonic = [0.0], time.time, time.monotonic
+time.time = lambda: clock() + passed[0]
+time.monotonic = lambda: monotonic() + passed[0]
+time.sleep = lambda seconds: passed.__setitem__(0, passed[0] + seconds)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs a program for which each sleep is over at once, and the time has passed all the same."""
+
+
+def test_worker(deployed: Reader) -> None:
+    """Within twelve minutes the worker renews the target's session of 15 minutes once, and the middle's never."""
+    organization = deployed.organization
+    organization.session("333333333333").client("ssm").put_parameter(
+        Name="/worker/task", Value="press olives", Type="String"
+    )
+    iam: Any = organization.session("111111111111").client("iam")
+    trust = iam.get_role(RoleName="worker-source")["Role"]["AssumeRolePolicyDocument"]
+    # No workload here says on whose behalf it runs.
+    assert trust["Statement"][0].pop("Condition") == {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    iam.update_assume_role_policy(RoleName="worker-source", PolicyDocument=json.dumps(trust))
+    task = organization.workload(deployed.chain("worker").source.arn, "ecs-tasks.amazonaws.com")
+    (deployed.folder / "worker" / "clock.py").write_text(CLOCK)
+    said = deployed.run("worker", "python clock.py worker.py 12", **as_session(task))
+    # The organization's clock stands still meanwhile, which the runtime notices.
+    lines = [
+        line for line in said.splitlines() if not line.startswith("this machine's clock is 10 minutes ahead")
+    ]
+    assert lines == [f"minute {minute}: press olives" for minute in range(12)]
+    assert (deployed.assumed("worker-middle"), deployed.assumed("worker-target")) == (1, 2)
+
+
+GITHUB = "token.actions.githubusercontent.com"
+
+
+def test_github_actions(deployed: Reader) -> None:
+    """The workflow's token gives the source role's session, which releases; another subject's does not."""
+    chain = deployed.chain("github-actions")
+    workflow = yaml.safe_load((EXAMPLES / "github-actions" / "release.yml").read_text())
+    job = workflow["jobs"]["release"]
+    assert (workflow["permissions"]["id-token"], job["environment"]) == ("write", "production")
+    (configured,) = [each["with"] for each in job["steps"] if "role-to-assume" in each.get("with", ())]
+    assert configured["role-to-assume"] == chain.source.arn
+    sts = boto3.client("sts", region_name=configured["aws-region"], config=Config(signature_version=UNSIGNED))
+
+    def sign_in(subject: str) -> Any:
+        return sts.assume_role_with_web_identity(
+            RoleArn=chain.source.arn, RoleSessionName="GitHubActions", WebIdentityToken=token(GITHUB, subject)
+        )["Credentials"]
+
+    for subject in ("repo:acme/app:ref:refs/heads/main", "repo:acme/fork:environment:production"):
+        with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):
+            sign_in(subject)
+    keys = sign_in("repo:acme/app:environment:production")
+    session = deployed.organization.session_with(
+        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+    )
+    (_, command) = [each["run"] for each in job["steps"] if "run" in each]
+    said = deployed.run("github-actions", command, **as_session(session), GITHUB_SHA="3f2a91c")
+    assert said == "account 333333333333 runs 3f2a91c\n"
+    ssm = deployed.organization.session("333333333333").client("ssm")
+    assert ssm.get_parameter(Name="/app/release")["Parameter"]["Value"] == "3f2a91c"
+
+
+EKS = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+POD = {
+    "eks-cluster-arn": "arn:aws:eks:us-east-1:111111111111:cluster/prod",
+    "eks-cluster-name": "prod",
+    "kubernetes-namespace": "team-a",
+    "kubernetes-service-account": "runner",
+    "kubernetes-pod-name": "greet-x7k2p",
+    "kubernetes-pod-uid": "6b2c1f7e-5d7a-4c55-9a57-0f6f1c1f3a11",
+}
+
+
+@contextmanager
+def serving(answer: Callable[[str, Mapping[str, str]], Any]) -> Iterator[str]:
+    """A server on this machine that answers each GET by its path and headers; gives its address.
+
+    A refusal by STS becomes a status of 400 with its text.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                status, given = 200, answer(self.path, dict(self.headers))
+            except ClientError as error:
+                status, given = 400, {"code": "AccessDenied", "message": str(error)}
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(given, default=lambda time: time.isoformat()).encode())
+
+        def log_message(self, *args: Any) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_eks(deployed: Reader) -> None:
+    """A pod of the service account reads in the target by both ways, and one of another service account does not."""
+    organization, source = deployed.organization, deployed.chain("eks").source.arn
+    ssm = organization.session("333333333333").client("ssm")
+    ssm.put_parameter(Name="/pods/greeting", Value="hello", Type="String")
+    account, job = yaml.safe_load_all((EXAMPLES / "eks" / "runner.yaml").read_text())
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": source}
+    pod = job["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == account["metadata"]["name"] == POD["kubernetes-service-account"]
+    command = " ".join(pod["containers"][0]["command"])
+    sts = organization.session_with("pods.eks.amazonaws.com", organization.secret_access_key).client("sts")
+
+    def agent(name: str, headers: Mapping[str, str]) -> Any:
+        assert headers["Authorization"] == "of-the-pod"
+        tags = POD | {"kubernetes-service-account": name.strip("/")}
+        given = sts.assume_role(
+            RoleArn=source,
+            RoleSessionName="eks-prod-greet",
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            TransitiveTagKeys=list(tags),
+        )["Credentials"]
+        return given | {"Token": given["SessionToken"]}
+
+    for name, refused in (("runner", ""), ("intruder", "! ")):
+        with serving(agent) as address:
+            mine = {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/{name}",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN": "of-the-pod",
+            }
+            by_agent = deployed.run("eks", refused + command, **NO_KEYS, **mine)
+        file = deployed.folder / "eks" / f"{name}.jwt"
+        file.write_text(token(EKS, f"system:serviceaccount:team-a:{name}"))
+        mine = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(file), "AWS_ROLE_ARN": source}
+        by_token = deployed.run("eks", refused + command, **NO_KEYS, **mine)
+        if refused:
+            assert "AccessDenied" in by_agent
+            assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in by_token
+        else:
+            assert (by_agent, by_token) == ("hello\n", "hello\n")
+
+
+def test_people(deployed: Reader) -> None:
+    """Who has signed in to the permission set gets into the target by a profile; with another set nobody does."""
+    organization, chain = deployed.organization, deployed.chain("people")
+    iam = organization.session("111111111111").client("iam")
+    let_in = {"Effect": "Allow", "Principal": {"Service": "sso.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    enter = json.loads((EXAMPLES / "people" / "permission-set.json").read_text())
+    roles = {}
+    for assigned in ("DeployAccess", "ViewOnlyAccess"):
+        # What IAM Identity Center makes of a permission set that is assigned in the account.
+        role: Any = iam.create_role(
+            Path="/aws-reserved/sso.amazonaws.com/",
+            RoleName=f"AWSReservedSSO_{assigned}_0123456789abcdef",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": let_in}),
+        )["Role"]
+        iam.put_role_policy(RoleName=role["RoleName"], PolicyName="own", PolicyDocument=json.dumps(enter))
+        roles[assigned] = role["Arn"]
+
+    def portal(path: str, headers: Mapping[str, str]) -> Any:
+        asked = parse_qs(urlsplit(path).query)
+        assert (headers["x-amz-sso_bearer_token"], asked["account_id"]) == ("signed-in", ["111111111111"])
+        keys: Any = organization.workload(roles[asked["role_name"][0]], "sso.amazonaws.com").get_credentials()
+        given = {
+            "accessKeyId": keys.access_key,
+            "secretAccessKey": keys.secret_key,
+            "sessionToken": keys.token,
+        }
+        return {"roleCredentials": given | {"expiration": int((time.time() + 3600) * 1000)}}
+
+    home = deployed.folder / "people" / "home"
+    cache = home / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    signed_in = {
+        "startUrl": "https://acme.awsapps.com/start",
+        "region": "us-east-1",
+        "accessToken": "signed-in",
+    }
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    name = sha1(b"acme", usedforsecurity=False).hexdigest()
+    (cache / f"{name}.json").write_text(json.dumps(signed_in | {"expiresAt": ends}))
+    mine = {"HOME": str(home), "AWS_CONFIG_FILE": str(home / ".aws" / "config")}
+    with serving(portal) as address:
+        mine |= {"AWS_ENDPOINT_URL_SSO": address, **NO_KEYS}
+        said = deployed.follow("people", 1, **mine)[-1]
+        assert "wrote profiles people-source, people-middle, people-target" in said
+        whoami = (
+            "import boto3; session = boto3.Session(profile_name='people-target'); "
+            "print(session.client('sts').get_caller_identity()['Arn'])"
+        )
+        assert f":{chain.targets[0].account}:assumed-role/people-target/" in deployed.run(
+            "people", f'python -c "{whoami}"', **mine
+        )
+        config = home / ".aws" / "config"
+        config.write_text(config.read_text().replace("DeployAccess", "ViewOnlyAccess"))
+        refused = deployed.run("people", f'! python -c "{whoami}"', **mine)
+        assert "is not authorized to perform: sts:AssumeRole on resource: " + chain.source.arn in refused
+
+
+def test_article(deployed: Reader) -> None:
+    """The chain's program gets into the target as the source role does."""
+    source = deployed.organization.workload(deployed.chain("article").source.arn, "lambda.amazonaws.com")
+    said = deployed.run("article", "python walk.py", **as_session(source))
+    assert said.startswith("arn:aws:sts::333333333333:assumed-role/article-target/rolechain-")
+
+
+SDK = ROOT / "examples" / "article" / "node_modules"
+
+
+@pytest.mark.skipif(not SDK.is_dir(), reason="the SDK for JavaScript: npm install --prefix examples/article")
+def test_article_by_hand(deployed: Reader) -> None:
+    """The program of the SDK for JavaScript gets there too."""
+    source = deployed.organization.workload(deployed.chain("article").source.arn, "lambda.amazonaws.com")
+    said = deployed.run("article", "node walk.mjs", **as_session(source))
+    assert said == "arn:aws:sts::333333333333:assumed-role/article-target/walk\n"

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from rolechain import Chain
-from rolechain.iam.arn import account_of
 from rolechain.runtime import HopError, fan_out
 
 chain = Chain.load(Path(__file__).with_name("chain.json"))
@@ -16,7 +15,7 @@ def handler(_event: Any, _context: Any) -> dict[str, Any]:
     without, failed = [], {}
     # The middle role is assumed once for all targets.
     for target, result in fan_out(ways[0][:-1], [way[-1] for way in ways]):
-        account = account_of(target.role_arn)
+        account = target.role_arn.split(":")[4]
         if isinstance(result, HopError):
             failed[account] = str(result)
         elif not result.client("iam").list_account_aliases()["AccountAliases"]:
