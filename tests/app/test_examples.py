@@ -8,12 +8,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from threading import Thread
@@ -24,6 +26,7 @@ import aws_cdk as cdk
 import boto3
 import pytest
 import yaml
+from aws_cdk import pipelines
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -153,14 +156,14 @@ def bootstrapped(reader: Reader) -> Reader:
     return reader
 
 
-CHAINS = ("auditor", "worker", "github-actions", "eks", "people", "article")
+CHAINS = ("auditor", "worker", "github-actions", "eks", "people", "article", "fan-out-aio")
 """The examples that deploy a chain by itself."""
 APP = f"""
 import aws_cdk as cdk
 from rolechain import Chain
 from rolechain.cdk import RoleChain
 
-app = cdk.App(analytics_reporting=False)
+app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
 for name in {CHAINS}:
     chain = Chain.load(f"{{name}}/chain.yaml")
     RoleChain(app, chain.name, chain=chain)
@@ -259,6 +262,33 @@ def invoke(organization: LocalOrganization, function: str, event: object = None)
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
     return said
+
+
+def test_the_order_of_a_stage(reader: Reader, tmp_path: Path) -> None:
+    """Where roles trust by ARN, the pipeline deploys a caller's stack before the callee's."""
+    chain = reader.chain("pipeline", "beta.yaml")
+    by_arn = [replace(role, trust="role_arn") for role in (*chain.middle, *chain.targets)]
+    app = quick_app(tmp_path)
+    stack = cdk.Stack(app, "Pipeline", env=cdk.Environment(account=DEPLOYER, region="us-east-1"))
+    source = pipelines.CodePipelineSource.connection("acme/chains", "main", connection_arn="arn:aws:x")
+    step = pipelines.ShellStep("Synth", input=source, commands=["cdk synth"])
+    pipeline = pipelines.CodePipeline(stack, "Pipeline", cross_account_keys=True, synth=step)
+    stage = cdk.Stage(stack, "beta")
+    RoleChain(stage, "roles", chain=replace(chain, middle=by_arn[:1], targets=by_arn[1:]), proof=False)
+    pipeline.add_stage(stage)
+    app.synth()
+    resources = resources_of(tmp_path).values()
+    (made,) = [each["Properties"] for each in resources if each["Type"] == "AWS::CodePipeline::Pipeline"]
+    deployments = [
+        (action["RunOrder"], action["Name"])
+        for action in made["Stages"][-1]["Actions"]
+        if action["Name"].endswith(".Deploy")
+    ]
+    assert sorted(deployments) == [
+        (2, "roles-111111111111.Deploy"),
+        (4, "roles-222222222222.Deploy"),
+        (6, "roles-333333333333.Deploy"),
+    ]
 
 
 def test_existing_app(bootstrapped: Reader) -> None:
@@ -510,7 +540,9 @@ def test_article(deployed: Reader) -> None:
     """The chain's program gets into the target as the source role does."""
     source = deployed.organization.workload(deployed.chain("article").source.arn, "lambda.amazonaws.com")
     said = deployed.run("article", "python walk.py", **as_session(source))
-    assert said.startswith("arn:aws:sts::333333333333:assumed-role/article-target/rolechain-")
+    assert said.startswith(prefix := "arn:aws:sts::333333333333:assumed-role/article-target/rolechain-")
+    (said,) = deployed.follow("article", 1)
+    assert prefix in said
 
 
 SDK = ROOT / "examples" / "article" / "node_modules"
@@ -522,3 +554,23 @@ def test_article_by_hand(deployed: Reader) -> None:
     source = deployed.organization.workload(deployed.chain("article").source.arn, "lambda.amazonaws.com")
     said = deployed.run("article", "node walk.mjs", **as_session(source))
     assert said == "arn:aws:sts::333333333333:assumed-role/article-target/walk\n"
+
+
+# The extras aio and local pin two versions of botocore, so that the program may be run by an environment of its own.
+AIO_PYTHON = os.environ.get("ROLECHAIN_AIO_PYTHON") or (sys.executable if find_spec("aioboto3") else None)
+
+
+@pytest.mark.skipif(AIO_PYTHON is None, reason="aioboto3: ROLECHAIN_AIO_PYTHON names a Python that has it")
+def test_fan_out_aio(deployed: Reader) -> None:
+    """Every target is counted over one session of the middle role, and one that refuses stops no other."""
+    source = deployed.organization.workload(deployed.chain("fan-out-aio").source.arn, "lambda.amazonaws.com")
+    iam = deployed.organization.session("444444444444").client("iam")
+    closed = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
+    iam.update_assume_role_policy(
+        RoleName="count-target", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": closed})
+    )
+    said = deployed.run("fan-out-aio", f"{AIO_PYTHON} count.py", **as_session(source)).splitlines()
+    assert [line.split(": ")[0] for line in said] == ["333333333333", "444444444444", "555555555555"]
+    assert all(line.split(": ")[1].isdigit() for line in said[::2])
+    assert "refused" in said[1]
+    assert (deployed.assumed("count-middle"), deployed.assumed("count-target")) == (1, 2)
