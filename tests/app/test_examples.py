@@ -36,6 +36,7 @@ from rolechain.cdk import RoleChain
 from rolechain.cdk.app import quick_app
 from rolechain.cli.toolchain import find
 from rolechain.local import LocalOrganization
+from rolechain.local.chain_roles import workload
 from rolechain.proof import prove, templates_in
 from rolechain.runtime import verify
 from tests.repository.documents.blocks import blocks_of
@@ -201,11 +202,6 @@ def make_walker(organization: LocalOrganization, resources: dict[str, Any]) -> N
     """Makes the role by which the pipeline enters: what else is in its stack, CloudFormation here does not know."""
     made = {name: each for name, each in resources.items() if name.startswith(("Enter", "Walker8"))}
     assert [each["Type"] for each in made.values()] == ["AWS::IAM::ManagedPolicy", "AWS::IAM::Role"]
-    (role,) = [each["Properties"] for each in made.values() if each["Type"] == "AWS::IAM::Role"]
-    # No workload here says on whose behalf it runs.
-    assert role["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition") == {
-        "StringEquals": {"aws:SourceAccount": DEPLOYER}
-    }
     stacks: Any = organization.session(DEPLOYER).client("cloudformation")
     template = json.dumps({"Resources": made})
     stacks.create_stack(StackName="Walker", TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
@@ -235,7 +231,9 @@ def test_pipeline(bootstrapped: Reader) -> None:
         deploy = f"cdk deploy --all --require-approval never --concurrency 3 --app {assembly}"
         bootstrapped.run("pipeline", deploy)
         session = bootstrapped.organization.workload(
-            f"arn:aws:iam::{DEPLOYER}:role/pipeline-walker", "codebuild.amazonaws.com"
+            f"arn:aws:iam::{DEPLOYER}:role/pipeline-walker",
+            "codebuild.amazonaws.com",
+            source_account=DEPLOYER,
         )
         (project,) = [each for key, each in resources.items() if key.startswith(f"Pipeline{name}Walk{name}")]
         build = json.loads(project["Properties"]["Source"]["BuildSpec"])["phases"]["build"]["commands"]
@@ -353,12 +351,8 @@ def test_worker(deployed: Reader) -> None:
     organization.session("333333333333").client("ssm").put_parameter(
         Name="/worker/task", Value="press olives", Type="String"
     )
-    iam: Any = organization.session("111111111111").client("iam")
-    trust = iam.get_role(RoleName="worker-source")["Role"]["AssumeRolePolicyDocument"]
-    # No workload here says on whose behalf it runs.
-    assert trust["Statement"][0].pop("Condition") == {"StringEquals": {"aws:SourceAccount": "111111111111"}}
-    iam.update_assume_role_policy(RoleName="worker-source", PolicyDocument=json.dumps(trust))
-    task = organization.workload(deployed.chain("worker").source.arn, "ecs-tasks.amazonaws.com")
+    chain = deployed.chain("worker")
+    task = workload(organization, chain, chain.source)
     (deployed.folder / "worker" / "clock.py").write_text(CLOCK)
     said = deployed.run("worker", "python clock.py worker.py 12", **as_session(task))
     # The organization's clock stands still meanwhile, which the runtime notices.
