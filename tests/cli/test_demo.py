@@ -157,7 +157,7 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
         ),
         (
             'name: x\nsource: {account: "111111111111", assumed_by: {service: codebuild.amazonaws.com, '
-            'source_account: "111111111111"}}\ntargets: {account: "333333333333"}\n',
+            'source_organization: o-exampleorg1}}\ntargets: {account: "333333333333"}\n',
             "rolechain: a chain is entered as a service or an account in the local organization, and x-source "
             "lets in neither: add one to assumed_by, such as {{service: lambda.amazonaws.com}}",
         ),

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "constructs" / "rolechain"
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/README.md")]
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`(\w[\w./-]*(?:\.(?:py|md|json|toml|yaml|in|lock)|/))`")
 OF_USERS = {"chain.json", "conftest.py", "aws/", "organization.json"}
@@ -29,9 +29,9 @@ def test_every_link_leads_somewhere() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_every_path_leads_somewhere(document: Path) -> None:
-    """Each file and folder that a document names exists, from the root, the source root or the package."""
+    """Each file and folder that a document names exists, from the folder, the root, the source root or the package."""
     named = set(PATH.findall(FENCE.sub("", document.read_text()))) - OF_USERS
-    bases = (ROOT, PACKAGE.parent, PACKAGE)
+    bases = (document.parent, ROOT, PACKAGE.parent, PACKAGE)
     assert [path for path in sorted(named) if not any((base / path).exists() for base in bases)] == []
 
 

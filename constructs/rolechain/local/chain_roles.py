@@ -147,7 +147,7 @@ def local_entrance(source: ChainRole) -> Entrance:
     if source.existing and not source.assumed_by:
         return _LAMBDA
     for entrance in source.entrances:
-        # No user here has an MFA device, and no workload says on whose behalf it runs.
+        # No user here has an MFA device.
         held = _is_held(entrance) if entrance.kind == "service" else entrance.mfa
         if entrance.kind in ("service", "account") and not held:
             return entrance
@@ -160,8 +160,8 @@ def local_entrance(source: ChainRole) -> Entrance:
 def _is_held(service: Entrance) -> bool:
     """Whether an entrance of a service has conditions that a workload here does not meet."""
     named = service.identity is not None and service.identity.required
-    held = (service.source_account, service.source_arn, service.source_organization, service.certificate)
-    return any(held) or named or any(tag.required for tag in service.tags)
+    held = (service.source_organization, service.certificate, *(tag.required for tag in service.tags))
+    return named or any(held)
 
 
 def workload(
@@ -174,7 +174,9 @@ def workload(
     """
     entrance = entrance or local_entrance(source)
     if entrance.kind != "account":
-        return organization.workload(source.arn, entrance.value, region=chain.region)
+        named = {"source_account": entrance.source_account, "source_arn": entrance.source_arn}
+        asked = {key: example(values) for key, values in named.items() if values}
+        return organization.workload(source.arn, entrance.value, region=chain.region, **asked)
     passed: dict[str, Any] = {
         "ExternalId": example([entrance.external_id]) if entrance.external_id else None,
         "Tags": [{"Key": tag.key, "Value": example(tag.values)} for tag in entrance.tags],

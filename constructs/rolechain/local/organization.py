@@ -179,7 +179,15 @@ class LocalOrganization:
         session.set_credentials(access_key_id, secret_access_key, session_token)
         return boto3.Session(botocore_session=session)
 
-    def workload(self, role_arn: str, service: str, *, region: str = "us-east-1") -> boto3.Session:
+    def workload(
+        self,
+        role_arn: str,
+        service: str,
+        *,
+        region: str = "us-east-1",
+        source_account: str | None = None,
+        source_arn: str | None = None,
+    ) -> boto3.Session:
         """The session that an AWS service gives to the workload that it runs in a role.
 
         The role's trust policy decides, as for any caller; the workload's first hop is not chained.
@@ -188,11 +196,16 @@ class LocalOrganization:
             role_arn: the role.
             service: the service principal, such as ``lambda.amazonaws.com``.
             region: the session's region.
+            source_account: the account on whose behalf the service calls, ``aws:SourceAccount``.
+            source_arn: the resource on whose behalf it calls, ``aws:SourceArn``.
 
         Raises:
             botocore.exceptions.ClientError: the role does not trust the service, or does not exist.
         """
         sts = self.session_with(service, self.secret_access_key, region=region).client("sts")
+        named = {"x-amz-source-account": source_account, "x-amz-source-arn": source_arn}
+        headers = {name: value for name, value in named.items() if value}
+        sts.meta.events.register("before-call", lambda params, **_: params["headers"].update(headers))
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="workload")["Credentials"]
         return self.session_with(
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region=region

@@ -23,6 +23,8 @@ from rolechain.policy import Caller, ContextValue, Policy, PolicyError
 from rolechain.policy.principals import CallerKind
 
 ADMINISTRATOR = "administrator"
+_ON_BEHALF_OF = {"x-amz-source-account": "aws:SourceAccount", "x-amz-source-arn": "aws:SourceArn"}
+"""The headers in which a service names the account and the resource that it calls for."""
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -39,6 +41,7 @@ class Principal:
         mfa_at: seconds since 1970 when the user showed an MFA device; None where it did not.
         chained: a session that was itself obtained by assuming a role; one that a service obtained for its
             workload is not.
+        on_behalf_of: for a service, the condition keys of the account and the resource that it calls for.
     """
 
     caller: Caller
@@ -53,6 +56,7 @@ class Principal:
     issued_at: float | None = None
     mfa_at: float | None = None
     chained: bool = False
+    on_behalf_of: Mapping[str, ContextValue] = field(default_factory=dict)
 
     def condition_keys(
         self, organization: str | None, organization_path: str | None
@@ -71,6 +75,7 @@ class Principal:
             tags=self.tags,
             source_identity=self.source_identity,
         )
+        keys |= self.on_behalf_of
         if self.issued_at is not None:
             keys["aws:TokenIssueTime"] = timestamp(self.issued_at)
             keys["aws:MultiFactorAuthPresent"] = "false" if self.mfa_at is None else "true"
@@ -118,14 +123,16 @@ def is_administrator(access_key_id: str) -> bool:
     return is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
 
 
-def principal_of(access_key_id: str) -> Principal:
+def principal_of(access_key_id: str, headers: Mapping[str, str] | None = None) -> Principal:
     """The caller whose access key that is, in the account of the request that is being served.
 
     Raises:
         ServiceError: the key is not known, or its session is one that may not assume roles.
     """
     if is_service(access_key_id):
-        return Principal(caller=Caller("service", access_key_id), tags={})
+        sent = headers or {}
+        named = {key: sent[name] for name, key in _ON_BEHALF_OF.items() if name in sent}
+        return Principal(caller=Caller("service", access_key_id), tags={}, on_behalf_of=named)
     account = emulator.request_account()
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))

@@ -31,7 +31,8 @@ def in_front(own: emulator.Handler, organization: Organization) -> emulator.Hand
                     "MissingAuthenticationToken", "Request is missing Authentication Token", 403
                 )
             if action == "AssumeRole":
-                result = assume_role.assume(parameters.read(given), principal_of(key_id), organization)
+                principal = principal_of(key_id, headers)
+                result = assume_role.assume(parameters.read(given), principal, organization)
                 return query_protocol.response("sts", "AssumeRole", result)
             if action == "GetCallerIdentity" and is_administrator(key_id):
                 arn, user_id = administrator_arn(account), administrator_id(account)

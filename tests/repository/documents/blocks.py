@@ -42,12 +42,13 @@ def blocks(*languages: str) -> list[Block]:
     return [
         block
         for document in documents()
-        for block in _blocks(document)
+        for block in blocks_of(document)
         if not languages or block.language in languages
     ]
 
 
-def _blocks(document: Path) -> Iterator[Block]:
+def blocks_of(document: Path) -> Iterator[Block]:
+    """The blocks of one document in their order."""
     name = document.relative_to(ROOT).as_posix()
     start, language, kept = 0, "", list[str]()
     for number, line in enumerate(document.read_text(encoding="utf-8").splitlines(), 1):
