@@ -199,20 +199,19 @@ def _undeclared(case: Case) -> tuple[str, tuple[Caller, dict[str, ContextValue]]
         is_let_in, is_declared = (
             let_in(anybody, statements) for statements in ([*case.declared, *case.extra], case.declared)
         )
-        answer, found = anybody.find(is_let_in, z3.Not(is_declared), *_known(case.chain, anybody))
+        answer, found = anybody.find(is_let_in, z3.Not(is_declared), *_others(case.chain, anybody))
         if found:
             return answer, found
         answers.add(answer)
     return "unknown" if "unknown" in answers else "unsat", None
 
 
-def _known(chain: Chain, anybody: Anybody) -> Iterator[Any]:
-    """What the chain says of its own accounts; what its other roles may assume is asked elsewhere."""
+def _others(chain: Chain, anybody: Anybody) -> Iterator[Any]:
+    """Nobody is another role of the chain: what those may assume is asked elsewhere.
+
+    An account of the chain may be in any organization: the proof does not count on a declared membership either.
+    """
     for role in chain.roles:
-        if chain.organization:
-            home = anybody.matches("aws:PrincipalOrgID", z3.Re(chain.organization))
-            is_of_it = anybody.matches("aws:PrincipalAccount", z3.Re(role.account))
-            yield z3.Implies(is_of_it, z3.And(anybody.present["aws:PrincipalOrgID"], home))
         if role.arn != CALLER:
             yield z3.Not(anybody.is_in("arn", z3.Re(role.arn)))
 

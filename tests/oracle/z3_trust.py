@@ -29,7 +29,8 @@ DIGIT, LOWER, UPPER = z3.Range("0", "9"), z3.Range("a", "z"), z3.Range("A", "Z")
 ALPHANUMERIC = z3.Union(DIGIT, LOWER, UPPER)
 NAME = z3.Union(ALPHANUMERIC, *(z3.Re(each) for each in "+=,.@-_"))
 ACCOUNT = z3.Loop(DIGIT, 12, 12)
-ORGANIZATION = z3.Concat(z3.Re("o-"), z3.Loop(z3.Union(LOWER, DIGIT), 10, 12))
+# The proof does not count on the case of an id either.
+ORGANIZATION = z3.Concat(z3.Re("o-"), z3.Loop(ALPHANUMERIC, 10, 12))
 UNIT = z3.Concat(z3.Re("r-"), z3.Plus(z3.Union(LOWER, DIGIT, z3.Re("-"), z3.Re("/"))), z3.Re("/"))
 IAM = z3.Re("arn:aws:iam::")
 MILLISECONDS = 2000
@@ -171,7 +172,7 @@ class Anybody:
         values: dict[str, ContextValue] = {
             **texts,
             "aws:PrincipalArn": arn,
-            "aws:PrincipalAccount": arn.split(":")[-2] if ":" in arn else "",
+            "aws:PrincipalAccount": arn.split(":")[4] if ":" in arn else "",
             "aws:PrincipalType": TYPES.get(self.kind, ""),
             "aws:PrincipalOrgID": path.split("/")[0],
             "aws:PrincipalOrgPaths": [path],
@@ -208,7 +209,8 @@ def let_in(anybody: Anybody, statements: Sequence[Json]) -> Any:
 
 @cache
 def _principals(kind: str) -> Any:
-    return z3.Concat(IAM, ACCOUNT, z3.Re(f":{kind}/"), z3.Star(z3.Union(NAME, z3.Re("/"))), NAME)
+    path = z3.Option(z3.Concat(z3.Star(z3.Range("!", "~")), z3.Re("/")))
+    return z3.Concat(IAM, ACCOUNT, z3.Re(f":{kind}/"), path, z3.Plus(NAME))
 
 
 def _named(anybody: Anybody, principal: Any) -> Any:

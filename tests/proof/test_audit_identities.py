@@ -107,6 +107,18 @@ def test_a_condition_on_a_user_keeps_others_out() -> None:
             assert ("user/ann", "role/b", verdict) in _hops(B=role, U=user), key
 
 
+def test_a_path_that_reads_as_the_other_kind_changes_nothing() -> None:
+    """A path may hold ``:role/`` or ``:user/``: what a caller is stands at the beginning of its ARN's resource."""
+    root, may = f"arn:aws:iam::{A}:root", _may(ROLE)
+    user = _user(Path="/a:role/", Policies=may)
+    by_name = _role(root, Condition={"StringEquals": {"aws:username": "ann"}})
+    assert ("user/a:role/ann", "role/b", "allow") in _hops(B=by_name, U=user)
+    role = _role("*")
+    role["Properties"] |= {"RoleName": "ann", "Path": "/a:user/", "Policies": may}
+    of_type = _role(root, Condition={"StringEquals": {"aws:PrincipalType": "AssumedRole"}})
+    assert ("role/a:user/ann", "role/b", "allow") in _hops(B=of_type, U=role)
+
+
 def test_members_have_what_their_groups_allow() -> None:
     """The members of a group are the callers; what it allows outside of the templates stands at the group alone."""
     found = _hops(

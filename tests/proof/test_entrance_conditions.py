@@ -6,12 +6,15 @@ knows nothing of the proof.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 
 from rolechain import Chain, ChainRole, Entrance, SessionTag, SourceIdentity
+from rolechain.graph import language
 from rolechain.policy import Callee, Caller, Policy, Request, decide
 from rolechain.proof import Level, Template, prove
 
@@ -365,3 +368,19 @@ def _optional(operator: str, value: object) -> tuple[str, Any]:
 
 
 _LOOSER: Mapping[str, Change] = {"gone": _gone, "of any value": _of_any_value, "optional": _optional}
+
+
+def test_an_entrance_that_takes_too_long_is_not_decided(
+    templates_of: TemplatesOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the sets of the proof are too large to look through, the proof ends and is not proven."""
+    source = ChainRole("111111111111", assumed_by=[Entrance.permission_set("DeployAccess")])
+    chain = Chain("deploy", source=source, targets=[ChainRole("333333333333")])
+    first, *others = templates_of(chain)
+    body = copy.deepcopy(dict(first.body))
+    (role,) = (each for each in body["Resources"].values() if each["Type"] == "AWS::IAM::Role")
+    for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+        statement.setdefault("Condition", {})["StringLike"] = {"sts:RoleSessionName": "*-?"}
+    monkeypatch.setattr(language, "STEPS", 0)
+    monkeypatch.setattr(language, "FEW_STEPS", 0)
+    assert not prove(chain, [replace(first, body=body), *others]).proven

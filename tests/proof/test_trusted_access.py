@@ -296,3 +296,12 @@ def test_a_token_of_many_values_is_found() -> None:
 def test_the_guards_that_there_are(principal: Any, condition: Json, words: str) -> None:
     """Organization, unit, addresses, endpoints, tags, dates and MFA are said; one's own organization as such."""
     assert _words(_allow(principal, condition)) == [words]
+
+
+def test_an_id_of_twelve_characters_is_any_account() -> None:
+    """The accounts that templates do not tell have twelve digits as well."""
+    asked = {
+        "StringNotLike": {"aws:PrincipalAccount": "????????????"},
+        "ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "*"},
+    }
+    assert _words(_allow("*", asked)) == []

@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from rolechain.cdk.chain_role import PlacementError
-from rolechain.iam.arn import iam_arn
+from rolechain.iam.arn import format_arn, iam_arn
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.iam.sts_actions import ASSUME_ROLE
 from rolechain.model.chain import Chain
@@ -66,7 +66,7 @@ class ChainAlarms(Construct):
             )
         hub = (chain.middle[-1] if chain.middle else chain.source).account
         name = f"{chain.name}-alarms"
-        bus_arn = f"arn:{chain.partition}:events:{chain.region}:{hub}:event-bus/{name}"
+        bus_arn = format_arn(chain.partition, "events", chain.region, hub, f"event-bus/{name}")
         path = chain.source.path
         sender = iam.CfnRole(
             self,
@@ -117,7 +117,7 @@ class ChainAlarms(Construct):
     def _gather(self, chain: Chain, name: str, bus_arn: str, topic: sns.ITopic | None) -> None:
         """The event bus, the topic and the dashboard."""
         stack = Stack.of(self)
-        rules = f"arn:{chain.partition}:events:{chain.region}:{stack.account}:rule"
+        rules = format_arn(chain.partition, "events", chain.region, stack.account, "rule")
         key = kms.Key(self, "Key", description=f"Events of {name}", enable_key_rotation=True)
         # A canary's alarm is in the account of the source role.
         users = {"events.amazonaws.com": [stack.account], "cloudwatch.amazonaws.com": list(chain.accounts)}

@@ -25,6 +25,7 @@ from constructs import Construct
 import rolechain
 from rolechain.cdk.chain_parameters import declared
 from rolechain.cdk.chain_role import PlacementError
+from rolechain.iam.arn import format_arn
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.canary import NAMESPACE, TASK, WALKED, canary_arn
 from rolechain.model.chain import Chain
@@ -161,8 +162,9 @@ class ChainCanary(Construct):
                 resources=["*"],
                 conditions={
                     "ArnEquals": {
-                        "kms:EncryptionContext:aws:logs:arn": f"arn:{chain.partition}:logs:{chain.region}:{account}:"
-                        f"log-group:/rolechain/{name}"
+                        "kms:EncryptionContext:aws:logs:arn": format_arn(
+                            chain.partition, "logs", chain.region, account, f"log-group:/rolechain/{name}"
+                        )
                     }
                 },
             )

@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from rolechain.cli.options import (
 )
 from rolechain.cli.streams import printable
 from rolechain.cli.template_files import read
+from rolechain.cloudformation.language_extensions import NOT_ALPHANUMERIC
 from rolechain.errors import RolechainError
 from rolechain.graph.found_chains import Found, FoundChain, found_chains
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -212,4 +212,4 @@ def _adopted(chains: Iterable[Chain]) -> Iterator[tuple[str, dict[str, str]]]:
     for role in (role for chain in chains for role in chain.roles if not role.existing):
         # As CDK makes it of the construct's path in its stack, where "Resource" does not count for people.
         digest = hashlib.md5(f"{role.role}/Resource".encode(), usedforsecurity=False).hexdigest()
-        yield re.sub("[^A-Za-z0-9]", "", role.role) + digest[:8].upper(), {"RoleName": role.role}
+        yield NOT_ALPHANUMERIC.sub("", role.role) + digest[:8].upper(), {"RoleName": role.role}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rolechain.errors import RolechainError
+from rolechain.iam.limits import COUNT
 from rolechain.iam.partitions import partition_of
 
 CHAIN_VARIABLE = "ROLECHAIN_CHAIN"
@@ -259,6 +260,6 @@ def seconds(text: str) -> float:
 
 def count(text: str) -> int:
     """A number of things, as an argument gives it."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+    if not COUNT.fullmatch(text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0: write 1 or more")
     return int(text)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rolechain.cli.streams import printable
-from rolechain.iam.arn import account_of, name_of, resource_of
+from rolechain.iam.arn import account_of, name_of, resource_of, session_names
 from rolechain.policy import Verdict
 from rolechain.proof import (
     AccessChange,
@@ -252,9 +252,9 @@ def _call(report: HopReport) -> str:
 
 def _name(arn: str) -> str:
     """An ARN as people say it: the role's name, or a user of an account."""
+    if session := session_names(arn):
+        return session[0]
     kind, _, name = resource_of(arn).partition("/")
-    if kind == "assumed-role":
-        return name.split("/")[0]
     return name_of(name) if kind == "role" else f"{name or kind} of {account_of(arn)}"
 
 

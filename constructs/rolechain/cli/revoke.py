@@ -23,10 +23,10 @@ from rolechain.cli.chain_selection import selected_chain
 from rolechain.cli.options import CHAIN, UsageError, add_account_options, add_options
 from rolechain.cli.resolved_credentials import timestamp
 from rolechain.errors import RolechainError
+from rolechain.iam.arn import is_session_of
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.runtime import FileCache, HopError, default_cache_folder
-from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.error_classification import ACCESS_DENIED
 from rolechain.runtime.sts import date_of
 from rolechain.statements.revocation import REVOCATION, deny_before
@@ -136,5 +136,5 @@ def _forget(cache: FileCache, role: ChainRole) -> None:
         # Other processes write and remove entries meanwhile.
         with suppress(KeyError):
             arn = str((cache[key].get("AssumedRoleUser") or {}).get("Arn"))
-            if is_session_of(arn, role.partition, role.account, role.role):
+            if is_session_of(arn, role.arn):
                 del cache[key]

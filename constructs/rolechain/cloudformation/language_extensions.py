@@ -16,7 +16,7 @@ LOOP = "Fn::ForEach::"
 _SECTIONS = ("Conditions", "Resources", "Outputs")
 _SIZE_LIMIT = 100_000
 """How many values the loops of a template may make; a template of 1 MB, CloudFormation's limit, holds fewer."""
-_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
+NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 
 
 class _TooLargeError(Exception):
@@ -97,7 +97,7 @@ class _Expansion:
         if self._size > _SIZE_LIMIT:
             raise _TooLargeError
         if isinstance(value, str):
-            plain = _ALPHANUMERIC.sub("", text)
+            plain = NOT_ALPHANUMERIC.sub("", text)
             return value.replace(f"${{{identifier}}}", text).replace(f"&{{{identifier}}}", plain)
         if isinstance(value, Mapping):
             if len(value) == 1 and value.get("Ref") == identifier:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolechain.cloudformation import texts
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json
-from rolechain.iam.arn import IDENTITY_CENTER_PATH, PERMISSION_SET_PREFIX
+from rolechain.iam.arn import IDENTITY_CENTER_PATH, PERMISSION_SET_PREFIX, format_arn
 
 if TYPE_CHECKING:
     from rolechain.cloudformation.resolver import Resolver
@@ -101,7 +101,7 @@ def identity_of(resolver: Resolver, logical_id: str, place: SourceLocation) -> I
     name = name or resolver.placeholder(logical_id)
     template, partition = resolver.around.template, resolver.around.partition
     region = "" if service == "iam" else template.region or UNPLACED
-    arn = f"arn:{partition}:{service}:{region}:{resolver.account}:{begins}{name}"
+    arn = format_arn(partition, service, region, resolver.account, f"{begins}{name}")
     return Identity(arn, name, path, known)
 
 

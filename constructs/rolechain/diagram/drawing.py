@@ -16,6 +16,7 @@ from rolechain.graph.edges import Edge, edges
 from rolechain.graph.role_graph import PolicyRecord, Principal, RoleRecord
 from rolechain.graph.unknown_keys import in_doubt, not_known
 from rolechain.iam.arn import account_of, name_of, resource_of, root_of
+from rolechain.iam.limits import ACCOUNT
 from rolechain.model.chain import Chain
 from rolechain.policy import Decision, Policy, Request, Side, Verdict, decide
 from rolechain.policy.context import Context
@@ -115,7 +116,7 @@ class _Drawing:
         if known is None and arn not in self._declared:
             kind = BoxKind.OUTSIDE
         account = account_of(arn)
-        heading = account if re.fullmatch(r"\d{12}", account) else "account not known"
+        heading = account if ACCOUNT.fullmatch(account) else "account not known"
         if account.startswith("<"):  # what stands for the account of a template
             heading = f"account of {account.strip('<>')}"
         name = self._proof.names.get(arn) or (name_of(arn) if resource_of(arn) else arn)

@@ -5,7 +5,6 @@ Among them is what gives permissions, to itself, to another principal or to some
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
@@ -21,14 +20,14 @@ from rolechain.graph.role_graph import AccountLimits, IdentityRecord, Principal
 from rolechain.graph.values import ABSENT, OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam import escalation
-from rolechain.iam.arn import account_of, is_arn, is_service_linked, resource_of
+from rolechain.iam.arn import account_of, is_arn, is_service_linked, resource_of, resource_type_of
 from rolechain.iam.escalation import Way
+from rolechain.iam.glob import WILDCARD
 from rolechain.policy import Policy
 from rolechain.policy.conditions import Condition
 from rolechain.policy.elements import UNRESOLVED
 from rolechain.policy.statement import Statement
 
-_WILDCARD = re.compile(r"[*?]")
 _BOUNDARY = "iam:permissionsboundary"
 _WITHIN_BOUNDARY = frozenset(
     {
@@ -210,7 +209,7 @@ class Abilities:
         """By what a principal may take the ways of a table on another one, or on a group that it belongs to."""
         groups = other.groups if isinstance(other, IdentityRecord) else frozenset()
         for arn in (other.arn, *sorted(groups)):
-            yield from self.may(principal, table.get(type_of(arn), ()), one_arn(arn), other)
+            yield from self.may(principal, table.get(resource_type_of(arn), ()), one_arn(arn), other)
 
     def granting(self, principal: Principal, other: Principal) -> Iterator[Means]:
         """What gives another principal, or itself, permissions."""
@@ -245,7 +244,7 @@ def _guards(policy: Policy) -> Iterator[Statement]:
 
 def _may_be(pattern: str, kind: str) -> bool:
     """Whether a pattern of ARNs may match one of a kind: ``role/``, ``user/``."""
-    begins = _WILDCARD.split(resource_of(pattern))[0]
+    begins = WILDCARD.split(resource_of(pattern))[0]
     return not is_arn(pattern) or begins.startswith(kind) or kind.startswith(begins)
 
 
@@ -293,11 +292,6 @@ def within_boundary(way: Way, other: Principal) -> Mapping[str, Values]:
     if other.boundary is None:
         return {_BOUNDARY: ABSENT}
     return {_BOUNDARY: one_of(other.boundary.name)} if is_arn(other.boundary.name) else {}
-
-
-def type_of(arn: str) -> str:
-    """What an ARN of IAM is about: ``role``, ``user``, ``group``."""
-    return resource_of(arn).split("/", 1)[0]
 
 
 def one_of(text: str) -> OneValue:

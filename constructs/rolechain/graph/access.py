@@ -16,7 +16,7 @@ from rolechain.graph.narrowing import narrowing
 from rolechain.graph.requests import Narrowing, Requests, anybody, asking, beyond, both, where
 from rolechain.graph.values import OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of
+from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, resource_of, session_names
 from rolechain.iam.condition_keys import Kind, is_of_tags, undocumented
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Policy
@@ -262,8 +262,8 @@ def principal_named(name: str, partition: str, roles: frozenset[str] = frozenset
         yield from _of_account(account, partition)
     elif resource.startswith(("role/", "user/")):
         yield _by_arn("role" if resource.startswith("role/") else "user", Language(frozenset({name})))
-    elif resource.startswith("assumed-role/") and resource.count("/") == 2:
-        _, role, session = resource.split("/")
+    elif names := session_names(name):
+        role, session = names
         begins = ("arn", partition, "iam", "", account)
         in_path = [*map(Position, "role/"), Position(repeated=True), Position("/"), *map(Position, role)]
         known = [arn for arn in roles if account_of(arn) == account and name_of(arn) == role]

@@ -16,7 +16,7 @@ from rolechain.cloudformation.resources import FUNCTION, IDENTITY_CENTER
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.texts import section
-from rolechain.graph.abilities import GRANTING, LIFTING, Abilities, Means, is_own, means_of, one_of, type_of
+from rolechain.graph.abilities import GRANTING, LIFTING, Abilities, Means, is_own, means_of, one_of
 from rolechain.graph.access import ASSUME, WEB_IDENTITY, everybody, narrowed
 from rolechain.graph.arn_sets import ANY, accounts_in, arns_like, one_arn, versions_of
 from rolechain.graph.calls import EVERYTHING
@@ -26,7 +26,7 @@ from rolechain.graph.role_graph import PolicyRecord, Principal, RoleGraph, RoleR
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam import escalation
-from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
+from rolechain.iam.arn import account_of, is_arn, name_of, resource_of, resource_type_of
 from rolechain.iam.escalation import Way
 from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
@@ -351,7 +351,7 @@ class _Search:
     def _takes(self, principal: Principal, other: Principal) -> Iterator[Means]:
         if isinstance(other, RoleRecord):
             yield from self._assumes(principal, other)
-        elif type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
+        elif resource_type_of(other.arn) == "role" and IDENTITY_CENTER not in other.arn:
             for means in self._may(principal, _ASSUMING, one_arn(other.arn)):
                 yield replace(means, unknown=means.unknown or f"the trust policy of {other.arn}")
         accounts = {_account(principal), _account(other)}
@@ -393,7 +393,7 @@ class _Search:
                     ways = (*ways, *escalation.ON_CLUSTERS)
                 account = account_of(value)
                 if entrance.kind == "arn":
-                    ways = escalation.TAKES.get(type_of(value), ())
+                    ways = escalation.TAKES.get(resource_type_of(value), ())
                 elif entrance.kind == "permission_set":
                     ways, account = escalation.ON_ASSIGNMENTS, ""
                 if not ways:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rolechain.graph.language import Language, Pattern, TooLarge, glob_of, matching, text_of
 from rolechain.graph.role_graph import Principal, RoleGraph, RoleRecord
-from rolechain.iam.arn import account_of, session_arn
+from rolechain.iam.arn import account_of, resource_type_of, session_arn
 from rolechain.iam.condition_keys import PERHAPS, RESOURCE_ORGANIZATION_PATHS, principal_keys
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.sts_actions import actions_of
@@ -68,7 +68,8 @@ def request_between(caller: Principal, callee: RoleRecord, graph: RoleGraph) -> 
         context["aws:ResourceOrgID"] = graph.organization
     for key, value in callee.tags.items():
         context |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
-    calling = Caller("user", caller.arn, caller_account) if ":user/" in caller.arn else session_of(caller.arn)
+    is_user = resource_type_of(caller.arn) == "user"
+    calling = Caller("user", caller.arn, caller_account) if is_user else session_of(caller.arn)
     of_caller, of_callee = (graph.limits.get(each) for each in (caller_account, callee_account))
     limited = Callee(callee.arn, callee.trust.policy)
     if of_caller:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,13 +10,11 @@ from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.access import CalleeFacts
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, name_of, partition_of
+from rolechain.iam.arn import account_of, name_of, partition_of, resource_type_of, session_names
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.policy import Policy
 from rolechain.statements.builder import permission_statements, trust_statements
-
-_SESSION = re.compile(r"arn:[^:]+:sts::([^:]+):assumed-role/([^/]+)/.+")
 
 
 def existing_roles(
@@ -71,7 +68,7 @@ def placed(roles: Iterable[RoleRecord], chain: Chain | None) -> tuple[RoleRecord
     known = {*(role.arn for role in listed), *(each.value for each in entrances if each.kind == "arn")}
     by_name: dict[tuple[str, str], set[str]] = {}
     for arn in known:
-        if is_arn(arn) and ":role/" in arn:
+        if resource_type_of(arn) == "role":
             by_name.setdefault((account_of(arn), name_of(arn)), set()).add(arn)
     return tuple(replace(role, callee=_callee(role, chain, home, by_name)) for role in listed)
 
@@ -82,8 +79,8 @@ def _callee(
     callers: set[str] = set()
     for statement in role.trust.policy.statements:
         for name in statement.principals.aws if statement.principals else ():
-            if session := _SESSION.fullmatch(name):
-                callers |= by_name.get((session[1], session[2]), set())
+            if session := session_names(name):
+                callers |= by_name.get((account_of(name), session[0]), set())
     partition, account = partition_of(role.arn), account_of(role.arn)
     if not role.trust.policy.keys & {keys_of.RESOURCE_ACCOUNT, keys_of.RESOURCE_ORGANIZATION}:
         return CalleeFacts(partition, "", "", frozenset(callers))

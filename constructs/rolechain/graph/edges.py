@@ -27,7 +27,7 @@ from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import IdentityRecord, Principal, RoleGraph, RoleRecord
 from rolechain.graph.values import ManyValues, OneValue, Values, only
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, partition_of, session_arn
+from rolechain.iam.arn import account_of, is_arn, partition_of, resource_type_of, session_arn
 from rolechain.iam.condition_keys import actions_for
 from rolechain.iam.limits import is_unique_id
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
@@ -140,7 +140,7 @@ def _of_callers(principals: Iterable[Principal], graph: RoleGraph) -> Iterator[E
 
 def _alike(caller: Principal, callee: RoleRecord) -> tuple[object, ...] | None:
     """What decides about a user's calls to a role; None where it is something of the user's own."""
-    if not isinstance(caller, IdentityRecord) or ":user/" not in caller.arn or caller.outside:
+    if not isinstance(caller, IdentityRecord) or resource_type_of(caller.arn) != "user" or caller.outside:
         return None
     policies = [record.policy for record in caller.policies]
     boundary = caller.boundary.policy if caller.boundary else None

@@ -34,7 +34,16 @@ from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.traversal import circles, reachable, turned
 from rolechain.graph.values import OneValue
-from rolechain.iam.arn import account_of, is_arn, is_of_aws, name_of, partition_of, resource_of
+from rolechain.iam.arn import (
+    account_of,
+    iam_arn,
+    is_arn,
+    is_of_aws,
+    name_of,
+    partition_of,
+    resource_of,
+    resource_type_of,
+)
 from rolechain.iam.condition_keys import EXTERNAL_ID, ORGANIZATION, PRINCIPAL_ARN
 from rolechain.iam.glob import matches
 from rolechain.iam.partitions import FIRST_REGIONS
@@ -568,7 +577,7 @@ def _callees(role: RoleRecord, organization: str) -> Iterator[str]:
 
 
 def _is_one_role(arn: str) -> bool:
-    return is_arn(arn) and ":role/" in arn and not set(arn) & set("*?<$")
+    return resource_type_of(arn) == "role" and not set(arn) & set("*?<$")
 
 
 def _roles_in(entering: Iterable[Requests]) -> set[str]:
@@ -626,7 +635,7 @@ def _named(policy: PolicyRecord) -> bool:
 
 def _short(arn: str, role: ChainRole, account: str) -> str:
     """The name of a managed policy of an account, or the ARN of another's."""
-    return arn.removeprefix(f"arn:{role.partition}:iam::{account}:policy/")
+    return arn.removeprefix(iam_arn(role.partition, account, "policy/"))
 
 
 def _json(value: Any) -> str:

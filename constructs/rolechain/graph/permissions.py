@@ -13,7 +13,7 @@ from rolechain.graph.requests import ACCOUNTS, Requests, beyond, both
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, Principal, RoleRecord
 from rolechain.graph.values import OneValue
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, partition_of
+from rolechain.iam.arn import account_of, partition_of, resource_type_of
 from rolechain.iam.condition_keys import Kind, principal_keys
 from rolechain.policy.statement import Statement
 
@@ -182,7 +182,7 @@ def assumable(
 
 def kind_of(principal: Principal) -> Kind:
     """The kind of caller that a principal is."""
-    return "role" if ":role/" in principal.arn else "user"
+    return "role" if resource_type_of(principal.arn) == "role" else "user"
 
 
 def constants_of(principal: Principal, organization: str = "") -> dict[str, str]:

@@ -23,6 +23,7 @@ from rolechain.graph.language import (
     Pattern,
     Position,
     TooLarge,
+    glob_of,
     matching,
     segments_of,
     text_of,
@@ -46,6 +47,7 @@ ACCOUNTS = (
     (Position("<"), Position(repeated=True, excluded=":"), Position(">")),
 )
 """The account of an ARN: 12 digits, or what stands in for one that is not known."""
+_ANY_ACCOUNT = glob_of("?" * 12)
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,9 @@ def _confined(pattern: Pattern, separator: str) -> list[Position]:
 
 @lru_cache(maxsize=4096)
 def _of_account(account: Pattern) -> Pattern:
-    return segments_of(("*", "*", "*", "*", _confined(account, ":"), "*"))
+    # An account that is not known has 12 digits too.
+    named = "*" if account == _ANY_ACCOUNT else _confined(account, ":")
+    return segments_of(("*", "*", "*", "*", named, "*"))
 
 
 @lru_cache(maxsize=4096)

@@ -30,6 +30,7 @@ from rolechain.graph.policy_reader import PolicyReader, asks_of
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
 from rolechain.graph.workloads import invocation_grants_of, workloads_of
 from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, service_of
+from rolechain.iam.limits import COUNT
 from rolechain.model.chain import Chain
 from rolechain.policy import Policy
 
@@ -140,7 +141,7 @@ def _roles(stack: Stack, policies: PolicyReader) -> Iterator[RoleRecord]:
             trust=policies.policy_of(document, part, identity.arn, inline=True, trust=True),
             policies=(*policies.of_resource(role, identity.name),),
             boundary=policies.boundary_of(role),
-            max_session_duration=int(seconds) if seconds and re.fullmatch("[0-9]{1,9}", seconds) else None,
+            max_session_duration=int(seconds) if seconds and COUNT.fullmatch(seconds) else None,
             tags=_tags(tags),
             tags_known=not texts.holds_unknown(tags),
             requires=requirements(resource["Condition"], stack.resolver.section("Conditions"))

@@ -16,7 +16,7 @@ from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.values import OneValue, only
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import segments_of
+from rolechain.iam.arn import segments_of, session_names
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.statement import Statement
 
@@ -114,7 +114,7 @@ def _of_statement(
         if name.endswith(":root") or name.isdecimal() or name.startswith("<"):
             yield from _by_arns(some, statement)
         elif name.startswith("arn:"):
-            known = "session" if ":assumed-role/" in name else "arn"
+            known = "session" if session_names(name) else "arn"
             kind = "unknown" if known == "arn" and some[0].kind == "unknown" else known
             yield (kind, name, f"the principal {name}{conditions.beside}", some)
         else:

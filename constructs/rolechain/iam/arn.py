@@ -48,6 +48,11 @@ def resource_of(arn: str) -> str:
     return _segment(arn, 5)
 
 
+def resource_type_of(arn: str) -> str:
+    """What the resource of an ARN begins with, such as ``role``, ``user`` or ``root``; a path may hold these too."""
+    return resource_of(arn).partition("/")[0]
+
+
 def name_of(arn: str) -> str:
     """The name of a role, user or group, without its path, from its ARN."""
     return arn.rsplit("/", 1)[-1]
@@ -85,9 +90,14 @@ def permission_set_arn(partition: str, account: str, permission_set: str) -> str
     return iam_arn(partition, account, f"role{IDENTITY_CENTER_PATH}*{permission_set_role(permission_set)}")
 
 
+def format_arn(partition: str, service: str, region: str, account: str, resource: str) -> str:
+    """The ARN of a resource; the region or the account is empty where a service leaves it out."""
+    return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
+
 def iam_arn(partition: str, account: str, resource: str) -> str:
     """The ARN of a resource of IAM: ``role/path/name``, ``user/name``, ``policy/name``, ``root``."""
-    return f"arn:{partition}:iam::{account}:{resource}"
+    return format_arn(partition, "iam", "", account, resource)
 
 
 def root_of(arn: str) -> str:
@@ -97,4 +107,18 @@ def root_of(arn: str) -> str:
 
 def session_arn(role_arn: str, session_name: str) -> str:
     """The ARN of a role session, which omits the path of the role."""
-    return f"arn:{partition_of(role_arn)}:sts::{account_of(role_arn)}:assumed-role/{name_of(role_arn)}/{session_name}"
+    resource = f"assumed-role/{name_of(role_arn)}/{session_name}"
+    return format_arn(partition_of(role_arn), "sts", "", account_of(role_arn), resource)
+
+
+def session_names(arn: str) -> tuple[str, str] | None:
+    """The names of the role and of the session in the ARN of a role session; None for any other ARN."""
+    kind, *names = resource_of(arn).split("/")
+    is_session = service_of(arn) == "sts" and kind == "assumed-role" and len(names) == 2
+    return (names[0], names[1]) if is_session else None
+
+
+def is_session_of(arn: str, role_arn: str) -> bool:
+    """Whether an ARN is that of a session of a role."""
+    names = session_names(arn)
+    return names is not None and session_arn(role_arn, names[1]) == arn

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from rolechain.iam.arn import account_of, is_arn, name_of, resource_of
+from rolechain.iam.arn import account_of, is_arn, name_of, resource_type_of
 from rolechain.iam.limits import ACCOUNT
 from rolechain.iam.sts_actions import actions_of
 
@@ -114,7 +114,7 @@ def principal_keys(
         source_identity: the source identity of the session.
     """
     if is_arn(principal):
-        kind = resource_of(principal).split("/", 1)[0]
+        kind = resource_type_of(principal)
         found: dict[str, str | Sequence[str] | None] = {
             "aws:PrincipalArn": principal,
             "aws:PrincipalAccount": account_of(principal),

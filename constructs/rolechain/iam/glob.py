@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rolechain.iam.arn import SEGMENTS, is_arn, segments_of
 
-_WILDCARD = re.compile(r"(\*+|\?)")
+WILDCARD, _WILDCARDS = re.compile(r"[*?]"), re.compile(r"(\*+|\?)")
 _Piece = str | None
 """The source of a regular expression; None stands for a ``*``."""
 
@@ -83,7 +83,7 @@ def arn_glob(pattern: Glob) -> Callable[[str], bool | None]:
 def _pieces(pattern: Glob) -> list[_Piece]:
     found: list[_Piece] = []
     for text, literal in pattern:
-        for piece in [text] if literal else _WILDCARD.split(text):
+        for piece in [text] if literal else _WILDCARDS.split(text):
             if not literal and piece == "?":
                 found.append(".")
             elif not literal and piece.startswith("*"):

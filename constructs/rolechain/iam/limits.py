@@ -52,6 +52,8 @@ UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}", re.ASCII)
 """A unique id such as AROA… or AIDA…, which IAM shows in place of a deleted principal."""
 MFA_SERIAL_NUMBER = _text(EXTERNAL, SERIAL_NUMBER_LENGTHS)
 TOKEN_CODE = re.compile(r"\d{6}", re.ASCII)
+COUNT = re.compile(r"[0-9]{1,9}")
+"""A whole number as a template or an option writes it."""
 SESSION_POLICY = re.compile("[\t\n\r\x20-\xff]+")
 
 _IAM = rf"arn:aws[a-z-]*:iam::(?P<account>{ACCOUNT.pattern}):"

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from rolechain.graph import aws_managed
 from rolechain.graph.abilities import GRANTING
 from rolechain.graph.access import ASSUME
-from rolechain.iam.arn import account_of, is_arn, name_of, partition_of, resource_of
+from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, session_names
 from rolechain.iam.escalation import ACTIONS, ADMINISTERING, DEPLOYING
-from rolechain.iam.glob import GlobPart, glob, has_wildcard, matches
+from rolechain.iam.glob import WILDCARD, GlobPart, glob, has_wildcard, matches
 from rolechain.live.account import Account
 from rolechain.live.template import default_version
 from rolechain.model.chain import Chain
@@ -180,8 +180,8 @@ class _Search:
         for name in _trusted(entity.detail):
             if name == _ANY:
                 yield from (each.arn for each in near)
-            elif ":assumed-role/" in name:
-                yield from self._by_name.get(resource_of(name).split("/")[1].lower(), ())
+            elif session := session_names(name):
+                yield from self._by_name.get(session[0].lower(), ())
             elif name in self._by_arn:
                 yield name
         for entry in entity.granted:
@@ -190,8 +190,8 @@ class _Search:
 
 def _deploys(entry: str, arn: str) -> bool:
     """Whether an entry of Resource may be about CDK's deployment role of the account of an ARN."""
-    begins = re.split(r"[*?]", entry)[0]
-    role = f"arn:{partition_of(arn)}:iam::{account_of(arn)}:role/{_BOOTSTRAP}"
+    begins = WILDCARD.split(entry)[0]
+    role = iam_arn(partition_of(arn), account_of(arn), f"role/{_BOOTSTRAP}")
     return begins != entry and (role.startswith(begins) or begins.startswith(role))
 
 

@@ -15,9 +15,9 @@ from rolechain.iam.limits import CHAINED_SECONDS, folded
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY
 from rolechain.local import emulator, mfa, request_context, trust_principals
 from rolechain.local.errors import ServiceError, denial
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 from rolechain.local.parameters import DEFAULT_DURATION, AssumeRoleCall
-from rolechain.local.principals import Principal, policy_of
+from rolechain.local.principals import AuthenticatedPrincipal, policy_of
 from rolechain.model.session_policy import problems_of
 from rolechain.policy import Callee, Request, decide
 
@@ -25,7 +25,9 @@ _PACKED_BYTES = 2048
 _KEY_LETTERS = string.ascii_uppercase + "234567"
 
 
-def assume(call: AssumeRoleCall, principal: Principal, organization: Organization) -> dict[str, object]:
+def assume(
+    call: AssumeRoleCall, principal: AuthenticatedPrincipal, organization: ServedOrganization
+) -> dict[str, object]:
     """The result of one AssumeRole call.
 
     Raises:
@@ -45,7 +47,7 @@ def assume(call: AssumeRoleCall, principal: Principal, organization: Organizatio
     return _session(call, principal, role)
 
 
-def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
+def _check_chain(call: AssumeRoleCall, principal: AuthenticatedPrincipal) -> None:
     if principal.chained and (call.duration or 0) > CHAINED_SECONDS:
         raise ServiceError(
             "ValidationError",
@@ -64,9 +66,9 @@ def _check_chain(call: AssumeRoleCall, principal: Principal) -> None:
 
 def _request(
     call: AssumeRoleCall,
-    principal: Principal,
+    principal: AuthenticatedPrincipal,
     role: emulator.Record,
-    organization: Organization,
+    organization: ServedOrganization,
     with_mfa: bool,
 ) -> Request:
     of_service = principal.caller.kind == "service"
@@ -106,7 +108,9 @@ def _check_role(call: AssumeRoleCall, role: emulator.Record) -> None:
         )
 
 
-def _session(call: AssumeRoleCall, principal: Principal, role: emulator.Record) -> dict[str, object]:
+def _session(
+    call: AssumeRoleCall, principal: AuthenticatedPrincipal, role: emulator.Record
+) -> dict[str, object]:
     packed = 0
     if call.policy is not None or call.policy_arns or call.tags:
         # How full the packed policies and tags are; AWS's packing is not published, so this is an estimate.

@@ -11,13 +11,17 @@ from typing import Any
 from rolechain.iam.condition_keys import principal_keys
 from rolechain.local import emulator, request_context
 from rolechain.local.errors import ServiceError, denial
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 from rolechain.local.principals import principal_of
 from rolechain.policy import Decision, Effect, Side, Verdict
 
 
 def denial_of(
-    key_id: str, action: str, resource: str, service_context: Mapping[str, Any], organization: Organization
+    key_id: str,
+    action: str,
+    resource: str,
+    service_context: Mapping[str, Any],
+    organization: ServedOrganization,
 ) -> str | None:
     """The text of the denial of a call by a service control policy, or None where none denies it."""
     account = emulator.request_account()

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from rolechain.iam.arn import format_arn
 from rolechain.local import emulator, query_protocol
 from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
@@ -37,7 +38,7 @@ Moved = Callable[[str, list[str], list[str]], Awaitable[None]]
 """What follows a move of an account: called with its id, and the ids from the root down that were and are above it."""
 
 
-class Organization:
+class ServedOrganization:
     """The organization. Every account is a member from its first use, except those that are named to stand outside.
 
     Args:
@@ -99,7 +100,7 @@ class Organization:
                 _store._accounts[account] = {
                     **_store._accounts[MANAGEMENT_ACCOUNT],
                     "Id": account,
-                    "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:account/{self.id}/{account}",
+                    "Arn": _arn(f"account/{self.id}/{account}"),
                     "Email": f"{account}@example.com",
                     "Name": account,
                     "JoinedMethod": "CREATED",
@@ -264,7 +265,7 @@ class Organization:
         path = _store._ous[parent]["Path"] if parent in _store._ous else f"{self.id}/{self.root}/"
         _store._ous[unit] = {
             "Id": unit,
-            "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:ou/{self.id}/{unit}",
+            "Arn": _arn(f"ou/{self.id}/{unit}"),
             "Name": name,
             "Path": f"{path}{unit}/",
             "_ParentId": parent,
@@ -400,7 +401,7 @@ class Organization:
             return
         _store._policies[policy_id] = {
             "Id": policy_id,
-            "Arn": f"arn:aws:organizations::aws:policy/{kind.lower()}/{policy_id}",
+            "Arn": _arn(f"policy/{kind.lower()}/{policy_id}", "aws"),
             "Name": name,
             "Description": "Allows access to every operation",
             "Type": kind,
@@ -434,3 +435,7 @@ def _refusal(code: str, reason: str | None = None) -> ServiceError:
 def _response(status: int, content: dict[str, Any]) -> Response:
     body = json.dumps({key: value for key, value in content.items() if value is not None}).encode()
     return status, {"Content-Type": "application/x-amz-json-1.1"}, body
+
+
+def _arn(resource: str, account: str = MANAGEMENT_ACCOUNT) -> str:
+    return format_arn("aws", "organizations", "", account, resource)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolechain.iam.arn import iam_arn
+from rolechain.iam.arn import iam_arn, name_of, resource_type_of, session_names
 from rolechain.iam.condition_keys import principal_keys
 from rolechain.iam.limits import ACCOUNT, SERVICE
 from rolechain.local import emulator
@@ -29,7 +29,7 @@ _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Actio
 
 
 @dataclass(frozen=True)
-class Principal:
+class AuthenticatedPrincipal:
     """A caller with everything that a decision about its calls depends on.
 
     Attributes:
@@ -123,7 +123,7 @@ def is_administrator(access_key_id: str) -> bool:
     return is_account(access_key_id) or str(session.get("Arn", "")).endswith(":root")
 
 
-def principal_of(access_key_id: str, headers: Mapping[str, str] | None = None) -> Principal:
+def principal_of(access_key_id: str, headers: Mapping[str, str] | None = None) -> AuthenticatedPrincipal:
     """The caller whose access key that is, in the account of the request that is being served.
 
     Raises:
@@ -132,13 +132,13 @@ def principal_of(access_key_id: str, headers: Mapping[str, str] | None = None) -
     if is_service(access_key_id):
         sent = headers or {}
         named = {key: sent[name] for name, key in _ON_BEHALF_OF.items() if name in sent}
-        return Principal(caller=Caller("service", access_key_id), tags={}, on_behalf_of=named)
+        return AuthenticatedPrincipal(caller=Caller("service", access_key_id), tags={}, on_behalf_of=named)
     account = emulator.request_account()
     session = emulator.session(access_key_id) or {}
     arn = str(session.get("Arn", ""))
     if is_administrator(access_key_id):
         arn, unique_id = administrator_arn(account), administrator_id(account)
-        return Principal(
+        return AuthenticatedPrincipal(
             caller=_caller("user", arn, account, unique_id),
             identity_policies=(Policy.parse(_EVERYTHING),),
             tags={},
@@ -146,14 +146,14 @@ def principal_of(access_key_id: str, headers: Mapping[str, str] | None = None) -
             user_id=unique_id,
             issued_at=session.get("IssuedAt"),
         )
-    if ":assumed-role/" in arn:
-        return _role_session(account, session)
+    if names := session_names(arn):
+        return _role_session(account, *names, session)
     if not session:
         key = emulator.access_keys.get(account, access_key_id)
         if key is not None:
             return _user(account, str(key["UserName"]), {})
-    elif ":user/" in arn:
-        name = str(session.get("PrincipalName") or arn.rsplit("/", 1)[-1])
+    elif resource_type_of(arn) == "user":
+        name = str(session.get("PrincipalName") or name_of(arn))
         return _user(account, name, session)
     raise unknown_key()
 
@@ -163,7 +163,7 @@ def _caller(kind: CallerKind, arn: str, account: str, unique_id: str, role_arn: 
     return Caller(kind, arn, account, role_arn, unique_id, in_management_account=management)
 
 
-def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
+def _user(account: str, name: str, session: Mapping[str, Any]) -> AuthenticatedPrincipal:
     record = emulator.users.get(account, name)
     if record is None:
         raise unknown_key()
@@ -171,7 +171,7 @@ def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
     own = _policies(account, inline, record.get("AttachedPolicies", []))
     for group, of_group in emulator.groups_of(account, name):
         own += _policies(account, of_group, group.get("AttachedPolicies", []))
-    return Principal(
+    return AuthenticatedPrincipal(
         caller=_caller("user", record["Arn"], account, record["UserId"]),
         identity_policies=own,
         permissions_boundary=_boundary(account, record),
@@ -183,8 +183,9 @@ def _user(account: str, name: str, session: Mapping[str, Any]) -> Principal:
     )
 
 
-def _role_session(account: str, session: Mapping[str, Any]) -> Principal:
-    name, session_name = session["Arn"].split(":assumed-role/", 1)[1].split("/", 1)
+def _role_session(
+    account: str, name: str, session_name: str, session: Mapping[str, Any]
+) -> AuthenticatedPrincipal:
     record = emulator.roles.get(account, name)
     if record is None:
         raise unknown_key()
@@ -192,7 +193,7 @@ def _role_session(account: str, session: Mapping[str, Any]) -> Principal:
     if (passed := session.get("SessionPolicies")) is not None:
         inline = {"of the session": passed["Policy"]} if passed.get("Policy") else {}
         session_policies = _policies(account, inline, passed.get("PolicyArns", []))
-    return Principal(
+    return AuthenticatedPrincipal(
         caller=_caller("role-session", session["Arn"], account, record["RoleId"], record["Arn"]),
         identity_policies=_policies(
             account, record.get("InlinePolicies") or {}, record.get("AttachedPolicies", [])

@@ -10,16 +10,16 @@ import time
 from collections.abc import Mapping
 
 from rolechain.local import emulator
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 from rolechain.local.parameters import AssumeRoleCall
-from rolechain.local.principals import Principal, timestamp
+from rolechain.local.principals import AuthenticatedPrincipal, timestamp
 from rolechain.policy import ContextValue
 from rolechain.policy.request import parameter_keys
 
 Context = dict[str, ContextValue]
 
 
-def of_call(principal: Principal, organization: Organization) -> Context:
+def of_call(principal: AuthenticatedPrincipal, organization: ServedOrganization) -> Context:
     """The keys that every call has: who makes it, and when and how it is made."""
     now = time.time()
     account = principal.caller.account
@@ -36,7 +36,7 @@ def of_call(principal: Principal, organization: Organization) -> Context:
     }
 
 
-def of_resource(account: str, tags: Mapping[str, str], organization: Organization) -> Context:
+def of_resource(account: str, tags: Mapping[str, str], organization: ServedOrganization) -> Context:
     """The keys that describe what a call is made on."""
     keys: Context = {"aws:ResourceAccount": account}
     if organization.has(account):
@@ -49,9 +49,9 @@ def of_resource(account: str, tags: Mapping[str, str], organization: Organizatio
 
 def of_assume_role(
     call: AssumeRoleCall,
-    principal: Principal,
+    principal: AuthenticatedPrincipal,
     role: emulator.Record,
-    organization: Organization,
+    organization: ServedOrganization,
     *,
     mfa: bool,
 ) -> Context:

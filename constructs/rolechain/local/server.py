@@ -103,7 +103,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
         trust_principals,
     )
 
-    organization = organizations.Organization(
+    organization = organizations.ServedOrganization(
         settings["organization_id"], settings["outside"], settings["units"]
     )
 

@@ -18,11 +18,12 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from rolechain.iam.arn import format_arn
 from rolechain.local import emulator, query_protocol
 from rolechain.local.emulator import Handler, Record, Response
 from rolechain.local.errors import ServiceError
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 
 SERVICE_PRINCIPAL = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service of which an account is a delegated administrator that may operate stack sets."""
@@ -46,7 +47,7 @@ class Operation:
 
 
 @dataclass
-class StackSet:
+class ServedStackSet:
     """A stack set.
 
     Attributes:
@@ -73,7 +74,7 @@ class StackSet:
         return {region: unit for unit in above for region in self.targets.get(unit, ())}
 
 
-Work = Callable[[StackSet, Key], Awaitable[str | None]]
+Work = Callable[[ServedStackSet, Key], Awaitable[str | None]]
 """Does what an operation does to one instance; returns why it failed, or None."""
 
 
@@ -86,9 +87,9 @@ class StackSets:
             member among them is a delegated administrator.
     """
 
-    def __init__(self, organization: Organization, operators: Iterable[str] = ()) -> None:
+    def __init__(self, organization: ServedOrganization, operators: Iterable[str] = ()) -> None:
         self._organization = organization
-        self._sets: dict[tuple[str, str], StackSet] = {}
+        self._sets: dict[tuple[str, str], ServedStackSet] = {}
         self._activated = False
         for operator in operators:
             self._activated = True
@@ -172,14 +173,14 @@ class StackSets:
 
     # Stack sets
 
-    def _find(self, given: Record) -> StackSet:
+    def _find(self, given: Record) -> ServedStackSet:
         name, _, unique = given["StackSetName"].partition(":")
         found = self._sets.get((emulator.request_region(), name)) if self._sees(given) else None
         if found is None or (unique and found.record["StackSetId"] != given["StackSetName"]):
             raise ServiceError("StackSetNotFoundException", f"StackSet {name} not found", 404)
         return found
 
-    def _operable(self, given: Record) -> StackSet:
+    def _operable(self, given: Record) -> ServedStackSet:
         """The stack set of a call that begins an operation."""
         stack_set = self._find(given)
         self._check_operator(given)
@@ -209,11 +210,13 @@ class StackSets:
         if (region, name) in self._sets:
             raise ServiceError("NameAlreadyExistsException", f"StackSet {name} already exists", 409)
         stack_set_id = f"{name}:{uuid.uuid4()}"
-        made = StackSet(
+        made = ServedStackSet(
             {
                 "StackSetName": name,
                 "StackSetId": stack_set_id,
-                "StackSetARN": f"arn:aws:cloudformation:{region}:{MANAGEMENT_ACCOUNT}:stackset/{stack_set_id}",
+                "StackSetARN": format_arn(
+                    "aws", "cloudformation", region, MANAGEMENT_ACCOUNT, f"stackset/{stack_set_id}"
+                ),
                 "Status": "ACTIVE",
                 "PermissionModel": "SERVICE_MANAGED",
                 "AutoDeployment": {"Enabled": False},
@@ -224,7 +227,7 @@ class StackSets:
         self._sets[region, name] = made
         return {"StackSetId": stack_set_id}
 
-    def _write(self, stack_set: StackSet, given: Record) -> None:
+    def _write(self, stack_set: ServedStackSet, given: Record) -> None:
         """Gives a stack set the template and the properties of a call.
 
         Raises:
@@ -246,7 +249,7 @@ class StackSets:
             raise _invalid("Transform is not supported in SERVICE_MANAGED permission model")
         written = {name: given[name] for name in _PROPERTIES if name in given}
         new = {**old, **written, "TemplateBody": body, "Parameters": parameters}
-        self._in_order([*(one for one in self._sets.values() if one is not stack_set), StackSet(new)])
+        self._in_order([*(one for one in self._sets.values() if one is not stack_set), ServedStackSet(new)])
         stack_set.record = new
 
     def _update(self, given: Record) -> Record:
@@ -337,7 +340,7 @@ class StackSets:
                 keys |= {(account, region): unit for region in given["Regions"]}
         return keys
 
-    def _chosen(self, stack_set: StackSet, given: Record) -> list[Key]:
+    def _chosen(self, stack_set: ServedStackSet, given: Record) -> list[Key]:
         """The instances that a call is made on."""
         units, accounts, kind = self._targeted(given)
         keys = []
@@ -350,7 +353,7 @@ class StackSets:
         return keys
 
     @staticmethod
-    def _put(stack_set: StackSet, given: Record, keys: Mapping[Key, str]) -> None:
+    def _put(stack_set: ServedStackSet, given: Record, keys: Mapping[Key, str]) -> None:
         """Adds the instances that a call makes, and its targets for the accounts that join later."""
         for unit in given.get("DeploymentTargets", {}).get("OrganizationalUnitIds", []):
             regions = stack_set.targets.setdefault(unit, [])
@@ -415,7 +418,7 @@ class StackSets:
         return {}
 
     def _begin(
-        self, stack_set: StackSet, action: str, keys: Iterable[Key], work: Work, given: Record
+        self, stack_set: ServedStackSet, action: str, keys: Iterable[Key], work: Work, given: Record
     ) -> Operation:
         """Starts an operation, which waits for those that began before it."""
         operation = Operation(
@@ -436,7 +439,7 @@ class StackSets:
         operation.task = asyncio.get_running_loop().create_task(self._run(stack_set, operation, work))
         return operation
 
-    async def _run(self, stack_set: StackSet, operation: Operation, work: Work) -> None:
+    async def _run(self, stack_set: ServedStackSet, operation: Operation, work: Work) -> None:
         """Runs an operation, region by region, until more accounts of one have failed than it tolerates."""
         mark = partial(_mark, stack_set, operation)
         record, preferences = operation.record, operation.record["OperationPreferences"]
@@ -500,7 +503,7 @@ class StackSets:
             self._put(stack_set, {}, new)
             await self._finish(stack_set, "CREATE", new, _deploy)
 
-    def _in_order(self, stack_sets: Iterable[StackSet]) -> list[StackSet]:
+    def _in_order(self, stack_sets: Iterable[ServedStackSet]) -> list[ServedStackSet]:
         """Stack sets, each behind those that its automatic deployment depends on."""
         by_arn = {one.record["StackSetARN"]: one for one in stack_sets}
         depends = {arn: one.record["AutoDeployment"].get("DependsOn", []) for arn, one in by_arn.items()}
@@ -510,7 +513,12 @@ class StackSets:
             raise _invalid("AutoDeployment DependsOn has a circular dependency") from None
 
     async def _finish(
-        self, stack_set: StackSet, action: str, keys: Iterable[Key], work: Work, given: Record | None = None
+        self,
+        stack_set: ServedStackSet,
+        action: str,
+        keys: Iterable[Key],
+        work: Work,
+        given: Record | None = None,
     ) -> None:
         """Runs an operation on instances, if there are any, to its end.
 
@@ -580,7 +588,7 @@ class StackSets:
 
 
 def _mark(
-    stack_set: StackSet, operation: Operation, key: Key, status: str, reason: str | None = None
+    stack_set: ServedStackSet, operation: Operation, key: Key, status: str, reason: str | None = None
 ) -> None:
     """Writes how far an operation is with an instance."""
     instance = stack_set.instances.get(key, {})
@@ -601,7 +609,7 @@ def _mark(
     }
 
 
-async def _deploy(stack_set: StackSet, key: Key) -> str | None:
+async def _deploy(stack_set: ServedStackSet, key: Key) -> str | None:
     """Creates the stack of an instance, or updates it."""
     record, instance = stack_set.record, stack_set.instances[key]
     parameters = {
@@ -619,7 +627,7 @@ async def _deploy(stack_set: StackSet, key: Key) -> str | None:
     return reason
 
 
-async def _remove(stack_set: StackSet, key: Key, *, retain: bool = False) -> str | None:
+async def _remove(stack_set: ServedStackSet, key: Key, *, retain: bool = False) -> str | None:
     """Takes an instance out of the stack set, and deletes its stack unless that is to stay."""
     instance, reason = stack_set.instances[key], None
     if "StackId" in instance and not retain:

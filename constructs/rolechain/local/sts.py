@@ -8,11 +8,11 @@ import time
 from rolechain.local import assume_role, emulator, mfa, parameters, query_protocol
 from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 from rolechain.local.principals import administrator_arn, administrator_id, is_administrator, principal_of
 
 
-def in_front(own: emulator.Handler, organization: Organization) -> emulator.Handler:
+def in_front(own: emulator.Handler, organization: ServedOrganization) -> emulator.Handler:
     """A handler that does what ministack's STS does not, and leaves the rest to it."""
 
     async def handle(

@@ -95,7 +95,7 @@ def _name(value: object) -> str:
 
 
 def _path(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"/([!-~]+/)?", value):
+    if not isinstance(value, str) or not limits.PATH.fullmatch(value):
         return f"{value!r} is not an IAM path: begin and end it with / and remove spaces"
     if not matches(_PATH, value):
         return f"{value!r} holds *, ? or $, which policies read as wildcards and variables: remove them"
@@ -258,7 +258,7 @@ class _Documents:
         }
 
 
-class Principal(NamedTuple):
+class KindOfEntrance(NamedTuple):
     """A kind of entrance: what names it, and which keys it must have besides."""
 
     value: Text
@@ -285,20 +285,20 @@ NO_MFA = (
     "require MFA where its users sign in"
 )
 
-ENTRANCE_KINDS: Mapping[EntranceKind, Principal] = {
-    "service": Principal(
+ENTRANCE_KINDS: Mapping[EntranceKind, KindOfEntrance] = {
+    "service": KindOfEntrance(
         Text(limits.SERVICE, "is not a service principal: write one such as lambda.amazonaws.com")
     ),
-    "account": Principal(Text(limits.ACCOUNT, _entering_account)),
-    "arn": Principal(Text(_ROLE_OR_USER, "is not a role's or user's ARN: write one without wildcards")),
-    "oidc": Principal(
+    "account": KindOfEntrance(Text(limits.ACCOUNT, _entering_account)),
+    "arn": KindOfEntrance(Text(_ROLE_OR_USER, "is not a role's or user's ARN: write one without wildcards")),
+    "oidc": KindOfEntrance(
         Text(_OIDC, "is not an OIDC provider's ARN: write arn:aws:iam::<account>:oidc-provider/<host>"),
         ("audience", "subject"),
     ),
-    "saml": Principal(
+    "saml": KindOfEntrance(
         Text(_SAML, "is not a SAML provider's ARN: write arn:aws:iam::<account>:saml-provider/<name>")
     ),
-    "permission_set": Principal(
+    "permission_set": KindOfEntrance(
         Text(
             limits.PERMISSION_SET,
             f"is not a permission set's name: write 1 to 32 of {limits.NAME_CHARACTERS}",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rolechain.iam.glob import has_wildcard, matches
+from rolechain.iam.glob import WILDCARD, has_wildcard, matches
 from rolechain.iam.limits import (
     NAME_CHARACTERS,
     OF_TAG,
@@ -119,7 +118,7 @@ def tag_problems(
             yield place, f"{same if first != key else f'{first!r} occurs twice'}: remove one"
         seen[folded(key)] = key
         for each in values:
-            text = re.sub(r"[*?]", "", each) if patterns and isinstance(each, str) else each
+            text = WILDCARD.sub("", each) if patterns and isinstance(each, str) else each
             if not is_tag_text(text) or len(each) > TAG_VALUE_CHARACTERS:
                 yield place, f"{each!r} is not a tag value: write {TAG_VALUE_CHARACTERS} {OF_TAG} at most"
 

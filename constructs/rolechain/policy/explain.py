@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rolechain.iam.arn import name_of
+from rolechain.iam.arn import name_of, resource_type_of
 from rolechain.iam.glob import has_wildcard
 from rolechain.iam.limits import is_unique_id
 from rolechain.policy.conditions import AnyCondition, NullCheck, UnknownCondition
@@ -216,7 +216,9 @@ def _hint(written: tuple[str, ...], caller: Caller) -> str:
     role = caller.role_arn
     if any(map(is_unique_id, written)):
         return ", the id of a principal that was deleted, or of another one"
-    if role and any(":role/" in value and name_of(value) == name_of(role) for value in written):
+    if role and any(
+        resource_type_of(value) == "role" and name_of(value) == name_of(role) for value in written
+    ):
         return f", and the caller's role is {role}"
     if has_wildcard(written):
         return ", and a wildcard within a principal matches nothing"

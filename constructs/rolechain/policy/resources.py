@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolechain.iam.arn import SEGMENTS, is_arn
-from rolechain.iam.glob import Glob, GlobPart, glob, has_wildcards, text_of
+from rolechain.iam.glob import WILDCARD, Glob, GlobPart, glob, has_wildcards, text_of
 from rolechain.policy.context import Context
 from rolechain.policy.elements import Intrinsic, texts
 from rolechain.policy.logic import Ternary, any_of, negation
@@ -104,7 +104,7 @@ def _cut_short(pattern: Glob, missing: int) -> Test:
     Whether another wildcard matches the missing segments is not documented.
     """
     as_completed, as_written = glob((*pattern, GlobPart(":*" * missing))), glob(pattern)
-    wildcards = "".join(re.sub(r"[*?]", "-", text) if literal else text for text, literal in pattern)
+    wildcards = "".join(WILDCARD.sub("-", text) if literal else text for text, literal in pattern)
     reaching = None if _WITHIN_SEGMENT.search(wildcards) else True
 
     def test(resource: str, _: Context) -> Ternary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +13,7 @@ from rolechain.graph.access import CARRYING, ENTERING, admitted, surely_allowed
 from rolechain.graph.edges import Edge, edges
 from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.finding import Finding, Level
-from rolechain.graph.language import Language
+from rolechain.graph.language import Language, TooLarge
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleGraph, RoleRecord
 from rolechain.graph.trusted_access import TrustedAccess, shown, trusted_access
@@ -190,9 +191,10 @@ def _lets_in(role: RoleRecord, wanted: Requests, action: str) -> Ternary:
     somebody = wanted
     for key in _WHO:
         values = wanted.values.get(key)
-        if isinstance(values, OneValue) and (text := values.texts.example()) is not None:
-            only = OneValue(Language(frozenset({text})), absent=False)
-            somebody = somebody.where(key, only) or somebody
+        with suppress(TooLarge):
+            if isinstance(values, OneValue) and (text := values.texts.example()) is not None:
+                only = OneValue(Language(frozenset({text})), absent=False)
+                somebody = somebody.where(key, only) or somebody
     answer: Ternary = False
     for index, entering in admitted(role.trust.policy, role.callee, action).items():
         for one in entering:

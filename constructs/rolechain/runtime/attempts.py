@@ -11,8 +11,8 @@ from typing import Literal
 import boto3
 
 from rolechain.errors import ChainError
+from rolechain.iam.arn import is_session_of
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.entry import is_session_of
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import HopLike, as_hop
 from rolechain.runtime.limits import problems_of_chain
@@ -127,7 +127,7 @@ def try_call(
     except HopError as error:
         return report(Outcome.UNDECIDED, str(error), error), None
     hop = call.hop
-    if not is_session_of(arn, hop.partition, hop.account, hop.role_name):
+    if not is_session_of(arn, hop.role_arn):
         return report(Outcome.UNDECIDED, f"another role answered: {arn}"), None
     answered = report(Outcome.ALLOWED, f"answers as {arn}")
     return replace(answered, session_seconds=round(given.expires_at - given.obtained_at)), given

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from rolechain.iam.arn import resource_of
+from rolechain.iam.arn import resource_type_of
 from rolechain.iam.limits import CHAINED_SECONDS, TOKEN_CODE
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError, HopPlace, hop_error, place, source_error
@@ -127,7 +127,7 @@ class HopCall:
         except (BotoCoreError, ClientError, ValueError):
             # AssumeRole fails with the same error, which names the hop.
             return
-        if resource_of(arn).startswith("user/"):
+        if resource_type_of(arn) == "user":
             message = (
                 f"duration_seconds: {seconds} is over {CHAINED_SECONDS}, and the session that the chain starts from is "
                 f"one of GetSessionToken, of {arn}: ask for less, or start with the user's access keys"

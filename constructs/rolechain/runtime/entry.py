@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rolechain.iam.arn import account_of, name_of, partition_of, permission_set_role, resource_of
+from rolechain.iam.arn import account_of, is_session_of, permission_set_role, resource_type_of, session_names
 from rolechain.iam.glob import has_wildcard, matches
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
@@ -17,11 +17,6 @@ _CALLING = ("account", "arn", "permission_set")
 _WITH_CODE = "with a session that was made with a code, as aws sts get-session-token makes it"
 
 
-def is_session_of(arn: str, partition: str, account: str, role_name: str) -> bool:
-    """Whether a caller's ARN is that of a session of a role; a session's ARN leaves the role's path out."""
-    return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_name}/")
-
-
 def source_of(chain: Chain, arn: str) -> ChainRole | None:
     """The source role that a session is of, by its ARN as GetCallerIdentity gives it; None if it is of none."""
     role = role_of(chain, arn)
@@ -30,8 +25,7 @@ def source_of(chain: Chain, arn: str) -> ChainRole | None:
 
 def role_of(chain: Chain, arn: str) -> ChainRole | None:
     """The role of the chain that a session is of, likewise: source, middle or target."""
-    inside = (role for role in chain.roles if is_session_of(arn, role.partition, role.account, role.role))
-    return next(inside, None)
+    return next((role for role in chain.roles if is_session_of(arn, role.arn)), None)
 
 
 def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
@@ -55,7 +49,7 @@ def lets_in_without_mfa(source: ChainRole) -> bool:
     """Whether a source role lets in some IAM users without MFA."""
     return any(
         (entrance.kind == "account" and entrance.iam_users)
-        or (entrance.kind == "arn" and ":user/" in entrance.value)
+        or (entrance.kind == "arn" and resource_type_of(entrance.value) == "user")
         for entrance in source.entrances
         if not entrance.mfa
     )
@@ -97,7 +91,7 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
     ]
     if not named or not all(entrance.mfa for entrance in named):
         return None
-    if resource_of(arn).startswith("assumed-role/"):
+    if session_names(arn):
         return (
             f"{source.arn} asks for MFA, and no role's session brings it: start as an IAM user, {_WITH_CODE}"
         )
@@ -131,19 +125,16 @@ def _external_id(entrance: Entrance) -> str | None:
 
 def _names(entrance: Entrance, source: ChainRole, arn: str) -> bool:
     """Whether an entrance names the session with an ARN; services and web identities are never outside."""
-    account, resource = account_of(arn), resource_of(arn)
-    is_session = resource.startswith("assumed-role/")
-    if entrance.mfa and is_session:  # No role's session carries MFA.
+    account, session = account_of(arn), session_names(arn)
+    if entrance.mfa and session:  # No role's session carries MFA.
         return False
     match entrance.kind:
         case "account":
-            return entrance.value == account and (entrance.iam_users or is_session)
-        case "arn" if ":role/" in entrance.value:
-            role = entrance.value
-            return is_session_of(arn, partition_of(role), account_of(role), name_of(role))
+            return entrance.value == account and (entrance.iam_users or session is not None)
+        case "arn" if resource_type_of(entrance.value) == "role":
+            return is_session_of(arn, entrance.value)
         case "arn":
             return entrance.value == arn
-        case "permission_set":
-            role = f"assumed-role/{permission_set_role(entrance.value)}/*"
-            return account == source.account and matches(role, resource)
+        case "permission_set" if session:
+            return account == source.account and matches(permission_set_role(entrance.value), session[0])
     return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import boto3
 
 from rolechain.errors import ChainError, Problem
-from rolechain.iam.arn import account_of, resource_of
+from rolechain.iam.arn import account_of, resource_type_of
 from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
@@ -214,7 +214,7 @@ class _Trial:
         else:
             # Of a role session from outside, the role's path is not known.
             kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
-            kind = kinds.get(resource_of(arn).partition("/")[0], "role-session")
+            kind = kinds.get(resource_type_of(arn), "role-session")
             caller = Caller(kind, arn, account_of(arn))
         advice = lack_of_mfa(source, arn, temporary=bool(start.token))
         return self._try(self._call(way_in(source, arn), 1), start, caller, expected, advice)

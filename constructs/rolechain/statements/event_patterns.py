@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from rolechain.iam.arn import account_of, iam_arn, permission_set_arn
+from rolechain.iam.arn import account_of, iam_arn, permission_set_arn, resource_type_of, session_arn
 from rolechain.model.canary import canary_arn, session_name
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
@@ -111,7 +111,7 @@ def _principal(arn: str, account: str, *, only_here: bool) -> Iterator[_Caller]:
         if not only_here:
             yield _ACCOUNT, account_of(arn)
     else:
-        yield (_ISSUER if ":role/" in arn else _ARN), arn
+        yield (_ISSUER if resource_type_of(arn) == "role" else _ARN), arn
 
 
 def _entrance(entrance: Entrance, source: ChainRole) -> Iterator[_Caller]:
@@ -181,10 +181,7 @@ def _refused(chain: Chain, account: str) -> Pattern:
     )
     callers = [role for role in (*chain.sources, *chain.middle) if role.account == account]
     if declares and callers:
-        sessions = [
-            f"arn:{role.partition}:sts::{account}:assumed-role/{role.role}/{session_name(chain)}"
-            for role in callers
-        ]
+        sessions = [session_arn(role.arn, session_name(chain)) for role in callers]
         detail["userIdentity"] = {"arn": _other_than(sessions)}
     return _event("aws.sts", detail)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam import limits
-from rolechain.iam.arn import iam_arn
+from rolechain.iam.arn import format_arn, iam_arn
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.statement_json import Conditions, StatementJson, allow, numbered, one_or_all
@@ -75,7 +75,8 @@ def execution_policies(
     Raises:
         ExecutionPolicyError: the permissions for one role exceed the quota.
     """
-    parameter = f"arn:{chain.partition}:ssm:{chain.region}:{account}:parameter{version_parameter(qualifier)}"
+    named = f"parameter{version_parameter(qualifier)}"
+    parameter = format_arn(chain.partition, "ssm", chain.region, account, named)
     version = allow("BootstrapVersion", ["ssm:GetParameter", "ssm:GetParameters"], {}, Resource=parameter)
 
     def fitting(roles: Sequence[ChainRole]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from rolechain.proof.rules.unresolved import closed
 
 
 @dataclass(frozen=True)
-class Resource:
+class TemplateResource:
     """A resource of a template, as it is written there.
 
     Attributes:
@@ -40,14 +40,14 @@ class Resource:
         return SourceLocation(self.template, self.logical_id, part=part)
 
 
-def resources_of(template: str, body: object) -> Iterator[Resource]:
+def resources_of(template: str, body: object) -> Iterator[TemplateResource]:
     """The resources that stand in the body of a template."""
     listed = body.get("Resources") if isinstance(body, Mapping) else None
     for logical_id, element in listed.items() if isinstance(listed, Mapping) else ():
         if isinstance(element, Mapping) and isinstance(kind := element.get("Type"), str):
             properties = element.get("Properties")
             known = properties if isinstance(properties, Mapping) else {}
-            yield Resource(template, str(logical_id), kind, known)
+            yield TemplateResource(template, str(logical_id), kind, known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +203,7 @@ class RuleContext:
         )
 
     @cached_property
-    def resources(self) -> tuple[Resource, ...]:
+    def resources(self) -> tuple[TemplateResource, ...]:
         """The resources of every template."""
         return tuple(
             resource

@@ -15,7 +15,7 @@ from rolechain.graph.traversal import reachable
 from rolechain.iam.partitions import partition_of
 from rolechain.model.role import ChainRole
 from rolechain.model.stack_set import StackSet
-from rolechain.proof.rules.context import Resource, RuleContext, resources_of
+from rolechain.proof.rules.context import RuleContext, TemplateResource, resources_of
 from rolechain.proof.rules.located_statement import by_root
 from rolechain.proof.rules.rule import Violation, Violations, rule
 
@@ -173,7 +173,7 @@ def _attached(place: SourceLocation, policy: str, role: str) -> Violation:
     )
 
 
-def _attached_to(resource: Resource) -> list[str]:
+def _attached_to(resource: TemplateResource) -> list[str]:
     of_one = resource.type == "AWS::IAM::RolePolicy"
     listed = [resource.properties.get("RoleName")] if of_one else resource.properties.get("Roles")
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
@@ -210,7 +210,7 @@ def service_managed(context: RuleContext) -> Violations:
             )
 
 
-def _unfit_body(resource: Resource) -> Violations:
+def _unfit_body(resource: TemplateResource) -> Violations:
     body = _inline_template(resource)
     for inner in resources_of(resource.template, body):
         if inner.type == "AWS::CloudFormation::Stack":
@@ -229,7 +229,7 @@ def _unfit_body(resource: Resource) -> Violations:
         )
 
 
-def _accounts(resource: Resource) -> set[str]:
+def _accounts(resource: TemplateResource) -> set[str]:
     groups = resource.properties.get("StackInstancesGroup")
     found: set[str] = set()
     for group in groups if isinstance(groups, list) else ():
@@ -241,7 +241,7 @@ def _accounts(resource: Resource) -> set[str]:
     return found
 
 
-def _meant_for(context: RuleContext, resource: Resource, management: str) -> Iterator[str]:
+def _meant_for(context: RuleContext, resource: TemplateResource, management: str) -> Iterator[str]:
     """The roles that the chain declares in the management account and that the stack set alone would create."""
     names = {
         inner.properties.get("RoleName")
@@ -269,7 +269,7 @@ def reaches_its_units(context: RuleContext) -> Violations:
         if target.member_of:
             members.setdefault(target.member_of, []).append(target)
     for unit, roles in members.items():
-        sets: dict[SourceLocation, Resource] = {}
+        sets: dict[SourceLocation, TemplateResource] = {}
         parted: set[SourceLocation] = set()
         for record in (each for role in roles for each in context.graph.by_arn.get(role.arn, ())):
             found = None if record.imported else _stack_set_of(context, record)
@@ -344,7 +344,7 @@ def _tells_accounts_apart(body: Json) -> bool:
     )
 
 
-def _stack_set_of(context: RuleContext, record: RoleRecord) -> Resource | None:
+def _stack_set_of(context: RuleContext, record: RoleRecord) -> TemplateResource | None:
     """The stack set that creates a role."""
     for resource in context.resources:
         instances = f"{resource.template}/{resource.logical_id}/"
@@ -353,7 +353,7 @@ def _stack_set_of(context: RuleContext, record: RoleRecord) -> Resource | None:
     return None
 
 
-def _targets_of(resource: Resource) -> list[Mapping[str, Json]]:
+def _targets_of(resource: TemplateResource) -> list[Mapping[str, Json]]:
     """The deployment targets of a stack set, as far as they are written out."""
     groups = resource.properties.get("StackInstancesGroup")
     found = [group.get("DeploymentTargets") for group in groups or () if isinstance(group, Mapping)]
@@ -378,7 +378,7 @@ def _listed_texts(of: Mapping[str, Json], key: str) -> set[str]:
     return {each for each in listed if isinstance(each, str)} if isinstance(listed, list) else set()
 
 
-def _unlike(resource: Resource, unit: ChainRole, others: set[str]) -> Iterator[tuple[str, str]]:
+def _unlike(resource: TemplateResource, unit: ChainRole, others: set[str]) -> Iterator[tuple[str, str]]:
     """What of a stack set is not as its target declares it, and what to write; a value not written out is none."""
     given = resource.properties
     automatic = given.get("AutoDeployment")
@@ -422,7 +422,7 @@ def _unlike(resource: Resource, unit: ChainRole, others: set[str]) -> Iterator[t
             )
 
 
-def _inline_template(resource: Resource) -> Json:
+def _inline_template(resource: TemplateResource) -> Json:
     """The template that stands in a stack set, as text or object; None where none stands there that can be read."""
     body = resource.properties.get("TemplateBody")
     if not isinstance(body, str):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rolechain.graph.finding import Level
 from rolechain.iam.arn import partition_of
+from rolechain.iam.glob import WILDCARD
 from rolechain.iam.partitions import saml_audience
 from rolechain.proof.rules.context import RuleContext
 from rolechain.proof.rules.located_statement import LocatedStatement, only
@@ -90,7 +91,7 @@ def _wildcard(entry: LocatedStatement, key: str, subject: str) -> Violations:
     instance = subject.replace("*", "xx").replace("?", "x")
     if instance == subject or not entry.may({key.lower(): only(instance)}):
         return
-    fixed = re.split(r"[*?]", subject, maxsplit=1)[0]
+    fixed = WILDCARD.split(subject, maxsplit=1)[0]
     kind = next(kind for kind in _KNOWN if subject.startswith(kind.begins))
     if re.match(kind.begins + kind.group, fixed):
         return

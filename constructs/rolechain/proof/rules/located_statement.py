@@ -17,7 +17,15 @@ from rolechain.graph.requests import Requests
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.values import OneValue, Values
 from rolechain.iam import condition_keys as keys_of
-from rolechain.iam.arn import account_of, is_arn, partition_of, resource_of, root_of, service_of
+from rolechain.iam.arn import (
+    account_of,
+    is_arn,
+    partition_of,
+    resource_of,
+    resource_type_of,
+    root_of,
+    service_of,
+)
 from rolechain.policy.conditions import Condition, NullCheck
 from rolechain.policy.elements import Intrinsic
 from rolechain.policy.statement import Statement
@@ -293,7 +301,7 @@ def located_statements(role: RoleRecord, record: PolicyRecord) -> Iterator[Locat
 
 def is_role(value: str) -> bool:
     """Whether a text is the ARN of one role."""
-    is_named = service_of(value) == "iam" and resource_of(value).startswith("role/")
+    is_named = service_of(value) == "iam" and resource_type_of(value) == "role"
     return is_named and not set(value) & set("*?$")
 
 

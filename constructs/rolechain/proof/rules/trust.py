@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rolechain.graph.access import ASSUME
 from rolechain.graph.finding import Level
-from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_of, service_of
+from rolechain.iam.arn import account_of, iam_arn, partition_of, resource_type_of, session_names
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
 from rolechain.iam.limits import is_unique_id
 from rolechain.model.role import ChainRole
@@ -122,7 +122,7 @@ def whole_account(context: RuleContext) -> Violations:
                     Level.WARNING,
                 )
                 continue
-            caller = callers[0] if callers else f"arn:{partition}:iam::{account}:role/<path and name>"
+            caller = callers[0] if callers else iam_arn(partition, account, "role/<path and name>")
             # Whom * names needs no policy of its own in the role's account.
             by_own_policy = account == account_of(entry.arn) and not entry.everyone
             yield entry.violation(
@@ -175,10 +175,8 @@ def orphaned_when_recreated(context: RuleContext) -> Violations:
 def pinned_to_session(context: RuleContext) -> Violations:
     for entry in context.entries:
         for value in entry.aws:
-            if service_of(value) == "sts" and resource_of(value).startswith("assumed-role/"):
-                arn = iam_arn(
-                    partition_of(value), account_of(value), f"role/{resource_of(value).split('/')[1]}"
-                )
+            if session := session_names(value):
+                arn = iam_arn(partition_of(value), account_of(value), f"role/{session[0]}")
                 yield entry.violation(
                     f"trusts {value}: a session of that role by another name is refused",
                     f"write {by_root(arn)}, path included",
@@ -197,7 +195,9 @@ def users_let_in(context: RuleContext) -> Violations:
         if entry.arn not in context.declared:
             continue
         entrances = context.entrances(entry.role)
-        named = [value for value in entry.aws if ":user/" in value or value.startswith("AIDA")]
+        named = [
+            value for value in entry.aws if resource_type_of(value) == "user" or value.startswith("AIDA")
+        ]
         named += [value for value in entry.pinned(PRINCIPAL_ARN) if ":user/" in value]
         for value in dict.fromkeys(named):
             if ("arn", value) not in entrances:

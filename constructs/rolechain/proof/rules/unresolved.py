@@ -15,18 +15,19 @@ from typing import Any
 from rolechain.cloudformation.unresolved import Unresolved
 from rolechain.graph.documents import Documents
 from rolechain.graph.role_graph import IdentityRecord, PolicyRecord, RoleGraph, RoleRecord
+from rolechain.iam.arn import iam_arn
 from rolechain.policy.elements import intrinsic_of
 
 WORD = "unresolved"
 """A part of every value that stands in for another, none of which is shown."""
 
 _ACCOUNT = f"<{WORD}>"
-_ROLE = f"arn:aws:iam::{_ACCOUNT}:role/{WORD}"
+_ROLE = iam_arn("aws", _ACCOUNT, f"role/{WORD}")
 _ELEMENTS: Mapping[str, Any] = {
     "Principal": {"AWS": _ROLE},
     "AWS": _ROLE,
     "Service": f"{WORD}.amazonaws.com",
-    "Federated": f"arn:aws:iam::{_ACCOUNT}:oidc-provider/{WORD}.example",
+    "Federated": iam_arn("aws", _ACCOUNT, f"oidc-provider/{WORD}.example"),
     "Action": f"sts:{WORD}",
     "Resource": _ROLE,
     # No request meets it, as every call of STS is encrypted.
