@@ -68,6 +68,7 @@ client = boto3.Session(profile_name=options.pop("--profile", None)).client(servi
 method = operation.replace("-", "_")
 shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
 names = {"--" + xform_name(each, "-"): each for each in shape.members} if shape else {}
+names["--notification-endpoint"] = "Endpoint"
 print(json.dumps(getattr(client, method)(**{names[key]: value for key, value in options.items()}), default=str))
 '''
 
