@@ -88,7 +88,6 @@ class ChainAlarms(Construct):
 
     def _report_members(self, chain: Chain, members: Sequence[ChainRole], name: str, bus_arn: str) -> None:
         """The rules of the accounts of organizational units, in a stack set of their own: targets share accounts."""
-        options = members[0].stack_set or StackSet()
         template = member_template(
             f"What the chain {chain.name} reports",
             lambda stack: _report(stack, chain, ANY_ACCOUNT, f"{name}-{Aws.REGION}", bus_arn),
@@ -101,7 +100,7 @@ class ChainAlarms(Construct):
             # These have rules of their own.
             exclude=self._accounts,
             regions=list(dict.fromkeys((chain.region, FIRST_REGIONS[chain.partition]))),
-            options=replace(options, depends_on=()),
+            options=replace(members[0].stack_set or StackSet(), depends_on=()),
         )
 
     def _gather(self, chain: Chain, name: str, bus_arn: str, topic: sns.ITopic | None) -> None:

@@ -48,16 +48,9 @@ def member_stack_set(
     regions: Sequence[str],
     options: StackSet,
 ) -> CfnStackSet:
-    """A stack set that deploys a template to every account of organizational units, and to whoever joins them.
+    """A stack set that deploys a template to every account of units, given by their paths, and to whoever joins them.
 
-    Args:
-        scope: the construct that holds it.
-        template: the template.
-        name: the name, in which other characters than those of a stack set become hyphens.
-        units: the paths of the units.
-        exclude: the ids of accounts that are left out.
-        regions: the regions.
-        options: the options that the chain declares.
+    Characters of the name that a stack set's may not have become hyphens.
     """
     body = json.dumps(template, separators=(",", ":"), ensure_ascii=False)
     is_inline = len(body.encode()) <= _INLINE_BYTES

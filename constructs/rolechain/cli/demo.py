@@ -109,11 +109,7 @@ class Deployment:
             synth.finish()
 
     def deploy(self) -> list[str]:
-        """``cdk deploy --all``, with the deploying account's administrator alone.
-
-        Returns:
-            The stacks that are left out, since their accounts are not the chain's and are not bootstrapped.
-        """
+        """Deploys with the deploying account's administrator alone; gives the stacks of others' accounts, left out."""
         within = (None, *self.chain.deployed_accounts)
         stacks = {each.name: each.account in within for each in templates_in(self.assembly)}
         left_out = [name for name, deployed in stacks.items() if not deployed]
@@ -187,8 +183,9 @@ def run(arguments: argparse.Namespace) -> int:
         with _step(screen, "cdk deploy --all") as done:
             left_out = deployment.deploy()
             selected = f"without {', '.join(left_out)}" if left_out else "--all"
-            made = sum(not role.existing for role in chain.roles)
-            done(f"cdk deploy {selected}: {made} roles in {accounts}")
+            done(
+                f"cdk deploy {selected}: {sum(not role.existing for role in chain.roles)} roles in {accounts}"
+            )
         with _step(screen, "taking every hop, trying every shortcut") as done:
             workloads = [
                 workload(organization, chain, source, entrance)

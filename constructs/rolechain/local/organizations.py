@@ -162,12 +162,7 @@ class Organization:
     ) -> Response:
         operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         try:
-            try:
-                parameters = dict(json.loads(body or b"{}"))
-            except (TypeError, ValueError):
-                message = "the request's body is not a JSON object"
-                raise ServiceError("SerializationException", message) from None
-            result = await self.perform(operation, parameters)
+            result = await self.perform(operation, _parsed(body))
         except ServiceError as error:
             return _response(400, {"__type": error.code, "Message": str(error), "Reason": error.reason})
         return _response(200, result)
@@ -438,6 +433,13 @@ class Organization:
             if self._enabled(kind):
                 attached = _store._attachments.get(policy_id) or []
                 _store._attachments[policy_id] = list(dict.fromkeys([*attached, *targets]))
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(body or b"{}"))
+    except (TypeError, ValueError):
+        raise ServiceError("SerializationException", "the request's body is not a JSON object") from None
 
 
 def _attached(kind: str | None, target: str | None) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from rolechain.local.errors import ServiceError
 from rolechain.local.organizations import Organization
 
 _TYPE = "AWS::Organizations::Policy"
-Made = tuple[str, Record]
 
 
 def install(organization: Organization) -> None:
@@ -23,14 +22,11 @@ def install(organization: Organization) -> None:
     def call(operation: str, **parameters: Any) -> Record:
         return emulator.spawn(organization.perform(operation, parameters)).result()
 
-    def written(operation: str, properties: Record, **more: Any) -> Made:
+    def written(operation: str, properties: Record, **more: Any) -> tuple[str, Record]:
         content = properties["Content"]
-        given = {
-            "Name": properties["Name"],
-            "Description": properties.get("Description", ""),
-            "Content": content if isinstance(content, str) else json.dumps(content, separators=(",", ":")),
-        }
-        made = call(operation, **given, **more)["Policy"]["PolicySummary"]
+        text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"))
+        given = {"Name": properties["Name"], "Description": properties.get("Description", "")}
+        made = call(operation, Content=text, **given, **more)["Policy"]["PolicySummary"]
         return made["Id"], {name: made.get(name, False) for name in ("Id", "Arn", "AwsManaged")}
 
     def attach(policy: str, wanted: list[str]) -> None:
@@ -40,7 +36,7 @@ def install(organization: Organization) -> None:
                 if target not in others:
                     call(operation, PolicyId=policy, TargetId=target)
 
-    def create(_: str, properties: Record, __: str) -> Made:
+    def create(_: str, properties: Record, __: str) -> tuple[str, Record]:
         made = written("CreatePolicy", properties, Type=properties["Type"])
         try:
             attach(made[0], properties.get("TargetIds", []))
@@ -49,7 +45,7 @@ def install(organization: Organization) -> None:
             raise
         return made
 
-    def update(policy: str, old: Record, new: Record, stack: str) -> Made:
+    def update(policy: str, old: Record, new: Record, stack: str) -> tuple[str, Record]:
         if old["Type"] != new["Type"]:
             return create("", new, stack)
         made = written("UpdatePolicy", new, PolicyId=policy)
