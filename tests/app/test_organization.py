@@ -7,28 +7,35 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rolechain import Chain
+from rolechain.cdk import canary_arn
 from rolechain.cli.toolchain import find
 from rolechain.iam.arn import account_of
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
 from rolechain.proof import prove, templates_in
 from rolechain.runtime import HopError, chain_session, fan_out, list_unit_accounts
 from rolechain.runtime.entry import way_in
+from rolechain.statements.event_patterns import watches_of
+from tests.features.test_canary import run_function
 from tests.repository.documents.blocks import ROOT, Block, blocks
 from tests.repository.documents.commands import command_lines
 
 # One user of the CDK CLI at a time: each starts several processes of Node.
 pytestmark = pytest.mark.xdist_group("cdk")
 
-VENDOR, ARCHIVE, JOINS = "888888888888", "777777777777", "999999999999"
+MANAGEMENT, VENDOR, ARCHIVE = "555555555555", "888888888888", "777777777777"
+WEB, JOINS = "666666666666", "999999999999"
 ROLES = ("platform-deploy", "platform-audit")
+SUMMARY, ALIASES = "iam:GetAccountSummary", "iam:ListAccountAliases"
 PACKS = ("AwsSolutionsChecks", "NIST80053R5Checks", "HIPAASecurityChecks", "PCIDSS321Checks")
 PROFILES = {
     "management": MANAGEMENT_ACCOUNT,
@@ -37,11 +44,15 @@ PROFILES = {
     "hub": "222222222222",
     "gate": "333333333333",
     "vendor": VENDOR,
+    "web": WEB,
 }
+SERVICES = ["cloudwatch", "events", "lambda", "logs", "sns", "sqs"]
+"""What the alarms and the canary are made of, besides what a chain is."""
 PAGE = [block for block in blocks("sh") if block.document == "docs/organization.md"]
-(DEPLOYED,) = (number for number, block in enumerate(PAGE) if "cdk deploy" in block.text)
-UNITS = {"production": 15, "staging": 15, "sandbox": 15, "security": 14}
-"""How many accounts are made in each, besides the log archive."""
+DEPLOYED = next(number for number, block in enumerate(PAGE) if "cdk deploy" in block.text)
+UNITS = {"production": 14, "staging": 15, "sandbox": 15, "security": 14}
+"""How many accounts are made in each, besides those of ``HELD``."""
+HELD = {"production": WEB, "security": ARCHIVE}
 AWS = '''\
 """The AWS CLI's way to call an operation, which need not be installed."""
 import json, sys
@@ -50,10 +61,14 @@ from botocore import xform_name
 
 service, operation, *words = sys.argv[1:]
 options = dict(zip(words[::2], words[1::2], strict=True))
+for name, value in options.items():
+    if value.startswith("file://"):
+        options[name] = open(value.removeprefix("file://")).read()
 client = boto3.Session(profile_name=options.pop("--profile", None)).client(service)
 method = operation.replace("-", "_")
 shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
 names = {"--" + xform_name(each, "-"): each for each in shape.members} if shape else {}
+names["--notification-endpoint"] = "Endpoint"
 print(json.dumps(getattr(client, method)(**{names[key]: value for key, value in options.items()}), default=str))
 '''
 
@@ -85,10 +100,15 @@ class Reader:
         for line in command_lines(block.text):
             if line.startswith("cd "):
                 self.folder /= line.removeprefix("cd ")
-                file = self.folder / "chain.yaml"
-                file.write_text(self.write(file.read_text()))
+                for name in ("app.py", "chain.yaml"):
+                    self.rewrite(name, self.write)
             else:
                 self.line(line)
+
+    def rewrite(self, name: str, change: Callable[[str], str]) -> None:
+        """Changes a file of the folder."""
+        file = self.folder / name
+        file.write_text(change(file.read_text()))
 
     def line(self, line: str) -> None:
         """Runs a line, which fails where the page says so and nowhere else."""
@@ -109,7 +129,9 @@ class Reader:
     def learn(self, line: str, said: str) -> None:
         """Notes what a command made."""
         words = line.split()
-        if "list-roots" in words:
+        if "describe-organization" in words:
+            self.ids[MANAGEMENT] = json.loads(said)["Organization"]["MasterAccountId"]
+        elif "list-roots" in words:
             self.ids["r-ab12"] = json.loads(said)["Roots"][0]["Id"]
         elif "create-organizational-unit" in words:
             number = len([each for each in self.ids if each.startswith("ou-")]) + 1
@@ -121,8 +143,8 @@ class Reader:
 
     def fill(self, name: str, unit: str) -> None:
         """The accounts that a unit has before anything is deployed."""
-        if name == "security":
-            self.organization.move_account(ARCHIVE, unit)
+        if name in HELD:
+            self.organization.move_account(HELD[name], unit)
         for _ in range(UNITS[name]):
             self.organization.create_account(unit)
 
@@ -142,13 +164,15 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     programs.mkdir()
     (programs / "aws").write_text(f"#!{sys.executable}\n{AWS}")
     (programs / "aws").chmod(0o755)
-    with LocalOrganization(outside=[VENDOR]) as organization:
+    with LocalOrganization(outside=[VENDOR], services=SERVICES) as organization:
         (folder / "config").write_text(
             "".join(
                 f"[profile {name}]\naws_access_key_id = {account}\nregion = us-east-1\n"
                 f"aws_secret_access_key = {organization.secret_access_key}\n"
                 for name, account in PROFILES.items()
             )
+            + "[profile admin]\nrole_arn = arn:aws:iam::222222222222:role/platform-admin\n"
+            "source_profile = management\nregion = us-east-1\n"
         )
         settings = organization.environment(MANAGEMENT_ACCOUNT)
         kept = {name: value for name, value in settings.items() if name != "AWS_SESSION_TOKEN"}
@@ -181,7 +205,7 @@ def chain(deployed: Reader) -> Chain:
 def test_it_is_proven_and_no_pack_reports_anything(deployed: Reader, chain: Chain) -> None:
     """The synth and the command prove the same, nothing is found by CDK and four packs, and nothing is acknowledged."""
     assembly = deployed.folder / "cdk.out"
-    ends = "5 hops can be taken, and nothing else gets in than by 3 declared entrances\n"
+    ends = "5 hops can be taken, and nothing else gets in than by 4 declared entrances\n"
     assert f"rolechain: chain platform is proven: {ends}" in deployed.of("cdk synth")
     assert deployed.of("rolechain prove").endswith(f"chain platform is proven from cdk.out: {ends}")
     assert prove(chain, templates_in(assembly)).findings == ()
@@ -222,13 +246,119 @@ def test_every_account_is_reached_from_both_sources(
     }
 
 
+def test_the_canary_walks(deployed: Reader, chain: Chain) -> None:
+    """Its function finds the chain as declared as far as the caller of the targets, and says what it leaves out."""
+    (code,) = [file.parent for file in (deployed.folder / "cdk.out").glob("asset.*/canary.json")]
+    *lines, whole = run_function(deployed.organization, canary_arn(chain), code)
+    walked = [line["callee"].rsplit("/")[-1] for line in lines if line["expected"] == "allowed"]
+    assert walked == ["platform-delivery", "platform-hub", "platform-gate"]
+    assert (whole["Walked"], whole["failed"]) == (1, 0)
+    assert whole["left_out"] == [f"arn:aws:iam::*:role/rolechain/{role}" for role in ROLES]
+
+
+def test_every_account_has_its_alarms(deployed: Reader, chain: Chain) -> None:
+    """The rules of the chain's accounts, of an account of the units, and of one that the targets leave out."""
+    for account in (*chain.accounts, WEB, ARCHIVE):
+        events: Any = deployed.organization.session(account).client("events")
+        watched = account if account in chain.accounts else "*"
+        rules = events.list_rules()["Rules"]
+        patterns = [json.loads(rule["EventPattern"]) for rule in rules if "EventPattern" in rule]
+        wanted = [watch.pattern for watch in watches_of(chain, watched)]
+        assert [pattern for pattern in wanted if pattern not in patterns] == []
+    (gate,) = [role.account for role in chain.middle if role.role == "platform-gate"]
+    buses = deployed.organization.session(gate).client("events").list_event_buses()["EventBuses"]
+    assert "platform-alarms" in {bus["Name"] for bus in buses}
+
+
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ANYBODY = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+DOCUMENT, OPEN = (json.dumps({"Version": "2012-10-17", "Statement": each}) for each in (EVERYTHING, ANYBODY))
+ATTEMPTS: dict[str, tuple[str, str, Callable[[Any], object]]] = {
+    "DenyRoleChanges": (
+        "service",
+        WEB,
+        lambda session: session.client("iam").put_role_policy(
+            RoleName="platform-audit", PolicyName="own", PolicyDocument=DOCUMENT
+        ),
+    ),
+    "DenyPolicyChanges": (
+        "service",
+        WEB,
+        lambda session: session.client("iam").create_policy_version(
+            PolicyArn=f"arn:aws:iam::{WEB}:policy/rolechain/any", PolicyDocument=DOCUMENT
+        ),
+    ),
+    "DenyAdministration": (
+        "service",
+        PROFILES["gate"],
+        lambda session: assume(
+            session, f"{PROFILES['gate']}:role/cdk-hnb659fds-deploy-role-333333333333-us-east-1"
+        ),
+    ),
+    "DenyFederationAndStacks": (
+        "service",
+        PROFILES["gate"],
+        lambda session: session.client("cloudformation").update_stack(
+            StackName="platform-333333333333", UsePreviousTemplate=True
+        ),
+    ),
+    "DenyUndeclaredCallers": (
+        "resource",
+        WEB,
+        lambda session: assume(session, f"{PROFILES['hub']}:role/rolechain/platform-hub"),
+    ),
+    "DenyOutsiders": (
+        "resource",
+        VENDOR,
+        lambda session: assume(session, f"{PROFILES['team']}:role/rolechain/platform-delivery"),
+    ),
+}
+"""For each statement of the guardrails: the type of control policy that refuses, who attempts it, and what."""
+
+
+def assume(session: Any, role: str) -> None:
+    """Assumes a role: ``<account>:role/<path and name>``."""
+    session.client("sts").assume_role(RoleArn=f"arn:aws:iam::{role}", RoleSessionName="guest")
+
+
+def test_every_guardrail_refuses(deployed: Reader) -> None:
+    """Each statement that is deployed has an attempt that it stops, of whoever may do everything in an account."""
+    template = json.loads((deployed.folder / "cdk.out" / "guardrails.template.json").read_text())
+    statements = {
+        (policy["Properties"]["Type"].split("_")[0].lower(), statement["Sid"].rstrip("0123456789"))
+        for policy in template["Resources"].values()
+        for statement in policy["Properties"]["Content"]["Statement"]
+    }
+    assert statements == {(kind, sid) for sid, (kind, _, _) in ATTEMPTS.items()}
+    organization = deployed.organization
+    # Whoever opens a role by a stack: CloudFormation's own role is none of those that are refused.
+    kept = []
+    for account, role in ((PROFILES["team"], "platform-delivery"), (PROFILES["hub"], "platform-hub")):
+        executing = f"arn:aws:iam::{account}:role/cdk-hnb659fds-cfn-exec-role-{account}-us-east-1"
+        iam: Any = organization.workload(executing, "cloudformation.amazonaws.com").client("iam")
+        kept.append((iam, role, iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]))
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=OPEN)
+    for kind, account, attempt in ATTEMPTS.values():
+        with pytest.raises(ClientError, match=f"with an explicit deny in a {kind} control policy"):
+            attempt(organization.session(account))
+    for iam, role, document in kept:
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
+
+
 def test_the_rest_of_the_page(deployed: Reader) -> None:
     """Both commands reach each account, one that joins is reached without a deployment, one that has left is not."""
     for block in PAGE[DEPLOYED + 1 :]:
+        if block.text.startswith("cdk deploy"):
+            deployed.rewrite(
+                "chain.yaml", lambda text: text.replace(f'"{SUMMARY}"', f"[{SUMMARY}, {ALIASES}]")
+            )
         deployed.run(block)
     whoami, programs = deployed.of("whoami --every-target"), deployed.of("exec --every-target")
     for role, count in zip(ROLES, (30, 59), strict=True):
         assert len(set(re.findall(rf"::(\d+):assumed-role/{role}/", whoami))) == count
+    web = deployed.organization.session(WEB).client("iam")
+    policies = web.get_account_authorization_details(Filter=["LocalManagedPolicy"])["Policies"]
+    assert ALIASES in json.dumps(policies, default=str)
     answers = re.findall(r"^(\d{12})(?:/\S+)? \| \1$", programs, re.MULTILINE)
     assert (len(answers), len(set(answers))) == (30 + 59, 59)
     assert f"{ARCHIVE} is skipped: the chain excludes it" in whoami
@@ -237,3 +367,4 @@ def test_the_rest_of_the_page(deployed: Reader) -> None:
     assert f"arn:aws:sts::{account}:assumed-role/platform-audit/" in joined
     role = f"arn:aws:iam::{account}:role/rolechain/platform-audit"
     assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in left
+    assert deployed.organization.session(account).client("events").list_rules()["Rules"] == []

@@ -10,7 +10,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
 
-from rolechain import Chain, ChainRole, Entrance
+from rolechain import Chain, ChainRole, Entrance, StackSet
 from rolechain.cdk import ChainAlarms, ChainCanary, ChainParameters, PlacementError, RoleChain
 from rolechain.cdk.app import quick_app
 from rolechain.local import LocalOrganization
@@ -21,7 +21,7 @@ from tests.cdk.test_chain_canary import IN_VPC, watched
 from tests.cdk.test_nag import PACKS, findings
 
 Json = dict[str, Any]
-SOURCE, MIDDLE, TARGET = "111111111111", "222222222222", "333333333333"
+SOURCE, MIDDLE, TARGET, HOLDER = "111111111111", "222222222222", "333333333333", "444444444444"
 BUS = f"arn:aws:events:us-east-1:{MIDDLE}:event-bus/deploy-alarms"
 
 
@@ -147,6 +147,113 @@ def test_nag(pack: Any, app: cdk.App) -> None:
     ChainCanary(source, "Canary", chain=watched(), topic=topic, **IN_VPC)
     ChainParameters(source, "Parameters", chain=watched())
     assert findings(pack(app), app) == []
+
+
+def in_units(**more: Any) -> Chain:
+    """A chain into the accounts of organizational units, whose stack sets stand in an account without its roles."""
+    held = StackSet(administrator_account=HOLDER, failure_tolerance_percentage=10)
+    return Chain(
+        "deploy",
+        organization="o-exampleorg1",
+        source=ChainRole(SOURCE, assumed_by=[Entrance.account(SOURCE)]),
+        middle=ChainRole(MIDDLE),
+        targets=[
+            ChainRole(organizational_units=["r-ab12/ou-ab12-11111111"], role="one", stack_set=held),
+            ChainRole(
+                organizational_units=["r-ab12/ou-ab12-11111111/ou-ab12-33333333", "r-ab12/ou-ab12-22222222"],
+                role="other",
+                stack_set=held,
+                exclude=["777777777777"],
+            ),
+        ],
+        **more,
+    )
+
+
+def test_every_account_of_the_units_has_the_rules(tmp_path: Path) -> None:
+    """A stack set holds them beside those of the targets, whose accounts it shares, and none of a declared account."""
+    chain, app = in_units(), quick_app(tmp_path)
+    with_alarms(app, chain)
+    assembly = app.synth()
+    templates = {each.environment.account: each.template["Resources"] for each in assembly.stacks}
+    assert [of_type(templates[each], "AWS::CloudFormation::StackSet") for each in (SOURCE, MIDDLE)] == [
+        {},
+        {},
+    ]
+    stack_set = only(templates[HOLDER], "AWS::CloudFormation::StackSet")
+    made = json.loads(stack_set.pop("TemplateBody"))["Resources"].values()
+    assert stack_set == {
+        "StackSetName": "deploy-alarms-members",
+        "Description": "What the chain deploy reports",
+        "PermissionModel": "SERVICE_MANAGED",
+        "CallAs": "DELEGATED_ADMIN",
+        "AutoDeployment": {"Enabled": True, "RetainStacksOnAccountRemoval": False},
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "OperationPreferences": {
+            "ConcurrencyMode": "STRICT_FAILURE_TOLERANCE",
+            "FailureTolerancePercentage": 10,
+        },
+        "StackInstancesGroup": [
+            {
+                "DeploymentTargets": {
+                    "OrganizationalUnitIds": ["ou-ab12-11111111", "ou-ab12-22222222"],
+                    "AccountFilterType": "DIFFERENCE",
+                    "Accounts": [SOURCE, MIDDLE, HOLDER],
+                },
+                "Regions": ["us-east-1"],
+            }
+        ],
+    }
+    rules = [each["Properties"] for each in made if each["Type"] == "AWS::Events::Rule"]
+    assert [each["EventPattern"] for each in rules] == [watch.pattern for watch in watches_of(chain, "*")]
+    assert {each["Targets"][0]["Arn"] for each in rules} == {BUS}
+    (sender,) = [each["Properties"] for each in made if each["Type"] == "AWS::IAM::Role"]
+    assert sender["RoleName"] == {"Fn::Join": ["", ["deploy-alarms-members-", {"Ref": "AWS::Region"}]]}
+    (condition,) = [each["Condition"] for each in sender["AssumeRolePolicyDocument"]["Statement"]]
+    assert condition == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert passes(prove(chain, templates_in(tmp_path)), strict=True)
+
+
+def test_the_bus_takes_events_of_the_units(tmp_path: Path) -> None:
+    """Besides the declared accounts, those of the units of the organization may write to it, by the role that sends."""
+    app = quick_app(tmp_path)
+    with_alarms(app, in_units())
+    assembly = app.synth()
+    (resources,) = [
+        each.template["Resources"] for each in assembly.stacks if each.environment.account == MIDDLE
+    ]
+    accounts, members = only(resources, "AWS::Events::EventBus")["Policy"]["Statement"]
+    assert accounts["Principal"] == {
+        "AWS": [f"arn:aws:iam::{each}:root" for each in (SOURCE, MIDDLE, HOLDER)]
+    }
+    assert members == {
+        "Sid": "AllowMembers",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": BUS,
+        "Condition": {
+            "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/rolechain/deploy-alarms-members-*"},
+            "StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"},
+            "ForAnyValue:StringLike": {
+                "aws:PrincipalOrgPaths": [
+                    "o-exampleorg1/r-ab12/ou-ab12-11111111/*",
+                    "o-exampleorg1/r-ab12/ou-ab12-22222222/*",
+                ]
+            },
+        },
+    }
+    (tell,) = [each for each in of_type(resources, "AWS::Events::Rule").values() if "EventBusName" in each]
+    assert tell["EventPattern"] == {"source": ["aws.iam", "aws.sts"]}
+
+
+def test_units_of_a_chain_of_another_region(tmp_path: Path) -> None:
+    """The stack set goes to the chain's region, and to the one in which IAM reports."""
+    app = quick_app(tmp_path)
+    with_alarms(app, in_units(region="eu-central-1"))
+    (template,) = [each.template for each in app.synth().stacks if each.environment.account == HOLDER]
+    stack_set = only(template["Resources"], "AWS::CloudFormation::StackSet")
+    assert stack_set["StackInstancesGroup"][0]["Regions"] == ["eu-central-1", "us-east-1"]
 
 
 def test_the_region_of_iam(app: cdk.App) -> None:

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Annotations, Match
 
 from rolechain import Chain, ChainError, ChainRole, Entrance
 from rolechain.cdk import ChainCanary, PlacementError, RoleChain, canary_arn
@@ -223,3 +225,15 @@ def test_values_that_no_hop_takes(app: cdk.App) -> None:
     stack = RoleChain(app, "deploy", chain=watched()).stacks[SOURCE]
     with pytest.raises(ChainError, match="Stage"):
         ChainCanary(stack, "Canary", chain=watched(), session_tags={"Stage": "dev"})
+
+
+def test_targets_by_organizational_unit(app: cdk.App) -> None:
+    """They are left out, with the values that only they take, and the synth says so."""
+    unit = ChainRole(organizational_units=["r-ab12"], session_tags={"Stage": ["dev"]})
+    chain = replace(watched(), targets=[unit, ChainRole("333333333333", "deploy-other")])
+    stack = RoleChain(app, "deploy", chain=chain).stacks[SOURCE]
+    with pytest.raises(ChainError, match="Stage"):
+        ChainCanary(stack, "Tagged", chain=chain, session_tags={"Stage": "dev"})
+    ChainCanary(stack, "Canary", chain=chain)
+    (said,) = Annotations.from_stack(stack).find_info("*", Match.string_like_regexp("walks as far as"))
+    assert "deploy-canary walks as far as the caller of deploy-target, which are decl" in str(said.entry.data)

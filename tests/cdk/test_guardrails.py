@@ -50,6 +50,15 @@ def test_each_policy_is_a_resource(
     }
 
 
+def test_several_in_one_organization(make_stack: Callable[[str], cdk.Stack]) -> None:
+    """The names of policies are unique in an organization: other guardrails of the chain have another name."""
+    made = ChainGuardrails(
+        make_stack(MANAGEMENT), "Units", chain=CHAIN, name="units", targets=["ou-ab12-11111111"]
+    )
+    assert [policy.name for policy in made.policies.values()] == list(made.policies)
+    assert list(made.policies) == ["units-service-control", "units-resource-control"]
+
+
 @pytest.mark.parametrize(
     ("targets", "message"),
     [

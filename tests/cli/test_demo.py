@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -9,8 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from rolechain import Chain, ChainRole, Entrance
+from rolechain.cli.demo import Deployment
 
 ROOT = Path(__file__).parents[2]
 # One demo at a time: each starts several processes of Node.
@@ -104,6 +111,45 @@ def test_a_folder_without_an_app(tmp_path: Path) -> None:
             assert re.search(rf"{caller} → two-middle-1, {altered} +222222222222 +✓ refused", said)
     assert "which may read no parameters there" in said
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("account", "selected"),
+    [("222222222222", ["--all"]), ("999999999999", ["one"])],
+    ids=["of the chain", "of nobody"],
+)
+def test_stacks_of_other_accounts_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str, selected: list[str]
+) -> None:
+    """An app may hold stacks of accounts that are none of the chain's, such as the guardrails of the management one."""
+    chain = Chain(
+        "deploy",
+        source=ChainRole("111111111111", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        targets=ChainRole("222222222222"),
+    )
+    assembly = tmp_path / "cdk.out"
+    assembly.mkdir()
+    (assembly / "t.json").write_text("{}")
+    stacks = {
+        name: {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://{each}/us-east-1",
+            "properties": {"templateFile": "t.json"},
+        }
+        for name, each in (("one", "111111111111"), ("other", account))
+    }
+    (assembly / "manifest.json").write_text(json.dumps({"artifacts": stacks}))
+    given: list[str] = []
+
+    def run(_: Deployment, __: str, *words: str) -> Any:
+        given.extend(words)
+        return contextlib.nullcontext(SimpleNamespace(finish=lambda: None))
+
+    monkeypatch.setattr(Deployment, "_cdk", run)
+    none: Any = None
+    left_out = Deployment(none, none, chain, tmp_path, tmp_path).deploy()
+    assert given[: given.index("--app")] == ["deploy", *selected]
+    assert left_out == ([] if selected == ["--all"] else ["other"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -292,6 +292,59 @@ def test_a_revocation(deployed: Deployed, chain: Chain, reported: Reported) -> N
     iam.delete_role_policy(RoleName=name, PolicyName="AWSRevokeOlderSessions")
 
 
+def test_an_account_of_a_unit(
+    deploy: Deploy, trail: Path, matches: Callable[[Pattern, Json], bool], role: Any, organization: Any
+) -> None:
+    """The rules of any account of the units report what those of a declared one do, and no declared walk."""
+    by_unit = Chain(
+        "spread",
+        organization="o-exampleorg1",
+        source=ChainRole(SOURCE, assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        middle=ChainRole(MIDDLE),
+        targets=[
+            ChainRole(organizational_units=["r-local"], role="one"),
+            ChainRole(organizational_units=["r-local"], role="other"),
+        ],
+    )
+    member = "555555555555"
+    deployed = deploy(by_unit.with_members([member]))
+    target = deployed.chain.targets[0]
+    stranger, inside = role("777777777777", "stranger"), role(member, "inside")
+    middle_stranger = role(MIDDLE, "beside-the-middle")
+    events_of(trail)
+
+    def reported() -> set[str]:
+        found = set()
+        for event in events_of(trail):
+            account = event["account"] if event["account"] in by_unit.accounts else "*"
+            for watch in watches_of(by_unit, account) if event["account"] != "777777777777" else ():
+                if matches(watch.pattern, event):
+                    found.add(f"{event['account']} {watch.id.rstrip('123456789')}")
+        return found
+
+    for each in deployed.chain.targets:
+        deployed.walk(deployed.chain.hops_to(each))
+    assert reported() == set()
+    iam, middle = deployed.iam(member), by_unit.middle[0]
+    with pytest.raises(ClientError):
+        assume(inside, middle.arn)
+    assert reported() == {f"{member} Refused"}
+    opened(deployed, target, reported)
+    assume(stranger, target.arn)
+    assert reported() == {f"{member} Assumed"}
+    assume(inside, target.arn)
+    assert reported() == {f"{member} Assumed"}
+    assume(middle_stranger, target.arn)
+    assert reported() == {f"{MIDDLE} Called"}
+    opened(deployed, middle, reported)
+    assume(inside, middle.arn)
+    assert reported() == {f"{member} Called", f"{MIDDLE} Assumed"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": {**EVERYTHING, "Effect": "Deny"}})
+    iam.put_role_policy(RoleName="one", PolicyName="AWSRevokeOlderSessions", PolicyDocument=document)
+    assert reported() == {f"{member} Changed", f"{member} Revoked"}
+    iam.delete_role_policy(RoleName="one", PolicyName="AWSRevokeOlderSessions")
+
+
 OIDC = f"arn:aws:iam::{SOURCE}:oidc-provider/token.actions.githubusercontent.com"
 SAML = f"arn:aws:iam::{SOURCE}:saml-provider/okta"
 

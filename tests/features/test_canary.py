@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,32 @@ LETS_LAMBDA_IN = {
         "Principal": {"Service": "lambda.amazonaws.com"},
     }
 }
+
+
+def run_function(organization: LocalOrganization, role_arn: str, folder: Path) -> Sequence[Json]:
+    """Runs the function whose code is in a folder as its role, and gives the lines of its log."""
+    credentials = organization.workload(role_arn, "lambda.amazonaws.com").get_credentials()
+    assert credentials is not None
+    frozen = credentials.get_frozen_credentials()
+    assert frozen.access_key and frozen.secret_key and frozen.token  # noqa: PT018
+    environment = {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token,
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": organization.endpoint_url,
+        "AWS_LAMBDA_FUNCTION_NAME": role_arn.rsplit("/", 1)[-1],
+        "LAMBDA_TASK_ROOT": str(folder),
+    }
+    program = [sys.executable, "-P", "-c", RUN.format(code=str(folder))]
+    said = subprocess.run(
+        program, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    *lines, result = said.stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert result == str({"calls": found[-1]["calls"], "failed": found[-1]["failed"]})
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -82,30 +109,7 @@ def walk(
     )
     iam.put_role_policy(RoleName="watched-canary", PolicyName="own", PolicyDocument=json.dumps(rights))
 
-    def run() -> Sequence[Json]:
-        credentials = organization.workload(canary_arn(chain), "lambda.amazonaws.com").get_credentials()
-        assert credentials is not None
-        frozen = credentials.get_frozen_credentials()
-        assert frozen.access_key and frozen.secret_key and frozen.token  # noqa: PT018
-        environment = {
-            "AWS_ACCESS_KEY_ID": frozen.access_key,
-            "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
-            "AWS_SESSION_TOKEN": frozen.token,
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": organization.endpoint_url,
-            "AWS_LAMBDA_FUNCTION_NAME": "watched-canary",
-            "LAMBDA_TASK_ROOT": str(folder),
-        }
-        program = [sys.executable, "-P", "-c", RUN.format(code=str(folder))]
-        said = subprocess.run(
-            program, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
-        assert said.returncode == 0, said.stderr
-        *lines, result = said.stdout.splitlines()
-        found = [json.loads(line) for line in lines]
-        assert result == str({"calls": found[-1]["calls"], "failed": found[-1]["failed"]})
-        return found
-
+    run = partial(run_function, organization, canary_arn(chain), folder)
     yield deploy(chain), run
     iam.delete_role_policy(RoleName="watched-canary", PolicyName="own")
     iam.delete_role(RoleName="watched-canary")

@@ -86,10 +86,11 @@ def _walked(make: Any, chain: Chain) -> Any:
 def test_nobody_else_changes_the_roles(
     make: Any, chain: Chain, attach: Any, refused: Any, document: Any, allowing: Any
 ) -> None:
-    """Whoever may do anything is refused by a service control policy; administrators and CDK's role are not."""
+    """Whoever may do anything is refused by a service control policy; administrators and AWS's roles are not."""
     target = chain.targets[0]
     trust = json.dumps({"Version": "2012-10-17", "Statement": trust_statements(chain, target)})
-    for name in ("admin", f"{EXECUTING}-{target.account}-us-east-1"):
+    excepted = ("admin", f"{EXECUTING}-{target.account}-us-east-1", "stacksets-exec-0a1b2c3d")
+    for name in excepted:
         make.role(target.account, name, [target.account, MANAGEMENT_ACCOUNT], "*")
     own = document(allowing("s3:*"))
     policy = make.iam(target.account).create_policy(PolicyName="own", Path=target.path, PolicyDocument=own)
@@ -110,7 +111,7 @@ def test_nobody_else_changes_the_roles(
         code, message = refused(attempt)
         assert (code, SCP_SAYS in message) == ("AccessDenied", True), message
     ops.create_role(RoleName="another", AssumeRolePolicyDocument=trust)
-    for name in ("admin", f"{EXECUTING}-{target.account}-us-east-1"):
+    for name in excepted:
         administrator = f"arn:aws:iam::{target.account}:role/{name}"
         code, message = refused(lambda arn=administrator: make.assume(arn, by=_into(make, chain, 2)))
         assert (code, SCP_SAYS in message) == ("AccessDenied", True), message

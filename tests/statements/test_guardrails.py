@@ -90,6 +90,24 @@ def test_only_declared_callers_assume(chain: Chain) -> None:
     assert "DenyOutsiders" not in _statements(replace(chain, organization=None), RCP)
 
 
+def test_a_third_party_enters_where_it_is_declared(chain: Chain) -> None:
+    """What is an outsider is told for each source role: the third party of one is none of another."""
+    other = ChainRole("444444444444", role="support", assumed_by=[Entrance.account("666666666666")])
+    both = replace(chain, sources=[*chain.sources, other])
+    outsiders = {
+        statement["Resource"]: statement["Condition"]["StringNotEqualsIfExists"]
+        for sid, statement in _statements(both, RCP).items()
+        if sid.startswith("DenyOutsiders")
+    }
+    assert outsiders == {
+        SOURCE: {
+            "aws:PrincipalOrgID": "o-exampleorg1",
+            "aws:PrincipalAccount": ["888888888888", "999999999999"],
+        },
+        "arn:aws:iam::444444444444:role/rolechain/support": {"aws:PrincipalOrgID": "o-exampleorg1"},
+    }
+
+
 def test_only_administrators_change(chain: Chain) -> None:
     """A service control policy denies everybody else what changes the roles, their policies and administrators."""
     excepted = [ADMINISTRATOR, *ADMINISTERING]

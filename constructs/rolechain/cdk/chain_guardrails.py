@@ -21,6 +21,7 @@ class ChainGuardrails(Construct):
         scope: a stack of the management account, or of a delegated administrator for policies.
         id: the construct's id.
         chain: the chain.
+        name: what the policies' names begin with, which are unique in the organization. Default: the chain's name.
         targets: the ids of accounts, organizational units or the root to attach the policies to.
         administrators: the ARNs of the principals that may change the roles. Default: those of the chain.
         administration: whether nobody else may assume the administrators, update stacks, or change identity providers
@@ -42,6 +43,7 @@ class ChainGuardrails(Construct):
         *,
         chain: Chain,
         targets: Sequence[str],
+        name: str | None = None,
         administrators: Sequence[str] | None = None,
         administration: bool = False,
         source_ip: Sequence[str] = (),
@@ -63,10 +65,12 @@ class ChainGuardrails(Construct):
             source_ip=source_ip,
             source_vpc=source_vpc,
         ):
-            self.policies[each.name] = organizations.CfnPolicy(
+            kind = each.name.removeprefix(f"{chain.name}-")
+            policy = f"{name or chain.name}-{kind}"
+            self.policies[policy] = organizations.CfnPolicy(
                 self,
-                each.name.removeprefix(f"{chain.name}-"),
-                name=each.name,
+                kind,
+                name=policy,
                 type=each.type,
                 description=f"Guardrails of the chain {chain.name}",
                 content=each.content,

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import fields
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
-from aws_cdk import App, Aws, BootstraplessSynthesizer, CfnStackSet, Stack
-from aws_cdk.aws_s3_assets import Asset
+from aws_cdk import Aws, Stack
 from constructs import Construct
 
 from rolechain.cdk.chain_proof import prove_at_synth
 from rolechain.cdk.chain_role import PlacementError, TargetRole
+from rolechain.cdk.member_stack_set import member_stack_set, member_template
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.model.stack_set import StackSet
-
-_INLINE_BYTES = 51_200
-"""The longest template that may stand in a stack set; a longer one is an asset (CloudFormation quotas)."""
-_PREFERENCES = tuple(
-    field.name for field in fields(StackSet) if field.name.startswith(("failure_", "max_", "concurrency_"))
-)
 
 
 class TargetStackSet(Construct):
@@ -64,61 +50,21 @@ class TargetStackSet(Construct):
         super().__init__(scope, id)
         if proof is not None:
             prove_at_synth(self, chain, declared, proof=proof)
-        options = declared.stack_set or StackSet()
-        self.template = _template(chain, declared)
-        body = json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
-        is_inline = len(body.encode()) <= _INLINE_BYTES
-        units = [unit.rstrip("/").rsplit("/", 1)[-1] for unit in declared.organizational_units]
-        targets = CfnStackSet.DeploymentTargetsProperty(
-            organizational_unit_ids=units,
-            account_filter_type="DIFFERENCE" if declared.exclude else None,
-            accounts=list(declared.exclude) or None,
+        target_role = declared.in_account(Aws.ACCOUNT_ID)
+        self.template = member_template(
+            f"Role {declared.role} of the chain {chain.name}",
+            lambda stack: TargetRole(stack, declared.role, chain=chain, role=target_role, proof=None),
         )
-        preferences = {name: value for name in _PREFERENCES if (value := getattr(options, name)) is not None}
-        self.resource = CfnStackSet(
+        self.resource = member_stack_set(
             self,
-            "Resource",
-            stack_set_name=re.sub(r"[^A-Za-z0-9-]", "-", f"{chain.name}-{declared.role}"),
-            description=f"Role {declared.role} of the chain {chain.name}",
-            permission_model="SERVICE_MANAGED",
-            call_as=options.call_as,
-            auto_deployment=CfnStackSet.AutoDeploymentProperty(
-                enabled=True,
-                retain_stacks_on_account_removal=False,
-                depends_on=list(options.depends_on) or None,
-            ),
-            capabilities=["CAPABILITY_NAMED_IAM"],
-            operation_preferences=CfnStackSet.OperationPreferencesProperty(**preferences),
+            self.template,
+            name=f"{chain.name}-{declared.role}",
+            units=declared.organizational_units,
+            exclude=declared.exclude,
             # A role is global: a second region would create it again.
-            stack_instances_group=[
-                CfnStackSet.StackInstancesProperty(deployment_targets=targets, regions=[chain.region])
-            ],
-            template_body=body if is_inline else None,
-            template_url=None if is_inline else _asset(self, body).http_url,
+            regions=[chain.region],
+            options=declared.stack_set or StackSet(),
         )
-
-
-def _template(chain: Chain, target: ChainRole) -> Mapping[str, Any]:
-    """The template of one account, made as that of a target in a stack of its own."""
-    with TemporaryDirectory() as folder:
-        app = App(
-            analytics_reporting=False,
-            builtin_cloud_formation_validation=False,
-            outdir=folder,
-            tree_metadata=False,
-        )
-        description = f"Role {target.role} of the chain {chain.name}"
-        stack = Stack(app, "Target", description=description, synthesizer=BootstraplessSynthesizer())
-        TargetRole(stack, target.role, chain=chain, role=target.in_account(Aws.ACCOUNT_ID), proof=None)
-        made: Mapping[str, Any] = app.synth().get_stack_artifact(stack.artifact_id).template
-        return made
-
-
-def _asset(scope: Construct, body: str) -> Asset:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "template.json"
-        file.write_text(body, encoding="utf-8")
-        return Asset(scope, "Template", path=str(file))
 
 
 def _declared_here(scope: Construct, chain: Chain, wanted: str | ChainRole | None) -> ChainRole:

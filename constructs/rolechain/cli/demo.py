@@ -40,7 +40,7 @@ from rolechain.model.entry_principal import Entrance
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
-from rolechain.proof import Level, prove
+from rolechain.proof import Level, prove, templates_in
 from rolechain.runtime import HopReport, attempt, chain_session, verify
 from rolechain.statements.execution_policy import version_parameter
 from rolechain.trail import Trace
@@ -108,11 +108,16 @@ class Deployment:
                     raise DemoError(f"cdk bootstrap as account {account}: {problem}")
             synth.finish()
 
-    def deploy(self) -> None:
-        """``cdk deploy --all``, with the deploying account's administrator alone."""
-        words = ["--all", "--app", str(self.assembly), "--require-approval", "never", "--concurrency", "4"]
+    def deploy(self) -> list[str]:
+        """Deploys with the deploying account's administrator alone; gives the stacks of others' accounts, left out."""
+        within = (None, *self.chain.deployed_accounts)
+        stacks = {each.name: each.account in within for each in templates_in(self.assembly)}
+        left_out = [name for name, deployed in stacks.items() if not deployed]
+        selected = [name for name, deployed in stacks.items() if deployed] if left_out else ["--all"]
+        words = [*selected, "--app", str(self.assembly), "--require-approval", "never", "--concurrency", "4"]
         with self._cdk(self.deployer, "deploy", *words) as program:
             program.finish()
+        return left_out
 
     def _cdk(self, account: str, *words: str) -> AbstractContextManager[Program]:
         environment = self.organization.environment(account, region=self.chain.region)
@@ -176,8 +181,11 @@ def run(arguments: argparse.Namespace) -> int:
                 raise DemoError("\n  ".join(["the chain is not proven, so it is not deployed:", *found]))
             done(f"proven from the templates alone: {len(proof.hops)} hops work, nothing else gets in")
         with _step(screen, "cdk deploy --all") as done:
-            deployment.deploy()
-            done(f"cdk deploy --all: {sum(not role.existing for role in chain.roles)} roles in {accounts}")
+            left_out = deployment.deploy()
+            selected = f"without {', '.join(left_out)}" if left_out else "--all"
+            done(
+                f"cdk deploy {selected}: {sum(not role.existing for role in chain.roles)} roles in {accounts}"
+            )
         with _step(screen, "taking every hop, trying every shortcut") as done:
             workloads = [
                 workload(organization, chain, source, entrance)

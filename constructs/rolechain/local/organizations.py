@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from rolechain.iam.arn import format_arn
+from rolechain.iam.limits import CONTROL_POLICIES_OF_TARGET, CONTROL_POLICY_CHARACTERS
 from rolechain.local import emulator, query_protocol
 from rolechain.local.emulator import Response
 from rolechain.local.errors import ServiceError
@@ -152,41 +153,57 @@ class ServedOrganization:
                 for level in levels
             ]
 
+    def targets_of(self, policy: str) -> list[str]:
+        """The ids of the accounts, units and the root that a control policy is attached to."""
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            return list(_store._attachments.get(policy) or [])
+
     async def _handle(
-        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+        self, _: str, __: str, headers: dict[str, str], body: bytes, ___: dict[str, list[str]]
     ) -> Response:
         operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         try:
-            parameters = self._admitted(operation, body)
-            account = str(parameters.get("AccountId"))
-            before = (
-                self.above(account) if operation in ("MoveAccount", "RemoveAccountFromOrganization") else []
-            )
-            with emulator.acting_as(MANAGEMENT_ACCOUNT):
-                if operation in self._own:
-                    result = self._own[operation](parameters)
-                else:
-                    response: Response = await _store.handle_request(method, path, headers, body, query)
-                    if response[0] != 200:
-                        return response
-                    result = json.loads(response[2])
-                self._follow_up(operation, parameters, result)
-                if operation.startswith("List"):
-                    name, items = next(iter(result.items()))
-                    token = parameters.get("NextToken", "0")
-                    if not token.isdecimal():
-                        raise _refusal("InvalidInputException", "INVALID_PAGINATION_TOKEN")
-                    result |= query_protocol.page(name, items, parameters, _PAGE)
-            if operation in ("CreateAccount", "MoveAccount", "RemoveAccountFromOrganization"):
-                account = result.get("CreateAccountStatus", {}).get("AccountId", account)
-                self._moves.append((account, before, self.above(account)))
-                await self._follow_moves()
+            result = await self.perform(operation, _parsed(body))
         except ServiceError as error:
             return _response(400, {"__type": error.code, "Message": str(error), "Reason": error.reason})
         return _response(200, result)
 
-    def _admitted(self, operation: str, body: bytes) -> dict[str, Any]:
-        """The parameters of a call, if its caller may make it and AWS would not refuse what ministack does not."""
+    async def perform(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """What the service answers to the account of the request.
+
+        Raises:
+            ServiceError: the service refuses the call.
+        """
+        self._admit(operation, parameters)
+        account = str(parameters.get("AccountId"))
+        moves = operation in ("MoveAccount", "RemoveAccountFromOrganization")
+        before = self.above(account) if moves else []
+        with emulator.acting_as(MANAGEMENT_ACCOUNT):
+            if operation in self._own:
+                result = self._own[operation](parameters)
+            else:
+                target = {"x-amz-target": f"AWSOrganizationsV20161128.{operation}"}
+                status, _, answer = await _store.handle_request(
+                    "POST", "/", target, json.dumps(parameters).encode(), {}
+                )
+                result = json.loads(answer)
+                if status != 200:
+                    raise ServiceError(result["__type"], result["message"])
+            self._follow_up(operation, parameters, result)
+            if operation.startswith("List"):
+                name, items = next(iter(result.items()))
+                token = parameters.get("NextToken", "0")
+                if not token.isdecimal():
+                    raise _refusal("InvalidInputException", "INVALID_PAGINATION_TOKEN")
+                result |= query_protocol.page(name, items, parameters, _PAGE)
+        if moves or operation == "CreateAccount":
+            account = result.get("CreateAccountStatus", {}).get("AccountId", account)
+            self._moves.append((account, before, self.above(account)))
+            await self._follow_moves()
+        return result
+
+    def _admit(self, operation: str, parameters: dict[str, Any]) -> None:
+        """Refuses a call that its caller may not make, or that AWS refuses and ministack does not."""
         account = emulator.request_account()
         if not self.has(account):
             raise ServiceError(
@@ -201,10 +218,6 @@ class ServedOrganization:
             raise ServiceError(
                 "AlreadyInOrganizationException", "The AWS account is already a member of an organization."
             )
-        try:
-            parameters: dict[str, Any] = dict(json.loads(body or b"{}"))
-        except (TypeError, ValueError):
-            raise ServiceError("SerializationException", "the request's body is not a JSON object") from None
         model = query_protocol.model("organizations")
         shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
         if shape and not parameters.keys() >= {*shape.required_members}:
@@ -216,7 +229,6 @@ class ServedOrganization:
         with emulator.acting_as(MANAGEMENT_ACCOUNT):
             self._found()
             self._check(operation, parameters)
-        return parameters
 
     def _check(self, operation: str, parameters: dict[str, Any]) -> None:
         if "ParentId" in parameters and not self.is_parent(parameters["ParentId"]):
@@ -228,6 +240,8 @@ class ServedOrganization:
         if operation == "DeleteOrganizationalUnit" and self._children(parameters.get("OrganizationalUnitId")):
             raise _refusal("OrganizationalUnitNotEmptyException")
         if operation in ("CreatePolicy", "UpdatePolicy") and "Content" in parameters:
+            if len(str(parameters["Content"])) > CONTROL_POLICY_CHARACTERS:
+                raise _refusal("ConstraintViolationException", "POLICY_CONTENT_LIMIT_EXCEEDED")
             try:
                 Policy.parse(parameters["Content"])
             except PolicyError as error:
@@ -235,9 +249,15 @@ class ServedOrganization:
                     "MalformedPolicyDocumentException",
                     f"The provided policy document is not a policy: {error}",
                 ) from None
-        if operation == "DetachPolicy":
-            policy = _store._policies.get(parameters.get("PolicyId")) or {}
-            if _attached(policy.get("Type"), parameters.get("TargetId")) == [policy]:
+        if operation in ("AttachPolicy", "DetachPolicy"):
+            policy = _store._policies.get(parameters["PolicyId"]) or {}
+            attached = _attached(policy.get("Type"), parameters["TargetId"])
+            if operation == "AttachPolicy":
+                if policy not in attached and len(attached) >= CONTROL_POLICIES_OF_TARGET:
+                    raise _refusal(
+                        "ConstraintViolationException", "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"
+                    )
+            elif attached == [policy]:
                 raise ServiceError(
                     "ConstraintViolationException",
                     "You cannot remove the last policy of its type from a root, OU or account.",
@@ -414,6 +434,13 @@ class ServedOrganization:
             if self._enabled(kind):
                 attached = _store._attachments.get(policy_id) or []
                 _store._attachments[policy_id] = list(dict.fromkeys([*attached, *targets]))
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(body or b"{}"))
+    except (TypeError, ValueError):
+        raise ServiceError("SerializationException", "the request's body is not a JSON object") from None
 
 
 def _attached(kind: str | None, target: str | None) -> list[dict[str, Any]]:

@@ -96,6 +96,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
         policy_writes,
         principals,
         request_context,
+        stack_control_policies,
         stack_roles,
         stack_sets,
         sts,
@@ -130,6 +131,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     emulator.list_boundaries()
     policy_writes.install()
     stack_roles.install()
+    stack_control_policies.install(organization)
     stack_sets.StackSets(organization, settings["stack_sets"])
     written = trail.Trail(settings["trail"]) if settings["trail"] else None
     return middleware.Middleware(secret, settings["services"], written)

@@ -28,6 +28,8 @@ from rolechain.runtime.verification import verify
 def handler(_event: object, _context: object) -> dict[str, int]:
     """Walks the chain once, and prints a line of JSON for each hop and each call that had to be refused.
 
+    The last line says whether all was as declared, and which targets were left out: those by organizational unit.
+
     Returns:
         How many calls were made, and how many were not as declared.
 
@@ -52,6 +54,8 @@ def handler(_event: object, _context: object) -> dict[str, int]:
         print(json.dumps(_line(chain.name, report)))
     failed = sum(not report.ok for report in reports)
     whole = {"Chain": chain.name, WALKED: int(not failed), "calls": len(reports), "failed": failed}
+    if left_out := [target.arn for target in chain.targets if target.by_unit]:
+        whole["left_out"] = left_out
     if chain.revoked_before:
         whole["revoked_before"] = chain.revoked_before
     print(json.dumps(_measured(whole, ["Chain"], {WALKED: "Count"})))

@@ -48,7 +48,7 @@ class Watch(NamedTuple):
 
 
 def watches_of(chain: Chain, account: str) -> list[Watch]:
-    """Everything that one account of a chain reports."""
+    """Everything that one account of a chain reports; ``*`` is any account of its organizational units."""
     own = [role for role in chain.roles if role.account == account]
     declared = {role: frozenset(_callers(chain, role)) for role in chain.roles}
     found = []

@@ -105,23 +105,22 @@ def _on_callers(chain: Chain) -> Iterator[StatementJson]:
 def _on_outsiders(chain: Chain) -> Iterator[StatementJson]:
     if not chain.organization:
         return
-    third_parties = {
-        account_of(each.value) or each.value
-        for source in chain.sources
-        for each in source.entrances
-        if each.third_party
-    }
-    equals: dict[str, Any] = {"aws:PrincipalOrgID": chain.organization}
-    if third_parties:
-        equals["aws:PrincipalAccount"] = one_or_all(sorted(third_parties))
-    condition = {
-        "StringNotEqualsIfExists": equals,
-        "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
-    }
+    by_third_parties: dict[tuple[str, ...], list[str]] = {}
+    for source in chain.sources:
+        if not source.third_party:
+            parties = {account_of(each.value) or each.value for each in source.entrances if each.third_party}
+            by_third_parties.setdefault(tuple(sorted(parties)), []).append(source.arn)
     # Tokens and assertions bring no organization: the actions that take them are left out.
     actions = [ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION]
-    sources = [source.arn for source in chain.sources if not source.third_party]
-    yield from _split("DenyOutsiders", actions, sources, condition, Principal="*")
+    for third_parties, sources in by_third_parties.items():
+        equals: dict[str, Any] = {"aws:PrincipalOrgID": chain.organization}
+        if third_parties:
+            equals["aws:PrincipalAccount"] = one_or_all(third_parties)
+        condition = {
+            "StringNotEqualsIfExists": equals,
+            "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+        }
+        yield from _split("DenyOutsiders", actions, sources, condition, Principal="*")
 
 
 def _on_changes(
