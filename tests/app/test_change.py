@@ -46,7 +46,7 @@ CHAIN = Chain(
 
 
 class Deploy(NamedTuple):
-    """A chain is deployed; ``before`` is the one that was, whose accounts' stacks stay."""
+    """A chain is deployed; the stacks of accounts that it leaves stay."""
 
     chain: Chain
 
@@ -139,7 +139,8 @@ class Callers:
         return chain_session(source.arn, *hops, session=session).get_credentials()
 
     def _walk(self, number: int) -> None:
-        way, credentials = None, None
+        way: object = None
+        credentials: Any = None
         while not self._over:
             asked = self._asked
             try:
@@ -169,23 +170,14 @@ def organization() -> Iterator[LocalOrganization]:
         yield running
 
 
-def put(organization: LocalOrganization, chain: Chain, account: str) -> None:
-    """Creates or updates the stack of an account; it may have nothing to change."""
+def put(organization: LocalOrganization, name: str, account: str, body: str) -> None:
+    """Creates or updates a stack."""
     client: Any = organization.session(account).client("cloudformation")
-    name = f"{chain.name}-{account}"
-    given = {
-        "StackName": name,
-        "TemplateBody": synthesized(chain)[0][account],
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-    }
+    given = {"StackName": name, "TemplateBody": body, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
     try:
         client.create_stack(**given)
     except client.exceptions.AlreadyExistsException:
-        try:
-            client.update_stack(**given)
-        except ClientError as error:
-            if "No updates are to be performed." not in str(error):
-                raise
+        client.update_stack(**given)
     settle(client, name)
 
 
@@ -211,12 +203,15 @@ def changed(
     """What is refused to the callers of the first chain on the way, the stacks of a step being deployed in an order."""
     first, *rest = steps
     assert isinstance(first, Deploy)
-    there: dict[tuple[str, str], None] = {}
+    there: dict[tuple[str, str], str] = {}
 
     def deploy(chain: Chain, callers: Callers | None) -> None:
         for account in order(tuple(synthesized(chain)[0])):
-            put(organization, chain, account)
-            there[chain.name, account] = None
+            body = synthesized(chain)[0][account]
+            if there.get((chain.name, account)) == body:
+                continue
+            put(organization, f"{chain.name}-{account}", account, body)
+            there[chain.name, account] = body
             if callers:
                 callers.walk()
 
