@@ -113,6 +113,26 @@ def test_a_missing_boundary_and_a_wrong_name_fail(make: Any, deploy: Any, accoun
     assert make.iam(other).get_role(RoleName="taken")["Role"]["Arn"] == f"arn:aws:iam::{other}:role/taken"
 
 
+def test_a_stack_attaches_no_eleventh_policy(deploy: Any, accounts: Any, allowing: Any) -> None:
+    """What a stack attaches counts at each moment: a policy that is made before another goes needs room of its own."""
+    account = accounts()
+
+    def policies(*numbers: int) -> dict[str, Any]:
+        document = {"Version": "2012-10-17", "Statement": [allowing("s3:ListAllMyBuckets")]}
+        return {
+            f"Policy{number}": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": document, "Roles": [{"Ref": "Made"}]},
+            }
+            for number in numbers
+        }
+
+    made = {"Made": _role(account, RoleName="made")}
+    assert deploy(account, {**made, **policies(*range(10))})[0] == "CREATE_COMPLETE"
+    assert deploy(account, {**made, **policies(*range(1, 11))}, update=True)[0] == "UPDATE_ROLLBACK_COMPLETE"
+    assert deploy(account, {**made, **policies(*range(1, 10))}, update=True)[0] == "UPDATE_COMPLETE"
+
+
 def test_an_update_that_leaves_the_trust_alone_keeps_the_orphan(
     make: Any, deploy: Any, accounts: Any
 ) -> None:

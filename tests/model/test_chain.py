@@ -49,6 +49,28 @@ def test_arns_carry_path_and_partition() -> None:
     assert chain.source.account_root == "arn:aws-cn:iam::111111111111:root"
 
 
+def test_a_role_that_replaces_another(chain: Chain) -> None:
+    """The former role stands beside it in every hop; a path leads over the new one, but one that ends in the former."""
+    former = "arn:aws:iam::666666666666:role/old/hub"
+    first, second = chain.middle
+    moving = replace(chain, middle=[replace(first, external_id="ext-2", replaces=former), second])
+    assert moving.accounts == ("1" * 12, "2" * 12, "6" * 12, "4" * 12, "3" * 12, "5" * 12)
+    hops = [(hop.index, hop.caller.role, hop.callee.role, hop.external_id) for hop in moving.hops()]
+    assert hops[:4] == [
+        (1, "deploy-source", "deploy-middle-1", "ext-2"),
+        (1, "deploy-source", "hub", "ext-2"),
+        (2, "deploy-middle-1", "deploy-middle-2", None),
+        (2, "hub", "deploy-middle-2", None),
+    ]
+    assert [hop.callee for hop in moving.hops_to("3" * 12)] == [
+        moving.middle[0],
+        second,
+        chain.targets[0],
+    ]
+    (hop,) = moving.hops_to(former)
+    assert hop.callee.arn == former
+
+
 def test_hops_in_order(chain: Chain) -> None:
     """Each hop is given once: along the middle roles, then from the last one to each target."""
     assert [(hop.index, hop.caller.role, hop.callee.role, hop.external_id) for hop in chain.hops()] == [

@@ -45,6 +45,26 @@ def problems(**fields: Any) -> list[str]:
             {"target": {"role": "a" * 54}},
             "targets[0].role: /rolechain/" + "a" * 54 + " has 65 characters: the console",
         ),
+        (
+            {"middle": {"replaces": "jump-box"}},
+            "middle[0].replaces: 'jump-box' is not a role's ARN: write arn:",
+        ),
+        (
+            {"middle": {"replaces": "arn:aws-cn:iam::222222222222:role/hub"}},
+            "middle[0].replaces: arn:aws-cn:iam::222222222222:role/hub is not in the chain's partition aws",
+        ),
+        (
+            {"middle": {"replaces": "arn:aws:iam::222222222222:role/rolechain/deploy-middle"}},
+            "middle[0].replaces.role: role deploy-middle of account 222222222222 is declared at middle[0] already",
+        ),
+        (
+            {"target": {"replaces": "arn:aws:iam::333333333333:role/rolechain/old"}},
+            "targets[0].replaces: only a middle role replaces another: declare both targets",
+        ),
+        (
+            {"source": {"replaces": "arn:aws:iam::111111111111:role/rolechain/old"}},
+            "source.replaces: no hop ends in the source role",
+        ),
         ({"target": {"path": "rolechain/"}}, "targets[0].path: 'rolechain/' is not an IAM path"),
         ({"target": {"path": "/" + "a/" * 256}}, "targets[0].path: a path of 513 characters: 512 at most"),
         ({"target": {"path": "/team*/"}}, "targets[0].path: '/team*/' holds *, ? or $"),

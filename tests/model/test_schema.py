@@ -56,7 +56,7 @@ def test_the_tables_know_the_model_s_keys() -> None:
     kinds = SCHEMA["$defs"]
     assert set(kinds["source"]["properties"]) == set(ROLE_KEYS) - set(OF_CALLEES)
     assert set(kinds["role"]["properties"]) == set(ROLE_KEYS) - {"assumed_by", *OF_TARGETS_BY_UNIT}
-    assert set(kinds["target"]["properties"]) == {"accounts", *ROLE_KEYS} - {"assumed_by"}
+    assert set(kinds["target"]["properties"]) == {"accounts", *ROLE_KEYS} - {"assumed_by", "replaces"}
     known = {key for option in kinds["entrance"]["oneOf"] for key in option["properties"]}
     assert known == {*ENTRANCE_KINDS, *ENTRANCE_KEYS}
 

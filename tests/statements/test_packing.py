@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -71,8 +72,36 @@ def test_one_target_changes_one_policy(targets: int, left_out: int) -> None:
     changed = {name for name in more.keys() | less.keys() if more.get(name) != less.get(name)}
     root = min(changed, key=len)
     assert all(name.startswith(root) for name in changed)
-    assert len(changed & more.keys() & less.keys()) <= 1
-    assert len(changed) == 1 or root not in (more if root in less else less)
+    assert changed & more.keys() & less.keys() == {root}
+    assert len(changed) == 1 or len(more) == len(less) + len(changed) - 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, 108), (107, 108), (260, 261), (100, 400), (0, 900), (401, 900)]
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_deployment_narrows_or_exceeds(before: int, after: int, turned: bool) -> None:
+    """While policies are updated, the last first, each callee is allowed, in no more policies than before or after."""
+    chains = [declared(targets or 1, organization="o-exampleorg1") for targets in (before, after)]
+    one, other = (of_middle(chain).hops for chain in (chains[::-1] if turned else chains))
+    both = {target.arn for target in chains[0].targets} & {target.arn for target in chains[1].targets}
+    there = {policy.id: allowed_by(policy.statements, both) for policy in one}
+    for policy in reversed(other):
+        there[policy.id] = allowed_by(policy.statements, both)
+        assert set().union(*there.values()) == both
+        assert len(there) <= max(len(one), len(other))
+
+
+def allowed_by(statements: Iterable[Any], arns: set[str]) -> set[str]:
+    """The roles that the statements name by their ARN, or by a pattern for every account."""
+    named = {
+        each
+        for statement in statements
+        for each in (
+            statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        )
+    }
+    return arns if any("*" in each for each in named) else arns & named
 
 
 def test_a_thousand_targets_of_an_organization() -> None:

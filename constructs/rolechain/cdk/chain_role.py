@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar, cast
 
 from aws_cdk import Annotations, Aws, Duration, Stack
@@ -75,7 +76,7 @@ class ChainRoleConstruct(Construct):
         if laid_out or self._entrances:
             name = self._plain.ref if self._plain else self.role.role_name
             # Managed rather than inline: the compliance packs of cdk-nag refuse inline policies.
-            for policy, words in laid_out:
+            made = [
                 iam.CfnManagedPolicy(
                     self,
                     policy.id,
@@ -84,6 +85,13 @@ class ChainRoleConstruct(Construct):
                     policy_document=iam.PolicyDocument.from_json(_permissions(policy.statements)),
                     roles=[name],
                 )
+                for policy, words in laid_out
+            ]
+            # What a policy hands on to a later one is allowed there before it is not allowed here any more.
+            for earlier, later in pairwise(made[: len(packed.hops)]):
+                earlier.add_resource_dependency(later)
+            for earlier, later in pairwise(made[len(packed.hops) :]):
+                earlier.add_resource_dependency(later)
         if packed.note:
             Annotations.of(self).add_info_v2("rolechain:layout", packed.note)
 
@@ -213,7 +221,8 @@ def _declared_here(scope: Construct, chain: Chain, kind: str, wanted: str | Chai
     """The one role of a kind that belongs into the stack of ``scope``."""
     if isinstance(wanted, ChainRole) and wanted.member_of in chain.targets:
         return wanted  # of the template of a stack set, whose stacks are of any account
-    roles = {"source": chain.sources, "middle": chain.middle, "target": chain.targets}[kind]
+    middle = [role for roles in chain.positions[1:-1] for role in roles]
+    roles = {"source": chain.sources, "middle": middle, "target": chain.targets}[kind]
     # Each look at CDK is a call to another process.
     stack = scope if isinstance(scope, Stack) else Stack.of(scope)
     account = stack.account

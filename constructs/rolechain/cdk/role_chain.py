@@ -150,7 +150,8 @@ def add_roles(
         The constructs, by the role's name.
     """
     made: dict[str, ChainRoleConstruct] = {}
-    for make, roles in ((SourceRole, chain.sources), (MiddleRole, chain.middle), (TargetRole, chain.targets)):
+    kinds = (SourceRole, *(MiddleRole for _ in chain.middle), TargetRole)
+    for make, roles in zip(kinds, chain.positions, strict=True):
         for role in [role for role in roles if role.account == account and not role.existing]:
             made[role.role] = make(scope, role.role, chain=chain, role=role, proof=None)
     if proof is not None:

@@ -142,7 +142,7 @@ class _Drawing:
     def shortcuts(self, chain: Chain) -> None:
         """Adds each way past a role of a chain, and each AssumeRole of its roles that it does not declare."""
         hops = {(hop.caller.arn, hop.callee.arn) for hop in chain.hops()}
-        order = (chain.sources, *((role,) for role in chain.middle), chain.targets)
+        order = chain.positions
         past = [
             (caller.arn, callee.arn)
             for number, callers in enumerate(order)

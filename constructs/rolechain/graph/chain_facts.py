@@ -92,7 +92,7 @@ def assumptions_of(chain: Chain, existing: Iterable[RoleRecord]) -> Iterator[str
     """What no template shows, in words."""
     for role in existing:
         yield f"assuming that the owner of {role.arn} has added the statements that the chain asks for"
-    for callee in (*chain.middle, *chain.targets):
+    for callee in chain.callees:
         if callee.caller_organizational_units and chain.organization:
             callers = ", ".join(dict.fromkeys(hop.caller.account for hop in chain.calls_into(callee)))
             units = " or ".join(callee.caller_organizational_units)

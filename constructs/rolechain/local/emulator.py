@@ -390,6 +390,20 @@ def before_iam_call(action: str, check: Callable[[Mapping[str, str]], object]) -
     _iam._IAM_HANDLERS[action] = handle
 
 
+def before_attachment(check: Callable[[Record, str], object]) -> None:
+    """Calls ``check`` with a role, user or group and the ARN of each managed policy that is attached to it.
+
+    What it raises is the reason why the resource of a stack failed; a call of IAM is to be refused before.
+    """
+    own = _iam.attach_managed_policy
+
+    def attach(entity: Record, arn: str) -> None:
+        check(entity, arn)
+        own(entity, arn)
+
+    _iam.attach_managed_policy = attach
+
+
 def on_principal_deleted(forget: Callable[[Record], None]) -> None:
     """Calls ``forget`` with every role and user that is deleted, through the API or by a stack."""
     scoped: Any = _responses.AccountScopedDict

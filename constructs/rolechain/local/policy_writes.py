@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from rolechain.iam.arn import account_of
 from rolechain.iam.limits import (
@@ -44,6 +45,7 @@ def install() -> None:
     for action in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
         emulator.before_iam_call(action, _check_exists)
     emulator.before_iam_call("AttachRolePolicy", _check_attached)
+    emulator.before_attachment(_check_quota)
     for action in query_protocol.model("iam").operation_names:
         emulator.before_iam_call(action, partial(query_protocol.read, "iam", action))
 
@@ -107,9 +109,13 @@ def _check_exists(given: Parameters) -> None:
 
 
 def _check_attached(given: Parameters) -> None:
-    role = emulator.roles.get(emulator.request_account(), given.get("RoleName", "")) or {}
-    attached = role.get("AttachedPolicies", [])
-    if given.get("PolicyArn") not in attached and len(attached) >= POLICIES_OF_ROLE:
+    role = emulator.roles.get(emulator.request_account(), given.get("RoleName", ""))
+    _check_quota(role or {}, given.get("PolicyArn", ""))
+
+
+def _check_quota(entity: Mapping[str, Any], arn: str) -> None:
+    attached = entity.get("AttachedPolicies", [])
+    if "RoleName" in entity and arn not in attached and len(attached) >= POLICIES_OF_ROLE:
         raise _exceeded(f"Cannot exceed quota for PoliciesPerRole: {POLICIES_OF_ROLE}")
 
 

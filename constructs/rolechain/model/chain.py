@@ -147,9 +147,20 @@ class Chain:
         return self.sources[0]
 
     @property
+    def positions(self) -> tuple[tuple[ChainRole, ...], ...]:
+        """The roles by position: the sources; each middle role, with the one that it replaces; the targets."""
+        middle = ((role, *([role.replaced] if role.replaced else ())) for role in self.middle)
+        return (tuple(self.sources), *middle, tuple(self.targets))
+
+    @property
     def roles(self) -> tuple[ChainRole, ...]:
         """Every role, in the order of the declaration."""
-        return (*self.sources, *self.middle, *self.targets)
+        return (*self.sources, *self.callees)
+
+    @property
+    def callees(self) -> tuple[ChainRole, ...]:
+        """Every role that a hop ends in, in the order of the declaration."""
+        return tuple(role for roles in self.positions[1:] for role in roles)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -203,14 +214,18 @@ class Chain:
     @cached_property
     def _hops(self) -> tuple[Hop, ...]:
         hops: list[Hop] = []
-        callers = tuple(self.sources)
+        callers = self.positions[0]
         tags, identity = inherited_values(
             entrance for source in self.sources for entrance in source.entrances
         )
-        for index, callee in enumerate(self.middle, 1):
-            hops += [Hop(caller, callee, index, tags, identity, self.revoked_before) for caller in callers]
+        for index, callees in enumerate(self.positions[1:-1], 1):
+            hops += [
+                Hop(caller, each, index, tags, identity, self.revoked_before)
+                for each in callees
+                for caller in callers
+            ]
             # A session passes on the values that it inherited and those that its own hop set.
-            callers = (callee,)
+            callers, callee = callees, callees[0]
             tags += tuple(tag for tag in callee.tags if tag.key in callee.transitive_tag_keys)
             identity = identity or callee.identity
         last = len(self.middle) + 1
@@ -269,23 +284,22 @@ class Chain:
 
     def _path(self, source: ChainRole, callee: ChainRole) -> tuple[Hop, ...]:
         """The hops from a source role to a role further on."""
-        last = self.calls_into(callee)[-1]
+        last = self.calls_into(callee)[0]
         if last.index == 1:
             return (next(hop for hop in self.calls_into(callee) if hop.caller == source),)
-        along = [self.calls_into(middle) for middle in self.middle[: last.index]]
+        along = [self.calls_into(middle) for middle in self.middle[: last.index - 1]]
         first = next(hop for hop in along[0] if hop.caller == source)
-        return (first, *(hops[0] for hops in along[1:]), *([last] if last.index > len(along) else ()))
+        return (first, *(hops[0] for hops in along[1:]), last)
 
     def target(self, target: str | ChainRole) -> ChainRole:
         """The role that is named; arguments and errors as those of ``hops_to``."""
-        callees = (*self.middle, *self.targets)
         account = target
         if isinstance(target, ChainRole):
             named = replace(target, partition=target.partition or self.partition)
-            found = [role for role in callees if role.arn == named.arn]
+            found = [role for role in self.callees if role.arn == named.arn]
             account, target = named.account, named.arn
         elif isinstance(target, str) and target.startswith("arn:"):
-            found = [role for role in callees if role.arn == target and not role.by_unit]
+            found = [role for role in self.callees if role.arn == target and not role.by_unit]
             account = account_of(target)
         else:
             found = [

@@ -54,9 +54,10 @@ _RESOURCE = re.compile(r"\*|arn:.*", re.DOTALL)
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PATH = re.compile(rf"/({_PLAIN}+/)?", re.ASCII)
 _LATIN_1 = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
+_NAMED_ROLE = rf"/({_PLAIN}*/)?{limits.ROLE_NAME.pattern}"
+_ROLE = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:role{_NAMED_ROLE}", re.ASCII)
 _ROLE_OR_USER = re.compile(
-    rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:(role|user)/({_PLAIN}*/)?{limits.ROLE_NAME.pattern}",
-    re.ASCII,
+    rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:(role|user){_NAMED_ROLE}", re.ASCII
 )
 _SAML = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:saml-provider/[^*?$ ]+", re.ASCII)
 _OIDC = re.compile(rf"{_OF_PARTITION}:iam::{limits.ACCOUNT.pattern}:oidc-provider/[^*?$ ]+", re.ASCII)
@@ -505,6 +506,7 @@ ROLE_KEYS: Mapping[str, Shape] = {
         _ALIAS, "is not an alias: write a letter, then letters, digits, '.', '_' and '-', 64 at most", 64
     ),
     "assumed_by": Listed(_Entrance()),
+    "replaces": Text(_ROLE, "is not a role's ARN: write arn:aws:iam::<account>:role/<path and name>"),
     "existing": Flag(),
     "third_party": Flag(),
     "external_id": Text(limits.EXTERNAL_ID, _NO_ID),
@@ -538,6 +540,7 @@ OF_TARGETS_BY_UNIT = ("organizational_units", "exclude", "stack_set")
 
 OF_CALLEES = (
     "alias",
+    "replaces",
     "external_id",
     "session_tags",
     "transitive_tag_keys",
@@ -599,6 +602,7 @@ class _Role(Record):
         if self.defined == "role":
             keys = {key: schema for key, schema in keys.items() if key not in OF_TARGETS_BY_UNIT}
             return schema_of(self.make, keys, ("account",))
+        del keys["replaces"]
         accounts = {
             **_ACCOUNTS.schema(),
             "description": "The accounts of several targets alike, in place of account",

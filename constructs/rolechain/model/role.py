@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from rolechain.iam.arn import iam_arn
+from rolechain.iam.arn import account_of, iam_arn
 from rolechain.iam.limits import POLICIES_OF_ROLE, TRUST_POLICY_CHARACTERS
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.session_policy import compact
@@ -64,6 +64,8 @@ class ChainRole(HasSessionValues):
             or the console cannot switch to it.
         description: shown by IAM; 1,000 characters at most.
         assumed_by: the entrances of the chain; for a source role only.
+        replaces: the ARN of the role that this one takes the place of, while both are deployed: a role with the same
+            keys, which the same roles may assume and which may assume the same. For a middle role only.
         existing: whether the role exists already: it is not created and never changed.
         third_party: whether its account belongs to a third party: the hop out of it needs an external id, and has
             no condition on the organization.
@@ -100,6 +102,7 @@ class ChainRole(HasSessionValues):
     description: str | None = None
     alias: str | None = field(default=None, kw_only=True)
     assumed_by: Sequence[Entrance] = field(default=(), kw_only=True)
+    replaces: str | None = field(default=None, kw_only=True)
     existing: bool = field(default=False, kw_only=True)
     third_party: bool = field(default=False, kw_only=True)
     external_id: str | None = field(default=None, kw_only=True)
@@ -174,6 +177,14 @@ class ChainRole(HasSessionValues):
     def arn(self) -> str:
         """The role's ARN, path included; of a target by organizational unit the pattern ``arn:aws:iam::*:role/…``."""
         return iam_arn(self.partition, self.account, f"role{self.path}{self.role}")
+
+    @property
+    def replaced(self) -> ChainRole | None:
+        """The role that this one takes the place of, if it names one."""
+        if self.replaces is None:
+            return None
+        path, _, name = self.replaces.partition(":role")[2].rpartition("/")
+        return replace(self, account=account_of(self.replaces), path=f"{path}/", role=name, replaces=None)
 
     @property
     def resource(self) -> str:

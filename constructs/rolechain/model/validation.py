@@ -99,15 +99,20 @@ def problems_of(chain: Chain) -> list[Problem]:
                 place,
             )
             roles.append(placed)
+    replaced = [
+        _Placed((*each.place, "replaces"), each.role.replaced, {})
+        for each in roles
+        if each.place[0] == "middle" and each.role.replaced
+    ]
     missing = [
         kind for kind, declared in (("source", chain.sources), ("targets", chain.targets)) if not declared
     ]
     tell(
         (
             *(((kind,), f"a chain needs at least one {_NAMES[kind]}: declare it") for kind in missing),
-            *_repeated(roles),
+            *_repeated([*roles, *replaced]),
             *_of_aliases(roles),
-            *_entered_from_within(roles),
+            *_entered_from_within([*roles, *replaced]),
             *_of_callers(chain, roles),
             *_along(roles),
         )
@@ -164,6 +169,13 @@ def _of_role(chain: Chain, placed: _Placed) -> Found:
             ("trust",),
             "no hop ends in the source role: declare its callers under assumed_by, and trust on the role of a hop",
         )
+    if role.replaces and placed.place[0] != "middle":
+        yield (
+            ("replaces",),
+            "only a middle role replaces another: declare both targets, the former and the new one",
+        )
+    elif role.replaces and partition_of(role.replaces) != chain.partition:
+        yield ("replaces",), f"{role.replaces} is not in the chain's partition {chain.partition}: change one"
     if role.third_party and not role.existing:
         yield (
             ("third_party",),

@@ -285,15 +285,12 @@ def _refusals(chain: Chain, sources: Sequence[ChainRole], hops: Sequence[Declare
     ``sources`` can call, and ``hops`` can be taken, with all that the chain leaves open chosen.
     """
     calls = {hop.callee.arn: as_hop(hop) for hop in hops}
-    callers = [*((source, 0) for source in sources), *((role, at) for at, role in enumerate(chain.middle, 1))]
-    last = len(chain.middle) + 1
-    for caller, place in callers:
-        for index, callee in enumerate(chain.middle[place + 1 :], place + 2):
-            yield _Refusal(caller, index, calls[callee.arn])
-        for target in chain.targets if place + 1 < last else ():
-            if target.by_unit:
-                continue
-            yield _Refusal(caller, last, calls[target.arn])
+    for place, callers in enumerate((sources, *chain.positions[1:-1])):
+        for caller in callers:
+            for index, callees in enumerate(chain.positions[place + 2 :], place + 2):
+                for callee in callees:
+                    if not callee.by_unit:
+                        yield _Refusal(caller, index, calls[callee.arn])
     # A trust policy names the callers that are asked for the same in one statement: one of them tries it for all.
     alike = {(hop.callee.arn, hop.caller.third_party): hop for hop in reversed(hops)}
     for hop in reversed(alike.values()):

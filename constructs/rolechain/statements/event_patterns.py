@@ -179,7 +179,7 @@ def _refused(chain: Chain, account: str) -> Pattern:
         for source in chain.sources
         for entrance in source.entrances
     )
-    callers = [role for role in (*chain.sources, *chain.middle) if role.account == account]
+    callers = [role for roles in chain.positions[:-1] for role in roles if role.account == account]
     if declares and callers:
         sessions = [session_arn(role.arn, session_name(chain)) for role in callers]
         detail["userIdentity"] = {"arn": _other_than(sessions)}

@@ -93,7 +93,7 @@ def guardrails(
 
 def _on_callers(chain: Chain) -> Iterator[StatementJson]:
     by_callers: dict[tuple[str, ...], list[str]] = {}
-    for callee in dict.fromkeys((*chain.middle, *chain.targets)):
+    for callee in dict.fromkeys(chain.callees):
         callers = tuple(dict.fromkeys(hop.caller.arn for hop in chain.calls_into(callee)))
         by_callers.setdefault(callers, []).append(callee.resource)
     for callers, callees in by_callers.items():

@@ -2,7 +2,9 @@
 
 Permissions name each callee by its ARN as long as that fits, in one managed policy or in several. A full policy is
 split in two by the next bit of the hash of each callee's ARN, so that the policy of a callee does not depend on other
-callees, and one target more or less changes one policy.
+callees, and one target more or less changes one policy. The first half keeps the policy's name, so that a deployment
+never attaches more policies than there are before or after it; the callees of the other half only ever go on to a later
+policy, which is made first, or back to an earlier one, before theirs is deleted.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ class PackedPolicies:
     """The managed policies of a role.
 
     Attributes:
-        hops: those that allow its hops.
-        own: those of its other permissions, and of what ends its older sessions.
+        hops: those that allow its hops, each to be updated after those that follow it.
+        own: those of its other permissions, likewise, and of what ends its older sessions.
         note: how the callees are named, in words; None where one policy names each by its ARN.
     """
 
@@ -112,7 +114,7 @@ def _spread(chain: Chain, hops: Sequence[Hop], named: Named, bits: str = "") -> 
     """The hops in as many policies as they need."""
     statements = hop_permission_statements(hops, chain.organization, named)
     if length_of(statements) <= limits.MANAGED_POLICY_CHARACTERS or len(hops) == 1:
-        return (ManagedPolicy(f"Hops{bits}", tuple(statements)),)
+        return (ManagedPolicy(f"Hops{bits.rstrip('0')}", tuple(statements)),)
     halves = [[hop for hop in hops if _bit(hop, len(bits)) == bit] for bit in "01"]
     return tuple(
         policy

@@ -265,6 +265,12 @@ def a_key(folder: Path, text: str) -> None:
     assert list(getattr(proves(folder, blocks("yaml")[0].text + text), key)) == value
 
 
+def a_middle_role(folder: Path, text: str) -> None:
+    """It takes the place of the README's middle role, which stays beside it."""
+    written = yaml.safe_load(blocks("yaml")[0].text) | yaml.safe_load(text)
+    assert proves(folder, yaml.safe_dump(written)).positions[1][1].arn == MIDDLE
+
+
 def an_acknowledgement(folder: Path, text: str) -> None:
     finding = Finding("RC04", Level.WARNING, None, "no external id", "add one")
     found = triaged([finding], metadata=lambda _: [yaml.safe_load(text)["Metadata"]])
@@ -283,6 +289,7 @@ YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("docs/chain.md", "# yaml-language-server"): the_schema,
     ("docs/chain.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/chain.md", "assumed_by:"): entrances,
+    ("docs/change.md", "middle:"): a_middle_role,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,
     ("docs/watching.md", "name:"): a_chain,
