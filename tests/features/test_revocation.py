@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,21 @@ def test_the_proof_says_since_when(templates: dict[str, Json]) -> None:
     )
     assert proof.to_json()["revoked_before"] == SINCE
     assert "revoked_before" not in prove(chain(None), templates).to_json()
+
+
+def test_targets_by_unit(tmp_path: Path) -> None:
+    """The policy in the template of a stack set is that of the role which it makes, in whatever account."""
+    declared = replace(
+        chain(), targets=[ChainRole(role="fleet", organizational_units=["r-ab12/ou-ab12-11111111"])]
+    )
+    app = quick_app(tmp_path)
+    RoleChain(app, "revoked", chain=declared, proof=False)
+    app.synth()
+    proof = prove(declared, templates_in(tmp_path))
+    assert proof.findings == ()
+    assert [hop.verdict for hop in proof.hops] == ["allow", "allow"]
+    later = prove(replace(declared, revoked_before=AFTER), templates_in(tmp_path))
+    assert {each.rule for each in later.findings} == {"RC35"}
 
 
 def test_templates_of_an_earlier_revocation(templates: dict[str, Json]) -> None:
