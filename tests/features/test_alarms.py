@@ -250,6 +250,34 @@ def test_a_user_and_a_service(deployed: Deployed, chain: Chain, reported: Report
     assert reported() == {f"{SOURCE} Assumed"}
 
 
+def test_an_emergency(
+    deploy: Deploy, reported: Reported, role: Any, user: Any, trail: Path, matches: Any
+) -> None:
+    """The use of an entrance that closes is reported where the source role is, that of any other is not."""
+    ann = user(SOURCE, "emergency")
+    others = [role(SOURCE, "daily"), role(OUTSIDE, "helper")]
+    entrances = [
+        Entrance.arn(f"arn:aws:iam::{SOURCE}:user/emergency", until="2999-01-01T00:00Z"),
+        Entrance.arn(f"arn:aws:iam::{OUTSIDE}:role/helper", until="2999-01-01T00:00Z"),
+        Entrance.arn(f"arn:aws:iam::{SOURCE}:role/daily"),
+    ]
+    chain = Chain("glass", source=ChainRole(SOURCE, assumed_by=entrances), targets=ChainRole(TARGET))
+    deploy(chain)
+    (watch,) = [each for each in watches_of(chain, SOURCE) if each.id.startswith("Emergency")]
+    for session, told in ((ann, 1), (others[0], 0), (others[1], 1)):
+        events_of(trail)
+        assume(session, chain.source.arn)
+        events = [event for event in events_of(trail) if event["account"] == SOURCE]
+        assert sum(matches(watch.pattern, event) for event in events) == told
+        assert not any(
+            matches(each.pattern, event)
+            for event in events
+            for each in watches_of(chain, SOURCE)
+            if each.id.startswith("Assumed")
+        )
+    assert not [each for each in watches_of(chain, TARGET) if each.id.startswith("Emergency")]
+
+
 def test_a_refused_attempt(
     deployed: Deployed, chain: Chain, reported: Reported, trail: Path, matches: Any
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from rolechain.proof.report import last_line, passes
 from rolechain.runtime import Cause, HopError, verify
 from rolechain.statements.builder import statements_for
 from rolechain.statements.packing import PackingError, pack
-from rolechain.statements.revocation import time_of
+from rolechain.statements.revocation import REVOCATION, deny_before, time_of
 from tests.cdk.test_nag import PACKS, findings
 from tests.features.conftest import Deploy
 
@@ -105,6 +107,21 @@ def test_the_proof_says_since_when(templates: dict[str, Json]) -> None:
     assert "revoked_before" not in prove(chain(None), templates).to_json()
 
 
+def test_targets_by_unit(tmp_path: Path) -> None:
+    """The policy in the template of a stack set is that of the role which it makes, in whatever account."""
+    declared = replace(
+        chain(), targets=[ChainRole(role="fleet", organizational_units=["r-ab12/ou-ab12-11111111"])]
+    )
+    app = quick_app(tmp_path)
+    RoleChain(app, "revoked", chain=declared, proof=False)
+    app.synth()
+    proof = prove(declared, templates_in(tmp_path))
+    assert proof.findings == ()
+    assert [hop.verdict for hop in proof.hops] == ["allow", "allow"]
+    later = prove(replace(declared, revoked_before=AFTER), templates_in(tmp_path))
+    assert {each.rule for each in later.findings} == {"RC35"}
+
+
 def test_templates_of_an_earlier_revocation(templates: dict[str, Json]) -> None:
     """Sessions between the two times are not ended."""
     proof = prove(chain(AFTER), templates)
@@ -174,6 +191,21 @@ def test_old_sessions_are_refused(deploy: Deploy) -> None:
     first = verify(deployed.chain, session=deployed.source())[0]
     assert (first.index, first.verdict) == (1, "refused")
     assert said in first.detail
+
+
+def test_a_revocation_that_the_chain_does_not_declare(deploy: Deploy) -> None:
+    """What the command or the console put on a role is said where its policies may be read."""
+    deployed = deploy(chain(None))
+    iam = deployed.iam("111111111111")
+    document = {"Version": "2012-10-17", "Statement": [deny_before("2999-01-01T00:00:00Z")]}
+    iam.put_role_policy(RoleName="revoked-source", PolicyName=REVOCATION, PolicyDocument=json.dumps(document))
+    try:
+        readers = [deployed.organization.session("111111111111")]
+        first = verify(deployed.chain, session=deployed.source(), readers=readers)[0]
+    finally:
+        iam.delete_role_policy(RoleName="revoked-source", PolicyName=REVOCATION)
+    said = "revoked-source is revoked: its sessions issued before 2999-01-01T00:00:00Z are denied everything"
+    assert (first.verdict, said in first.detail) == ("refused", True), first.detail
 
 
 def test_a_time_that_is_none() -> None:

@@ -185,6 +185,7 @@ ENTRANCE_VALUES: dict[str, tuple[Any, ...]] = {
     "session_tags": ({"Project": "apollo"},),
     "transitive_tag_keys": ("Project",),
     "source_identity": ("ann", "a b"),
+    "until": ("2026-12-01T00:00Z", "2026-12-01T00:00:00+01:00", "2026-12-01", "2026-12-01T00:00"),
     "source_account": ("777777777777", ["7"]),
     "source_arn": ("arn:aws:codebuild:us-east-1:777777777777:project/app", "arn:aws:x", "app"),
     "source_organization": ("o-exampleorg1", "o-x"),

@@ -28,11 +28,12 @@ from rolechain.statements.statement_json import Conditions, allow, one_or_all
 class ChainAlarms(Construct):
     """Rules of EventBridge in one account and region that report what nobody declared; each account's stack takes one.
 
-    They report a session of a role of the chain that another than its declared caller took (the entrances too), refused
-    calls, changes of the chain's roles and policies, and the end of their sessions. The events go to an event bus in
-    the account of the last middle role (of the source role, where there is none) and the chain's region, and from there
-    to a topic. The construct in that account and region makes both, encrypted, and a dashboard of the walks of each
-    day. The bus takes events of the chain's accounts alone, and of accounts of its organizational units.
+    They report a session of a role of the chain that another than its declared caller took (the entrances too), the use
+    of an entrance that closes at a time, refused calls, changes of the chain's roles and policies, and the end of their
+    sessions. The events go to an event bus in the account of the last middle role (of the source role, where there is
+    none) and the chain's region, and from there to a topic. The construct in that account and region makes both,
+    encrypted, and a dashboard of the walks of each day. The bus takes events of the chain's accounts alone, and of
+    accounts of its organizational units.
 
     The construct in the account that holds the stack set of the first target by organizational unit makes another
     stack set, with the rules of every account of the units.

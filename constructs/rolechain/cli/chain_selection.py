@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rolechain.cli.aws_config import StaticKeys
 from rolechain.cli.options import UsageError
+from rolechain.cli.scope import scope_of
 from rolechain.errors import ChainError, NoSuchTargetError, Problem, did_you_mean
 from rolechain.iam.arn import name_of
 from rolechain.model.chain import Chain
@@ -130,6 +131,7 @@ class ChainSelection:
         session_tags: the values of the session tags that the chain leaves open, by key.
         source_identity: the source identity.
         session_name: the sessions' name, as STS accepts it; None for the default.
+        scope: the session policy that the last hop passes, as JSON; None for what the chain declares.
         several_sources: whether a source role has to be named to select the same chain again.
     """
 
@@ -138,6 +140,7 @@ class ChainSelection:
     session_tags: Mapping[str, str]
     source_identity: str | None
     session_name: str | None
+    scope: str | None = None
     several_sources: bool = False
 
     @classmethod
@@ -151,7 +154,8 @@ class ChainSelection:
         name = legal_session_name(arguments.session_name) if arguments.session_name else None
         chain = selected_chain(arguments, to_target=to_target)
         several = arguments.source is not None or len(chain.sources) > 1
-        return cls(chain, arguments.target, tags, arguments.source_identity, name, several)
+        scope = scope_of(getattr(arguments, "scope", []))
+        return cls(chain, arguments.target, tags, arguments.source_identity, name, scope, several)
 
     @cached_property
     def role(self) -> ChainRole:
@@ -181,14 +185,17 @@ class ChainSelection:
 
     def hops_to(self, role: ChainRole) -> tuple[Hop, ...]:
         """The calls that lead from the source role to a role further on; raises as ``chosen`` does."""
-        return self._calls(self.chain.hops_to(role))
+        calls = self._calls(self.chain.hops_to(role))
+        if self.scope and not calls:
+            raise UsageError(f"--scope narrows the last hop, and no hop leads to {role.arn}: remove it")
+        return (*calls[:-1], *map(self._scoped, calls[-1:]))
 
     def hops_to_each(self, roles: Sequence[ChainRole]) -> tuple[tuple[Hop, ...], tuple[Hop, ...]]:
         """The calls that some targets share, and the last one to each; raises as ``chosen`` does."""
         ways = [self.chain.hops_to(role) for role in roles]
         shared = ways[0][:-1]
         calls = self._calls([*shared, *(way[-1] for way in ways)])
-        return calls[: len(shared)], calls[len(shared) :]
+        return calls[: len(shared)], tuple(map(self._scoped, calls[len(shared) :]))
 
     def remaining_hops(
         self,
@@ -230,6 +237,8 @@ class ChainSelection:
                 yield f"--session-tag {key}"
         if self.source_identity and not any(hop.source_identity for hop in left):
             yield "--source-identity"
+        if self.scope and not left:
+            yield "--scope"
         if self.session_name and not left and self.session_name != name_of(arn):
             yield "--session-name"
 
@@ -264,6 +273,19 @@ class ChainSelection:
 
     def _calls(self, hops: Iterable[DeclaredHop]) -> tuple[Hop, ...]:
         return tuple(self._named(as_hop(hop)) for hop in self.chosen(hops))
+
+    def _scoped(self, hop: Hop) -> Hop:
+        if self.scope is None:
+            return hop
+        if hop.policy is not None:
+            raise UsageError(
+                f"the hop into {hop.role_arn} passes a policy of its own, and STS takes one: remove --scope, or name "
+                "the policy under policy_arns"
+            )
+        try:
+            return replace(hop, policy=self.scope)
+        except ChainError as error:
+            raise UsageError(f"--scope: {'; '.join(each.message for each in error.problems)}") from error
 
     def _named(self, hop: Hop) -> Hop:
         return replace(hop, session_name=self.session_name) if self.session_name else hop

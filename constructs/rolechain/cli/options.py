@@ -123,6 +123,13 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "type": _mfa_code,
         "help": "the six digits that the device shows (default: asked for on the terminal)",
     },
+    "--scope": {
+        "metavar": "FILE|ACTION",
+        "action": "append",
+        "default": [],
+        "help": "narrows the session to the actions, such as s3:Get*, or to the policy of a JSON file; ACTION may be "
+        "given again",
+    },
     "--no-cache": {
         "action": "store_true",
         "help": "assume every role anew, and keep nothing in the user's cache folder",
@@ -143,7 +150,7 @@ SESSIONS = ("--session-tag", "--source-identity", "--session-name")
 """The options of what its sessions carry."""
 LIVE = ("--json", "--live", "--from", "--save", "--profile", "--region")
 """The options of what accounts hold."""
-CREDENTIALS = (*CHAIN, *SESSIONS, "--mfa-serial", "--mfa-code", "--no-cache")
+CREDENTIALS = (*CHAIN, *SESSIONS, "--scope", "--mfa-serial", "--mfa-code", "--no-cache")
 """The options of the commands that resolve the chain's credentials."""
 
 

@@ -72,6 +72,7 @@ class ProofText:
         """
         self.hops("hops", proof.hops)
         self.entrances("entrances", proof.entrances, judged=True)
+        self.items(f"entrances that close, at {proof.now}", proof.temporary)
         self.changers("who may change the chain", proof.changers or ())
         self.assumptions(proof.assumptions)
         self.findings(proof.findings)

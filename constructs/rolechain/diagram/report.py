@@ -91,6 +91,8 @@ def _sections(chain: Chain, proof: Proof, diagram: Diagram, provenance: Provenan
     yield f"<h2>What is claimed</h2><p>{said(_claim(chain, proof))}</p>"
     if premises := (*proof.premises, *(each.removeprefix("assuming ") for each in proof.assumptions)):
         yield f"<p>Taken for granted:</p>{_list(premises)}"
+    if proof.temporary:
+        yield f"<p>Entrances that close, at {said(proof.now or '')}:</p>{_list(proof.temporary)}"
     yield f"<h2>What is not claimed</h2>{_list(_NOT_CLAIMED)}"
     yield f"<h2>The picture</h2>{figure(diagram, lists=False)}"
     for heading, kinds in (

@@ -16,7 +16,7 @@ from rolechain.graph.access import SAML, WEB_IDENTITY
 from rolechain.graph.calls import EVERYTHING, SESSION_NAME, session_of
 from rolechain.graph.language import TooLarge
 from rolechain.graph.requests import Requests
-from rolechain.graph.values import OneValue
+from rolechain.graph.values import OneValue, WholeNumber
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import account_of, is_arn
 from rolechain.iam.condition_keys import ALWAYS, actions_for, principal_keys
@@ -63,7 +63,9 @@ def example_of(
             if key == keys_of.USER_ID and isinstance(values, OneValue):
                 # Every caller has one, and it names the session.
                 values = replace(values, absent=False)
-            if (value := values.example()) is not None:
+            if key == keys_of.CURRENT_TIME and isinstance(values, WholeNumber):
+                chosen[key] = _moment(Decimal(values.low if values.high is None else values.high))
+            elif (value := values.example()) is not None:
                 chosen[key] = value
     except TooLarge:
         return None

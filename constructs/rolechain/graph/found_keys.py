@@ -299,6 +299,8 @@ def entrances_of(grants: Sequence[Grant], role: ChainRole, organization: str | N
             continue
         kind, value, keys = found
         keys |= _session_values(grant, grants, ())
+        if len(ends := grant.values(keys_of.CURRENT_TIME, "datelessthan")) == 1:
+            keys["until"] = ends[0]
         if kind in ("account", "arn"):
             if len(ids := grant.values(keys_of.EXTERNAL_ID)) == 1:
                 keys["external_id"] = ids[0]

@@ -1,8 +1,9 @@
 """What a condition asks of a request, as the values that it leaves a key.
 
 The conditions of an Allow are read so that they leave at least the requests that IAM lets in, those of a Deny so that
-they leave at most the requests that IAM denies. A condition on a value that is not known, on a number, a time or an
-address, or on what only the call brings therefore counts as met in an Allow, and as not met in a Deny.
+they leave at most the requests that IAM denies. A condition on a value that is not known, on a number, on an address,
+or on what only the call brings therefore counts as met in an Allow, and as not met in a Deny. The time of a call is one
+of the values: a statement with an end is open, whatever the time is now.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from rolechain.graph.language import (
 )
 from rolechain.graph.requests import Narrowing, all_or_none, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
-from rolechain.iam.condition_keys import MULTIVALUED, NEVER_EMPTY, WHOLE_NUMBERS, Kind, is_of_moment
+from rolechain.iam.condition_keys import (
+    CURRENT_TIME,
+    MULTIVALUED,
+    NEVER_EMPTY,
+    WHOLE_NUMBERS,
+    Kind,
+    is_of_moment,
+)
 from rolechain.iam.glob import GlobPart
 from rolechain.policy import operators
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck
@@ -52,7 +60,7 @@ def narrowing(
     Returns:
         The key and what it may be; or whether it holds whatever the request.
     """
-    if surely and any(map(is_of_moment, condition.keys)):
+    if surely and any(map(is_of_moment, condition.keys - {CURRENT_TIME})):
         return False
     if isinstance(condition, NullCheck):
         wanted = None if condition.quantified else any_of(condition.absent)
@@ -227,8 +235,11 @@ def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | 
 
 def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
     for element in condition.elements:
-        wanted = None if isinstance(element, Intrinsic) else operators.number(element)
-        if wanted is None or not condition.name.startswith("numeric"):
+        kind, read = (
+            ("date", operators.date) if condition.lookup == CURRENT_TIME else ("numeric", operators.number)
+        )
+        wanted = None if isinstance(element, Intrinsic) else read(element)
+        if wanted is None or not condition.name.startswith(kind):
             continue
         below, above = floor(wanted), ceil(wanted)
         ranges: dict[str, tuple[int, int | None]] = {
@@ -238,7 +249,7 @@ def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
             "greaterthanequals": (above, None),
             "equals": (above, below),
         }
-        if found := ranges.get(condition.name.removeprefix("numeric")):
+        if found := ranges.get(condition.name.removeprefix(kind)):
             yield found
 
 

@@ -159,6 +159,13 @@ class PolicyReader:
     def report_attached_anywhere(self, chain: Chain | None, created: Iterable[RoleRecord]) -> None:
         """Says which policies are attached to a role of a chain's name in an account that is not known."""
         own = {(account_of(role.arn), role.name.lower()) for role in created}
+        # Where a stack makes the role that it attaches to, the account has no other of that name.
+        own |= {
+            (role.account, role.identity.name.lower())
+            for stack in self._stacks.elsewhere
+            for role in stack.resources(resources.ROLE)
+            if role.identity and role.made is True
+        }
         names = {role.role.lower() for role in chain.roles} if chain else set()
         for (account, kind, name), records in self._attached.items():
             is_unplaced = kind == resources.ROLE and account.startswith("<") and (account, name) not in own

@@ -14,7 +14,7 @@ from rolechain.graph.examples import Example, decided, example_of
 from rolechain.graph.language import EVERY_TEXT, Language, Pattern, matching
 from rolechain.graph.requests import Requests, both
 from rolechain.graph.role_graph import RoleRecord
-from rolechain.graph.values import OneValue, only
+from rolechain.graph.values import OneValue, WholeNumber, only
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import segments_of, session_names
 from rolechain.policy.conditions import Condition, NullCheck
@@ -61,6 +61,17 @@ def trusted_access(role: RoleRecord) -> Iterator[TrustedAccess]:
                 yield TrustedAccess(role, kind, who, words, place, statement, action, some)
 
 
+def closes_at(requests: Iterable[Requests]) -> int | None:
+    """The time, in seconds since 1970, from which on none of some requests gets in; None where there is none."""
+    latest = 0
+    for one in requests:
+        time = one.values.get(keys_of.CURRENT_TIME)
+        if not isinstance(time, WholeNumber) or time.high is None or time.high >= _LAST_SECOND:
+            return None
+        latest = max(latest, time.high + 1)
+    return latest or None
+
+
 def shown(role: RoleRecord, statement: Statement, requests: Iterable[Requests]) -> Example | None:
     """A request of a set that the decision allows; None where no example is allowed."""
     for one in requests:
@@ -69,6 +80,9 @@ def shown(role: RoleRecord, statement: Statement, requests: Iterable[Requests]) 
             return example
     return None
 
+
+_LAST_SECOND = 253_402_300_799
+"""The last second of the year 9999."""
 
 _Named = tuple[str, str, str, tuple[Requests, ...]]
 """Kind, who, words and requests, as of ``TrustedAccess``."""

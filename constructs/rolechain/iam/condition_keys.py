@@ -29,8 +29,9 @@ MFA_PRESENT, MFA_AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
 RESOURCE_ACCOUNT, RESOURCE_ORGANIZATION = "aws:resourceaccount", "aws:resourceorgid"
 RESOURCE_ORGANIZATION_PATHS = "aws:resourceorgpaths"
 
-WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds"})
-"""Keys that count seconds."""
+CURRENT_TIME = "aws:currenttime"
+WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds", CURRENT_TIME})
+"""Keys that count seconds; the time of a call those since 1970, in whole seconds."""
 
 MULTIVALUED = re.compile(
     r"aws:(tagkeys|calledvia|principalservicenameslist|(principal|resource|source|vpce)orgpaths)"
@@ -171,8 +172,8 @@ _OF_MOMENT = re.compile(
 def is_of_moment(key: str) -> bool:
     """Whether a key, in lower case, describes the time, network or client of a call, or is a principal tag.
 
-    No declared guard uses such a key, and the caller chooses its value. The certificate attributes that IAM Roles
-    Anywhere passes as principal tags are excluded.
+    The only declared guard on such a key is the time until which an entrance is open. The certificate attributes that
+    IAM Roles Anywhere passes as principal tags are excluded.
     """
     return _OF_MOMENT.fullmatch(key) is not None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -138,5 +139,12 @@ def is_root(unit: str) -> bool:
     return "/" not in unit.rstrip("/")
 
 
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""A time of ISO 8601 with its offset from UTC, to the minute or the second."""
 MOMENT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 """A time in UTC to the second, as a chain writes it: such times are in the order of their texts."""
+
+
+def moment_of(time: datetime) -> str:
+    """An aware time as such a text; fractions of a second are left out."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

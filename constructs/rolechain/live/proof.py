@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
 from rolechain.graph.policy_reader import UNKNOWN_RULE
@@ -27,6 +28,7 @@ def prove_live(
     *,
     organization: Organization | str = "it was not asked for",
     scope: Literal["chain", "app"] = "chain",
+    now: datetime | None = None,
 ) -> Proof:
     """Proves a chain from what its accounts hold, by the same rules as from templates.
 
@@ -37,6 +39,7 @@ def prove_live(
         organization: what was read of the organization, or why it could not be read. Whether a hop works is not known
             then, as a control policy may refuse it, and the proof fails.
         scope: as of ``rolechain.proof.prove``.
+        now: likewise.
 
     Returns:
         The proof; it fails where an account of the chain, or what binds it, was not read.
@@ -54,7 +57,7 @@ def prove_live(
     if any(target.by_unit for target in chain.targets):
         # The accounts of organizational units are not read: their roles are taken as declared, and the proof says so.
         parts = {role.arn for role in chain.roles if not role.by_unit}
-    proof = prove_chain(chain, read, (account.id for account in held), scope=scope, parts=parts)
+    proof = prove_chain(chain, read, (account.id for account in held), scope=scope, parts=parts, now=now)
     missing = dict.fromkeys(
         sorted(set(chain.accounts) - {account.id for account in held}), "it was not asked for"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from rolechain.iam.limits import TIME, moment_of
 from rolechain.model.session_values import HasSessionValues, SessionTag, SessionTags, SourceIdentity, several
 
 EntranceKind = Literal["service", "account", "arn", "oidc", "saml", "permission_set"]
@@ -81,6 +83,8 @@ class Entrance(HasSessionValues):
         source_organization: for ``service``, the organization on whose behalf it calls, ``aws:SourceOrgID``.
         certificate: for IAM Roles Anywhere, the required attributes of the certificate, such as
             ``{"x509Subject/CN": "build"}``.
+        until: the time at which it closes, in UTC or with an offset: ``2026-12-01T00:00Z``, or an aware ``datetime``.
+            Kept as text in UTC to the second.
     """
 
     kind: EntranceKind
@@ -99,6 +103,7 @@ class Entrance(HasSessionValues):
     source_arn: str | tuple[str, ...] = field(default=(), kw_only=True)
     source_organization: str | None = field(default=None, kw_only=True)
     certificate: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
+    until: datetime | str | None = field(default=None, kw_only=True)
     others: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -112,6 +117,7 @@ class Entrance(HasSessionValues):
         for name in ("audience", "subject"):
             if isinstance(value := getattr(self, name), list):
                 self._set(name, tuple(value))
+        self._set("until", _in_utc(self.until))
         self._set_session_values()
         if known := self.known:
             # Of a key that is declared twice both stay, so that the checks find them.
@@ -191,6 +197,16 @@ class Entrance(HasSessionValues):
     def permission_set(cls, name: str | Sequence[str], **more: Any) -> Entrance:
         """Users of IAM Identity Center who hold this permission set in the source role's account."""
         return cls("permission_set", name, **more)  # type: ignore[arg-type]
+
+
+def _in_utc(time: Any) -> Any:
+    """A time in UTC to the second, as text; what names no moment is kept as it is."""
+    try:
+        moment = datetime.fromisoformat(time) if isinstance(time, str) and TIME.fullmatch(time) else time
+        aware = isinstance(moment, datetime) and moment.utcoffset() is not None
+        return moment_of(moment) if aware else time
+    except (ValueError, OverflowError):
+        return time
 
 
 def inherited_values(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:

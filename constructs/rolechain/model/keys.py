@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from rolechain.errors import Place
@@ -117,6 +118,23 @@ def _duration(value: object) -> str:
             "and let the runtime renew the hop for longer work"
         )
     return f"{value!r} is outside STS's limits: write 900 to 3600, in seconds"
+
+
+def _until(value: object) -> str:
+    such = "write one such as 2026-12-01T00:00Z"
+    if isinstance(value, datetime) or (
+        isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+", value)
+    ):
+        return f"{str(value)!r} has no time zone: {such}, or with an offset such as +01:00"
+    return f"{value!r} is not a time with its time zone: {such}"
+
+
+class _Until(Text):
+    """A time with its time zone."""
+
+    def wrong(self, value: Any) -> Found:
+        if not matches(limits.MOMENT, value):
+            yield (), _until(value)
 
 
 def _quota(least: int, most: int) -> Number:
@@ -352,6 +370,7 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
         ("service",),
         NO_CERTIFICATE,
     ),
+    "until": OfEntrance(_Until(limits.TIME, _until)),
 }
 
 

@@ -168,7 +168,13 @@ def _widened(edge: Edge, before: Edge, old: RoleGraph, new: RoleGraph) -> Iterat
             words = f"{edge.caller.arn} can assume {edge.callee.arn} by calls that its policies kept it from"
             certain = is_allowed(edge, [one], new)
             place = edge.permission or edge.trust
-            yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, certain, example.words)
+            decision = _decided(before, old, example.context)
+            witness = (
+                example.words
+                if decision.allowed
+                else f"{example.words}; on the other side: {decision.reason}"
+            )
+            yield AccessChange(edge.callee.arn, edge.caller.arn, words, place, certain, witness)
             return
     yield from _undenied(edge, before, old, new)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from os import PathLike
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from rolechain.graph.template_reader import role_graph_of
 from rolechain.graph.trusted_access import trusted_access
 from rolechain.iam.arn import is_arn
 from rolechain.iam.condition_keys import PRINCIPAL_ARN
+from rolechain.iam.limits import moment_of
 from rolechain.iam.partitions import partition_of
 from rolechain.model.chain import Chain
 from rolechain.policy import Verdict, decide
@@ -44,6 +46,7 @@ from rolechain.proof.relevance import of_chain, unknown
 from rolechain.proof.report import Proof, sorted_findings
 from rolechain.proof.rules import check
 from rolechain.proof.rules.unresolved import closed
+from rolechain.proof.temporary import temporary_in_words
 
 _MOST = 3
 """How many roles, or ways to change them, a finding names."""
@@ -58,6 +61,7 @@ def prove(
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
+    now: datetime | None = None,
 ) -> Proof:
     """Proves that a chain is closed, or says exactly where it is not.
 
@@ -70,6 +74,7 @@ def prove(
             ``app`` for all to be as bad as they are in an audit.
         parts: the ARNs of the roles that the templates are to create; the others are taken as the chain declares
             them. None for all of them.
+        now: the time, aware, by which an entrance has closed; by default that of this machine.
 
     Raises:
         AssemblyError: the folder is not a cloud assembly.
@@ -81,6 +86,7 @@ def prove(
         documents_in(listed),
         scope=scope,
         parts=parts,
+        now=now,
     )
 
 
@@ -91,6 +97,7 @@ def prove_chain(
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
+    now: datetime | None = None,
 ) -> Proof:
     """``prove``, of what a function reads for a chain and the roles that are to be found there.
 
@@ -100,9 +107,10 @@ def prove_chain(
         documents: what may name accounts.
         scope: as of ``prove``.
         parts: as of ``prove``.
+        now: as of ``prove``.
     """
     if not any(target.by_unit for target in chain.targets):
-        return prove_graph(chain, read(chain, parts), scope=scope, parts=parts)
+        return prove_graph(chain, read(chain, parts), scope=scope, parts=parts, now=now)
     named = accounts_named([*documents, dict(chain.policy_documents)])
     outside: frozenset[str] = frozenset()
     while True:
@@ -118,7 +126,7 @@ def prove_chain(
         if not more and left_out <= outside:
             break
         named, outside = named | more, outside | left_out
-    proof = prove_graph(members, graph, scope=scope, parts=arns)
+    proof = prove_graph(members, graph, scope=scope, parts=arns, now=now)
     findings = sorted_findings([*proof.findings, *telling_apart(members, graph)])
     return in_words(chain, members, replace(proof, findings=findings))
 
@@ -130,12 +138,16 @@ def prove_graph(
     *,
     scope: Literal["chain", "app"] = "chain",
     parts: Collection[str] | None = None,
+    now: datetime | None = None,
 ) -> Proof:
     """``prove``, of templates that were read already."""
+    now = now or datetime.now(UTC)
     hops = list(proven_hops(chain, graph))
     declared = Declared(chain)
     found = list(trusted(declared, graph))
     others = tuple(_changers(chain, graph))
+    temporary = tuple(dict.fromkeys(temporary_in_words(chain, (access for access, _ in found), now)))
+    broken = check(graph, chain, now)
     findings = [
         *unknown(chain, graph, everywhere=scope == "app"),
         *missing_roles(chain, graph),
@@ -143,7 +155,7 @@ def prove_graph(
         *missing_entrances(declared, graph),
         *undeclared(declared, graph, found),
         *(finding for changer in others for finding in _of_changer(chain, changer)),
-        *(check(graph, chain) if scope == "app" else of_chain(check(graph, chain), chain, graph)),
+        *(broken if scope == "app" else of_chain(broken, chain, graph)),
     ]
     return _in_words(
         graph,
@@ -155,6 +167,8 @@ def prove_graph(
             assumptions=(*graph.assumptions, TAKEN_FOR_GRANTED),
             changers=others,
             revoked_before=chain.revoked_before,
+            temporary=temporary,
+            now=moment_of(now) if temporary else None,
         ),
     )
 
@@ -169,6 +183,7 @@ def _in_words(graph: RoleGraph, proof: Proof) -> Proof:
             replace(each, words=names.words(each.words, each.place.template)) for each in proof.entrances
         ),
         findings=sorted_findings([names.finding(each) for each in proof.findings]),
+        temporary=tuple(map(names.words, proof.temporary)),
         names=names.by_arn(hop.callee for hop in proof.hops),
         graph=graph,
     )
@@ -239,6 +254,7 @@ def audit(
     region: str | None = None,
     exports: Mapping[str, str] | None = None,
     all_conditions: bool = False,
+    now: datetime | None = None,
 ) -> Proof:
     """Every AssumeRole that templates allow, whom they let in, and every rule that they break; no chain is declared.
 
@@ -251,6 +267,7 @@ def audit(
         exports: the values of exports of stacks that are not among the templates, by name.
         all_conditions: whether what is found where a condition is not as the parameters' defaults make it counts as
             what is found otherwise; else its errors are warnings.
+        now: as of ``prove``.
 
     Raises:
         AssemblyError: the folder is not a cloud assembly.
@@ -268,12 +285,13 @@ def audit(
     ]
     given = with_values(placed, parameters or {})
     with patience():
-        report = _audited(role_graph_of([*given, *_exporting(given, exports or {})]))
-        others = _of_branches(given, all_conditions=all_conditions)
+        now = now or datetime.now(UTC)
+        report = _audited(role_graph_of([*given, *_exporting(given, exports or {})]), now)
+        others = _of_branches(given, now, all_conditions=all_conditions)
         return replace(report, findings=sorted_findings([*report.findings, *others]))
 
 
-def _of_branches(templates: Sequence[Template], *, all_conditions: bool) -> Iterator[Finding]:
+def _of_branches(templates: Sequence[Template], now: datetime, *, all_conditions: bool) -> Iterator[Finding]:
     """What is found in one template where one of its conditions is another, and not where it is as it is.
 
     Each branch is looked at beside the accounts that are known and nothing else: whatever other templates hold, RC00
@@ -289,7 +307,7 @@ def _of_branches(templates: Sequence[Template], *, all_conditions: bool) -> Iter
         names = Names(graph)
         return [
             names.finding(each)
-            for each in check(replace(graph, templates={**accounts, **graph.templates}), None)
+            for each in check(replace(graph, templates={**accounts, **graph.templates}), None, now)
         ]
 
     for template in templates:
@@ -318,7 +336,7 @@ def _exporting(templates: Sequence[Template], exports: Mapping[str, str]) -> Ite
         yield Template("exports", {"Resources": {}, "Outputs": outputs}, account=account, region=region)
 
 
-def _audited(graph: RoleGraph) -> Proof:
+def _audited(graph: RoleGraph, now: datetime) -> Proof:
     inner = [
         HopProof(edge.caller.arn, edge.callee.arn, decision.verdict, decision.reason)
         for edge in (*edges(graph), *identity_edges(graph))
@@ -333,7 +351,7 @@ def _audited(graph: RoleGraph) -> Proof:
                 for role in graph.roles
                 for access in trusted_access(role)
             ),
-            findings=(*graph.unknown, *check(graph, None)),
+            findings=(*graph.unknown, *check(graph, None, now)),
             assumptions=graph.assumptions,
         ),
     )

@@ -32,6 +32,8 @@ class Proof:
         changers: who of the templates may change the chain's roles or act as them, those who are declared too; None
             in an audit.
         revoked_before: the time before which the chain ends its sessions, if any.
+        temporary: the entrances that close at a time, in words: what they open, and until when.
+        now: the time of the proof, where an entrance closes at one.
         names: what each role, user and group is called whose ARN is not known before deployment, by what stands for
             that.
         graph: the roles that it was made from; None where they are not at hand.
@@ -46,6 +48,8 @@ class Proof:
     names: Mapping[str, str] = field(default_factory=dict)
     graph: RoleGraph | None = field(default=None, repr=False, compare=False)
     revoked_before: str | None = None
+    temporary: tuple[str, ...] = ()
+    now: str | None = None
 
     @property
     def proven(self) -> bool:
@@ -83,6 +87,7 @@ class Proof:
                 for finding in self.findings
             ],
             "assumptions": list(self.assumptions),
+            **({"now": self.now, "temporary": list(self.temporary)} if self.temporary else {}),
             **({"revoked_before": self.revoked_before} if self.revoked_before else {}),
             **({} if self.changers is None else {"changers": [_changer(each) for each in self.changers]}),
         }

@@ -134,7 +134,11 @@ class Diagnostician:
             identity_policies=own.identity if own else (Policy.unknown(names[1]),),
             permissions_boundary=own.boundary if own else None,
         )
-        return _decided(request, unread, refused)
+        diagnosis = _decided(request, unread, refused)
+        if refused and own and (since := own.revoked_before):
+            ended = f"{caller.role_arn} is revoked: its sessions issued before {since} are denied everything"
+            return diagnosis._replace(words=f"{ended}; {diagnosis.words}")
+        return diagnosis
 
     def _context(self, call: HopCall, caller: Caller, inherited: Inheritance) -> dict[str, ContextValue]:
         hop = call.hop
@@ -274,6 +278,20 @@ class _RolePolicies:
     trust: Policy
     identity: tuple[Policy, ...]
     boundary: Policy | None
+
+    @property
+    def revoked_before(self) -> str | None:
+        """The latest time before which its sessions are denied everything, as ``rolechain revoke`` writes it."""
+        times = (
+            condition.values
+            for policy in self.identity
+            for statement in policy.denies
+            if "*" in statement.actions.written and statement.resources and "*" in statement.resources.written
+            for condition in statement.conditions
+            if isinstance(condition, Condition) and len(statement.conditions) == 1
+            if (condition.lookup, condition.name) == ("aws:tokenissuetime", "datelessthan")
+        )
+        return max((time for values in times for time in values), default=None)
 
 
 def _read_role(iam: Any, name: str, *, trust_only: bool) -> _RolePolicies | None:

@@ -55,6 +55,9 @@ def watches_of(chain: Chain, account: str) -> list[Watch]:
     for number, (callers, roles) in enumerate(_by_callers(own, declared), 1):
         words = "a role of the chain was assumed by another than its declared caller"
         found.append(Watch(f"Assumed{number}", words, _assumed(roles, callers)))
+    for number, source in enumerate([role for role in own if any(each.until for each in role.entrances)], 1):
+        words = "an entrance that is for an emergency was used"
+        found.append(Watch(f"Emergency{number}", words, _in_emergency(source)))
     # An entrance that is a whole account lets every principal of it in.
     called = [role for role in chain.roles if role.account != account and not role.assumed_by]
     called += [
@@ -100,10 +103,10 @@ def _callers(chain: Chain, role: ChainRole, *, seen_in: str | None = None) -> It
     for hop in chain.calls_into(role):
         yield from _principal(hop.caller.arn, seen_in or role.account, only_here=seen_in is not None)
     for entrance in role.entrances:
-        if entrance.kind == "arn":
-            yield from _principal(entrance.value, seen_in or role.account, only_here=seen_in is not None)
-        elif seen_in is None:
-            yield from _entrance(entrance, role)
+        if seen_in is None:
+            yield from _entering(entrance, role)
+        elif entrance.kind == "arn":
+            yield from _principal(entrance.value, seen_in, only_here=True)
 
 
 def _principal(arn: str, account: str, *, only_here: bool) -> Iterator[_Caller]:
@@ -114,8 +117,10 @@ def _principal(arn: str, account: str, *, only_here: bool) -> Iterator[_Caller]:
         yield (_ISSUER if resource_type_of(arn) == "role" else _ARN), arn
 
 
-def _entrance(entrance: Entrance, source: ChainRole) -> Iterator[_Caller]:
+def _entering(entrance: Entrance, source: ChainRole) -> Iterator[_Caller]:
     match entrance.kind:
+        case "arn":
+            yield from _principal(entrance.value, source.account, only_here=False)
         case "service":
             yield "invokedBy", entrance.value
         case "account":
@@ -161,6 +166,26 @@ def _assumed(roles: Sequence[ChainRole], callers: Iterable[_Caller]) -> Pattern:
         **({"userIdentity": identity} if identity else {}),
     }
     return _event("aws.sts", detail)
+
+
+def _in_emergency(source: ChainRole) -> Pattern:
+    """The sessions of a source role that an entrance which closes at a time took."""
+    ways = []
+    for field, value in dict.fromkeys(
+        caller for entrance in source.entrances if entrance.until for caller in _entering(entrance, source)
+    ):
+        value = _starred(value)
+        way: Pattern = {field.split(".")[-1]: [{"wildcard": value} if "*" in value else value]}
+        for step in reversed(field.split(".")[:-1]):
+            way = {step: way}
+        parameters = {"roleArn": _named([source])}
+        ways.append(
+            {"requestParameters": {**parameters, **way}}
+            if field == _SAML
+            else {"requestParameters": parameters, "userIdentity": way}
+        )
+    detail = {"eventName": [{"prefix": "AssumeRole"}], "errorCode": [{"exists": False}]}
+    return _event("aws.sts", {**detail, **({"$or": ways} if len(ways) > 1 else ways[0])})
 
 
 def _refused(chain: Chain, account: str) -> Pattern:

@@ -127,6 +127,8 @@ def _entrance_group_statements(
     principal, who = _entrance_principal(group, source)
     if first.kind in ("account", "arn", "permission_set") and organization and not first.third_party:
         add_condition("aws:PrincipalOrgID", [organization], who)
+    if first.until is not None:
+        who["DateLessThan"] = {"aws:CurrentTime": str(first.until)}
     entering = deepcopy(who)
     _require_session_values(first.tags, first.identity, entering)
     if first.external_id is not None:

@@ -1,6 +1,7 @@
 """What can be wrong with a role chain: the rules RC01 to RC41, one file a topic."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.graph.finding import Finding, Level
@@ -81,14 +82,15 @@ _OF_WHOM_IT_NAMES = frozenset({"never_met", "console_sets_no_identity"})
 """The rules that have nothing to say of a statement whose Principal IAM refuses, as nobody is meant by it."""
 
 
-def check(graph: RoleGraph, chain: Chain | None) -> Iterator[Finding]:
+def check(graph: RoleGraph, chain: Chain | None, now: datetime | None = None) -> Iterator[Finding]:
     """Every rule that the templates break, in the order of the rules.
 
     Args:
         graph: every role of the templates.
         chain: what is declared; None for an audit, in which rules that need a declaration stay silent.
+        now: the time by which a statement has closed; by default that of this machine.
     """
-    context = RuleContext(graph, chain)
+    context = RuleContext(graph, chain, now or datetime.now(UTC))
     refused: set[SourceLocation | None] = set()
     for rule in RULES:
         for finding in rule.findings(context):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from rolechain.cloudformation.source_location import SourceLocation
@@ -86,16 +87,18 @@ class RuleContext:
     Attributes:
         graph: every role of the templates.
         chain: what is declared; None in an audit, where rules that need a declaration stay silent.
+        now: the time by which a statement has closed.
     """
 
-    def __init__(self, graph: RoleGraph, chain: Chain | None) -> None:
+    def __init__(self, graph: RoleGraph, chain: Chain | None, now: datetime) -> None:
         self.graph = graph
         self.chain = chain
+        self.now = now
 
     @cached_property
     def closed(self) -> RuleContext:
         """The same, with a value that nobody has in place of each one in a policy that is not resolved."""
-        return RuleContext(self._closed[0], self.chain)
+        return RuleContext(self._closed[0], self.chain, self.now)
 
     @cached_property
     def _closed(self) -> tuple[RoleGraph, frozenset[tuple[str, str]]]:

@@ -138,6 +138,7 @@ _WITHOUT = {
     keys_of.PRINCIPAL_ARN: "that are IAM users",
     keys_of.MFA_PRESENT: "without MFA",
     keys_of.MFA_AGE: "whose MFA is older than {} seconds",
+    keys_of.CURRENT_TIME: "after {}",
 }
 
 

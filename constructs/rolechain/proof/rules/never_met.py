@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from rolechain.graph.access import ENTERING, admitted, meeting, principal_named
 from rolechain.graph.narrowing import narrowing
 from rolechain.graph.requests import Requests, anybody, where
+from rolechain.graph.trusted_access import closes_at
 from rolechain.iam import condition_keys as keys_of
 from rolechain.iam.arn import is_arn, partition_of
 from rolechain.iam.condition_keys import ALWAYS, NEVER, Kind
 from rolechain.iam.glob import GlobPart
+from rolechain.iam.limits import moment_of
 from rolechain.model.entry_principal import ROLES_ANYWHERE
 from rolechain.policy.conditions import AnyCondition, Condition, NullCheck, UnknownCondition
 from rolechain.policy.statement import Statement
@@ -72,7 +75,7 @@ class _Group:
 @rule(
     "RC40",
     "every statement of a trust policy can let in whom it names: its action admits them, and their calls carry what "
-    "its conditions ask for",
+    "its conditions ask for, before the time at which it closes",
     prevents="a hop that never works, and a reader who believes that it does",
     source="IAM User Guide, AWS global condition context keys; Available keys for AWS web identity federation; AWS STS "
     "API Reference",
@@ -83,6 +86,13 @@ def never_met(context: RuleContext) -> Violations:
     for entry in context.entries:
         for group in _groups(entry):
             yield from _causes(entry, group)
+        closes = closes_at(one for action in ENTERING for one in entry.requests(action))
+        if closes is not None and closes <= context.now.timestamp():
+            until = moment_of(datetime.fromtimestamp(closes, UTC))
+            yield entry.violation(
+                f"lets nobody in any more: it closed at {until}",
+                "remove it, of a declared entrance from assumed_by; or write a later time",
+            )
     entered = {entry.arn for entry in context.entries}
     for role in context.graph.roles:
         if role.imported or role.arn in entered or not role.trust.place.template:
