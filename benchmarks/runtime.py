@@ -94,7 +94,7 @@ def _least(cases: Mapping[str, Case], url: str, *, rounds: int = 9) -> dict[str,
             paths = os.pathsep.join(str(path) for path in (ROOT, case.path) if path)
             run = subprocess.run(
                 case.command,
-                env=_environment(url) | {"PYTHONPATH": paths},
+                env=environment(url) | {"PYTHONPATH": paths},
                 cwd=case.folder,
                 capture_output=True,
                 text=True,
@@ -118,7 +118,8 @@ def _shown(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
+    """The environment of a program that calls the endpoint, and nothing else."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {
         "AWS_ENDPOINT_URL": url,

@@ -1,7 +1,8 @@
-"""What the runtime's benchmarks measure, each in a process of its own: prints seconds."""
+"""What the runtime's benchmarks measure, each in a process of its own: prints seconds, and some what they used."""
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from rolechain.runtime import chain_session, fan_out
@@ -18,6 +20,7 @@ from rolechain.runtime.session_cache import warm_session
 
 HOPS = [f"arn:aws:iam::{digit * 12}:role/r" for digit in "234"]
 TARGETS = [f"arn:aws:iam::{300_000_000_000 + number}:role/t" for number in range(500)]
+MEMBERS = 5_000
 _READS = 200_000
 
 
@@ -119,6 +122,45 @@ def many_nested() -> float:
     middle = _nested(HOPS[:1])
     with ThreadPoolExecutor(32) as pool:
         return _timed(lambda: list(pool.map(lambda target: _read(_nested([target], middle)), TARGETS)))
+
+
+def members_rolechain() -> str:
+    """Every account of an organization behind one middle; seconds, calls and MiB."""
+    return _over_members(
+        lambda arns: [_read(session) and None for _, session in fan_out(HOPS[:1], arns, session=_base())]
+    )
+
+
+def members_floor() -> str:
+    """The same by bare clients: the middle once, then one call a target."""
+
+    def run(arns: list[str]) -> None:
+        given = _base().client("sts").assume_role(RoleArn=HOPS[0], RoleSessionName="bench")["Credentials"]
+        middle = boto3.Session(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "us-east-1"
+        )
+        # botocore keeps ten connections, and warns of more.
+        client = middle.client("sts", config=Config(max_pool_connections=32))
+        with ThreadPoolExecutor(32) as pool:
+            for _ in pool.map(lambda arn: client.assume_role(RoleArn=arn, RoleSessionName="bench"), arns):
+                pass
+
+    return _over_members(run)
+
+
+def _over_members(run: Callable[[list[str]], object]) -> str:
+    arns = [f"arn:aws:iam::{300_000_000_000 + number}:role/t" for number in range(MEMBERS)]
+    chain_session(HOPS[0], session=_base())
+    sts = _base().client("sts")
+
+    def number() -> int:
+        # The endpoint numbers the keys that it gives.
+        given = sts.assume_role(RoleArn=HOPS[0], RoleSessionName="count")["Credentials"]
+        return int(given["AccessKeyId"].removeprefix("ASIA"))
+
+    before, seconds = number(), _timed(lambda: run(arns))
+    calls = number() - before - 1
+    return f"{seconds} {calls} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}"
 
 
 def kept_rolechain() -> float:

@@ -12,7 +12,7 @@ import boto3
 import pytest
 import yaml
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole
 from rolechain.live import prove_live, read_account
 from rolechain.live.drift import drift
 from rolechain.live.organization import read_organization
@@ -122,6 +122,23 @@ def test_who_may_not_list(units: Units) -> None:
     assert "cannot be listed: AccessDeniedException: " in str(error.value)
     assert str(error.value).endswith(
         ": start from the management account or a delegated administrator of AWS Organizations"
+    )
+
+
+def test_a_unit_that_does_not_exist(units: Units) -> None:
+    """It is named, with what to write: whoever asks may list the accounts already."""
+    organization = units.deployed.organization
+    path = units.chain.targets[0].organizational_units[0]
+    root = path.partition("/")[0]
+    missing = f"{root}/ou-{root[2:]}-99999999"
+    target = ChainRole("", organizational_units=[path, missing])
+    with pytest.raises(UnitAccountsError) as error:
+        list_unit_accounts(target, organization.session(MANAGEMENT_ACCOUNT))
+    assert str(error.value).startswith(
+        f"the accounts of {missing} cannot be listed: ParentNotFoundException: "
+    )
+    assert str(error.value).endswith(
+        f": write the id of a unit of organization {organization.organization_id} in organizational_units"
     )
 
 

@@ -225,6 +225,7 @@ class RoleGraph:
             call works. Service control policies that surely bind keep principals from changing roles; no trust policy
             counts as closed by any.
         control_policies: the control policies that the templates make.
+        stack_sets: the properties of each stack set, resolved; none where a macro may change any of them.
     """
 
     templates: Mapping[str, Template]
@@ -241,6 +242,7 @@ class RoleGraph:
     session_policies: Mapping[str, tuple[PolicyRecord, ...]] = field(default_factory=dict)
     limits: Mapping[str, AccountLimits] = field(default_factory=dict)
     control_policies: tuple[ControlPolicyRecord, ...] = ()
+    stack_sets: Mapping[SourceLocation, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def principals(self) -> tuple[Principal, ...]:

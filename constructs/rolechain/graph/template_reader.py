@@ -19,6 +19,7 @@ from rolechain.cloudformation.resources import (
     USER,
 )
 from rolechain.cloudformation.source_location import SourceLocation
+from rolechain.cloudformation.stack_sets import STACK_SET
 from rolechain.cloudformation.stacks import Resource, Stack, Stacks
 from rolechain.cloudformation.template import Json, Template
 from rolechain.cloudformation.unresolved import EmptyDefault, Unresolved
@@ -86,6 +87,12 @@ def role_graph_of(
         session_policies=session_policies,
         limits=limits,
         control_policies=control_policies,
+        stack_sets={
+            resource.place: {} if isinstance(properties, Unresolved) else properties
+            for stack in stacks.all
+            for resource in stack.resources(STACK_SET)
+            for properties in [resource.resolved_properties()]
+        },
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from rolechain.local import emulator
 from rolechain.local.emulator import Record
 from rolechain.local.errors import ServiceError
-from rolechain.local.organizations import Organization
+from rolechain.local.organizations import ServedOrganization
 
 _TYPE = "AWS::Organizations::Policy"
 
 
-def install(organization: Organization) -> None:
+def install(organization: ServedOrganization) -> None:
     """Has the management account's stacks make control policies, attach, change and delete them."""
 
     def call(operation: str, **parameters: Any) -> Record:

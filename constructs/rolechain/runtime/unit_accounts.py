@@ -60,15 +60,18 @@ def list_unit_accounts(target: ChainRole, session: boto3.Session | None = None) 
     skipped: dict[str, str] = {}
 
     def refused(reason: str) -> UnitAccountsError:
-        return UnitAccountsError(
-            f"the accounts of {', '.join(target.organizational_units)} cannot be listed: {reason}: start from the "
-            "management account or a delegated administrator of AWS Organizations"
-        )
+        remedy = "start from the management account or a delegated administrator of AWS Organizations"
+        if reason.startswith("ParentNotFoundException"):
+            remedy = f"write the id of a unit of organization {organization['Id']} in organizational_units"
+        return UnitAccountsError(f"the accounts of {asked} cannot be listed: {reason}: {remedy}")
+
+    asked = ", ".join(target.organizational_units)
 
     with answered(refused):
-        management = client.describe_organization()["Organization"]["MasterAccountId"]
-        for path in target.organizational_units:
-            for account in listed(path.rstrip("/").rsplit("/", 1)[-1]):
+        organization = client.describe_organization()["Organization"]
+        management = organization["MasterAccountId"]
+        for asked in target.organizational_units:
+            for account in listed(asked.rstrip("/").rsplit("/", 1)[-1]):
                 # Status gives way to State, which says more.
                 state = account.get("State") or account.get("Status", "ACTIVE")
                 if account["Id"] == management:

@@ -444,6 +444,30 @@ def test_rc41_silent_on_the_declared_stack_set() -> None:
     assert "RC41" not in {finding.rule for finding in proven(in_two, chain).findings}
 
 
+def with_parameter(name: str, parameter: dict[str, str]) -> Callable[[Templates], None]:
+    """Has a template give the first of the units, or of the excluded accounts, by a parameter."""
+
+    def change(templates: Templates) -> None:
+        templates[MIDDLE]["Parameters"] = {"Given": {"Type": "String", **parameter}}
+        the_set(templates)["StackInstancesGroup"][0]["DeploymentTargets"][name] = [{"Ref": "Given"}]
+
+    return change
+
+
+def test_a_parameter_of_a_stack_set() -> None:
+    """A default counts as the value that is written there; a parameter without one is not known."""
+    for name, value, other in (
+        ("OrganizationalUnitIds", "ou-ab12-11111111", "ou-ab12-22222222"),
+        ("Accounts", "444444444444", "555555555555"),
+    ):
+        same = proven(with_parameter(name, {"Default": value}))
+        assert same.proven, "\n".join(said(same))
+        for parameter in ({}, {"Default": other}):
+            proof = proven(with_parameter(name, parameter))
+            assert not proof.proven
+            assert "RC41" in {finding.rule for finding in proof.findings}
+
+
 @pytest.mark.parametrize(
     "role", [ChainRole("777777777777"), ChainRole("777777777777", path="/other/", role="Deploy-Target")]
 )

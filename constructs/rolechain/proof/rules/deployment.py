@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from rolechain.cloudformation.source_location import SourceLocation
 from rolechain.cloudformation.template import Json, Template
@@ -274,7 +275,8 @@ def reaches_its_units(context: RuleContext) -> Violations:
         for record in (each for role in roles for each in context.graph.by_arn.get(role.arn, ())):
             found = None if record.imported else _stack_set_of(context, record)
             if found:
-                sets[found.place()] = found
+                properties = context.graph.stack_sets.get(found.place(), {})
+                sets[found.place()] = replace(found, properties=properties)
                 if _tells_accounts_apart(context.graph.templates[record.place.template].body):
                     parted.add(found.place())
             elif not record.imported and record.account == roles[0].account:
