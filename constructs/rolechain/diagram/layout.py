@@ -28,15 +28,9 @@ _Bus = tuple[int, ArrowKind, bool]
 
 @dataclass
 class PlacedBox:
-    """A box in its place.
+    """A box of the diagram by its number, with its lines, its left and top border, and its width with both borders.
 
     Attributes:
-        number: its number in the diagram.
-        box: the box.
-        lines: what stands in it.
-        x: the column of its left border.
-        y: the row of its top border.
-        width: with both borders.
         entering: what enters it, from the top down: an arrow each, or those that are refused together.
         leaving: the arrows that leave it, from the top down, those of one kind together.
     """
@@ -59,15 +53,7 @@ class PlacedBox:
 
 @dataclass(frozen=True)
 class Frame:
-    """The boxes of one account in a column.
-
-    Attributes:
-        heading: the account, or what stands for one.
-        x: the column of its left border.
-        y: the row of its top border.
-        width: with both borders.
-        height: with both borders.
-    """
+    """The boxes of one account in a column: its left and top border, and its size with both borders."""
 
     heading: str
     x: int
@@ -78,11 +64,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class PlacedArrow:
-    """An arrow in its place.
+    """An arrow of the diagram by its number.
 
     Attributes:
-        number: its number in the diagram.
-        arrow: the arrow.
         points: its corners from the caller to the callee; each line between two is level or upright.
         label_x: the column in which its label begins, on its last line.
     """
@@ -95,16 +79,7 @@ class PlacedArrow:
 
 @dataclass(frozen=True)
 class Layout:
-    """A diagram in cells.
-
-    Attributes:
-        diagram: the diagram.
-        width: in columns.
-        height: in rows.
-        frames: the accounts.
-        boxes: the boxes.
-        arrows: the arrows.
-    """
+    """A diagram in cells: its width in columns, its height in rows, and what stands in it."""
 
     diagram: Diagram
     width: int

@@ -19,7 +19,10 @@ def mermaid(diagram: Diagram) -> str:
     lines = ["flowchart LR", f"  %% {_said(diagram.summary)}"]
     for number, (heading, boxes) in enumerate(diagram.accounts()):
         lines.append(f'  subgraph account{number}["{_said(heading)}"]')
-        lines += (f'    box{each}["{_box(diagram, each)}"]' for each in boxes)
+        for each in boxes:
+            box = diagram.boxes[each]
+            label = "<br>".join(map(_said, filter(None, (box.title, " ".join(box.rules)))))
+            lines.append(f'    box{each}["{label}"]')
         lines.append("  end")
     for arrow in diagram.arrows:
         label = f'|"{_said(arrow.label)}"|' if arrow.label else ""
@@ -29,11 +32,6 @@ def mermaid(diagram: Diagram) -> str:
     if doors:
         lines += ["  classDef open stroke:#cf222e,stroke-width:2px", f"  class {','.join(doors)} open"]
     return "\n".join(lines) + "\n"
-
-
-def _box(diagram: Diagram, number: int) -> str:
-    box = diagram.boxes[number]
-    return "<br>".join(map(_said, filter(None, (box.title, " ".join(box.rules)))))
 
 
 def _colour(arrow: Arrow) -> str:

@@ -6,7 +6,7 @@ Everything that templates hold is escaped, and the page's policy lets nothing be
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -29,7 +29,8 @@ def page(diagram: Diagram) -> str:
     body = [f"<header><h1>{said(diagram.title)}</h1>{summary(diagram)}</header>", "<main>", figure(diagram)]
     body += [
         '<section id="details"><h2>What decides</h2><p class="legend">Choose an arrow or a box.</p>',
-        *details(diagram),
+        *(arrow_details(number, arrow, diagram) for number, arrow in enumerate(diagram.arrows)),
+        *(box_details(number, box) for number, box in enumerate(diagram.boxes)),
         "</section></main>",
     ]
     return document(diagram.title, "\n".join(body), kind="picture")
@@ -87,14 +88,6 @@ def changers(diagram: Diagram) -> str:
         for words, declared in diagram.changers
     )
     return f"<h2>Who may change the chain</h2><ul>{''.join(rows)}</ul>"
-
-
-def details(diagram: Diagram) -> Iterator[str]:
-    """What decides each arrow, and whom each box stands for."""
-    for number, arrow in enumerate(diagram.arrows):
-        yield arrow_details(number, arrow, diagram)
-    for number, box in enumerate(diagram.boxes):
-        yield box_details(number, box)
 
 
 def arrow_details(number: int, arrow: Arrow, diagram: Diagram) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -47,9 +47,7 @@ def _said(words: str) -> str:
 
 
 def _group(kind: str, identity: str, words: str, inside: Sequence[str], *, interactive: bool) -> str:
-    reached = ""
-    if interactive:
-        reached = f' id="{identity}" tabindex="0" role="button"'
+    reached = f' id="{identity}" tabindex="0" role="button"' if interactive else ""
     return f'<g class="{kind}"{reached}><title>{_said(words)}</title>{" ".join(inside)}</g>'
 
 
@@ -98,17 +96,14 @@ def _text(kind: str, x: int, y: int, words: str) -> str:
     return f'<text class="{kind}" x="{left}" y="{base}" xml:space="preserve">{_said(words)}</text>'
 
 
-def _path(points: Sequence[Point]) -> str:
-    return " ".join(_steps([(x * COLUMN + COLUMN // 2, y * ROW + ROW // 2) for x, y in points]))
-
-
-def _steps(points: Sequence[Point]) -> Iterator[str]:
-    """A line through some points, with round corners."""
-    yield f"M{points[0][0]} {points[0][1]}"
+def _path(cells: Sequence[Point]) -> str:
+    """A line through the middle of some cells, with round corners."""
+    points = [(x * COLUMN + COLUMN // 2, y * ROW + ROW // 2) for x, y in cells]
+    steps = [f"M{points[0][0]} {points[0][1]}"]
     for before, at, after in zip(points, points[1:], points[2:], strict=False):
         near, far = _towards(at, before), _towards(at, after)
-        yield f"L{near[0]} {near[1]} Q{at[0]} {at[1]} {far[0]} {far[1]}"
-    yield f"L{points[-1][0]} {points[-1][1]}"
+        steps.append(f"L{near[0]} {near[1]} Q{at[0]} {at[1]} {far[0]} {far[1]}")
+    return " ".join([*steps, f"L{points[-1][0]} {points[-1][1]}"])
 
 
 def _towards(at: Point, other: Point) -> Point:

@@ -26,14 +26,13 @@ def control_policies_of(stacks: Iterable[Stack]) -> Iterator[ControlPolicyRecord
     for stack in stacks:
         for resource in stack.resources(CONTROL_POLICY):
             given = resource.resolved_properties()
-            properties = {} if isinstance(given, Unresolved) else given
-            kind = given if isinstance(given, Unresolved) else properties.get("Type")
-            named = texts.scalar(properties.get("Name")) or resource.logical_id
-            content = given if isinstance(given, Unresolved) else properties.get("Content")
+            if isinstance(given, Unresolved):
+                given = dict.fromkeys(("Type", "Content", "TargetIds"), given)
+            kind, content, listed = (given.get(each) for each in ("Type", "Content", "TargetIds"))
+            named = texts.scalar(given.get("Name")) or resource.logical_id
             compiled = Documents().compile(content, named)
             if compiled.refused or not (kind in (SCP, RCP) or isinstance(kind, Unresolved)):
                 continue
-            listed = given if isinstance(given, Unresolved) else properties.get("TargetIds")
             targets = [each for each in texts.items_of(listed) if isinstance(each, str)]
             yield ControlPolicyRecord(
                 place=resource.place,

@@ -319,14 +319,6 @@ class Language:
                 return False
         return self.example() is None
 
-    def every(self, test: Language) -> bool:
-        """Whether every text of it is one of ``test``'s.
-
-        Raises:
-            TooLarge: it takes too many steps to find out.
-        """
-        return all((self & rest).is_empty() for rest in test.complements())
-
 
 EVERY_TEXT = Language()
 NO_TEXT = Language(frozenset())

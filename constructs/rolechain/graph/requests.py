@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -230,14 +230,8 @@ def _of_account(account: Pattern) -> Pattern:
 
 
 @lru_cache(maxsize=4096)
-def _user(name: Pattern) -> Pattern:
-    return segments_of(("*", "*", "*", "*", "*", [*map(Position, "user/"), *_confined(name, "/")]))
-
-
-@lru_cache(maxsize=4096)
-def _user_in_path(name: Pattern) -> Pattern:
-    parts = [*map(Position, "user/"), _REST, Position("/"), *_confined(name, "/")]
-    return segments_of(("*", "*", "*", "*", "*", parts))
+def _of_user(name: Pattern, path: tuple[Position, ...] = ()) -> Pattern:
+    return segments_of(("*", "*", "*", "*", "*", [*map(Position, "user/"), *path, *_confined(name, "/")]))
 
 
 @lru_cache(maxsize=4096)
@@ -245,7 +239,10 @@ def _of_organization(organization: Pattern) -> Pattern:
     return Pattern([*_confined(organization, "/"), Position("/"), _REST])
 
 
-_OF_ARN = {keys_of.PRINCIPAL_ACCOUNT: (_of_account,), keys_of.USER_NAME: (_user, _user_in_path)}
+_OF_ARN: Mapping[str, tuple[Callable[[Pattern], Pattern], ...]] = {
+    keys_of.PRINCIPAL_ACCOUNT: (_of_account,),
+    keys_of.USER_NAME: (_of_user, partial(_of_user, path=(_REST, Position("/")))),
+}
 """How the ARN of a principal holds its account, and the name of a user."""
 
 

@@ -153,14 +153,17 @@ def _pages(iam: Any, operation: str) -> Iterator[Json]:
 
 def _named(details: Mapping[str, list[Json]]) -> list[str]:
     """The ARNs of the policies that roles, users and groups have and that are not listed."""
-    arns: dict[str, None] = {}
-    for section in ("RoleDetailList", "UserDetailList", "GroupDetailList"):
-        for each in details[section]:
-            arns |= dict.fromkeys(policy["PolicyArn"] for policy in each.get("AttachedManagedPolicies", []))
-            if boundary := each.get("PermissionsBoundary"):
-                arns[boundary["PermissionsBoundaryArn"]] = None
+    sections = ("RoleDetailList", "UserDetailList", "GroupDetailList")
+    arns = (arn for section in sections for each in details[section] for arn in policies_of(each))
     listed = {policy["Arn"] for policy in details["Policies"]}
-    return [arn for arn in arns if arn not in listed]
+    return [arn for arn in dict.fromkeys(arns) if arn not in listed]
+
+
+def policies_of(detail: Mapping[str, Json]) -> Iterator[str]:
+    """The ARNs of the managed policies of a role, user or group, and of its boundary."""
+    yield from (each["PolicyArn"] for each in detail.get("AttachedManagedPolicies", ()))
+    if boundary := detail.get("PermissionsBoundary"):
+        yield boundary["PermissionsBoundaryArn"]
 
 
 def _policy(iam: Any, arn: str) -> Json | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from rolechain.cloudformation.template import Template
 from rolechain.cloudformation.texts import holds_unknown
+from rolechain.graph.documents import statements_in
+from rolechain.graph.found_keys import listed
 from rolechain.graph.role_graph import PolicyRecord, RoleRecord
 from rolechain.graph.template_reader import role_graph_of
 from rolechain.live.account import Account
@@ -86,9 +88,9 @@ def _of_role(arn: str, declared: RoleRecord | None, found: RoleRecord | None) ->
     yield from _statements(arn, "trust policy", [declared.trust], [found.trust])
     yield from _statements(arn, "permissions", declared.policies, found.policies)
     for part, said, matters in (
-        ("permissions boundary", _boundary, True),
+        ("permissions boundary", lambda role: role.boundary.name if role.boundary else "", True),
         ("maximum session duration", _duration, False),
-        ("tags", _tags, False),
+        ("tags", lambda role: ", ".join(f"{key}={role.tags[key]}" for key in sorted(role.tags)), False),
     ):
         if said(declared) != said(found):
             yield Difference(arn, part, said(declared), said(found), matters)
@@ -110,8 +112,7 @@ def _said(record: PolicyRecord) -> Iterator[str]:
     if document is None or holds_unknown(document):
         yield f"the policy {record.name}"
         return
-    statements = document.get("Statement", [])
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
+    for statement in statements_in(document):
         yield json.dumps(_canonical(statement), sort_keys=True, ensure_ascii=False)
 
 
@@ -119,15 +120,15 @@ def _canonical(statement: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in statement.items():
         if key in _LISTS:
-            texts = [str(each) for each in _listed(value)]
+            texts = [str(each) for each in listed(value)]
             found[key] = sorted({text.lower() for text in texts} if key.endswith("Action") else set(texts))
         elif key in ("Principal", "NotPrincipal"):
             principals = {"AWS": "*"} if value == "*" else value
-            found[key] = {kind: sorted(map(str, _listed(names))) for kind, names in principals.items()}
+            found[key] = {kind: sorted(map(str, listed(names))) for kind, names in principals.items()}
         elif key == "Condition":
             found[key] = {
                 operator: {
-                    name.lower(): sorted(map(_scalar, _listed(values))) for name, values in keys.items()
+                    name.lower(): sorted(map(_scalar, listed(values))) for name, values in keys.items()
                 }
                 for operator, keys in value.items()
             }
@@ -136,22 +137,10 @@ def _canonical(statement: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
 def _scalar(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _boundary(role: RoleRecord) -> str:
-    return role.boundary.name if role.boundary else ""
 
 
 def _duration(role: RoleRecord) -> str:
     seconds = role.max_session_duration
     return "an unknown duration" if seconds is None else f"{seconds} s"
-
-
-def _tags(role: RoleRecord) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(role.tags.items()))

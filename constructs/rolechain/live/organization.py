@@ -6,7 +6,7 @@ Source: AWS Organizations API Reference; AWS Organizations User Guide, "SCP eval
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -140,17 +140,11 @@ def _client(session: boto3.Session) -> Any:
 
 def _attached(client: Any, kind: str) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for policy in _pages(client.list_policies, "Policies", Filter=kind):
+    listed, attached = map(client.get_paginator, ("list_policies", "list_targets_for_policy"))
+    for policy in (each for page in listed.paginate(Filter=kind) for each in page["Policies"]):
         document = json.loads(client.describe_policy(PolicyId=policy["Id"])["Policy"]["Content"])
         Policy.parse(document)
-        for target in _pages(client.list_targets_for_policy, "Targets", PolicyId=policy["Id"]):
-            found.setdefault(target["TargetId"], []).append(document)
+        for page in attached.paginate(PolicyId=policy["Id"]):
+            for target in page["Targets"]:
+                found.setdefault(target["TargetId"], []).append(document)
     return found
-
-
-def _pages(call: Callable[..., Any], key: str, **words: str) -> Iterable[Any]:
-    page = call(**words)
-    yield from page[key]
-    while token := page.get("NextToken"):
-        page = call(**words, NextToken=token)
-        yield from page[key]

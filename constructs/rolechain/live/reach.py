@@ -19,7 +19,7 @@ from rolechain.graph.access import ASSUME
 from rolechain.iam.arn import account_of, iam_arn, is_arn, name_of, partition_of, session_names
 from rolechain.iam.escalation import ACTIONS, ADMINISTERING, DEPLOYING
 from rolechain.iam.glob import WILDCARD, GlobPart, glob, has_wildcard, matches
-from rolechain.live.account import Account
+from rolechain.live.account import Account, policies_of
 from rolechain.live.template import default_version
 from rolechain.model.chain import Chain
 from rolechain.policy import Policy, PolicyError, actions, conditions
@@ -85,7 +85,7 @@ class _Entity:
         self.ways = any(each.ways for each in held)
         self.assumed = frozenset().union(*(each.about for each in held if each.assumes))
         # What others may change to change it.
-        self.names = (self.arn, *_policies_of(detail), *groups)
+        self.names = (self.arn, *policies_of(detail), *groups)
         # Who surely may give itself everything needs nobody else for it.
         bound = "PermissionsBoundary" in detail or any(each.refuses for each in held)
         needs_nobody = any(each.administers for each in held) and not bound
@@ -112,7 +112,7 @@ def only(account: Account, arns: Iterable[str]) -> Account:
     details = {
         section: [each for each in account.details[section] if each["Arn"] in kept] for section in _INLINE
     }
-    named = {arn for section in _INLINE for each in details[section] for arn in _policies_of(each)}
+    named = {arn for section in _INLINE for each in details[section] for arn in policies_of(each)}
     policies = [each for each in account.details["Policies"] if each["Arn"] in named]
     return replace(account, details={**details, "Policies": policies})
 
@@ -215,13 +215,6 @@ def _entities(account: Account) -> Iterator[_Entity]:
             of_groups = [groups.get(name, (name, _EVERYTHING)) for name in each.get("GroupList", ())]
             held = (*said(each, inline), *(one for _, of_group in of_groups for one in of_group))
             yield _Entity(account.id, each, held, (arn for arn, _ in of_groups))
-
-
-def _policies_of(detail: Mapping[str, Json]) -> Iterator[str]:
-    """The ARNs of somebody's managed policies and of its boundary."""
-    yield from (each["PolicyArn"] for each in detail.get("AttachedManagedPolicies", ()))
-    if boundary := detail.get("PermissionsBoundary"):
-        yield boundary["PermissionsBoundaryArn"]
 
 
 def _said(document: Json) -> tuple[_Said, ...]:

@@ -32,40 +32,29 @@ class CaseError(RolechainError, ValueError):
 
 
 @dataclass(frozen=True)
-class RefusedPolicy:
-    """A policy of a case that IAM refuses.
-
-    Attributes:
-        side: the type of the policy.
-        problem: what is wrong with it.
-    """
-
-    side: Side
-    problem: str
-
-
-@dataclass(frozen=True)
 class Case:
     """One case of a file.
 
     Attributes:
         id: its name.
         request: the request.
-        refused: the first of its policies that IAM refuses; it is empty in ``request``.
+        refused: the type of the first of its policies that IAM refuses, which is empty in ``request``, and what is
+            wrong with it.
     """
 
     id: str
     request: Request
-    refused: RefusedPolicy | None = None
+    refused: tuple[Side, str] | None = None
 
     def decide(self) -> Decision:
         """The decision of the case. A policy that IAM refuses never takes effect, so that the call is denied."""
         decision = decide(self.request)
         if self.refused is None or decision.verdict is Verdict.EXPLICIT_DENY:
             return decision
-        kind = self.refused.side.value.replace("_", " ")
-        reason = f"IAM refuses the {kind}, which never takes effect: {self.refused.problem}"
-        return Decision(Verdict.IMPLICIT_DENY, self.refused.side, self.request.actions[0], reason)
+        side, problem = self.refused
+        kind = side.value.replace("_", " ")
+        reason = f"IAM refuses the {kind}, which never takes effect: {problem}"
+        return Decision(Verdict.IMPLICIT_DENY, side, self.request.actions[0], reason)
 
 
 @dataclass(frozen=True)
@@ -173,7 +162,7 @@ class _Reader:
     """Reads policies, and keeps the first that IAM would refuse."""
 
     def __init__(self) -> None:
-        self.refused: RefusedPolicy | None = None
+        self.refused: tuple[Side, str] | None = None
 
     def policy(self, document: object, side: Side) -> Policy:
         if not isinstance(document, (dict, str)):
@@ -181,7 +170,7 @@ class _Reader:
         try:
             return Policy.parse(document)
         except PolicyError as error:
-            self.refused = self.refused or RefusedPolicy(side, str(error))
+            self.refused = self.refused or (side, str(error))
             return Policy(())
 
     def policies(self, element: Mapping[str, Any], key: str, side: Side) -> tuple[Policy, ...] | None:

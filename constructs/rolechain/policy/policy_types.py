@@ -166,22 +166,12 @@ class ApplicablePolicies:
             if not (is_linked or callee.in_management_account or is_service_linked(callee.arn)):
                 controls.append(PoliciesOfType(_RCP, tuple(chain(*(callee.rcps or ()))), None))
         if not is_service:
-            same_account = caller.account == callee.account
+            direct, role = (_DIRECT, _ROLE) if caller.account == callee.account else (None, None)
             if request.permissions_boundary is not None:
-                own.append(
-                    PoliciesOfType(
-                        _BOUNDARY, (request.permissions_boundary,), _DIRECT if same_account else None
-                    )
-                )
+                own.append(PoliciesOfType(_BOUNDARY, (request.permissions_boundary,), direct))
             if request.session_policies:
-                own.append(
-                    PoliciesOfType(
-                        _SESSION, tuple(request.session_policies), _DIRECT if same_account else None
-                    )
-                )
-            own.append(
-                PoliciesOfType(_IDENTITY, tuple(request.identity_policies), _ROLE if same_account else None)
-            )
+                own.append(PoliciesOfType(_SESSION, tuple(request.session_policies), direct))
+            own.append(PoliciesOfType(_IDENTITY, tuple(request.identity_policies), role))
         return cls(levels, controls, own, callee.trust_policy)
 
     @property

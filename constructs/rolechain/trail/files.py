@@ -30,25 +30,13 @@ _IDENTITY = (
     "sessionContext STRUCT(attributes STRUCT(mfaAuthenticated VARCHAR), sessionIssuer STRUCT(arn VARCHAR), "
     "sourceIdentity VARCHAR))"
 )
-_TEXTS = (
-    "eventTime",
-    "eventSource",
-    "eventName",
-    "sourceIPAddress",
-    "errorCode",
-    "errorMessage",
-    "eventID",
-    "sharedEventID",
-)
-_COLUMNS = ", ".join(
-    [
-        *(f"{name}: 'VARCHAR'" for name in _TEXTS),
-        f"userIdentity: '{_IDENTITY}', requestParameters: 'JSON', responseElements: 'JSON'",
-    ]
+_TEXTS = "eventTime, eventSource, eventName, sourceIPAddress, errorCode, errorMessage, eventID, sharedEventID"
+_COLUMNS = "".join(f"{name}: 'VARCHAR', " for name in _TEXTS.split(", ")) + (
+    f"userIdentity: '{_IDENTITY}', requestParameters: 'JSON', responseElements: 'JSON'"
 )
 # Parameters and answers count for STS alone, and the session token of an answer never leaves the file.
 _SELECTED = f"""
-SELECT {", ".join(_TEXTS)}, userIdentity,
+SELECT {_TEXTS}, userIdentity,
   CASE WHEN eventSource = 'sts.amazonaws.com' THEN requestParameters::VARCHAR END AS requestParameters,
   CASE WHEN eventSource = 'sts.amazonaws.com' THEN json_merge_patch(responseElements,
     '{{"credentials": {{"sessionToken": null, "secretAccessKey": null}}}}')::VARCHAR END AS responseElements
@@ -117,7 +105,7 @@ class TrailFiles:
         }
         self._database = duckdb.connect(config=settings)
         self._refused: type[Exception] = duckdb.Error
-        columns = ", ".join(f"{name} VARCHAR" for name in _TEXTS)
+        columns = ", ".join(f"{name} VARCHAR" for name in _TEXTS.split(", "))
         self._database.execute(
             f"CREATE TABLE {TABLE} ({columns}, userIdentity {_IDENTITY}, "
             "requestParameters VARCHAR, responseElements VARCHAR)"

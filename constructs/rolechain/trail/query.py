@@ -88,28 +88,8 @@ HAVING BOOL_OR(assumes AND (
   OR BOOL_OR({roles})
 """
 _ISSUED = (
-    *(
-        "time",
-        "address",
-        "error",
-        "message",
-        "parameters",
-        "role",
-        "name",
-        "external_id",
-        "session_arn",
-        "mfa",
-    ),
-    *(
-        "caller_type",
-        "caller_arn",
-        "caller_id",
-        "caller_account",
-        "caller_key",
-        "caller_service",
-        "caller_role",
-    ),
-    *("source_identity", "provider", "audience", "subject"),
+    "time address error message parameters role name external_id session_arn mfa caller_type caller_arn caller_id "
+    "caller_account caller_key caller_service caller_role source_identity provider audience subject"
 )
 """What is taken of the events that issued a session.
 
@@ -170,7 +150,9 @@ def sessions_query(
         caller_identity="useridentity.sessioncontext.sourceidentity"
         if dialect == "duckdb"
         else "CAST(NULL AS VARCHAR)",
-        issued=",\n  ".join(f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED),
+        issued=",\n  ".join(
+            f"MAX({name}) FILTER (WHERE part = 'issued') AS {name}" for name in _ISSUED.split()
+        ),
         roles=" OR ".join(_among(name, roles) for name in ("sightings.role", "sightings.caller_role")),
     ).strip()
     return text if dialect == "duckdb" else translated(text, dialect)

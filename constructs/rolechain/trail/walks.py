@@ -309,14 +309,9 @@ def accounts_of(chain: Chain) -> tuple[str, ...]:
 
 def _entrance_account(source: ChainRole, entrance: Entrance) -> str | None:
     """The account of the callers that an entrance lets in; None where they have none."""
-    match entrance.kind:
-        case "account":
-            return entrance.value
-        case "arn":
-            return account_of(entrance.value)
-        case "permission_set":
-            return source.account
-    return None
+    value = entrance.value
+    accounts = {"account": value, "arn": account_of(value), "permission_set": source.account}
+    return accounts.get(entrance.kind)
 
 
 def _of_identity(given: str | None, declared: SourceIdentity | None, required: bool) -> Iterator[str]:
