@@ -55,3 +55,20 @@ def test_no_message_shows_made_up_text(templates_of: TemplatesOf) -> None:
     (finding,) = (each for each in _proof(chain, templates_of, deny).findings if each.rule == "RC08")
     assert finding.message.endswith("as aws:RequestTag/Ticket is dev-*")
     assert not re.search("q7zk|987654321098|000000000000", finding.message)
+
+
+@pytest.mark.parametrize("account", ["987654321098", "000000000000"])
+def test_no_account_stands_for_all_that_are_not_declared(templates_of: TemplatesOf, account: str) -> None:
+    """Whatever account a policy names, it is one like any other: let in alone, or left out alone, it opens the role."""
+    for statement in (
+        {"Principal": {"AWS": account}},
+        {"Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": account}}},
+    ):
+        templates = templates_of(_chain())
+        properties = templates[1].body["Resources"]["Role0"]["Properties"]
+        properties["AssumeRolePolicyDocument"]["Statement"].append(
+            {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
+        )
+        proof = prove(_chain(), templates)
+        assert not proof.proven
+        assert "RC05" in {finding.rule for finding in proof.findings}
