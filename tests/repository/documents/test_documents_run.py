@@ -290,6 +290,7 @@ YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("docs/chain.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/chain.md", "assumed_by:"): entrances,
     ("docs/change.md", "middle:"): a_middle_role,
+    ("docs/migrating.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,
     ("docs/watching.md", "name:"): a_chain,
@@ -313,8 +314,8 @@ def the_trust(chain: Chain, shown: Any) -> None:
 
 
 JSON: dict[tuple[str, str], Callable[..., None]] = {
-    ("docs/chain.md", '{"Sid": "AssumeCallees"'): the_permission,
-    ("docs/chain.md", '{"Effect": "Allow", "Action": "sts:AssumeRole",'): the_trust,
+    ("docs/how.md", '{"Sid": "AssumeCallees"'): the_permission,
+    ("docs/how.md", '{"Effect": "Allow", "Action": "sts:AssumeRole",'): the_trust,
 }
 
 
