@@ -12,6 +12,7 @@ import inspect
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ _LINK = re.compile(r"(!?)\[([^]]*)\]\(([^)#:\s]*)(#[^)]*)?\)")
 def pages() -> dict[str, str]:
     """Every page of the site, by its path there."""
     written = {**TOP, **{f"docs/{path}": path for path in _documents()}}
+    for path in sorted((ROOT / "examples").glob("*/README.md")):
+        written[path.relative_to(ROOT).as_posix()] = f"examples/{path.parent.name}.md"
     found = {
         to: _relinked((ROOT / name).read_text(encoding="utf-8"), Path(name), written)
         for name, to in written.items()
@@ -72,6 +75,8 @@ def _relinked(text: str, page: Path, written: Mapping[str, str]) -> str:
         if not path:
             return match[0]
         target = (ROOT / page.parent / path).resolve().relative_to(ROOT).as_posix()
+        if f"{target}/README.md" in written:
+            target = f"{target}/README.md"
         if target in written:
             to = written[target]
         elif target.startswith("docs/") and (ROOT / target).is_file():
@@ -80,10 +85,18 @@ def _relinked(text: str, page: Path, written: Mapping[str, str]) -> str:
             to = "decisions/README.md"
         else:
             return words if words.startswith("`") else f"`{target}`"
+        if words.endswith(".md") and target in written:
+            words = _title(target)
         return f"{sign}[{words}]({_relative(to, here)}{anchor or ''})"
 
     parts = re.split(r"(^ *```.*?^ *```$)", text, flags=re.MULTILINE | re.DOTALL)
     return "".join(part if number % 2 else _LINK.sub(link, part) for number, part in enumerate(parts))
+
+
+@cache
+def _title(name: str) -> str:
+    """The heading of a page of the repository, by which a link names it that names its file there."""
+    return (ROOT / name).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _relative(path: str, folder: Path) -> str:
