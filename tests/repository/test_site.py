@@ -133,6 +133,7 @@ def test_the_site_in_a_browser(tmp_path: Path) -> None:
         )
         for path in ("index", "why", "rules", "rules/RC09", "commands/exec", "api/rolechain.runtime"):
             page.open(site / f"{path}.html")
+            assert page.value("document.title").endswith("rolechain"), path
             assert page.value("document.documentElement.scrollWidth") <= 390, path
         assert {url.split(":")[0] for url in page.requested} <= {"file", "data", "blob"}
         assert page.said == []
