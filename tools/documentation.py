@@ -52,9 +52,8 @@ def pages() -> dict[str, str]:
         for name, to in written.items()
     }
     found |= {f"rules/{rule.id}.md": _rule(RuleExample.of(rule.id)) for rule in RULES}
-    found["rules.md"] = re.sub(
-        r"^\| (RC\d+) ", r"| [\1](rules/\1.md) ", found["rules.md"], flags=re.MULTILINE
-    )
+    linked = re.sub(r"^\| (RC\d+) ", r"| [\1](rules/\1.md) ", found["rules.md"], flags=re.MULTILINE)
+    found["rules.md"] = f"---\nhide: [toc]\n---\n{linked}"
     found |= {f"commands/{name}.md": _command(name) for name in COMMANDS}
     found["commands/index.md"] = _commands()
     found |= {f"api/{name}.md": _package(name) for name in PACKAGES}
