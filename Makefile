@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make bench: each does all the set-up it needs.
+# make demo | make test | make lint | make bench | make docs: each does all the set-up it needs.
 # Python 3.11 or later is enough; Node comes by pip, and the CDK CLI by that Node's npm.
 
 BASE_PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 ALONE = $(BASE_PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); fcntl.flock(lock, fcntl.LOCK_EX); \
 	sys.exit(subprocess.call(sys.argv[1:], close_fds=False))' $(MAKE) --silent --no-print-directory
 
-.PHONY: demo test lint bench oracle setup setup-test setup-lint clean
+.PHONY: demo test lint bench docs oracle setup setup-test setup-lint setup-docs clean
 
 demo: setup
 	$(BIN)/rolechain demo
@@ -22,7 +22,7 @@ demo: setup
 test: setup-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: setup-lint
+lint: setup-lint docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -30,6 +30,11 @@ lint: setup-lint
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# The site: build/site/index.html. A broken link or anchor fails it.
+docs: setup-docs
+	$(BIN)/python -m tools.documentation
+	$(BIN)/zensical build --clean --strict --config-file build/mkdocs.yml
 
 # The proof is held against a solver, and the decision against another engine. That one is under the AGPL: it is
 # installed for this comparison alone. Where it is, make bench measures it too.
@@ -40,7 +45,8 @@ oracle: setup-test
 
 setup-test: PARTS = .venv/test .venv/oracle
 setup-lint: PARTS = .venv/test .venv/lint
-setup setup-test setup-lint:
+setup-docs: PARTS = .venv/docs
+setup setup-test setup-lint setup-docs:
 	@test -n "$(BASE_PYTHON)" || { echo "Python 3.11 or later is needed, and none was found on PATH"; exit 1; }
 	@$(ALONE) .venv/python node_modules/.package-lock.json $(PARTS)
 
@@ -51,7 +57,7 @@ setup setup-test setup-lint:
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/test .venv/lint .venv/oracle: .venv/%: pyproject.toml .venv/python
+.venv/test .venv/lint .venv/oracle .venv/docs: .venv/%: pyproject.toml .venv/python
 	@$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
@@ -61,4 +67,4 @@ node_modules/.package-lock.json: package.json package-lock.json .venv/python
 	@touch $@
 
 clean:
-	rm -rf .venv node_modules cdk.out dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv node_modules cdk.out dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -160,6 +160,7 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     "Out-String": _others,
     "Invoke-Expression": _others,
     "printenv": _others,
+    "./report.sh": _others,
     "terraform": _others,
     "python": _others,
     "python3": _others,

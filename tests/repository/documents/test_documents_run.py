@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,7 @@ YAML: dict[tuple[str, str], Callable[..., None]] = {
     ("docs/chain.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/chain.md", "assumed_by:"): entrances,
     ("docs/change.md", "middle:"): a_middle_role,
+    ("docs/migrating.md", "organization: o-exampleorg1\ntargets:"): by_unit,
     ("docs/proof.md", "administrators:"): a_key,
     ("docs/proof.md", "- run: rolechain audit"): a_workflow,
     ("docs/watching.md", "name:"): a_chain,
@@ -313,8 +315,8 @@ def the_trust(chain: Chain, shown: Any) -> None:
 
 
 JSON: dict[tuple[str, str], Callable[..., None]] = {
-    ("docs/chain.md", '{"Sid": "AssumeCallees"'): the_permission,
-    ("docs/chain.md", '{"Effect": "Allow", "Action": "sts:AssumeRole",'): the_trust,
+    ("docs/how.md", '{"Sid": "AssumeCallees"'): the_permission,
+    ("docs/how.md", '{"Effect": "Allow", "Action": "sts:AssumeRole",'): the_trust,
 }
 
 
@@ -384,9 +386,29 @@ def the_refusal(block: Block, _: Chain) -> None:
     assert re.fullmatch(shown.replace(r"deploy\-target", "closed"), str(raised.value)), str(raised.value)
 
 
+def the_entrances_that_close(block: Block, _: Chain) -> None:
+    """They are those of the README's chain, with an entrance that closes."""
+    from rolechain.cdk import RoleChain
+    from rolechain.cdk.app import quick_app
+
+    written = yaml.safe_load(blocks("yaml")[0].text)
+    entrance = {"arn": "arn:aws:iam::777777777777:user/emergency", "until": "2026-12-01T00:00:00Z"}
+    written["source"]["assumed_by"] = [written["source"]["assumed_by"], entrance]
+    Path("chain.yaml").write_text(yaml.safe_dump(written))
+    chain = Chain.load("chain.yaml")
+    app = quick_app(Path("cdk.out"))
+    RoleChain(app, "deploy", chain=chain, proof=False)
+    app.synth()
+    proof = prove(chain, "cdk.out", now=datetime(2026, 11, 28, 12, tzinfo=UTC))
+    head, *shown = block.text.splitlines()
+    assert head == f"entrances that close, at {proof.now}"
+    assert shown == [f"  · {each}" for each in proof.temporary]
+
+
 TEXT: dict[tuple[str, str], Callable[..., None]] = {
     ("README.md", "rolechain: chain deploy is proven"): the_line_at_synth,
     ("docs/chain.md", "chain.yaml:9: "): the_mistakes,
+    ("docs/proof.md", "entrances that close"): the_entrances_that_close,
     ("docs/runtime.md", "hop 2 of 2 refused: "): the_refusal,
 }
 
