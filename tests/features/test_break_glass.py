@@ -216,7 +216,10 @@ def test_the_longer_one_wins() -> None:
         ({"DateLessThan": {"aws:CurrentTime": LATER}}, True),
         ({"DateGreaterThan": {"aws:CurrentTime": UNTIL}}, True),
         ({"DateLessThanEquals": {"aws:CurrentTime": UNTIL}}, True),
-        ({"DateLessThan": {"aws:EpochTime": "1796083200"}}, True),
+        ({"DateLessThan": {"aws:EpochTime": "1796083200"}}, False),
+        ({"NumericLessThan": {"aws:EpochTime": "1796083200"}}, False),
+        ({"NumericLessThanEquals": {"aws:EpochTime": "1796083200"}}, True),
+        ({"NumericLessThan": {"aws:CurrentTime": "1796083200"}}, True),
         ({"DateLessThan": {"AWS:currenttime": "2026-12-01T01:00:00+01:00"}}, False),
         ({"DateLessThan": {"aws:CurrentTime": ["2026-11-01T00:00:00Z"]}}, False),
     ],
@@ -232,6 +235,16 @@ def test_the_end_must_be_enforced(written: Json | None, told_of: bool) -> None:
     found = [each.message for each in proof.findings if each.rule == "RC35"]
     assert [f"lets callers in after {UNTIL}" in each for each in found] == ([True] if told_of else [])
     assert proof.proven is not told_of
+
+
+def test_a_year_may_be_seconds() -> None:
+    """Four digits are a year or seconds since 1970: what they close is not known."""
+    declared = chain(Entrance.arn(ANN, until=UNTIL))
+    made = templates(declared)
+    trust(made)[0]["Condition"]["DateLessThan"] = {"aws:CurrentTime": "2030"}
+    proof = prove(declared, made, now=BEFORE)
+    assert not proof.proven
+    assert any("'2030' is not a date" in each.message for each in proof.findings)
 
 
 def test_an_undeclared_end_closes_nothing() -> None:
@@ -264,6 +277,23 @@ def test_a_longer_time_is_new_access() -> None:
     )
     assert [each.who for each in diff(old, new).gained] == [ANN]
     assert diff(new, old).gained == ()
+
+
+def test_both_keys_tell_one_time() -> None:
+    """A time in seconds closes like one in words, and what gets in now is shown by one moment alone."""
+    declared = chain(Entrance.service("lambda.amazonaws.com"), Entrance.arn(ANN, mfa=True, until=UNTIL))
+    old, new = templates(declared), templates(declared)
+    condition = trust(new)[-1]["Condition"]
+    condition["NumericLessThan"] = {"aws:EpochTime": condition.pop("DateLessThan") and "1796083200"}
+    proof = prove(declared, new, now=AFTER)
+    assert [each.rule for each in proof.findings] == ["RC40"]
+    assert f"until {UNTIL}, which has passed" in proof.temporary[0]
+    was, now = ([Template(name, body, account=name) for name, body in each.items()] for each in (old, new))
+    assert diff(was, now).gained == diff(now, was).gained == ()
+    condition["NumericLessThan"] = {"aws:EpochTime": "1796083201"}
+    (change,) = diff(was, now).gained
+    assert change.certain
+    assert "2026-12-01T00:00:00Z" in change.witness
 
 
 @pytest.mark.parametrize(
