@@ -104,6 +104,7 @@ def test_summer_time_ends() -> None:
         ("2026-12-01T00:00", "'2026-12-01T00:00' has no time zone: write one such as 2026-12-01T00:00Z"),
         ("2026-12-01", "'2026-12-01' is not a time with its time zone"),
         ("2026-02-30T00:00Z", "'2026-02-30T00:00Z' is not a time with its time zone"),
+        ("2026-02-30T00:00:00Z", "'2026-02-30T00:00:00Z' is not a time with its time zone"),
         ("2026-12-01T24:00Z", "is not a time with its time zone"),
         ("2026-12-01T00:00+25:00", "is not a time with its time zone"),
         (1764547200, "1764547200 is not a time with its time zone"),
