@@ -13,8 +13,9 @@ import pytest
 from rolechain import Chain, ChainError, ChainRole, Entrance
 from rolechain.cloudformation.template import Template
 from rolechain.graph.documents import statements_in
+from rolechain.graph.found_chains import found_chains
 from rolechain.graph.found_keys import entrances_of, grants_of
-from rolechain.proof import Proof, audit, prove
+from rolechain.proof import Proof, audit, prove, role_graph_of
 from rolechain.proof.diff import diff
 from rolechain.proof.report import passes
 from rolechain.statements.builder import statements_for, trust_statements
@@ -324,3 +325,14 @@ def test_it_is_found_again() -> None:
     grants = list(grants_of(statements_in(document), "aws"))
     found = dict.fromkeys(entrances_of(grants, declared.source, None))
     assert list(found) == list(declared.source.entrances)
+
+
+def test_another_time_is_left_to_its_owner() -> None:
+    """An end that a chain writes otherwise costs none of the other entrances."""
+    declared = chain(Entrance.service("lambda.amazonaws.com"), Entrance.arn(ANN, until=UNTIL))
+    made = templates(declared)
+    trust(made)[-1]["Condition"]["DateLessThan"] = {"aws:CurrentTime": "1796083200"}
+    listed = [Template(name, body, account=name) for name, body in made.items()]
+    (found,) = found_chains(role_graph_of(listed)).chains
+    assert found.chain.source.entrances == declared.source.entrances[:1]
+    assert any(f"lets in {ANN} otherwise" in note.words for note in found.notes)
