@@ -27,7 +27,7 @@ READS = {"actions": ["s3:ListAllMyBuckets", "ssm:DescribeParameters"], "resource
 
 @pytest.fixture(scope="session")
 def wide(deploy: Callable[[dict[str, Any]], Any]) -> Any:
-    """A chain of two targets, of which one passes a policy of its own."""
+    """A chain of three targets, of which two pass policies of their own."""
     own = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
     return deploy(
         {
@@ -37,6 +37,12 @@ def wide(deploy: Callable[[dict[str, Any]], Any]) -> Any:
             "targets": [
                 {"account": "640000000003", "alias": "open", "permissions": READS},
                 {"account": "640000000004", "alias": "own", "permissions": READS, "policy": own},
+                {
+                    "account": "640000000005",
+                    "alias": "managed",
+                    "permissions": READS,
+                    "policy_arns": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+                },
             ],
         }
     )
@@ -76,10 +82,13 @@ def test_a_file(shell: Any, tmp_path: Path) -> None:
 
 
 def test_what_a_hop_cannot_pass(shell: Any) -> None:
-    """STS takes one policy, and two are not one in general."""
+    """STS takes one policy, and what any of several session policies allows the session may do."""
     refused = shell("env", "--target", "own", "--scope", "s3:Get*")
     assert refused.code == 2
     assert "passes a policy of its own, and STS takes one: remove --scope" in refused.err
+    refused = shell("env", "--target", "managed", "--scope", "ssm:*")
+    assert refused.code == 2
+    assert "passes policy_arns, and --scope would add to what they allow: remove --scope" in refused.err
 
 
 def test_too_long_for_sts(shell: Any) -> None:

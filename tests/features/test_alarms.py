@@ -436,12 +436,32 @@ def test_every_kind_of_entrance(event: Json, told: bool, matches: Any) -> None:
     assert any(matches(watch.pattern, event) for watch in assumed) is told
 
 
+def test_names_in_another_case(chain: Chain, matches: Any) -> None:
+    """IAM does not distinguish names by case: a change is reported however the call writes the role."""
+    role = chain.targets[0]
+    event = {
+        "source": "aws.iam",
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": {
+            "eventName": "PutRolePolicy",
+            "readOnly": False,
+            "requestParameters": {"roleName": role.role.upper(), "policyName": "AWSRevokeOlderSessions"},
+        },
+    }
+    watches = {watch.id for watch in watches_of(chain, role.account) if matches(watch.pattern, event)}
+    assert watches == {"Changed", "Revoked"}
+
+
 def test_a_thousand_targets(matches: Any) -> None:
     """No pattern outgrows EventBridge's quota: roles are then named in any account."""
     targets = [ChainRole(f"{number:012}", external_id="e1") for number in range(400, 1400)]
     chain = Chain("wide", source=ChainRole(SOURCE, assumed_by=[Entrance.account(SOURCE)]), targets=targets)
     patterns = [watch.pattern for each in (SOURCE, targets[0].account) for watch in watches_of(chain, each)]
     assert max(len(json.dumps(pattern)) for pattern in patterns) <= 2048
+    crowded = Chain(
+        "wide", source=chain.source, targets=[ChainRole(TARGET, role=f"role-{n}") for n in range(99)]
+    )
+    assert max(len(json.dumps(watch.pattern)) for watch in watches_of(crowded, TARGET)) <= 2048
     (called,) = [watch.pattern for watch in watches_of(chain, SOURCE) if watch.id == "Called1"]
     assert called["detail"]["requestParameters"]["roleArn"] == [
         {"wildcard": "arn:aws:iam::*:role/rolechain/wide-target"}

@@ -13,8 +13,9 @@ import pytest
 from rolechain import Chain, ChainError, ChainRole, Entrance
 from rolechain.cloudformation.template import Template
 from rolechain.graph.documents import statements_in
+from rolechain.graph.found_chains import found_chains
 from rolechain.graph.found_keys import entrances_of, grants_of
-from rolechain.proof import Proof, audit, prove
+from rolechain.proof import Proof, audit, prove, role_graph_of
 from rolechain.proof.diff import diff
 from rolechain.proof.report import passes
 from rolechain.statements.builder import statements_for, trust_statements
@@ -104,6 +105,7 @@ def test_summer_time_ends() -> None:
         ("2026-12-01T00:00", "'2026-12-01T00:00' has no time zone: write one such as 2026-12-01T00:00Z"),
         ("2026-12-01", "'2026-12-01' is not a time with its time zone"),
         ("2026-02-30T00:00Z", "'2026-02-30T00:00Z' is not a time with its time zone"),
+        ("2026-02-30T00:00:00Z", "'2026-02-30T00:00:00Z' is not a time with its time zone"),
         ("2026-12-01T24:00Z", "is not a time with its time zone"),
         ("2026-12-01T00:00+25:00", "is not a time with its time zone"),
         (1764547200, "1764547200 is not a time with its time zone"),
@@ -216,7 +218,10 @@ def test_the_longer_one_wins() -> None:
         ({"DateLessThan": {"aws:CurrentTime": LATER}}, True),
         ({"DateGreaterThan": {"aws:CurrentTime": UNTIL}}, True),
         ({"DateLessThanEquals": {"aws:CurrentTime": UNTIL}}, True),
-        ({"DateLessThan": {"aws:EpochTime": "1796083200"}}, True),
+        ({"DateLessThan": {"aws:EpochTime": "1796083200"}}, False),
+        ({"NumericLessThan": {"aws:EpochTime": "1796083200"}}, False),
+        ({"NumericLessThanEquals": {"aws:EpochTime": "1796083200"}}, True),
+        ({"NumericLessThan": {"aws:CurrentTime": "1796083200"}}, True),
         ({"DateLessThan": {"AWS:currenttime": "2026-12-01T01:00:00+01:00"}}, False),
         ({"DateLessThan": {"aws:CurrentTime": ["2026-11-01T00:00:00Z"]}}, False),
     ],
@@ -232,6 +237,16 @@ def test_the_end_must_be_enforced(written: Json | None, told_of: bool) -> None:
     found = [each.message for each in proof.findings if each.rule == "RC35"]
     assert [f"lets callers in after {UNTIL}" in each for each in found] == ([True] if told_of else [])
     assert proof.proven is not told_of
+
+
+def test_a_year_may_be_seconds() -> None:
+    """Four digits are a year or seconds since 1970: what they close is not known."""
+    declared = chain(Entrance.arn(ANN, until=UNTIL))
+    made = templates(declared)
+    trust(made)[0]["Condition"]["DateLessThan"] = {"aws:CurrentTime": "2030"}
+    proof = prove(declared, made, now=BEFORE)
+    assert not proof.proven
+    assert any("'2030' is not a date" in each.message for each in proof.findings)
 
 
 def test_an_undeclared_end_closes_nothing() -> None:
@@ -266,6 +281,23 @@ def test_a_longer_time_is_new_access() -> None:
     assert diff(new, old).gained == ()
 
 
+def test_both_keys_tell_one_time() -> None:
+    """A time in seconds closes like one in words, and what gets in now is shown by one moment alone."""
+    declared = chain(Entrance.service("lambda.amazonaws.com"), Entrance.arn(ANN, mfa=True, until=UNTIL))
+    old, new = templates(declared), templates(declared)
+    condition = trust(new)[-1]["Condition"]
+    condition["NumericLessThan"] = {"aws:EpochTime": condition.pop("DateLessThan") and "1796083200"}
+    proof = prove(declared, new, now=AFTER)
+    assert [each.rule for each in proof.findings] == ["RC40"]
+    assert f"until {UNTIL}, which has passed" in proof.temporary[0]
+    was, now = ([Template(name, body, account=name) for name, body in each.items()] for each in (old, new))
+    assert diff(was, now).gained == diff(now, was).gained == ()
+    condition["NumericLessThan"] = {"aws:EpochTime": "1796083201"}
+    (change,) = diff(was, now).gained
+    assert change.certain
+    assert "2026-12-01T00:00:00Z" in change.witness
+
+
 @pytest.mark.parametrize(
     ("until", "answer"),
     [("2999-01-01T00:00Z", ":assumed-role/glass-source/"), ("2020-01-01T00:00Z", "AccessDenied")],
@@ -293,3 +325,14 @@ def test_it_is_found_again() -> None:
     grants = list(grants_of(statements_in(document), "aws"))
     found = dict.fromkeys(entrances_of(grants, declared.source, None))
     assert list(found) == list(declared.source.entrances)
+
+
+def test_another_time_is_left_to_its_owner() -> None:
+    """An end that a chain writes otherwise costs none of the other entrances."""
+    declared = chain(Entrance.service("lambda.amazonaws.com"), Entrance.arn(ANN, until=UNTIL))
+    made = templates(declared)
+    trust(made)[-1]["Condition"]["DateLessThan"] = {"aws:CurrentTime": "1796083200"}
+    listed = [Template(name, body, account=name) for name, body in made.items()]
+    (found,) = found_chains(role_graph_of(listed)).chains
+    assert found.chain.source.entrances == declared.source.entrances[:1]
+    assert any(f"lets in {ANN} otherwise" in note.words for note in found.notes)

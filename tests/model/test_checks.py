@@ -58,12 +58,29 @@ def problems(**fields: Any) -> list[str]:
             "middle[0].replaces.role: role deploy-middle of account 222222222222 is declared at middle[0] already",
         ),
         (
+            {"middle": {"replaces": "arn:aws:iam::222222222222:role/" + "a" * 65}},
+            "middle[0].replaces.role: '" + "a" * 65 + "' has 65 characters: a role name has 64 at most",
+        ),
+        (
+            {
+                "middle": {
+                    "replaces": "arn:aws:iam::444444444444:role/hub",
+                    "policy_arns": "arn:aws:iam::222222222222:policy/limit",
+                }
+            },
+            "middle[0].replaces.policy_arns[0]: arn:aws:iam::222222222222:policy/limit is of account 222222222222",
+        ),
+        (
             {"target": {"replaces": "arn:aws:iam::333333333333:role/rolechain/old"}},
             "targets[0].replaces: only a middle role replaces another: declare both targets",
         ),
         (
             {"source": {"replaces": "arn:aws:iam::111111111111:role/rolechain/old"}},
             "source.replaces: no hop ends in the source role",
+        ),
+        (
+            {"revoked_before": "2026-02-30T00:00:00Z"},
+            "revoked_before: '2026-02-30T00:00:00Z' is not a time in UTC",
         ),
         ({"target": {"path": "rolechain/"}}, "targets[0].path: 'rolechain/' is not an IAM path"),
         ({"target": {"path": "/" + "a/" * 256}}, "targets[0].path: a path of 513 characters: 512 at most"),

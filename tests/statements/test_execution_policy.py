@@ -147,3 +147,10 @@ def test_the_roles_of_the_chain_before() -> None:
     assert policy.judge("iam:CreateRole", f"{IAM}:role/rolechain/renamed", {}) is Effect.ALLOW
     assert policy.judge("iam:DeleteRole", ROLE, {}) is Effect.ALLOW
     assert policy.judge("iam:DetachRolePolicy", ROLE, {"iam:PolicyARN": OWN_POLICY}) is Effect.ALLOW
+
+
+def test_a_boundary_that_the_stack_could_change() -> None:
+    """A boundary whose name is one of the stack's own policies would bind nobody who deploys."""
+    role = ChainRole(ACCOUNT, permissions_boundary=f"rolechain/deploy-{ACCOUNT}-limit")
+    with pytest.raises(ExecutionPolicyError, match=rf"policy/rolechain/deploy-{ACCOUNT}-limit is named as"):
+        execution_policies(chain(role), ACCOUNT, stack=f"deploy-{ACCOUNT}")

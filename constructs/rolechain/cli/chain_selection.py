@@ -279,8 +279,12 @@ class ChainSelection:
             return hop
         if hop.policy is not None:
             raise UsageError(
-                f"the hop into {hop.role_arn} passes a policy of its own, and STS takes one: remove --scope, or name "
-                "the policy under policy_arns"
+                f"the hop into {hop.role_arn} passes a policy of its own, and STS takes one: remove --scope"
+            )
+        if hop.policy_arns:
+            raise UsageError(
+                f"the hop into {hop.role_arn} passes policy_arns, and --scope would add to what they allow: remove "
+                "--scope"
             )
         try:
             return replace(hop, policy=self.scope)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from math import floor
 
 from rolechain.graph.access import SAML, WEB_IDENTITY
 from rolechain.graph.calls import EVERYTHING, SESSION_NAME, session_of
@@ -28,6 +29,9 @@ from rolechain.policy.operators import date, network, number
 from rolechain.policy.statement import Statement
 from rolechain.policy.variables import Variable
 from rolechain.policy.variables import parse as parse_template
+
+_TIME = (keys_of.CURRENT_TIME, keys_of.EPOCH_TIME)
+"""The keys, in lower case, that both say when a call is made."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def example_of(
                 # Every caller has one, and it names the session.
                 values = replace(values, absent=False)
             if key == keys_of.CURRENT_TIME and isinstance(values, WholeNumber):
-                chosen[key] = _moment(Decimal(values.low if values.high is None else values.high))
+                times = _at(str(values.low if values.high is None else values.high))
+                chosen[key] = times[key]
+                context |= times
             elif (value := values.example()) is not None:
                 chosen[key] = value
     except TooLarge:
@@ -78,25 +84,29 @@ def example_of(
     names = {keys_of.ORGANIZATION: "aws:PrincipalOrgID"}
     for statement in statements:
         conditions = [each for each in statement.conditions if isinstance(each, Condition)]
-        _complete(context, [each for each in conditions if not _is_followed(each)])
+        _complete(context, [each for each in conditions if not _is_followed(each, requests)])
         names |= {each.lookup: each.key for each in conditions}
     return Example(requests.kind, context, _words(requests.kind, context, chosen, names))
 
 
-def _is_followed(condition: Condition) -> bool:
-    """Whether a set says all that a condition asks for: texts, patterns and booleans, without variables."""
+def _is_followed(condition: Condition, requests: Requests) -> bool:
+    """Whether a set says all that a condition asks for: texts, patterns, booleans and times, without variables."""
+    if condition.lookup in _TIME:
+        return keys_of.CURRENT_TIME in requests.values
     return condition.name.startswith(("string", "arn", "bool")) and condition.keys == {condition.lookup}
 
 
 def _complete(context: dict[str, ContextValue], conditions: list[Condition]) -> None:
     """Gives ``context`` what conditions ask of keys that the set leaves open, or that name other keys."""
     for condition in conditions:
-        alike = [each for each in conditions if each.lookup == condition.lookup]
+        keys = _TIME if condition.lookup in _TIME else (condition.lookup,)
+        alike = [each for each in conditions if each.lookup in keys]
         if all(each.holds(Context(context)) for each in alike):
             continue
         for value in _candidates(alike, Context(context)):
-            if all(each.holds(Context({**context, condition.lookup: value})) for each in alike):
-                context[condition.lookup] = value
+            given = _at(value) if keys == _TIME else {condition.lookup: value}
+            if all(each.holds(Context({**context, **given})) for each in alike):
+                context |= given
                 break
         else:
             _choose_variable(context, condition)
@@ -147,6 +157,12 @@ def _candidates(conditions: list[Condition], context: Context) -> Iterator[str]:
     between = ((one + other) / 2 for one, other in pairwise(ordered))
     is_date = any(condition.name.startswith("date") for condition in conditions)
     yield from (_moment(each) if is_date else str(each) for each in (*steps, *between))
+
+
+def _at(time: str) -> dict[str, ContextValue]:
+    """The keys of the time of a call."""
+    seconds = floor(date(time) or 0)
+    return {keys_of.CURRENT_TIME: _moment(Decimal(seconds)), keys_of.EPOCH_TIME: str(seconds)}
 
 
 def _moment(seconds: Decimal) -> str:

@@ -26,7 +26,7 @@ from rolechain.iam.arn import (
     root_of,
 )
 from rolechain.iam.glob import has_wildcard, matches
-from rolechain.iam.limits import ACCOUNT, folded
+from rolechain.iam.limits import ACCOUNT, folded, is_moment
 from rolechain.iam.partitions import saml_audience
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.model.entry_principal import Entrance, EntranceKind
@@ -299,7 +299,7 @@ def entrances_of(grants: Sequence[Grant], role: ChainRole, organization: str | N
             continue
         kind, value, keys = found
         keys |= _session_values(grant, grants, ())
-        if len(ends := grant.values(keys_of.CURRENT_TIME, "datelessthan")) == 1:
+        if len(ends := grant.values(keys_of.CURRENT_TIME, "datelessthan")) == 1 and is_moment(ends[0]):
             keys["until"] = ends[0]
         if kind in ("account", "arn"):
             if len(ids := grant.values(keys_of.EXTERNAL_ID)) == 1:

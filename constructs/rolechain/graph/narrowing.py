@@ -27,6 +27,7 @@ from rolechain.graph.requests import Narrowing, all_or_none, asking
 from rolechain.graph.values import ManyValues, OneValue, Values, WholeNumber, only
 from rolechain.iam.condition_keys import (
     CURRENT_TIME,
+    EPOCH_TIME,
     MULTIVALUED,
     NEVER_EMPTY,
     WHOLE_NUMBERS,
@@ -44,6 +45,8 @@ from rolechain.policy.variables import parse as parse_template
 
 _EMPTY = Pattern(())
 _STRINGS = ("stringequals", "stringequalsignorecase", "stringlike")
+_TIMES = {CURRENT_TIME: ("date",), EPOCH_TIME: ("date", "numeric")}
+"""The types of operators that compare the time of a call, by its two keys."""
 
 
 def narrowing(
@@ -60,7 +63,7 @@ def narrowing(
     Returns:
         The key and what it may be; or whether it holds whatever the request.
     """
-    if surely and any(map(is_of_moment, condition.keys - {CURRENT_TIME})):
+    if surely and any(map(is_of_moment, condition.keys - {CURRENT_TIME, EPOCH_TIME})):
         return False
     if isinstance(condition, NullCheck):
         wanted = None if condition.quantified else any_of(condition.absent)
@@ -234,12 +237,13 @@ def _of_number(condition: Condition, *, absent: bool, surely: bool) -> Values | 
 
 
 def _ranges(condition: Condition) -> Iterator[tuple[int, int | None]]:
+    kind = "date" if condition.name.startswith("date") else "numeric"
+    if kind not in _TIMES.get(condition.lookup, ("numeric",)):
+        return
+    read = operators.date if kind == "date" else operators.number
     for element in condition.elements:
-        kind, read = (
-            ("date", operators.date) if condition.lookup == CURRENT_TIME else ("numeric", operators.number)
-        )
         wanted = None if isinstance(element, Intrinsic) else read(element)
-        if wanted is None or not condition.name.startswith(kind):
+        if wanted is None:
             continue
         below, above = floor(wanted), ceil(wanted)
         ranges: dict[str, tuple[int, int | None]] = {

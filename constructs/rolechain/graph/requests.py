@@ -162,6 +162,9 @@ def asking(kind: Kind, key: str, values: Values, *, surely: bool = False) -> Nar
     """
     if key in NEVER[kind]:
         return values.absent
+    if key in (keys_of.CURRENT_TIME, keys_of.EPOCH_TIME) and isinstance(values, WholeNumber):
+        # Both keys say when a call is made, and every call has them.
+        return Narrowing(keys_of.CURRENT_TIME, replace(values, absent=False))
     if kind == "role" and key in PERHAPS and isinstance(values, OneValue):
         present = PERHAPS[key] in values.texts
         return present if present == values.absent else not surely

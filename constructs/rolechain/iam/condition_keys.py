@@ -29,8 +29,8 @@ MFA_PRESENT, MFA_AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
 RESOURCE_ACCOUNT, RESOURCE_ORGANIZATION = "aws:resourceaccount", "aws:resourceorgid"
 RESOURCE_ORGANIZATION_PATHS = "aws:resourceorgpaths"
 
-CURRENT_TIME = "aws:currenttime"
-WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds", CURRENT_TIME})
+CURRENT_TIME, EPOCH_TIME = "aws:currenttime", "aws:epochtime"
+WHOLE_NUMBERS = frozenset({MFA_AGE, "sts:durationseconds", CURRENT_TIME, EPOCH_TIME})
 """Keys that count seconds; the time of a call those since 1970, in whole seconds."""
 
 MULTIVALUED = re.compile(

@@ -145,6 +145,14 @@ MOMENT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]
 """A time in UTC to the second, as a chain writes it: such times are in the order of their texts."""
 
 
+def is_moment(text: object) -> bool:
+    """Whether a value is such a text, of a day that exists."""
+    try:
+        return isinstance(text, str) and bool(MOMENT.fullmatch(text) and datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def moment_of(time: datetime) -> str:
     """An aware time as such a text; fractions of a second are left out."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -35,6 +35,7 @@ from rolechain.model.shapes import (
     defaults_of,
     matches,
     schema_of,
+    told,
 )
 from rolechain.model.stack_set import CallAs, ConcurrencyMode, StackSet
 
@@ -129,12 +130,12 @@ def _until(value: object) -> str:
     return f"{value!r} is not a time with its time zone: {such}"
 
 
-class _Until(Text):
-    """A time with its time zone."""
+class _Moment(Text):
+    """A time, kept in UTC to the second."""
 
     def wrong(self, value: Any) -> Found:
-        if not matches(limits.MOMENT, value):
-            yield (), _until(value)
+        if not limits.is_moment(value):
+            yield (), told(self.mistake, value)
 
 
 def _quota(least: int, most: int) -> Number:
@@ -370,7 +371,7 @@ ENTRANCE_KEYS: Mapping[str, OfEntrance] = {
         ("service",),
         NO_CERTIFICATE,
     ),
-    "until": OfEntrance(_Until(limits.TIME, _until)),
+    "until": OfEntrance(_Moment(limits.TIME, _until)),
 }
 
 
@@ -681,7 +682,7 @@ CHAIN_KEYS: Mapping[str, Shape] = {
             "? are wildcards",
         )
     ),
-    "revoked_before": Text(
+    "revoked_before": _Moment(
         limits.MOMENT,
         'is not a time in UTC to the second: write one such as "2026-12-01T00:00:00Z", in quotes',
     ),

@@ -41,7 +41,8 @@ def matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and bool(pattern.fullmatch(value))
 
 
-def _told(mistake: Mistake, value: object) -> str:
+def told(mistake: Mistake, value: object) -> str:
+    """A mistake in words, with the value that has it."""
     return f"{value!r} {mistake}" if isinstance(mistake, str) else mistake(value)
 
 
@@ -65,7 +66,7 @@ class Text:
     def wrong(self, value: Any) -> Found:
         right = isinstance(value, str) and (matches(self.pattern, value) if self.pattern else bool(value))
         if not right or (self.longest is not None and len(value) > self.longest):
-            yield (), _told(self.mistake, value)
+            yield (), told(self.mistake, value)
 
     def schema(self) -> Json:
         longest = {"maxLength": self.longest} if self.longest else {}
@@ -108,7 +109,7 @@ class Number:
 
     def wrong(self, value: Any) -> Found:
         if isinstance(value, bool) or not isinstance(value, int) or value not in self.limits:
-            yield (), _told(self.mistake, value)
+            yield (), told(self.mistake, value)
 
     def schema(self) -> Json:
         return {"type": "integer", "minimum": self.limits[0], "maximum": self.limits[-1]}

@@ -104,6 +104,10 @@ def problems_of(chain: Chain) -> list[Problem]:
         for each in roles
         if each.place[0] == "middle" and each.role.replaced
     ]
+    for former in replaced:
+        # The rest was said of the role that takes its place.
+        named = [(("role",), message) for _, message in ROLE_KEYS["role"].wrong(former.role.role)]
+        tell([*named, *_of_session(former.role)], former.place)
     missing = [
         kind for kind, declared in (("source", chain.sources), ("targets", chain.targets)) if not declared
     ]

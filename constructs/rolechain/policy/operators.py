@@ -27,6 +27,7 @@ from rolechain.policy.variables import Test, parse
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+_YEAR = re.compile(r"\d{4}", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -77,7 +78,12 @@ def number(text: str) -> Decimal | None:
 
 @lru_cache(maxsize=1024)
 def date(text: str) -> Decimal | None:
-    """Seconds since 1970: from an ISO 8601 date, in UTC unless it says otherwise, or from epoch seconds."""
+    """Seconds since 1970: from an ISO 8601 date, in UTC unless it says otherwise, or from epoch seconds.
+
+    None for four digits, which are a year in ISO 8601: AWS does not say which of both it reads.
+    """
+    if _YEAR.fullmatch(text):
+        return None
     if (seconds := number(text)) is not None:
         return seconds
     try:

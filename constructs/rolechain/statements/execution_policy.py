@@ -8,11 +8,13 @@ and Access Management", for the condition keys; AWS CDK Developer Guide, "CDK bo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from rolechain.errors import RolechainError
 from rolechain.iam import limits
 from rolechain.iam.arn import format_arn, iam_arn
+from rolechain.iam.glob import matches
 from rolechain.model.chain import Chain
 from rolechain.model.role import ChainRole
 from rolechain.statements.statement_json import Conditions, StatementJson, allow, numbered, one_or_all
@@ -41,7 +43,7 @@ name, the logical id and a suffix exceed the 128 characters of a policy's name."
 
 
 class ExecutionPolicyError(RolechainError):
-    """The permissions to deploy one role exceed the quota of a managed policy."""
+    """The permissions to deploy a role exceed the quota of a managed policy, or undo its permissions boundary."""
 
 
 def version_parameter(qualifier: str = QUALIFIER) -> str:
@@ -73,7 +75,7 @@ def execution_policies(
         One document, or several where one would exceed IAM's quota; none for an account without roles to create.
 
     Raises:
-        ExecutionPolicyError: the permissions for one role exceed the quota.
+        ExecutionPolicyError: the permissions for one role exceed the quota, or would let the stack change a boundary.
     """
     named = f"parameter{version_parameter(qualifier)}"
     parameter = format_arn(chain.partition, "ssm", chain.region, account, named)
@@ -92,6 +94,13 @@ def execution_policies(
 
     declared = dict.fromkeys((*chain.roles, *(former.roles if former else ())))
     roles = [role for role in declared if role.account == account and not role.existing]
+    made = dict.fromkeys(_made_by(role, stack) for role in roles)
+    for boundary, pattern in product((role.boundary_arn for role in roles), made):
+        if boundary and matches(pattern, boundary):
+            raise ExecutionPolicyError(
+                f"the permissions boundary {boundary} is named as the policies that the stack may change, {pattern}: "
+                "give it another name"
+            )
     return fitting(roles) if roles else []
 
 
