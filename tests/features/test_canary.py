@@ -122,10 +122,10 @@ def test_a_whole_chain(walk: Walk) -> None:
     """Every hop has its metrics, what must be refused is tried, and the chain counts as walked."""
     lines = walk[1]()
     hops = {
-        "0 workload to 111111111111/watched-source": 3600,
-        "1 watched-source to 222222222222/watched-middle": 3600,
-        "2 watched-middle to 333333333333/watched-target": 3600,
-        "2 watched-middle to 444444444444/watched-target": 1800,
+        "1 workload to 111111111111/watched-source": 3600,
+        "2 watched-source to 222222222222/watched-middle": 3600,
+        "3 watched-middle to 333333333333/watched-target": 3600,
+        "3 watched-middle to 444444444444/watched-target": 1800,
     }
     measured = [line for line in lines if "SessionSeconds" in line]
     assert [line["Hop"] for line in measured] == list(hops)
@@ -143,11 +143,11 @@ def test_a_whole_chain(walk: Walk) -> None:
         assert (line["Success"], line["Milliseconds"] > 0) == (1, True)
     refused = [line for line in lines if line.get("expected") == "refused"]
     assert [(line["Hop"], line["altered"], line["ok"]) for line in refused] == [
-        ("2 watched-source to 333333333333/watched-target", "", True),
-        ("2 watched-source to 444444444444/watched-target", "", True),
-        ("1 watched-source to 222222222222/watched-middle", "without external id", True),
-        ("1 watched-source to 222222222222/watched-middle", "without session tag Stage", True),
-        ("1 watched-source to 222222222222/watched-middle", "with session tag Stage=not-allowed", True),
+        ("3 watched-source to 333333333333/watched-target", "", True),
+        ("3 watched-source to 444444444444/watched-target", "", True),
+        ("2 watched-source to 222222222222/watched-middle", "without external id", True),
+        ("2 watched-source to 222222222222/watched-middle", "without session tag Stage", True),
+        ("2 watched-source to 222222222222/watched-middle", "with session tag Stage=not-allowed", True),
     ]
     assert not any("_aws" in line for line in refused)
     assert lines[-1] | {"_aws": None} == {
@@ -169,7 +169,7 @@ def test_a_trust_policy_was_edited(walk: Walk) -> None:
     )
     lines = run()
     (failed,) = [line for line in lines if line.get("ok") is False]
-    assert failed["Hop"] == "2 watched-middle to 333333333333/watched-target"
+    assert failed["Hop"] == "3 watched-middle to 333333333333/watched-target"
     assert (failed["verdict"], failed["cause"], failed["Success"]) == ("refused", "trust_policy", 0)
     assert "its trust policy must let this caller in" in failed["detail"]
     assert "SessionSeconds" not in failed
@@ -194,7 +194,7 @@ def test_a_shortcut_was_opened(walk: Walk) -> None:
     )
     lines = run()
     failed = [line for line in lines if line.get("ok") is False]
-    assert ("2 watched-source to 333333333333/watched-target", "refused", "allowed") in [
+    assert ("3 watched-source to 333333333333/watched-target", "refused", "allowed") in [
         (line["Hop"], line["expected"], line["verdict"]) for line in failed
     ]
     assert lines[-1]["Walked"] == 0

@@ -64,7 +64,7 @@ def test_a_chain_is_taken_verified_and_diagnosed(monkeypatch: pytest.MonkeyPatch
         _allow(organization.session("222222222222").client("iam"), "deploy-middle", [CHAIN.source.arn])
         readers = [organization.session(account) for account in CHAIN.accounts]
         (bad,) = [report for report in verify(CHAIN, session=start, readers=readers) if not report.ok]
-        assert (bad.index, bad.cause) == (2, Cause.IDENTITY_POLICY)
+        assert (bad.index, bad.cause) == (3, Cause.IDENTITY_POLICY)
         assert (
             f"; as IAM has it, no identity policy of the caller allows sts:AssumeRole on {bad.callee}"
             in bad.detail
