@@ -100,7 +100,7 @@ class Reader:
         for line in command_lines(block.text):
             if line.startswith("cd "):
                 self.folder /= line.removeprefix("cd ")
-                for name in ("app.py", "chain.yaml"):
+                for name in ("app.py", "chain.yaml", "watching.json"):
                     self.rewrite(name, self.write)
             else:
                 self.line(line)
