@@ -178,9 +178,11 @@ def _stack_set_statements(
     for name, target in sets:
         # A delegated administrator's stack sets are those of the management account.
         owner = account if target.stack_set and target.stack_set.call_as == "SELF" else "*"
+        # CreateStackSet too is limited by the new stack set's ARN, as in AWSControlTowerServiceRolePolicy.
         own.append(format_arn(partition, "cloudformation", region, owner, f"stackset/{name}:*"))
         reached = (
             *(unit.rstrip("/").rsplit("/", 1)[-1] for unit in target.organizational_units),
+            # The calls name these as well, to leave them out.
             *target.exclude,
         )
         targets += [
