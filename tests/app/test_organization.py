@@ -21,6 +21,7 @@ from rolechain.cdk import canary_arn
 from rolechain.cli.toolchain import find
 from rolechain.iam.arn import account_of
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
+from rolechain.policy import Effect, Policy
 from rolechain.proof import prove, templates_in
 from rolechain.runtime import HopError, chain_session, fan_out, list_unit_accounts
 from rolechain.runtime.entry import way_in
@@ -100,7 +101,7 @@ class Reader:
         for line in command_lines(block.text):
             if line.startswith("cd "):
                 self.folder /= line.removeprefix("cd ")
-                for name in ("app.py", "chain.yaml"):
+                for name in ("app.py", "chain.yaml", "watching.json"):
                     self.rewrite(name, self.write)
             else:
                 self.line(line)
@@ -268,6 +269,57 @@ def test_every_account_has_its_alarms(deployed: Reader, chain: Chain) -> None:
     (gate,) = [role.account for role in chain.middle if role.role == "platform-gate"]
     buses = deployed.organization.session(gate).client("events").list_event_buses()["EventBuses"]
     assert "platform-alarms" in {bus["Name"] for bus in buses}
+
+
+def test_the_execution_policies_allow_its_stack_sets(deployed: Reader) -> None:
+    """Where each goes and what its template holds, and no other stack set, unit or type."""
+    gate = PROFILES["gate"]
+    iam: Any = deployed.organization.session(gate).client("iam")
+    policies = []
+    role = f"cdk-hnb659fds-cfn-exec-role-{gate}-us-east-1"
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        policy = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]
+        version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        policies.append(Policy.parse(version["PolicyVersion"]["Document"]))
+
+    def may(action: str, resource: str, region: str = "us-east-1") -> bool:
+        context = {"cloudformation:TargetRegion": [region]}
+        arn = (
+            resource
+            if resource == "*"
+            else f"arn:aws:cloudformation:us-east-1:{MANAGEMENT_ACCOUNT}:{resource}"
+        )
+        return any(
+            policy.judge(f"cloudformation:{action}", arn, context) is Effect.ALLOW for policy in policies
+        )
+
+    template = json.loads((deployed.folder / "cdk.out" / f"platform-{gate}.template.json").read_text())
+    made = [
+        each["Properties"] for each in template["Resources"].values() if each["Type"].endswith("::StackSet")
+    ]
+    assert len(made) == 3
+    for stack_set in made:
+        name, (group,) = stack_set["StackSetName"], stack_set["StackInstancesGroup"]
+        targets = group["DeploymentTargets"]
+        reached = [*targets["OrganizationalUnitIds"], *targets.get("Accounts", [])]
+        types = {each["Type"] for each in json.loads(stack_set["TemplateBody"])["Resources"].values()}
+        for action in (
+            "CreateStackSet",
+            "UpdateStackSet",
+            "DeleteStackSet",
+            "DescribeStackSetOperation",
+            "TagResource",
+        ):
+            assert may(action, f"stackset/{name}:1a-2b")
+        for action in ("CreateStackInstances", "UpdateStackInstances", "DeleteStackInstances"):
+            assert may(action, f"stackset/{name}:1a-2b")
+            assert all(may(action, f"stackset-target/{name}:1a-2b/{each}") for each in reached)
+            assert all(may(action, f"type/resource/{each.replace('::', '-')}") for each in types)
+            assert not may(action, f"stackset-target/{name}:1a-2b/ou-ab12-55555555")
+        assert not may("CreateStackSet", f"stackset/{name}-2:1a-2b")
+    assert may("GetTemplateSummary", "*")
+    assert not may("CreateStackSet", "type/resource/AWS-Lambda-Function")
+    assert not may("CreateStack", "stack/mine/1a-2b")
 
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}

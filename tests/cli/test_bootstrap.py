@@ -20,7 +20,8 @@ from rolechain import Chain
 from rolechain.cli import doctor
 from rolechain.cli.bootstrap import Bootstrap
 from rolechain.cli.toolchain import find
-from rolechain.local import LocalOrganization
+from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
+from rolechain.model.stack_set import SERVICE_PRINCIPAL
 from rolechain.policy import Effect, Policy
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ SCHEMA = json.loads((ROOT / "docs" / "schemas" / "doctor.schema.json").read_text
 # One user of the CDK CLI at a time: each starts several processes of Node.
 pytestmark = pytest.mark.xdist_group("cdk")
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+# No check of theirs asks another account.
+NO_OTHERS: Any = None
 _numbers = itertools.count(760000000001)
 
 # The handlers of the two types in the CloudFormation registry, as far as the chain's stacks use them.
@@ -309,21 +312,75 @@ def test_bad_input_is_one_line(place: Place, command: str, words: list[str], tol
     assert said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["bootstrap", "doctor"])
-def test_a_stack_set_needs_a_policy_of_its_own(place: Place, command: str, tmp_path: Path) -> None:
-    """The policies of a chain's roles deploy no stack set, which is said before anything is bootstrapped."""
-    file = tmp_path / "units.yaml"
-    file.write_text(
-        "name: units\norganization: o-exampleorg1\n"
-        'source: {account: "111111111111", assumed_by: {service: lambda.amazonaws.com}}\n'
-        'middle: {account: "222222222222"}\ntargets: {organizational_units: r-ab12}\n'
+UNITS = """\
+name: units
+organization: o-exampleorg1
+source: {{account: "{source}", assumed_by: {{service: lambda.amazonaws.com}}}}
+middle: {{account: "{gate}"}}
+targets: {{organizational_units: r-local, stack_set: {{{options}}}}}
+"""
+
+
+def test_a_stack_set_needs_its_administrator(place: Place, keys: Callable[[str], str]) -> None:
+    """Trusted access and the delegated administrator are missing, unknown where nobody may ask, then there."""
+    source, gate, _ = place.accounts
+    file = place.folder / "chain.yaml"
+    file.write_text(UNITS.format(source=source, gate=gate, options=""))
+    asked = ("trusted access", "delegated administrator")
+
+    def lacking(*words: str) -> list[str]:
+        said = place("doctor", "--account", gate, *words).out.splitlines()
+        return [line for line in said if any(f" {gate} {check}: " in line for check in asked)]
+
+    unknown = f"no credentials for account {MANAGEMENT_ACCOUNT}: name a profile with --account-profile"
+    assert [line.partition(f"{unknown} ")[0] for line in lacking()] == [
+        f"? unknown {gate} {each}: " for each in asked
+    ]
+    assert {each for each in place.checks() if each[1] in asked} == {
+        (gate, each, "unknown") for each in asked
+    }
+
+    (place.folder / "credentials").open("a").write(f"[management]\n{keys(MANAGEMENT_ACCOUNT)}")
+    named = ("--account-profile", f"{MANAGEMENT_ACCOUNT}=management")
+    trusted, registered = lacking(*named)
+    assert trusted == (
+        f"✗ {gate} trusted access: trusted access of StackSets is DISABLED in management account {MANAGEMENT_ACCOUNT} "
+        "→ aws cloudformation activate-organizations-access --region us-east-1"
     )
-    said = place(command, "--chain", str(file))
-    assert (said.code, said.out) == (2, "")
-    assert said.err == (
-        "rolechain: account 222222222222 deploys the stack set of units-target, which the policies of a chain's roles "
-        "do not allow: name one that does with --policy\n"
+    assert registered == (
+        f"✗ {gate} delegated administrator: not a delegated administrator of StackSets, by management account "
+        f"{MANAGEMENT_ACCOUNT} → aws organizations register-delegated-administrator --service-principal "
+        f"{SERVICE_PRINCIPAL} --account-id {gate}"
     )
+    place.client(MANAGEMENT_ACCOUNT, "cloudformation").activate_organizations_access()
+    organizations = place.client(MANAGEMENT_ACCOUNT, "organizations")
+    delegation = {"ServicePrincipal": SERVICE_PRINCIPAL, "AccountId": gate}
+    organizations.register_delegated_administrator(**delegation)
+    # Now the account may ask by itself.
+    assert lacking() == lacking(*named) == []
+    organizations.deregister_delegated_administrator(**delegation)
+    assert lacking(*named) == [registered]
+    file.write_text(UNITS.format(source=source, gate=gate, options="call_as: SELF"))
+    told = "a member may not call the stack set of units-target as SELF: declare call_as: DELEGATED_ADMIN"
+    assert lacking(*named)[0] == f"✗ {gate} delegated administrator: {told}"
+    own = f'administrator_account: "{MANAGEMENT_ACCOUNT}"'
+    for options, refused in ((f"{own}, call_as: SELF", False), (own, True)):
+        file.write_text(UNITS.format(source=source, gate=gate, options=options))
+        said = place("doctor", *named, "--account", MANAGEMENT_ACCOUNT).out
+        told = "the management account may not call the stack set of units-target as DELEGATED_ADMIN: declare"
+        assert (told in said, "trusted access" in said) == (refused, False)
+
+
+def test_the_account_that_holds_a_stack_set(place: Place) -> None:
+    """Its execution policy allows the stack set, and that of the source's account does not."""
+    source, gate, _ = place.accounts
+    (place.folder / "chain.yaml").write_text(UNITS.format(source=source, gate=gate, options=""))
+    said = place("bootstrap")
+    assert (said.code, said.err) == (0, "")
+    ours, theirs = ("cloudformation:CreateStackSet" in script for script in said.out.split("\n\n"))
+    assert (ours, theirs) == (False, True)
+    assert "stackset/units-units-target:*" in said.out
+    assert "stackset-target/units-units-target:*/r-local" in said.out
 
 
 def test_the_commands_are_printed(place: Place) -> None:
@@ -362,7 +419,7 @@ def examined(place: Place, check: str, **answers: Any) -> list[doctor.Finding]:
         setattr(stub, name, lambda answer=answer, **_: answer)
     session: Any = SimpleNamespace(client=lambda *_, **__: stub)
     plan = Bootstrap(Chain.load(place.folder / "chain.yaml"), place.accounts[1], "deploy")
-    return list(doctor._CHECKS[check](doctor._Place(account, plan, session, "again")))
+    return list(doctor._CHECKS[check](doctor._Place(account, plan, session, "again", NO_OTHERS)))
 
 
 def test_a_region_that_is_not_enabled(place: Place) -> None:
@@ -404,7 +461,7 @@ def test_a_role_that_is_declared_as_existing(place: Place) -> None:
 
     def found() -> list[doctor.Finding]:
         session = place.organization.session(account)
-        return list(doctor._CHECKS["roles"](doctor._Place(account, plan, session, "again")))
+        return list(doctor._CHECKS["roles"](doctor._Place(account, plan, session, "again", NO_OTHERS)))
 
     assert found() == missing
     iam = place.client(account, "iam")

@@ -128,6 +128,9 @@ def test_trusted_access_and_delegation(refused: Any, accounts: Any) -> None:
             "You attempted to register a delegated administrator before you enabled service access",
         )
         assert refused(lambda: other.client.activate_organizations_access())[0] == "InvalidOperationException"
+        for caller in ({}, as_administrator):
+            refusal = refused(lambda caller=caller: other.client.describe_organizations_access(**caller))
+            assert refusal[0] == "InvalidOperationException"
         organizations.enable_aws_service_access(ServicePrincipal=STACK_SETS)
         assert refused(lambda: management.create(_template(_role())))[1] == not_enabled
         management.client.activate_organizations_access()
@@ -137,6 +140,7 @@ def test_trusted_access_and_delegation(refused: Any, accounts: Any) -> None:
         assert refused(lambda: other.create(_template(_role()), **as_administrator)) == none
         assert refused(lambda: management.create(_template(_role()), **as_administrator)) == none
         organizations.register_delegated_administrator(**delegation)
+        assert other.client.describe_organizations_access(**as_administrator)["Status"] == "ENABLED"
         assert refused(lambda: other.create(_template(_role()))) == (
             "ValidationError",
             "You must be the management account or delegated admin account of an organization before operating a "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -48,10 +47,7 @@ def member_stack_set(
     regions: Sequence[str],
     options: StackSet,
 ) -> CfnStackSet:
-    """A stack set that deploys a template to every account of units, given by their paths, and to whoever joins them.
-
-    Characters of the name that a stack set's may not have become hyphens.
-    """
+    """A stack set that deploys a template to every account of units, given by their paths, and to those that join."""
     body = json.dumps(template, separators=(",", ":"), ensure_ascii=False)
     is_inline = len(body.encode()) <= _INLINE_BYTES
     targets = CfnStackSet.DeploymentTargetsProperty(
@@ -63,7 +59,7 @@ def member_stack_set(
     return CfnStackSet(
         scope,
         "Resource",
-        stack_set_name=re.sub(r"[^A-Za-z0-9-]", "-", name),
+        stack_set_name=name,
         description=template["Description"],
         permission_model="SERVICE_MANAGED",
         call_as=options.call_as,

@@ -73,7 +73,7 @@ def declare_order(chain: Chain, stacks: Mapping[str, Stack]) -> None:
     needs: dict[str, set[str]] = {}
     for hop in chain.hops():
         created = not (hop.caller.existing or hop.callee.existing)
-        account = chain.administrator_account(hop.callee) if hop.callee.by_unit else hop.callee.account
+        account = chain.deployment_account(hop.callee)
         if created and hop.callee.trust == "role_arn" and hop.caller.account != account:
             needs.setdefault(account, set()).add(hop.caller.account)
     try:

@@ -58,7 +58,7 @@ class TargetStackSet(Construct):
         self.resource = member_stack_set(
             self,
             self.template,
-            name=f"{chain.name}-{declared.role}",
+            name=chain.stack_set_name(declared),
             units=declared.organizational_units,
             exclude=declared.exclude,
             # A role is global: a second region would create it again.

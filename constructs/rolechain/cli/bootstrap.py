@@ -299,15 +299,6 @@ def planned(arguments: argparse.Namespace) -> tuple[Bootstrap, list[str]]:
         raise UsageError(
             f"no role of chain {chain.name} is deployed to {wrong[0]!r}: name one of {', '.join(known)}"
         )
-    asked = arguments.account or known
-    by_unit = (target for target in chain.targets if target.by_unit)
-    unit = next((target for target in by_unit if chain.administrator_account(target) in asked), None)
-    if unit and not arguments.policy:
-        # What StackSets need is not among the permissions that are written here.
-        raise UsageError(
-            f"account {chain.administrator_account(unit)} deploys the stack set of {unit.role}, which the policies of "
-            "a chain's roles do not allow: name one that does with --policy"
-        )
     # The chain's stacks are in its region, whatever the environment names.
     arguments.region = chain.region
     plan = Bootstrap(

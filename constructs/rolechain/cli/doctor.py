@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,6 +27,7 @@ from rolechain.iam.arn import iam_arn
 from rolechain.iam.limits import length_of_document
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.model.role import ChainRole
+from rolechain.model.stack_set import SERVICE_PRINCIPAL, StackSet
 from rolechain.policy import Callee, Caller, Effect, Policy, PolicyError, Request, decide
 from rolechain.proof.report import counted
 from rolechain.runtime import HopError
@@ -37,6 +38,7 @@ from rolechain.statements.packing import pack
 BOOTSTRAP_VERSION = 6
 """The version of the bootstrap that the default synthesizer of CDK needs."""
 
+T = TypeVar("T")
 _AT_ONCE = 8
 _ANYTHING = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
@@ -74,9 +76,10 @@ class _Place:
     plan: Bootstrap
     session: boto3.Session
     again: str
+    sessions: AccountSessions
 
-    def client(self, service: str) -> Any:
-        session: Any = self.session
+    def client(self, service: str, session: Any = None) -> Any:
+        session = session or self.session
         return session.client(service, region_name=self.plan.chain.region, config=retry_config())
 
     def role(self, name: str) -> dict[str, Any] | None:
@@ -95,6 +98,18 @@ class _Place:
         """The chain's roles in the account, and the ARN of the role that has the name of each."""
         here = [role for role in self.plan.chain.roles if role.account == self.account]
         return {role: (self.role(role.role) or {}).get("Arn") for role in here}
+
+    @cached_property
+    def management(self) -> str:
+        organization = self.client("organizations").describe_organization()["Organization"]
+        return str(organization["MasterAccountId"])
+
+    def of_organization(self, service: str, ask: Callable[[Any, str], T]) -> T:
+        """What a delegated administrator may ask, or else the management account."""
+        try:
+            return ask(self.client(service), "DELEGATED_ADMIN")
+        except ClientError:
+            return ask(self.client(service, self.sessions.session(self.management)), "SELF")
 
 
 def _bootstrap(place: _Place) -> Iterator[Finding]:
@@ -212,6 +227,49 @@ def _region(place: _Place) -> Iterator[Finding]:
         yield f"region {chain.region} is {status}", f"aws account enable-region --region-name {chain.region}"
 
 
+def _stack_sets(plan: Bootstrap, account: str) -> list[ChainRole]:
+    """The targets by organizational unit whose stack sets an account holds."""
+    return [
+        each for each in plan.chain.targets if each.by_unit and plan.chain.deployment_account(each) == account
+    ]
+
+
+def _trusted_access(place: _Place) -> Iterator[Finding]:
+    status = place.of_organization(
+        "cloudformation", lambda client, caller: client.describe_organizations_access(CallAs=caller)["Status"]
+    )
+    if status != "ENABLED":
+        command = f"aws cloudformation activate-organizations-access --region {place.plan.chain.region}"
+        yield f"trusted access of StackSets is {status} in management account {place.management}", command
+
+
+def _delegated_administrator(place: _Place) -> Iterator[Finding]:
+    is_management = place.account == place.management
+    wanted = "SELF" if is_management else "DELEGATED_ADMIN"
+    for target in _stack_sets(place.plan, place.account):
+        if (called := (target.stack_set or StackSet()).call_as) != wanted:
+            kind = "the management account" if is_management else "a member"
+            yield (
+                f"{kind} may not call the stack set of {target.role} as {called}: declare call_as: {wanted}",
+                None,
+            )
+    if is_management:
+        return
+
+    def registered(client: Any, _: str) -> set[str]:
+        pages = client.get_paginator("list_delegated_administrators").paginate(
+            ServicePrincipal=SERVICE_PRINCIPAL
+        )
+        return {each["Id"] for page in pages for each in page["DelegatedAdministrators"]}
+
+    if place.account not in place.of_organization("organizations", registered):
+        yield (
+            f"not a delegated administrator of StackSets, by management account {place.management}",
+            "aws organizations register-delegated-administrator "
+            f"--service-principal {SERVICE_PRINCIPAL} --account-id {place.account}",
+        )
+
+
 _CHECKS: dict[str, Callable[[_Place], Iterator[Finding]]] = {
     "region": _region,
     "bootstrap": _bootstrap,
@@ -220,21 +278,24 @@ _CHECKS: dict[str, Callable[[_Place], Iterator[Finding]]] = {
     "roles": _roles,
     "quotas": _quotas,
 }
+_STACK_SET_CHECKS = {"trusted access": _trusted_access, "delegated administrator": _delegated_administrator}
 
 
 def _examined(
     plan: Bootstrap, account: str, sessions: AccountSessions, again: Sequence[str]
 ) -> Iterator[Check]:
     """The results of every check of an account."""
+    command = shlex.join([*again, "--account", account])
+    checks = _CHECKS | (_STACK_SET_CHECKS if _stack_sets(plan, account) else {})
     try:
         session = sessions.session(account)
     except (RolechainError, *_UNREADABLE) as error:
         yield Check(account, "credentials", "missing", str(error))
-        yield from (Check(account, each, "unknown", "no credentials of the account") for each in _CHECKS)
+        yield from (Check(account, each, "unknown", "no credentials of the account") for each in checks)
         return
     yield Check(account, "credentials", "ok")
-    place = _Place(account, plan, session, shlex.join([*again, "--account", account]))
-    for name, check in _CHECKS.items():
+    place = _Place(account, plan, session, command, sessions)
+    for name, check in checks.items():
         try:
             found = list(check(place))
         except _UNREADABLE as error:

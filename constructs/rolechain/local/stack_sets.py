@@ -24,9 +24,7 @@ from rolechain.local.emulator import Handler, Record, Response
 from rolechain.local.errors import ServiceError
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
 from rolechain.local.organizations import ServedOrganization
-
-SERVICE_PRINCIPAL = "member.org.stacksets.cloudformation.amazonaws.com"
-"""The service of which an account is a delegated administrator that may operate stack sets."""
+from rolechain.model.stack_set import SERVICE_PRINCIPAL
 
 _TYPE = "AWS::CloudFormation::StackSet"
 _PROPERTIES = ("Description", "Capabilities", "Tags", "AutoDeployment", "ManagedExecution")
@@ -149,7 +147,9 @@ class StackSets:
         return {}
 
     def _describe_access(self, given: Record) -> Record:
-        self._sees(given, "InvalidOperationException")
+        # Source: CloudFormation API Reference, DescribeOrganizationsAccess.
+        if not self._sees(given, "InvalidOperationException"):
+            raise ServiceError("InvalidOperationException", "Account used is not the management account")
         return {"Status": "ENABLED" if self._activated else "DISABLED"}
 
     def _sees(self, given: Record, code: str = "ValidationError") -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -174,18 +175,20 @@ class Chain:
     @property
     def deployed_accounts(self) -> tuple[str, ...]:
         """The ids of the accounts in which a role or a stack set is created, each once, in the order of declaration."""
-        return tuple(
-            dict.fromkeys(
-                self.administrator_account(role) if role.by_unit else role.account
-                for role in self.roles
-                if not role.existing
-            )
-        )
+        return tuple(dict.fromkeys(self.deployment_account(role) for role in self.roles if not role.existing))
+
+    def deployment_account(self, role: ChainRole) -> str:
+        """The id of the account whose stack creates a role, or the stack set of a target by organizational unit."""
+        return self.administrator_account(role) if role.by_unit else role.account
 
     def administrator_account(self, target: ChainRole) -> str:
         """The id of the account that holds the stack set of a target by organizational unit."""
         declared = target.stack_set.administrator_account if target.stack_set else None
         return declared or (*self.sources[:1], *self.middle)[-1].account
+
+    def stack_set_name(self, target: ChainRole) -> str:
+        """The name of the stack set of a target by organizational unit: what it may not hold becomes a hyphen."""
+        return re.sub("[^A-Za-z0-9-]", "-", f"{self.name}-{target.role}")
 
     def with_members(self, accounts: Iterable[str]) -> Chain:
         """The chain with the roles of some accounts in place of its targets by organizational unit.

@@ -11,6 +11,9 @@ from rolechain.model.session_values import several
 CallAs = Literal["SELF", "DELEGATED_ADMIN"]
 ConcurrencyMode = Literal["STRICT_FAILURE_TOLERANCE", "SOFT_FAILURE_TOLERANCE"]
 
+SERVICE_PRINCIPAL = "member.org.stacksets.cloudformation.amazonaws.com"
+"""The service of which an account is a delegated administrator that may operate stack sets."""
+
 
 @dataclass(frozen=True)
 class StackSet:
