@@ -29,7 +29,7 @@ def organization_of(
     stack_sets: Iterable[str] = (),
     **settings: Any,
 ) -> LocalOrganization:
-    """A local organization, yet to be started, with the id and the units that the chain declares.
+    """A local organization, yet to be started, with the id, the units and the quotas that the chain declares.
 
     The chain's third parties stand outside, and the administrators of its stack sets operate them.
 
@@ -50,6 +50,7 @@ def organization_of(
         outside=[*outside, *third_parties(chain)],
         units=dict.fromkeys([*units, *declared]),
         stack_sets=dict.fromkeys([*stack_sets, *map(chain.administrator_account, by_unit)]),
+        quotas=chain.quotas,
         **named,
         **settings,
     )

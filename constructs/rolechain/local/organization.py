@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from rolechain.iam.limits import ACCOUNT, ORGANIZATION, ORGANIZATIONAL_UNIT
 from rolechain.local.errors import LocalOrganizationError
+from rolechain.model.role import Quotas
 
 if TYPE_CHECKING:
     import boto3
@@ -59,6 +61,7 @@ class LocalOrganization:
         stack_sets: the accounts that operate StackSets from the start. If there are any, trusted access is
             enabled; a member among them is a delegated administrator.
         trail: the folder where every call is written in log files as CloudTrail writes them to S3; None for none.
+        quotas: the quotas of IAM in every account; the default ones where none are given.
 
     Raises:
         LocalOrganizationError: the extra ``local`` is not installed, an argument makes no sense, the port is taken, or
@@ -75,6 +78,7 @@ class LocalOrganization:
         units: Iterable[str] = (),
         stack_sets: Iterable[str] = (),
         trail: str | PathLike[str] | None = None,
+        quotas: Quotas = Quotas(),  # noqa: B008 - frozen
     ) -> None:
         if find_spec("ministack") is None:
             raise LocalOrganizationError("ministack is not installed: pip install 'rolechain[local]'")
@@ -92,6 +96,7 @@ class LocalOrganization:
         self.units = tuple(units)
         self.stack_sets = tuple(map(_checked, stack_sets))
         self.trail = Path(trail).absolute() if trail is not None else None
+        self.quotas = quotas
         if MANAGEMENT_ACCOUNT in self.outside:
             raise LocalOrganizationError(
                 f"{MANAGEMENT_ACCOUNT} is the organization's management account: name another to stand outside"
@@ -280,6 +285,7 @@ class LocalOrganization:
             "services": self.services,
             "units": self.units,
             "stack_sets": self.stack_sets,
+            "quotas": asdict(self.quotas),
             "trail": str(self.trail) if self.trail else None,
             "parent": os.getpid(),
         }

@@ -1,7 +1,7 @@
 """What IAM refuses: parameters that are not as its model says, malformed policies, and policies beyond its quotas.
 
 Source: IAM API Reference, CreateRole, UpdateAssumeRolePolicy, PutRolePolicy, CreatePolicy and AttachRolePolicy; IAM
-User Guide, "IAM and STS quotas". The quotas are those that an account has by default.
+User Guide, "IAM and STS quotas".
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from rolechain.iam.limits import (
     GROUP_INLINE_CHARACTERS,
     INLINE_POLICY_CHARACTERS,
     MANAGED_POLICY_CHARACTERS,
-    POLICIES_OF_ROLE,
-    TRUST_POLICY_CHARACTERS,
     USER_INLINE_CHARACTERS,
     length_of_document,
 )
 from rolechain.local import emulator, query_protocol
 from rolechain.local.errors import ServiceError
 from rolechain.local.trust_principals import NO_ACTIONS
+from rolechain.model.role import Quotas
 from rolechain.policy import Policy, PolicyError
 from rolechain.policy.elements import load
 
@@ -31,10 +30,10 @@ Parameters = Mapping[str, str]
 _SID = re.compile(r"[0-9A-Za-z]*")
 
 
-def install() -> None:
+def install(quotas: Quotas) -> None:
     """Asks for the problem of each call to IAM, and of the policy that it writes or attaches, before IAM does it."""
     for action in ("CreateRole", "UpdateAssumeRolePolicy"):
-        emulator.before_iam_call(action, _check_trust)
+        emulator.before_iam_call(action, partial(_check_trust, quotas.role_trust_policy_length))
     for action in ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion"):
         emulator.before_iam_call(action, _check_permissions)
     for action in ("CreatePolicy", "CreatePolicyVersion"):
@@ -44,16 +43,17 @@ def install() -> None:
     _limit_inline("Group", GROUP_INLINE_CHARACTERS, emulator.group_inline_policies)
     for action in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
         emulator.before_iam_call(action, _check_exists)
-    emulator.before_iam_call("AttachRolePolicy", _check_attached)
-    emulator.before_attachment(_check_quota)
+    check_quota = partial(_check_quota, quotas.managed_policies_per_role)
+    emulator.before_iam_call("AttachRolePolicy", partial(_check_attached, check_quota))
+    emulator.before_attachment(check_quota)
     for action in query_protocol.model("iam").operation_names:
         emulator.before_iam_call(action, partial(query_protocol.read, "iam", action))
 
 
-def _check_trust(given: Parameters) -> None:
+def _check_trust(most: int, given: Parameters) -> None:
     document = given.get("AssumeRolePolicyDocument") or given.get("PolicyDocument", "")
-    if _length(document) > TRUST_POLICY_CHARACTERS:
-        raise _exceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_POLICY_CHARACTERS}")
+    if _length(document) > most:
+        raise _exceeded(f"Cannot exceed quota for ACLSizePerRole: {most}")
 
 
 def _check_permissions(given: Parameters) -> None:
@@ -108,15 +108,15 @@ def _check_exists(given: Parameters) -> None:
         raise ServiceError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
-def _check_attached(given: Parameters) -> None:
+def _check_attached(check_quota: Callable[[Mapping[str, Any], str], None], given: Parameters) -> None:
     role = emulator.roles.get(emulator.request_account(), given.get("RoleName", ""))
-    _check_quota(role or {}, given.get("PolicyArn", ""))
+    check_quota(role or {}, given.get("PolicyArn", ""))
 
 
-def _check_quota(entity: Mapping[str, Any], arn: str) -> None:
+def _check_quota(most: int, entity: Mapping[str, Any], arn: str) -> None:
     attached = entity.get("AttachedPolicies", [])
-    if "RoleName" in entity and arn not in attached and len(attached) >= POLICIES_OF_ROLE:
-        raise _exceeded(f"Cannot exceed quota for PoliciesPerRole: {POLICIES_OF_ROLE}")
+    if "RoleName" in entity and arn not in attached and len(attached) >= most:
+        raise _exceeded(f"Cannot exceed quota for PoliciesPerRole: {most}")
 
 
 def _length(document: str) -> int:

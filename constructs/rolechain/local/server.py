@@ -22,6 +22,7 @@ from typing import Any
 
 from rolechain.local.errors import LocalOrganizationError, ServiceError
 from rolechain.local.organization import MANAGEMENT_ACCOUNT
+from rolechain.model.role import Quotas
 
 _PARENT_SECONDS = 1.0
 
@@ -129,7 +130,7 @@ def _application(settings: Mapping[str, Any], secret: str) -> Any:
     emulator.on_principal_deleted(trust_principals.forget)
     emulator.on_mfa_device_created(mfa.new_seed)
     emulator.list_boundaries()
-    policy_writes.install()
+    policy_writes.install(Quotas(**settings["quotas"]))
     stack_roles.install()
     stack_control_policies.install(organization)
     stack_sets.StackSets(organization, settings["stack_sets"])
