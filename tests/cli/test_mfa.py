@@ -238,6 +238,25 @@ def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any, organizat
     )
 
 
+def test_a_closed_entrance_says_so(shell_of: Any, deploy: Any, ann: Ann) -> None:
+    """The refusal says when it closed, whether a code was brought or not; the live test says it too."""
+    until = {"assumed_by": {"arn": ANN, "mfa": True, "until": "2020-01-01T00:00Z"}}
+    shell = shell_of(
+        deploy({"name": "shut", "source": {"account": HOME, **until}, "targets": {"account": END}})
+    )
+    shell.environment.setenv("AWS_ACCESS_KEY_ID", ann.keys[0])
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", ann.keys[1])
+    closed = (
+        f"; the entrance of {ANN} into arn:aws:iam::{HOME}:role/rolechain/shut-source closed at 2020-01-01T00:00:00Z: "
+        "declare a later until and deploy it"
+    )
+    for words in (("env",), ("env", "--mfa-serial", ann.device, "--mfa-code", ann.code())):
+        said = shell(*words)
+        assert (said.code, said.out) == (1, "")
+        assert said.err.endswith(f"{closed}\n")
+    assert closed in json.loads(shell("verify", "--json").out)[0]["detail"]
+
+
 @pytest.mark.parametrize(
     "words", [("whoami", "--no-cache"), ("exec", "--", "true"), ("env",), ("credential-process",)]
 )

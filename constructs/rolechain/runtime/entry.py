@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from rolechain.iam.arn import account_of, is_session_of, permission_set_role, resource_type_of, session_names
 from rolechain.iam.glob import has_wildcard, matches
+from rolechain.iam.limits import moment_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
@@ -42,7 +44,7 @@ def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
 
 def asks_for_mfa(source: ChainRole) -> bool:
     """Whether a source role asks some of the IAM users who enter for MFA."""
-    return any(entrance.mfa for entrance in source.entrances)
+    return any(entrance.mfa for entrance in _open(source))
 
 
 def lets_in_without_mfa(source: ChainRole) -> bool:
@@ -50,7 +52,7 @@ def lets_in_without_mfa(source: ChainRole) -> bool:
     return any(
         (entrance.kind == "account" and entrance.iam_users)
         or (entrance.kind == "arn" and resource_type_of(entrance.value) == "user")
-        for entrance in source.entrances
+        for entrance in _open(source)
         if not entrance.mfa
     )
 
@@ -58,21 +60,32 @@ def lets_in_without_mfa(source: ChainRole) -> bool:
 def lets_in(source: ChainRole, arn: str) -> bool:
     """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
     if source.assumed_by:
-        return any(_names(entrance, source, arn) for entrance in source.entrances)
+        return any(_names(entrance, source, arn) for entrance in _open(source))
     return source.account == account_of(arn)
 
 
 def way_in(source: ChainRole, arn: str) -> Hop:
     """The call that assumes a source role, with what the role asks of the session and has one value."""
-    named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
+    named = [entrance for entrance in _open(source) if _names(entrance, source, arn)]
     asking = (entrance for entrance in named if _external_id(entrance))
     return _call(source, next(asking, named[0] if named else None))
 
 
 def ways_in(source: ChainRole) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
-    asking = (entrance for entrance in source.entrances if entrance.kind in _CALLING)
+    asking = (entrance for entrance in _open(source) if entrance.kind in _CALLING)
     return tuple(dict.fromkeys(_call(source, entrance) for entrance in (None, *asking)))
+
+
+def closed_entrance(source: ChainRole, arn: str) -> str | None:
+    """What to do where a source role refuses a session whose last entrance has closed; None if none has."""
+    named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
+    if not named or lets_in(source, arn):
+        return None
+    return (
+        f"the entrance of {arn} into {source.arn} closed at {max(str(each.until) for each in named)}: declare a later "
+        "until and deploy it"
+    )
 
 
 def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
@@ -87,7 +100,7 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
         None where no entrance of the session asks for MFA, or one lets it in without.
     """
     named = [
-        each for each in source.entrances if _names(replace(each, mfa=False, mfa_max_age=None), source, arn)
+        each for each in _open(source) if _names(replace(each, mfa=False, mfa_max_age=None), source, arn)
     ]
     if not named or not all(entrance.mfa for entrance in named):
         return None
@@ -103,6 +116,12 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
     else:
         brought = f"it may be that no MFA was brought, or none of the last {max(filter(None, ages))} seconds"
     return f"{brought}, and {source.arn} asks for it: start {_WITH_CODE}"
+
+
+def _open(source: ChainRole) -> list[Entrance]:
+    """The entrances of a source role that have not closed, by the clock of this machine."""
+    now = moment_of(datetime.now(UTC))
+    return [entrance for entrance in source.entrances if entrance.until is None or now < str(entrance.until)]
 
 
 def _call(source: ChainRole, entrance: Entrance | None) -> Hop:

@@ -20,7 +20,15 @@ from rolechain.policy.principals import CallerKind
 from rolechain.runtime.attempts import Patience, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.diagnosis import Diagnostician, Inheritance
-from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
+from rolechain.runtime.entry import (
+    closed_entrance,
+    entered_by,
+    lack_of_mfa,
+    lets_in,
+    role_of,
+    source_of,
+    way_in,
+)
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
@@ -216,7 +224,7 @@ class _Trial:
             kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
             kind = kinds.get(resource_type_of(arn), "role-session")
             caller = Caller(kind, arn, account_of(arn))
-        advice = lack_of_mfa(source, arn, temporary=bool(start.token))
+        advice = closed_entrance(source, arn) or lack_of_mfa(source, arn, temporary=bool(start.token))
         return self._try(self._call(way_in(source, arn), 1), start, caller, expected, advice)
 
     def _from(
