@@ -13,7 +13,7 @@ from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESS
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
 from rolechain.policy.request import parameter_keys
 from rolechain.runtime import Hop
-from rolechain.runtime.entry import closed_entrance, lack_of_mfa, lets_in, way_in, ways_in
+from rolechain.runtime.entry import closed_entrance, entered_by, lack_of_mfa, lets_in, way_in, ways_in
 from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
@@ -173,6 +173,16 @@ def test_a_closed_entrance_is_no_way_in() -> None:
     opened = replace(alone, assumed_by=[closed, Entrance.account("777777777777", until=FUTURE)])
     assert lets_in(opened, USER)
     assert way_in(opened, USER) == Hop(opened.arn)
+
+
+def test_of_several_sources_the_closed_one_is_entered() -> None:
+    """Where no entrance is open to a session, it belongs where one was, so that the refusal says when it closed."""
+    sources = [
+        ChainRole("777777777777", "one", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        ChainRole("111111111111", "two", assumed_by=[Entrance.arn(USER, until=PAST)]),
+    ]
+    chain = Chain("deploy", source=sources, targets=[ChainRole("333333333333")])
+    assert [role.role for role in entered_by(chain, USER)] == ["two"]
 
 
 @pytest.mark.parametrize(

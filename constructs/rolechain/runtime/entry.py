@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -33,12 +34,13 @@ def role_of(chain: Chain, arn: str) -> ChainRole | None:
 def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
     """The source roles where a session from outside belongs.
 
-    Those are the only one; of several those that let the session in, and where none does, those of the session's own
-    account.
+    Those are the only one; of several those that let the session in, else those that did until a time, and where none
+    does, those of the session's own account.
     """
     if len(chain.sources) == 1:
         return tuple(chain.sources)
     inviting = tuple(role for role in chain.sources if lets_in(role, arn))
+    inviting = inviting or tuple(role for role in chain.sources if closed_entrance(role, arn))
     return inviting or tuple(role for role in chain.sources if role.account == account_of(arn))
 
 
@@ -64,17 +66,21 @@ def lets_in(source: ChainRole, arn: str) -> bool:
     return source.account == account_of(arn)
 
 
-def way_in(source: ChainRole, arn: str) -> Hop:
-    """The call that assumes a source role, with what the role asks of the session and has one value."""
+def way_in(
+    source: ChainRole, arn: str, tags: Mapping[str, str] | None = None, source_identity: str | None = None
+) -> Hop:
+    """The call that assumes a source role, with what the role asks of the session and has one value or is given one."""
     named = [entrance for entrance in _open(source) if _names(entrance, source, arn)]
     asking = (entrance for entrance in named if _external_id(entrance))
-    return _call(source, next(asking, named[0] if named else None))
+    return _call(source, next(asking, named[0] if named else None), tags, source_identity)
 
 
-def ways_in(source: ChainRole) -> tuple[Hop, ...]:
+def ways_in(
+    source: ChainRole, tags: Mapping[str, str] | None = None, source_identity: str | None = None
+) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
     asking = (entrance for entrance in _open(source) if entrance.kind in _CALLING)
-    return tuple(dict.fromkeys(_call(source, entrance) for entrance in (None, *asking)))
+    return tuple(dict.fromkeys(_call(source, each, tags, source_identity) for each in (None, *asking)))
 
 
 def closed_entrance(source: ChainRole, arn: str) -> str | None:
@@ -124,16 +130,21 @@ def _open(source: ChainRole) -> list[Entrance]:
     return [entrance for entrance in source.entrances if entrance.until is None or now < str(entrance.until)]
 
 
-def _call(source: ChainRole, entrance: Entrance | None) -> Hop:
+def _call(
+    source: ChainRole, entrance: Entrance | None, given: Mapping[str, str] | None, source_identity: str | None
+) -> Hop:
     if entrance is None:
         return Hop(source.arn)
-    tags = {tag.key: tag.fixed for tag in entrance.tags if tag.fixed is not None}
+    values = {
+        tag.key: (given or {}).get(tag.key) if tag.fixed is None else tag.fixed for tag in entrance.tags
+    }
+    tags = {key: value for key, value in values.items() if value is not None}
     return Hop(
         source.arn,
         external_id=_external_id(entrance),
         tags=tags or None,
         transitive_tag_keys=[key for key in entrance.transitive_tag_keys if key in tags],
-        source_identity=entrance.identity.fixed if entrance.identity else None,
+        source_identity=(entrance.identity.fixed or source_identity) if entrance.identity else None,
     )
 
 
