@@ -20,7 +20,6 @@ ChainCanary(
     chain=chain,
     topic=alarms[gate].topic,
     session_tags={"Ticket": "OPS-canary"},
-    source_identity="canary@example.com",
     subnet_ids=["subnet-0a1b2c3d4e5f60718", "subnet-0b1c2d3e4f5061728"],
     security_group_ids=["sg-0c1d2e3f405162738"],
     network_policy_arn=f"arn:aws:iam::{team}:policy/platform-network",

@@ -47,8 +47,6 @@ EXAMPLES = ROOT / "examples"
 # One user of the CDK CLI at a time: each starts several processes of Node.
 pytestmark = pytest.mark.xdist_group("cdk")
 
-PACKED = r"(pip install .*) rolechain$", rf"\1 --no-build-isolation {ROOT}"
-"""A release is installed from the index, and this one from here."""
 DEPLOYER, AUDITOR = "777777777777", "888888888888"
 
 
@@ -85,7 +83,16 @@ class Reader:
         """Runs the commands of the README's block with this number; what each printed."""
         shown = [each for each in blocks_of(EXAMPLES / example / "README.md") if each.language == "sh"]
         lines = command_lines(shown[number].text)
-        return [self.run(example, re.sub(*PACKED, line), **variables) for line in lines]
+        return [self.run(example, self.packed(line), **variables) for line in lines]
+
+    def packed(self, line: str) -> str:
+        """A line that installs a release from the index, as one that installs this one, which is built once."""
+        if not re.search("^pip install .* rolechain$", line):
+            return line
+        wheels = self.folder / "wheels"
+        if not wheels.is_dir():
+            self.run("", f"pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels {ROOT}")
+        return f"{line} --no-index --find-links {wheels}"
 
     def chain(self, example: str, file: str = "chain.yaml") -> Chain:
         """The chain of an example."""

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
+import shlex
 import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from rolechain import Chain
 from rolechain.cdk import canary_arn
 from rolechain.cli.toolchain import find
-from rolechain.iam.arn import account_of
 from rolechain.local import MANAGEMENT_ACCOUNT, LocalOrganization
+from rolechain.local.mfa import code_at
 from rolechain.policy import Effect, Policy
 from rolechain.proof import prove, templates_in
-from rolechain.runtime import HopError, chain_session, fan_out, list_unit_accounts
-from rolechain.runtime.entry import way_in
+from rolechain.runtime import list_unit_accounts
 from rolechain.statements.event_patterns import watches_of
 from tests.features.test_canary import run_function
 from tests.repository.documents.blocks import ROOT, Block, blocks
@@ -36,6 +39,7 @@ pytestmark = pytest.mark.xdist_group("cdk")
 MANAGEMENT, VENDOR, ARCHIVE = "555555555555", "888888888888", "777777777777"
 WEB, JOINS = "666666666666", "999999999999"
 ROLES = ("platform-deploy", "platform-audit")
+UNTIL = "2099-12-31T00:00:00Z"
 SUMMARY, ALIASES = "iam:GetAccountSummary", "iam:ListAccountAliases"
 PACKS = ("AwsSolutionsChecks", "NIST80053R5Checks", "HIPAASecurityChecks", "PCIDSS321Checks")
 PROFILES = {
@@ -53,25 +57,9 @@ PAGE = [block for block in blocks("sh") if block.document == "docs/organization.
 DEPLOYED = next(number for number, block in enumerate(PAGE) if "cdk deploy" in block.text)
 UNITS = {"production": 14, "staging": 15, "sandbox": 15, "security": 14}
 """How many accounts are made in each, besides those of ``HELD``."""
+CODES = {"123456": -30, "234567": 0}
+"""The codes of the page, and how many seconds ago the device showed each."""
 HELD = {"production": WEB, "security": ARCHIVE}
-AWS = '''\
-"""The AWS CLI's way to call an operation, which need not be installed."""
-import json, sys
-import boto3
-from botocore import xform_name
-
-service, operation, *words = sys.argv[1:]
-options = dict(zip(words[::2], words[1::2], strict=True))
-for name, value in options.items():
-    if value.startswith("file://"):
-        options[name] = open(value.removeprefix("file://")).read()
-client = boto3.Session(profile_name=options.pop("--profile", None)).client(service)
-method = operation.replace("-", "_")
-shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
-names = {"--" + xform_name(each, "-"): each for each in shape.members} if shape else {}
-names["--notification-endpoint"] = "Endpoint"
-print(json.dumps(getattr(client, method)(**{names[key]: value for key, value in options.items()}), default=str))
-'''
 
 
 @dataclass
@@ -113,8 +101,19 @@ class Reader:
 
     def line(self, line: str) -> None:
         """Runs a line, which fails where the page says so and nowhere else."""
+        if (seed := self.folder / "emergency.txt").exists():
+            now = time.time()
+            self.ids |= {code: code_at(seed.read_text(), now + ago) for code, ago in CODES.items()}
+        written = self.write(line)
+        code, said = self.aws(written) if written.startswith("aws ") else self.program(written)
+        assert (code != 0) is ("# refused" in line), f"{line}\n{said}"
+        self.said[" ".join(line.split())] = code, said
+        self.learn(line, said)
+
+    def program(self, line: str) -> tuple[int, str]:
+        """The status of a line of the shell, and what it prints in both streams."""
         run = subprocess.run(
-            ["bash", "-c", self.write(line)],
+            ["bash", "-c", line],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -123,9 +122,35 @@ class Reader:
             text=True,
             check=False,
         )
-        assert (run.returncode != 0) is ("# refused" in line), f"{line}\n{run.stdout}"
-        self.said[" ".join(line.split())] = run.returncode, run.stdout
-        self.learn(line, run.stdout)
+        return run.returncode, run.stdout
+
+    def aws(self, line: str) -> tuple[int, str]:
+        """The same of the AWS CLI, which need not be installed: boto3 makes the call as it does."""
+        _, service, operation, *words = shlex.split(line, comments=True)
+        options = dict(zip(words[::2], words[1::2], strict=True))
+        seed = options.pop("--outfile", None)
+        options.pop("--bootstrap-method", None)
+        for name, value in options.items():
+            if value.startswith("file://"):
+                options[name] = (self.folder / value.removeprefix("file://")).read_text()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_CONFIG_FILE", self.environment["AWS_CONFIG_FILE"])
+            patch.setenv("AWS_ENDPOINT_URL", self.organization.endpoint_url)
+            session: Any = boto3.Session(profile_name=options.pop("--profile"))
+            client = session.client(service)
+        method = operation.replace("-", "_")
+        shape = client.meta.service_model.operation_model(
+            client.meta.method_to_api_mapping[method]
+        ).input_shape
+        names = {"--" + xform_name(each, "-"): each for each in shape.members} if shape else {}
+        names["--notification-endpoint"] = "Endpoint"
+        try:
+            answer = getattr(client, method)(**{names[key]: value for key, value in options.items()})
+        except ClientError as error:
+            return 1, str(error)
+        if seed:
+            (self.folder / seed).write_bytes(answer["VirtualMFADevice"].pop("Base32StringSeed"))
+        return 0, json.dumps(answer, default=str)
 
     def learn(self, line: str, said: str) -> None:
         """Notes what a command made."""
@@ -139,6 +164,13 @@ class Reader:
             unit = json.loads(said)["OrganizationalUnit"]
             self.ids[f"ou-ab12-{str(number) * 8}"] = unit["Id"]
             self.fill(unit["Name"], unit["Id"])
+        elif "create-access-key" in words:
+            key = json.loads(said)["AccessKey"]
+            with Path(self.environment["AWS_CONFIG_FILE"]).open("a") as file:
+                file.write(
+                    f"[profile emergency]\naws_access_key_id = {key['AccessKeyId']}\nregion = us-east-1\n"
+                    f"aws_secret_access_key = {key['SecretAccessKey']}\n"
+                )
         elif "create-account" in words:
             self.ids[JOINS] = json.loads(said)["CreateAccountStatus"]["AccountId"]
 
@@ -161,11 +193,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reader")
     copytree(ROOT / "examples" / "organization", folder / "examples" / "organization")
     toolchain = find(ROOT)
-    programs = folder / "bin"
-    programs.mkdir()
-    (programs / "aws").write_text(f"#!{sys.executable}\n{AWS}")
-    (programs / "aws").chmod(0o755)
-    with LocalOrganization(outside=[VENDOR], services=SERVICES) as organization:
+    with LocalOrganization(outside=[VENDOR], services=SERVICES, trail=folder / "trail") as organization:
         (folder / "config").write_text(
             "".join(
                 f"[profile {name}]\naws_access_key_id = {account}\nregion = us-east-1\n"
@@ -180,7 +208,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         environment = {**os.environ, **kept, **toolchain.environment()}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             del environment[name]
-        path = [str(programs), str(toolchain.cdk.parent), environment["PATH"]]
+        path = [str(toolchain.cdk.parent), environment["PATH"]]
         mine = {
             "AWS_CONFIG_FILE": str(folder / "config"),
             "PATH": os.pathsep.join(path),
@@ -206,8 +234,12 @@ def chain(deployed: Reader) -> Chain:
 def test_it_is_proven_and_no_pack_reports_anything(deployed: Reader, chain: Chain) -> None:
     """The synth and the command prove the same, nothing is found by CDK and four packs, and nothing is acknowledged."""
     assembly = deployed.folder / "cdk.out"
-    ends = "5 hops can be taken, and nothing else gets in than by 4 declared entrances\n"
-    assert f"rolechain: chain platform is proven: {ends}" in deployed.of("cdk synth")
+    ends = "6 hops can be taken, and nothing else gets in than by 5 declared entrances\n"
+    synth = deployed.of("cdk synth")
+    assert f"rolechain: chain platform is proven: {ends}" in synth
+    (opened,) = [line for line in synth.splitlines() if ":user/emergency gets into " in line]
+    assert f":role/rolechain/platform-emergency until {UNTIL}, and from there into " in opened
+    assert "without" not in opened
     assert deployed.of("rolechain prove").endswith(f"chain platform is proven from cdk.out: {ends}")
     assert prove(chain, templates_in(assembly)).findings == ()
     assert json.loads((assembly / "validation-report.json").read_text())["pluginReports"] == []
@@ -215,36 +247,6 @@ def test_it_is_proven_and_no_pack_reports_anything(deployed: Reader, chain: Chai
     assert "acknowledge" not in app
     assert not any("cdk_nag" in file.read_text() for file in assembly.glob("*.template.json"))
     assert all(name in app for name in PACKS)
-
-
-@pytest.mark.parametrize("number", [0, 1], ids=["platform-delivery", "platform-support"])
-def test_every_account_is_reached_from_both_sources(
-    deployed: Reader, chain: Chain, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each account of the units lets its role be assumed; the log archive is skipped."""
-    organization, source = deployed.organization, chain.sources[number]
-    monkeypatch.setenv("AWS_ENDPOINT_URL", organization.endpoint_url)
-    base = organization.session(PROFILES["vendor" if number else "team"])
-    entered = chain_session(way_in(source, f"arn:aws:iam::{VENDOR}:user/administrator"), session=base)
-    counts = {}
-    for target in chain.targets:
-        found = list_unit_accounts(target, organization.session(MANAGEMENT_ACCOUNT))
-        ways = [
-            replace(chain, sources=[source]).hops_to(
-                target.in_account(account),
-                session_tags={"Ticket": "OPS-1"},
-                source_identity="ann@example.com",
-            )
-            for account in found.accounts
-        ]
-        answers = dict(fan_out(ways[0][:-1], [way[-1] for way in ways], session=entered))
-        assert [answer for answer in answers.values() if isinstance(answer, HopError)] == []
-        assert sorted(account_of(hop.role_arn) for hop in answers) == sorted(found.accounts)
-        counts[target.role] = len(answers), dict(found.skipped)
-    assert counts == {
-        "platform-deploy": (30, {}),
-        "platform-audit": (59, {ARCHIVE: "the chain excludes it"}),
-    }
 
 
 def test_the_canary_walks(deployed: Reader, chain: Chain) -> None:
@@ -397,17 +399,90 @@ def test_every_guardrail_refuses(deployed: Reader) -> None:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
 
 
-def test_the_rest_of_the_page(deployed: Reader) -> None:
+def test_an_emergency(deployed: Reader, chain: Chain) -> None:
+    """With its code the user gets to production, which is reported; when the time is over it gets nowhere."""
+    organization, team = deployed.organization, PROFILES["team"]
+    make, use = (block for block in PAGE if "emergency" in block.text)
+    deployed.run(make)
+    trail = organization.trail
+    assert trail
+    for path in trail.rglob("*.json.gz"):
+        path.unlink()
+    deployed.run(use)
+    said = deployed.of("--profile emergency")
+    assert f"arn:aws:sts::{WEB}:assumed-role/platform-deploy/" in said
+    events: Any = organization.session(team).client("events")
+    rules = {
+        rule["Name"]: rule["EventPattern"] for rule in events.list_rules()["Rules"] if "EventPattern" in rule
+    }
+    (watch,) = [watch for watch in watches_of(chain, team) if watch.id.startswith("Emergency")]
+    assert watch.pattern in map(json.loads, rules.values())
+    told = [
+        record
+        for path in list(trail.rglob("*.json.gz"))
+        for record in json.loads(gzip.decompress(path.read_bytes()))["Records"]
+        if record["recipientAccountId"] == team and matches(events, watch.pattern, record)
+    ]
+    assert [record["requestParameters"]["sourceIdentity"] for record in told] == ["ann@example.com"]
+    assert "INC-7" in json.dumps(told[0]["requestParameters"])
+    # The time passes: what the statement says of it lies in the past, and so does what the file says.
+    iam: Any = organization.workload(
+        f"arn:aws:iam::{team}:role/cdk-hnb659fds-cfn-exec-role-{team}-us-east-1",
+        "cloudformation.amazonaws.com",
+    ).client("iam")
+    document = json.dumps(iam.get_role(RoleName="platform-emergency")["Role"]["AssumeRolePolicyDocument"])
+    assert UNTIL in document
+    iam.update_assume_role_policy(
+        RoleName="platform-emergency", PolicyDocument=document.replace(UNTIL, "2020-01-01T00:00:00Z")
+    )
+    deployed.rewrite("chain.yaml", lambda text: text.replace(UNTIL[:16], "2020-01-01T00:00"))
+    (line,) = command_lines(use.text)
+    after = " ".join(f"{line} --no-cache # refused".split())
+    deployed.line(after)
+    assert "role/rolechain/platform-emergency closed at 2020-01-01T00:00:00Z: " in deployed.of(after)
+    deployed.rewrite("chain.yaml", lambda text: text.replace("2020-01-01T00:00", UNTIL[:16]))
+    iam.update_assume_role_policy(RoleName="platform-emergency", PolicyDocument=document)
+
+
+def matches(events: Any, pattern: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether EventBridge gives an event of the trail to a rule."""
+    event = {
+        "id": record["eventID"],
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": f"aws.{record['eventSource'].split('.')[0]}",
+        "account": record["recipientAccountId"],
+        "time": record["eventTime"],
+        "region": record["awsRegion"],
+        "resources": [],
+        "detail": record,
+    }
+    answer = events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
+    return bool(answer["Result"])
+
+
+def test_the_rest_of_the_page(deployed: Reader, chain: Chain) -> None:
     """Both commands reach each account, one that joins is reached without a deployment, one that has left is not."""
     for block in PAGE[DEPLOYED + 1 :]:
+        if "emergency" in block.text:
+            continue
         if block.text.startswith("cdk deploy"):
+            # The packs have reported nothing already.
+            deployed.rewrite("app.py", lambda text: text.replace("(pack(app) for pack in packs)", "()"))
             deployed.rewrite(
                 "chain.yaml", lambda text: text.replace(f'"{SUMMARY}"', f"[{SUMMARY}, {ALIASES}]")
             )
         deployed.run(block)
     whoami, programs = deployed.of("whoami --every-target"), deployed.of("exec --every-target")
-    for role, count in zip(ROLES, (30, 59), strict=True):
-        assert len(set(re.findall(rf"::(\d+):assumed-role/{role}/", whoami))) == count
+    counts = {}
+    for target in chain.targets:
+        found = list_unit_accounts(target, deployed.organization.session(MANAGEMENT_ACCOUNT))
+        reached = re.findall(rf"::(\d+):assumed-role/{target.role}/", whoami)
+        assert sorted(set(reached)) == sorted(found.accounts)
+        counts[target.role] = len(found.accounts), dict(found.skipped)
+    assert counts == {
+        "platform-deploy": (30, {}),
+        "platform-audit": (59, {ARCHIVE: "the chain excludes it"}),
+    }
     web = deployed.organization.session(WEB).client("iam")
     policies = web.get_account_authorization_details(Filter=["LocalManagedPolicy"])["Policies"]
     assert ALIASES in json.dumps(policies, default=str)
@@ -415,7 +490,11 @@ def test_the_rest_of_the_page(deployed: Reader) -> None:
     assert (len(answers), len(set(answers))) == (30 + 59, 59)
     assert f"{ARCHIVE} is skipped: the chain excludes it" in whoami
     account = deployed.ids[JOINS]
-    joined, left = [said for line, (_, said) in deployed.said.items() if "whoami --target" in line]
+    joined, left = [
+        said
+        for line, (_, said) in deployed.said.items()
+        if "whoami --target" in line and "emergency" not in line
+    ]
     assert f"arn:aws:sts::{account}:assumed-role/platform-audit/" in joined
     role = f"arn:aws:iam::{account}:role/rolechain/platform-audit"
     assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in left

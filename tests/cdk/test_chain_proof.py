@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 from constructs import Construct, RootConstruct
 
-from rolechain import Chain, ChainRole
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.cdk import ChainProof, MiddleRole, RoleChain, SourceRole, TargetRole, add_roles
 
 ENTRY = "AssumeRolePolicyDocument.Statement.0"
@@ -50,6 +50,25 @@ def test_a_closed_chain_is_said_to_be_proven(
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("rolechain")]
     assert line == (
         "rolechain: chain deploy is proven: 2 hops can be taken, and nothing else gets in than by 1 declared entrance"
+    )
+
+
+def test_an_entrance_that_closes_is_said_once(
+    app: cdk.App, minimal: Chain, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The synth says what it opens and until when, below the line of the proof."""
+    ann = Entrance.arn("arn:aws:iam::777777777777:user/ann", mfa=True, until="2999-01-01T00:00Z")
+    chain = replace(minimal, sources=[replace(minimal.source, assumed_by=[ann])])
+    RoleChain(app, "deploy", chain=chain)
+    app.synth()
+    app.synth(force=True)
+    first, second = [
+        line for line in capfd.readouterr().err.splitlines() if "proven" in line or "until" in line
+    ]
+    assert first.startswith("rolechain: chain deploy is proven: ")
+    assert second.startswith(
+        "  arn:aws:iam::777777777777:user/ann gets into arn:aws:iam::111111111111:role/rolechain/deploy-source "
+        "until 2999-01-01T00:00:00Z, and from there into "
     )
 
 

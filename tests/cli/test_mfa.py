@@ -139,7 +139,7 @@ class Ann:
 
     def __init__(self, deployed: Any) -> None:
         iam = deployed.iam(HOME)
-        allow = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:GetSessionToken"], "Resource": "*"}
+        allow = {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
         iam.create_user(UserName="ann")
         iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy)
@@ -236,6 +236,60 @@ def test_a_role_is_told_to_start_as_a_user(shell_of: Any, deploy: Any, organizat
         f"; arn:aws:iam::{HOME}:role/rolechain/users-source asks for MFA, and no role's session brings it: start as "
         "an IAM user, with a session that was made with a code, as aws sts get-session-token makes it\n"
     )
+
+
+def test_an_emergency(shell_of: Any, deploy: Any, ann: Ann) -> None:
+    """What the entrance asks for and leaves open is given by options, passed once, and inherited by every hop."""
+    asked = {
+        "session_tags": {"Ticket": "INC-*"},
+        "transitive_tag_keys": "Ticket",
+        "source_identity": ["a@x", "b@x"],
+    }
+    entrances = [
+        {"service": "lambda.amazonaws.com"},
+        {"arn": ANN, "mfa": True, "until": "2999-01-01T00:00Z", **asked},
+    ]
+    shell = shell_of(
+        deploy(
+            {
+                "name": "glass",
+                "source": {"account": HOME, "assumed_by": entrances},
+                "targets": {"account": END},
+            }
+        )
+    )
+    shell.environment.setenv("AWS_ACCESS_KEY_ID", ann.keys[0])
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", ann.keys[1])
+    values = ("--source-identity", "a@x", "--session-tag", "Ticket=INC-7")
+    said = shell("whoami", "--mfa-serial", ann.device, "--mfa-code", ann.code(), *values)
+    assert (said.code, said.err) == (0, "")
+    assert "assumed-role/glass-target/" in said.out
+    assert shell("credential-process", "--mfa-serial", ann.device, *values).code == 0
+    other = ("--source-identity", "b@x", "--session-tag", "Ticket=INC-7")
+    assert shell("credential-process", "--mfa-serial", ann.device, *other).code == 2
+    said = shell("whoami", "--session-tag", "Ticket=OPS-7")
+    assert said.err.endswith("--session-tag Ticket: 'OPS-7' is not allowed: the chain allows INC-*\n")
+    said = shell("whoami", "--session-tag", "Team=red")
+    assert said.err.endswith("Team: no hop of this path passes it: the chain declares Ticket\n")
+
+
+def test_a_closed_entrance_says_so(shell_of: Any, deploy: Any, ann: Ann) -> None:
+    """The refusal says when it closed, whether a code was brought or not; the live test says it too."""
+    until = {"assumed_by": {"arn": ANN, "mfa": True, "until": "2020-01-01T00:00Z"}}
+    shell = shell_of(
+        deploy({"name": "shut", "source": {"account": HOME, **until}, "targets": {"account": END}})
+    )
+    shell.environment.setenv("AWS_ACCESS_KEY_ID", ann.keys[0])
+    shell.environment.setenv("AWS_SECRET_ACCESS_KEY", ann.keys[1])
+    closed = (
+        f"; the entrance of {ANN} into arn:aws:iam::{HOME}:role/rolechain/shut-source closed at 2020-01-01T00:00:00Z: "
+        "declare a later until and deploy it"
+    )
+    for words in (("env",), ("env", "--mfa-serial", ann.device, "--mfa-code", ann.code())):
+        said = shell(*words)
+        assert (said.code, said.out) == (1, "")
+        assert said.err.endswith(f"{closed}\n")
+    assert closed in json.loads(shell("verify", "--json").out)[0]["detail"]
 
 
 @pytest.mark.parametrize(

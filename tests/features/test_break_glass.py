@@ -160,7 +160,7 @@ def test_the_proof_says_what_it_opens() -> None:
     """Until the time the chain is proven, and the proof says what is open and by which clock."""
     declared = chain(Entrance.service("lambda.amazonaws.com"), Entrance.arn(ANN, **GLASS))
     proof = prove(declared, templates(declared), now=BEFORE)
-    assert [each.rule for each in proof.findings] == ["RC11"]  # no console passes a source identity
+    assert proof.findings == ()
     (said,) = proof.temporary
     assert said == (
         f"{ANN} gets into {SOURCE} until {UNTIL}, and from there into "
@@ -168,6 +168,21 @@ def test_the_proof_says_what_it_opens() -> None:
     )
     assert proof.to_json()["temporary"] == [said]
     assert proof.to_json()["now"] == "2026-11-30T23:59:59Z"
+
+
+def test_it_opens_any_account_of_a_unit() -> None:
+    """A target by unit is named once, in any account."""
+    by_unit = ChainRole(organizational_units=["r-ab12"])
+    declared = Chain(
+        "glass",
+        organization="o-exampleorg1",
+        source=ChainRole(
+            "111111111111", assumed_by=[Entrance.arn(ANN, **GLASS, third_party=True, external_id="x-1")]
+        ),
+        targets=by_unit,
+    )
+    (said,) = prove(declared, templates(declared), now=BEFORE).temporary
+    assert said.endswith("and from there into arn:aws:iam::*:role/rolechain/glass-target")
 
 
 def test_what_it_does_not_ask_for() -> None:

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "constructs" / "rolechain"
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/README.md")]
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`(\w[\w./-]*(?:\.(?:py|md|json|toml|yaml|in|lock)|/))`")
-OF_USERS = {"chain.json", "conftest.py", "aws/", "organization.json"}
+OF_USERS = {"build/", "chain.json", "conftest.py", "aws/", "organization.json"}
 """What readers of the documents write themselves, or a command writes for them."""
 
 

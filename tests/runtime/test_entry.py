@@ -12,7 +12,8 @@ from rolechain import Chain, ChainError, ChainRole, Entrance
 from rolechain.iam.sts_actions import ASSUME_ROLE, SET_SOURCE_IDENTITY, TAG_SESSION
 from rolechain.policy import Callee, Caller, ContextValue, Policy, Request, decide
 from rolechain.policy.request import parameter_keys
-from rolechain.runtime.entry import lack_of_mfa, lets_in, way_in
+from rolechain.runtime import Hop
+from rolechain.runtime.entry import closed_entrance, entered_by, lack_of_mfa, lets_in, way_in, ways_in
 from rolechain.statements.builder import trust_statements
 
 CI, USER = "arn:aws:iam::777777777777:role/team/ci", "arn:aws:iam::777777777777:user/ci"
@@ -156,3 +157,48 @@ def test_what_is_said_of_mfa(
         "makes it"
     )
     assert said == (None if expected is None else expected + rest)
+
+
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def test_a_closed_entrance_is_no_way_in() -> None:
+    """What it asks for is not passed any more; an open one of the same session is taken."""
+    closed = Entrance.arn(USER, mfa=True, until=PAST, external_id="ext-1", session_tags={"Team": "a"})
+    alone = ChainRole("111111111111", "door", partition="aws", assumed_by=[closed])
+    assert not lets_in(alone, USER)
+    assert way_in(alone, USER) == Hop(alone.arn)
+    assert ways_in(alone) == (Hop(alone.arn),)
+    assert lack_of_mfa(alone, USER, temporary=False) is None
+    opened = replace(alone, assumed_by=[closed, Entrance.account("777777777777", until=FUTURE)])
+    assert lets_in(opened, USER)
+    assert way_in(opened, USER) == Hop(opened.arn)
+
+
+def test_of_several_sources_the_closed_one_is_entered() -> None:
+    """Where no entrance is open to a session, it belongs where one was, so that the refusal says when it closed."""
+    sources = [
+        ChainRole("777777777777", "one", assumed_by=[Entrance.service("lambda.amazonaws.com")]),
+        ChainRole("111111111111", "two", assumed_by=[Entrance.arn(USER, until=PAST)]),
+    ]
+    chain = Chain("deploy", source=sources, targets=[ChainRole("333333333333")])
+    assert [role.role for role in entered_by(chain, USER)] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("entrances", "arn", "closed"),
+    [
+        ([Entrance.arn(USER, until=PAST)], USER, PAST),
+        ([Entrance.arn(USER, until="2019-01-01T00:00Z"), Entrance.arn(USER, until=PAST)], USER, PAST),
+        ([Entrance.arn(USER, until=FUTURE)], USER, None),
+        ([Entrance.arn(USER, until=PAST), Entrance.account("777777777777")], USER, None),
+        ([Entrance.arn(USER, until=PAST)], SECURITY, None),
+        ([Entrance.arn(CI)], USER, None),
+    ],
+)
+def test_what_is_said_of_a_closed_entrance(entrances: list[Entrance], arn: str, closed: str | None) -> None:
+    """It is told of those whom it named and nothing else lets in, with the last time at which they got in."""
+    source = ChainRole("111111111111", "door", partition="aws", assumed_by=entrances)
+    said = closed_entrance(source, arn)
+    words = f"the entrance of {arn} into {source.arn} closed at {closed}: declare a later until and deploy it"
+    assert said == (closed and words)

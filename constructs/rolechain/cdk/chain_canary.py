@@ -100,7 +100,8 @@ class ChainCanary(Construct):
         super().__init__(scope, id)
         account = Stack.of(self).account
         entered = _entered(chain, account)
-        choose((hop for hop in chain.hops() if not hop.callee.by_unit), session_tags, source_identity)
+        walked = (hop for hop in chain.hops() if not hop.callee.by_unit)
+        choose(walked, session_tags, source_identity, entering=True)
         if len({bool(each) for each in (subnet_ids, security_group_ids, network_policy_arn)}) > 1:
             raise PlacementError(
                 "a function in a VPC takes subnet_ids, security_group_ids and network_policy_arn: add what is missing, "

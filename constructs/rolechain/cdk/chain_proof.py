@@ -35,7 +35,7 @@ class ChainProof:
     register it with ``Validations.of(app).add_plugins(ChainProof(chain))``: it takes the place of theirs. The synth
     fails unless every declared hop works and nothing else gets in, whichever stacks are selected, and the findings are
     printed on standard error: the CDK CLI leaves out findings outside of the selected stacks. One
-    line there says what is proven.
+    line there says what is proven, and one for each entrance that closes at a time what it opens until when.
 
     Args:
         chain: the chain; an app with several registers one plugin for each.
@@ -83,6 +83,7 @@ class ChainProof:
         proof = prove(self._chain, templates, scope=self._scope, parts=parts)
         passed = passes(proof, strict=self._strict)
         lines = [last_line(self._chain.name, proof, strict=self._strict)]
+        lines += [f"  {line}" for line in proof.temporary]
         lines += [f"  {line}" for finding in proof.findings for line in finding_lines(finding)]
         _proofs_of(app).say(lines)
         files = {template.name: template.file for template in templates}

@@ -25,7 +25,7 @@ from rolechain.cli.options import checked_region
 from rolechain.errors import RolechainError
 from rolechain.runtime import HopError, chain_session
 from rolechain.runtime.call import HopCall
-from rolechain.runtime.entry import lack_of_mfa
+from rolechain.runtime.entry import closed_entrance, lack_of_mfa
 from rolechain.runtime.hop import Hop
 from rolechain.runtime.session_credentials import SessionCredentials
 from rolechain.runtime.sts import Sts
@@ -174,8 +174,10 @@ class BaseSession:
         if isinstance(error.__cause__, RolechainError):
             return error.__cause__
         source = next((role for role in self.selection.chain.sources if role.arn == error.role_arn), None)
-        if source is None or self.mfa:
+        if source is None:
             return error
+        if (closed := closed_entrance(source, self.arn)) or self.mfa:
+            return error.refused_there(closed)
         temporary = bool(self.signer.token)
         advice = lack_of_mfa(source, self.arn, temporary=temporary)
         return error.refused_there(advice and (advice if temporary else f"{advice}, or add --mfa-serial"))

@@ -19,7 +19,15 @@ from rolechain.model.chain import Chain
 from rolechain.model.hop import Hop as DeclaredHop
 from rolechain.model.hop import choose
 from rolechain.model.role import ChainRole
-from rolechain.runtime.entry import asks_for_mfa, entered_by, role_of, source_of, way_in, ways_in
+from rolechain.runtime.entry import (
+    asks_for_mfa,
+    closed_entrance,
+    entered_by,
+    role_of,
+    source_of,
+    way_in,
+    ways_in,
+)
 from rolechain.runtime.hop import Hop, as_hop, legal_session_name
 
 _OPTIONS = {"session_tags": "--session-tag", "source_identity": "--source-identity"}
@@ -173,10 +181,10 @@ class ChainSelection:
             raise UsageError(f"{in_every_account(role)}: name one of the accounts with --target")
         return role
 
-    def chosen(self, hops: Iterable[DeclaredHop]) -> tuple[DeclaredHop, ...]:
-        """Some hops with what was chosen for them."""
+    def chosen(self, hops: Iterable[DeclaredHop], *, entering: bool = False) -> tuple[DeclaredHop, ...]:
+        """Some hops with what was chosen for them; values of the call into the source role alone need ``entering``."""
         try:
-            chosen = choose(hops, self.session_tags, self.source_identity)
+            chosen = choose(hops, self.session_tags, self.source_identity, entering=entering)
         except ChainError as error:
             raise UsageError("; ".join(dict.fromkeys(map(_of_option, error.problems)))) from error
         if missing := dict.fromkeys(each for hop in chosen for each in _missing(hop)):
@@ -216,31 +224,37 @@ class ChainSelection:
             device: the MFA device whose code the call into the source role passes.
         """
         standing = role_of(self.chain, arn)
-        if standing is None or standing in self.chain.sources:
-            return (*self._way_in(arn, device), *hops)
-        already = f"the session that it starts from is of {standing.arn} already"
+        already = f"the session that it starts from is {f'of {standing.arn} already' if standing else arn}"
         other = "start from another session with --profile"
         reached = [hop.role_arn for hop in hops]
-        if standing.arn not in reached:
+        if standing is None or standing in self.chain.sources:
+            left = (*self._way_in(arn, device), *hops)
+        elif standing.arn in reached:
+            left = hops[reached.index(standing.arn) + 1 :]
+        else:
             raise UsageError(
                 f"chain {self.chain.name} leads to {wanted} by no hop from here: {already}; {other}"
             )
-        left = hops[reached.index(standing.arn) + 1 :]
-        if lost := ", ".join(self._lost(arn, (*left, *later))):
+        # A closed entrance takes no value, and AWS's refusal is told with the time at which it closed.
+        closed = any(closed_entrance(source, arn) for source in self.chain.sources)
+        if not closed and (lost := ", ".join(self._lost(arn, (*left, *later)))):
             raise UsageError(f"{lost}: no hop that is left passes it: {already}; {other}, or remove it")
         return left
 
     def _lost(self, arn: str, left: Sequence[Hop]) -> Iterable[str]:
         """The options whose value none of the calls passes."""
+        yield from self._lost_values(left)
+        if self.scope and not left:
+            yield "--scope"
+        if self.session_name and not left and self.session_name != name_of(arn):
+            yield "--session-name"
+
+    def _lost_values(self, left: Sequence[Hop]) -> Iterable[str]:
         for key in self.session_tags:
             if not any(key in (hop.tags or {}) for hop in left):
                 yield f"--session-tag {key}"
         if self.source_identity and not any(hop.source_identity for hop in left):
             yield "--source-identity"
-        if self.scope and not left:
-            yield "--scope"
-        if self.session_name and not left and self.session_name != name_of(arn):
-            yield "--session-name"
 
     def cached_ways(self, hops: tuple[Hop, ...], device: MfaDevice | None) -> Iterable[tuple[Hop, ...]]:
         """The calls that a session may have made for some hops, wherever it started.
@@ -248,9 +262,9 @@ class ChainSelection:
         Those that begin at a later role are left out where a value was given, which they may not pass.
         """
         sources = self.chain.sources
-        outside = ways_in(sources[0]) if len(sources) == 1 else ()
-        yield from ((self._entering(sources[0], hop, device), *hops) for hop in outside)
-        yield hops
+        outside = ways_in(sources[0], self.session_tags, self.source_identity) if len(sources) == 1 else ()
+        ways = [*((self._entering(sources[0], hop, device), *hops) for hop in outside), hops]
+        yield from (way for way in ways if not any(self._lost_values(way)))
         if not self.session_tags and not self.source_identity:
             yield from (hops[passed:] for passed in range(1, len(hops)))
 
@@ -264,7 +278,8 @@ class ChainSelection:
                 f"chain {self.chain.name} has several source roles, and it is not clear which one {arn} assumes: "
                 f"name one of {_names(found or self.chain.sources)} with --source"
             )
-        return (self._entering(found[0], way_in(found[0], arn), device),)
+        call = way_in(found[0], arn, self.session_tags, self.source_identity)
+        return (self._entering(found[0], call, device),)
 
     def _entering(self, source: ChainRole, hop: Hop, device: MfaDevice | None) -> Hop:
         if device and (device.everywhere or asks_for_mfa(source)):
@@ -272,7 +287,7 @@ class ChainSelection:
         return self._named(hop)
 
     def _calls(self, hops: Iterable[DeclaredHop]) -> tuple[Hop, ...]:
-        return tuple(self._named(as_hop(hop)) for hop in self.chosen(hops))
+        return tuple(self._named(as_hop(hop)) for hop in self.chosen(hops, entering=True))
 
     def _scoped(self, hop: Hop) -> Hop:
         if self.scope is None:

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     selection = ChainSelection.of(arguments, to_target=True)
     chain = selection.chain
     # A missing value is an error in the command's words here.
-    selection.chosen(chain.hops())
+    selection.chosen(chain.hops(), entering=True)
     for target in chain.targets:
         if target.by_unit:
             print(

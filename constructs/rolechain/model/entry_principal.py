@@ -209,8 +209,12 @@ def _in_utc(time: Any) -> Any:
         return time
 
 
-def inherited_values(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:
+def inherited_values(
+    entrances: Iterable[Entrance], *, transitive: bool = True
+) -> tuple[tuple[SessionTag, ...], SourceIdentity | None]:
     """The session values that later hops inherit from entrances: the transitive tags, and the source identity.
+
+    Without ``transitive``, the values that the call into the source role passes: every tag.
 
     A value that only some of the entrances set is optional; the allowed values are those of all of them.
     """
@@ -218,7 +222,7 @@ def inherited_values(entrances: Iterable[Entrance]) -> tuple[tuple[SessionTag, .
     tags: dict[str, list[SessionTag]] = {}
     for entrance in listed:
         for tag in entrance.tags:
-            if tag.key in entrance.transitive_tag_keys:
+            if not transitive or tag.key in entrance.transitive_tag_keys:
                 tags.setdefault(tag.key, []).append(tag)
     identities = [entrance.identity for entrance in listed if entrance.identity]
     values, required = _of_all(identities, len(listed))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rolechain.errors import ChainError, Problem
+from rolechain.model.entry_principal import inherited_values
 from rolechain.model.role import ChainRole
 from rolechain.model.session_values import SessionTag, SourceIdentity
 
@@ -118,7 +119,11 @@ class Hop:
 
 
 def choose(
-    hops: Iterable[Hop], tags: Mapping[str, str] | None, source_identity: str | None
+    hops: Iterable[Hop],
+    tags: Mapping[str, str] | None,
+    source_identity: str | None,
+    *,
+    entering: bool = False,
 ) -> tuple[Hop, ...]:
     """The hops, each with the values chosen for it.
 
@@ -126,6 +131,7 @@ def choose(
         hops: the hops of one path.
         tags: the values of tags that the chain does not fix, by key.
         source_identity: the source identity, where the chain does not fix it.
+        entering: whether the call into the source role takes values too, as its entrances declare.
 
     Raises:
         ChainError: no hop of the path takes a value that was given.
@@ -134,21 +140,27 @@ def choose(
     if tags is None and source_identity is None:
         return hops
     tags = {} if tags is None else tags
-    if problems := list(_refused(hops, tags, source_identity)):
+    if problems := list(_refused(hops, tags, source_identity, entering)):
         raise ChainError(problems)
     return tuple(hop.choosing(tags, source_identity) for hop in hops)
 
 
 def _refused(
-    hops: tuple[Hop, ...], tags: Mapping[str, str], source_identity: str | None
+    hops: tuple[Hop, ...], tags: Mapping[str, str], source_identity: str | None, entering: bool
 ) -> Iterator[Problem]:
     if not isinstance(tags, Mapping):
         yield Problem(("session_tags",), f"{tags!r} holds no values by key: write {{key: value}}")
         return
-    declared = [tag for hop in hops for tag in hop.callee.tags]
+    sources = dict.fromkeys(hop.caller for hop in hops if entering and hop.index == 1)
+    entered, entering_as = inherited_values(
+        (entrance for source in sources for entrance in source.entrances), transitive=False
+    )
+    called = [tag for hop in hops for tag in hop.callee.tags]
+    declared = [*called, *entered]
     for key, value in tags.items():
         place = ("session_tags", key)
-        own = [tag for tag in declared if tag.key == key]
+        # One entrance of several is used, so the hop that passes it again decides.
+        own = [tag for tag in called if tag.key == key] or [tag for tag in entered if tag.key == key]
         if not own:
             known = ", ".join(dict.fromkeys(tag.key for tag in declared)) or "none"
             yield Problem(place, f"no hop of this path passes it: the chain declares {known}")
@@ -157,7 +169,9 @@ def _refused(
                 yield Problem(place, f"{value!r} is not allowed: the chain allows {', '.join(tag.values)}")
     if source_identity is None:
         return
-    identities = [hop.callee.identity for hop in hops if hop.callee.identity]
+    identities = [hop.callee.identity for hop in hops if hop.callee.identity] or (
+        [entering_as] if entering_as else []
+    )
     at = ("source_identity",)
     if not identities:
         yield Problem(at, "no hop of this path sets one: declare source_identity in the chain")

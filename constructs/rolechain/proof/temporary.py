@@ -29,7 +29,7 @@ def temporary_in_words(chain: Chain, found: Iterable[TrustedAccess], now: dateti
         opened = {access.role.arn: None}
         for hop in hops:
             if hop.caller.arn in opened:
-                opened[hop.callee.arn] = None
+                opened[(hop.callee.member_of or hop.callee).arn] = None
         _, *further = opened
         words = f"{access.who} gets into {access.role.arn} until {until}"
         if closes <= now.timestamp():

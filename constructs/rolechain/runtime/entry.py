@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from rolechain.iam.arn import account_of, is_session_of, permission_set_role, resource_type_of, session_names
 from rolechain.iam.glob import has_wildcard, matches
+from rolechain.iam.limits import moment_of
 from rolechain.model.chain import Chain
 from rolechain.model.entry_principal import Entrance
 from rolechain.model.role import ChainRole
@@ -31,18 +34,19 @@ def role_of(chain: Chain, arn: str) -> ChainRole | None:
 def entered_by(chain: Chain, arn: str) -> tuple[ChainRole, ...]:
     """The source roles where a session from outside belongs.
 
-    Those are the only one; of several those that let the session in, and where none does, those of the session's own
-    account.
+    Those are the only one; of several those that let the session in, else those that did until a time, and where none
+    does, those of the session's own account.
     """
     if len(chain.sources) == 1:
         return tuple(chain.sources)
     inviting = tuple(role for role in chain.sources if lets_in(role, arn))
+    inviting = inviting or tuple(role for role in chain.sources if closed_entrance(role, arn))
     return inviting or tuple(role for role in chain.sources if role.account == account_of(arn))
 
 
 def asks_for_mfa(source: ChainRole) -> bool:
     """Whether a source role asks some of the IAM users who enter for MFA."""
-    return any(entrance.mfa for entrance in source.entrances)
+    return any(entrance.mfa for entrance in _open(source))
 
 
 def lets_in_without_mfa(source: ChainRole) -> bool:
@@ -50,7 +54,7 @@ def lets_in_without_mfa(source: ChainRole) -> bool:
     return any(
         (entrance.kind == "account" and entrance.iam_users)
         or (entrance.kind == "arn" and resource_type_of(entrance.value) == "user")
-        for entrance in source.entrances
+        for entrance in _open(source)
         if not entrance.mfa
     )
 
@@ -58,21 +62,36 @@ def lets_in_without_mfa(source: ChainRole) -> bool:
 def lets_in(source: ChainRole, arn: str) -> bool:
     """Whether a source role names a session in ``assumed_by``; one that names nobody lets its own account in."""
     if source.assumed_by:
-        return any(_names(entrance, source, arn) for entrance in source.entrances)
+        return any(_names(entrance, source, arn) for entrance in _open(source))
     return source.account == account_of(arn)
 
 
-def way_in(source: ChainRole, arn: str) -> Hop:
-    """The call that assumes a source role, with what the role asks of the session and has one value."""
-    named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
+def way_in(
+    source: ChainRole, arn: str, tags: Mapping[str, str] | None = None, source_identity: str | None = None
+) -> Hop:
+    """The call that assumes a source role, with what the role asks of the session and has one value or is given one."""
+    named = [entrance for entrance in _open(source) if _names(entrance, source, arn)]
     asking = (entrance for entrance in named if _external_id(entrance))
-    return _call(source, next(asking, named[0] if named else None))
+    return _call(source, next(asking, named[0] if named else None), tags, source_identity)
 
 
-def ways_in(source: ChainRole) -> tuple[Hop, ...]:
+def ways_in(
+    source: ChainRole, tags: Mapping[str, str] | None = None, source_identity: str | None = None
+) -> tuple[Hop, ...]:
     """Every call by which some session may assume a source role, where it is not known which session it is."""
-    asking = (entrance for entrance in source.entrances if entrance.kind in _CALLING)
-    return tuple(dict.fromkeys(_call(source, entrance) for entrance in (None, *asking)))
+    asking = (entrance for entrance in _open(source) if entrance.kind in _CALLING)
+    return tuple(dict.fromkeys(_call(source, each, tags, source_identity) for each in (None, *asking)))
+
+
+def closed_entrance(source: ChainRole, arn: str) -> str | None:
+    """What to do where a source role refuses a session whose last entrance has closed; None if none has."""
+    named = [entrance for entrance in source.entrances if _names(entrance, source, arn)]
+    if not named or lets_in(source, arn):
+        return None
+    return (
+        f"the entrance of {arn} into {source.arn} closed at {max(str(each.until) for each in named)}: declare a later "
+        "until and deploy it"
+    )
 
 
 def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
@@ -87,7 +106,7 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
         None where no entrance of the session asks for MFA, or one lets it in without.
     """
     named = [
-        each for each in source.entrances if _names(replace(each, mfa=False, mfa_max_age=None), source, arn)
+        each for each in _open(source) if _names(replace(each, mfa=False, mfa_max_age=None), source, arn)
     ]
     if not named or not all(entrance.mfa for entrance in named):
         return None
@@ -105,16 +124,27 @@ def lack_of_mfa(source: ChainRole, arn: str, *, temporary: bool) -> str | None:
     return f"{brought}, and {source.arn} asks for it: start {_WITH_CODE}"
 
 
-def _call(source: ChainRole, entrance: Entrance | None) -> Hop:
+def _open(source: ChainRole) -> list[Entrance]:
+    """The entrances of a source role that have not closed, by the clock of this machine."""
+    now = moment_of(datetime.now(UTC))
+    return [entrance for entrance in source.entrances if entrance.until is None or now < str(entrance.until)]
+
+
+def _call(
+    source: ChainRole, entrance: Entrance | None, given: Mapping[str, str] | None, source_identity: str | None
+) -> Hop:
     if entrance is None:
         return Hop(source.arn)
-    tags = {tag.key: tag.fixed for tag in entrance.tags if tag.fixed is not None}
+    values = {
+        tag.key: (given or {}).get(tag.key) if tag.fixed is None else tag.fixed for tag in entrance.tags
+    }
+    tags = {key: value for key, value in values.items() if value is not None}
     return Hop(
         source.arn,
         external_id=_external_id(entrance),
         tags=tags or None,
         transitive_tag_keys=[key for key in entrance.transitive_tag_keys if key in tags],
-        source_identity=entrance.identity.fixed if entrance.identity else None,
+        source_identity=(entrance.identity.fixed or source_identity) if entrance.identity else None,
     )
 
 

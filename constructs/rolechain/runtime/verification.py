@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import boto3
 
@@ -20,7 +21,15 @@ from rolechain.policy.principals import CallerKind
 from rolechain.runtime.attempts import Patience, try_call
 from rolechain.runtime.call import HopCall
 from rolechain.runtime.diagnosis import Diagnostician, Inheritance
-from rolechain.runtime.entry import entered_by, lack_of_mfa, lets_in, role_of, source_of, way_in
+from rolechain.runtime.entry import (
+    closed_entrance,
+    entered_by,
+    lack_of_mfa,
+    lets_in,
+    role_of,
+    source_of,
+    way_in,
+)
 from rolechain.runtime.error_classification import Cause
 from rolechain.runtime.errors import HopError
 from rolechain.runtime.hop import Hop, as_hop
@@ -78,9 +87,10 @@ def verify(
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < float("inf"):
         raise ChainError([Problem(("wait",), f"{wait!r} is not a number of seconds: write 0 or more")])
     declared = [hop for hop in chain.hops() if not hop.callee.by_unit]
-    hops = choose(declared, session_tags, source_identity)
+    hops = choose(declared, session_tags, source_identity, entering=True)
     sessions = (session or boto3.Session(), *sources)
-    return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name))
+    way_of = partial(way_in, tags=session_tags, source_identity=source_identity)
+    return list(walk(chain, hops, sessions, Patience(wait), tuple(readers), session_name, way_of))
 
 
 def walk(
@@ -90,6 +100,7 @@ def walk(
     patience: Patience,
     readers: Sequence[boto3.Session] = (),
     session_name: str | None = None,
+    way_of: Callable[[ChainRole, str], Hop] = way_in,
 ) -> Iterator[HopReport]:
     """The reports of ``verify``, as they come, of hops with all that the chain leaves open chosen.
 
@@ -102,7 +113,7 @@ def walk(
         raise ChainError(problems)
     sts = Sts(start, region)
     diagnostician = Diagnostician(start, sts, readers, chain.organization)
-    trial = _Trial(chain, sts, patience, diagnostician, session_name)
+    trial = _Trial(chain, sts, patience, diagnostician, session_name, way_of)
     yield from trial.enter(sessions)
     taken = [hop for hop in hops if hop.index > 1 or hop.caller in trial.sources]
     for hop in taken:
@@ -135,6 +146,7 @@ class _Trial:
     patience: Patience
     diagnostician: Diagnostician
     session_name: str | None
+    way_of: Callable[[ChainRole, str], Hop]
     sources: list[ChainRole] = field(default_factory=list)
     _before: int = 0
     _reached: dict[str, SessionCredentials] = field(default_factory=dict)
@@ -216,8 +228,8 @@ class _Trial:
             kinds: dict[str, CallerKind] = {"user": "user", "root": "root"}
             kind = kinds.get(resource_type_of(arn), "role-session")
             caller = Caller(kind, arn, account_of(arn))
-        advice = lack_of_mfa(source, arn, temporary=bool(start.token))
-        return self._try(self._call(way_in(source, arn), 1), start, caller, expected, advice)
+        advice = closed_entrance(source, arn) or lack_of_mfa(source, arn, temporary=bool(start.token))
+        return self._try(self._call(self.way_of(source, arn), 1), start, caller, expected, advice)
 
     def _from(
         self,

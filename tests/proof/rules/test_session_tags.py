@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rolechain import Chain
+from rolechain import Chain, ChainRole, Entrance
 from rolechain.proof import Finding, Level, SourceLocation
 
 Kit = Any
@@ -140,6 +140,15 @@ def test_rc11_silent_where_nobody_switches(kit: Kit) -> None:
     optional = {"StringLikeIfExists": {"sts:SourceIdentity": "*"}}
     statements = [kit.trust({"Service": "ec2.amazonaws.com"}, IDENTITY), kit.trust("111111111111", optional)]
     assert kit.ask("RC11", kit.role(statements)) == []
+
+
+def test_rc11_silent_where_the_chain_declares_it(kit: Kit) -> None:
+    """The runtime passes what an entrance asks for, as it does for a hop."""
+    entrance = Entrance.account("777777777777", source_identity="ann")
+    chain = Chain(
+        "deploy", source=ChainRole("111111111111", assumed_by=[entrance]), targets=ChainRole("333333333333")
+    )
+    assert kit.ask("RC11", *kit.of_chain(chain), chain=chain) == []
 
 
 def test_rc12_fires_on_a_tag_that_is_inherited(kit: Kit) -> None:

@@ -79,8 +79,8 @@ def set_source_identity(context: RuleContext) -> Violations:
 )
 def console_sets_no_identity(context: RuleContext) -> Violations:
     for entry in context.entries:
-        declared = context.hop_roles.get(entry.arn)
-        if declared and declared.identity:
+        declared = context.declared.get(entry.arn)
+        if declared and (declared.identity or any(entrance.identity for entrance in declared.entrances)):
             continue  # the chain says so, and the runtime sets it
         named = entry.everyone or entry.aws
         if named and entry.statement.actions.match(ASSUME) and entry.requires(keys_of.SET_SOURCE_IDENTITY):
