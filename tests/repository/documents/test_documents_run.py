@@ -396,7 +396,8 @@ def the_entrances_that_close(block: Block, _: Chain) -> None:
     written["source"]["assumed_by"] = [written["source"]["assumed_by"], entrance]
     Path("chain.yaml").write_text(yaml.safe_dump(written))
     chain = Chain.load("chain.yaml")
-    app = quick_app(Path("cdk.out"))
+    # The process of CDK may have been started in another folder.
+    app = quick_app(Path("cdk.out").absolute())
     RoleChain(app, "deploy", chain=chain, proof=False)
     app.synth()
     proof = prove(chain, "cdk.out", now=datetime(2026, 11, 28, 12, tzinfo=UTC))
