@@ -13,6 +13,7 @@ from aws_cdk import App, BootstraplessSynthesizer, CfnStackSet, Stack
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
+from rolechain.iam.limits import unit_of_path
 from rolechain.model.stack_set import StackSet
 
 _INLINE_BYTES = 51_200
@@ -51,7 +52,7 @@ def member_stack_set(
     body = json.dumps(template, separators=(",", ":"), ensure_ascii=False)
     is_inline = len(body.encode()) <= _INLINE_BYTES
     targets = CfnStackSet.DeploymentTargetsProperty(
-        organizational_unit_ids=[unit.rstrip("/").rsplit("/", 1)[-1] for unit in units],
+        organizational_unit_ids=list(map(unit_of_path, units)),
         account_filter_type="DIFFERENCE" if exclude else None,
         accounts=list(exclude) or None,
     )

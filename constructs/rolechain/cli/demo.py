@@ -27,6 +27,7 @@ from rolechain.cli.subprocesses import Program, interrupt_when_terminated, start
 from rolechain.cli.toolchain import Toolchain, find
 from rolechain.cli.trace import last_line, trace_of_folder, walk_line
 from rolechain.errors import RolechainError
+from rolechain.iam.limits import unit_of_path
 from rolechain.local import LocalOrganization
 from rolechain.local.chain_roles import (
     example,
@@ -259,7 +260,7 @@ def with_accounts(organization: LocalOrganization, chain: Chain) -> Chain:
     """A chain with one new account in place of the units of each target: it lies in the first of them."""
 
     def in_account(target: ChainRole) -> ChainRole:
-        unit = target.organizational_units[0].rstrip("/").rsplit("/", 1)[-1]
+        unit = unit_of_path(target.organizational_units[0])
         return target.in_account(organization.create_account(unit if unit.startswith("ou-") else None))
 
     return replace(

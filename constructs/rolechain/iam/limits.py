@@ -35,6 +35,13 @@ ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 ORGANIZATIONAL_UNIT = re.compile(r"r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})*/?", re.ASCII)
 """The path of an organizational unit: the ids from the root down; the root alone is the whole organization."""
+
+
+def unit_of_path(path: str) -> str:
+    """The id of the unit, or of the root, that a path leads to."""
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
 SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?", re.ASCII)
 SERVICE_OF_ANY_PARTITION = re.compile(
     r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"

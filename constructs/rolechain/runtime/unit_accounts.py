@@ -9,6 +9,7 @@ import boto3
 
 from rolechain.api_calls import answered, retry_config
 from rolechain.errors import RolechainError
+from rolechain.iam.limits import unit_of_path
 from rolechain.iam.partitions import FIRST_REGIONS
 from rolechain.model.role import ChainRole
 
@@ -71,7 +72,7 @@ def list_unit_accounts(target: ChainRole, session: boto3.Session | None = None) 
         organization = client.describe_organization()["Organization"]
         management = organization["MasterAccountId"]
         for asked in target.organizational_units:
-            for account in listed(asked.rstrip("/").rsplit("/", 1)[-1]):
+            for account in listed(unit_of_path(asked)):
                 # Status gives way to State, which says more.
                 state = account.get("State") or account.get("Status", "ACTIVE")
                 if account["Id"] == management:

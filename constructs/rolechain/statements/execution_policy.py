@@ -192,7 +192,7 @@ def _stack_set_statements(
         # CreateStackSet too is limited by the new stack set's ARN, as in AWSControlTowerServiceRolePolicy.
         own.append(format_arn(partition, "cloudformation", region, owner, f"stackset/{name}:*"))
         reached = (
-            *(unit.rstrip("/").rsplit("/", 1)[-1] for unit in target.organizational_units),
+            *map(limits.unit_of_path, target.organizational_units),
             # The calls name these as well, to leave them out.
             *target.exclude,
         )

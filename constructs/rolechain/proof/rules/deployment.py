@@ -13,6 +13,7 @@ from rolechain.cloudformation.texts import items_of, objects_in, within
 from rolechain.graph.finding import Level
 from rolechain.graph.role_graph import RoleRecord
 from rolechain.graph.traversal import reachable
+from rolechain.iam.limits import unit_of_path
 from rolechain.iam.partitions import partition_of
 from rolechain.model.role import ChainRole
 from rolechain.model.stack_set import StackSet
@@ -285,7 +286,7 @@ def reaches_its_units(context: RuleContext) -> Violations:
                     f"{record.arn} is created by no stack set",
                     f"create {unit.role} by a service-managed stack set of {', '.join(unit.organizational_units)}",
                 )
-        wanted = {each.rstrip("/").rsplit("/", 1)[-1] for each in unit.organizational_units}
+        wanted = {*map(unit_of_path, unit.organizational_units)}
         reached: set[str] = set()
         for stack_set in sets.values():
             units = {
